@@ -1,0 +1,123 @@
+"""What a backend is: a small protocol that observes, applies one change at a time, and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from envctl.errors import Problem
+from envctl.plan.changes import Change
+from envctl.plan.model import Plan, Scope, Unit
+from envctl.plan.progress import Report, silent
+from envctl.plan.state import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do; the contract suite asks for no more than this."""
+
+    reconfigure: bool = False
+    """A change of the run alone is applied to the living unit instead of replacing it."""
+    executes: bool = True
+    """Processes really run: exec, logs, ports and files can be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the rendered folder: a template with its context, or a copy of a project file.
+
+    Exactly one of `template` and `copy_of` (project-relative) is set; `mode` is 0o644 or 0o755.
+    """
+
+    path: str
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    copy_of: str = ""
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a command runs inside a unit. None takes the unit's own user, directory, environment.
+
+    Output goes to the two writers as it comes; `stdin` is read until its end. With `tty` the
+    caller's terminal is attached, window size included, and the writers are not used.
+    `timeout` is in seconds; when it passes the command is killed and EnvctlError is raised.
+    """
+
+    argv: tuple[str, ...]
+    user: str | None = None
+    workdir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: BinaryIO | None = None
+    stdout: Callable[[bytes], object] | None = None
+    stderr: Callable[[bytes], object] | None = None
+    tty: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line a unit's process wrote; `time` is RFC 3339, `stream` is stdout or stderr."""
+
+    unit: str
+    text: str
+    stream: str = "stdout"
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a backend is given: whose resources it works on, and the services of envctl it may use.
+
+    `secret` gives a secret's value (made now, if it is generated and not there yet);
+    `render` fills one of the backend's templates; `trust` is the CA bundle a host behind an
+    inspecting proxy needs while building, or None.
+    """
+
+    scope: Scope
+    report: Report = silent
+    secret: Callable[[str], bytes] = field(default=lambda name: b"")
+    render: Callable[[str, Mapping[str, Any]], str] = field(default=lambda template, context: "")
+    trust: Path | None = None
+
+
+class Backend(Protocol):
+    """A place where environments run. All methods may raise EnvctlError, and nothing else."""
+
+    name: str
+    capabilities: Capabilities
+
+    def problems(self, plan: Plan) -> Sequence[Problem]:
+        """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
+
+    def check(self) -> None:
+        """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
+
+    def artifacts(self, plan: Plan) -> Sequence[Artifact]:
+        """The rendered folder: complete, usable without envctl. Talks to no engine."""
+
+    def observe(self, plan: Plan | None = None) -> Observed:
+        """What of the environment is there; `plan` names the builds whose images are asked for."""
+
+    def apply(self, change: Change) -> None:
+        """Do one change, whole. Called from several threads at once, for different units.
+
+        Doing it again after having been killed in the middle must converge.
+        """
+
+    def probe(self, unit: Unit) -> tuple[bool, str]:
+        """Run the unit's health probe inside it, once: is it healthy, and what the probe said."""
+
+    def exec(self, unit: str, execution: Execution) -> int:
+        """Run a command inside a running unit; its exit code."""
+
+    def logs(
+        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+    ) -> Iterator[LogLine]:
+        """What the units' processes wrote, oldest first, merged by time; `tail` lines of each."""
+
+    def close(self) -> None:
+        """Let go of connections."""

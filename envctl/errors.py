@@ -1,0 +1,102 @@
+"""What a user is told when something is wrong: brief, details, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    DIFFERENT = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a file something was written; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class EnvctlError(Exception):
+    """An error with a remedy. The command line prints it without a traceback.
+
+    `brief` is one sentence, `details` the evidence (a program's output, log lines),
+    `hint` what to do next, `where` the place in the spec that asked for it.
+    """
+
+    def __init__(
+        self,
+        brief: str,
+        *,
+        details: str = "",
+        hint: str = "",
+        where: Place | None = None,
+        exit_code: Exit = Exit.ERROR,
+    ) -> None:
+        super().__init__(brief)
+        self.brief = brief
+        self.details = details
+        self.hint = hint
+        self.where = where
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        parts = [place + self.brief, self.details.rstrip()]
+        if self.hint:
+            parts.append(f"hint: {self.hint}")
+        return "\n".join(part for part in parts if part)
+
+
+class UsageError(EnvctlError):
+    """The command line itself was wrong."""
+
+    def __init__(self, brief: str, *, hint: str = "") -> None:
+        super().__init__(brief, hint=hint, exit_code=Exit.USAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a spec file: where, what, what was expected, the line itself."""
+
+    where: Place
+    message: str
+    expected: str = ""
+    hint: str = ""
+    source: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.message}"]
+        if self.source.strip():
+            lines.append(f"    {self.source}")
+            lines.append("    " + " " * (self.where.column - 1) + "^")
+        if self.expected:
+            lines.append(f"    expected: {self.expected}")
+        if self.hint:
+            lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class SpecError(EnvctlError):
+    """Everything wrong with a spec, all at once."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        count = len(problems)
+        super().__init__(
+            f"{count} problem{'s' if count != 1 else ''} in the spec",
+            details="\n".join(str(problem) for problem in problems),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.details}\n{self.brief}"

@@ -1,0 +1,66 @@
+"""Canonical text of a plan's parts, and the identities made of it.
+
+Two identities are kept apart: the build's (what is in the image) and the run's (how its process
+runs), so that an environment variable does not rebuild and a package does not merely restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from envctl.plan.model import Base, InstallPackages, Run, Step
+
+DIGEST_LENGTH = 24
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON types; dataclasses name their class, `about` fields are left out."""
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = {
+            item.name: plain(getattr(value, item.name))
+            for item in fields(value)
+            if not item.metadata.get("about")
+        }
+        return {"is": type(value).__name__, **shown}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return value
+
+
+def canonical(value: Any) -> str:
+    """One text for equal values, whatever order their mappings were written in."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """A short hash (96 bits) of the canonical text."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[
+        :DIGEST_LENGTH
+    ]
+
+
+def build_digest(base: Base, steps: Sequence[Step]) -> str:
+    """The identity of a build.
+
+    How the packages are spread over install steps does not count: that is layering, done so that
+    builds share layers, and may change when another environment does.
+    """
+    packages = sorted(
+        {name for step in steps if isinstance(step, InstallPackages) for name in step.names}
+    )
+    rest = [step for step in steps if not isinstance(step, InstallPackages)]
+    return digest([base, packages, rest])
+
+
+def run_text(run: Run) -> str:
+    """The run identity in full: kept as a label, so that a later comparison can name what changed."""
+    return canonical(run)

@@ -1,0 +1,377 @@
+"""The plan: one environment, fully decided, in terms no backend owns.
+
+Sizes are bytes, durations seconds, modes octal strings ("0644"). Fields marked `about` say
+where a value came from or how it is laid out; they are no part of a unit's identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from envctl.errors import Place
+
+
+def about(default: Any = None) -> Any:
+    """A field that two equal things may differ in: left out of digests and comparisons."""
+    return field(default=default, compare=False, metadata={"about": True})
+
+
+# --- building -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a build starts from: an image on a container engine, a box on a VM provider.
+
+    `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set.
+    """
+
+    name: str
+    image: str
+    box: str = ""
+    snapshot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPackages:
+    """Packages of the distribution, in sorted order."""
+
+    names: tuple[str, ...]
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """A system user, made unless the packages already made it; `uid` doubles as its gid."""
+
+    name: str
+    uid: int
+    home: str
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectories:
+    """Directories that the unit's user owns: made if missing, left alone if there."""
+
+    paths: tuple[str, ...]
+    owner: str
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFiles:
+    """A file or folder of the project (`source`, relative, POSIX) put at `target`.
+
+    A folder's content goes into `target`; a file goes into `target` if that ends in "/", else it
+    becomes `target`. `content` is the hash of what is copied, names and modes included; `files`
+    are the project-relative paths it consists of, excluded ones left out.
+    """
+
+    source: str
+    target: str
+    content: str
+    owner: str = ""
+    mode: str = ""
+    files: tuple[str, ...] = about(())
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A text made at plan time (the `template` step)."""
+
+    target: str
+    text: str
+    owner: str = ""
+    mode: str = "0644"
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """A command while building: `argv` as it is; a shell script is ("/bin/sh", "-ec", script)."""
+
+    argv: tuple[str, ...]
+    user: str = "root"
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class PipInstall:
+    """Python packages, into a virtual environment made if missing. `requirements` is a path inside."""
+
+    venv: str
+    requirements: str = ""
+    packages: tuple[str, ...] = ()
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class NpmInstall:
+    """`npm ci` (or `install` where no lock file is) in `directory`, or named packages globally."""
+
+    directory: str = ""
+    packages: tuple[str, ...] = ()
+    production: bool = False
+    where: Place | None = about()
+
+
+Step: TypeAlias = (
+    InstallPackages
+    | CreateUser
+    | MakeDirectories
+    | CopyFiles
+    | WriteFile
+    | RunCommand
+    | PipInstall
+    | NpmInstall
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image to be made: a base and ordered steps.
+
+    `digest` names what it is (see `digest.build_digest`), however its package installs are laid
+    out in steps; units with the same digest share one image.
+    """
+
+    base: Base
+    steps: tuple[Step, ...]
+    digest: str = ""
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileBuild:
+    """An image made from the project's own Dockerfile; paths are project-relative."""
+
+    dockerfile: str
+    context: str
+    target: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+    content: str = ""
+    digest: str = ""
+    files: tuple[str, ...] = about(())
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyImage:
+    """A container image used as it is."""
+
+    image: str
+    where: Place | None = about()
+
+
+Source: TypeAlias = Build | DockerfileBuild | ReadyImage
+
+
+# --- running --------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What a unit is for: to keep running, or to run once to completion."""
+
+    SERVICE = "service"
+    TASK = "task"
+
+
+class Restart(StrEnum):
+    """When the engine starts a unit's process again by itself."""
+
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+class Condition(StrEnum):
+    """What a dependency must have reached before a dependent may start."""
+
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The process of a unit. None leaves to a ready image what the image says."""
+
+    argv: tuple[str, ...] | None = None
+    user: str | None = None
+    workdir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """`container` reachable at `address`:`host`; host 0 lets the engine choose."""
+
+    container: int
+    host: int = 0
+    address: str = "127.0.0.1"
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A path of the host, live inside. `source` is absolute."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Storage that outlives the unit; the name is the spec's."""
+
+    name: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A file at `target`, mode 0400, the unit's user's. Only the value's keyed digest is known here."""
+
+    name: str
+    target: str
+    digest: str = ""
+
+
+class ProbeKind(StrEnum):
+    """How health is asked for; all run inside the unit."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A health check: `test` is (url,), (host, port) or an argv, by kind. Durations in seconds."""
+
+    kind: ProbeKind
+    test: tuple[str, ...]
+    interval: float = 5.0
+    timeout: float = 3.0
+    retries: int = 3
+    start_period: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits: `cpus` in whole cores, `memory` in bytes; None is no limit."""
+
+    cpus: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command that `verify` runs inside the unit; `timeout` in seconds."""
+
+    name: str
+    argv: tuple[str, ...]
+    timeout: float = 300.0
+    where: Place | None = about()
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands run inside the unit after it is ready and before it is stopped."""
+
+    after_start: tuple[tuple[str, ...], ...] = ()
+    before_stop: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a unit runs. Its canonical form is the unit's run identity: a change in it replaces the unit."""
+
+    process: Process = Process()
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    probe: Probe | None = None
+    restart: Restart = Restart.NO
+    resources: Resources = Resources()
+    aliases: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One container or VM: a service's replica or a task.
+
+    `name` is the service's, with "-2", "-3", … from the second replica on. `origins` maps a path
+    into the run ("process.env.LOG_LEVEL", "ports") to the place that set it.
+    """
+
+    name: str
+    service: str
+    source: Source
+    run: Run = Run()
+    replica: int = 1
+    kind: Kind = Kind.SERVICE
+    depends_on: Mapping[str, Condition] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    hooks: Hooks = Hooks()
+    where: Place | None = about()
+    origins: Mapping[str, Place] = field(
+        default_factory=dict, compare=False, metadata={"about": True}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which environment of which checkout: what resources are named and labelled after.
+
+    `project_id` is made of the folder's absolute path and tells two checkouts of one project apart.
+    """
+
+    project: str
+    project_id: str
+    environment: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An environment decided: its units in dependency order."""
+
+    scope: Scope
+    backend: str
+    units: tuple[Unit, ...]
+
+    def unit(self, name: str) -> Unit:
+        """The unit of that name. KeyError if there is none."""
+        for unit in self.units:
+            if unit.name == name:
+                return unit
+        raise KeyError(name)
+
+    def replicas(self, service: str) -> tuple[Unit, ...]:
+        """The units of a service."""
+        return tuple(unit for unit in self.units if unit.service == service)
+
+    def builds(self) -> Mapping[str, Build | DockerfileBuild]:
+        """What has to be built, each once, by digest."""
+        return {
+            unit.source.digest: unit.source
+            for unit in self.units
+            if not isinstance(unit.source, ReadyImage)
+        }
+
+    def volumes(self) -> tuple[str, ...]:
+        """The names of all volumes, sorted."""
+        return tuple(sorted({volume.name for unit in self.units for volume in unit.run.volumes}))
