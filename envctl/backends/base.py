@@ -68,6 +68,14 @@ class LogLine:
     time: str = ""
 
 
+def _no_secret(_name: str) -> bytes:
+    return b""
+
+
+def _no_template(_template: str, _context: Mapping[str, Any]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a backend is given: whose resources it works on, and the services of envctl it may use.
@@ -79,8 +87,8 @@ class Context:
 
     scope: Scope
     report: Report = silent
-    secret: Callable[[str], bytes] = field(default=lambda name: b"")
-    render: Callable[[str, Mapping[str, Any]], str] = field(default=lambda template, context: "")
+    secret: Callable[[str], bytes] = _no_secret
+    render: Callable[[str, Mapping[str, Any]], str] = _no_template
     trust: Path | None = None
 
 

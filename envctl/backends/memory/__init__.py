@@ -1,0 +1,195 @@
+"""A backend without an engine: environments that exist on paper only.
+
+Shipped so that the whole chain can be tried, and tested, where no engine is. Its state is a file
+under `.envctl/memory/`, so it lasts from one command to the next like an engine's.
+
+A process is played by its argv: ("false",) fails, a task ends at once, all else runs. A probe
+whose test is ("false",) fails.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from envctl.backends.base import Artifact, Capabilities, Context, Execution, LogLine
+from envctl.errors import EnvctlError, Problem
+from envctl.plan.changes import Action, Change
+from envctl.plan.digest import run_text
+from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
+from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.plan.text import plan_text, steps_text
+
+_FAILS = ("false",)
+
+
+@dataclass(slots=True)
+class _World:
+    units: dict[str, UnitState] = field(default_factory=dict)
+    volumes: list[str] = field(default_factory=list)
+    shared: bool = False
+    made: int = 0
+
+
+class MemoryBackend:
+    """Keeps book of units and images; does nothing else."""
+
+    name = "memory"
+    capabilities = Capabilities(executes=False)
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        folder = Path(context.scope.root) / ".envctl" / "memory"
+        self._file = folder / f"{context.scope.environment}.json"
+        self._images = folder / "images.json"
+        self._guard = threading.Lock()
+
+    def problems(self, plan: Plan) -> Sequence[Problem]:
+        """It can do everything, since it does nothing."""
+        del plan
+        return ()
+
+    def check(self) -> None:
+        """It is always there."""
+
+    def artifacts(self, plan: Plan) -> Sequence[Artifact]:
+        """The plan as text."""
+        return (Artifact("plan.txt", "memory/plan.txt.j2", {"text": plan_text(plan)}),)
+
+    def observe(self, plan: Plan | None = None) -> Observed:
+        """What the book says."""
+        del plan
+        with self._guard:
+            world, images = self._world(), self._read(self._images)
+        return Observed(
+            world.units,
+            images,
+            frozenset(world.volumes),
+            ("network",) if world.shared else (),
+        )
+
+    def apply(self, change: Change) -> None:
+        """Enter the change in the book."""
+        with self._guard:
+            if change.action is Action.BUILD:
+                self._build(change)
+                return
+            world = self._world()
+            self._enter(world, change)
+            self._write(self._file, _plain(world))
+
+    def probe(self, unit: Unit) -> tuple[bool, str]:
+        """Fails for a test of ("false",)."""
+        failing = unit.run.probe is not None and unit.run.probe.test == _FAILS
+        return not failing, "false" if failing else "true"
+
+    def exec(self, unit: str, execution: Execution) -> int:
+        """Nothing runs here. EnvctlError."""
+        raise EnvctlError(
+            f"{unit} exists on paper only: the memory backend runs no commands",
+            hint=f"{' '.join(execution.argv)} needs a real backend, for instance @docker",
+        )
+
+    def logs(
+        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+    ) -> Iterator[LogLine]:
+        """Nothing logs here."""
+        del units, follow, tail
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    # --- the book
+
+    def _build(self, change: Change) -> None:
+        if not isinstance(change.target, Build | DockerfileBuild):
+            return
+        images = self._read(self._images)
+        steps = change.target.steps if isinstance(change.target, Build) else ()
+        images[change.target.digest] = steps_text(steps)
+        self._write(self._images, images)
+
+    def _enter(self, world: _World, change: Change) -> None:
+        unit = change.target if isinstance(change.target, Unit) else None
+        if change.action in (Action.CREATE, Action.REPLACE, Action.RECONFIGURE) and unit:
+            world.made += 1
+            world.shared = True
+            world.units[unit.name] = _made(unit, world.made)
+            names = {volume.name for volume in unit.run.volumes}
+            world.volumes = sorted({*world.volumes, *names})
+        elif change.action is Action.START and unit:
+            old = world.units[unit.name]
+            world.units[unit.name] = replace(_made(unit, 0), id=old.id, run=old.run)
+        elif change.action is Action.STOP:
+            old = world.units[change.unit]
+            world.units[change.unit] = replace(old, status=Status.EXITED, exit_code=0)
+        elif change.action is Action.REMOVE:
+            world.units.pop(change.unit, None)
+        elif change.action is Action.DISCARD:
+            world.volumes = [name for name in world.volumes if name != change.unit]
+        elif change.action is Action.DISMANTLE:
+            world.shared = False
+
+    def _world(self) -> _World:
+        data = self._read(self._file)
+        units = {
+            name: UnitState(
+                **{
+                    **state,
+                    "status": Status(state["status"]),
+                    "health": Health(state["health"]),
+                    "addresses": tuple(state["addresses"]),
+                }
+            )
+            for name, state in data.get("units", {}).items()
+        }
+        return _World(
+            units, data.get("volumes", []), data.get("shared", False), data.get("made", 0)
+        )
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _write(self, path: Path, data: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(data, indent=1, sort_keys=True), "utf-8")
+        fresh.replace(path)
+
+
+def _plain(world: _World) -> object:
+    return asdict(world)
+
+
+def _made(unit: Unit, number: int) -> UnitState:
+    fails = unit.run.process.argv == _FAILS
+    ended = fails or unit.kind is Kind.TASK
+    probe = unit.run.probe
+    return UnitState(
+        unit.name,
+        unit.service,
+        Status.EXITED if ended else Status.RUNNING,
+        replica=unit.replica,
+        health=Health.NONE if probe is None or ended else _health(unit),
+        exit_code=(1 if fails else 0) if ended else None,
+        build="" if isinstance(unit.source, ReadyImage) else unit.source.digest,
+        image=unit.source.image if isinstance(unit.source, ReadyImage) else "",
+        run=run_text(unit.run),
+        id=f"{unit.name}#{number}",
+        addresses=tuple(f"{port.address}:{port.host}" for port in unit.run.ports if port.host),
+    )
+
+
+def _health(unit: Unit) -> Health:
+    probe = unit.run.probe
+    failing = probe is not None and probe.test == _FAILS
+    return Health.UNHEALTHY if failing else Health.HEALTHY

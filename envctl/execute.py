@@ -1,0 +1,371 @@
+"""Changes carried out: in parallel, each when what it needs is done and what it depends on is ready.
+
+One loop in the caller's thread decides what is due; changes and probes run in daemon threads, so
+that an interrupt ends the process at once, whatever an engine is busy with.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from envctl.backends.base import Backend, Execution
+from envctl.errors import EnvctlError
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Condition, Kind, Plan, Unit
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.state import Status
+from envctl.readiness import PATIENCE, Verdict, allowance, judge
+
+WORKERS = 12
+HOOK_TIMEOUT = 300.0
+LOG_LINES = 20
+_TICK = 0.1
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+
+_VERBS: Mapping[Action, str] = {
+    Action.BUILD: "build",
+    Action.CREATE: "start",
+    Action.REPLACE: "replace",
+    Action.RECONFIGURE: "reconfigure",
+    Action.START: "start",
+    Action.STOP: "stop",
+    Action.REMOVE: "remove",
+    Action.DISCARD: "discard",
+    Action.DISMANTLE: "clear",
+}
+
+
+class Phase(Enum):
+    """How far a change or a unit has come."""
+
+    WAITING = "waiting"
+    DOING = "doing"
+    DONE = "done"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A unit that must become ready, and what is known about that."""
+
+    unit: Unit
+    phase: Phase = Phase.WAITING
+    since: float = 0.0
+    probing: bool = False
+    next_probe: float = 0.0
+    pause: float = _FIRST_PAUSE
+    said: str = "not probed yet"
+
+
+def carry_out(changes: Sequence[Change], backend: Backend, report: Report) -> None:
+    """Apply changes in the order of their needs; nothing is waited for to become ready.
+
+    Raises what failed, after everything that could be done was done.
+    """
+    _Run(changes, (), backend, report).loop()
+
+
+def bring_up(changes: Sequence[Change], plan: Plan, backend: Backend, report: Report) -> None:
+    """Apply changes and wait until every unit of the plan is ready: healthy, running or completed.
+
+    A unit is started when its dependencies have reached the condition it asks for. What does not
+    depend on a failed unit goes on; the failed ones stay as they are, to be looked at.
+    """
+    _Run(changes, plan.units, backend, report).loop()
+
+
+class _Run:
+    def __init__(
+        self, changes: Sequence[Change], units: Sequence[Unit], backend: Backend, report: Report
+    ) -> None:
+        self.backend = backend
+        self.report = report
+        self.todo: dict[str, Change] = {change.key: change for change in changes}
+        self.phases: dict[str, Phase] = dict.fromkeys(self.todo, Phase.WAITING)
+        self.watches = {unit.name: _Watch(unit) for unit in units}
+        self.services: dict[str, list[str]] = {}
+        for unit in units:
+            self.services.setdefault(unit.service, []).append(unit.name)
+        self.failures: list[EnvctlError] = []
+        self.results: queue.SimpleQueue[tuple[Callable[..., None], object, EnvctlError | None]] = (
+            queue.SimpleQueue()
+        )
+        self.active = 0
+
+    # --- the loop
+
+    def loop(self) -> None:
+        while True:
+            self._start_due()
+            self._observe()
+            if self._settled():
+                break
+            self._collect()
+        self._recheck()
+        _raise(self.failures)
+
+    def _settled(self) -> bool:
+        changes = all(
+            phase in (Phase.DONE, Phase.READY, Phase.FAILED) for phase in self.phases.values()
+        )
+        units = all(watch.phase in (Phase.READY, Phase.FAILED) for watch in self.watches.values())
+        return changes and units and not self.active
+
+    def _start_due(self) -> None:
+        for key, change in self.todo.items():
+            if self.phases[key] is not Phase.WAITING:
+                continue
+            blocker = self._blocker(change)
+            if blocker == "":
+                if self.active < WORKERS:
+                    self._begin(change)
+            elif blocker is not None:
+                self._give_up(change, blocker)
+        for name, watch in self.watches.items():
+            if watch.phase is Phase.WAITING and name not in self.todo:
+                watch.phase, watch.since = Phase.DONE, time.monotonic()
+
+    def _blocker(self, change: Change) -> str | None:
+        """Nothing if the change may start, None if it has to wait, else the name of what failed."""
+        for need in change.needs:
+            if self.phases.get(need) is Phase.FAILED:
+                return need
+            if need in self.phases and self.phases[need] not in (Phase.DONE, Phase.READY):
+                return None
+        if not isinstance(change.target, Unit) or not self.watches:
+            return ""
+        for service, condition in change.target.depends_on.items():
+            for name in self.services.get(service, ()):
+                phase = self.watches[name].phase
+                if phase is Phase.FAILED:
+                    return name
+                reached = (
+                    (Phase.DONE, Phase.READY) if condition is Condition.STARTED else (Phase.READY,)
+                )
+                if phase not in reached:
+                    return None
+        return ""
+
+    def _give_up(self, change: Change, blocker: str) -> None:
+        self.phases[change.key] = Phase.FAILED
+        watch = self.watches.get(change.unit)
+        if watch and change.key == change.unit:
+            watch.phase = Phase.FAILED
+        what = blocker.removeprefix("build:")
+        self.report(Progress(self._work(change), Stage.FAILED, f"not done: {what} failed"))
+
+    # --- doing one change
+
+    def _work(self, change: Change) -> str:
+        return f"{_VERBS[change.action]} {change.unit}".rstrip()
+
+    def _begin(self, change: Change) -> None:
+        self.phases[change.key] = Phase.DOING
+        self.report(Progress(self._work(change), Stage.STARTED))
+        self._spawn(partial(self._apply, change), self._applied, change)
+
+    def _apply(self, change: Change) -> None:
+        unit = change.target if isinstance(change.target, Unit) else None
+        if unit and change.action in (Action.STOP, Action.REMOVE, Action.REPLACE):
+            self._hooks(unit.name, unit.hooks.before_stop, must=False)
+        self.backend.apply(change)
+
+    def _applied(self, change: object, error: EnvctlError | None) -> None:
+        assert isinstance(change, Change)
+        work = self._work(change)
+        watch = self.watches.get(change.unit) if change.key == change.unit else None
+        if error is not None:
+            self.phases[change.key] = Phase.FAILED
+            if watch:
+                watch.phase = Phase.FAILED
+            self.report(Progress(work, Stage.FAILED, error.brief))
+            self.failures.append(error)
+            return
+        self.phases[change.key] = Phase.DONE
+        if watch:
+            watch.phase, watch.since = Phase.DONE, time.monotonic()
+            watch.next_probe = watch.since + _FIRST_PAUSE
+        if not watch:
+            self.report(Progress(work, Stage.DONE))
+
+    def _hooks(self, name: str, hooks: Sequence[Sequence[str]], *, must: bool) -> None:
+        """Run hooks inside a unit; those before a stop must not keep it from stopping."""
+        for argv in hooks:
+            output: list[bytes] = []
+            execution = Execution(
+                tuple(argv), stdout=output.append, stderr=output.append, timeout=HOOK_TIMEOUT
+            )
+            try:
+                code = self.backend.exec(name, execution)
+            except EnvctlError:
+                if must:
+                    raise
+                continue
+            if code and must:
+                raise EnvctlError(
+                    f"{name}: hook {' '.join(argv)} ended with exit code {code}",
+                    details=b"".join(output).decode("utf-8", "replace"),
+                )
+
+    def _spawn(
+        self,
+        work: Callable[[], object],
+        then: Callable[[object, EnvctlError | None], None],
+        subject: object,
+    ) -> None:
+        def body() -> None:
+            error: EnvctlError | None = None
+            try:
+                work()
+            except EnvctlError as caught:
+                error = caught
+            except Exception as caught:  # noqa: BLE001 - it must reach the user, not die with the thread
+                error = EnvctlError(f"internal error: {type(caught).__name__}: {caught}")
+                error.__cause__ = caught
+            self.results.put((then, subject, error))
+
+        self.active += 1
+        threading.Thread(target=body, daemon=True).start()
+
+    def _collect(self) -> None:
+        """Take in what the threads have finished; wait a tick if there is nothing yet."""
+        try:
+            then, subject, error = self.results.get(timeout=_TICK)
+            while True:
+                self.active -= 1
+                then(subject, error)
+                then, subject, error = self.results.get_nowait()
+        except queue.Empty:
+            pass
+
+    # --- becoming ready
+
+    def _observe(self) -> None:
+        waiting = [watch for watch in self.watches.values() if watch.phase is Phase.DONE]
+        if not waiting:
+            return
+        states = self.backend.observe().units
+        now = time.monotonic()
+        for watch in waiting:
+            name = watch.unit.name
+            verdict, text = judge(
+                watch.unit, states.get(name), waited=now - watch.since, changed=name in self.todo
+            )
+            if verdict is Verdict.READY:
+                self._ready(watch, text)
+            elif verdict is Verdict.FAILED:
+                self._fail(watch, text)
+            elif verdict is Verdict.PROBE and not watch.probing and now >= watch.next_probe:
+                watch.probing = True
+                self._spawn(partial(self._probe, watch), self._probed, watch)
+
+    def _probe(self, watch: _Watch) -> None:
+        healthy, watch.said = self.backend.probe(watch.unit)
+        if not healthy:
+            raise EnvctlError(watch.said)
+
+    def _probed(self, subject: object, error: EnvctlError | None) -> None:
+        assert isinstance(subject, _Watch)
+        subject.probing = False
+        if subject.phase is not Phase.DONE:
+            return
+        if error is None:
+            self._ready(subject, "healthy")
+            return
+        subject.said = str(error)
+        subject.next_probe = time.monotonic() + subject.pause
+        subject.pause = min(subject.pause * 1.5, _LONGEST_PAUSE)
+        first = subject.said.strip().partition("\n")[0]
+        self.report(Progress(f"start {subject.unit.name}", Stage.WORKING, first[:100]))
+        allowed = allowance(subject.unit.run.probe or PATIENCE)
+        if time.monotonic() - subject.since > allowed:
+            brief = f"it did not become healthy within {allowed:g} s"
+            self._fail(subject, brief, probe_said=subject.said)
+
+    def _ready(self, watch: _Watch, text: str) -> None:
+        if watch.unit.hooks.after_start and watch.unit.name in self.todo and not watch.probing:
+            watch.probing = True
+            hooks = watch.unit.hooks.after_start
+            watch.phase = Phase.DOING
+            work = partial(self._hooks, watch.unit.name, hooks, must=True)
+            self._spawn(work, self._hooked, watch)
+            return
+        watch.phase = Phase.READY
+        if watch.unit.name in self.todo:
+            self.report(Progress(self._work(self.todo[watch.unit.name]), Stage.DONE, text))
+
+    def _hooked(self, subject: object, error: EnvctlError | None) -> None:
+        assert isinstance(subject, _Watch)
+        if error is not None:
+            self._fail(subject, error.brief, probe_said=error.details)
+            return
+        subject.phase = Phase.READY
+        self.report(Progress(f"start {subject.unit.name}", Stage.DONE, "ready"))
+
+    def _fail(self, watch: _Watch, brief: str, *, probe_said: str = "") -> None:
+        watch.phase = Phase.FAILED
+        name = watch.unit.name
+        work = self._work(self.todo[name]) if name in self.todo else f"start {name}"
+        self.report(Progress(work, Stage.FAILED, brief))
+        self.failures.append(
+            EnvctlError(
+                f"{name}: {brief}",
+                details=_evidence(self.backend, name, probe_said),
+                hint=f"look inside with `envctl logs` and `envctl exec`; mend {watch.unit.where or 'the spec'}"
+                " and run `envctl up` again",
+                where=watch.unit.where,
+            )
+        )
+
+    def _recheck(self) -> None:
+        """A unit that was ready and has exited while others came up is a failure after all."""
+        started = [
+            watch
+            for name, watch in self.watches.items()
+            if watch.phase is Phase.READY and name in self.todo
+        ]
+        if not started:
+            return
+        states = self.backend.observe().units
+        for watch in started:
+            state = states.get(watch.unit.name)
+            if watch.unit.kind is Kind.TASK:
+                continue
+            if state is None or state.status is Status.EXITED:
+                code = state.exit_code if state else None
+                self._fail(watch, f"it exited with exit code {code} after it had started")
+
+
+def _raise(failures: Sequence[EnvctlError]) -> None:
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise EnvctlError(
+            f"{len(failures)} things failed",
+            details="\n\n".join(str(error) for error in failures),
+        )
+
+
+def _evidence(backend: Backend, name: str, probe_said: str) -> str:
+    """What a reader needs to see why a unit failed: the probe's words, the last log lines."""
+    parts = [f"probe: {probe_said.strip()}"] if probe_said.strip() else []
+    try:
+        lines: deque[str] = deque(
+            (line.text for line in backend.logs([name], tail=LOG_LINES)), maxlen=LOG_LINES
+        )
+    except EnvctlError as error:
+        lines = deque([f"(no log: {error.brief})"])
+    if lines:
+        parts.append("last log lines:\n" + "\n".join(f"  {line}" for line in lines))
+    else:
+        parts.append("it has logged nothing")
+    return "\n".join(parts)

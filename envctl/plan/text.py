@@ -1,0 +1,187 @@
+"""Plans and changes as text, one line an item, and as JSON-able data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envctl.plan.changes import Action, Change
+from envctl.plan.digest import canonical, digest, plain
+from envctl.plan.model import (
+    Build,
+    CopyFiles,
+    CreateUser,
+    DockerfileBuild,
+    InstallPackages,
+    MakeDirectories,
+    NpmInstall,
+    PipInstall,
+    Plan,
+    ReadyImage,
+    Run,
+    RunCommand,
+    Source,
+    Step,
+    Unit,
+    WriteFile,
+)
+
+SIGNS: Mapping[Action, str] = {
+    Action.BUILD: "*",
+    Action.CREATE: "+",
+    Action.REPLACE: "~",
+    Action.RECONFIGURE: "~",
+    Action.START: ">",
+    Action.STOP: "#",
+    Action.REMOVE: "-",
+    Action.DISCARD: "!",
+    Action.DISMANTLE: "-",
+}
+
+
+def shown(value: object) -> str:
+    """A value on one line: JSON, so that control characters cannot reach a terminal."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def argv_text(argv: Sequence[str]) -> str:
+    """A command on one line; a shell script shows as its first line."""
+    if list(argv[:2]) in (["/bin/sh", "-ec"], ["/bin/sh", "-c"]) and len(argv) == 3:
+        first, *rest = argv[2].strip().splitlines() or [""]
+        return f"sh: {shown(first)[1:-1]}" + (" …" if rest else "")
+    return " ".join(
+        word if word and word.isprintable() and " " not in word else shown(word) for word in argv
+    )
+
+
+def step_text(step: Step) -> str:
+    """One line that tells a reader which build step this is."""
+    match step:
+        case InstallPackages():
+            return f"packages {' '.join(step.names)}"
+        case CreateUser():
+            return f"user {step.name} ({step.uid})"
+        case MakeDirectories():
+            return f"directories {' '.join(step.paths)} ({step.owner})"
+        case CopyFiles():
+            return f"copy {step.source} → {step.target}"
+        case WriteFile():
+            return f"write {step.target}"
+        case RunCommand():
+            return f"run {argv_text(step.argv)}"
+        case PipInstall():
+            what = [f"-r {step.requirements}"] if step.requirements else []
+            return f"pip {' '.join([*what, *step.packages])} → {step.venv}"
+        case NpmInstall():
+            return f"npm {' '.join(step.packages) or step.directory}"
+
+
+def source_text(source: Source) -> str:
+    """What a unit is made from, on one line."""
+    match source:
+        case Build():
+            return f"build {source.digest} from {source.base.name or source.base.image}"
+        case DockerfileBuild():
+            return f"build {source.digest} from {source.dockerfile}"
+        case ReadyImage():
+            return f"image {source.image}"
+
+
+def steps_text(steps: Sequence[Step]) -> str:
+    """A build's steps in full: kept with the image, so that a later comparison can name what changed."""
+    return canonical([{"text": step_text(step), "digest": digest(step)} for step in steps])
+
+
+def plan_text(plan: Plan) -> str:
+    """The whole plan, one line an item: what the unit tests of the pure stages compare."""
+    return "\n".join(_plan_lines(plan)) + "\n"
+
+
+def _plan_lines(plan: Plan) -> Iterator[str]:
+    yield f"environment {plan.scope.environment} of {plan.scope.project} on {plan.backend}"
+    for unit in plan.units:
+        yield f"{unit.kind} {unit.name}: {source_text(unit.source)}"
+        if isinstance(unit.source, Build):
+            for step in unit.source.steps:
+                yield f"  step {step_text(step)}"
+        yield from (f"  {line}" for line in _unit_lines(unit))
+
+
+def _unit_lines(unit: Unit) -> Iterator[str]:
+    run = unit.run
+    process = run.process
+    if process.argv is not None:
+        yield f"command {argv_text(process.argv)}"
+    if process.user is not None:
+        yield f"user {process.user}"
+    if process.workdir is not None:
+        yield f"workdir {process.workdir}"
+    for name in sorted(process.env):
+        yield f"env {name}={shown(process.env[name])}"
+    for port in run.ports:
+        yield f"port {port.address}:{port.host or 'any'} → {port.container}/{port.protocol}"
+    for mount in run.mounts:
+        yield f"mount {mount.source} → {mount.target}{' (read-only)' if mount.read_only else ''}"
+    for volume in run.volumes:
+        yield f"volume {volume.name} → {volume.target}"
+    for secret in run.secrets:
+        yield f"secret {secret.name} → {secret.target}"
+    yield from _policy_lines(run)
+    yield from _relation_lines(unit)
+
+
+def _relation_lines(unit: Unit) -> Iterator[str]:
+    for name, condition in unit.depends_on.items():
+        yield f"after {name} {condition}"
+    for check in unit.checks:
+        yield f"check {check.name}: {argv_text(check.argv)}"
+    for hook in unit.hooks.after_start:
+        yield f"hook after_start {argv_text(hook)}"
+    for hook in unit.hooks.before_stop:
+        yield f"hook before_stop {argv_text(hook)}"
+
+
+def _policy_lines(run: Run) -> Iterator[str]:
+    probe = run.probe
+    if probe:
+        yield (
+            f"health {probe.kind} {argv_text(probe.test)} every {probe.interval:g}s, "
+            f"timeout {probe.timeout:g}s, {probe.retries} retries after {probe.start_period:g}s"
+        )
+    if run.resources.cpus is not None:
+        yield f"cpus {run.resources.cpus:g}"
+    if run.resources.memory is not None:
+        yield f"memory {run.resources.memory}"
+    yield f"restart {run.restart}"
+    for name in run.process.capabilities:
+        yield f"capability {name}"
+    for name in sorted(run.options):
+        yield f"option {name}={shown(plain(run.options[name]))}"
+
+
+def changes_text(changes: Sequence[Change]) -> str:
+    """Changes as lines: sign, action, unit, cause, place; columns line up."""
+    rows = [
+        (f"{SIGNS[change.action]} {change.action} {change.unit}".rstrip(), change)
+        for change in changes
+    ]
+    width = max((len(head) for head, _ in rows), default=0)
+    return "\n".join(
+        f"{head:<{width}}  {change.cause}" + (f"  ({change.where})" if change.where else "")
+        for head, change in rows
+    )
+
+
+def changes_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Changes as data; `where` is "file:line:column" or null."""
+    return [
+        {
+            "action": str(change.action),
+            "unit": change.unit,
+            "cause": change.cause,
+            "where": str(change.where) if change.where else None,
+        }
+        for change in changes
+    ]

@@ -1,0 +1,204 @@
+"""From the resolved spec to the plan: defaults, ordering, names, and layers that builds share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from envctl import files
+from envctl.errors import Place, Problem, SpecError
+from envctl.plan.model import (
+    Check,
+    Condition,
+    Hooks,
+    Kind,
+    Mount,
+    Plan,
+    Port,
+    Probe,
+    ProbeKind,
+    Process,
+    Resources,
+    Restart,
+    Run,
+    Scope,
+    Secret,
+    Unit,
+    Volume,
+)
+from envctl.planner.build import source
+from envctl.planner.given import Given, PackageSets
+from envctl.spec.canonical import CanonicalService, KeyPath, Resolved
+
+_RUN_PATHS: Mapping[str, str] = {
+    "env": "process.env",
+    "command": "process.argv",
+    "user": "process.user",
+    "workdir": "process.workdir",
+    "capabilities": "process.capabilities",
+    "ports": "ports",
+    "mounts": "mounts",
+    "volumes": "volumes",
+    "secrets": "secrets",
+    "healthcheck": "probe",
+    "restart": "restart",
+    "resources": "resources",
+}
+
+
+def make_scope(project: str, environment: str, root: Path) -> Scope:
+    """The scope of an environment of the checkout in `root`."""
+    absolute = str(root.resolve())
+    identity = hashlib.sha256(absolute.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return Scope(project, identity, environment, absolute)
+
+
+def make_plan(
+    resolved: Resolved,
+    *,
+    backend: str,
+    secret_digests: Mapping[str, str] | None = None,
+    package_sets: PackageSets = frozenset(),
+) -> Plan:
+    """Decide everything about one environment.
+
+    `package_sets` are those of all services of all environments: package installs are laid out
+    so that as many of them as possible share layers. Reads the files that builds copy; SpecError
+    tells which are missing or unsafe.
+    """
+    data = resolved.data
+    problems: list[Problem] = []
+    units: list[Unit] = []
+    origins = _origins_by_service(resolved)
+    for name in _ordered(data["services"]):
+        given = Given(
+            name, resolved, backend, secret_digests or {}, package_sets, origins.get(name, {})
+        )
+        try:
+            units += _units(given)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(tuple(problems))
+    scope = make_scope(data["project"], data["environment"], resolved.root)
+    return Plan(scope, backend, tuple(units))
+
+
+def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:
+    """Names so that each comes after what it depends on, otherwise as written."""
+    done: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name not in done:
+            for needed in services[name]["depends_on"]:
+                visit(needed)
+            done[name] = None
+
+    for name in services:
+        visit(name)
+    return list(done)
+
+
+def _units(given: Given) -> Iterator[Unit]:
+    name, service = given.name, given.service
+    unit = Unit(
+        name,
+        name,
+        source(given),
+        _run(given),
+        kind=Kind(service["kind"]),
+        depends_on={key: Condition(value) for key, value in service["depends_on"].items()},
+        checks=tuple(
+            Check(
+                check["name"],
+                tuple(check["command"]),
+                check["timeout"],
+                given.where("checks", index),
+            )
+            for index, check in enumerate(service["checks"])
+        ),
+        hooks=Hooks(
+            tuple(tuple(argv) for argv in service["hooks"]["after_start"]),
+            tuple(tuple(argv) for argv in service["hooks"]["before_stop"]),
+        ),
+        where=given.where(),
+        origins=_origins(given),
+    )
+    yield unit
+    for replica in range(2, service["replicas"] + 1):
+        replica_name = f"{name}-{replica}"
+        run = replace(unit.run, aliases=(name, replica_name))
+        yield replace(unit, name=replica_name, replica=replica, run=run)
+
+
+def _run(given: Given) -> Run:
+    service = given.service
+    argv = tuple(service["command"]) if service["command"] is not None else None
+    workdir = service["workdir"] or ("/" if service["base"] is not None else None)
+    capabilities = tuple(service["capabilities"])
+    return Run(
+        process=Process(argv, given.user, workdir, service["env"], capabilities),
+        ports=tuple(
+            Port(port["container"], port["host"], port["address"], port["protocol"])
+            for port in service["ports"]
+        ),
+        mounts=tuple(_mounts(given)),
+        volumes=tuple(
+            Volume(key, volume["target"], volume["read_only"])
+            for key, volume in sorted(service["volumes"].items())
+        ),
+        secrets=tuple(
+            Secret(use["name"], use["target"], given.secret_digests.get(use["name"], ""))
+            for use in service["secrets"]
+        ),
+        probe=_probe(service),
+        restart=Restart(service["restart"]),
+        resources=Resources(service["resources"]["cpus"], service["resources"]["memory"]),
+        aliases=(given.name,),
+        options=service["options"].get(given.backend, {}),
+    )
+
+
+def _mounts(given: Given) -> Iterator[Mount]:
+    for index, mount in enumerate(given.service["mounts"]):
+        source = (given.root / mount["source"]).resolve()
+        if not source.exists():
+            where = given.where("mounts", index)
+            raise files.problem(f"nothing to mount at {mount['source']!r}", where)
+        yield Mount(str(source), mount["target"], mount["read_only"])
+
+
+def _probe(service: CanonicalService) -> Probe | None:
+    probe = service["healthcheck"]
+    if probe is None:
+        return None
+    return Probe(
+        ProbeKind(probe["kind"]),
+        tuple(probe["test"]),
+        probe["interval"],
+        probe["timeout"],
+        probe["retries"],
+        probe["start_period"],
+    )
+
+
+def _origins_by_service(resolved: Resolved) -> Mapping[str, Mapping[KeyPath, Place]]:
+    found: dict[str, dict[KeyPath, Place]] = {}
+    for path, origin in resolved.origins.items():
+        if path[0] == "services" and len(path) > 2:
+            found.setdefault(str(path[1]), {})[path[2:]] = origin.where
+    return found
+
+
+def _origins(given: Given) -> Mapping[str, Place]:
+    """The places that set a unit's run, by path into the run."""
+    found: dict[str, Place] = {}
+    for path, where in given.origins.items():
+        key, rest = str(path[0]), path[1:]
+        if key == "options" and rest[:1] == (given.backend,):
+            found[".".join(["options", *map(str, rest[1:])])] = where
+        elif key in _RUN_PATHS:
+            found[".".join([_RUN_PATHS[key], *map(str, rest)])] = where
+    return found

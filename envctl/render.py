@@ -1,0 +1,240 @@
+"""Plan and templates to files: the only module that knows Jinja.
+
+Templates are data, not code: they run in Jinja's sandbox, an undefined name is an error, and an
+expression may only put out text that one of its format's quoting functions returned.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from envctl.backends.base import Artifact
+from envctl.errors import EnvctlError, Place
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
+
+MARKER: Final = ".envctl-render"
+_SOURCE_MODE: Final = 0
+"""An artifact's mode that means: executable if the copied file is, else not."""
+
+
+def packaged_templates() -> Path:
+    """The folder of envctl's own templates: in the wheel, or beside the package in the source tree."""
+    package = Path(__file__).parent
+    installed = package / "_templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+class Templates:
+    """The templates of a project: its own `templates/` first, then envctl's."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._environment: SandboxedEnvironment | None = None
+
+    def render(self, template: str, context: Mapping[str, Any]) -> str:
+        """The template filled in. EnvctlError, naming file and line, if it cannot be."""
+        import jinja2
+
+        if self._environment is None:
+            own = [self._root / "templates"] if self._root else []
+            self._environment = _environment(
+                loader=jinja2.FileSystemLoader([*own, packaged_templates()]),
+                trim_blocks=True,
+                lstrip_blocks=True,
+                finalize=_only_quoted,
+            )
+        environment = self._environment
+        return _rendered(lambda: environment.get_template(template), context, template, self._root)
+
+
+def render_text(source: str, values: Mapping[str, Any], name: str) -> str:
+    """A project's own text (a `template` build step) filled in: plain Jinja, nothing is quoted.
+
+    `name` is the file's, for the error's place.
+    """
+    environment = _environment()
+
+    def template() -> Template:
+        code = environment.compile(source, name, name)
+        return environment.template_class.from_code(environment, code, {})
+
+    return _rendered(template, values, name, None)
+
+
+def _environment(**options: Any) -> SandboxedEnvironment:
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True, **options
+    )
+
+
+def _only_quoted(value: object) -> object:
+    """What an expression puts out: nothing that was not quoted for the file it goes to."""
+    import jinja2
+
+    if getattr(value, "quoted", False) or isinstance(value, jinja2.Undefined):
+        return value
+    raise jinja2.TemplateRuntimeError(f"{value!r} is put out without a quoting function around it")
+
+
+def _rendered(load: Any, context: Mapping[str, Any], name: str, root: Path | None) -> str:
+    import jinja2
+    from jinja2.sandbox import SecurityError
+
+    try:
+        return str(load().render(context))
+    except EnvctlError as exc:
+        exc.where = exc.where or _place(exc, root)
+        raise
+    except jinja2.TemplateNotFound as exc:
+        raise EnvctlError(f"there is no template {exc.name}", where=_place(exc, root)) from exc
+    except jinja2.TemplateSyntaxError as exc:
+        where = Place(_shown(exc.filename or name, root), exc.lineno, 1)
+        raise EnvctlError(f"the template is ill-formed: {exc.message}", where=where) from exc
+    except SecurityError as exc:
+        raise EnvctlError(f"a template may not do this: {exc}", where=_place(exc, root)) from exc
+    except Exception as exc:
+        raise EnvctlError(
+            f"the template cannot be filled in: {exc}", where=_place(exc, root)
+        ) from exc
+
+
+def _place(exc: BaseException, root: Path | None) -> Place | None:
+    """The innermost template line of a traceback (Jinja puts template lines in it)."""
+    place = None
+    trace = exc.__traceback__
+    while trace:
+        frame = trace.tb_frame
+        if "__jinja_template__" in frame.f_globals or frame.f_code.co_filename.endswith(".j2"):
+            place = Place(_shown(frame.f_code.co_filename, root), trace.tb_lineno, 1)
+        trace = trace.tb_next
+    return place
+
+
+def _shown(file: str, root: Path | None) -> str:
+    """A template's path as a user names it: from the project, or from envctl's own folder."""
+    path = Path(file)
+    for base in (root, packaged_templates().parent):
+        if base and path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return file
+
+
+# --- the rendered folder --------------------------------------------------------------------
+
+
+def render(
+    artifacts: Iterable[Artifact], *, templates: Templates, root: Path
+) -> Mapping[str, bytes]:
+    """The files of a rendered folder by path; the same for the same plan, to the byte."""
+    return {
+        artifact.path: _project_file(root, artifact.copy_of).read_bytes()
+        if artifact.copy_of
+        else templates.render(artifact.template, artifact.context).encode()
+        for artifact in artifacts
+    }
+
+
+def modes(artifacts: Iterable[Artifact], *, root: Path) -> Mapping[str, int]:
+    """The permission bits of those files, whatever umask or checkout left on the sources."""
+    return {artifact.path: artifact.mode or _source_mode(root, artifact) for artifact in artifacts}
+
+
+def _source_mode(root: Path, artifact: Artifact) -> int:
+    executable = _project_file(root, artifact.copy_of).stat().st_mode & stat.S_IXUSR
+    return 0o755 if executable else 0o644
+
+
+def _project_file(root: Path, path: str) -> Path:
+    """A file of the project. EnvctlError if it lies elsewhere, by `..` or by a link, or is not there."""
+    try:
+        found = (root / path).resolve(strict=True)
+    except OSError as exc:
+        raise EnvctlError(f"{path} cannot be read: {exc.strerror}") from exc
+    if not found.is_relative_to(root.resolve()):
+        raise EnvctlError(f"{path} is outside the project", hint="copy it into the project")
+    return found
+
+
+def write(
+    files: Mapping[str, bytes], folder: Path, *, modes: Mapping[str, int] | None = None
+) -> None:
+    """Write a rendered folder; files of a former render that are no longer made are removed.
+
+    Each file is replaced in one step and only if it differs. A list in the folder says which files
+    are ours: others are left alone, and a folder that has files but no such list is refused.
+    """
+    former = _former(folder)
+    for path in files:
+        _inside(folder, path)
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / MARKER, _listing({*former, *files}), 0o644)
+    for path, content in files.items():
+        _replace(folder / path, content, (modes or {}).get(path, 0o644))
+    for path in sorted(set(former) - set(files)):
+        _remove(folder, path)
+    _replace(folder / MARKER, _listing(files), 0o644)
+
+
+def _listing(paths: Iterable[str]) -> bytes:
+    return "".join(f"{path}\n" for path in sorted(paths)).encode()
+
+
+def _former(folder: Path) -> Sequence[str]:
+    """The files of the last render."""
+    if (folder / MARKER).is_file():
+        listed = (folder / MARKER).read_text(encoding="utf-8").split("\n")
+        return [path for path in listed if path and _is_plain(path)]
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise EnvctlError(
+            f"{folder} is not empty and was not made by envctl render",
+            hint="name a new or empty folder",
+        )
+    return []
+
+
+def _is_plain(path: str) -> bool:
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts and "\n" not in path
+
+
+def _inside(folder: Path, path: str) -> None:
+    target = (folder / path).parent.resolve()
+    if not _is_plain(path) or not target.is_relative_to(folder.resolve()):
+        raise EnvctlError(f"{path!r} would be written outside {folder}")
+
+
+def _replace(target: Path, content: bytes, mode: int) -> None:
+    """Make the file have this content and mode, in one step."""
+    if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+        target.chmod(mode)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".envctl-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _remove(folder: Path, path: str) -> None:
+    """Remove a file, and the folders that are empty without it."""
+    (folder / path).unlink(missing_ok=True)
+    for parent in (folder / path).parents:
+        if parent == folder or not parent.is_dir() or any(parent.iterdir()):
+            return
+        parent.rmdir()

@@ -1,0 +1,287 @@
+"""The verbs: each a short list of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from envctl import compare, spec
+from envctl.backends.base import Execution, LogLine
+from envctl.errors import Problem, SpecError
+from envctl.lock import exclusive
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Build, Kind, Plan, Unit
+from envctl.plan.progress import Report, silent
+from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.spec.canonical import Resolved
+from envctl.target import Opened, Target
+
+if TYPE_CHECKING:
+    from envctl.render import Templates
+
+Decided: TypeAlias = Callable[[Sequence[Change]], None]
+"""Told what was decided, before any of it is done."""
+
+
+def _unsaid(_changes: Sequence[Change]) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One unit's state, as `status` shows it; `cause` says why it is not as the spec wants it."""
+
+    environment: str
+    backend: str
+    service: str
+    replica: int
+    unit: str
+    kind: str
+    state: str
+    health: str
+    addresses: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpResult:
+    """What `up` did, and where what is up can be reached."""
+
+    plan: Plan
+    changes: tuple[Change, ...]
+    addresses: Mapping[str, tuple[str, ...]]
+
+
+class Workspace:
+    """A project's folder and the options of one run; each method is a verb of the command line."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environ: Mapping[str, str],
+        sets: Mapping[str, str] | None = None,
+        report: Report = silent,
+    ) -> None:
+        self.root = root
+        self.environ = environ
+        self.sets = sets or {}
+        self.report = report
+
+    # --- the spec
+
+    def environments(self) -> tuple[str, ...]:
+        """The names of the project's environments."""
+        return spec.environments(self.root)
+
+    def resolved(self, environment: str) -> Resolved:
+        """The resolved spec of one environment."""
+        return spec.load(self.root, environment, sets=self.sets, environ=self.environ)
+
+    def validate(self, environments: Sequence[str] = ()) -> tuple[str, ...]:
+        """Check these environments, or all, down to what their backends can do; SpecError if any is wrong."""
+        problems: dict[Problem, None] = {}
+        names = tuple(environments) or self.environments()
+        for name in names:
+            try:
+                self.plan(Target(name))
+            except SpecError as error:
+                problems.update(dict.fromkeys(error.problems))
+        if problems:
+            raise SpecError(tuple(problems))
+        return names
+
+    # --- deciding
+
+    def plan(self, target: Target) -> Plan:
+        """The plan of a target; no engine is asked."""
+        return self._open(target).plan
+
+    def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
+        """What `up` would do now."""
+        opened = self._open(target)
+        return opened.plan, opened.changes(opened.observe())
+
+    def rendered(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
+        """The files of the rendered folder."""
+        from envctl.render import render
+
+        opened = self._open(target)
+        artifacts = opened.backend.artifacts(opened.plan)
+        del host_ca
+        return render(artifacts, templates=self.templates, root=self.root)
+
+    # --- doing
+
+    def up(
+        self, target: Target, *, services: Sequence[str] = (), decided: Decided = _unsaid
+    ) -> UpResult:
+        """Bring an environment up, or what of it these services need; waits until all is ready.
+
+        `decided` is told the changes before the first is made.
+        """
+        from envctl.execute import bring_up
+
+        opened = self._open(target)
+        with self._locked(opened):
+            opened.backend.check()
+            observed = opened.observe()
+            plan = opened.select(services)
+            changes = opened.changes(observed)
+            if services:
+                changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
+            decided(changes)
+            if any(isinstance(change.target, Unit) for change in changes):
+                opened.store.use(opened.plan.backend)
+            self._bases(opened, changes)
+            bring_up(changes, plan, opened.backend, self.report)
+            return UpResult(plan, changes, _addresses(opened.backend.observe()))
+
+    def down(
+        self, target: Target, *, volumes: bool = False, decided: Decided = _unsaid
+    ) -> tuple[Change, ...]:
+        """Take an environment down; its data only with `volumes`. A spec that is broken does not hinder it."""
+        from envctl.execute import carry_out
+
+        opened = self._open(target, lenient=True)
+        with self._locked(opened):
+            opened.backend.check()
+            changes = compare.down(opened.observe(), volumes=volumes, plan=opened.known_plan)
+            decided(changes)
+            carry_out(changes, opened.backend, self.report)
+            if volumes:
+                opened.store.release(opened.backend.name)
+            return changes
+
+    def stop(self, target: Target, *, decided: Decided = _unsaid) -> tuple[Change, ...]:
+        """Stop an environment's units and keep them."""
+        from envctl.execute import carry_out
+
+        opened = self._open(target, lenient=True)
+        with self._locked(opened):
+            opened.backend.check()
+            changes = compare.stop(opened.observe(), plan=opened.known_plan)
+            decided(changes)
+            carry_out(changes, opened.backend, self.report)
+            return changes
+
+    # --- looking
+
+    def status(self, target: Target) -> tuple[Row, ...]:
+        """The state of every unit there is or should be."""
+        opened = self._open(target, lenient=True)
+        observed = opened.observe()
+        plan = opened.known_plan
+        causes = (
+            {
+                change.unit: change.cause
+                for change in opened.changes(observed)
+                if change.action is not Action.BUILD
+            }
+            if plan
+            else {}
+        )
+        environment, backend = target.environment, opened.backend.name
+        rows = [
+            _row(environment, backend, opened.asked(unit, observed), unit, causes)
+            for unit in (plan.units if plan else ())
+        ]
+        listed = {row.unit for row in rows}
+        return (
+            *rows,
+            *(
+                _row(environment, backend, state, None, causes)
+                for name, state in observed.units.items()
+                if name not in listed
+            ),
+        )
+
+    def running(self) -> tuple[tuple[Row, ...], ...]:
+        """The status of every environment of which something is there, on its own backend."""
+        found = (self.status(Target(name)) for name in self.environments())
+        return tuple(rows for rows in found if any(row.state != Status.MISSING for row in rows))
+
+    def exec(self, target: Target, unit: str, execution: Execution) -> int:
+        """Run a command in a running unit; its exit code."""
+        opened = self._open(target, lenient=True)
+        return opened.backend.exec(opened.running_unit(unit), execution)
+
+    def logs(
+        self,
+        target: Target,
+        services: Sequence[str] = (),
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+    ) -> Iterator[LogLine]:
+        """The log lines of these services or units, or of all."""
+        opened = self._open(target, lenient=True)
+        units = opened.units_there(services)
+        yield from opened.backend.logs(units, follow=follow, tail=tail)
+
+    # --- parts
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The project's templates before ours."""
+        from envctl.render import Templates
+
+        return Templates(self.root)
+
+    def _open(self, target: Target, *, lenient: bool = False) -> Opened:
+        return Opened(self, target, lenient=lenient)
+
+    def _locked(self, opened: Opened) -> AbstractContextManager[None]:
+        name = f"{opened.target.environment}@{opened.backend.name}"
+        return exclusive(self.root / ".envctl" / "locks", name, self.report)
+
+    def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
+        """Have the bases of all builds at hand before the first build starts."""
+        wanted = {
+            change.target.base: None
+            for change in changes
+            if change.action is Action.BUILD and isinstance(change.target, Build)
+        }
+        images = getattr(opened.backend, "images", None)
+        if not wanted or images is None:
+            return
+        from envctl.bases import ensure
+
+        for base in wanted:
+            ensure(base, images, self.report)
+
+
+def _row(
+    environment: str, backend: str, state: UnitState, unit: Unit | None, causes: Mapping[str, str]
+) -> Row:
+    kind = unit.kind if unit else Kind.SERVICE
+    shown = str(state.status)
+    if kind is Kind.TASK and state.status is Status.EXITED:
+        shown = "completed" if state.exit_code == 0 else "failed"
+    cause = causes.get(state.name, "") if unit else "it is in the spec no more"
+    if not cause and state.status is Status.EXITED and state.exit_code:
+        cause = f"exit code {state.exit_code}"
+    if state.cause:
+        cause = f"{cause}; {state.cause}".removeprefix("; ")
+    if not cause and state.health is Health.UNHEALTHY:
+        cause = "its health probe fails"
+    return Row(
+        environment,
+        backend,
+        state.service,
+        state.replica,
+        state.name,
+        str(kind),
+        shown,
+        str(state.health),
+        state.addresses,
+        cause,
+    )
+
+
+def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:
+    return {name: unit.addresses for name, unit in observed.units.items() if unit.addresses}
