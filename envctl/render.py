@@ -89,7 +89,7 @@ def _only_quoted(value: object) -> object:
 
 def _rendered(load: Any, context: Mapping[str, Any], name: str, root: Path | None) -> str:
     import jinja2
-    from jinja2.sandbox import SecurityError
+    from jinja2.exceptions import SecurityError
 
     try:
         return str(load().render(context))

@@ -1,0 +1,122 @@
+"""How a value is written in a Dockerfile and in a Compose file, so that it is read back as it was.
+
+Templates may put out only what a function of this module returned (a `Quoted`), so forgetting one
+is an error and not a hole. Where a format has no safe way to write a value, the function refuses it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from envctl.errors import EnvctlError
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
+_EXPANDED: Final = re.compile(r"""[\\$"']""")
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+.!|~-])")
+
+
+class Quoted(str):
+    """Text in the syntax of its file already."""
+
+    __slots__ = ()
+    quoted = True
+
+
+def exec_form(argv: Sequence[str]) -> Quoted:
+    """A RUN command that no shell and no variable expansion touches: a JSON list.
+
+    Backslashes and "<<" are written by number: a backslash before a quote confuses linters, and
+    "<<" could be taken for the start of a here-document.
+    """
+    text = json.dumps(list(argv)).replace("\\\\", "\\u005c")
+    return Quoted(text.replace("<<", "<\\u003c"))
+
+
+def arguments(words: Sequence[str]) -> Quoted:
+    """The last words of such a list, without its brackets."""
+    return Quoted(exec_form(words)[1:-1])
+
+
+def copy_form(source: str, target: str) -> Quoted:
+    """The two paths of a COPY, as a JSON list. The builder expands variables in these all the same."""
+    return exec_form([expanded(source), expanded(target)])
+
+
+def expanded(text: str) -> str:
+    """Text that is itself again after the builder's variable expansion and unquoting."""
+    return _EXPANDED.sub(r"\\\g<0>", text)
+
+
+def word(text: str) -> Quoted:
+    """An image reference, a user or a group: put in as it is, refused if that were not safe."""
+    if not _WORD.fullmatch(text):
+        raise EnvctlError(
+            f"{json.dumps(text)} cannot be written in a Dockerfile here",
+            hint="an image, user or group is made of letters, digits and . _ - : / @ +",
+        )
+    return Quoted(text)
+
+
+def comment(text: str) -> Quoted:
+    """The rest of a comment line."""
+    return Quoted("".join(char if char.isprintable() else " " for char in text))
+
+
+def compose(text: str) -> Quoted:
+    """A string value of a Compose file: double-quoted YAML with `$` doubled."""
+    return yaml_string(text.replace("$", "$$"))
+
+
+def yaml_string(text: str) -> Quoted:
+    """A double-quoted YAML string; what is not printable is escaped (YAML knows no surrogate pairs)."""
+    return Quoted('"' + "".join(_yaml_char(char) for char in text) + '"')
+
+
+def _yaml_char(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def compose_list(values: Sequence[str]) -> Quoted:
+    """A list of strings in a Compose file."""
+    return Quoted("[" + ", ".join(compose(value) for value in values) + "]")
+
+
+def number(value: float) -> Quoted:
+    """A number without needless digits, never in exponent notation."""
+    return Quoted(f"{value:.9f}".rstrip("0").rstrip("."))
+
+
+def markdown(text: str) -> Quoted:
+    """Text within a line of Markdown."""
+    return Quoted(_MARKDOWN.sub(r"\\\1", comment(text)))
+
+
+def raw(text: str) -> Quoted:
+    """The whole of a file that has no syntax of ours: a project's text, a certificate bundle."""
+    return Quoted(text)
+
+
+FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
+    "exec_form": exec_form,
+    "arguments": arguments,
+    "copy_form": copy_form,
+    "word": word,
+    "comment": comment,
+    "compose": compose,
+    "compose_list": compose_list,
+    "yaml_string": yaml_string,
+    "number": number,
+    "markdown": markdown,
+    "raw": raw,
+}
+"""What every template of this backend is given."""
