@@ -1,0 +1,199 @@
+"""Changes carried out on the memory backend: order, readiness, failures."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from envctl.backends.base import Context
+from envctl.backends.memory import MemoryBackend
+from envctl.compare import compare, down
+from envctl.errors import EnvctlError
+from envctl.execute import bring_up, carry_out
+from envctl.plan.changes import Action
+from envctl.plan.model import Hooks, Kind, Probe, ProbeKind, Scope
+from envctl.plan.progress import Stage, silent
+from envctl.plan.state import Status
+from tests.support.plans import plan, script, unit
+
+
+class Recorder(MemoryBackend):
+    """Notes what is applied, and fails where it is told to."""
+
+    def __init__(self, context, breaks=()):
+        super().__init__(context)
+        self.breaks = breaks
+        self.applied = []
+        self.ran = []
+        self.together = 0
+        self.busy = 0
+        self.lock = threading.Lock()
+
+    def apply(self, change):
+        with self.lock:
+            self.applied.append(change.key)
+            self.busy += 1
+            self.together = max(self.together, self.busy)
+        try:
+            if change.key in self.breaks:
+                raise EnvctlError(f"{change.key} broke")
+            super().apply(change)
+        finally:
+            with self.lock:
+                self.busy -= 1
+
+    def exec(self, unit, execution):
+        self.ran.append((unit, execution.argv))
+        return 9 if execution.argv == ("false",) else 0
+
+
+@pytest.fixture
+def backend(tmp_path):
+    return Recorder(Context(Scope("shop", "id", "dev", str(tmp_path))))
+
+
+def up(backend, *units, report=silent):
+    wanted = plan(*units)
+    bring_up(compare(wanted, backend.observe()), wanted, backend, report)
+
+
+def test_a_unit_starts_after_what_it_depends_on(backend):
+    up(
+        backend,
+        unit("web", after={"job": "completed", "db": "started"}),
+        unit("job", kind="task", after={"db": "started"}),
+        unit("db"),
+    )
+
+    assert [key for key in backend.applied if "build" not in key] == ["db", "job", "web"]
+
+
+def test_bringing_up_again_applies_nothing(backend):
+    up(backend, unit("web"))
+    backend.applied.clear()
+
+    up(backend, unit("web"))
+
+    assert backend.applied == []
+
+
+def test_what_depends_on_a_failure_is_not_started_and_the_rest_is(backend):
+    backend.breaks = ("db",)
+    events = []
+
+    with pytest.raises(EnvctlError, match="db broke"):
+        up(
+            backend,
+            unit("db"),
+            unit("web", after={"db": "started"}),
+            unit("other"),
+            report=events.append,
+        )
+
+    assert set(backend.observe().units) == {"other"}
+    failed = {event.work: event.text for event in events if event.stage is Stage.FAILED}
+    assert failed == {"start db": "db broke", "start web": "not done: db failed"}
+
+
+def test_a_failed_build_keeps_its_units_from_being_made(backend):
+    backend.breaks = ("build:web",)
+
+    with pytest.raises(EnvctlError, match="build:web broke"):
+        up(backend, unit("web", script("make")))
+
+    assert backend.observe().units == {}
+
+
+def test_a_task_that_fails_is_reported_with_its_exit_code_and_place(backend):
+    with pytest.raises(EnvctlError, match="job: the task ended with exit code 1") as caught:
+        up(
+            backend,
+            unit("job", kind="task", argv=["false"]),
+            unit("web", after={"job": "completed"}),
+        )
+
+    assert str(caught.value.where) == "envctl.yaml:2:3"
+    assert "web" not in backend.observe().units
+
+
+def test_a_service_that_exits_is_reported_at_once(backend):
+    with pytest.raises(EnvctlError, match="web: it exited with exit code 1"):
+        up(backend, unit("web", argv=["false"]))
+
+
+def test_an_unhealthy_service_fails_when_its_time_is_over_with_the_words_of_the_probe(backend):
+    probe = Probe(ProbeKind.COMMAND, ("false",), interval=0.05, retries=2, start_period=0.1)
+
+    with pytest.raises(EnvctlError, match="did not become healthy within") as caught:
+        up(backend, unit("web", probe=probe))
+
+    assert "probe: false" in caught.value.details
+    assert backend.observe().units["web"].status is Status.RUNNING
+
+
+def test_several_failures_are_told_together(backend):
+    backend.breaks = ("a", "b")
+
+    with pytest.raises(EnvctlError, match="2 things failed") as caught:
+        up(backend, unit("a"), unit("b"))
+
+    assert "a broke" in caught.value.details
+    assert "b broke" in caught.value.details
+
+
+def test_a_defect_in_a_backend_is_an_error_not_a_hang(backend):
+    def explode(change):
+        raise ZeroDivisionError("oh")
+
+    backend.apply = explode
+
+    with pytest.raises(EnvctlError, match="internal error: ZeroDivisionError: oh"):
+        up(backend, unit("web"))
+
+
+def test_hooks_run_when_the_unit_is_ready_and_before_it_stops(backend):
+    hooks = Hooks(after_start=(("warm",),), before_stop=(("drain",),))
+    web = replace(unit("web"), hooks=hooks)
+    up(backend, web)
+    wanted = plan(web)
+
+    carry_out(down(backend.observe(), plan=wanted), backend, silent)
+
+    assert backend.ran == [("web", ("warm",)), ("web", ("drain",))]
+
+
+def test_a_failing_hook_fails_the_start_but_never_the_stop(backend):
+    bad = replace(unit("web"), hooks=Hooks((("false",),), (("false",),)))
+
+    with pytest.raises(EnvctlError, match="hook false ended with exit code 9"):
+        up(backend, bad)
+    carry_out(down(backend.observe(), plan=plan(bad)), backend, silent)
+
+    assert backend.observe().units == {}
+
+
+def test_independent_units_are_made_at_the_same_time(backend):
+    barrier = threading.Barrier(3, timeout=10)
+    apply = backend.apply
+
+    def meet(change):
+        if change.action is Action.CREATE:
+            barrier.wait()
+        apply(change)
+
+    backend.apply = meet
+
+    up(backend, unit("a"), unit("b"), unit("c"))
+
+    assert set(backend.observe().units) == {"a", "b", "c"}
+
+
+def test_many_units_are_made_a_dozen_at_a_time(backend):
+    units = [unit(f"u{number}", kind=Kind.TASK) for number in range(60)]
+
+    up(backend, *units)
+
+    assert len(backend.observe().units) == 60
+    assert backend.together <= 12

@@ -1,0 +1,67 @@
+"""One run at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envctl.errors import EnvctlError
+from envctl.lock import exclusive
+from envctl.plan.progress import silent
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from envctl.lock import exclusive
+from envctl.plan.progress import silent
+with exclusive(Path(sys.argv[1]), "dev@docker", silent):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    with process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_run_says_who_holds_it_and_gives_up_after_its_patience(tmp_path, holder):
+    said = []
+
+    with (
+        pytest.raises(EnvctlError, match=f"pid {holder.pid}"),
+        exclusive(tmp_path, "dev@docker", said.append, patience=0.2),
+    ):
+        pass
+
+    assert f"pid {holder.pid}" in said[0].text
+
+
+def test_another_environment_is_not_held_up(tmp_path, holder):
+    with exclusive(tmp_path, "test@docker", silent, patience=0):
+        assert holder.poll() is None
+
+
+def test_a_killed_run_holds_nothing(tmp_path, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+
+    with exclusive(tmp_path, "dev@docker", silent, patience=5):
+        text = (tmp_path / "dev@docker.lock").read_text()
+
+    assert text == f"{os.getpid()}\n"
+    assert (tmp_path / "dev@docker.lock").read_text() == ""

@@ -1,0 +1,71 @@
+"""Verdicts on units that are waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.plan.model import Probe, ProbeKind
+from envctl.plan.state import Health, Status
+from envctl.readiness import Verdict, allowance, judge
+from tests.support.plans import made, unit
+
+PROBE = Probe(ProbeKind.TCP, ("127.0.0.1", "80"), interval=2, retries=3, start_period=10)
+PLAIN = unit("web")
+PROBED = unit("web", probe=PROBE)
+TASK = unit("job", kind="task")
+
+
+def verdict(unit, waited=0.0, changed=True, **state):
+    return judge(unit, made(unit, **state), waited=waited, changed=changed)
+
+
+def test_a_running_service_without_a_probe_is_ready():
+    assert verdict(PLAIN) == (Verdict.READY, "running")
+
+
+def test_a_service_with_a_probe_is_probed():
+    assert verdict(PROBED, health=Health.STARTING)[0] is Verdict.PROBE
+
+
+def test_a_unit_just_started_is_probed_whatever_the_engine_remembers():
+    assert verdict(PROBED, health=Health.HEALTHY, changed=True)[0] is Verdict.PROBE
+    assert verdict(PROBED, health=Health.HEALTHY, changed=False)[0] is Verdict.READY
+
+
+def test_an_exited_service_has_failed_at_once():
+    assert verdict(PLAIN, status=Status.EXITED, exit_code=7) == (
+        Verdict.FAILED,
+        "it exited with exit code 7",
+    )
+
+
+def test_a_crash_loop_has_failed():
+    text = verdict(PLAIN, status=Status.RESTARTING, restarts=3, exit_code=1)[1]
+
+    assert text == "it keeps exiting and being restarted (exit code 1)"
+
+
+def test_a_unit_that_vanished_has_failed():
+    assert judge(PLAIN, None, waited=0, changed=True) == (Verdict.FAILED, "it is gone")
+
+
+def test_a_unit_that_never_runs_is_not_waited_for_for_ever():
+    assert verdict(PLAIN, status=Status.CREATED)[0] is Verdict.WAIT
+    assert verdict(PLAIN, status=Status.CREATED, waited=1e4)[0] is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("state", "waited", "expected"),
+    [
+        ({"exit_code": 0}, 0, Verdict.READY),
+        ({"exit_code": 4}, 0, Verdict.FAILED),
+        ({"status": Status.RUNNING}, 60, Verdict.WAIT),
+        ({"status": Status.RUNNING}, 4000, Verdict.FAILED),
+    ],
+)
+def test_a_task_is_ready_when_it_completed(state, waited, expected):
+    assert verdict(TASK, waited=waited, **state)[0] is expected
+
+
+def test_a_unit_has_its_start_period_and_its_retries():
+    assert allowance(PROBE) == 16
