@@ -1,0 +1,187 @@
+"""`${name}`: variables declared in `vars`, and nothing else of the outside world."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envctl.errors import UsageError
+from envctl.spec.problems import Problems, near
+from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, shown, what
+
+PREFIX = "ENVCTL_VAR_"
+VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable's value, and where it was set: a place in a file, or ("--set", 1, 1)."""
+
+    value: Text
+    source: str = ""
+
+
+def escape(text: str) -> str:
+    """The text, written so that interpolation gives it back."""
+    return text.replace("$", "$$")
+
+
+class Interpolation:
+    """Replaces `${name}` in a tree. A `$` followed by anything but `{` or `$` stands for itself."""
+
+    def __init__(
+        self,
+        declared: Table,
+        *,
+        sets: Mapping[str, str],
+        environ: Mapping[str, str],
+        problems: Problems,
+    ) -> None:
+        """Work out every variable; UsageError if `sets` names one that is not declared."""
+        self.problems = problems
+        self.declared = declared
+        self.given: dict[str, Text] = {}
+        for name, value in sets.items():
+            if name not in declared:
+                raise UsageError(
+                    f"--set {name}: the spec declares no such variable",
+                    hint=near(name, declared) or "declare it under vars",
+                )
+            self._give(name, value, "--set")
+        for name in declared:
+            if PREFIX + name in environ and name not in self.given:
+                self._give(name, environ[PREFIX + name], PREFIX + name)
+        self.values: dict[str, Text] = {}
+        self._open: list[str] = []
+        for name in declared:
+            self._value(name)
+
+    def _give(self, name: str, value: str, source: str) -> None:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{source}: the value of {name} is not UTF-8") from None
+        if "\0" in value:
+            raise UsageError(f"{source}: the value of {name} contains a NUL character")
+        text = Text(value, (source, 1, 1))
+        text.note = f"{name} is {shown(value)}, from {source}"
+        self.given[name] = text
+
+    def _value(self, name: str) -> Text:
+        """A variable's value, made when first asked for."""
+        if name in self.values:
+            return self.values[name]
+        node = self.declared[name]
+        if name in self.given:
+            value = self.given[name]
+            value.replaced = () if isinstance(node, Null) else ((node.spot, str(node)),)
+        elif not isinstance(node, Text):
+            self.problems.add(
+                self.declared.spots[name],
+                f"vars.{name}: expected a text or a number, got {what(node)}",
+            )
+            value = Text("", node.spot)
+        elif name in self._open:
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            self.problems.add(node.spot, f"variables refer to each other in a circle: {circle}")
+            return Text("", node.spot)
+        else:
+            self._open.append(name)
+            value = self._text(node)
+            self._open.pop()
+        self.values[name] = value
+        return value
+
+    def node(self, node: Node) -> Node:
+        """The node with all of its scalars interpolated; the very node if there is nothing to do."""
+        match node:
+            case Text():
+                return self._text(node) if "$" in node else node
+            case Table():
+                return self._table(node)
+            case Items():
+                nodes = [self.node(item) for item in node]
+                if all(new is old for new, old in zip(nodes, node, strict=True)):
+                    return node
+                items = Items(node.spot, nodes)
+                items.replaced = node.replaced
+                return items
+            case Extend():
+                extend = Extend(
+                    node.spot, list(map(self.node, node.before)), list(map(self.node, node.after))
+                )
+                extend.replaced = node.replaced
+                return extend
+            case Null():
+                return node
+
+    def _table(self, node: Table) -> Table:
+        table = Table(node.spot)
+        changed = False
+        for key, item in node.items():
+            if "${" in key:
+                self.problems.add(
+                    node.spots[key],
+                    f"variables do not work in keys: {shown(key)}",
+                    hint="mounts have a list form: [{source: …, target: …}]",
+                )
+            new = self.node(item)
+            changed = changed or new is not item
+            table[key] = new
+        if not changed:
+            return node
+        table.spots, table.replaced, table.sealed = node.spots, node.replaced, node.sealed
+        return table
+
+    def _text(self, node: Text) -> Text:
+        """The text with its variables' values, which are data: not looked into again."""
+        if "$" not in node:
+            return node
+        notes: list[str] = []
+
+        def value(match: re.Match[str]) -> str:
+            if match[0] == "$$":
+                return "$"
+            found = self._lookup(match, node)
+            if found is None:
+                return match[0]
+            notes.append(found.note or f"{match[1]} is {shown(found)}")
+            return str(found)
+
+        text = Text(_DOLLAR.sub(value, node), node.spot, plain=node.plain and not notes)
+        text.replaced = node.replaced
+        text.note = "; ".join(dict.fromkeys([*filter(None, [node.note]), *notes]))
+        return text if notes or text != node else node
+
+    def _lookup(self, match: re.Match[str], node: Text) -> Text | None:
+        name = match[1]
+        spot = _within(node, match.start())
+        literal = "write $${ for a literal ${"
+        if not match[2] or not VAR_NAME.match(name):
+            self.problems.add(
+                spot,
+                f"{shown(match[0])} is no variable",
+                expected="${name}, the name in small letters, digits and _",
+                hint=literal,
+            )
+            return None
+        if name not in self.declared:
+            near_one = near(name, self.declared)
+            self.problems.add(
+                spot,
+                f"the variable {name!r} is not declared",
+                expected="a name declared under vars",
+                hint=near_one if "did you mean" in near_one else literal,
+            )
+            return None
+        return self._value(name)
+
+
+def _within(node: Text, offset: int) -> Spot:
+    """The place of a character of a scalar, as well as it can be told."""
+    file, line, column = node.spot
+    if node.plain and "\n" not in node:
+        return (file, line, column + offset)
+    return node.spot

@@ -1,0 +1,55 @@
+"""Problems, collected while everything is looked at, each with its line of source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from envctl.errors import Problem, SpecError
+from envctl.spec.tree import Spot, place
+from envctl.suggest import did_you_mean
+
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_LONGEST_LINE = 200
+
+
+class Problems:
+    """What was found wrong so far, and the texts of the files it was found in."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self._texts: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
+
+    def text(self, file: str, text: str) -> None:
+        """Remember a file's text, to show lines of."""
+        self._texts[file] = text
+        self._lines.pop(file, None)
+
+    def add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
+        """Note a problem at a spot; the same one twice (an aliased node) counts once."""
+        problem = Problem(place(spot), message, expected, hint, self._source(spot))
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def _source(self, spot: Spot) -> str:
+        file, line, column = spot
+        if file not in self._lines:
+            self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
+        lines = self._lines[file]
+        if not 0 < line <= len(lines) or column > _LONGEST_LINE:
+            return ""
+        text = UNPRINTABLE.sub("\ufffd", lines[line - 1])
+        return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
+
+    def stop(self) -> None:
+        """Raise SpecError if anything was found."""
+        if self.found:
+            raise SpecError(tuple(sorted(self.found, key=lambda item: item.where)))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """A "did you mean" of bearable length."""
+    hint = did_you_mean(word, known)
+    return hint if len(hint) <= 160 else hint[:159] + "…"
