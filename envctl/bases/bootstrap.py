@@ -1,0 +1,211 @@
+"""Making a base image with mmdebstrap, streamed into the image store: no file in between."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from envctl.bases.manifest import digest
+from envctl.bases.mirrors import sources_for
+from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
+from envctl.bases.store import LABEL, ImageStore
+from envctl.errors import EnvctlError
+from envctl.plan.model import Base
+from envctl.plan.progress import Progress, Report, Stage
+
+PROGRAM = "mmdebstrap"
+CONFIGURATION = ('CMD ["bash"]',)
+"""Dockerfile instructions for the image, as the official ones have them."""
+
+_GRACE = 15.0
+"""Seconds mmdebstrap gets to remove its own temporary folder before it is killed."""
+_SHOWN = 15
+"""How many of mmdebstrap's last lines an error shows."""
+
+
+class Teller:
+    """Reads what mmdebstrap says: progress to the report, facts kept, last lines for an error."""
+
+    def __init__(self, work: str, report: Report) -> None:
+        self.packages: dict[str, str] = {}
+        self.sources: list[str] = []
+        self.last: deque[str] = deque(maxlen=_SHOWN)
+        self.complete = threading.Event()
+        self._work = work
+        self._report = report
+
+    def read(self, stream: IO[bytes]) -> None:
+        """Read to the end of the stream; run in a thread of its own."""
+        for raw in stream:
+            self._take(raw.decode("utf-8", "replace").rstrip())
+        self.complete.set()
+
+    def _take(self, line: str) -> None:
+        mark, _, rest = line.partition(" ")
+        if mark == PACKAGE_MARK:
+            name, _, version = rest.partition(" ")
+            self.packages[name] = version
+        elif mark == SOURCE_MARK:
+            self.sources.append(rest)
+        elif mark == END_MARK:
+            self.complete.set()
+        else:
+            self.last.append(line)
+            if mark == "I:" and "hook" not in rest:
+                self._report(Progress(self._work, Stage.WORKING, rest.rstrip(".")))
+
+
+class CheckedStream(io.RawIOBase):
+    """A process's output that ends only if the process succeeded: else reading the end raises.
+
+    What is cut off in the middle must not become an image.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], failure: Any) -> None:
+        super().__init__()
+        self._process = process
+        self._failure = failure
+        assert process.stdout is not None
+        self._stream = process.stdout
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end of a run that succeeded, EnvctlError of one that failed."""
+        data = self._stream.read(len(buffer))
+        if not data and self._process.wait() != 0:
+            raise self._failure()
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def bootstrap(base: Base, recipe: Recipe, store: ImageStore, report: Report) -> str:
+    """Make the base's image; its id. EnvctlError, with mmdebstrap's last lines, if that fails.
+
+    However this ends, mmdebstrap ends with it and removes what it made.
+    """
+    program = _program(recipe)
+    work = f"base {base.image}"
+    teller = Teller(work, report)
+
+    def failure() -> EnvctlError:
+        reader.join(_GRACE)
+        return EnvctlError(
+            f"{PROGRAM} could not make the base {base.image}",
+            details="\n".join(teller.last),
+            hint=_hint(teller.last),
+        )
+
+    with _running(recipe.argv(program), {**os.environ, **recipe.environment()}) as process:
+        assert process.stderr is not None
+        reader = threading.Thread(target=teller.read, args=(process.stderr,), daemon=True)
+        reader.start()
+        stream = io.BufferedReader(CheckedStream(process, failure), 1 << 20)
+        # The first byte comes when the root filesystem is finished; by then all facts are told.
+        stream.peek(1)
+        teller.complete.wait(_GRACE)
+        report(Progress(work, Stage.WORKING, "loading the image"))
+        return store.load(
+            stream,
+            name=base.image,
+            labels=labels(recipe, teller),
+            changes=CONFIGURATION,
+        )
+
+
+def labels(recipe: Recipe, teller: Teller) -> dict[str, str]:
+    """What an image says about itself: base, suite, how and when made, from which mirror, manifest."""
+    return {
+        LABEL: recipe.entry.name,
+        f"{LABEL}.how": PROGRAM,
+        f"{LABEL}.suite": recipe.entry.suite,
+        f"{LABEL}.mirror": teller.sources[0] if teller.sources else "",
+        f"{LABEL}.snapshot": recipe.snapshot,
+        f"{LABEL}.created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        f"{LABEL}.manifest": digest(teller.packages),
+    }
+
+
+def recipe_for(base: Base) -> Recipe | None:
+    """How to make the base; None if the catalogue does not have it."""
+    from envctl.bases.catalogue import CATALOGUE
+
+    entry = CATALOGUE.get(base.name or base.image)
+    if entry is None:
+        return None
+    return Recipe(entry, sources_for(entry, snapshot=base.snapshot), base.snapshot)
+
+
+def _program(recipe: Recipe) -> str:
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise EnvctlError(
+            f"the base {recipe.entry.name} has to be bootstrapped, and {PROGRAM} is not installed",
+            hint="`envctl doctor --fix` installs it on Debian and Ubuntu; elsewhere make a registry "
+            f"reachable, or load an image named {recipe.entry.name} into the engine",
+        )
+    if not Path(recipe.entry.keyring).is_file():
+        raise EnvctlError(
+            f"the keys that verify the base {recipe.entry.name} are not on this machine",
+            details=f"{recipe.entry.keyring} does not exist",
+            hint=f"sudo apt-get install {recipe.entry.keyring_package}",
+        )
+    return program
+
+
+def _hint(lines: deque[str]) -> str:
+    text = "\n".join(lines)
+    if "unshare" in text or "subuid" in text or "newuidmap" in text:
+        return "as another user than root this needs the package uidmap and entries in /etc/subuid"
+    if "No space left" in text:
+        return "make room in the temporary folder, or set TMPDIR to another"
+    if "Could not resolve" in text or "Could not connect" in text or "Unable to connect" in text:
+        return "the distribution's mirror cannot be reached from here: check the network and proxy"
+    return ""
+
+
+@contextmanager
+def _running(argv: tuple[str, ...], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, which is told to stop if this block is left, and if this process dies."""
+    setpriv = shutil.which("setpriv")
+    guard = (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
+    process = subprocess.Popen(
+        (*guard, *argv),
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        # Its tar blocks as long as nobody reads.
+        if process.stdout is not None:
+            process.stdout.close()
+        deadline = time.monotonic() + _GRACE
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

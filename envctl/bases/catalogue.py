@@ -1,0 +1,77 @@
+"""The bases envctl knows how to make."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from envctl.errors import EnvctlError
+from envctl.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A base: which suite of which distribution, and what to verify its mirror with.
+
+    `keyring` is where the distribution's archive keys are on a Debian or Ubuntu host, and
+    `keyring_package` what puts them there. A `slim` base leaves out documentation and translations.
+    """
+
+    name: str
+    distribution: str
+    suite: str
+    components: tuple[str, ...] = ("main",)
+    keyring: str = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    keyring_package: str = "debian-archive-keyring"
+    package_manager: str = "apt"
+    slim: bool = False
+
+
+def _debian(suite: str, *, slim: bool = False) -> Entry:
+    return Entry(f"debian:{suite}{'-slim' if slim else ''}", "debian", suite, slim=slim)
+
+
+def _ubuntu(version: str, suite: str) -> Entry:
+    return Entry(
+        f"ubuntu:{version}",
+        "ubuntu",
+        suite,
+        components=("main", "restricted", "universe", "multiverse"),
+        keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+        keyring_package="ubuntu-keyring",
+    )
+
+
+CATALOGUE: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        _debian("bookworm"),
+        _debian("bookworm", slim=True),
+        _debian("trixie"),
+        _debian("trixie", slim=True),
+        _debian("bullseye"),
+        _debian("bullseye", slim=True),
+        _ubuntu("24.04", "noble"),
+        _ubuntu("22.04", "jammy"),
+    )
+}
+"""All bases by name; a name is also the name of the official image with the same content."""
+
+
+def resolve_name(name: str) -> Entry:
+    """The entry of that name; EnvctlError with the nearest name if there is none."""
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        raise EnvctlError(
+            f"there is no base {name!r} in the catalogue",
+            hint=f"{did_you_mean(name, CATALOGUE)} (`envctl base list` shows all; "
+            "for another image, write base: {image: …})",
+        )
+    return entry
+
+
+def image_for(name: str, snapshot: str) -> str:
+    """The image name of a base: the official one, or one of its own for each dated mirror."""
+    if not snapshot:
+        return name
+    return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"

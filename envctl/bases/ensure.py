@@ -1,0 +1,100 @@
+"""Having a base at hand: local image, else registry, else bootstrapped; and saying which."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.store import LABEL, Found, ImageStore
+from envctl.errors import EnvctlError
+from envctl.lock import exclusive
+from envctl.plan.model import Base
+from envctl.plan.progress import Progress, Report, Stage
+
+
+def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> Found:
+    """The base's image, made available if it was not. EnvctlError if no way leads to it.
+
+    Two at once do the work once: the second waits for the first. With `force` a base of the
+    catalogue is bootstrapped afresh, whatever is there.
+    """
+    found = None if force else _local(base, store)
+    if found is None:
+        with exclusive(_locks(), _slug(base.image), report):
+            found = None if force else _local(base, store)
+            if found is None:
+                return _fetch(base, store, report, force=force)
+    report(Progress(f"base {base.image}", Stage.DONE, "local image"))
+    return found
+
+
+def _local(base: Base, store: ImageStore) -> Found | None:
+    image = store.find(base.image)
+    if image is None:
+        return None
+    if base.snapshot:
+        info = store.info(base.image) or {}
+        if info.get("labels", {}).get(f"{LABEL}.snapshot") != base.snapshot:
+            return None
+    return Found(base.image, "local", image)
+
+
+def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Found:
+    work = f"base {base.image}"
+    report(Progress(work, Stage.STARTED))
+    recipe = recipe_for(base)
+    refusal = None
+    if not base.snapshot and not force:
+        try:
+            return _pulled(base, store, report)
+        except EnvctlError as error:
+            refusal = error
+            report(Progress(work, Stage.NOTE, f"registry: not reachable ({_reason(error)})"))
+    try:
+        if recipe is None:
+            raise EnvctlError(
+                f"the base image {base.image} is neither here nor to be had from its registry",
+                details=_reason(refusal) if refusal else "",
+                hint="check the name, log in to its registry, or take a base of the catalogue "
+                "(`envctl base list`)",
+            )
+        started = time.monotonic()
+        identity = bootstrap(base, recipe, store, report)
+    except BaseException:
+        report(Progress(work, Stage.FAILED))
+        raise
+    mirror = "a dated mirror" if base.snapshot else "the distribution's mirror"
+    seconds = time.monotonic() - started
+    done = f"bootstrapped with mmdebstrap from {mirror} in {seconds:.0f} s"
+    report(Progress(work, Stage.DONE, done))
+    return Found(base.image, "bootstrapped", identity)
+
+
+def _pulled(base: Base, store: ImageStore, report: Report) -> Found:
+    report(Progress(f"base {base.image}", Stage.WORKING, "asking the registry"))
+    store.pull(base.image)
+    image = store.find(base.image)
+    if image is None:
+        raise EnvctlError(f"{base.image} was pulled and is not there")
+    report(Progress(f"base {base.image}", Stage.DONE, "pulled from its registry"))
+    return Found(base.image, "registry", image)
+
+
+def _reason(error: EnvctlError) -> str:
+    """An error in one line: the last line of the evidence says most."""
+    lines = [line.strip() for line in error.details.splitlines() if line.strip()]
+    return lines[-1] if lines else error.brief
+
+
+def _slug(image: str) -> str:
+    return "base-" + re.sub(r"[^A-Za-z0-9.-]+", "-", image)
+
+
+def _locks(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's own folder for locks: bases belong to no project."""
+    cache = environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache) if cache else Path.home() / ".cache") / "envctl" / "locks"

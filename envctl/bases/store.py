@@ -1,0 +1,44 @@
+"""Where base images are kept: what a backend offers, and what came of asking for a base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal, Protocol
+
+LABEL = "dev.envctl.base"
+"""Label of every bootstrapped image: the base's name. More stand below it, see `bootstrap.labels`."""
+
+
+class ImageStore(Protocol):
+    """The images of one engine."""
+
+    def find(self, name: str) -> str | None:
+        """The id of the image of that name, None if there is none."""
+
+    def pull(self, name: str) -> None:
+        """Fetch the image from its registry; EnvctlError if that cannot be done."""
+
+    def load(
+        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+    ) -> str:
+        """Make an image of one layer from a root filesystem; its id.
+
+        `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
+        image is made and the error comes out as it is.
+        """
+
+    def info(self, name: str) -> Mapping[str, Any] | None:
+        """`id`, `size` (bytes), `created` (RFC 3339) and `labels` of an image; None if not there."""
+
+    def read_file(self, image: str, path: str) -> bytes:
+        """The content of a file in an image; EnvctlError if there is no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A base that is at hand: its image, which way it came, the image's id."""
+
+    name: str
+    how: Literal["local", "registry", "bootstrapped"]
+    id: str
