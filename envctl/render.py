@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 MARKER: Final = ".envctl-render"
-_SOURCE_MODE: Final = 0
-"""An artifact's mode that means: executable if the copied file is, else not."""
 
 
 def packaged_templates() -> Path:
@@ -136,32 +134,48 @@ def _shown(file: str, root: Path | None) -> str:
 def render(
     artifacts: Iterable[Artifact], *, templates: Templates, root: Path
 ) -> Mapping[str, bytes]:
-    """The files of a rendered folder by path; the same for the same plan, to the byte."""
+    """The files of a rendered folder by path; the same for the same plan, to the byte.
+
+    A copied symbolic link stays one: its content is where it leads.
+    """
     return {
-        artifact.path: _project_file(root, artifact.copy_of).read_bytes()
+        artifact.path: _copied(root, artifact.copy_of)
         if artifact.copy_of
-        else templates.render(artifact.template, artifact.context).encode()
+        else templates.render(artifact.template, artifact.context).encode("utf-8")
         for artifact in artifacts
     }
 
 
 def modes(artifacts: Iterable[Artifact], *, root: Path) -> Mapping[str, int]:
-    """The permission bits of those files, whatever umask or checkout left on the sources."""
-    return {artifact.path: artifact.mode or _source_mode(root, artifact) for artifact in artifacts}
+    """What those files are to be: permission bits, whatever umask or checkout left on the sources.
+
+    An artifact's mode 0 is 0o755 for a copy of an executable, else 0o644; a link has S_IFLNK set.
+    """
+    return {artifact.path: _mode(root, artifact) for artifact in artifacts}
 
 
-def _source_mode(root: Path, artifact: Artifact) -> int:
-    executable = _project_file(root, artifact.copy_of).stat().st_mode & stat.S_IXUSR
-    return 0o755 if executable else 0o644
+def _mode(root: Path, artifact: Artifact) -> int:
+    if not artifact.copy_of:
+        return artifact.mode or 0o644
+    source = _project_file(root, artifact.copy_of)
+    if source.is_symlink():
+        return stat.S_IFLNK | 0o777
+    return artifact.mode or (0o755 if source.stat().st_mode & stat.S_IXUSR else 0o644)
+
+
+def _copied(root: Path, path: str) -> bytes:
+    source = _project_file(root, path)
+    return os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
 
 
 def _project_file(root: Path, path: str) -> Path:
-    """A file of the project. EnvctlError if it lies elsewhere, by `..` or by a link, or is not there."""
+    """A file of the project. EnvctlError if it is not there, or lies elsewhere by `..` or a link."""
+    found = root / path
     try:
-        found = (root / path).resolve(strict=True)
+        real = found.resolve(strict=True)
     except OSError as exc:
         raise EnvctlError(f"{path} cannot be read: {exc.strerror}") from exc
-    if not found.is_relative_to(root.resolve()):
+    if not real.is_relative_to(root.resolve()):
         raise EnvctlError(f"{path} is outside the project", hint="copy it into the project")
     return found
 
@@ -215,20 +229,20 @@ def _inside(folder: Path, path: str) -> None:
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
-    """Make the file have this content and mode, in one step."""
-    if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+    """Make the file be this, in one step, unless it is already."""
+    link = stat.S_ISLNK(mode)
+    if not link and target.is_file() and not target.is_symlink() and target.read_bytes() == content:
         target.chmod(mode)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".envctl-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".envctl-") as folder:
+        fresh = Path(folder, "fresh")
+        if link:
+            fresh.symlink_to(os.fsdecode(content))
+        else:
+            fresh.write_bytes(content)
+            fresh.chmod(mode)
+        fresh.replace(target)
 
 
 def _remove(folder: Path, path: str) -> None:

@@ -240,11 +240,15 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A file at `target`, mode 0400, the unit's user's. Only the value's keyed digest is known here."""
+    """A file at `target`, mode 0400, the unit's user's. Only the value's keyed digest is known here.
+
+    `env` is the environment variable the spec names as a source, if it does.
+    """
 
     name: str
     target: str
     digest: str = ""
+    env: str = about("")
 
 
 class ProbeKind(StrEnum):

@@ -1,215 +1,235 @@
-"""What Docker needs as files: Dockerfiles, their build contexts, and the Compose file of a rendered folder.
-
-`dockerfile` and `context_files` serve `up` and `render` alike, so that both build the same image.
-"""
+"""The rendered folder: a Compose file, Dockerfiles and their contexts, complete without envctl."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from envctl.backends.base import Artifact
+from envctl.backends.docker.dockerfiles import (
+    ContextFile,
+    Render,
+    context_files,
+    dockerfile,
+    dockerfile_context,
+    slug,
+    trust_files,
+)
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.plan.digest import digest
 from envctl.plan.model import (
     Build,
-    CopyFiles,
-    CreateUser,
-    InstallPackages,
-    MakeDirectories,
-    NpmInstall,
-    PipInstall,
-    RunCommand,
-    Step,
-    WriteFile,
+    Condition,
+    DockerfileBuild,
+    Plan,
+    ReadyImage,
+    Secret,
+    Source,
+    Unit,
 )
-from envctl.plan.text import step_text
 
-Render = Callable[[str, Mapping[str, Any]], str]
+__all__ = [
+    "ContextFile",
+    "Render",
+    "artifacts",
+    "context_files",
+    "dockerfile",
+    "dockerfile_context",
+    "trust_files",
+]
 
-KINDS: Final[Mapping[type, str]] = {
-    InstallPackages: "packages",
-    CreateUser: "user",
-    MakeDirectories: "directories",
-    CopyFiles: "copy",
-    WriteFile: "copy",
-    RunCommand: "run",
-    PipInstall: "pip",
-    NpmInstall: "npm",
+_CONDITIONS: Final[Mapping[Condition, str]] = {
+    Condition.STARTED: "service_started",
+    Condition.HEALTHY: "service_healthy",
+    Condition.COMPLETED: "service_completed_successfully",
 }
-"""The template under docker/steps/ that writes each kind of step."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextFile:
-    """A file of a build context: a copy of `source` (project-relative), or `text` if that is not None.
+def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
+    """The files of the rendered folder.
 
-    `mode` None takes it from the source: 0o755 if that is executable, else 0o644.
+    With `trust`, a bundle of CA certificates, its builds trust these: needed behind an inspecting
+    proxy. The images then keep the bundle, which is public, in a layer.
     """
-
-    source: str = ""
-    text: str | None = None
-    mode: int | None = None
-
-
-def dockerfile(build: Build, *, up: bool, render: Render, trust: bool = False) -> str:
-    """The Dockerfile of a build, to be built in the context `context_files` tells of.
-
-    With `up` it is for BuildKit: caches and the trusted certificates are mounted. Without, it is
-    portable: no mounts, no here-documents. With `trust` the context must have `trust_files` too; the
-    portable file then copies them in, and the image keeps them in a layer, though not in its files.
-    """
-    return render("docker/Dockerfile.j2", dockerfile_context(build, up=up, trust=trust))
+    names = _dockerfile_names(plan)
+    found: dict[str, Artifact] = {
+        "compose.yaml": Artifact("compose.yaml", "docker/compose.yaml.j2", _compose(plan, names)),
+        "README.md": Artifact("README.md", "docker/README.md.j2", _readme(plan, trust)),
+    }
+    for digest, build in plan.builds().items():
+        for artifact in _build_artifacts(build, names[digest], trust=trust is not None):
+            found[artifact.path] = artifact
+    if trust:
+        texts = trust_files(trust.read_text(encoding="utf-8", errors="replace"))
+        found |= {path: _text(path, text) for path, text in texts.items()}
+    return tuple(found[path] for path in sorted(found))
 
 
-def dockerfile_context(build: Build, *, up: bool, trust: bool = False) -> Mapping[str, Any]:
-    """What the Dockerfile's template is given."""
-    users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
+def _dockerfile_names(plan: Plan) -> Mapping[str, str]:
+    """Each build's Dockerfile, named after the first unit made from it."""
+    names: dict[str, str] = {}
+    for unit in plan.units:
+        if not isinstance(unit.source, ReadyImage):
+            names.setdefault(unit.source.digest, f"{unit.name}.Dockerfile")
+    return names
+
+
+def _build_artifacts(
+    build: Build | DockerfileBuild, name: str, *, trust: bool
+) -> Iterator[Artifact]:
+    if isinstance(build, DockerfileBuild):
+        yield Artifact(name, copy_of=build.dockerfile)
+        for file in build.files:
+            path = posixpath.relpath(file, build.context)
+            yield Artifact(f"{_own_context(name)}/{path}", copy_of=file, mode=0)
+        return
+    context = dockerfile_context(build, up=False, trust=trust)
+    yield Artifact(name, "docker/Dockerfile.j2", context)
+    for path, staged in context_files(build).items():
+        if staged.text is not None:
+            yield _text(path, staged.text, staged.mode or 0o644)
+        else:
+            yield Artifact(path, copy_of=staged.source, mode=staged.mode or 0)
+
+
+def _own_context(name: str) -> str:
+    """The folder for the context of a project's own Dockerfile."""
+    return f"context/{slug(name.removesuffix('.Dockerfile'))}"
+
+
+def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
+    return Artifact(path, "docker/text.j2", {**FUNCTIONS, "text": text}, mode=mode)
+
+
+# --- what the templates are given -----------------------------------------------------------
+
+
+def _compose(plan: Plan, names: Mapping[str, str]) -> Mapping[str, Any]:
     return {
         **FUNCTIONS,
-        "base": build.base.image,
-        "apt_cache": f"apt-{digest(build.base)}",
-        "needs_root": users or not build.base.name,
-        "steps": [_view(step) for step in build.steps],
-        "up": up,
-        "trust": trust,
+        "name": _project_name(f"{plan.scope.project}-{plan.scope.environment}"),
+        "root": plan.scope.root,
+        "units": [_unit(plan, unit, names) for unit in plan.units],
+        "volumes": plan.volumes(),
+        "secrets": _secrets(plan),
     }
 
 
-def context_files(build: Build) -> Mapping[str, ContextFile]:
-    """The files of a build's context by path, without the Dockerfile and without `trust_files`."""
-    return {path: file for step in build.steps for path, file in _staged(step)}
+def _project_name(name: str) -> str:
+    """A name Compose accepts for a project."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_") or "project"
 
 
-def trust_files(bundle: str) -> Mapping[str, str]:
-    """The texts, by path in the context, that make commands trust a bundle of CA certificates (PEM)."""
+def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]:
+    run, process = unit.run, unit.run.process
     return {
-        "trust/ca.crt": bundle,
-        "trust/apt.conf": 'Acquire::https::CaInfo "/media/ca.crt";\n',
+        "name": unit.name,
+        "image": _image(plan, unit.source),
+        "build": _build(unit.source, names),
+        "argv": process.argv,
+        "user": process.user,
+        "uid": _uid(process.user),
+        "workdir": process.workdir,
+        "env": sorted(process.env.items()),
+        "capabilities": process.capabilities,
+        "ports": run.ports,
+        "mounts": run.mounts,
+        "volumes": run.volumes,
+        "secrets": run.secrets,
+        "probe": _probe(unit),
+        "depends_on": _dependencies(plan, unit),
+        "aliases": run.aliases or (unit.service,),
+        "restart": str(run.restart),
+        "cpus": run.resources.cpus,
+        "memory": run.resources.memory,
     }
 
 
-def _view(step: Step) -> Mapping[str, Any]:
-    """A step as its template sees it."""
+def _image(plan: Plan, source: Source) -> str:
+    """The tag envctl gives a build's image: one that is at hand already is used."""
+    if isinstance(source, ReadyImage):
+        return source.image
+    return f"envctl/{plan.scope.project}:{source.digest}"
+
+
+def _build(source: Source, names: Mapping[str, str]) -> Mapping[str, Any] | None:
+    match source:
+        case Build():
+            return {
+                "context": ".",
+                "dockerfile": names[source.digest],
+                "target": "",
+                "args": (),
+            }
+        case DockerfileBuild():
+            name = names[source.digest]
+            return {
+                "context": _own_context(name),
+                "dockerfile": f"../../{name}",
+                "target": source.target,
+                "args": sorted(source.args.items()),
+            }
+        case ReadyImage():
+            return None
+
+
+def _probe(unit: Unit) -> Mapping[str, Any] | None:
+    from envctl.backends.docker import probe
+
+    asked = unit.run.probe
+    if asked is None:
+        return None
     return {
-        "kind": KINDS[type(step)],
-        "about": step_text(step),
-        "source": _copied(step),
-        "target": _target(step),
-        "owner": _owner(step),
-        "words": _words(step),
-        "argv": _argv(step),
-        "user": step.user if isinstance(step, RunCommand) else "root",
-        "production": isinstance(step, NpmInstall) and step.production,
+        "test": ("CMD", *probe.test(asked)),
+        "interval": asked.interval,
+        "timeout": asked.timeout,
+        "retries": asked.retries,
+        "start_period": asked.start_period,
     }
 
 
-def _words(step: Step) -> tuple[str, ...]:
-    """The arguments a step's script is given."""
-    match step:
-        case InstallPackages():
-            return step.names
-        case CreateUser():
-            return step.name, str(step.uid), step.home
-        case MakeDirectories():
-            return step.owner or "root", *step.paths
-        case PipInstall():
-            requirements = ("-r", step.requirements) if step.requirements else ()
-            return step.venv, *requirements, "--", *step.packages
-        case NpmInstall():
-            return step.directory or "/", *step.packages
-        case _:
-            return ()
+def _uid(user: str | None) -> str | None:
+    """A user's number where it is sure. A name may be a package's user, whose number only the image knows."""
+    if user in {None, "", "root"}:
+        return "0" if user == "root" else None
+    return user if user is not None and user.isdigit() else None
 
 
-def _argv(step: Step) -> tuple[str, ...]:
-    """A command with its directory and environment, which thus end with it."""
-    if not isinstance(step, RunCommand):
-        return ()
-    env = tuple(f"{name}={value}" for name, value in sorted(step.env.items()))
-    chdir = () if step.workdir in {"", "/"} else (f"--chdir={step.workdir}",)
-    if not env and not chdir:
-        return step.argv
-    # A program whose name has a "=" would be taken for one more variable.
-    shell = ("/bin/sh", "-c", 'exec "$0" "$@"') if "=" in step.argv[0] else ()
-    return "/usr/bin/env", *chdir, "--", *env, *shell, *step.argv
+def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
+    """The units to wait for, a service's replicas each, and for what."""
+    return [
+        (needed.name, _CONDITIONS[condition])
+        for service, condition in unit.depends_on.items()
+        for needed in plan.units
+        if needed.service == service
+    ]
 
 
-def _owner(step: Step) -> str:
-    """`user:group` for COPY; a user's group is the one of its name unless the spec says another."""
-    owner = step.owner if isinstance(step, CopyFiles | WriteFile) else ""
-    if owner in {"", "root", "root:root"}:
-        return ""
-    return owner if ":" in owner else f"{owner}:{owner}"
+def _variable(secret: Secret) -> str:
+    """The environment variable a secret's value is taken from in the rendered folder."""
+    return secret.env or re.sub(r"[^A-Z0-9_]", "_", secret.name.upper())
 
 
-# --- build contexts -------------------------------------------------------------------------
+def _secrets(plan: Plan) -> Sequence[Mapping[str, str]]:
+    used = {secret.name: secret for unit in plan.units for secret in unit.run.secrets}
+    return [{"name": name, "variable": _variable(used[name])} for name in sorted(used)]
 
 
-def _copied(step: Step) -> str:
-    """The source of a step's COPY: a file of the context, or a folder with "/" at the end."""
-    match step:
-        case WriteFile():
-            return next(path for path, _ in _staged(step))
-        case CopyFiles() if _is_file(step):
-            return next(path for path, _ in _staged(step))
-        case CopyFiles() if step.files:
-            return f"{_stage(step)}/"
-        case _:
-            return ""
-
-
-def _target(step: Step) -> str:
-    """Where a step's COPY puts it; for a file, always the file's own path."""
-    match step:
-        case CopyFiles() if _is_file(step) and step.target.endswith("/"):
-            return step.target + PurePosixPath(step.source).name
-        case CopyFiles() if not _is_file(step):
-            return step.target.rstrip("/") + "/"
-        case CopyFiles() | WriteFile():
-            return step.target
-        case _:
-            return ""
-
-
-def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
-    """What a step needs in the context, in a folder of its own."""
-    match step:
-        case WriteFile():
-            name = PurePosixPath(step.target).name
-            yield (
-                f"{_stage(step)}/{_slug(name)}",
-                ContextFile(text=step.text, mode=_mode(step.mode)),
-            )
-        case CopyFiles():
-            for file in sorted(step.files):
-                relative = PurePosixPath(file)
-                if _is_file(step):
-                    path = _slug(relative.name)
-                else:
-                    path = relative.relative_to(PurePosixPath(step.source)).as_posix()
-                yield f"{_stage(step)}/{path}", ContextFile(source=file, mode=_mode(step.mode))
-
-
-def _is_file(step: CopyFiles) -> bool:
-    return [PurePosixPath(file) for file in step.files] == [PurePosixPath(step.source)]
-
-
-def _stage(step: CopyFiles | WriteFile) -> str:
-    """A folder named by what is in it: equal copies share it, whatever their place in the build."""
-    if isinstance(step, WriteFile):
-        name, content = PurePosixPath(step.target).name, digest([step.text, step.mode])
-    else:
-        name, content = PurePosixPath(step.source).name, digest([step.content, step.mode])
-    return f"context/{_slug(name)}-{content[:12]}"
-
-
-def _slug(name: str) -> str:
-    """A name that means nothing special to a builder."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "files"
-
-
-def _mode(mode: str) -> int | None:
-    return int(mode, 8) if mode else None
+def _readme(plan: Plan, trust: Path | None) -> Mapping[str, Any]:
+    return {
+        **FUNCTIONS,
+        "project": plan.scope.project,
+        "environment": plan.scope.environment,
+        "root": plan.scope.root,
+        "secrets": _secrets(plan),
+        "addresses": [
+            {"unit": unit.name, "at": f"{port.address}:{port.host}"}
+            for unit in plan.units
+            for port in unit.run.ports
+            if port.host
+        ],
+        "mounts": any(unit.run.mounts for unit in plan.units),
+        "trust": trust is not None,
+    }

@@ -14,6 +14,7 @@ from typing import Final
 from envctl.errors import EnvctlError
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]")
 _EXPANDED: Final = re.compile(r"""[\\$"']""")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+.!|~-])")
 
@@ -41,8 +42,17 @@ def arguments(words: Sequence[str]) -> Quoted:
 
 
 def copy_form(source: str, target: str) -> Quoted:
-    """The two paths of a COPY, as a JSON list. The builder expands variables in these all the same."""
-    return exec_form([expanded(source), expanded(target)])
+    """The two paths of a COPY, as a JSON list. The builder expands variables in these all the same.
+
+    All that is unusual in a path is written by number: linters split such lists at spaces.
+    """
+    return Quoted(f"[{_path(source)}, {_path(target)}]")
+
+
+def _path(text: str) -> str:
+    units = expanded(text).encode("utf-16-be", "surrogatepass")
+    codes = [high << 8 | low for high, low in zip(units[::2], units[1::2], strict=True)]
+    return '"' + "".join(chr(c) if _PLAIN.match(chr(c)) else f"\\u{c:04x}" for c in codes) + '"'
 
 
 def expanded(text: str) -> str:
@@ -68,6 +78,14 @@ def comment(text: str) -> Quoted:
 def compose(text: str) -> Quoted:
     """A string value of a Compose file: double-quoted YAML with `$` doubled."""
     return yaml_string(text.replace("$", "$$"))
+
+
+def bind_source(source: str, root: str) -> Quoted:
+    """A mounted path: within the project it starts with a variable, so that a project can move."""
+    inside = source == root or source.startswith(root.rstrip("/") + "/")
+    if not inside or set(root) & set("${}"):
+        return compose(source)
+    return yaml_string(f"${{PROJECT_DIR:-{root}}}" + source[len(root) :].replace("$", "$$"))
 
 
 def yaml_string(text: str) -> Quoted:
@@ -101,6 +119,13 @@ def markdown(text: str) -> Quoted:
     return Quoted(_MARKDOWN.sub(r"\\\1", comment(text)))
 
 
+def code(text: str) -> Quoted:
+    """A code span of Markdown."""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if "`" in text else ""
+    return Quoted(fence + space + comment(text) + space + fence)
+
+
 def raw(text: str) -> Quoted:
     """The whole of a file that has no syntax of ours: a project's text, a certificate bundle."""
     return Quoted(text)
@@ -117,6 +142,8 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "yaml_string": yaml_string,
     "number": number,
     "markdown": markdown,
+    "code": code,
+    "bind_source": bind_source,
     "raw": raw,
 }
 """What every template of this backend is given."""
