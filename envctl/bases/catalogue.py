@@ -49,8 +49,6 @@ CATALOGUE: dict[str, Entry] = {
         _debian("bookworm", slim=True),
         _debian("trixie"),
         _debian("trixie", slim=True),
-        _debian("bullseye"),
-        _debian("bullseye", slim=True),
         _ubuntu("24.04", "noble"),
         _ubuntu("22.04", "jammy"),
     )

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from envctl.bases.catalogue import Entry
 from envctl.bases.mirrors import Source
@@ -50,6 +51,10 @@ _SLIM = (
     "path-include=/usr/share/locale/locale.alias",
 )
 
+MERGED_USR = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
+"""mmdebstrap's own hooks for a merged /usr. Without them the package usrmerge does it later, which
+brings all of Perl: 40 MB more."""
+
 _TIMESTAMP = re.compile(r"(\d{8}T\d{6}Z)")
 
 
@@ -74,6 +79,7 @@ class Recipe:
             f"--components={','.join(self.entry.components)}",
             "--dpkgopt=force-unsafe-io",
             *(f"--dpkgopt={option}" for option in (_SLIM if self.entry.slim else ())),
+            *((f"--hook-dir={MERGED_USR}",) if MERGED_USR.is_dir() else ()),
             *self._dated(),
             f"--customize-hook={hook()}",
             self.entry.suite,
@@ -112,10 +118,11 @@ def hook() -> str:
         lines += [f"printf %s {shlex.quote(text)} > {target}", f"chmod {mode:o} {target}"]
     show = shlex.quote(f"{PACKAGE_MARK} ${{Package}} ${{Version}}\\n")
     lines += [
-        'rm -f "$root/etc/hostname"',
+        # apt's own clean-up, which comes next, no longer knows these with the tweaks in place.
+        'rm -f "$root/etc/hostname" "$root"/var/cache/apt/*.bin',
         ': > "$root/etc/resolv.conf"',
         f'chroot "$root" dpkg-query --show --showformat={show} >&2',
-        f'sed -n "s/^deb /{SOURCE_MARK} /p" "$root/etc/apt/sources.list" >&2',
+        f'sed -n "s/^deb \\(\\[[^]]*\\] \\)\\?/{SOURCE_MARK} /p" "$root/etc/apt/sources.list" >&2',
         f"echo {END_MARK} >&2",
     ]
     return "\n".join(lines)
