@@ -18,7 +18,8 @@ from envctl.plan.model import Build, Kind, Plan, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.spec.canonical import Resolved
-from envctl.target import Opened, Target
+from envctl.target import Opened
+from envctl.target import Target as Target
 
 if TYPE_CHECKING:
     from envctl.render import Templates
@@ -199,6 +200,10 @@ class Workspace:
                 if name not in listed
             ),
         )
+
+    def observed(self, target: Target) -> Observed:
+        """What of a target is there, as its backend sees it."""
+        return self._open(target, lenient=True).observe()
 
     def running(self) -> tuple[tuple[Row, ...], ...]:
         """The status of every environment of which something is there, on its own backend."""

@@ -231,9 +231,7 @@ def test_each_unit_changes_once_and_only_if_it_differs(old, new):
     after = {one.name: (one.source, one.run) for one in new.units}
 
     assert len(units) == len(set(units))
-    assert set(units) == {
-        name for name in {*before, *after} if before.get(name) != after.get(name)
-    }
+    assert set(units) == {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
 @given(PLANS, PLANS)

@@ -1,0 +1,314 @@
+"""What a unit's process, and whoever looks inside, really sees: on backends that run processes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+import urllib.request
+
+import pytest
+
+from envctl.errors import EnvctlError
+
+pytestmark = pytest.mark.executes
+
+IDLE = "web: {command: [sleep, infinity]}"
+
+
+def test_exec_keeps_the_streams_apart_and_returns_the_exit_code(project):
+    project.spec(IDLE).up()
+
+    assert project.run("web", "sh", "-c", "echo out; echo err >&2; exit 7") == (7, "out\n", "err\n")
+
+
+def test_exec_passes_standard_input_until_its_end(project):
+    project.spec(IDLE).up()
+    data = bytes(range(256)) * 4096
+
+    code, out, _ = project.run("web", "sha256sum", stdin=io.BytesIO(data))
+
+    assert (code, out.split()[0]) == (0, hashlib.sha256(data).hexdigest())
+
+
+def test_exec_has_the_units_user_directory_and_environment_unless_told_otherwise(project):
+    project.spec("web: {command: [sleep, infinity], workdir: /srv/web, env: {COLOUR: blue}}").up()
+    show = ("sh", "-c", "id -un; pwd; echo $COLOUR")
+
+    assert project.run("web", *show)[1].split() == ["web", "/srv/web", "blue"]
+    told = project.run("web", *show, user="root", workdir="/tmp", env={"COLOUR": "red"})
+    assert told[1].split() == ["root", "/tmp", "red"]
+
+
+def test_exec_of_something_that_is_not_there_says_so(project):
+    project.spec(IDLE).up()
+
+    with pytest.raises(EnvctlError, match="has no 'wbe' that is there") as caught:
+        project.run("wbe", "true")
+    assert "did you mean 'web'?" in caught.value.hint
+
+
+def test_a_command_that_takes_too_long_is_ended(project):
+    project.spec(IDLE).up()
+    before = time.monotonic()
+
+    with pytest.raises(EnvctlError, match="sleep"):
+        project.run("web", "sleep", "300", timeout=1.0)
+
+    assert time.monotonic() - before < 30
+
+
+def test_the_process_is_a_child_of_an_init_and_runs_as_its_own_user(project):
+    project.spec(IDLE).up()
+
+    _, out, _ = project.run("web", "sh", "-c", "cat /proc/1/comm; id -u; id -un")
+    init, uid, user = out.split()
+
+    assert init != "sleep"
+    assert int(uid) > 0
+    assert user == "web"
+
+
+def test_what_a_process_may_do_is_restricted(project):
+    project.spec(IDLE).up()
+
+    _, out, _ = project.run(
+        "web", "sh", "-c", "grep -E '^(CapBnd|NoNewPrivs)' /proc/$(pgrep -x sleep || echo 1)/status"
+        " || grep -E '^(CapBnd|NoNewPrivs)' /proc/1/status"
+    )  # fmt: skip
+    facts = dict(line.split(":\t") for line in out.splitlines())
+
+    assert int(facts["CapBnd"], 16) == 0
+    assert facts["NoNewPrivs"] == "1"
+
+
+def test_services_reach_each_other_by_name(project):
+    project.spec("""
+        db: {command: [sleep, infinity]}
+        web: {command: [sleep, infinity], depends_on: [db]}
+    """).up()
+
+    assert project.run("web", "getent", "hosts", "db")[0] == 0
+
+
+def test_a_published_port_answers_on_loopback_only(project):
+    project.spec("""
+        web:
+          packages: [python3]
+          command: [python3, -c, "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"]
+          ports: ["8000"]
+          healthcheck: {http: "http://127.0.0.1:8000/"}
+    """).up()
+    (row,) = project.workspace().status(project.target)
+
+    (address,) = row.addresses
+    assert address.startswith("127.0.0.1:")
+    with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_data_outlives_down_and_goes_with_down_volumes(project):
+    project.spec("web: {command: [sleep, infinity], volumes: {data: /data}}").up()
+    assert project.run("web", "sh", "-c", "echo kept > /data/file")[0] == 0
+    project.down()
+    project.up()
+    assert project.run("web", "cat", "/data/file")[1] == "kept\n"
+
+    project.down(volumes=True)
+    project.up()
+
+    assert project.run("web", "cat", "/data/file")[0] == 1
+
+
+def test_a_mounted_file_is_live(project):
+    project.write("src/page", "one")
+    project.spec("web: {command: [sleep, infinity], mounts: {./src: /srv/src}}").up()
+    assert project.run("web", "cat", "/srv/src/page")[1] == "one"
+
+    project.write("src/page", "two")
+
+    assert project.run("web", "cat", "/srv/src/page")[1] == "two"
+    assert project.up() == []
+
+
+def test_a_copied_file_that_changes_rebuilds_and_replaces(project):
+    project.write("src/page", "one")
+    spec = "web: {command: [sleep, infinity], build: [copy: {from: src/, to: /srv/src/}]}"
+    project.spec(spec).up()
+    project.write("src/page", "two")
+
+    assert project.up() == ["build web", "replace web"]
+    assert project.run("web", "cat", "/srv/src/page")[1] == "two"
+
+
+def test_build_steps_run_in_order_with_their_own_user_directory_and_environment(project):
+    project.write("page.txt.j2", "{{ greeting }} at ${PORT}\n")
+    project.write("one.txt", "1")
+    project.spec("""
+        web:
+          command: [sleep, infinity]
+          build:
+            - copy: {from: one.txt, to: /srv/one.txt, owner: web, mode: "0640"}
+            - template: {from: page.txt.j2, to: /srv/page.txt, values: {greeting: hello}}
+            - run: {command: ["sh", "-c", "echo $0 $X $(id -un) $(pwd) > /tmp/out", "it's $HOME"], user: web, workdir: /var, env: {X: "a b"}}
+            - run: |
+                cat /srv/one.txt >> /tmp/out
+                false || echo fine >> /tmp/out
+    """).up()
+
+    assert project.run("web", "cat", "/srv/page.txt")[1] == "hello at ${PORT}\n"
+    assert project.run("web", "cat", "/tmp/out")[1] == "it's $HOME a b web /var\n1fine\n"
+    assert project.run("web", "stat", "-c", "%a %U", "/srv/one.txt")[1] == "640 web\n"
+
+
+def test_a_build_step_that_fails_is_told_with_its_output_and_its_line(project):
+    project.spec("""
+        web:
+          command: [sleep, infinity]
+          build:
+            - run: "echo about to fail; exit 3"
+    """)
+
+    with pytest.raises(EnvctlError) as caught:
+        project.up()
+
+    assert "about to fail" in str(caught.value)
+    assert "envctl.yaml:7" in str(caught.value)
+    assert project.states() == {"web": "missing"}
+
+
+def test_a_secret_is_a_file_only_the_units_user_can_read(project):
+    project.environ = {**project.environ, "TOKEN": "s3cret 'q' $x\n\tü"}
+    project.spec(
+        "web: {command: [sleep, infinity], secrets: [token]}",
+        top="secrets: {token: {env: TOKEN}}\n",
+    ).up()
+
+    assert project.run("web", "cat", "/run/secrets/token")[1] == "s3cret 'q' $x\n\tü"
+    assert project.run("web", "stat", "-c", "%a %U", "/run/secrets/token")[1] == "400 web\n"
+    kind = project.run("web", "stat", "-f", "-c", "%T", "/run/secrets/token")[1]
+    assert kind == "tmpfs\n"
+
+
+def test_a_generated_secret_stays_the_same_and_a_changed_one_replaces_the_unit(project):
+    top = "secrets: {token: {env: TOKEN, generate: 24}}\n"
+    spec = "web: {command: [sleep, infinity], secrets: [token]}"
+    project.spec(spec, top=top).up()
+    first = project.run("web", "cat", "/run/secrets/token")[1]
+    assert len(first) == 24
+    project.down()
+    project.up()
+    assert project.run("web", "cat", "/run/secrets/token")[1] == first
+
+    project.environ = {**project.environ, "TOKEN": "another"}
+
+    assert project.up() == ["replace web"]
+    assert project.run("web", "cat", "/run/secrets/token")[1] == "another"
+
+
+def test_secrets_survive_stop_and_start(project):
+    project.spec(
+        "web: {command: [sleep, infinity], secrets: [token]}",
+        top="secrets: {token: {generate: 24}}\n",
+    ).up()
+    first = project.run("web", "cat", "/run/secrets/token")[1]
+    project.workspace().stop(project.target)
+    project.up()
+
+    assert project.run("web", "cat", "/run/secrets/token")[1] == first
+
+
+def test_logs_come_in_order_with_both_streams(project):
+    project.spec("""
+        web:
+          command: [sh, -c, "for i in 1 2 3; do echo line $i; echo warn $i >&2; done; exec sleep infinity"]
+          healthcheck: {command: ["true"], start_period: 5s}
+    """).up()
+
+    lines = list(project.workspace().logs(project.target))
+
+    assert [line.text for line in lines if line.stream == "stdout"] == [
+        "line 1",
+        "line 2",
+        "line 3",
+    ]
+    assert [line.text for line in lines if line.stream == "stderr"] == [
+        "warn 1",
+        "warn 2",
+        "warn 3",
+    ]
+    assert {line.unit for line in lines} == {"web"}
+    assert len(list(project.workspace().logs(project.target, tail=2))) == 2
+
+
+def test_a_failed_service_is_told_with_its_last_log_lines(project):
+    project.spec("""
+        web: {command: [sh, -c, "echo cannot find the config >&2; exit 4"]}
+    """)
+
+    with pytest.raises(EnvctlError, match="it exited with exit code 4") as caught:
+        project.up()
+
+    assert "cannot find the config" in caught.value.details
+
+
+def test_a_process_that_crashes_is_started_again_if_the_spec_says_so(project):
+    project.spec("""
+        web:
+          command: [sh, -c, "if [ -e /data/once ]; then exec sleep infinity; fi; touch /data/once; exit 1"]
+          volumes: {data: /data}
+          restart: on-failure
+          healthcheck: {command: [pgrep, sleep], start_period: 20s}
+          packages: [procps]
+    """)
+
+    project.up()
+
+    assert project.states() == {"web": "running"}
+
+
+def test_limits_hold(project):
+    project.spec("""
+        web: {command: [sleep, infinity], resources: {memory: 64MiB, cpus: 0.5}}
+    """).up()
+
+    code, out, _ = project.run(
+        "web", "sh", "-c", "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c"
+    )
+
+    assert (code, out) != (0, "190000000\n")
+
+
+AWKWARD = [
+    "", " ", "'", '"', "`id`", "$HOME", "${HOME}", "$(id)", "#x", "{{ x }}", "${{ x }}", "-rf", "--help",
+    "a\nb", "tab\there", "back\\slash", "\\n", "trailing\\", "ünïcödé ☃ 🦆", "%s", "!x", "&& id", "; id", "*",
+    "~", "[a]", "a=b", "$$", "<<EOF", "\r", "%n", "\x01",
+]  # fmt: skip
+
+
+def test_awkward_values_arrive_exactly_and_nothing_is_executed(project):
+    def spelled(text):
+        return text.replace("$", "$$") if "${" in text or "$$" in text else text
+
+    env = {f"V{number}": spelled(value) for number, value in enumerate(AWKWARD)}
+    script = (
+        "import json,os,sys;"
+        "print(json.dumps([sys.argv[1:],{k:v for k,v in os.environ.items() if k[0]=='V' and k[1:].isdigit()}]),flush=True);"
+        "import time;time.sleep(1e6)"
+    )
+    service = {
+        "packages": ["python3"],
+        "command": ["python3", "-c", script, *map(spelled, AWKWARD)],
+        "env": env,
+    }
+    project.spec("web: " + json.dumps(service, ensure_ascii=False))
+    project.up()
+
+    for _ in range(100):
+        text = "".join(line.text for line in project.workspace().logs(project.target))
+        if text:
+            break
+    argv, seen = json.loads(text)
+    assert argv == AWKWARD
+    assert seen == {f"V{number}": value for number, value in enumerate(AWKWARD)}

@@ -1,0 +1,38 @@
+"""The root example as a user would have it: a checkout of its own, on free ports."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.support.http import Guestbook, free_port
+from tests.support.project import TREE, unique
+
+
+@pytest.fixture
+def make_guestbook(engine, make_project):
+    """Make checkouts of the root example; the name is the test's own, so nothing of others is met."""
+
+    def make(folder: str = "guestbook", name: str = "") -> Guestbook:
+        project = make_project(folder, name=name or unique("guestbook"))
+        for part in ("envctl.yaml", "environments", "examples"):
+            source = TREE / part
+            if source.is_dir():
+                shutil.copytree(
+                    source, project.root / part, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            else:
+                shutil.copy(source, project.root / part)
+        spec = project.root / "envctl.yaml"
+        text = spec.read_text()
+        assert "project: guestbook" in text
+        spec.write_text(text.replace("project: guestbook", f"project: {project.name}"))
+        return Guestbook(project, free_port())
+
+    return make
+
+
+@pytest.fixture
+def guestbook(make_guestbook) -> Guestbook:
+    return make_guestbook()
