@@ -1,0 +1,1 @@
+"""envctl against its peers: whole processes, both in the same run, as ratios."""

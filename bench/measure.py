@@ -1,0 +1,72 @@
+"""Two commands measured in turn, so that a noisy machine disturbs both alike."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A whole process: its argv, its folder, and what has to be done before each measurement."""
+
+    argv: Sequence[str]
+    folder: Path
+    environ: Mapping[str, str]
+    before: Callable[[], object] = lambda: None
+
+    def seconds(self) -> float:
+        """Run it once; RuntimeError with its output if it fails."""
+        self.before()
+        start = time.perf_counter()
+        done = subprocess.run(
+            self.argv, cwd=self.folder, env=dict(self.environ), capture_output=True, check=False
+        )
+        taken = time.perf_counter() - start
+        if done.returncode:
+            raise RuntimeError(f"{self.argv}: {done.stdout.decode()}{done.stderr.decode()}")
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Medians in seconds, and the ratio aimed at."""
+
+    title: str
+    ours: float
+    peer: float
+    aim: float
+    runs: int
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the peer's; smaller is better."""
+        return self.ours / self.peer
+
+    def row(self) -> str:
+        """A line of the results' table."""
+        met = "yes" if self.ratio <= self.aim else "**no**"
+        return (
+            f"| {self.title} | {self.ours * 1000:.0f} ms | {self.peer * 1000:.0f} ms "
+            f"| {self.ratio:.2f} | {self.aim:.2f} | {met} | {self.runs} |"
+        )
+
+
+def compare(title: str, ours: Command, peer: Command, *, aim: float, runs: int) -> Result:
+    """Measure both in turn after one unmeasured run of each."""
+    ours.seconds()
+    peer.seconds()
+    pairs = [(ours.seconds(), peer.seconds()) for _ in range(runs)]
+    result = Result(
+        title,
+        statistics.median(pair[0] for pair in pairs),
+        statistics.median(pair[1] for pair in pairs),
+        aim,
+        runs,
+    )
+    print(result.row(), flush=True)
+    return result

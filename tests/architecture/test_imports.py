@@ -1,0 +1,51 @@
+"""Who may import whom, and what a quick command pays for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[2]
+
+
+def loaded(code: str) -> set[str]:
+    """The top-level modules that are loaded after the code ran in a fresh interpreter."""
+    script = f"{code}\nimport sys\nprint(' '.join(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TREE
+    )
+    return set(done.stdout.split())
+
+
+def test_data_flows_one_way():
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        capture_output=True, text=True, check=False, cwd=TREE,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "envctl.workflow",
+        "envctl.compare",
+        "envctl.planner",
+        "envctl.backends.docker",
+        "envctl.spec",
+    ],
+)
+def test_deciding_imports_no_engine_no_templates_and_no_validation(module):
+    assert not loaded(f"import {module}") & {"docker", "jinja2", "pydantic", "typer", "rich"}
+
+
+def test_the_centre_needs_the_standard_library_only():
+    allowed = {*sys.stdlib_module_names, "envctl"}
+    baseline = loaded("pass")
+
+    for module in ("model", "state", "changes", "digest", "text", "progress"):
+        assert loaded(f"import envctl.plan.{module}") - baseline <= allowed
