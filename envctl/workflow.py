@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from envctl import compare, spec
-from envctl.backends.base import Execution, LogLine
-from envctl.errors import Problem, SpecError
+from envctl.backends.base import Artifact, Execution, LogLine
+from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Kind, Plan, Unit
@@ -20,6 +20,7 @@ from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.spec.canonical import Resolved
 from envctl.target import Opened
 from envctl.target import Target as Target
+from envctl.trust import bundle
 
 if TYPE_CHECKING:
     from envctl.render import Templates
@@ -107,14 +108,22 @@ class Workspace:
         opened = self._open(target)
         return opened.plan, opened.changes(opened.observe())
 
-    def rendered(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
-        """The files of the rendered folder."""
+    def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
+        """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
         from envctl.render import render
 
-        opened = self._open(target)
-        artifacts = opened.backend.artifacts(opened.plan)
-        del host_ca
-        return render(artifacts, templates=self.templates, root=self.root)
+        return render(self._artifacts(target, host_ca), templates=self.templates, root=self.root)
+
+    def write_render(
+        self, target: Target, folder: Path, *, host_ca: bool = False
+    ) -> Mapping[str, bytes]:
+        """Write the rendered folder; its files."""
+        from envctl.render import render, write
+
+        artifacts = self._artifacts(target, host_ca)
+        files = render(artifacts, templates=self.templates, root=self.root)
+        write(files, folder, modes={one.path: one.mode for one in artifacts})
+        return files
 
     # --- doing
 
@@ -236,6 +245,16 @@ class Workspace:
         from envctl.render import Templates
 
         return Templates(self.root)
+
+    def _artifacts(self, target: Target, host_ca: bool) -> Sequence[Artifact]:
+        opened = self._open(target)
+        trust = bundle(self.environ) if host_ca else None
+        if host_ca and trust is None:
+            raise EnvctlError(
+                "this host has no CA bundle of its own",
+                hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
+            )
+        return opened.backend.artifacts(opened.plan, trust=trust)
 
     def _open(self, target: Target, *, lenient: bool = False) -> Opened:
         return Opened(self, target, lenient=lenient)

@@ -104,8 +104,11 @@ class Backend(Protocol):
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
 
-    def artifacts(self, plan: Plan) -> Sequence[Artifact]:
-        """The rendered folder: complete, usable without envctl. Talks to no engine."""
+    def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
+        """The rendered folder: complete, usable without envctl. Talks to no engine.
+
+        With `trust`, a CA bundle, what is built from the folder trusts it while building.
+        """
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """What of the environment is there; `plan` names the builds whose images are asked for."""

@@ -56,8 +56,9 @@ class MemoryBackend:
     def check(self) -> None:
         """It is always there."""
 
-    def artifacts(self, plan: Plan) -> Sequence[Artifact]:
+    def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """The plan as text."""
+        del trust
         return (Artifact("plan.txt", "memory/plan.txt.j2", {"text": plan_text(plan)}),)
 
     def observe(self, plan: Plan | None = None) -> Observed:
