@@ -18,8 +18,7 @@ from envctl.plan.model import Build, Kind, Plan, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.spec.canonical import Resolved
-from envctl.target import Opened
-from envctl.target import Target as Target
+from envctl.target import Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:

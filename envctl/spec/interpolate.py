@@ -12,6 +12,8 @@ from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, shown
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
+MAX_LENGTH = 1024 * 1024
+_NOTES = 3
 _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
@@ -140,6 +142,7 @@ class Interpolation:
         if "$" not in node:
             return node
         notes: list[str] = []
+        room = MAX_LENGTH
 
         def value(match: re.Match[str]) -> str:
             if match[0] == "$$":
@@ -147,7 +150,13 @@ class Interpolation:
             found = self._lookup(match, node)
             if found is None:
                 return match[0]
-            notes.append(found.note or f"{match[1]} is {shown(found)}")
+            nonlocal room
+            room -= len(found)
+            if room < 0:
+                self.problems.add(node.spot, f"variables make this longer than {MAX_LENGTH} characters")
+                return ""
+            if len(notes) < _NOTES:
+                notes.append(found.note or f"{match[1]} is {shown(found)}")
             return str(found)
 
         text = Text(_DOLLAR.sub(value, node), node.spot, plain=node.plain and not notes)

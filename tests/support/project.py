@@ -13,7 +13,8 @@ from textwrap import dedent
 
 from envctl.backends.base import Execution
 from envctl.plan.progress import Progress
-from envctl.workflow import Target, Workspace
+from envctl.target import Target
+from envctl.workflow import Workspace
 
 TREE = Path(__file__).parents[2]
 
