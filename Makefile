@@ -1,0 +1,92 @@
+# Two commands: `make up` has the example application running, `make test` proves it all.
+# Plain make and a POSIX shell; everything else is installed into .venv.
+
+PYTHON ?= python3
+ENVIRONMENT ?= dev
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+REPORTS := .artifacts
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
+SYSTEM_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+ifneq ($(SYSTEM_BUNDLE),)
+PIP_CERT ?= $(SYSTEM_BUNDLE)
+export PIP_CERT
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check lint unit bench docs pins wheel clean
+.DELETE_ON_ERROR:
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+up: $(VENV)/.runtime ## install everything missing and bring the example up
+	$(BIN)/envctl doctor --fix
+	$(BIN)/envctl up $(ENVIRONMENT)
+
+test: $(VENV)/.dev ## run the whole suite, real engine included
+	@mkdir -p $(REPORTS)
+	$(BIN)/envctl doctor --fix
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -m "not engine" -n 2 --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m engine --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+
+check: lint unit ## static checks and unit tests, under a minute
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest tests/unit tests/architecture -m "not engine" -n 2 -q $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev ## measure, and print the numbers
+	$(BIN)/python bench
+
+docs: $(VENV)/.dev ## generate the reference pages
+	$(BIN)/python docs/generate.py
+
+wheel: $(VENV)/.dev ## build the wheel into dist/
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## remove what these commands made here; what is up stays up
+	rm -rf $(VENV) $(REPORTS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- the virtual environment ------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is missing or older than 3.11; name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements-build.txt -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# --- pins -------------------------------------------------------------------------------
+
+# Look the versions up anew. See docs/decisions/pins.md.
+COMPILE = pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+pins: ## renew the pinned versions and their hashes
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/pip --quiet --disable-pip-version-check install pip-tools
+	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= build/pins/bin/$(COMPILE) -o requirements.txt pyproject.toml
+	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= build/pins/bin/$(COMPILE) --extra dev -o requirements-dev.txt pyproject.toml
+	PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= build/pins/bin/$(COMPILE) --build-deps-for editable --only-build-deps \
+	  -o requirements-build.txt pyproject.toml
+	rm -rf build/pins

@@ -1,0 +1,107 @@
+"""The machine, as far as the doctor looks at it; a test gives another one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from envctl.errors import EnvctlError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a program ended, and what it said on both outputs."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Reads and runs things on this machine."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    root: Path = Path("/")
+
+    @property
+    def system(self) -> str:
+        """The kernel's name, as "Linux" or "Darwin"."""
+        return platform.system()
+
+    @property
+    def python(self) -> tuple[int, int, int]:
+        """The version of the Python that runs this."""
+        return sys.version_info[:3]
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this may install and start things."""
+        return os.geteuid() == 0
+
+    @property
+    def distribution(self) -> str:
+        """The ID of /etc/os-release ("debian", "ubuntu", …), "" where there is none."""
+        for line in self.read("etc/os-release").splitlines():
+            if line.startswith("ID="):
+                return line[3:].strip("\"'")
+        return ""
+
+    @property
+    def has_apt(self) -> bool:
+        """Whether packages can be installed with apt."""
+        return self.system == "Linux" and self.which("apt-get") is not None
+
+    @property
+    def has_systemd(self) -> bool:
+        """Whether systemd is the running init, by the test of sd_booted(3)."""
+        return (self.root / "run/systemd/system").is_dir()
+
+    @property
+    def is_wsl(self) -> bool:
+        """Whether this is Linux under Windows."""
+        return "microsoft" in self.read("proc/sys/kernel/osrelease").lower()
+
+    def which(self, program: str) -> str | None:
+        """Where a program is, those for root included."""
+        path = self.environ.get("PATH", os.defpath)
+        return shutil.which(program, path=f"{path}:/usr/sbin:/sbin")
+
+    def read(self, path: str) -> str:
+        """A file's text, relative to the root; "" if it cannot be read."""
+        try:
+            return (self.root / path).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def free(self, path: str) -> int:
+        """Free bytes in the file system of the path, or of its nearest parent that is there."""
+        place = self.root / path.lstrip("/")
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
+    def run(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> Outcome:
+        """Run a program to its end; `timeout` in seconds. EnvctlError if it takes longer or is not there."""
+        try:
+            done = subprocess.run(
+                argv,
+                env={**self.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+        except OSError as error:
+            raise EnvctlError(f"{argv[0]} cannot be run: {error}") from error
+        except subprocess.TimeoutExpired as error:
+            raise EnvctlError(f"`{' '.join(argv)}` took longer than {timeout:g} s") from error
+        return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"))

@@ -1,0 +1,172 @@
+"""Starting the Docker engine: by systemd where it runs, else by hand, with a cure for known failures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from envctl.doctor.engine import Engine, Reach
+from envctl.doctor.host import Host
+from envctl.errors import EnvctlError
+from envctl.plan.progress import Progress, Report, Stage
+
+WORK = "docker engine"
+LOG = "var/log/envctl-dockerd.log"
+PID_FILE = "run/docker.pid"
+_PATIENCE = 60.0
+"""Seconds an engine gets from its start to its first answer."""
+_PAUSE = 0.2
+_SHOWN = 15
+"""How many of the log's last lines an error shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What helps an engine that ended with `sign` in its log: something done, or other arguments."""
+
+    sign: str
+    note: str
+    apply: Callable[[Host], object] | None = None
+    arguments: tuple[str, ...] = ()
+
+
+def _legacy_iptables(host: Host) -> None:
+    for program in ("iptables", "ip6tables"):
+        host.run(("update-alternatives", "--set", program, f"/usr/sbin/{program}-legacy"))
+
+
+def _forget_pid(host: Host) -> None:
+    """Remove the pid file of an engine that was killed, if its number is another program's now."""
+    pid = host.read(PID_FILE).strip()
+    if host.read(f"proc/{pid}/comm").strip() != "dockerd":
+        (host.root / PID_FILE).unlink(missing_ok=True)
+
+
+def _mount_cgroups(host: Host) -> None:
+    """The unified hierarchy, where nothing has mounted any."""
+    folder = host.root / "sys/fs/cgroup"
+    folder.mkdir(parents=True, exist_ok=True)
+    host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
+
+
+CURES = (
+    Cure("pid file found", "a killed engine left its pid file", _forget_pid),
+    Cure("iptables", "no nftables in this kernel: taking iptables-legacy", _legacy_iptables),
+    Cure("cgroup", "no control groups are mounted: mounting them", _mount_cgroups),
+    Cure(
+        "graphdriver",
+        "no overlay file system here: images take more room",
+        arguments=("--storage-driver=vfs",),
+    ),
+)
+
+
+def start(host: Host, ask: Callable[[], Engine], report: Report) -> None:
+    """Have the engine running and answering; EnvctlError, with its log's end, if it will not."""
+    if ask().reach is Reach.ANSWERS:
+        return
+    report(Progress(WORK, Stage.STARTED))
+    try:
+        if host.has_systemd:
+            _by_systemd(host, ask)
+        else:
+            _by_hand(host, ask, report)
+    except EnvctlError:
+        report(Progress(WORK, Stage.FAILED))
+        raise
+    report(Progress(WORK, Stage.DONE, "running"))
+
+
+def _by_systemd(host: Host, ask: Callable[[], Engine]) -> None:
+    outcome = host.run(("systemctl", "enable", "--now", "docker"), timeout=2 * _PATIENCE)
+    if outcome.code == 0 and _answers(ask, lambda: True):
+        return
+    journal = host.run(("journalctl", "-u", "docker", "-n", str(_SHOWN), "--no-pager"))
+    raise EnvctlError(
+        "the Docker engine does not start",
+        details=f"{outcome.text}\n{journal.text}",
+        hint="systemctl status docker",
+    )
+
+
+def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
+    program = host.which("dockerd")
+    if program is None:
+        raise EnvctlError("dockerd is not installed", hint="install the package docker.io")
+    log = host.root / LOG
+    left = list(CURES)
+    arguments: tuple[str, ...] = ()
+    while True:
+        said = _attempt((program, *arguments), log, host, ask)
+        if said is None:
+            return
+        end = _reason(said)
+        cure = next((cure for cure in left if cure.sign in end), None)
+        if cure is None:
+            raise EnvctlError(
+                "the Docker engine does not start",
+                details="\n".join(said),
+                hint=f"its whole log is {log}",
+            )
+        left.remove(cure)
+        report(Progress(WORK, Stage.NOTE, cure.note))
+        if cure.apply is not None:
+            cure.apply(host)
+        arguments += cure.arguments
+
+
+def _attempt(
+    argv: tuple[str, ...], log: Path, host: Host, ask: Callable[[], Engine]
+) -> list[str] | None:
+    """Start the engine, detached from this process; None if it answers, else its last words."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    before = os.fstat(descriptor).st_size
+    try:
+        process = subprocess.Popen(
+            argv,
+            env=dict(host.environ),
+            cwd=host.root,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    if _answers(ask, lambda: process.poll() is None):
+        # It outlives this process by design: nobody waits for it.
+        process.returncode = 0
+        return None
+    _stop(process)
+    return log.read_bytes()[before:].decode("utf-8", "replace").splitlines()[-_SHOWN:]
+
+
+def _reason(said: list[str]) -> str:
+    """The line that says why the engine ended; warnings before it name the same things."""
+    fatal = [line for line in said if "failed to start daemon" in line or "level=fatal" in line]
+    return (fatal or said or [""])[-1]
+
+
+def _answers(ask: Callable[[], Engine], alive: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if ask().reach is Reach.ANSWERS:
+            return True
+        if not alive():
+            return False
+        time.sleep(_PAUSE)
+    return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    process.kill()
+    process.wait()
