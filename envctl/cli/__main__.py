@@ -1,0 +1,5 @@
+"""`python -m envctl.cli`."""
+
+from envctl.cli import main
+
+main()

@@ -1,0 +1,129 @@
+"""base: the images that builds start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envctl.cli.command import PLAIN, AsJson, command
+from envctl.cli.session import Session
+
+if TYPE_CHECKING:
+    from envctl.bases import ImageStore
+
+app = typer.Typer(
+    name="base",
+    no_args_is_help=True,
+    add_completion=False,
+    help="The base images that builds start from: list, build, inspect.",
+    **PLAIN,
+)
+
+
+def complete_base(incomplete: str) -> list[str]:
+    """The names of the catalogue."""
+    from envctl.bases.catalogue import CATALOGUE
+
+    return [name for name in CATALOGUE if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A name of the catalogue, debian:bookworm.",
+        autocompletion=complete_base,
+    ),
+]
+
+
+@contextmanager
+def _images(session: Session) -> Iterator[ImageStore]:
+    """The engine's images: bases belong to no project."""
+    from envctl.backends.base import Context
+    from envctl.backends.docker import DockerBackend
+    from envctl.plan.model import Scope
+
+    backend = DockerBackend(Context(Scope("", "", "", ""), report=session.reporter))
+    try:
+        backend.check()
+        yield backend.images
+    finally:
+        backend.close()
+
+
+@app.command("list")
+@command(reads_spec=False)
+def listing(session: Session, *, as_json: AsJson = False) -> None:
+    """List the bases envctl knows and which are on the engine.
+
+    JSON: a list of objects with `name`, `suite`, `here`, `id`, `size` (bytes), `created` and `how`.
+    """
+    from dataclasses import asdict
+
+    from envctl import bases
+
+    with _images(session) as images:
+        rows = bases.listing(images)
+    if as_json:
+        session.json([asdict(row) for row in rows])
+        return
+    cells = [
+        (row.name, row.how if row.here else "not here", _size(row.size), row.created[:10])
+        for row in rows
+    ]
+    session.out.table(cells, head=("BASE", "LOCAL IMAGE", "SIZE", "CREATED"))
+
+
+@app.command()
+@command(reads_spec=False)
+def build(
+    session: Session,
+    name: Name,
+    *,
+    snapshot: Annotated[
+        str, typer.Option("--snapshot", help="A dated mirror to make it from.")
+    ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Make it anew from the mirror if it is there already.")
+    ] = False,
+) -> None:
+    """Have a base on the engine.
+
+    It is the local image, or else pulled from its registry, or else made from the mirror.
+    """
+    from envctl import bases
+
+    with _images(session) as images:
+        found = bases.build(name, images, session.reporter, snapshot=snapshot, force=force)
+    session.reporter.pause()
+    session.out.line(session.out.safe(f"{found.name}  {found.how}  {found.id}"))
+
+
+@app.command()
+@command(reads_spec=False)
+def inspect(session: Session, name: Name, *, as_json: AsJson = False) -> None:
+    """Show what is known of a base's local image.
+
+    JSON: an object with `name`, `id`, `size` (bytes), `created`, `how`, `labels`, `manifest` (the
+    digest of the package list) and `packages`, from names to versions.
+    """
+    from envctl import bases
+
+    with _images(session) as images:
+        data = bases.inspect(name, images)
+    if as_json:
+        session.json(data)
+        return
+    rows = [(key, str(data[key])) for key in ("name", "id", "how", "created", "manifest")]
+    rows.append(("size", _size(data["size"])))
+    rows.append(("packages", str(len(data["packages"]))))
+    rows += [(f"label {key}", value) for key, value in data["labels"].items()]
+    session.out.table(rows)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.0f} MB" if count else ""

@@ -1,0 +1,77 @@
+"""doctor: what is missing on this machine, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envctl.cli.command import AsJson, command
+from envctl.cli.session import Session
+from envctl.errors import Exit
+
+if TYPE_CHECKING:
+    from envctl.doctor import Finding
+
+
+@command(reads_spec=False)
+def doctor(
+    session: Session,
+    *,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Mend what can be mended; on Debian and Ubuntu, as root."),
+    ] = False,
+    backend: Annotated[
+        str, typer.Option("--backend", help="The backend that is to work here.")
+    ] = "docker",
+    as_json: AsJson = False,
+) -> int:
+    """Say what this machine lacks, and how to mend it.
+
+    The exit code is 1 if anything that is needed is missing.
+
+    JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`
+    and `fixable` (whether --fix can do it).
+    """
+    from envctl import doctor as examiner
+
+    findings: Sequence[Finding] = examiner.examine(backend)
+    if fix and not _fine(findings):
+        examiner.fix(findings, session.reporter)
+        session.reporter.pause()
+        findings = examiner.examine(backend)
+    if as_json:
+        found = [_data(finding) for finding in findings]
+        session.json({"backend": backend, "ok": _fine(findings), "findings": found})
+    else:
+        _show(session, findings)
+    return Exit.OK if _fine(findings) else Exit.ERROR
+
+
+def _fine(findings: Sequence[Finding]) -> bool:
+    return all(finding.ok for finding in findings)
+
+
+def _show(session: Session, findings: Sequence[Finding]) -> None:
+    out = session.out
+    for finding in findings:
+        mark = out.paint("✓", "green") if finding.ok else out.paint("✗", "red")
+        found = f"  {finding.found}" if finding.found else ""
+        out.line(f"{mark} {out.safe(finding.name + found)}")
+        if not finding.ok:
+            for line in finding.remedy.splitlines():
+                out.line(f"    {out.safe(line)}")
+    if any(finding.fix and not finding.ok for finding in findings):
+        session.note("`envctl doctor --fix` can mend this")
+
+
+def _data(finding: Finding) -> dict[str, object]:
+    return {
+        "name": finding.name,
+        "ok": finding.ok,
+        "found": finding.found,
+        "remedy": finding.remedy,
+        "fixable": finding.fix is not None,
+    }

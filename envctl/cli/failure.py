@@ -1,0 +1,104 @@
+"""How commands end when something goes wrong: one place that turns errors into text and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envctl.cli.output import Stream
+from envctl.errors import EnvctlError, Exit, SpecError
+
+if TYPE_CHECKING:
+    from envctl.cli.command import Options
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
+
+
+def guarded(work: Callable[[], int | None], options: Options) -> int:
+    """Do the work; its exit code, or that of what went wrong, which has been shown by then."""
+    try:
+        code = work() or 0
+        sys.stdout.flush()
+    except EnvctlError as error:
+        show(error, options)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        _stderr(options).line("\ninterrupted; run the command again to go on")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
+        _crash(error, options)
+        return int(Exit.ERROR)
+    return code
+
+
+def show(error: EnvctlError, options: Options) -> None:
+    """Print an error: what is wrong, the evidence, what to do next."""
+    stream = _stderr(options)
+    if options.debug:
+        _traceback(error)
+    if isinstance(error, SpecError):
+        stream.line(error.details)
+        stream.line(stream.paint(error.brief, "red"))
+        return
+    place = f"{error.where}: " if error.where else ""
+    stream.line(stream.paint("error: ", "red", "bold") + stream.safe(place + error.brief))
+    for line in error.details.rstrip().splitlines():
+        stream.line(f"  {line}".rstrip())
+    if error.hint:
+        stream.line(stream.paint("hint: ", "cyan") + stream.safe(error.hint))
+
+
+def _stderr(options: Options) -> Stream:
+    return Stream(sys.stderr, no_color=options.no_color)
+
+
+def _traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
+
+
+def _crash(error: Exception, options: Options) -> None:
+    stream = _stderr(options)
+    if options.debug:
+        _traceback(error)
+        return
+    kept = _kept(error, options.directory or Path())
+    said = str(error).partition("\n")[0]
+    stream.line(
+        f"envctl: internal error, {type(error).__name__}: {said}; run again with --debug"
+        + (f", or see {kept}" if kept else "")
+    )
+
+
+def _kept(error: Exception, start: Path) -> Path | None:
+    """Where the traceback was saved: the project's own folder, if there is a project."""
+    import traceback
+
+    try:
+        from envctl.spec import find_root
+
+        folder = find_root(start) / ".envctl"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = folder / "crash.log"
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+            log.write("".join(traceback.format_exception(error)))
+    except Exception:  # noqa: BLE001 - there is an error to be shown already; this one must not hide it
+        return None
+    return file
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's own flush at exit go nowhere: the reader has left."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,91 @@
+"""init: a starter that is valid and comes up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from envctl.cli.command import command
+from envctl.cli.session import Session
+from envctl.errors import EnvctlError, UsageError
+
+_STARTER = Path(__file__).parent / "starter"
+_PROJECT_LINE = "project: starter"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_IGNORED = ".envctl/"
+
+
+@command(reads_spec=False)
+def init(
+    session: Session,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="The project's folder, made if missing; by default this."
+        ),
+    ] = None,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The project's name; by default the folder's.")
+    ] = None,
+) -> None:
+    """Write a commented starter that is valid and comes up.
+
+    It consists of a spec, three environments and a small app, and overwrites nothing.
+    """
+    target = (session.options.directory or Path()) / (folder or Path())
+    files = starter(name or _name_of(target.resolve()))
+    there = [path for path in files if (target / path).exists()]
+    if there:
+        raise EnvctlError(
+            f"{there[0]} is there already, and nothing is overwritten",
+            details="\n".join(there[1:]),
+            hint="start in another folder: `envctl init my-project`",
+        )
+    for path, text in files.items():
+        file = target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        session.out.line(session.out.safe(f"wrote {file}"))
+    _ignore(session, target / ".gitignore")
+    go = f"cd {target} && " if target.resolve() != Path.cwd() else ""
+    session.note(
+        f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
+        f"  {go}envctl up dev   # bring it up\n"
+    )
+
+
+def starter(name: str) -> Mapping[str, str]:
+    """The starter's files by path, for a project of this name. UsageError for an impossible name."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a project's name",
+            hint="small letters, digits and hyphens, a letter first, 40 at most",
+        )
+    return {
+        path.relative_to(_STARTER).as_posix(): path.read_text("utf-8").replace(
+            _PROJECT_LINE, f"project: {name}"
+        )
+        for path in sorted(_STARTER.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
+def _name_of(folder: Path) -> str:
+    """A name made of the folder's."""
+    name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
+    return name if _NAME.fullmatch(name) else "app"
+
+
+def _ignore(session: Session, file: Path) -> None:
+    """Have version control leave our caches and generated secrets out."""
+    text = file.read_text("utf-8") if file.exists() else ""
+    if any(line.strip().strip("/") == _IGNORED.strip("/") for line in text.splitlines()):
+        return
+    gap = "\n" if text and not text.endswith("\n") else ""
+    file.write_text(f"{text}{gap}{_IGNORED}\n", encoding="utf-8")
+    session.out.line(session.out.safe(f"added {_IGNORED} to {file}"))

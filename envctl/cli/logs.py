@@ -1,0 +1,72 @@
+"""logs: what the units wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envctl.cli.arguments import Services, Target
+from envctl.cli.command import command
+from envctl.cli.output import escaped_but_color
+from envctl.cli.session import Session
+
+if TYPE_CHECKING:
+    from envctl.backends.base import LogLine
+
+_COLORS = ("cyan", "yellow", "green", "magenta", "blue")
+
+
+@command()
+def logs(
+    session: Session,
+    target: Target = None,
+    services: Services = None,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until interrupted.")
+    ] = False,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", min=0, help="The last lines of each unit only.")
+    ] = None,
+    no_prefix: Annotated[
+        bool, typer.Option("--no-prefix", help="Leave the unit's name out.")
+    ] = False,
+) -> None:
+    """Print what the units' processes wrote, oldest first.
+
+    On a terminal, control characters in the lines are shown escaped, except for colours; into a
+    file or pipe lines go as they are.
+    """
+    goal = session.target(target)
+    printer = _Printer(session, prefix=not no_prefix)
+    lines = session.workspace.logs(goal, services or (), follow=follow, tail=tail)
+    try:
+        for line in lines:
+            printer(line)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+
+
+class _Printer:
+    def __init__(self, session: Session, *, prefix: bool) -> None:
+        self.out = session.out
+        self.prefix = prefix
+        self.width = 0
+        self.colors: dict[str, str] = {}
+
+    def __call__(self, line: LogLine) -> None:
+        """Print one line, and at once."""
+        text = line.text.rstrip("\r\n")
+        if self.out.terminal:
+            text = escaped_but_color(text)
+        self.out.file.write(f"{self._before(line.unit)}{text}\n")
+        self.out.file.flush()
+
+    def _before(self, unit: str) -> str:
+        if not self.prefix:
+            return ""
+        self.width = max(self.width, len(unit))
+        color = self.colors.setdefault(unit, _COLORS[len(self.colors) % len(_COLORS)])
+        return self.out.paint(f"{unit:<{self.width}} | ", color)

@@ -1,0 +1,80 @@
+"""What is printed, and where: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from typing import IO
+
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35}
+_CODES |= {"cyan": 36}
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters other than newline and tab, and those that turn the reading direction."""
+_UNSAFE_BUT_COLOR = re.compile("\x1b\\[[0-9;:]{0,32}m|" + _UNSAFE.pattern)
+
+
+def escaped(text: str) -> str:
+    r"""Text that cannot steer a terminal: control characters are shown as \x1b."""
+    return _UNSAFE.sub(_named, text)
+
+
+def escaped_but_color(text: str) -> str:
+    """Like `escaped`, but sequences that only choose colours are let through."""
+    return _UNSAFE_BUT_COLOR.sub(
+        lambda found: found[0] if len(found[0]) > 1 else _named(found), text
+    )
+
+
+def json_text(data: object) -> str:
+    """Data as JSON, indented; what could steer a terminal is escaped as JSON allows."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _named(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def is_terminal(file: IO[str]) -> bool:
+    """Whether a person reads this, on a terminal that can move its cursor."""
+    return file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+class Stream:
+    """Standard output or error: lines, with colours if it is a terminal that wants them."""
+
+    def __init__(self, file: IO[str], *, no_color: bool = False) -> None:
+        self.file = file
+        self.terminal = is_terminal(file)
+        self.color = self.terminal and not no_color and not os.environ.get("NO_COLOR")
+
+    def paint(self, text: str, *styles: str) -> str:
+        """The text, made safe, in these styles if the stream shows colours."""
+        if not self.color or not text:
+            return self.safe(text)
+        codes = ";".join(str(_CODES[style]) for style in styles)
+        return f"\x1b[{codes}m{self.safe(text)}\x1b[0m"
+
+    def safe(self, text: str) -> str:
+        """The text without what could steer a terminal."""
+        return escaped(text)
+
+    def line(self, text: str = "") -> None:
+        """Print a line that `safe` or `paint` made."""
+        self.file.write(escaped_but_color(text) + "\n")
+        self.file.flush()
+
+    def table(self, rows: Sequence[Sequence[str]], *, head: Sequence[str] = ()) -> None:
+        """Print rows in columns that line up; empty columns are left out, the last one may be long."""
+        all_rows = [*([head] if head else []), *rows]
+        cells = [[self.safe(cell).replace("\n", " ") for cell in row] for row in all_rows]
+        body = cells[1:] if head else cells
+        used = [index for index in range(len(cells[0])) if any(row[index] for row in body)]
+        widths = {index: max(len(row[index]) for row in cells) for index in used}
+        for number, row in enumerate(cells):
+            text = "  ".join(f"{row[index]:<{widths[index]}}" for index in used).rstrip()
+            self.line(self.paint(text, "bold") if head and not number else text)

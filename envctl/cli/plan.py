@@ -1,0 +1,87 @@
+"""Commands that decide and do nothing: plan, render."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from envctl.cli.arguments import Target
+from envctl.cli.command import AsJson, command
+from envctl.cli.session import Session
+from envctl.errors import Exit
+
+
+@command()
+def plan(
+    session: Session,
+    target: Target = None,
+    *,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Show the whole plan; ask no engine what is up already."),
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show what `up` would change now, and why.
+
+    JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit`, `cause`
+    and `where` ("file:line:column" or null); with --offline, `plan` in place of `changes`.
+    """
+    from envctl.plan.text import changes_json, plan_text
+
+    goal = session.target(target)
+    if offline:
+        decided = session.workspace.plan(goal)
+        text = plan_text(decided)
+        names = {"environment": decided.scope.environment, "backend": decided.backend}
+        if as_json:
+            session.json({**names, "plan": text.splitlines()})
+        else:
+            session.out.line(session.out.safe(text.rstrip("\n")))
+        return Exit.OK
+    decided, changes = session.workspace.changes(goal)
+    if as_json:
+        names = {"environment": decided.scope.environment, "backend": decided.backend}
+        session.json({**names, "changes": changes_json(changes)})
+    elif changes:
+        session.changes(changes)
+    else:
+        session.out.line(f"{goal.environment}: nothing changes")
+    return Exit.DIFFERENT if changes and exit_code else Exit.OK
+
+
+@command()
+def render(
+    session: Session,
+    target: Target = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write; new, empty or rendered.")
+    ],
+    with_host_ca: Annotated[
+        bool,
+        typer.Option(
+            "--with-host-ca", help="Let the builds trust this host's own CA certificates."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write Dockerfiles and a compose file that work without envctl.
+
+    What an earlier render wrote and this one does not is removed; other files are left alone.
+
+    JSON: an object with `environment`, `backend`, `folder` and `files` (paths in the folder).
+    """
+    goal = session.target(target)
+    files = session.workspace.write_render(goal, output, host_ca=with_host_ca)
+    if as_json:
+        names = {"environment": goal.environment, "backend": session.backend(goal)}
+        session.json({**names, "folder": str(output), "files": sorted(files)})
+    else:
+        for path in sorted(files):
+            session.out.line(session.out.safe(str(output / path)))

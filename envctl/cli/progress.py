@@ -1,0 +1,188 @@
+"""Progress as it is shown: live lines on a terminal, one plain line an event elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from envctl.cli.output import Stream, escaped
+from envctl.plan.progress import Progress, Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+_MARKS = {Stage.DONE: "✓", Stage.FAILED: "✗", Stage.NOTE: "·"}
+_COLORS = {Stage.DONE: "green", Stage.FAILED: "red", Stage.NOTE: "cyan"}
+_REFRESH_RATE = 8
+
+
+@dataclass(slots=True)
+class _Work:
+    text: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+
+def duration(seconds: float) -> str:
+    """A time a person reads: "0.4 s", "2 min 05 s"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+class Reporter(ABC):
+    """Is told what goes on, from several threads, and shows it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.works: dict[str, _Work] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, event: Progress) -> None:
+        """Take in one event."""
+        text = escaped(event.text.strip().partition("\n")[0])
+        with self._lock:
+            if event.stage is Stage.NOTE:
+                self.show_finished(event.stage, event.work, "", text)
+            elif event.stage in (Stage.DONE, Stage.FAILED):
+                work = self.works.pop(event.work, None)
+                took = duration(time.monotonic() - work.since) if work else ""
+                self.show_finished(event.stage, event.work, took, text)
+            else:
+                known = event.work in self.works
+                work = self.works.setdefault(event.work, _Work())
+                if not known or (text and text != work.text):
+                    work.text = text
+                    self.show_working(event.work, text)
+
+    @abstractmethod
+    def show_working(self, work: str, text: str) -> None:
+        """Show what a piece of work does now."""
+
+    def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
+        """Show a line that stays."""
+        parts = [escaped(work), *([f"({took})"] if took else []), text]
+        mark = self.stream.paint(_MARKS[stage], _COLORS[stage])
+        self.stream.line(f"{mark} {'  '.join(part for part in parts if part)}")
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Leave the screen to someone else until the next event."""
+
+
+class Silent(Reporter):
+    """Shows nothing."""
+
+    def show_working(self, work: str, text: str) -> None:
+        """Nothing."""
+
+    def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
+        """Nothing."""
+
+    def pause(self) -> None:
+        """Nothing."""
+
+
+class Plain(Reporter):
+    """Each event once, a line each, for logs and pipes."""
+
+    def show_working(self, work: str, text: str) -> None:
+        """Print what begins, and each thing it does."""
+        self.stream.line(f"  {escaped(work)}" + (f": {text}" if text else ""))
+
+    def pause(self) -> None:
+        """Nothing is kept on the screen."""
+
+
+class OnTerminal(Reporter):
+    """A line for each piece of work under way, kept fresh; finished ones stay above."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self._live: Live | None = None
+        self._spinner: Spinner | str = ""
+
+    def show_working(self, work: str, text: str) -> None:
+        """Show it in its live line, from the next refresh on."""
+        del work, text
+        if self._live is None:
+            self._live = self._started()
+
+    def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
+        """Print it above the live lines."""
+        if not self.works:
+            self.pause()
+        if self._live is None:
+            super().show_finished(stage, work, took, text)
+            return
+        from rich.text import Text
+
+        line = Text(f"{_MARKS[stage]} ", style=_COLORS[stage])
+        line.append(escaped(work), style="default")
+        for part, style in ((f"({took})" if took else "", "dim"), (text, "default")):
+            if part:
+                line.append(f"  {part}", style=style)
+        self._live.console.print(line, soft_wrap=True)
+
+    def pause(self) -> None:
+        """Take the live lines off the screen."""
+        with self._lock:
+            live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def _started(self) -> Live:
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._spinner = Spinner("dots", style="cyan")
+        live = Live(
+            get_renderable=self._lines,
+            console=self._console(),
+            refresh_per_second=_REFRESH_RATE,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        live.start()
+        return live
+
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(
+            file=self.stream.file,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            color_system="auto" if self.stream.color else None,
+        )
+
+    def _lines(self) -> RenderableType:
+        from rich.table import Table
+        from rich.text import Text
+
+        now = time.monotonic()
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style="dim")
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        with self._lock:
+            works = list(self.works.items())
+        for name, work in works:
+            took = duration(now - work.since)
+            table.add_row(self._spinner, Text(escaped(name)), took, Text(work.text))
+        return table
+
+
+def make_reporter(stream: Stream, *, quiet: bool) -> Reporter:
+    """The reporter that suits the stream."""
+    if quiet:
+        return Silent(stream)
+    return OnTerminal(stream) if stream.terminal else Plain(stream)

@@ -1,0 +1,134 @@
+"""Commands that look at the spec alone: validate, config, schema."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from envctl.cli.arguments import Target, complete_target
+from envctl.cli.command import AsJson, command
+from envctl.cli.session import Session
+from envctl.errors import Problem, SpecError, UsageError
+
+_SCHEMAS: Mapping[str, Literal["envctl", "environment"]] = {
+    "envctl": "envctl",
+    "environment": "environment",
+}
+
+if TYPE_CHECKING:
+    from envctl.spec.canonical import Resolved
+
+
+@command()
+def validate(
+    session: Session,
+    environments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ENV",
+            help="Environments; all of them if none is named.",
+            autocompletion=complete_target,
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check the spec; say all that is wrong with it at once.
+
+    JSON: an object with `valid`, `environments` (names) and `problems`, each with `file`, `line`,
+    `column`, `message`, `expected` and `hint`.
+    """
+    try:
+        names = session.workspace.validate(environments or ())
+    except SpecError as error:
+        if as_json:
+            problems = [_problem(problem) for problem in error.problems]
+            session.json({"valid": False, "environments": [], "problems": problems})
+        raise
+    if as_json:
+        session.json({"valid": True, "environments": list(names), "problems": []})
+    elif not session.options.quiet:
+        session.out.line(session.out.safe(f"valid: {', '.join(names)}"))
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    where = problem.where
+    return {
+        "file": where.file,
+        "line": where.line,
+        "column": where.column,
+        "message": problem.message,
+        "expected": problem.expected,
+        "hint": problem.hint,
+    }
+
+
+@command()
+def config(
+    session: Session,
+    target: Target = None,
+    *,
+    origins: Annotated[
+        bool, typer.Option("--origins", help="Say for every value which file and line set it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the resolved spec of an environment.
+
+    Its overlay is merged into it and variables are filled in. Secrets appear by name and source, never by value.
+
+    JSON: an object with `project`, `environment`, `backend`, `vars`, `secrets` and `services`;
+    with --origins also `origins`, from a value's path to its `where` and what it `replaced`.
+    """
+    from envctl import spec
+
+    environment = session.environment(target).partition("@")[0]
+    resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)
+    if as_json:
+        found = {"origins": _origins(resolved)} if origins else {}
+        session.json({**resolved.data, **found})
+    else:
+        text = spec.config_text(resolved, origins=origins)
+        session.out.line(session.out.safe(text.rstrip("\n")))
+
+
+def _origins(resolved: Resolved) -> dict[str, Any]:
+    return {
+        ".".join(str(part) for part in path): {
+            "where": str(origin.where),
+            "replaced": [{"where": str(place), "value": value} for place, value in origin.replaced],
+        }
+        for path, origin in resolved.origins.items()
+    }
+
+
+@command(reads_spec=False)
+def schema(
+    session: Session,
+    which: Annotated[
+        str, typer.Option("--for", help="Which file it describes: envctl or environment.")
+    ] = "envctl",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to this file.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the spec, for editors.
+
+    `envctl` describes envctl.yaml, `environment` a file in environments/.
+    """
+    from envctl.cli.output import json_text
+    from envctl.spec import json_schema
+
+    if which not in _SCHEMAS:
+        raise UsageError(f"there is no schema for {which!r}", hint="--for is envctl or environment")
+    text = json_text(json_schema(_SCHEMAS[which]))
+    if output is None:
+        session.out.line(text)
+    else:
+        output.write_text(text + "\n", encoding="utf-8")
+        session.note(f"wrote {output}")

@@ -1,0 +1,57 @@
+"""status: what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from envctl.cli.arguments import Target
+from envctl.cli.command import AsJson, command
+from envctl.cli.session import Session
+
+if TYPE_CHECKING:
+    from envctl.workflow import Row
+
+_HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
+
+
+@command()
+def status(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
+    """Show the state of every unit.
+
+    Those of TARGET, or without it of all environments that are up.
+
+    JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`,
+    `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or "").
+    """
+    if target:
+        rows: Sequence[Row] = session.workspace.status(session.target(target))
+    else:
+        rows = [row for rows in session.workspace.running() for row in rows]
+    if as_json:
+        session.json([_data(row) for row in rows])
+    elif rows:
+        session.out.table([_cells(row) for row in rows], head=_HEAD)
+    else:
+        session.out.line("nothing is up")
+
+
+def _data(row: Row) -> dict[str, object]:
+    return {
+        "environment": row.environment,
+        "backend": row.backend,
+        "service": row.service,
+        "replica": row.replica,
+        "unit": row.unit,
+        "kind": row.kind,
+        "state": row.state,
+        "health": row.health,
+        "addresses": list(row.addresses),
+        "cause": row.cause,
+    }
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    health = "" if row.health == "none" else row.health
+    addresses = " ".join(row.addresses)
+    return (row.environment, row.backend, row.unit, row.state, health, addresses, row.cause)
