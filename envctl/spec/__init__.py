@@ -1,0 +1,156 @@
+"""The spec: `envctl.yaml` and its environments, from files to validated, resolved data.
+
+Only this package knows YAML and pydantic, and imports them only when no cached result fits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.spec import cache as _cache
+from envctl.spec.canonical import Resolved
+from envctl.spec.text import config_text
+
+__all__ = ["config_text", "environments", "find_root", "json_schema", "load", "package_sets"]
+
+ROOT_FILE = "envctl.yaml"
+_FOLDER = "environments"
+_PREFIX = "ENVCTL_VAR_"
+_NOTHING: Mapping[str, str] = {}
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that holds an envctl.yaml. EnvctlError if none does."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / ROOT_FILE).exists():
+            return folder
+    raise EnvctlError(
+        f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
+    )
+
+
+def environments(root: Path) -> tuple[str, ...]:
+    """The names of all environments, sorted: files under environments/, and inline ones."""
+    from envctl.spec.resolve import inline_environments
+
+    return tuple(sorted({*_files(root), *inline_environments(root)}))
+
+
+def _files(root: Path) -> tuple[str, ...]:
+    """The names that have an overlay file."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(root / _FOLDER))
+    except OSError:
+        return ()
+    return tuple(
+        name.removesuffix(".yaml")
+        for name in names
+        if name.endswith(".yaml") and is_name(name.removesuffix(".yaml"))
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether an environment can have this name."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return 0 < len(text) <= 40 and text[0] in letters and not text.strip(letters + "0123456789-")
+
+
+def load(
+    root: Path,
+    environment: str,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+    cache: bool = True,
+) -> Resolved:
+    """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
+
+    SpecError tells all problems; UsageError an unknown environment, or a `sets` name that the spec
+    does not declare.
+    """
+    environ = os.environ if environ is None else environ
+    known = _files(root)
+    if not is_name(environment):
+        from envctl.spec.problems import near
+
+        every = environments(root)
+        raise UsageError(f"there is no environment {environment!r}", hint=near(environment, every))
+    variables = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+    contents = _contents(root, environment, known)
+    key = ""
+    if cache:
+        key = _cache.key(
+            environment, sets=sets, variables=variables, contents=contents, names=known
+        )
+        found = _cache.read(root, environment, key)
+        if found is not None:
+            return found
+    resolved = _resolve(root, environment, contents, sets=sets, environ=variables)
+    if cache:
+        _cache.write(root, environment, key, resolved)
+    return resolved
+
+
+def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str, bytes | None]:
+    """What the environment's files hold; None for one that the slow path has to look at."""
+    files = [ROOT_FILE]
+    if environment in known:
+        files.append(f"{_FOLDER}/{environment}.yaml")
+    contents: dict[str, bytes | None] = {}
+    for file in files:
+        path = root / file
+        try:
+            small = path.is_file() and path.stat().st_size <= 4 * 1024 * 1024
+            contents[file] = path.read_bytes() if small else None
+        except OSError:
+            contents[file] = None
+    return contents
+
+
+def _resolve(
+    root: Path,
+    environment: str,
+    contents: Mapping[str, bytes | None],
+    *,
+    sets: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> Resolved:
+    from envctl.spec.resolve import inline_environments, resolve
+
+    inline = inline_environments(root)
+    known = tuple(sorted({*_files(root), *inline}))
+    return resolve(root, environment, contents=contents, sets=sets, environ=environ, known=known)
+
+
+def package_sets(
+    root: Path,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+    cache: bool = True,
+) -> frozenset[tuple[str, frozenset[str]]]:
+    """(base, packages) of every service of every environment that can be read; others are left out."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    for environment in environments(root):
+        try:
+            resolved = load(root, environment, sets=sets, environ=environ, cache=cache)
+        except (SpecError, UsageError):
+            continue
+        for service in resolved.data["services"].values():
+            base = service["base"]
+            if base is not None and service["packages"]:
+                image = base["image"] or base["name"]
+                found.add((image, frozenset(service["packages"])))
+    return frozenset(found)
+
+
+def json_schema(which: Literal["envctl", "environment"] = "envctl") -> dict[str, Any]:
+    """The JSON Schema of `envctl.yaml`, or of an overlay; for editors."""
+    from envctl.spec.editor import json_schema as make
+
+    return make(which)

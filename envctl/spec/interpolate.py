@@ -153,7 +153,9 @@ class Interpolation:
             nonlocal room
             room -= len(found)
             if room < 0:
-                self.problems.add(node.spot, f"variables make this longer than {MAX_LENGTH} characters")
+                self.problems.add(
+                    node.spot, f"variables make this longer than {MAX_LENGTH} characters"
+                )
                 return ""
             if len(notes) < _NOTES:
                 notes.append(found.note or f"{match[1]} is {shown(found)}")

@@ -37,9 +37,17 @@ DEFAULTS: tuple[Rule, ...] = (
     Rule("any mapping", How.MERGE, "keys that the overlay does not name stay"),
     Rule("any scalar", How.REPLACE, ""),
     Rule("any list", How.REPLACE, ""),
-    Rule("`!append [ … ]`", How.EXTEND, "adds to the end of the list; the whole list if there is none"),
+    Rule(
+        "`!append [ … ]`",
+        How.EXTEND,
+        "adds to the end of the list; the whole list if there is none",
+    ),
     Rule("`!prepend [ … ]`", How.EXTEND, "adds to the beginning"),
-    Rule("`null`, or no value", How.REMOVE, "the key, whatever it held; an error where nothing was set"),
+    Rule(
+        "`null`, or no value",
+        How.REMOVE,
+        "the key, whatever it held; an error where nothing was set",
+    ),
     Rule("another form", How.REPLACE, "a mapping over a list or a scalar, and the other way round"),
 )
 """What holds everywhere; written for people, carried out by `merge`."""
@@ -82,12 +90,10 @@ def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Nod
             items.replaced = _replaced(base)
             return items
         case Extend(), Extend():
-            both = Extend(
-                over.spot, [*over.before, *base.before], [*base.after, *over.after]
-            )
+            both = Extend(over.spot, [*over.before, *base.before], [*base.after, *over.after])
             both.replaced = _replaced(base)
             return both
-        case (Text() | Table()), Extend():
+        case ((Text() | Table()), Extend()):
             name = ".".join(path)
             problems.add(over.spot, f"{name} is {what(base)}; only a list can be extended")
             return base

@@ -96,7 +96,9 @@ class _Open:
 
     __slots__ = ("anchor", "count", "key", "node", "tag")
 
-    def __init__(self, node: Table | Items, tag: str | None, anchor: str | None, count: int) -> None:
+    def __init__(
+        self, node: Table | Items, tag: str | None, anchor: str | None, count: int
+    ) -> None:
         self.node = node
         self.tag = tag
         self.anchor = anchor

@@ -1,0 +1,119 @@
+"""Resolved specs kept under `.envctl/cache`: a command on an unchanged spec reads neither YAML nor models.
+
+Caches may be deleted at any time and are ignored when anything about them is odd.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from envctl.spec.canonical import KeyPath, Resolved
+from envctl.spec.origins import Origins, Raw
+
+FORMAT = 1
+
+
+def key(
+    environment: str,
+    *,
+    sets: Mapping[str, str],
+    variables: Mapping[str, str],
+    contents: Mapping[str, bytes | None],
+    names: Iterable[str],
+) -> str:
+    """A hash of everything that a resolved spec is made from, this program included."""
+    from envctl import __version__
+
+    head = [
+        FORMAT,
+        __version__,
+        _program(),
+        environment,
+        sorted(sets.items()),
+        sorted(variables.items()),
+        sorted(names),
+    ]
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for file, data in sorted(contents.items()):
+        digest.update(f"\0{file}\0{-1 if data is None else len(data)}\0".encode())
+        digest.update(data or b"")
+    return digest.hexdigest()
+
+
+def _program() -> list[tuple[str, int, int]]:
+    """The state of this package's files, for those who change them."""
+    with os.scandir(Path(__file__).parent) as entries:
+        return sorted(
+            (entry.name, entry.stat().st_mtime_ns, entry.stat().st_size)
+            for entry in entries
+            if entry.name.endswith(".py")
+        )
+
+
+def path(root: Path, environment: str) -> Path:
+    """Where an environment's cache stands."""
+    return root / ".envctl" / "cache" / f"resolved-{environment}.json"
+
+
+def read(root: Path, environment: str, expected: str) -> Resolved | None:
+    """The resolved spec with that key, if it is kept."""
+    try:
+        with path(root, environment).open("rb") as stream:
+            first = stream.readline(200).decode("ascii").strip()
+            if first != expected:
+                return None
+            data = json.loads(stream.readline())
+            origins = stream.read()
+        return Resolved(
+            root=root,
+            data=data["data"],
+            origins=Origins(lambda: _origins(origins)),
+            files=tuple(data["files"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _origins(text: bytes) -> dict[KeyPath, Raw]:
+    try:
+        return {
+            tuple(item[0]): (tuple(item[1]), tuple((tuple(spot), old) for spot, old in item[2]))  # type: ignore[misc]
+            for item in json.loads(text)
+        }
+    except (ValueError, TypeError, IndexError):
+        return {}
+
+
+def write(root: Path, environment: str, expected: str, resolved: Resolved) -> None:
+    """Keep a resolved spec, privately and at one stroke. Says nothing if that is impossible."""
+    target = path(root, environment)
+    origins = resolved.origins
+    raw = origins.raw if isinstance(origins, Origins) else {}
+    lines = (
+        expected,
+        json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
+        json.dumps([[place, *value] for place, value in raw.items()], separators=(",", ":")),
+    )
+    with contextlib.suppress(OSError, ValueError):
+        for folder in (target.parent.parent, target.parent):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700)
+        _replace(target, "\n".join(lines).encode())
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".resolved-")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,307 @@
+"""What concerns several values at once: one source a service, known names, no circles, no clashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from envctl.spec.canonical import CanonicalService, CanonicalSpec
+from envctl.spec.problems import Problems, near
+from envctl.spec.tree import Items, Node, Spot, Table, Text
+
+SOURCES = ("base", "image", "dockerfile")
+
+
+class Checker:
+    """Looks at the services that are valid by themselves; `tree` knows the places of all."""
+
+    def __init__(
+        self, root: Path, tree: Table, data: CanonicalSpec, problems: Problems, *, has_base: bool
+    ) -> None:
+        self.has_base = has_base
+        self.root = root
+        self.data = data
+        self.problems = problems
+        services = tree.get("services")
+        secrets = tree.get("secrets")
+        self.tree = services if isinstance(services, Table) else Table(tree.spot)
+        self.secrets = set(secrets) if isinstance(secrets, Table) else set()
+        self.exists: dict[str, bool] = {}
+
+    def run(self) -> None:
+        """Look at everything; problems are collected."""
+        for name, node in self.tree.items():
+            if isinstance(node, Table):
+                self._source(name, node)
+        for name, service in self.data["services"].items():
+            table = self.tree[name]
+            if not isinstance(table, Table):
+                continue
+            self._task(name, service, table)
+            self._probe(name, service, table)
+            self._secrets(name, service, table)
+            self._depends_on(name, service, table)
+            self._paths(name, service, table)
+            self._targets(name, service, table)
+        self._ports()
+        self._circles()
+
+    def _add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
+        self.problems.add(spot, message, expected=expected, hint=hint)
+
+    # --- one service
+
+    def _source(self, name: str, table: Table) -> None:
+        given = [key for key in SOURCES if key in table]
+        if len(given) > 1:
+            self._add(
+                table.spots[given[1]],
+                f"services.{name} has both {given[0]} and {given[1]}",
+                expected="one of base, image, dockerfile",
+            )
+            return
+        if given in (["image"], ["dockerfile"]):
+            for key in ("packages", "build"):
+                if key in table:
+                    self._add(
+                        table.spots[key],
+                        f"services.{name}: {key} needs a base to build on, and this service has {given[0]}",
+                        hint=f"{key}: null removes it; a base instead of the {given[0]} can be built on",
+                    )
+        if not given and not self.has_base:
+            self._add(
+                self.tree.spots[name],
+                f"services.{name} does not say what it is made from",
+                expected="base, image or dockerfile (or a base for all services at the top)",
+            )
+
+    def _task(self, name: str, service: CanonicalService, table: Table) -> None:
+        if service["kind"] == "task":
+            for key, why in (
+                ("replicas", "runs once"),
+                ("healthcheck", "is done when it has completed"),
+            ):
+                if key in table and not (key == "replicas" and service["replicas"] == 1):
+                    self._add(table.spots[key], f"services.{name}.{key}: a task {why}")
+            if service["restart"] == "always":
+                self._add(_value(table, "restart"), f"services.{name}.restart: a task runs once")
+        if service["base"] is not None and service["command"] is None:
+            self._add(
+                self.tree.spots[name],
+                f"services.{name} has no command",
+                expected="command: what it runs, since a base runs nothing by itself",
+            )
+
+    def _probe(self, name: str, service: CanonicalService, table: Table) -> None:
+        node = table.get("healthcheck")
+        if service["healthcheck"] is None or not isinstance(node, Table):
+            return
+        given = [key for key in ("http", "tcp", "command") if key in node]
+        if len(given) != 1:
+            self._add(
+                node.spots[given[1]] if given else table.spots["healthcheck"],
+                f"services.{name}.healthcheck has " + (" and ".join(given) or "no probe"),
+                expected="exactly one of http, tcp, command",
+            )
+
+    def _secrets(self, name: str, service: CanonicalService, table: Table) -> None:
+        uses = table.get("secrets")
+        seen: dict[str, int] = {}
+        for index, use in enumerate(service["secrets"]):
+            item = uses[index] if isinstance(uses, Items) else table
+            spot = _value(item, "name") if isinstance(item, Table) else item.spot
+            if use["name"] not in self.secrets:
+                self._add(
+                    spot,
+                    f"the secret {use['name']!r} is not declared",
+                    expected="a name declared under secrets",
+                    hint=near(use["name"], self.secrets),
+                )
+            if use["name"] in seen:
+                self._add(spot, f"services.{name} names the secret {use['name']!r} twice")
+            seen[use["name"]] = index
+
+    def _depends_on(self, name: str, service: CanonicalService, table: Table) -> None:
+        node = table["depends_on"] if "depends_on" in table else table
+        for needed, condition in list(service["depends_on"].items()):
+            spot = _entry(node, needed)
+            other = self.data["services"].get(needed)
+            if needed not in self.tree:
+                self._add(
+                    spot,
+                    f"services.{name} depends on {needed!r}, which is no service",
+                    expected="the name of a service",
+                    hint=near(needed, [key for key in self.tree if key != name]),
+                )
+            if other is None:
+                continue
+            task = other["kind"] == "task"
+            if not condition:
+                usual = "healthy" if other["healthcheck"] else "started"
+                service["depends_on"][needed] = "completed" if task else usual  # type: ignore[assignment]
+            elif condition == "healthy" and not other["healthcheck"]:
+                hint = (
+                    "write completed" if task else f"give {needed} a healthcheck, or write started"
+                )
+                self._add(spot, f"{needed!r} has no healthcheck and is never healthy", hint=hint)
+            elif condition == "completed" and not task:
+                self._add(
+                    spot,
+                    f"{needed!r} is no task and never completes",
+                    hint="write healthy or started",
+                )
+
+    def _paths(self, name: str, service: CanonicalService, table: Table) -> None:
+        """Files of the project that a build needs are there."""
+        build = table.get("build")
+        for index, step in enumerate(service["build"]):
+            if step["step"] in ("copy", "template") and isinstance(build, Items):
+                body = (
+                    next(iter(build[index].values())) if isinstance(build[index], Table) else build
+                )
+                self._path(_value(body, "from"), step["source"], f"services.{name}.build.{index}")
+        own = service["dockerfile"]
+        if own is not None:
+            spot = _value(table, "dockerfile")
+            given = table["dockerfile"]
+            self._path(
+                _value(given, "file") if isinstance(given, Table) else spot,
+                own["file"],
+                f"services.{name}",
+            )
+            if isinstance(given, Table) and "context" in given:
+                self._path(_value(given, "context"), own["context"], f"services.{name}")
+
+    def _path(self, spot: Spot, path: str, what: str) -> None:
+        if path not in self.exists:
+            try:
+                self.exists[path] = (self.root / path).exists()
+            except (OSError, ValueError):
+                self.exists[path] = False
+        if not self.exists[path]:
+            self._add(
+                spot,
+                f"{what}: {path!r} does not exist",
+                expected="a path within the project",
+                hint=self._near(path),
+            )
+
+    def _near(self, path: str) -> str:
+        parent = (self.root / path).parent
+        try:
+            names = [entry.name for entry in parent.iterdir()]
+        except (OSError, ValueError):
+            return ""
+        hint = near(Path(path).name, names)
+        return hint if "did you mean" in hint else ""
+
+    def _targets(self, name: str, service: CanonicalService, table: Table) -> None:
+        """No two things appear at one path."""
+        seen: dict[str, str] = {}
+        for key, target, spot in _mounted(service, table):
+            if target in seen:
+                self._add(
+                    spot, f"services.{name}: {key} and {seen[target]} both appear at {target}"
+                )
+            seen.setdefault(target, key)
+
+    # --- among services
+
+    def _ports(self) -> None:
+        taken: dict[tuple[int, str], tuple[str, Spot]] = {}
+        for name, service in self.data["services"].items():
+            table = self.tree[name]
+            ports = table.get("ports") if isinstance(table, Table) else None
+            for index, port in enumerate(service["ports"]):
+                if not port["host"] or not isinstance(ports, Items):
+                    continue
+                spot = ports[index].spot
+                key = (port["host"], port["protocol"])
+                if service["replicas"] > 1:
+                    self._add(
+                        spot,
+                        f"services.{name}: {service['replicas']} replicas cannot share the host's port {port['host']}",
+                        hint=f'write "{port["container"]}" and the engine chooses a port for each',
+                    )
+                elif key in taken:
+                    other, where = taken[key]
+                    owner = "itself" if other == name else f"services.{other}"
+                    self._add(
+                        spot,
+                        f"services.{name}: the host's port {port['host']} is taken by {owner}",
+                        hint=f"see {':'.join(map(str, where))}",
+                    )
+                taken.setdefault(key, (name, spot))
+
+    def _circles(self) -> None:
+        done: set[str] = set()
+        for start in self.data["services"]:
+            if start not in done:
+                self._visit(start, done)
+
+    def _visit(self, start: str, done: set[str]) -> None:
+        """Walk depth first without recursion: a chain may be as long as there are services."""
+        trail: list[tuple[str, Iterator[str]]] = [(start, self._needed(start))]
+        on_trail = {start: 0}
+        while trail:
+            name, rest = trail[-1]
+            needed = next(rest, None)
+            if needed is None:
+                trail.pop()
+                on_trail.pop(name)
+                done.add(name)
+            elif needed in on_trail:
+                circle = [one for one, _rest in trail[on_trail[needed] :]]
+                table = self.tree[name]
+                self._add(
+                    _entry(table["depends_on"], needed)
+                    if isinstance(table, Table)
+                    else self.tree.spot,
+                    f"services depend on each other in a circle: {' → '.join([*circle, needed])}",
+                )
+            elif needed not in done:
+                on_trail[needed] = len(trail)
+                trail.append((needed, self._needed(needed)))
+
+    def _needed(self, name: str) -> Iterator[str]:
+        services = self.data["services"]
+        return iter([one for one in services[name]["depends_on"] if one in services])
+
+
+def _value(node: Node, key: str) -> Spot:
+    """The place of a key's value, or of what there is instead."""
+    if isinstance(node, Table) and key in node:
+        value = node[key]
+        return value.spot if isinstance(value, Text) else node.spots[key]
+    return node.spot
+
+
+def _entry(node: Node, name: str) -> Spot:
+    """The place of an entry of a list of names, or of a mapping."""
+    if isinstance(node, Table):
+        return node.spots.get(name, node.spot)
+    if isinstance(node, Items):
+        return next((item.spot for item in node if item == name), node.spot)
+    return node.spot
+
+
+def _mounted(service: CanonicalService, table: Table) -> Iterator[tuple[str, str, Spot]]:
+    mounts = table.get("mounts")
+    for index, mount in enumerate(service["mounts"]):
+        spot = table.spot
+        if isinstance(mounts, Items):
+            spot = _value(mounts[index], "target")
+        elif isinstance(mounts, Table):
+            spot = mounts.spots[list(mounts)[index]]
+        yield f"the mount {mount['source']}", mount["target"], spot
+    volumes: Mapping[str, object] = service["volumes"]
+    for name in volumes:
+        yield (
+            f"the volume {name}",
+            service["volumes"][name]["target"],
+            _entry(table["volumes"], name),
+        )
+    uses = table.get("secrets")
+    for index, use in enumerate(service["secrets"]):
+        spot = uses[index].spot if isinstance(uses, Items) else table.spot
+        yield f"the secret {use['name']}", use["target"], spot

@@ -1,0 +1,213 @@
+"""Validation errors in plain words, at the place of what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from envctl.spec.forms import Wrong
+from envctl.spec.problems import Problems, near
+from envctl.spec.tree import Items, Node, Spot, Table, Text, what
+
+ELSEWHERE: Mapping[str, str] = {
+    "environment": "environment variables stand under env",
+    "env_file": "list the variables under env; a different one per environment goes into its overlay",
+    "working_dir": "the key is workdir",
+    "entrypoint": "command is all there is: it holds the whole command line",
+    "args": "command is all there is: it holds the whole command line",
+    "cap_add": "the key is capabilities",
+    "mem_limit": "write resources: {memory: …}",
+    "cpus": "write resources: {cpus: …}",
+    "memory": "write resources: {memory: …}",
+    "deploy": "write replicas and resources directly in the service",
+    "networks": "services of an environment reach each other by name as it is",
+    "links": "services of an environment reach each other by name as it is",
+    "expose": "services of an environment reach each other's ports as it is",
+    "container_name": "names are made from project, environment and service",
+    "hostname": "a service's name is its host name",
+    "privileged": "list the needed capabilities",
+    "test": "write http, tcp or command",
+    "disable": "null removes a health check",
+    "version": "envctl.yaml has no version",
+    "extends_from": "the key is extends",
+    "run": "commands of the build stand under build: [{run: …}]",
+    "copy": "copies stand under build: [{copy: …}]",
+    "pip": "Python packages stand under build: [{pip: …}]",
+    "npm": "npm packages stand under build: [{npm: …}]",
+    "apt": "the key is packages",
+    "networks_mode": "services of an environment reach each other by name as it is",
+    "tmpfs": "give it under options.docker",
+    "host_port": "write {host: …, container: …}",
+    "source": "the key is from",
+    "target": "the key is to",
+    "src": "the key is from",
+    "dest": "the key is to",
+}
+"""What stands elsewhere, or is called otherwise, in the tools that people come from."""
+
+_TYPES = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "a text",
+    "default_type": "a value",
+}
+
+
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    tree: Table,
+    *,
+    path: Sequence[str],
+    spot: Spot,
+    problems: Problems,
+) -> None:
+    """Add what a validation found. `path` and `spot` are the tree's own."""
+    for item in error.errors(include_url=False, include_input=False):
+        _one(dict(item), model, tree, tuple(path), spot, problems)
+
+
+def _one(
+    item: Mapping[str, Any],
+    model: type[BaseModel],
+    tree: Table,
+    path: tuple[str, ...],
+    spot: Spot,
+    problems: Problems,
+) -> None:
+    loc = [part for part in item["loc"] if part != "[key]"]
+    kind = item["type"]
+    found = _Found(tree, spot)
+    for part in loc:
+        found.enter(part)
+    name = ".".join([*path, *map(str, loc[: found.depth])]) or "the file"
+    last = str(loc[-1]) if loc else ""
+    if kind == "missing":
+        message, expected, hint = f"{name} lacks {last!r}", _expected(model, loc), ""
+        problems.add(found.spot, message, expected=expected, hint=hint)
+    elif kind == "extra_forbidden":
+        known = _keys(model, loc[:-1])
+        hint = near(last, known)
+        if "did you mean" not in hint and last in ELSEWHERE:
+            hint = ELSEWHERE[last]
+        message = f"{'.'.join([*path, *map(str, loc[:-1])]) or 'the file'} has no key {last!r}"
+        if "did you mean" in hint or last in ELSEWHERE:
+            problems.add(found.key_spot, message, hint=hint)
+        else:
+            problems.add(found.key_spot, message, expected=", ".join(known))
+    else:
+        wrong = item.get("ctx", {}).get("error")
+        if isinstance(wrong, Wrong):
+            text, expected, hint = wrong.message, wrong.expected, wrong.hint
+        else:
+            got = what(found.node) if found.whole else "nothing"
+            text, expected, hint = (
+                f"expected {_TYPES.get(kind, 'something else')}, got {got}",
+                "",
+                "",
+            )
+        if isinstance(found.node, Text) and found.node.note:
+            hint = "; ".join(filter(None, [hint, found.node.note]))
+        is_key = item["loc"][-1:] == ("[key]",)
+        at = found.key_spot if is_key else found.value_spot
+        problems.add(at, f"{name}: {text}", expected=expected or _expected(model, loc), hint=hint)
+
+
+class _Found:
+    """A walk down the tree along an error's location, as far as it leads."""
+
+    def __init__(self, tree: Node, spot: Spot) -> None:
+        self.node: Node = tree
+        self.key_spot = spot
+        self.depth = 0
+        self.whole = True
+
+    def enter(self, part: str | int) -> None:
+        if not self.whole:
+            return
+        node = self.node
+        if isinstance(node, Table) and isinstance(part, int):
+            part = next(iter(list(node)[part : part + 1]), "")
+        if isinstance(node, Table) and part in node:
+            self.key_spot, self.node = node.spots[str(part)], node[str(part)]
+        elif isinstance(node, Items) and isinstance(part, int) and part < len(node):
+            self.node = node[part]
+            self.key_spot = self.node.spot
+        else:
+            self.whole = False
+            return
+        self.depth += 1
+
+    @property
+    def value_spot(self) -> Spot:
+        """The value's place if it is a scalar or on the key's line, else the key's."""
+        spot = self.node.spot
+        return spot if isinstance(self.node, Text) or spot[1] == self.key_spot[1] else self.key_spot
+
+    @property
+    def spot(self) -> Spot:
+        """The place of what the walk ended at."""
+        return self.key_spot
+
+
+def field_at(model: type[BaseModel], loc: Sequence[str | int]) -> FieldInfo | None:
+    """The field that a location leads to, or the last one before an index or a free key."""
+    field: FieldInfo | None = None
+    current: type[BaseModel] | None = model
+    for part in loc:
+        if current is None:
+            continue
+        found = next((one for name, one in fields(current) if name == part), None)
+        if found is None:
+            continue
+        field, current = found, form_in(found.annotation)
+    return field
+
+
+def fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """A form's fields by the names they are written with."""
+    return [(field.alias or name, field) for name, field in model.model_fields.items()]
+
+
+def form_in(annotation: Any) -> type[BaseModel] | None:
+    """The form that a field's type contains, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        found = form_in(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+    field = field_at(model, loc)
+    form = form_in(field.annotation) if field else model
+    return [name for name, _ in fields(form or model)]
+
+
+def _expected(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+    field = field_at(model, loc)
+    if field is None or not field.examples:
+        return ""
+    return f"for example {_example(field.examples[0])}"
+
+
+def _example(value: Any) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {_example(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_example, value)) + "]"
+        case bool():
+            return str(value).lower()
+        case _:
+            text = str(value)
+            return (
+                f'"{text}"' if ": " in text or text.count(":") == 1 and text[0].isdigit() else text
+            )

@@ -1,0 +1,348 @@
+"""Files → one environment's resolved spec: load, merge, interpolate, extend, validate, check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from envctl.errors import UsageError
+from envctl.spec import canonical_form, reader
+from envctl.spec import schema as form
+from envctl.spec.canonical import CanonicalSpec, Resolved
+from envctl.spec.check import Checker
+from envctl.spec.explain import explain
+from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
+from envctl.spec.merge import merge, settled
+from envctl.spec.origins import Origins, collect
+from envctl.spec.problems import Problems, near
+from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, shown, what
+
+ROOT_FILE = "envctl.yaml"
+FOLDER = "environments"
+DEFAULT_BACKEND = "docker"
+T = TypeVar("T", bound=BaseModel)
+_NAME = re.compile(rf"(?:{form.NAME})\Z")
+
+
+def overlay_file(environment: str) -> str:
+    """Where an environment's overlay stands."""
+    return f"{FOLDER}/{environment}.yaml"
+
+
+def inline_environments(root: Path) -> tuple[str, ...]:
+    """The names under `environments:` in the root file, as far as it can be read."""
+    problems = Problems()
+    data = reader.read(root, ROOT_FILE, problems)
+    tree = reader.parse(data, ROOT_FILE, problems) if data is not None else None
+    given = tree.get("environments") if tree is not None else None
+    return tuple(name for name in given if _NAME.match(name)) if isinstance(given, Table) else ()
+
+
+def resolve(
+    root: Path,
+    environment: str,
+    *,
+    contents: Mapping[str, bytes | None],
+    sets: Mapping[str, str],
+    environ: Mapping[str, str],
+    known: tuple[str, ...],
+) -> Resolved:
+    """Resolve one environment from the contents of its files (None: not there or not readable).
+
+    Raises SpecError with all problems; UsageError for an unknown environment or a `sets` name
+    that is not declared.
+    """
+    problems = Problems()
+    files = [ROOT_FILE]
+    base = _tree(root, ROOT_FILE, contents, problems)
+    inline = _inline(base, environment, problems)
+    overlay: Table | None = None
+    file = overlay_file(environment)
+    if file in contents:
+        files.append(file)
+        overlay = _tree(root, file, contents, problems)
+        if inline is not None and base is not None:
+            problems.add(
+                base["environments"].spots[environment],  # type: ignore[union-attr]
+                f"the environment {environment!r} stands here and in {file}",
+                expected="one of the two",
+            )
+    elif inline is not None:
+        overlay = inline
+    elif base is not None and environment not in known:
+        names = near(environment, known) or f"write {file}; it may be empty"
+        raise UsageError(f"there is no environment {environment!r}", hint=names)
+    if base is None:
+        problems.stop()
+        raise UsageError(f"there is no {ROOT_FILE}")
+    tree = _merged(base, overlay, file, problems)
+    interpolation = _interpolation(tree, sets, environ, problems)
+    tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
+    tree = _extended(tree, problems)
+    data = _data(root, tree, environment, interpolation, problems)
+    problems.stop()
+    values = interpolation.values
+    return Resolved(
+        root=root,
+        data=data,
+        origins=Origins(lambda: collect(tree, values, data)),
+        files=tuple(files),
+    )
+
+
+def _tree(
+    root: Path, file: str, contents: Mapping[str, bytes | None], problems: Problems
+) -> Table | None:
+    data = contents.get(file)
+    if data is None:
+        data = reader.read(root, file, problems)
+    return reader.parse(data, file, problems) if data is not None else None
+
+
+def _inline(base: Table | None, environment: str, problems: Problems) -> Table | None:
+    """The environment's entry under `environments:`, if it has one."""
+    given = base.get("environments") if base is not None else None
+    if given is None or base is None:
+        return None
+    if not isinstance(given, Table):
+        spot = base.spots["environments"]
+        problems.add(spot, f"environments: expected a mapping, got {what(given)}")
+        return None
+    for name, node in given.items():
+        if not _NAME.match(name):
+            problems.add(
+                given.spots[name],
+                f"environments: {shown(name)} is no name for an environment",
+                expected="at most 40 small letters, digits and -, a letter first",
+            )
+        elif not isinstance(node, Table | Null):
+            problems.add(
+                given.spots[name], f"environments.{name}: expected a mapping, got {what(node)}"
+            )
+    entry = given.get(environment)
+    if entry is None or isinstance(entry, Table):
+        return entry
+    return Table(given.spots[environment])
+
+
+def _merged(base: Table, overlay: Table | None, file: str, problems: Problems) -> Table:
+    result = _without(base, "environments")
+    if overlay is None:
+        return result
+    for key in ("project", "environments"):
+        if key in overlay and key not in result:
+            problems.add(overlay.spots[key], f"{key} stands in {ROOT_FILE} only")
+            overlay = _without(overlay, key)
+    merged = merge(result, overlay, problems=problems)
+    assert isinstance(merged, Table)  # two mappings make one
+    return _without(merged, "environments")
+
+
+def _without(tree: Table, key: str) -> Table:
+    """The top of the tree without a key, and without the `x-…` keys kept for anchors."""
+    result = copied(tree, tree.replaced)
+    assert isinstance(result, Table)
+    for name in [name for name in result if name == key or name.startswith("x-")]:
+        del result[name]
+        del result.spots[name]
+    return result
+
+
+def _interpolation(
+    tree: Table, sets: Mapping[str, str], environ: Mapping[str, str], problems: Problems
+) -> Interpolation:
+    given = tree.get("vars", Table(tree.spot))
+    if not isinstance(given, Table):
+        if not isinstance(given, Null) or not given.replaced:
+            problems.add(tree.spots["vars"], f"vars: expected a mapping, got {what(given)}")
+        given = Table(tree.spot)
+    for name in given:
+        if not VAR_NAME.match(name) or len(name) > 64:
+            problems.add(
+                given.spots[name],
+                f"vars: {shown(name)} is no name for a variable",
+                expected="small letters, digits and _, no digit first",
+            )
+    declared = settled(given, path=("vars",), problems=problems)
+    assert isinstance(declared, Table)  # settling keeps the kind
+    if isinstance(tree.get("project"), Text) and "${" in str(tree["project"]):
+        problems.add(tree["project"].spot, "project: variables do not work here")
+        tree = _without(tree, "project")
+    relevant = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
+
+
+def _extended(tree: Table, problems: Problems) -> Table:
+    """The tree with every `extends` carried out, and settled."""
+    services = tree.get("services")
+    if isinstance(services, Table):
+        tree = _without(tree, "")
+        tree["services"] = _Extension(services, problems).all()
+    result = settled(tree, problems=problems)
+    assert isinstance(result, Table)  # settling keeps the kind
+    return result
+
+
+class _Extension:
+    """Carries out `extends`, each service after the one it extends."""
+
+    def __init__(self, services: Table, problems: Problems) -> None:
+        self.services = services
+        self.problems = problems
+        self.done: dict[str, Table] = {}
+
+    def all(self) -> Table:
+        """All services."""
+        result = copied(self.services, self.services.replaced)
+        assert isinstance(result, Table)
+        for name, node in self.services.items():
+            if isinstance(node, Table) and "extends" in node:
+                result[name] = self._one(name)
+        return result
+
+    def _one(self, name: str) -> Table:
+        """A service with what it inherits; walks up first, so no chain is too long."""
+        chain: list[str] = []
+        while name not in self.done:
+            node = self.services.get(name)
+            assert isinstance(node, Table)  # `_parent` names no others
+            chain.append(name)
+            parent = self._parent(name, node, chain)
+            if parent is None:
+                self.done[name] = _without(node, "extends")
+                chain.pop()
+                break
+            name = parent
+        result = self.done[name]
+        for child in reversed(chain):
+            own = self.services[child]
+            assert isinstance(own, Table)  # it is in the chain
+            merged = merge(
+                result,
+                _without(own, "extends"),
+                path=("services", child),
+                problems=self.problems,
+            )
+            assert isinstance(merged, Table)  # two mappings make one
+            merged.spot = own.spot
+            result = self.done[child] = merged
+        return result
+
+    def _parent(self, name: str, node: Table, chain: list[str]) -> str | None:
+        given = node.get("extends")
+        if given is None or isinstance(given, Null):
+            return None
+        if not isinstance(given, Text):
+            self._problem(
+                node.spots["extends"],
+                f"services.{name}.extends: expected a service's name, got {what(given)}",
+            )
+            return None
+        target = self.services.get(given)
+        if target is None:
+            others = [other for other in self.services if other != name]
+            self._problem(
+                given.spot,
+                f"services.{name} extends {shown(given)}, which is no service",
+                hint=near(given, others),
+            )
+            return None
+        if given in chain:
+            circle = " → ".join([*chain[chain.index(given) :], given])
+            places = ", ".join(self._place(one) for one in chain[chain.index(given) :])
+            self._problem(
+                given.spot,
+                f"services extend each other in a circle: {circle}",
+                hint=f"see {places}",
+            )
+            return None
+        return str(given) if isinstance(target, Table) else None
+
+    def _place(self, name: str) -> str:
+        node = self.services[name]
+        spot = node["extends"].spot if isinstance(node, Table) else node.spot
+        return ":".join(map(str, spot))
+
+    def _problem(self, spot: Spot, message: str, *, hint: str = "") -> None:
+        self.problems.add(spot, message, hint=hint)
+
+
+def _data(
+    root: Path, tree: Table, environment: str, interpolation: Interpolation, problems: Problems
+) -> CanonicalSpec:
+    """The canonical data, complete if no problem has been found."""
+    services = tree.get("services")
+    given = services if isinstance(services, Table) else Table(tree.spot)
+    head = _without(tree, "services")
+    if not isinstance(services, Table):
+        spot = tree.spots.get("services", tree.spot)
+        problems.add(
+            spot,
+            f"services: expected a mapping, got {what(services)}"
+            if services
+            else "there are no services",
+            expected="services: {web: {…}}",
+        )
+    elif not services:
+        problems.add(
+            tree.spots["services"], "there are no services", expected="services: {web: {…}}"
+        )
+    top = validated(form.HeadForm, head, path=(), spot=tree.spot, problems=problems)
+    default = canonical_form.base(top.base) if top else None
+    data: CanonicalSpec = {
+        "project": top.project if top else "",
+        "environment": environment,
+        "backend": top.backend if top else DEFAULT_BACKEND,
+        "vars": {name: str(value) for name, value in interpolation.values.items()},
+        "secrets": {
+            name: canonical_form.secret(one) for name, one in (top.secrets if top else {}).items()
+        },
+        "services": {},
+    }
+    for name, node in given.items():
+        one = _service(name, node, given.spots[name], problems)
+        if one is not None:
+            data["services"][name] = canonical_form.service(one, default)
+    _secrets(tree, data, problems)
+    Checker(root, tree, data, problems, has_base="base" in tree).run()
+    return data
+
+
+def _service(name: str, node: Node, spot: Spot, problems: Problems) -> form.ServiceForm | None:
+    if not _NAME.match(name):
+        problems.add(
+            spot,
+            f"services: {shown(name)} is no name for a service",
+            expected="at most 40 small letters, digits and -, a letter first",
+        )
+        return None
+    if not isinstance(node, Table):
+        problems.add(spot, f"services.{name}: expected a mapping, got {what(node)}")
+        return None
+    return validated(form.ServiceForm, node, path=("services", name), spot=spot, problems=problems)
+
+
+def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:
+    secrets = tree.get("secrets")
+    for name, one in data["secrets"].items():
+        if isinstance(secrets, Table) and not any(value is not None for value in one.values()):
+            problems.add(
+                secrets.spots[name],
+                f"secrets.{name} has no source",
+                expected="one or more of env, file, command, generate",
+            )
+
+
+def validated(
+    model: type[T], node: Table, *, path: tuple[str, ...], spot: Spot, problems: Problems
+) -> T | None:
+    """The form that a mapping is; None, with the problems noted, if it is not."""
+    try:
+        return model.model_validate(node)
+    except ValidationError as error:
+        explain(error, model, node, path=path, spot=spot, problems=problems)
+        return None
