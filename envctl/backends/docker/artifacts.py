@@ -72,8 +72,12 @@ def _dockerfile_names(plan: Plan) -> Mapping[str, str]:
     names: dict[str, str] = {}
     for unit in plan.units:
         if not isinstance(unit.source, ReadyImage):
-            names.setdefault(unit.source.digest, f"{unit.name}.Dockerfile")
+            names.setdefault(unit.source.digest, _dockerfile_name(unit))
     return names
+
+
+def _dockerfile_name(unit: Unit) -> str:
+    return f"{unit.name}.Dockerfile"
 
 
 def _build_artifacts(
@@ -127,10 +131,10 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
     return {
         "name": unit.name,
         "image": _image(plan, unit.source),
-        "build": _build(unit.source, names),
+        "built": not isinstance(unit.source, ReadyImage),
+        "build": _build(unit, names),
         "argv": process.argv,
         "user": process.user,
-        "uid": _uid(process.user),
         "workdir": process.workdir,
         "env": sorted(process.env.items()),
         "capabilities": process.capabilities,
@@ -154,25 +158,19 @@ def _image(plan: Plan, source: Source) -> str:
     return f"envctl/{plan.scope.project}:{source.digest}"
 
 
-def _build(source: Source, names: Mapping[str, str]) -> Mapping[str, Any] | None:
-    match source:
-        case Build():
-            return {
-                "context": ".",
-                "dockerfile": names[source.digest],
-                "target": "",
-                "args": (),
-            }
-        case DockerfileBuild():
-            name = names[source.digest]
-            return {
-                "context": _own_context(name),
-                "dockerfile": f"../../{name}",
-                "target": source.target,
-                "args": sorted(source.args.items()),
-            }
-        case ReadyImage():
-            return None
+def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """How the image is built; said of the first of the units that share it, so that it is built once."""
+    build, name = unit.source, _dockerfile_name(unit)
+    if isinstance(build, ReadyImage) or names[build.digest] != name:
+        return None
+    if isinstance(build, Build):
+        return {"context": ".", "dockerfile": name, "target": "", "args": ()}
+    return {
+        "context": _own_context(name),
+        "dockerfile": f"../../{name}",
+        "target": build.target,
+        "args": sorted(build.args.items()),
+    }
 
 
 def _probe(unit: Unit) -> Mapping[str, Any] | None:
@@ -188,13 +186,6 @@ def _probe(unit: Unit) -> Mapping[str, Any] | None:
         "retries": asked.retries,
         "start_period": asked.start_period,
     }
-
-
-def _uid(user: str | None) -> str | None:
-    """A user's number where it is sure. A name may be a package's user, whose number only the image knows."""
-    if user in {None, "", "root"}:
-        return "0" if user == "root" else None
-    return user if user is not None and user.isdigit() else None
 
 
 def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
