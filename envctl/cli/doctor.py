@@ -32,13 +32,13 @@ def doctor(
 
     The exit code is 1 if anything that is needed is missing.
 
-    JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`
-    and `fixable` (whether --fix can do it).
+    JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`,
+    `needed` (whether envctl does not work without) and `fixable` (whether --fix can do it).
     """
     from envctl import doctor as examiner
 
     findings: Sequence[Finding] = examiner.examine(backend)
-    if fix and not _fine(findings):
+    if fix and any(finding.fixable for finding in findings):
         examiner.fix(findings, session.reporter)
         session.reporter.pause()
         findings = examiner.examine(backend)
@@ -51,20 +51,27 @@ def doctor(
 
 
 def _fine(findings: Sequence[Finding]) -> bool:
-    return all(finding.ok for finding in findings)
+    return all(finding.ok or not finding.needed for finding in findings)
 
 
 def _show(session: Session, findings: Sequence[Finding]) -> None:
     out = session.out
     for finding in findings:
-        mark = out.paint("✓", "green") if finding.ok else out.paint("✗", "red")
+        mark = _mark(session, finding)
         found = f"  {finding.found}" if finding.found else ""
         out.line(f"{mark} {out.safe(finding.name + found)}")
         if not finding.ok:
             for line in finding.remedy.splitlines():
                 out.line(f"    {out.safe(line)}")
-    if any(finding.fix and not finding.ok for finding in findings):
+    if any(finding.fixable for finding in findings):
         session.note("`envctl doctor --fix` can mend this")
+
+
+def _mark(session: Session, finding: Finding) -> str:
+    """A tick, a cross, or a dash for what would merely be good to have."""
+    if finding.ok:
+        return session.out.paint("✓", "green")
+    return session.out.paint("✗", "red") if finding.needed else session.out.paint("–", "yellow")
 
 
 def _data(finding: Finding) -> dict[str, object]:
@@ -73,5 +80,6 @@ def _data(finding: Finding) -> dict[str, object]:
         "ok": finding.ok,
         "found": finding.found,
         "remedy": finding.remedy,
-        "fixable": finding.fix is not None,
+        "needed": finding.needed,
+        "fixable": finding.fixable,
     }
