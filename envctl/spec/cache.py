@@ -83,7 +83,7 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
 def _origins(text: bytes) -> dict[KeyPath, Raw]:
     try:
         return {
-            tuple(item[0]): (tuple(item[1]), tuple((tuple(spot), old) for spot, old in item[2]))  # type: ignore[misc]
+            tuple(item[0]): (tuple(item[1]), tuple((tuple(spot), old) for spot, old in item[2]))
             for item in json.loads(text)
         }
     except (ValueError, TypeError, IndexError):

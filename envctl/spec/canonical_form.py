@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+from typing import Literal
 
-from envctl.spec import schema as form
 from envctl.spec.canonical import (
     CanonicalBase,
     CanonicalDockerfile,
@@ -15,9 +15,12 @@ from envctl.spec.canonical import (
     CanonicalService,
     CanonicalStep,
 )
+from envctl.spec.running import HealthForm, MountForm, PortForm
+from envctl.spec.schema import ServiceForm
+from envctl.spec.steps import BaseForm, DockerfileForm, SecretForm, StepForm
 
 
-def base(given: form.BaseForm | None) -> CanonicalBase | None:
+def base(given: BaseForm | None) -> CanonicalBase | None:
     """A base; one that has a name gets its image and box from the catalogue."""
     if given is None:
         return None
@@ -29,7 +32,7 @@ def base(given: form.BaseForm | None) -> CanonicalBase | None:
     }
 
 
-def secret(given: form.SecretForm) -> CanonicalSecret:
+def secret(given: SecretForm) -> CanonicalSecret:
     """The sources of a secret."""
     return {
         "env": given.env,
@@ -39,7 +42,7 @@ def secret(given: form.SecretForm) -> CanonicalSecret:
     }
 
 
-def service(given: form.ServiceForm, default: CanonicalBase | None) -> CanonicalService:
+def service(given: ServiceForm, default: CanonicalBase | None) -> CanonicalService:
     """A service; `default` is the file's base. Conditions left open in `depends_on` stay ""."""
     ready = given.image is not None or given.dockerfile is not None
     return {
@@ -81,14 +84,14 @@ def service(given: form.ServiceForm, default: CanonicalBase | None) -> Canonical
     }
 
 
-def _dockerfile(given: form.DockerfileForm | None) -> CanonicalDockerfile | None:
+def _dockerfile(given: DockerfileForm | None) -> CanonicalDockerfile | None:
     if given is None:
         return None
     context = given.context or posixpath.dirname(given.file) or "."
     return {"file": given.file, "context": context, "target": given.target, "args": given.args}
 
 
-def _step(given: form.StepForm) -> CanonicalStep:
+def _step(given: StepForm) -> CanonicalStep:
     if given.copy_ is not None:
         copy = given.copy_
         return {
@@ -136,7 +139,7 @@ def _step(given: form.StepForm) -> CanonicalStep:
     }
 
 
-def _port(given: form.PortForm) -> CanonicalPort:
+def _port(given: PortForm) -> CanonicalPort:
     return {
         "container": given.container,
         "host": given.host or 0,
@@ -145,22 +148,28 @@ def _port(given: form.PortForm) -> CanonicalPort:
     }
 
 
-def _mount(given: form.MountForm) -> CanonicalMount:
+def _mount(given: MountForm) -> CanonicalMount:
     return {"source": given.source, "target": given.target, "read_only": given.read_only}
 
 
-def _probe(given: form.HealthForm | None) -> CanonicalProbe | None:
+def _probe(given: HealthForm | None) -> CanonicalProbe | None:
     if given is None:
         return None
-    timing = {
+    kind, test = _asked(given)
+    return {
+        "kind": kind,
+        "test": test,
         "interval": given.interval,
         "timeout": given.timeout,
         "retries": given.retries,
         "start_period": given.start_period,
     }
+
+
+def _asked(given: HealthForm) -> tuple[Literal["http", "tcp", "command"], list[str]]:
     if given.http is not None:
-        return {"kind": "http", "test": [given.http], **timing}  # type: ignore[typeddict-item]
+        return "http", [given.http]
     if given.tcp is not None:
         host, _, port = given.tcp.rpartition(":")
-        return {"kind": "tcp", "test": [host, port], **timing}  # type: ignore[typeddict-item]
-    return {"kind": "command", "test": given.command or [], **timing}  # type: ignore[typeddict-item]
+        return "tcp", [host, port]
+    return "command", given.command or []

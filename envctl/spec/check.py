@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from envctl.spec.canonical import CanonicalService, CanonicalSpec
 from envctl.spec.problems import Problems, near
+from envctl.spec.running import USUAL
 from envctl.spec.tree import Items, Node, Spot, Table, Text
 
 SOURCES = ("base", "image", "dockerfile")
@@ -122,8 +124,9 @@ class Checker:
             seen[use["name"]] = index
 
     def _depends_on(self, name: str, service: CanonicalService, table: Table) -> None:
-        node = table["depends_on"] if "depends_on" in table else table
-        for needed, condition in list(service["depends_on"].items()):
+        node = table.get("depends_on", table)
+        conditions: dict[str, str] = {**service["depends_on"]}
+        for needed, condition in conditions.items():
             spot = _entry(node, needed)
             other = self.data["services"].get(needed)
             if needed not in self.tree:
@@ -136,9 +139,8 @@ class Checker:
             if other is None:
                 continue
             task = other["kind"] == "task"
-            if not condition:
-                usual = "healthy" if other["healthcheck"] else "started"
-                service["depends_on"][needed] = "completed" if task else usual  # type: ignore[assignment]
+            if condition == USUAL:
+                service["depends_on"][needed] = _usual(other)
             elif condition == "healthy" and not other["healthcheck"]:
                 hint = (
                     "write completed" if task else f"give {needed} a healthcheck, or write started"
@@ -156,9 +158,7 @@ class Checker:
         build = table.get("build")
         for index, step in enumerate(service["build"]):
             if step["step"] in ("copy", "template") and isinstance(build, Items):
-                body = (
-                    next(iter(build[index].values())) if isinstance(build[index], Table) else build
-                )
+                body = _only(build[index])
                 self._path(_value(body, "from"), step["source"], f"services.{name}.build.{index}")
         own = service["dockerfile"]
         if own is not None:
@@ -266,6 +266,18 @@ class Checker:
     def _needed(self, name: str) -> Iterator[str]:
         services = self.data["services"]
         return iter([one for one in services[name]["depends_on"] if one in services])
+
+
+def _usual(service: CanonicalService) -> Literal["started", "healthy", "completed"]:
+    """What a dependent waits for unless it says."""
+    if service["kind"] == "task":
+        return "completed"
+    return "healthy" if service["healthcheck"] else "started"
+
+
+def _only(node: Node) -> Node:
+    """The value of a mapping with one key."""
+    return next(iter(node.values())) if isinstance(node, Table) else node
 
 
 def _value(node: Node, key: str) -> Spot:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from envctl.spec.forms import Wrong
 from envctl.spec.problems import Problems, near
@@ -69,20 +70,19 @@ def explain(
 ) -> None:
     """Add what a validation found. `path` and `spot` are the tree's own."""
     for item in error.errors(include_url=False, include_input=False):
-        _one(dict(item), model, tree, tuple(path), spot, problems)
+        found = _Found(tree, spot)
+        _one(item, model, found, tuple(path), problems)
 
 
 def _one(
-    item: Mapping[str, Any],
+    item: ErrorDetails,
     model: type[BaseModel],
-    tree: Table,
+    found: _Found,
     path: tuple[str, ...],
-    spot: Spot,
     problems: Problems,
 ) -> None:
     loc = [part for part in item["loc"] if part != "[key]"]
     kind = item["type"]
-    found = _Found(tree, spot)
     for part in loc:
         found.enter(part)
     name = ".".join([*path, *map(str, loc[: found.depth])]) or "the file"
@@ -209,5 +209,7 @@ def _example(value: Any) -> str:
         case _:
             text = str(value)
             return (
-                f'"{text}"' if ": " in text or text.count(":") == 1 and text[0].isdigit() else text
+                f'"{text}"'
+                if ": " in text or (text.count(":") == 1 and text[0].isdigit())
+                else text
             )

@@ -32,7 +32,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _DAY = 86_400.0
 
 
-class Wrong(ValueError):
+class Wrong(ValueError):  # noqa: N818 — it says what the value is
     """An authored value that cannot be read: what is wrong, what was expected, what helps."""
 
     def __init__(self, message: str, *, expected: str = "", hint: str = "") -> None:
@@ -78,7 +78,7 @@ def plain_text(value: Any) -> str:
 
 
 def boolean(value: Any) -> bool:
-    """true or false (or yes, no, on, off)."""
+    """True or false (or yes, no, on, off)."""
     if isinstance(value, str) and value.lower() in _BOOLEANS:
         return _BOOLEANS[value.lower()]
     raise Wrong(f"expected true or false, got {what(value)}")

@@ -156,7 +156,7 @@ def settled(node: Node, *, path: Path = (), problems: Problems) -> Node:
         if not isinstance(item, Null):
             table.put(key, settled(item, path=(*path, key), problems=problems), node.spots[key])
         elif not item.replaced:
-            _nothing_there(key, item, node, path, problems)
+            _nothing_there(key, node, path, problems)
     return table
 
 
@@ -164,7 +164,7 @@ def _unsettled(table: Table) -> bool:
     return any(not isinstance(item, Text) for item in table.values())
 
 
-def _nothing_there(key: str, item: Null, table: Table, path: Path, problems: Problems) -> None:
+def _nothing_there(key: str, table: Table, path: Path, problems: Problems) -> None:
     others = [name for name, other in table.items() if not isinstance(other, Null)]
     suggestion = near(key, others) if others else ""
     problems.add(

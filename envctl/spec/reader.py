@@ -240,12 +240,12 @@ class _Reader:
     def close(self, _event: Any) -> None:
         done = self.stack.pop()
         node: Node = done.node
-        if isinstance(node, Table):
-            self._merge_key(node)
+        if isinstance(done.node, Table):
+            self._merge_key(done.node)
         elif done.tag == "!append":
-            node = Extend(node.spot, [], list(node))
+            node = Extend(done.node.spot, [], list(done.node))
         elif done.tag == "!prepend":
-            node = Extend(node.spot, list(node), [])
+            node = Extend(done.node.spot, list(done.node), [])
         if done.anchor:
             self.anchors[done.anchor] = (node, self.count - done.count + 1)
         self._take(node)

@@ -15,6 +15,7 @@ from envctl.spec import schema as form
 from envctl.spec.canonical import CanonicalSpec, Resolved
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
+from envctl.spec.fields import NAME
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.spec.merge import merge, settled
 from envctl.spec.origins import Origins, collect
@@ -25,7 +26,8 @@ ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
 DEFAULT_BACKEND = "docker"
 T = TypeVar("T", bound=BaseModel)
-_NAME = re.compile(rf"(?:{form.NAME})\Z")
+_INLINE = re.compile(rb"environments['\"]?\s*:")
+_NAME = re.compile(rf"(?:{NAME})\Z")
 
 
 def overlay_file(environment: str) -> str:
@@ -37,7 +39,9 @@ def inline_environments(root: Path) -> tuple[str, ...]:
     """The names under `environments:` in the root file, as far as it can be read."""
     problems = Problems()
     data = reader.read(root, ROOT_FILE, problems)
-    tree = reader.parse(data, ROOT_FILE, problems) if data is not None else None
+    if data is None or not _INLINE.search(data):
+        return ()
+    tree = reader.parse(data, ROOT_FILE, problems)
     given = tree.get("environments") if tree is not None else None
     return tuple(name for name in given if _NAME.match(name)) if isinstance(given, Table) else ()
 
@@ -79,7 +83,7 @@ def resolve(
     if base is None:
         problems.stop()
         raise UsageError(f"there is no {ROOT_FILE}")
-    tree = _merged(base, overlay, file, problems)
+    tree = _merged(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
     tree = _extended(tree, problems)
@@ -129,7 +133,7 @@ def _inline(base: Table | None, environment: str, problems: Problems) -> Table |
     return Table(given.spots[environment])
 
 
-def _merged(base: Table, overlay: Table | None, file: str, problems: Problems) -> Table:
+def _merged(base: Table, overlay: Table | None, problems: Problems) -> Table:
     result = _without(base, "environments")
     if overlay is None:
         return result

@@ -70,29 +70,29 @@ def _service(one: CanonicalService) -> dict[str, Any]:
     probe = one["healthcheck"]
     fields: dict[str, Any] = {
         "kind": one["kind"],
-        "base": _filled(one["base"]) if one["base"] else None,  # type: ignore[arg-type]
+        "base": _filled(one["base"]) if one["base"] else None,
         "image": one["image"],
-        "dockerfile": _filled(one["dockerfile"]) if one["dockerfile"] else None,  # type: ignore[arg-type]
+        "dockerfile": _filled(one["dockerfile"]) if one["dockerfile"] else None,
         "packages": one["packages"],
         "build": [_step(step) for step in one["build"]],
-        "user": _filled(one["user"]) if one["user"] else None,  # type: ignore[arg-type]
+        "user": _filled(one["user"]) if one["user"] else None,
         "workdir": one["workdir"],
         "env": one["env"],
         "command": one["command"],
-        "ports": [_port(port) for port in one["ports"]],  # type: ignore[arg-type]
+        "ports": [_port(port) for port in one["ports"]],
         "mounts": one["mounts"],
         "volumes": one["volumes"],
         "secrets": one["secrets"],
-        "healthcheck": _probe(probe) if probe else None,  # type: ignore[arg-type]
+        "healthcheck": _probe(probe) if probe else None,
         "depends_on": one["depends_on"],
         "replicas": one["replicas"],
-        "resources": _filled(one["resources"]),  # type: ignore[arg-type]
+        "resources": _filled(one["resources"]),
         "restart": one["restart"],
         "checks": {
             check["name"]: {"command": check["command"], "timeout": check["timeout"]}
             for check in one["checks"]
         },
-        "hooks": _filled(one["hooks"]),  # type: ignore[arg-type]
+        "hooks": _filled(one["hooks"]),
         "capabilities": one["capabilities"],
         "options": one["options"],
     }
@@ -220,7 +220,7 @@ def scalar(value: Any) -> str:
             return value
         return '"' + _ESCAPED.sub(_escape, value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if isinstance(value, float):
-        return f"{value:.15g}"
+        return f"{value:.17f}".rstrip("0").rstrip(".") if "e" in repr(value) else repr(value)
     return json.dumps(value)
 
 

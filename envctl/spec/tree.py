@@ -6,7 +6,7 @@ A spot is a plain (file, line, column) tuple, since a big spec has a hundred tho
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from envctl.errors import Place
 
@@ -24,7 +24,7 @@ class Text(str):
     replaced: Replaced
     note: str
 
-    def __new__(cls, value: str, spot: Spot, *, plain: bool = False) -> Text:
+    def __new__(cls, value: str, spot: Spot, *, plain: bool = False) -> Self:
         """A scalar that replaces nothing."""
         self = super().__new__(cls, value)
         self.spot = spot
