@@ -48,16 +48,15 @@ def _forget_pid(host: Host) -> None:
 
 
 def _mount_cgroups(host: Host) -> None:
-    """The unified hierarchy, where nothing has mounted any."""
+    """The unified hierarchy, where no init has mounted any: containers do not start without."""
     folder = host.root / "sys/fs/cgroup"
-    folder.mkdir(parents=True, exist_ok=True)
-    host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
+    if folder.is_dir() and not any(folder.iterdir()):
+        host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
 
 
 CURES = (
     Cure("pid file found", "a killed engine left its pid file", _forget_pid),
     Cure("iptables", "no nftables in this kernel: taking iptables-legacy", _legacy_iptables),
-    Cure("cgroup", "no control groups are mounted: mounting them", _mount_cgroups),
     Cure(
         "graphdriver",
         "no overlay file system here: images take more room",
@@ -99,6 +98,7 @@ def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
     if program is None:
         raise EnvctlError("dockerd is not installed", hint="install the package docker.io")
     log = host.root / LOG
+    _mount_cgroups(host)
     left = list(CURES)
     arguments: tuple[str, ...] = ()
     while True:
@@ -106,7 +106,7 @@ def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
         if said is None:
             return
         end = _reason(said)
-        cure = next((cure for cure in left if cure.sign in end), None)
+        cure = next((cure for cure in left if cure.sign in end.lower()), None)
         if cure is None:
             raise EnvctlError(
                 "the Docker engine does not start",
