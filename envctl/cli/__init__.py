@@ -2,9 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envctl.cli.front import Call
+
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
-    from envctl.cli.app import run
+    from envctl.cli.commands import COMMANDS
+    from envctl.cli.declare import Options
+    from envctl.cli.failure import guarded
+    from envctl.cli.front import read
 
-    run()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    completing = "_ENVCTL_COMPLETE" in os.environ
+
+    def work() -> int | None:
+        call = None if completing else read(sys.argv[1:], COMMANDS)
+        return run(call) if call else _typer()
+
+    sys.exit(guarded(work, Options()))
+
+
+def run(call: Call) -> int:
+    """Do what was asked for; its exit code. What goes wrong is shown."""
+    from envctl.cli.failure import guarded
+    from envctl.cli.session import Session
+
+    def work() -> int | None:
+        session = Session(call.options)
+        try:
+            return call.function(session, **call.given)
+        finally:
+            session.close()
+
+    return guarded(work, call.options)
+
+
+def _typer() -> int | None:
+    from envctl.cli.app import command_line
+
+    code: int | None = command_line(run).main(prog_name="envctl")
+    return code

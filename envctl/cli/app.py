@@ -1,56 +1,48 @@
-"""The Typer app: global options, and commands that are imported when they are asked for."""
+"""The Typer app, made of the declarations: the whole command line, with help and completion."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, MutableMapping
-from importlib import import_module
+import inspect
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from envctl import __version__
-from envctl.cli.command import PLAIN, Color, Debug, Directory, Options, Quiet, Sets
-from envctl.cli.failure import guarded
+from envctl.cli.commands import COMMANDS
+from envctl.cli.declare import COMMON, Argument, Complete, Group, Options, Parameter, parameters
+from envctl.cli.front import Call, load
 
-COMMANDS: Mapping[str, str] = {
-    "init": "envctl.cli.init:init",
-    "validate": "envctl.cli.spec:validate",
-    "config": "envctl.cli.spec:config",
-    "schema": "envctl.cli.spec:schema",
-    "plan": "envctl.cli.plan:plan",
-    "render": "envctl.cli.plan:render",
-    "up": "envctl.cli.up:up",
-    "down": "envctl.cli.up:down",
-    "stop": "envctl.cli.up:stop",
-    "status": "envctl.cli.status:status",
-    "logs": "envctl.cli.logs:logs",
-    "exec": "envctl.cli.inside:execute",
-    "shell": "envctl.cli.inside:shell",
-    "doctor": "envctl.cli.doctor:doctor",
-    "base": "envctl.cli.base:app",
+_PLAIN: Mapping[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["--help", "-h"], "max_content_width": 100},
 }
-"""Where each command is: a function, or a Typer app of its own."""
+"""Typer settings that keep Rich out."""
 
 
-class Commands(MutableMapping[str, Any]):
-    """Commands by name, built when looked up. Building one of them costs no more than that one."""
+class _Commands(MutableMapping[str, Any]):
+    """Commands by name, made when looked up: one costs no more than that one."""
 
-    def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = places
-        self._built: dict[str, Any] = {}
+    def __init__(self, group: Group, run: Callable[[Call], int]) -> None:
+        self._places = group.commands
+        self._run = run
+        self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._built:
-            module, _, attribute = self._places[name].partition(":")
-            self._built[name] = _built(name, getattr(import_module(module), attribute))
-        return self._built[name]
+        if name not in self._made:
+            place = self._places[name]
+            make = _group if isinstance(place, Group) else _command
+            self._made[name] = make(name, place, self._run)
+        return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
-        self._built[name] = command
+        self._made[name] = command
 
     def __delitem__(self, name: str) -> None:
-        del self._built[name]
+        del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -59,60 +51,106 @@ class Commands(MutableMapping[str, Any]):
         return len(self._places)
 
 
-def _built(name: str, what: Any) -> Any:
-    if isinstance(what, typer.Typer):
-        command = typer.main.get_command(what)
-        command.name = name
-        return command
-    alone = typer.Typer(add_completion=False, **PLAIN)
-    settings = {**PLAIN["context_settings"], **getattr(what, "context_settings", {})}
-    alone.command(name, context_settings=settings)(what)
-    return typer.main.get_command(alone)
+def command_line(run: Callable[[Call], int]) -> Any:
+    """The whole command line; `run` is told the call that was asked for, and gives its exit code."""
+    app = typer.Typer(name="envctl", no_args_is_help=True, help=COMMANDS.help, **_PLAIN)
+
+    def top(**given: Any) -> None:
+        context = given.pop("context")
+        given.pop("version")
+        context.obj = Options.taken(given)
+
+    _sign(top, COMMON, version=_VERSION)
+    app.callback()(top)
+    group: Any = get_command(app)
+    group.commands = _Commands(COMMANDS, run)
+    return group
 
 
-def _version(wanted: bool) -> None:
+def _group(name: str, group: Any, run: Callable[[Call], int]) -> Any:
+    app = typer.Typer(
+        name=name, no_args_is_help=True, add_completion=False, help=group.help, **_PLAIN
+    )
+    app.callback()(lambda: None)
+    made: Any = get_command(app)
+    made.commands = _Commands(group, run)
+    return made
+
+
+def _command(name: str, place: Any, run: Callable[[Call], int]) -> Any:
+    function = load(place)
+
+    def called(**given: Any) -> None:
+        context = given.pop("context")
+        outer = context.find_root().obj or Options()
+        options = Options.taken(given).over(outer)
+        raise typer.Exit(run(Call(function, options, given)))
+
+    _sign(called, parameters(function))
+    settings = dict(_PLAIN["context_settings"])
+    if hasattr(function, "takes_the_rest"):
+        settings["allow_interspersed_args"] = False
+    app = typer.Typer(name=name, add_completion=False, **_PLAIN)
+    app.command(name, help=inspect.getdoc(function), context_settings=settings)(called)
+    return get_command(app)
+
+
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"envctl {__version__}")
         raise typer.Exit
 
 
-def top(
-    context: typer.Context,
-    *,
-    directory: Directory = None,
-    sets: Sets = None,
-    debug: Debug = False,
-    quiet: Quiet = False,
-    no_color: Color = False,
-    version: Annotated[
+_VERSION = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """One YAML spec for dev, test and prod: bring it up, look at it, take it down.
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ],
+)
 
-    A TARGET is an environment (dev) or an environment on a backend (dev@docker).
 
-    Exit codes: 0 fine, 1 error, 2 wrong usage, 3 there are differences, 130 interrupted.
-    """
-    del version
-    context.obj = Options(
-        directory=directory, sets=tuple(sets or ()), debug=debug, quiet=quiet, no_color=no_color
+def _sign(function: Any, declared: Any, **more: inspect.Parameter) -> None:
+    """Give a function the signature Typer reads."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    signature = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    signature += [_signed(one) for one in declared]
+    signature += more.values()
+    function.__signature__ = inspect.Signature(signature)
+    function.__annotations__ = {one.name: one.annotation for one in signature}
+
+
+def _signed(one: Parameter) -> inspect.Parameter:
+    what = one.what
+    shown: Any
+    if isinstance(what, Argument):
+        completion = _completion(what.complete) if what.complete else None
+        shown = typer.Argument(
+            metavar=what.metavar, help=what.help, autocompletion=completion, show_default=False
+        )
+    else:
+        shown = typer.Option(*what.names, help=what.help, min=what.least)
+    return inspect.Parameter(
+        one.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if one.required else one.default,
+        annotation=Annotated[one.annotation, shown],
     )
 
 
-def command_tree() -> Any:
-    """The whole command line as Typer (Click) sees it."""
-    app = typer.Typer(name="envctl", no_args_is_help=True, **PLAIN)
-    app.callback()(top)
-    group: Any = typer.main.get_command(app)
-    group.commands = Commands(COMMANDS)
-    return group
+def _completion(complete: Complete) -> Callable[..., list[str]]:
+    def completed(context: typer.Context, incomplete: str) -> list[str]:
+        folders = [one.params.get("directory") for one in (context, context.find_root())]
+        folder = next((Path(one) for one in folders if one), Path())
+        target = str(context.params.get("target") or "")
+        try:
+            names = complete(incomplete, target, folder)
+        except Exception:  # noqa: BLE001 - a shell that completes must show no error
+            return []
+        return [name for name in names if name.startswith(incomplete)]
 
-
-def run() -> None:
-    """Run the command line and exit; whatever goes wrong, no traceback is shown."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(guarded(lambda: command_tree().main(prog_name="envctl"), Options()))
+    return completed

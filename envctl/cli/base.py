@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from envctl.cli.command import PLAIN, AsJson, command
+from envctl.cli.declare import Argument, AsJson, Option, without_spec
 from envctl.cli.session import Session
 
 if TYPE_CHECKING:
     from envctl.bases import ImageStore
 
-app = typer.Typer(
-    name="base",
-    no_args_is_help=True,
-    add_completion=False,
-    help="The base images that builds start from: list, build, inspect.",
-    **PLAIN,
-)
 
-
-def complete_base(incomplete: str) -> list[str]:
+def complete_base(_incomplete: str, _target: str, _folder: Path) -> Sequence[str]:
     """The names of the catalogue."""
     from envctl.bases.catalogue import CATALOGUE
 
-    return [name for name in CATALOGUE if name.startswith(incomplete)]
+    return tuple(CATALOGUE)
 
 
 Name = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME",
-        help="A name of the catalogue, debian:bookworm.",
-        autocompletion=complete_base,
-    ),
+    Argument("NAME", "A name of the catalogue, debian:bookworm.", complete_base),
 ]
 
 
@@ -55,8 +42,7 @@ def _images(session: Session) -> Iterator[ImageStore]:
         backend.close()
 
 
-@app.command("list")
-@command(reads_spec=False)
+@without_spec
 def listing(session: Session, *, as_json: AsJson = False) -> None:
     """List the bases envctl knows and which are on the engine.
 
@@ -78,17 +64,14 @@ def listing(session: Session, *, as_json: AsJson = False) -> None:
     session.out.table(cells, head=("BASE", "LOCAL IMAGE", "SIZE", "CREATED"))
 
 
-@app.command()
-@command(reads_spec=False)
+@without_spec
 def build(
     session: Session,
     name: Name,
     *,
-    snapshot: Annotated[
-        str, typer.Option("--snapshot", help="A dated mirror to make it from.")
-    ] = "",
+    snapshot: Annotated[str, Option(("--snapshot",), "A dated mirror to make it from.")] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Make it anew from the mirror if it is there already.")
+        bool, Option(("--force",), "Make it anew from the mirror if it is there already.")
     ] = False,
 ) -> None:
     """Have a base on the engine.
@@ -103,8 +86,7 @@ def build(
     session.out.line(session.out.safe(f"{found.name}  {found.how}  {found.id}"))
 
 
-@app.command()
-@command(reads_spec=False)
+@without_spec
 def inspect(session: Session, name: Name, *, as_json: AsJson = False) -> None:
     """Show what is known of a base's local image.
 

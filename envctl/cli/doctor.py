@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from envctl.cli.command import AsJson, command
+from envctl.cli.declare import AsJson, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -15,17 +13,15 @@ if TYPE_CHECKING:
     from envctl.doctor import Finding
 
 
-@command(reads_spec=False)
+@without_spec
 def doctor(
     session: Session,
     *,
     fix: Annotated[
         bool,
-        typer.Option("--fix", help="Mend what can be mended; on Debian and Ubuntu, as root."),
+        Option(("--fix",), "Mend what can be mended; on Debian and Ubuntu, as root."),
     ] = False,
-    backend: Annotated[
-        str, typer.Option("--backend", help="The backend that is to work here.")
-    ] = "docker",
+    backend: Annotated[str, Option(("--backend",), "The backend that is to work here.")] = "docker",
     as_json: AsJson = False,
 ) -> int:
     """Say what this machine lacks, and how to mend it.

@@ -12,7 +12,7 @@ from envctl.cli.output import Stream
 from envctl.errors import EnvctlError, Exit, SpecError
 
 if TYPE_CHECKING:
-    from envctl.cli.command import Options
+    from envctl.cli.declare import Options
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from envctl.cli.command import command
+from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
 
@@ -19,18 +17,16 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _IGNORED = ".envctl/"
 
 
-@command(reads_spec=False)
+@without_spec
 def init(
     session: Session,
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="DIR", help="The project's folder, made if missing; by default this."
-        ),
+        Argument("DIR", "The project's folder, made if missing; by default this."),
     ] = None,
     *,
     name: Annotated[
-        str | None, typer.Option("--name", help="The project's name; by default the folder's.")
+        str | None, Option(("--name",), "The project's name; by default the folder's.")
     ] = None,
 ) -> None:
     """Write a commented starter that is valid and comes up.

@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
-import typer
-
 from envctl.cli.arguments import Target, Unit, complete_target
-from envctl.cli.command import command
+from envctl.cli.declare import Argument, Option, takes_the_rest
 from envctl.cli.session import Session
 from envctl.errors import SpecError, UsageError
 
@@ -18,35 +16,55 @@ if TYPE_CHECKING:
     from envctl.target import Target as Goal
 
 User: TypeAlias = Annotated[
-    str | None, typer.Option("--user", "-u", help="Run as this user, not the service's own.")
+    str | None,
+    Option(
+        (
+            "--user",
+            "-u",
+        ),
+        "Run as this user, not the service's own.",
+    ),
 ]
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh"
 
 
-@command(allow_interspersed_args=False)
+@takes_the_rest
 def execute(
     session: Session,
     words: Annotated[
         list[str],
-        typer.Argument(
-            metavar="TARGET [UNIT] -- COMMAND...",
-            help="TARGET is ENV or ENV@BACKEND. UNIT is a service or a replica (web-2); it may be left"
+        Argument(
+            "TARGET [UNIT] -- COMMAND...",
+            "TARGET is ENV or ENV@BACKEND. UNIT is a service or a replica (web-2); it may be left"
             " out, before `--`, if there is one service. Then the command and its arguments.",
-            autocompletion=complete_target,
+            complete_target,
         ),
     ],
     *,
     tty: Annotated[
         bool | None,
-        typer.Option("-t/-T", help="With a terminal or without; by default if there is one here."),
+        Option(("-t/-T",), "With a terminal or without; by default if there is one here."),
     ] = None,
     user: User = None,
     workdir: Annotated[
-        str | None, typer.Option("--workdir", "-w", help="Run in this folder.")
+        str | None,
+        Option(
+            (
+                "--workdir",
+                "-w",
+            ),
+            "Run in this folder.",
+        ),
     ] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option("--env", "-e", help="Set an environment variable, NAME=VALUE. Repeatable."),
+        Option(
+            (
+                "--env",
+                "-e",
+            ),
+            "Set an environment variable, NAME=VALUE. Repeatable.",
+        ),
     ] = None,
 ) -> int:
     """Run a command inside a unit that is up.
@@ -61,7 +79,6 @@ def execute(
     return _run(session, goal, name, argv, terminal=terminal, **settings)
 
 
-@command()
 def shell(session: Session, target: Target = None, unit: Unit = None, *, user: User = None) -> int:
     """Open a shell inside a unit: bash, or sh where there is none."""
     goal = session.target(target)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from envctl.cli.arguments import Services, Target
-from envctl.cli.command import command
+from envctl.cli.declare import Option
 from envctl.cli.output import escaped_but_color
 from envctl.cli.session import Session
 
@@ -17,21 +15,33 @@ if TYPE_CHECKING:
 _COLORS = ("cyan", "yellow", "green", "magenta", "blue")
 
 
-@command()
 def logs(
     session: Session,
     target: Target = None,
     services: Services = None,
     *,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what comes, until interrupted.")
+        bool,
+        Option(
+            (
+                "--follow",
+                "-f",
+            ),
+            "Go on with what comes, until interrupted.",
+        ),
     ] = False,
     tail: Annotated[
-        int | None, typer.Option("--tail", "-n", min=0, help="The last lines of each unit only.")
+        int | None,
+        Option(
+            (
+                "--tail",
+                "-n",
+            ),
+            "The last lines of each unit only.",
+            least=0,
+        ),
     ] = None,
-    no_prefix: Annotated[
-        bool, typer.Option("--no-prefix", help="Leave the unit's name out.")
-    ] = False,
+    no_prefix: Annotated[bool, Option(("--no-prefix",), "Leave the unit's name out.")] = False,
 ) -> None:
     """Print what the units' processes wrote, oldest first.
 

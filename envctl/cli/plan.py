@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from envctl.cli.arguments import Target
-from envctl.cli.command import AsJson, command
+from envctl.cli.declare import AsJson, Option
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
 
-@command()
 def plan(
     session: Session,
     target: Target = None,
     *,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Show the whole plan; ask no engine what is up already."),
+        Option(("--offline",), "Show the whole plan; ask no engine what is up already."),
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")
+        bool, Option(("--exit-code",), "Exit with 3 if something would change.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -55,19 +52,23 @@ def plan(
     return Exit.DIFFERENT if changes and exit_code else Exit.OK
 
 
-@command()
 def render(
     session: Session,
     target: Target = None,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder to write; new, empty or rendered.")
+        Path,
+        Option(
+            (
+                "--output",
+                "-o",
+            ),
+            "The folder to write; new, empty or rendered.",
+        ),
     ],
     with_host_ca: Annotated[
         bool,
-        typer.Option(
-            "--with-host-ca", help="Let the builds trust this host's own CA certificates."
-        ),
+        Option(("--with-host-ca",), "Let the builds trust this host's own CA certificates."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

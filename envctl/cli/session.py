@@ -13,7 +13,7 @@ from envctl.cli.output import Stream
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.cli.command import Options
+    from envctl.cli.declare import Options
     from envctl.cli.progress import Reporter
     from envctl.plan.changes import Change
     from envctl.target import Target

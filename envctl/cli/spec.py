@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from envctl.cli.arguments import Target, complete_target
-from envctl.cli.command import AsJson, command
+from envctl.cli.declare import Argument, AsJson, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import Problem, SpecError, UsageError
 
@@ -23,17 +21,11 @@ if TYPE_CHECKING:
     from envctl.spec.canonical import Resolved
 
 
-@command()
 def validate(
     session: Session,
     environments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="ENV",
-            help="Environments; all of them if none is named.",
-            autocompletion=complete_target,
-            show_default=False,
-        ),
+        Argument("ENV", "Environments; all of them if none is named.", complete_target),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -68,13 +60,12 @@ def _problem(problem: Problem) -> dict[str, Any]:
     }
 
 
-@command()
 def config(
     session: Session,
     target: Target = None,
     *,
     origins: Annotated[
-        bool, typer.Option("--origins", help="Say for every value which file and line set it.")
+        bool, Option(("--origins",), "Say for every value which file and line set it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,14 +98,21 @@ def _origins(resolved: Resolved) -> dict[str, Any]:
     }
 
 
-@command(reads_spec=False)
+@without_spec
 def schema(
     session: Session,
     which: Annotated[
-        str, typer.Option("--for", help="Which file it describes: envctl or environment.")
+        str, Option(("--for",), "Which file it describes: envctl or environment.")
     ] = "envctl",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it to this file.")
+        Path | None,
+        Option(
+            (
+                "--output",
+                "-o",
+            ),
+            "Write it to this file.",
+        ),
     ] = None,
 ) -> None:
     """Print the JSON Schema of the spec, for editors.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
-from envctl.cli.command import AsJson, command
+from envctl.cli.declare import AsJson
 from envctl.cli.session import Session
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
 
 
-@command()
 def status(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
     """Show the state of every unit.
 

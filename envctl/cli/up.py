@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from envctl.cli.arguments import Services, Target
-from envctl.cli.command import AsJson, command
+from envctl.cli.declare import AsJson, Option
 from envctl.cli.session import Session
 
 if TYPE_CHECKING:
@@ -39,7 +37,6 @@ def _json(session: Session, goal: Goal, changes: Sequence[Change], **more: objec
     session.json({**names, "changes": changes_json(changes), **more})
 
 
-@command()
 def up(
     session: Session,
     target: Target = None,
@@ -74,17 +71,13 @@ def _show_addresses(session: Session, addresses: Mapping[str, Sequence[str]]) ->
             session.out.line(f"{session.out.safe(unit):<{width}}  {shown}")
 
 
-@command()
 def down(
     session: Session,
     target: Target = None,
     *,
     volumes: Annotated[
         bool,
-        typer.Option(
-            "--volumes",
-            help="Delete its data too: volumes and generated secrets.",
-        ),
+        Option(("--volumes",), "Delete its data too: volumes and generated secrets."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -102,7 +95,6 @@ def down(
         _json(session, goal, changes)
 
 
-@command()
 def stop(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
     """Stop an environment and keep it; `up` starts it again.
 

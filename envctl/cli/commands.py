@@ -1,0 +1,36 @@
+"""Where each command is."""
+
+from envctl.cli.declare import Group
+
+COMMANDS = Group(
+    """One YAML spec for dev, test and prod: bring it up, look at it, take it down.
+
+    A TARGET is an environment (dev) or an environment on a backend (dev@docker).
+
+    Exit codes: 0 fine, 1 error, 2 wrong usage, 3 there are differences, 130 interrupted.
+    """,
+    {
+        "init": "envctl.cli.init:init",
+        "validate": "envctl.cli.spec:validate",
+        "config": "envctl.cli.spec:config",
+        "schema": "envctl.cli.spec:schema",
+        "plan": "envctl.cli.plan:plan",
+        "render": "envctl.cli.plan:render",
+        "up": "envctl.cli.up:up",
+        "down": "envctl.cli.up:down",
+        "stop": "envctl.cli.up:stop",
+        "status": "envctl.cli.status:status",
+        "logs": "envctl.cli.logs:logs",
+        "exec": "envctl.cli.inside:execute",
+        "shell": "envctl.cli.inside:shell",
+        "doctor": "envctl.cli.doctor:doctor",
+        "base": Group(
+            "The base images that builds start from: list, build, inspect.",
+            {
+                "list": "envctl.cli.base:listing",
+                "build": "envctl.cli.base:build",
+                "inspect": "envctl.cli.base:inspect",
+            },
+        ),
+    },
+)

@@ -1,0 +1,149 @@
+"""How commands are declared: functions whose parameters say what they are on the command line.
+
+The declarations import nothing heavy. Typer's commands are made from them (`app`), and so is the
+quick reader of well-formed command lines (`front`), which therefore cannot disagree about names.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
+
+Complete: TypeAlias = Callable[[str, str, Path], Sequence[str]]
+"""Completions for (what is typed so far, the TARGET before it, the project's folder)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option; a parameter of type bool is a flag, one of type list may be given repeatedly."""
+
+    names: tuple[str, ...]
+    help: str
+    least: int | None = None
+
+    @property
+    def words(self) -> Mapping[str, bool]:
+        """What is typed, and what that makes of a flag: "-t/-T" is both."""
+        return {
+            word: not index for name in self.names for index, word in enumerate(name.split("/"))
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A word without a name; a parameter of type list takes all that are left."""
+
+    metavar: str
+    help: str
+    complete: Complete | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a command."""
+
+    name: str
+    what: Option | Argument
+    type: type[Any]
+    many: bool
+    required: bool
+    default: Any
+    annotation: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options every command takes, before its name or after it."""
+
+    directory: Path | None = None
+    sets: tuple[str, ...] = ()
+    debug: bool = False
+    quiet: bool = False
+    no_color: bool = False
+
+    @classmethod
+    def taken(cls, given: dict[str, Any]) -> Options:
+        """The common ones among the given arguments, which lose them."""
+        names = [parameter.name for parameter in COMMON if parameter.name in given]
+        found = {name: given.pop(name) for name in names}
+        return cls(**{**found, "sets": tuple(found.get("sets") or ())})
+
+    def over(self, outer: Options) -> Options:
+        """These options, completed with those given before the command's name."""
+        return Options(
+            directory=self.directory or outer.directory,
+            sets=(*outer.sets, *self.sets),
+            debug=self.debug or outer.debug,
+            quiet=self.quiet or outer.quiet,
+            no_color=self.no_color or outer.no_color,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands under a common name: from names to "module:function" or another group."""
+
+    help: str
+    commands: Mapping[str, str | Group]
+
+
+AsJson: TypeAlias = Annotated[
+    bool, Option(("--json",), "Print JSON on standard output, and nothing else there.")
+]
+Directory: TypeAlias = Annotated[
+    Path | None, Option(("--directory", "-C"), "Work on the project in this folder.")
+]
+Sets: TypeAlias = Annotated[
+    list[str] | None, Option(("--set",), "Set a variable of the spec, name=value. Repeatable.")
+]
+Debug: TypeAlias = Annotated[bool, Option(("--debug",), "Show tracebacks of errors.")]
+Quiet: TypeAlias = Annotated[bool, Option(("--quiet", "-q"), "Show errors and results only.")]
+NoColor: TypeAlias = Annotated[bool, Option(("--no-color",), "Show no colours.")]
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    declared, what = get_args(annotation)
+    kind = get_args(declared)[0] if isinstance(declared, UnionType) else declared
+    many = get_origin(kind) is list
+    empty = inspect.Parameter.empty
+    return Parameter(
+        name,
+        what,
+        get_args(kind)[0] if many else kind,
+        many,
+        required=default is empty,
+        default=None if default is empty else default,
+        annotation=declared,
+    )
+
+
+COMMON: Sequence[Parameter] = (
+    _parameter("sets", Sets, None),
+    _parameter("directory", Directory, None),
+    _parameter("debug", Debug, False),
+    _parameter("quiet", Quiet, False),
+    _parameter("no_color", NoColor, False),
+)
+
+
+def without_spec(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a command that reads no spec, so that it takes no `--set`."""
+    function.without_spec = True  # type: ignore[attr-defined]
+    return function
+
+
+def takes_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a command whose options end at the first argument; the rest is as it was typed."""
+    function.takes_the_rest = True  # type: ignore[attr-defined]
+    return function
+
+
+def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
+    """A command's parameters: its own after the Session, then the common ones."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    common = COMMON[1:] if hasattr(function, "without_spec") else COMMON
+    return (*(_parameter(one.name, one.annotation, one.default) for one in own), *common)

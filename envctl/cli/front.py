@@ -1,0 +1,138 @@
+"""The quick reader of command lines: understands the well-formed ones, and leaves the rest to Typer.
+
+Typer and what it checks arguments with take longer to import than most commands take to run. So a
+line in which every word is an option's full name, its value or an argument is read here; whatever
+else there is (help, completion, mistakes, short options run together) is Typer's. Where this
+answers, Typer would call the same function with the same arguments: a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from envctl.cli.declare import COMMON, Argument, Group, Option, Options, Parameter, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command to run: its function, the common options, its own arguments."""
+
+    function: Callable[..., int | None]
+    options: Options
+    given: dict[str, Any]
+
+
+class _NotSure(Exception):  # noqa: N818 - it is no error: Typer is asked instead
+    """A word this reader does not vouch for."""
+
+
+def read(words: Sequence[str], group: Group) -> Call | None:
+    """The call that a command line asks for; None if Typer has to look at it."""
+    try:
+        outer = _Line(COMMON, stops=True)
+        rest = outer.take(words)
+        place: str | Group = group
+        while isinstance(place, Group):
+            if not rest or rest[0] not in place.commands:
+                return None
+            place, rest = place.commands[rest[0]], rest[1:]
+        function = load(place)
+        line = _Line(parameters(function), stops=hasattr(function, "takes_the_rest"))
+        given = line.arguments(line.take(rest))
+    except _NotSure:
+        return None
+    return Call(function, Options.taken(given).over(Options.taken(outer.found)), given)
+
+
+def load(place: str) -> Callable[..., int | None]:
+    """The function at "module:function"."""
+    module, _, name = place.partition(":")
+    function: Callable[..., int | None] = getattr(import_module(module), name)
+    return function
+
+
+@dataclass(slots=True)
+class _Line:
+    known: Sequence[Parameter]
+    stops: bool
+    """Whether options end at the first argument."""
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, words: Sequence[str]) -> list[str]:
+        """Take the options out; the arguments are left."""
+        options = {
+            word: (one, meant)
+            for one in self.known
+            if isinstance(one.what, Option)
+            for word, meant in one.what.words.items()
+        }
+        left: list[str] = []
+        index = 0
+        while index < len(words):
+            word = words[index]
+            index += 1
+            if not word.startswith("-"):
+                if not word:
+                    raise _NotSure
+                left.append(word)
+                if self.stops:
+                    return [*left, *words[index:]]
+                continue
+            name, equals, value = word.partition("=")
+            if name not in options or (equals and not name.startswith("--")):
+                raise _NotSure
+            one, meant = options[name]
+            if one.type is bool:
+                if equals:
+                    raise _NotSure
+                self._set(one, meant)
+                continue
+            if not equals:
+                value = words[index] if index < len(words) else "-"
+                index += 1
+            if not value or value.startswith("-"):
+                raise _NotSure
+            self._set(one, _converted(one, value))
+        return left
+
+    def _set(self, one: Parameter, value: Any) -> None:
+        if one.many:
+            self.found.setdefault(one.name, []).append(value)
+        elif one.name in self.found:
+            raise _NotSure
+        else:
+            self.found[one.name] = value
+
+    def arguments(self, words: list[str]) -> dict[str, Any]:
+        """All parameters, the arguments taken from these words in order."""
+        given: dict[str, Any] = {}
+        for one in self.known:
+            if isinstance(one.what, Argument):
+                if one.many:
+                    value: Any = [_converted(one, word) for word in words] or None
+                    words = []
+                else:
+                    value = _converted(one, words.pop(0)) if words else None
+                given[one.name] = one.default if value is None else value
+            else:
+                given[one.name] = self.found.get(one.name, one.default)
+            if one.required and given[one.name] is None:
+                raise _NotSure
+        if words:
+            raise _NotSure
+        return given
+
+
+def _converted(one: Parameter, text: str) -> Any:
+    if one.type is str:
+        return text
+    if one.type is Path:
+        return Path(text)
+    least = one.what.least if isinstance(one.what, Option) else None
+    if one.type is int and text.isascii() and text.isdecimal() and int(text) >= (least or 0):
+        return int(text)
+    raise _NotSure
