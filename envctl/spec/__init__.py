@@ -13,12 +13,11 @@ from typing import Any, Literal
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.spec import cache as _cache
 from envctl.spec.canonical import Resolved
+from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
 from envctl.spec.text import config_text
 
 __all__ = ["config_text", "environments", "find_root", "json_schema", "load", "package_sets"]
 
-ROOT_FILE = "envctl.yaml"
-_FOLDER = "environments"
 _PREFIX = "ENVCTL_VAR_"
 _NOTHING: Mapping[str, str] = {}
 
@@ -32,32 +31,6 @@ def find_root(start: Path) -> Path:
     raise EnvctlError(
         f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
     )
-
-
-def environments(root: Path) -> tuple[str, ...]:
-    """The names of all environments, sorted: files under environments/, and inline ones."""
-    from envctl.spec.resolve import inline_environments
-
-    return tuple(sorted({*_files(root), *inline_environments(root)}))
-
-
-def _files(root: Path) -> tuple[str, ...]:
-    """The names that have an overlay file."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(root / _FOLDER))
-    except OSError:
-        return ()
-    return tuple(
-        name.removesuffix(".yaml")
-        for name in names
-        if name.endswith(".yaml") and is_name(name.removesuffix(".yaml"))
-    )
-
-
-def is_name(text: str) -> bool:
-    """Whether an environment can have this name."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return 0 < len(text) <= 40 and text[0] in letters and not text.strip(letters + "0123456789-")
 
 
 def load(
@@ -74,7 +47,7 @@ def load(
     does not declare.
     """
     environ = os.environ if environ is None else environ
-    known = _files(root)
+    known = with_files(root)
     if not is_name(environment):
         from envctl.spec.problems import near
 
@@ -100,7 +73,7 @@ def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str,
     """What the environment's files hold; None for one that the slow path has to look at."""
     files = [ROOT_FILE]
     if environment in known:
-        files.append(f"{_FOLDER}/{environment}.yaml")
+        files.append(overlay_file(environment))
     contents: dict[str, bytes | None] = {}
     for file in files:
         path = root / file
@@ -120,10 +93,9 @@ def _resolve(
     sets: Mapping[str, str],
     environ: Mapping[str, str],
 ) -> Resolved:
-    from envctl.spec.resolve import inline_environments, resolve
+    from envctl.spec.resolve import resolve
 
-    inline = inline_environments(root)
-    known = tuple(sorted({*_files(root), *inline}))
+    known = environments(root)
     return resolve(root, environment, contents=contents, sets=sets, environ=environ, known=known)
 
 

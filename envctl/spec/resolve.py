@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -15,35 +14,15 @@ from envctl.spec import schema as form
 from envctl.spec.canonical import CanonicalSpec, Resolved
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
-from envctl.spec.fields import NAME
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.spec.merge import merge, settled
+from envctl.spec.names import ROOT_FILE, is_name, overlay_file
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
 from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, shown, what
 
-ROOT_FILE = "envctl.yaml"
-FOLDER = "environments"
 DEFAULT_BACKEND = "docker"
 T = TypeVar("T", bound=BaseModel)
-_INLINE = re.compile(rb"environments['\"]?\s*:")
-_NAME = re.compile(rf"(?:{NAME})\Z")
-
-
-def overlay_file(environment: str) -> str:
-    """Where an environment's overlay stands."""
-    return f"{FOLDER}/{environment}.yaml"
-
-
-def inline_environments(root: Path) -> tuple[str, ...]:
-    """The names under `environments:` in the root file, as far as it can be read."""
-    problems = Problems()
-    data = reader.read(root, ROOT_FILE, problems)
-    if data is None or not _INLINE.search(data):
-        return ()
-    tree = reader.parse(data, ROOT_FILE, problems)
-    given = tree.get("environments") if tree is not None else None
-    return tuple(name for name in given if _NAME.match(name)) if isinstance(given, Table) else ()
 
 
 def resolve(
@@ -117,7 +96,7 @@ def _inline(base: Table | None, environment: str, problems: Problems) -> Table |
         problems.add(spot, f"environments: expected a mapping, got {what(given)}")
         return None
     for name, node in given.items():
-        if not _NAME.match(name):
+        if not is_name(name):
             problems.add(
                 given.spots[name],
                 f"environments: {shown(name)} is no name for an environment",
@@ -317,7 +296,7 @@ def _data(
 
 
 def _service(name: str, node: Node, spot: Spot, problems: Problems) -> form.ServiceForm | None:
-    if not _NAME.match(name):
+    if not is_name(name):
         problems.add(
             spot,
             f"services: {shown(name)} is no name for a service",
