@@ -1,0 +1,141 @@
+"""Whatever goes wrong: a neat message, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envctl import workflow
+from envctl.cli.failure import INTERRUPTED, PIPE_CLOSED
+from envctl.errors import EnvctlError, Place
+from tests.unit.cli.conftest import Run
+
+TREE = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Have `status` raise what the test wants."""
+    return monkeypatch
+
+
+def raising(error: BaseException):
+    def status(*_: object) -> None:
+        raise error
+
+    return status
+
+
+def test_an_error_shows_its_place_evidence_and_hint(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = EnvctlError(
+        "web: it exited", details="boom\n\x1b[2J", hint="mend it", where=Place("envctl.yaml", 5, 3)
+    )
+    monkeypatch.setattr(workflow.Workspace, "status", raising(error))
+    ended = envctl("status", "dev")
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err == (
+        "error: envctl.yaml:5:3: web: it exited\n  boom\n  \\x1b[2J\nhint: mend it\n"
+    )
+
+
+def test_a_traceback_is_shown_with_debug_only(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow.Workspace, "status", raising(EnvctlError("no")))
+    assert "Traceback" not in envctl("status", "dev").err
+    assert "Traceback" in envctl("status", "dev", "--debug").err
+
+
+def test_an_interrupt_says_how_to_go_on(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow.Workspace, "status", raising(KeyboardInterrupt()))
+    ended = envctl("status", "dev")
+    assert ended.code == INTERRUPTED == 130
+    assert ended.err == "\ninterrupted; run the command again to go on\n"
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        workflow.Workspace, "status", raising(ZeroDivisionError("division\nby zero"))
+    )
+    ended = envctl("status", "dev")
+    assert ended.code == 1
+    assert ended.err.startswith(
+        "envctl: internal error, ZeroDivisionError: division; run again with"
+    )
+    assert len(ended.err.splitlines()) == 1
+    log = shop / ".envctl" / "crash.log"
+    assert "Traceback" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_bug_outside_a_project_is_one_line_too(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("envctl.spec.json_schema", raising(ZeroDivisionError()))
+    ended = envctl("schema")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+
+
+def test_a_reader_that_leaves_is_no_error_message(shop: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "envctl", "config", "dev"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (PIPE_CLOSED, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "Usage: envctl"),
+        ("upp", "Did you mean 'up'?"),
+        ("up dev --jsn", "No such option: --jsn"),
+        ("render dev", "Missing option"),
+        ("logs dev --tail many", "--tail"),
+        ("exec dev", "which command?"),
+        ("config dev --set level", "is not name=value"),
+        ("status a@b@c", "is not a target"),
+        ("-C nowhere status dev", "there is no folder 'nowhere'"),
+        ("schema --for nothing", "--for is envctl or environment"),
+        ("config dve", "did you mean 'dev'?"),
+        ("up dev@dokcer", "docker"),
+        ("plan", "there is dev, test"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_right(
+    envctl: Run, shop: Path, line: str, said: str
+) -> None:
+    ended = envctl(*line.split())
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.out == ""
+
+
+def test_outside_a_project_the_hint_is_init(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = envctl("up", "dev")
+    assert ended.code == 1
+    assert "envctl init" in ended.err

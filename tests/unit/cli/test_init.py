@@ -1,0 +1,67 @@
+"""The starter: valid, commented, and in nobody's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Run
+
+FILES = {
+    "envctl.yaml",
+    "environments/dev.yaml",
+    "environments/test.yaml",
+    "environments/prod.yaml",
+    "app/server.py",
+    ".gitignore",
+}
+
+
+def files(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in found if ".envctl" not in path.parts}
+
+
+def test_the_starter_is_valid_in_every_environment(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = envctl("init", "My Shop")
+    assert ended.code == 0
+    assert "envctl up dev" in ended.err
+    assert files(tmp_path / "My Shop") == FILES
+    monkeypatch.chdir("My Shop")
+    assert envctl("validate").out == "valid: dev, prod, test\n"
+    assert envctl("config", "dev", "--json").json["project"] == "my-shop"
+
+
+def test_a_folder_with_other_files_is_fine(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("README").write_text("mine")
+    Path(".gitignore").write_text("*.log")
+    assert envctl("init", "--name", "mine").code == 0
+    assert Path(".gitignore").read_text() == "*.log\n.envctl/\n"
+    assert Path("README").read_text() == "mine"
+
+
+def test_nothing_is_overwritten_and_nothing_written_beside_it(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("app").mkdir()
+    Path("app/server.py").write_text("mine")
+    ended = envctl("init")
+    assert ended.code == 1
+    assert "app/server.py is there already" in ended.err
+    assert files(tmp_path) == {"app/server.py"}
+
+
+def test_an_impossible_name_is_refused(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert envctl("init", "--name", "Not So").code == 2
+    assert files(tmp_path) == set()

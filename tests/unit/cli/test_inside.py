@@ -1,0 +1,113 @@
+"""exec, shell and logs: what they pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from envctl import workflow
+from envctl.backends.base import Execution, LogLine
+from envctl.cli.inside import split
+from envctl.errors import UsageError
+from envctl.target import Target
+from tests.unit.cli.conftest import Run
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, Execution]]:
+    """What was asked to be executed; each command writes and exits with 7."""
+    calls: list[tuple[Target, str, Execution]] = []
+
+    def execute(_: object, target: Target, unit: str, execution: Execution) -> int:
+        calls.append((target, unit, execution))
+        assert execution.stdout
+        assert execution.stderr
+        execution.stdout(b"out\xff\n")
+        execution.stderr(b"err\n")
+        return 7
+
+    monkeypatch.setattr(workflow.Workspace, "exec", execute)
+    return calls
+
+
+def test_exec_passes_on_command_settings_output_and_exit_code(
+    envctl: Run, shop: Path, executed: list[tuple[Target, str, Execution]]
+) -> None:
+    ended = envctl(
+        "exec", "-u", "root", "-w", "/srv", "-e", "A=1=2", "dev@docker", "web-2", "--", "ls", "-la", "--"
+    )  # fmt: skip
+    ((target, unit, execution),) = executed
+    assert (target, unit) == (Target("dev", "docker"), "web-2")
+    assert execution.argv == ("ls", "-la", "--")
+    assert (execution.user, execution.workdir, execution.env) == ("root", "/srv", {"A": "1=2"})
+    assert not execution.tty
+    assert ended.code == 7
+    assert (ended.out[:3], ended.err) == ("out", "err\n")
+
+
+def test_exec_asks_for_a_terminal_if_told(
+    envctl: Run, shop: Path, executed: list[tuple[Target, str, Execution]]
+) -> None:
+    envctl("exec", "-t", "dev", "web", "top")
+    assert executed[0][2].tty
+
+
+def test_the_only_service_needs_no_name(
+    envctl: Run, shop: Path, executed: list[tuple[Target, str, Execution]]
+) -> None:
+    spec = "project: one\nbase: debian:bookworm\nservices: {app: {command: [sleep, '1']}}\n"
+    (shop / "envctl.yaml").write_text(spec)
+    envctl("exec", "dev", "--", "true")
+    envctl("shell", "dev")
+    assert [unit for _, unit, _ in executed] == ["app", "app"]
+    assert "exec bash" in executed[1][2].argv[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("dev web ls -l", ("dev", "web", ("ls", "-l"))),
+        ("dev web -- ls -- x", ("dev", "web", ("ls", "--", "x"))),
+        ("dev -- ls", ("dev", None, ("ls",))),
+        ("dev web git diff -- file", ("dev", "web", ("git", "diff", "--", "file"))),
+    ],
+)
+def test_the_words_of_exec_are_told_apart(
+    line: str, meant: tuple[str, str | None, tuple[str, ...]]
+) -> None:
+    assert split(line.split()) == meant
+
+
+def test_exec_needs_a_command() -> None:
+    with pytest.raises(UsageError):
+        split(["dev", "web", "--"])
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def logs(*_: object, **__: object) -> Iterator[LogLine]:
+        yield LogLine("web", "one \x1b[31mred\x1b[0m\x1b[2J")
+        yield LogLine("db-2", "two\n")
+
+    monkeypatch.setattr(workflow.Workspace, "logs", logs)
+
+
+def test_logs_name_the_unit_and_go_into_a_pipe_as_they_are(
+    envctl: Run, shop: Path, logged: None
+) -> None:
+    assert envctl("logs", "dev").out == "web | one \x1b[31mred\x1b[0m\x1b[2J\ndb-2 | two\n"
+    assert envctl("logs", "dev", "--no-prefix").out.endswith("\ntwo\n")
+
+
+def test_an_interrupt_ends_following_without_a_word(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def logs(*_: object, **__: object) -> Iterator[LogLine]:
+        yield LogLine("web", "one")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow.Workspace, "logs", logs)
+    ended = envctl("logs", "dev", "-f")
+    assert (ended.code, ended.out, ended.err) == (0, "web | one\n", "")

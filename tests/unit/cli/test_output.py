@@ -1,0 +1,67 @@
+"""What is printed cannot steer the terminal it is printed on."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envctl.cli.output import Stream, escaped, escaped_but_color, json_text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Terminal()
+
+
+def test_control_characters_are_shown_and_not_sent() -> None:
+    assert escaped("a\x1b[2Jb\r\x9bc\u202ed\te\n") == "a\\x1b[2Jb\\x0d\\x9bc\\u202ed\te\n"
+
+
+def test_colours_alone_may_pass_where_a_program_wrote_them() -> None:
+    assert escaped_but_color("\x1b[1;31mred\x1b[0m \x1b]0;title\x07") == (
+        "\x1b[1;31mred\x1b[0m \\x1b]0;title\\x07"
+    )
+
+
+@given(st.text())
+def test_json_stays_json_with_the_same_content(text: str) -> None:
+    printed = json_text({"value": text})
+    assert json.loads(printed) == {"value": text}
+    assert printed == escaped(printed)
+
+
+def test_a_terminal_gets_colours(terminal: Terminal) -> None:
+    assert Stream(terminal).paint("yes", "green") == "\x1b[32myes\x1b[0m"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_that_wants_none_gets_none(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert Stream(terminal).paint("yes", "green") == "yes"
+
+
+def test_the_option_turns_colours_off(terminal: Terminal) -> None:
+    assert Stream(terminal, no_color=True).paint("yes", "green") == "yes"
+
+
+def test_a_pipe_gets_no_colours() -> None:
+    assert Stream(io.StringIO()).paint("yes", "green") == "yes"
+
+
+def test_columns_line_up_and_empty_ones_are_left_out() -> None:
+    file = io.StringIO()
+    Stream(file).table([("web", "", "up"), ("database", "", "down")], head=("UNIT", "WHY", "STATE"))
+    assert file.getvalue() == "UNIT      STATE\nweb       up\ndatabase  down\n"

@@ -1,0 +1,136 @@
+"""Progress, as plain lines and on a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envctl.cli.output import Stream
+from envctl.cli.progress import Plain, Silent, duration, make_reporter
+from envctl.plan.progress import Progress, Stage
+
+EVENTS = (
+    Progress("build web", Stage.STARTED),
+    Progress("build web", Stage.WORKING, "packages python3"),
+    Progress("build web", Stage.WORKING, "packages python3"),
+    Progress("base", Stage.NOTE, "registry: not reachable"),
+    Progress("build web", Stage.DONE, "3 steps"),
+    Progress("start web", Stage.STARTED),
+    Progress("start web", Stage.FAILED, "it exited\nwith much more to say"),
+)
+
+
+def told(events: tuple[Progress, ...] = EVENTS) -> str:
+    file = io.StringIO()
+    reporter = make_reporter(Stream(file), quiet=False)
+    for event in events:
+        reporter(event)
+    reporter.pause()
+    return re.sub(r"\d+\.\d s", "N s", file.getvalue())
+
+
+def test_without_a_terminal_each_event_is_a_line_once_and_plain() -> None:
+    assert told() == (
+        "  build web\n"
+        "  build web: packages python3\n"
+        "· base  registry: not reachable\n"
+        "✓ build web  (N s)  3 steps\n"
+        "  start web\n"
+        "✗ start web  (N s)  it exited\n"
+    )
+
+
+def test_what_an_engine_says_cannot_steer_the_terminal() -> None:
+    assert "\x1b" not in told((Progress("build", Stage.WORKING, "\x1b[2J"),))
+
+
+def test_a_quiet_run_shows_no_progress() -> None:
+    file = io.StringIO()
+    reporter = make_reporter(Stream(file), quiet=True)
+    assert isinstance(reporter, Silent)
+    for event in EVENTS:
+        reporter(event)
+    assert file.getvalue() == ""
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    assert isinstance(make_reporter(Stream(io.StringIO()), quiet=False), Plain)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (125, "2 min 05 s")]
+)
+def test_times_are_readable(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+SHOW = """
+import sys, threading
+from envctl.cli.output import Stream
+from envctl.cli.progress import make_reporter
+from envctl.plan.progress import Progress, Stage
+reporter = make_reporter(Stream(sys.stderr), quiet=False)
+reporter(Progress("build web", Stage.STARTED))
+reporter(Progress("build web", Stage.WORKING, "packages python3"))
+threading.Event().wait(0.6)
+reporter(Progress("build db", Stage.STARTED))
+reporter(Progress("build web", Stage.DONE, "3 steps"))
+threading.Event().wait(0.4)
+reporter(Progress("build db", Stage.FAILED, "no such package"))
+reporter.pause()
+"""
+
+
+def test_a_terminal_shows_live_lines_and_keeps_the_finished_ones() -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHOW],
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(Path.cwd())},
+    )
+    os.close(theirs)
+    raw = _all_of(ours)
+    assert process.wait(timeout=60) == 0
+    assert "packages python3" in raw
+    final = _screen(raw)
+    assert [line for line in final if line] == [
+        "✓ build web  (N s)  3 steps",
+        "✗ build db  (N s)  no such package",
+    ]
+
+
+def _all_of(descriptor: int) -> str:
+    """What is written to the terminal until its last writer is gone."""
+    data = b""
+    while True:
+        try:
+            chunk = os.read(descriptor, 65536)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            os.close(descriptor)
+            return data.decode()
+        data += chunk
+
+
+def _screen(raw: str) -> list[str]:
+    """The lines a terminal shows in the end: cursor up, erase line, carriage return, newline."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", raw):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row -= int(part[2:-1] or 1)
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part != "\r" and not part.startswith("\x1b"):
+            lines[row] += part
+    return [re.sub(r"\d+\.\d s", "N s", line).rstrip() for line in lines]

@@ -1,0 +1,179 @@
+"""The verbs on the memory backend: what they print, for people and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Run
+
+ROW_KEYS = {
+    "environment", "backend", "service", "replica", "unit", "kind", "state", "health",
+    "addresses", "cause",
+}  # fmt: skip
+
+
+def test_up_says_what_changes_then_what_it_does_then_where_to_look(envctl: Run, shop: Path) -> None:
+    ended = envctl("up", "dev")
+    assert ended.code == 0
+    assert "+ create web" in ended.out
+    assert ended.out.rstrip().endswith("127.0.0.1:8080")
+    assert "✓ start web" in ended.err
+    assert "\x1b" not in ended.out + ended.err
+
+
+def test_up_again_says_that_nothing_changes_and_where_to_look(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    ended = envctl("up", "dev")
+    first, *rest = ended.out.splitlines()
+    assert first == "dev: nothing changes"
+    assert "127.0.0.1:8080" in rest[-1]
+    assert ended.err == ""
+
+
+def test_a_quiet_up_prints_the_addresses_alone(envctl: Run, shop: Path) -> None:
+    ended = envctl("up", "dev", "-q")
+    assert (len(ended.out.splitlines()), ended.err) == (1, "")
+
+
+def test_up_as_json_prints_json_alone_on_standard_output(envctl: Run, shop: Path) -> None:
+    data = envctl("up", "dev", "--json").json
+    assert data.keys() == {"environment", "backend", "changes", "addresses"}
+    assert (data["environment"], data["backend"]) == ("dev", "memory")
+    assert set(data["addresses"]) == {"web"}
+
+
+def test_up_of_one_service_brings_up_what_it_needs_and_no_more(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev", "db")
+    states = {row["unit"]: row["state"] for row in envctl("status", "dev", "--json").json}
+    assert states == {"db": "running", "web": "missing"}
+
+
+def test_plan_shows_the_cause_and_the_place_of_a_change(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    overlay = "backend: memory\nservices:\n  web:\n    env: {LOG_LEVEL: debug}\n"
+    (shop / "environments" / "dev.yaml").write_text(overlay)
+    (change,) = envctl("plan", "dev", "--json").json["changes"]
+    assert change.keys() == {"action", "unit", "cause", "where"}
+    assert (change["action"], change["unit"]) == ("replace", "web")
+    assert change["where"] == "environments/dev.yaml:4:22"
+    line = envctl("plan", "dev").out
+    assert 'LOG_LEVEL "info" → "debug"' in line
+    assert "environments/dev.yaml:4:22" in line
+
+
+def test_plan_tells_differences_by_its_exit_code_if_asked(envctl: Run, shop: Path) -> None:
+    assert envctl("plan", "dev").code == 0
+    assert envctl("plan", "dev", "--exit-code").code == 3
+    envctl("up", "dev")
+    ended = envctl("plan", "dev", "--exit-code")
+    assert (ended.code, ended.out) == (0, "dev: nothing changes\n")
+
+
+def test_plan_offline_shows_the_whole_plan(envctl: Run, shop: Path) -> None:
+    assert "volume data → /data" in envctl("plan", "dev", "--offline").out
+    data = envctl("plan", "dev", "--offline", "--json").json
+    assert data.keys() == {"environment", "backend", "plan"}
+
+
+def test_a_variable_is_set_before_or_after_the_verb(envctl: Run, shop: Path) -> None:
+    assert 'env LOG_LEVEL="a"' in envctl("--set", "level=a", "plan", "dev", "--offline").out
+    assert 'env LOG_LEVEL="b"' in envctl("plan", "dev", "--offline", "--set", "level=b").out
+
+
+def test_status_has_documented_keys(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    rows = envctl("status", "dev", "--json").json
+    assert [row.keys() for row in rows] == [ROW_KEYS, ROW_KEYS]
+    web = next(row for row in rows if row["unit"] == "web")
+    assert (web["environment"], web["backend"], web["state"]) == ("dev", "memory", "running")
+
+
+def test_status_without_a_target_shows_all_that_are_up(envctl: Run, shop: Path) -> None:
+    assert envctl("status").out == "nothing is up\n"
+    envctl("up", "dev")
+    envctl("up", "test")
+    assert {row["environment"] for row in envctl("status", "--json").json} == {"dev", "test"}
+    assert envctl("status").out.splitlines()[0].split() == [
+        "ENVIRONMENT", "BACKEND", "UNIT", "STATE", "ADDRESSES"
+    ]  # fmt: skip
+
+
+def test_stop_keeps_what_down_removes(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    assert {change["action"] for change in envctl("stop", "dev", "--json").json["changes"]} == {
+        "stop"
+    }
+    removed = envctl("down", "dev", "--json").json
+    assert removed.keys() == {"environment", "backend", "changes"}
+    assert "remove" in {change["action"] for change in removed["changes"]}
+    assert envctl("down", "dev").out == "dev: nothing is up\n"
+
+
+def test_down_deletes_data_only_when_told(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    kept = envctl("down", "dev", "--json").json["changes"]
+    assert "discard" not in {change["action"] for change in kept}
+    gone = envctl("down", "dev", "--volumes", "--json").json["changes"]
+    assert ("discard", "data") in {(change["action"], change["unit"]) for change in gone}
+
+
+def test_the_only_environment_needs_no_name(envctl: Run, shop: Path) -> None:
+    (shop / "environments" / "test.yaml").unlink()
+    assert "backend: memory" in envctl("config").out
+    assert envctl("up").code == 0
+
+
+def test_validate_tells_which_are_valid(envctl: Run, shop: Path) -> None:
+    assert envctl("validate").out == "valid: dev, test\n"
+    assert envctl("validate", "dev", "--json").json == {
+        "valid": True,
+        "environments": ["dev"],
+        "problems": [],
+    }
+
+
+def test_validate_tells_every_problem_with_its_place(envctl: Run, shop: Path) -> None:
+    broken = "backend: memory\nservices:\n  web:\n    prots: []\n    restart: sometimes\n"
+    (shop / "environments" / "dev.yaml").write_text(broken)
+    ended = envctl("validate", "--json")
+    assert ended.code == 1
+    places = {(one["file"], one["line"]) for one in ended.json["problems"]}
+    assert places == {("environments/dev.yaml", 4), ("environments/dev.yaml", 5)}
+    assert "environments/dev.yaml:4:5" in ended.err
+
+
+def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path) -> None:
+    data = envctl("config", "test", "--json").json
+    assert data["services"]["web"]["env"] == {"LOG_LEVEL": "debug"}
+    assert "environments/test.yaml:2" in envctl("config", "test", "--origins").out
+    origins = envctl("config", "test", "--json", "--origins").json["origins"]
+    assert origins["vars.level"]["where"].startswith("environments/test.yaml:2:")
+
+
+def test_schema_prints_a_json_schema_or_writes_it(envctl: Run, shop: Path) -> None:
+    assert "properties" in envctl("schema").json
+    envctl("schema", "--for", "environment", "-o", "schema.json")
+    assert '"properties"' in (shop / "schema.json").read_text()
+
+
+def test_render_writes_a_folder_and_lists_it(envctl: Run, shop: Path) -> None:
+    data = envctl("render", "dev", "-o", "out", "--json").json
+    assert data == {
+        "environment": "dev",
+        "backend": "memory",
+        "folder": "out",
+        "files": ["plan.txt"],
+    }
+    assert "service web" in (shop / "out" / "plan.txt").read_text()
+    assert envctl("render", "dev", "-o", "out").out == "out/plan.txt\n"
+
+
+@pytest.mark.parametrize("verb", ["exec", "shell"])
+def test_a_unit_must_be_named_if_there_are_several(envctl: Run, shop: Path, verb: str) -> None:
+    envctl("up", "dev")
+    words = ("dev", "--", "true") if verb == "exec" else ("dev",)
+    ended = envctl(verb, *words)
+    assert ended.code == 2
+    assert "web, db" in ended.err
