@@ -110,6 +110,11 @@ class Opened:
             raise SpecError(problems)
         return plan
 
+    def make_secrets(self) -> None:
+        """Make the secrets that are to be generated, and plan with them."""
+        if self.store.use(self.plan.backend):
+            del self.plan
+
     @cached_property
     def known_plan(self) -> Plan | None:
         """The plan, or None if it cannot be made."""

@@ -138,14 +138,13 @@ class Workspace:
         opened = self._open(target)
         with self._locked(opened):
             opened.backend.check()
+            opened.make_secrets()
             observed = opened.observe()
             plan = opened.select(services)
             changes = opened.changes(observed)
             if services:
                 changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
             decided(changes)
-            if any(isinstance(change.target, Unit) for change in changes):
-                opened.store.use(opened.plan.backend)
             self._bases(opened, changes)
             bring_up(changes, plan, opened.backend, self.report)
             return UpResult(plan, changes, _addresses(opened.backend.observe()))

@@ -1,0 +1,5 @@
+"""Secrets: resolved when a unit needs them, known elsewhere by a keyed digest only."""
+
+from envctl.secrets.store import SecretStore
+
+__all__ = ["SecretStore"]

@@ -1,0 +1,151 @@
+"""The private store of generated secrets, and the digests that secrets are compared by."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import string
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from envctl.errors import EnvctlError
+from envctl.secrets.sources import given, missing
+from envctl.spec.canonical import CanonicalSecret
+
+ALPHABET = string.ascii_letters + string.digits
+"""Generated secrets consist of these: nothing that a URL, a shell or a config file would mind."""
+
+_DIGEST_LENGTH = 24
+_KEY_LENGTH = 32
+_USERS = "used-by"
+
+
+class SecretStore:
+    """The secrets of one environment.
+
+    Generated values and the key of the digests are files below `.envctl/secrets/` of the project,
+    readable by their owner only. An environment's values are shared by its backends and kept until
+    the last of them has let go.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environment: str,
+        declared: Mapping[str, CanonicalSecret],
+        *,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._root = root
+        self._declared = declared
+        self._environ = environ
+        self._folder = root / ".envctl" / "secrets"
+        self._own = self._folder / environment
+        self._values: dict[str, bytes] = {}
+
+    def digest(self, name: str) -> str:
+        """A keyed digest of the value; "" as long as a value that will be generated is not made."""
+        value = self._find(name)
+        if value is None:
+            if self._declaration(name)["generate"] is None:
+                raise missing(name, self._declaration(name))
+            return ""
+        key = self._key()
+        return hmac.new(key, value, hashlib.sha256).hexdigest()[:_DIGEST_LENGTH]
+
+    def value(self, name: str) -> bytes:
+        """The value; made and kept if it is one to generate."""
+        value = self._find(name)
+        if value is not None:
+            return value
+        declared = self._declaration(name)
+        length = declared["generate"]
+        if length is None:
+            raise missing(name, declared)
+        made = "".join(secrets.choice(ALPHABET) for _ in range(length)).encode()
+        self._values[name] = _write_once(self._own / name, made)
+        return self._values[name]
+
+    def use(self, backend: str) -> bool:
+        """Note that a backend has this environment up; whether values had to be generated for it."""
+        made = False
+        for name, declared in self._declared.items():
+            if declared["generate"] is not None and self._find(name) is None:
+                self.value(name)
+                made = True
+        if self._declared:
+            _write_once(self._own / _USERS / backend, b"")
+        return made
+
+    def release(self, backend: str) -> None:
+        """Forget the generated values, if no other backend has this environment up."""
+        (self._own / _USERS / backend).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self._own / _USERS).rmdir()
+        if not (self._own / _USERS).exists():
+            shutil.rmtree(self._own, ignore_errors=True)
+        if self._folder.is_dir() and not any(path.is_dir() for path in self._folder.iterdir()):
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _declaration(self, name: str) -> CanonicalSecret:
+        return self._declared[name]
+
+    def _find(self, name: str) -> bytes | None:
+        if name not in self._values:
+            declared = self._declaration(name)
+            value = given(name, declared, root=self._root, environ=self._environ)
+            if value is None and declared["generate"] is not None:
+                value = _read_private(self._own / name)
+            if value is None:
+                return None
+            self._values[name] = value
+        return self._values[name]
+
+    def _key(self) -> bytes:
+        return _write_once(self._folder / "key", secrets.token_bytes(_KEY_LENGTH))
+
+
+def _read_private(path: Path) -> bytes | None:
+    """A file's content, after others have been kept from reading it; None if there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EnvctlError(f"{path} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+        return file.read()
+
+
+def _write_once(path: Path, content: bytes) -> bytes:
+    """Write a private file unless it is there; the content it has afterwards.
+
+    Two processes that write at the same time end with the same content: that of the first.
+    """
+    there = _read_private(path)
+    if there is not None:
+        return there
+    for folder in reversed([path.parent, *path.parent.parents]):
+        if ".envctl" in folder.parts:
+            folder.mkdir(mode=0o700, exist_ok=True)
+    path.parent.chmod(0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return _read_private(path) or content
+        return content
+    finally:
+        fresh.unlink(missing_ok=True)
