@@ -68,6 +68,11 @@ class Stream:
         self.file.write(escaped_but_color(text) + "\n")
         self.file.flush()
 
+    def text(self, text: str) -> None:
+        """Print a text of any size, made safe."""
+        self.file.write(escaped(text.rstrip("\n")) + "\n")
+        self.file.flush()
+
     def table(self, rows: Sequence[Sequence[str]], *, head: Sequence[str] = ()) -> None:
         """Print rows in columns that line up; empty columns are left out, the last one may be long."""
         all_rows = [*([head] if head else []), *rows]

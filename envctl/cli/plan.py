@@ -39,7 +39,7 @@ def plan(
         if as_json:
             session.json({**names, "plan": text.splitlines()})
         else:
-            session.out.line(session.out.safe(text.rstrip("\n")))
+            session.out.text(text)
         return Exit.OK
     decided, changes = session.workspace.changes(goal)
     if as_json:

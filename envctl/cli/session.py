@@ -117,7 +117,7 @@ class Session:
         """Print data."""
         from envctl.cli.output import json_text
 
-        self.out.line(json_text(data))
+        self.out.text(json_text(data))
 
     def changes(self, changes: Sequence[Change]) -> None:
         """Print what changes and why, one line a change."""

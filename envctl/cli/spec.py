@@ -84,8 +84,7 @@ def config(
         found = {"origins": _origins(resolved)} if origins else {}
         session.json({**resolved.data, **found})
     else:
-        text = spec.config_text(resolved, origins=origins)
-        session.out.line(session.out.safe(text.rstrip("\n")))
+        session.out.text(spec.config_text(resolved, origins=origins))
 
 
 def _origins(resolved: Resolved) -> dict[str, Any]:
@@ -126,7 +125,7 @@ def schema(
         raise UsageError(f"there is no schema for {which!r}", hint="--for is envctl or environment")
     text = json_text(json_schema(_SCHEMAS[which]))
     if output is None:
-        session.out.line(text)
+        session.out.text(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
         session.note(f"wrote {output}")

@@ -11,6 +11,7 @@ from envctl.cli.session import Session
 
 if TYPE_CHECKING:
     from envctl.plan.changes import Change
+    from envctl.plan.model import Plan, Unit
     from envctl.target import Target as Goal
     from envctl.workflow import Decided
 
@@ -60,15 +61,31 @@ def up(
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
         _json(session, goal, result.changes, addresses=addresses)
     else:
-        _show_addresses(session, result.addresses)
+        _show_addresses(session, result.plan, result.addresses)
 
 
-def _show_addresses(session: Session, addresses: Mapping[str, Sequence[str]]) -> None:
-    width = max((len(unit) for unit in addresses), default=0)
-    for unit, listed in addresses.items():
+def _show_addresses(session: Session, plan: Plan, addresses: Mapping[str, Sequence[str]]) -> None:
+    units = {unit.name: unit for unit in plan.units}
+    width = max((len(name) for name in addresses), default=0)
+    for name, listed in addresses.items():
         for address in listed:
-            shown = session.out.paint(address, "bold")
-            session.out.line(f"{session.out.safe(unit):<{width}}  {shown}")
+            shown = session.out.paint(to_open(address, units.get(name)), "bold")
+            session.out.line(f"{session.out.safe(name):<{width}}  {shown}")
+
+
+def to_open(address: str, unit: Unit | None) -> str:
+    """The address as a URL where the unit's health probe shows that it is the web's."""
+    from urllib.parse import urlsplit
+
+    probe = unit.run.probe if unit else None
+    if unit is None or probe is None or probe.kind != "http" or "://" in address:
+        return address
+    url = urlsplit(probe.test[0])
+    inside = url.port or (443 if url.scheme == "https" else 80)
+    ports = [port for port in unit.run.ports if port.container == inside]
+    hosts = {str(port.host) for port in ports if port.host}
+    served = address.rpartition(":")[2] in hosts or (ports and len(unit.run.ports) == 1)
+    return f"{url.scheme}://{address}" if served else address
 
 
 def down(

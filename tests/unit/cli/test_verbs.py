@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from envctl.cli.up import to_open
+from envctl.target import Target
+from envctl.workflow import Workspace
 from tests.unit.cli.conftest import Run
 
 ROW_KEYS = {
@@ -177,3 +180,22 @@ def test_a_unit_must_be_named_if_there_are_several(envctl: Run, shop: Path, verb
     ended = envctl(verb, *words)
     assert ended.code == 2
     assert "web, db" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("ports", "address", "shown"),
+    [
+        ("['8080:8000']", "127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("['8000']", "127.0.0.1:49153", "http://127.0.0.1:49153"),
+        ("['8080:8000', '9000:9000']", "127.0.0.1:9000", "127.0.0.1:9000"),
+    ],
+)
+def test_an_address_is_a_link_where_the_probe_speaks_http(
+    shop: Path, ports: str, address: str, shown: str
+) -> None:
+    (shop / "envctl.yaml").write_text(
+        "project: shop\nbase: debian:bookworm\nservices:\n  web:\n    command: [sleep, '1']\n"
+        f"    ports: {ports}\n    healthcheck: {{http: 'http://127.0.0.1:8000/'}}\n"
+    )
+    (unit,) = Workspace(shop, environ={}).plan(Target("dev")).units
+    assert to_open(address, unit) == shown
