@@ -120,12 +120,12 @@ class MemoryBackend:
         if change.action in (Action.CREATE, Action.REPLACE, Action.RECONFIGURE) and unit:
             world.made += 1
             world.shared = True
-            world.units[unit.name] = _made(unit, world.made)
+            world.units[unit.name] = _made(unit, f"{self.context.scope.project_id}:{world.made}")
             names = {volume.name for volume in unit.run.volumes}
             world.volumes = sorted({*world.volumes, *names})
         elif change.action is Action.START and unit:
             old = world.units[unit.name]
-            world.units[unit.name] = replace(_made(unit, 0), id=old.id, run=old.run)
+            world.units[unit.name] = replace(_made(unit, old.id), run=old.run)
         elif change.action is Action.STOP:
             old = world.units[change.unit]
             world.units[change.unit] = replace(old, status=Status.EXITED, exit_code=0)
@@ -171,7 +171,7 @@ def _plain(world: _World) -> object:
     return asdict(world)
 
 
-def _made(unit: Unit, number: int) -> UnitState:
+def _made(unit: Unit, identity: str) -> UnitState:
     fails = unit.run.process.argv == _FAILS
     ended = fails or unit.kind is Kind.TASK
     probe = unit.run.probe
@@ -185,7 +185,7 @@ def _made(unit: Unit, number: int) -> UnitState:
         build="" if isinstance(unit.source, ReadyImage) else unit.source.digest,
         image=unit.source.image if isinstance(unit.source, ReadyImage) else "",
         run=run_text(unit.run),
-        id=f"{unit.name}#{number}",
+        id=identity,
         addresses=tuple(f"{port.address}:{port.host}" for port in unit.run.ports if port.host),
     )
 
