@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
 from envctl.cli.session import Session
@@ -30,11 +30,13 @@ Name = Annotated[
 @contextmanager
 def _images(session: Session) -> Iterator[ImageStore]:
     """The engine's images: bases belong to no project."""
+    from envctl.backends import open_backend
     from envctl.backends.base import Context
-    from envctl.backends.docker import DockerBackend
     from envctl.plan.model import Scope
+    from envctl.target import DEFAULT_BACKEND
 
-    backend = DockerBackend(Context(Scope("", "", "", ""), report=session.reporter))
+    context = Context(Scope("", "", "", ""), report=session.reporter)
+    backend: Any = open_backend(DEFAULT_BACKEND, context)
     try:
         backend.check()
         yield backend.images

@@ -33,6 +33,9 @@ def guarded(work: Callable[[], int | None], options: Options) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        show(_refused(error), options)
+        return int(Exit.ERROR)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
         _crash(error, options)
         return int(Exit.ERROR)
@@ -54,6 +57,14 @@ def show(error: EnvctlError, options: Options) -> None:
         stream.line(f"  {line}".rstrip())
     if error.hint:
         stream.line(stream.paint("hint: ", "cyan") + stream.safe(error.hint))
+
+
+def _refused(error: OSError) -> EnvctlError:
+    """The system said no: no permission, no space, not a folder."""
+    said = error.strerror or str(error)
+    translated = EnvctlError(f"{error.filename}: {said}" if error.filename else said)
+    translated.__cause__ = error
+    return translated
 
 
 def _stderr(options: Options) -> Stream:

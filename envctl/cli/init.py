@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ def init(
         file.write_text(text, encoding="utf-8")
         session.out.line(session.out.safe(f"wrote {file}"))
     _ignore(session, target / ".gitignore")
-    go = f"cd {target} && " if target.resolve() != Path.cwd() else ""
+    go = f"cd {shlex.quote(str(target))} && " if target.resolve() != Path.cwd() else ""
     session.note(
         f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
         f"  {go}envctl up dev   # bring it up\n"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35}
 _CODES |= {"cyan": 36}
+
+_NO_STYLES: Mapping[str, str] = {}
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters other than newline and tab, and those that turn the reading direction."""
@@ -73,13 +75,29 @@ class Stream:
         self.file.write(escaped(text.rstrip("\n")) + "\n")
         self.file.flush()
 
-    def table(self, rows: Sequence[Sequence[str]], *, head: Sequence[str] = ()) -> None:
-        """Print rows in columns that line up; empty columns are left out, the last one may be long."""
+    def table(
+        self,
+        rows: Sequence[Sequence[str]],
+        *,
+        head: Sequence[str] = (),
+        styles: Mapping[str, str] = _NO_STYLES,
+    ) -> None:
+        """Print rows in columns that line up; empty columns are left out.
+
+        `styles` gives colours to cells by their text.
+        """
         all_rows = [*([head] if head else []), *rows]
         cells = [[self.safe(cell).replace("\n", " ") for cell in row] for row in all_rows]
         body = cells[1:] if head else cells
         used = [index for index in range(len(cells[0])) if any(row[index] for row in body)]
         widths = {index: max(len(row[index]) for row in cells) for index in used}
         for number, row in enumerate(cells):
-            text = "  ".join(f"{row[index]:<{widths[index]}}" for index in used).rstrip()
-            self.line(self.paint(text, "bold") if head and not number else text)
+            bold = bool(head) and not number
+            shown = [
+                self._cell(row[index], "bold" if bold else styles.get(row[index]), widths[index])
+                for index in used
+            ]
+            self.line("  ".join(shown).rstrip())
+
+    def _cell(self, text: str, style: str | None, width: int) -> str:
+        return (self.paint(text, style) if style else text) + " " * (width - len(text))

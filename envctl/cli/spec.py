@@ -78,7 +78,9 @@ def config(
     """
     from envctl import spec
 
-    environment = session.environment(target).partition("@")[0]
+    if target and "@" in target:
+        target = session.target(target).environment
+    environment = session.environment(target)
     resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)
     if as_json:
         found = {"origins": _origins(resolved)} if origins else {}

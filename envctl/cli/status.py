@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
 
+_STYLES = {
+    "running": "green",
+    "completed": "green",
+    "healthy": "green",
+    "starting": "yellow",
+    "restarting": "yellow",
+    "missing": "yellow",
+    "exited": "red",
+    "failed": "red",
+    "unhealthy": "red",
+}
+
 
 def status(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
     """Show the state of every unit.
@@ -30,7 +42,7 @@ def status(session: Session, target: Target = None, *, as_json: AsJson = False) 
     if as_json:
         session.json([_data(row) for row in rows])
     elif rows:
-        session.out.table([_cells(row) for row in rows], head=_HEAD)
+        session.out.table([_cells(row) for row in rows], head=_HEAD, styles=_STYLES)
     else:
         session.out.line("nothing is up")
 

@@ -18,12 +18,6 @@ from tests.unit.cli.conftest import Run
 TREE = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Have `status` raise what the test wants."""
-    return monkeypatch
-
-
 def raising(error: BaseException):
     def status(*_: object) -> None:
         raise error
@@ -80,6 +74,11 @@ def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+def test_what_the_system_refuses_is_said_in_its_words(envctl: Run, shop: Path) -> None:
+    ended = envctl("schema", "-o", "nowhere/schema.json")
+    assert (ended.code, ended.err) == (1, "error: nowhere/schema.json: No such file or directory\n")
+
+
 def test_a_bug_outside_a_project_is_one_line_too(
     envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +120,7 @@ def test_a_reader_that_leaves_is_no_error_message(shop: Path) -> None:
         ("config dve", "did you mean 'dev'?"),
         ("up dev@dokcer", "docker"),
         ("plan", "there is dev, test"),
+        ("config dev@", "is not a target"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_what_is_right(

@@ -61,6 +61,11 @@ def test_a_pipe_gets_no_colours() -> None:
     assert Stream(io.StringIO()).paint("yes", "green") == "yes"
 
 
+def test_a_coloured_cell_keeps_its_column(terminal: Terminal) -> None:
+    Stream(terminal).table([("a", "up", "x"), ("b", "down", "y")], styles={"up": "green"})
+    assert terminal.getvalue() == "a  \x1b[32mup\x1b[0m    x\nb  down  y\n"
+
+
 def test_columns_line_up_and_empty_ones_are_left_out() -> None:
     file = io.StringIO()
     Stream(file).table([("web", "", "up"), ("database", "", "down")], head=("UNIT", "WHY", "STATE"))
