@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -13,32 +12,37 @@ _CODES |= {"cyan": 36}
 
 _NO_STYLES: Mapping[str, str] = {}
 
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = (
+    *range(9),
+    *range(11, 32),
+    *range(127, 160),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
 """Control characters other than newline and tab, and those that turn the reading direction."""
-_UNSAFE_BUT_COLOR = re.compile("\x1b\\[[0-9;:]{0,32}m|" + _UNSAFE.pattern)
+_SHOWN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSAFE}
+_IN_JSON = {code: f"\\u{code:04x}" for code in _UNSAFE}
+_COLOR = "(\x1b\\[[0-9;:]{0,32}m)"
 
 
 def escaped(text: str) -> str:
-    r"""Text that cannot steer a terminal: control characters are shown as \x1b."""
-    return _UNSAFE.sub(_named, text)
+    r"""Text that cannot steer a terminal: control characters are shown as \\x1b."""
+    return text.translate(_SHOWN)
 
 
 def escaped_but_color(text: str) -> str:
     """Like `escaped`, but sequences that only choose colours are let through."""
-    return _UNSAFE_BUT_COLOR.sub(
-        lambda found: found[0] if len(found[0]) > 1 else _named(found), text
-    )
+    if "\x1b" not in text:
+        return escaped(text)
+    import re
+
+    parts = re.split(_COLOR, text)
+    return "".join(part if index % 2 else escaped(part) for index, part in enumerate(parts))
 
 
 def json_text(data: object) -> str:
     """Data as JSON, indented; what could steer a terminal is escaped as JSON allows."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _named(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return json.dumps(data, indent=2, ensure_ascii=False).translate(_IN_JSON)
 
 
 def is_terminal(file: IO[str]) -> bool:
