@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl.cli.app import command_line
 from envctl.cli.commands import COMMANDS
-from envctl.cli.declare import Group, Option, parameters
+from envctl.cli.declare import Argument, Group, Option, parameters
 from envctl.cli.front import Call, load, read
 
 VALUES = ["dev", "dev@docker", "web", "x=1", "3", "0", "-1", "", "-", "--", "up", ".", "a b", "ü"]
@@ -62,8 +64,32 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return [*before, *name, *after]
 
 
-@settings(max_examples=400, deadline=None)
-@given(command_lines())
+GOOD = {str: ["dev", "dev@docker", "a b", "x=1", "ü"], Path: [".", "out/x", "~"], int: ["0", "007"]}
+
+
+@st.composite
+def usual_lines(draw: st.DrawFn) -> list[str]:
+    """Well-formed command lines: any options of a command, in any place, and arguments."""
+    name = draw(st.sampled_from(sorted(EVERY)))
+    pieces: list[list[str]] = []
+    known = parameters(load(EVERY[name]))
+    for one in draw(st.lists(st.sampled_from(known), max_size=4)):
+        value = draw(st.sampled_from(GOOD.get(one.type, [""])))
+        if isinstance(one.what, Argument):
+            pieces.append([value])
+            continue
+        word = draw(st.sampled_from(sorted(one.what.words)))
+        if one.type is bool:
+            pieces.append([word])
+        elif word.startswith("--") and draw(st.booleans()):
+            pieces.append([f"{word}={value}"])
+        else:
+            pieces.append([word, value])
+    return [*name, *(word for piece in draw(st.permutations(pieces)) for word in piece)]
+
+
+@settings(max_examples=600, deadline=None)
+@given(usual_lines() | command_lines())
 def test_what_the_quick_reader_understands_typer_understands_the_same(words: list[str]) -> None:
     call = read(words, COMMANDS)
     if call is not None:
