@@ -16,6 +16,7 @@ from envctl.cli.output import Stream
 from envctl.cli.progress import Plain, Silent, duration, make_reporter
 from envctl.plan.progress import Progress, Stage
 
+TREE = Path(__file__).parents[3]
 EVENTS = (
     Progress("build web", Stage.STARTED),
     Progress("build web", Stage.WORKING, "packages python3"),
@@ -93,7 +94,7 @@ def test_a_terminal_shows_live_lines_and_keeps_the_finished_ones() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SHOW],
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(TREE)},
     )
     os.close(theirs)
     raw = _all_of(ours)
@@ -134,3 +135,25 @@ def _screen(raw: str) -> list[str]:
         elif part != "\r" and not part.startswith("\x1b"):
             lines[row] += part
     return [re.sub(r"\d+\.\d s", "N s", line).rstrip() for line in lines]
+
+
+def test_up_on_a_terminal_keeps_changes_finished_work_and_addresses(shop: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "envctl", "up", "dev", "web"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(TREE)},
+    )
+    os.close(theirs)
+    raw = _all_of(ours)
+    assert process.wait(timeout=60) == 0
+    lines = [line for line in _screen(raw) if line]
+    assert [line.split("  ")[0] for line in lines[:-1] if " build " not in line] == [
+        "+ create db",
+        "+ create web",
+        "✓ start db",
+        "✓ start web",
+    ]
+    assert lines[-1] == "web  127.0.0.1:8080"
