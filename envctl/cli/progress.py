@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _MARKS = {Stage.DONE: "✓", Stage.FAILED: "✗", Stage.NOTE: "·"}
 _COLORS = {Stage.DONE: "green", Stage.FAILED: "red", Stage.NOTE: "cyan"}
 _REFRESH_RATE = 8
+_SILENCE = 5.0
+"""Seconds between lines that are no steps, where nobody watches."""
 
 
 @dataclass(slots=True)
@@ -89,10 +92,19 @@ class Silent(Reporter):
 
 
 class Plain(Reporter):
-    """Each event once, a line each, for logs and pipes."""
+    """A line an event, for logs and pipes; of what a build's programs say, one now and then."""
+
+    def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._clock = clock
+        self._spoke: dict[str, float] = {}
 
     def show_working(self, work: str, text: str) -> None:
-        """Print what begins, and each thing it does."""
+        """Print what begins and each step of it, and that it is alive in long ones."""
+        now = self._clock()
+        if text and not text.startswith("step ") and now - self._spoke.get(work, now) < _SILENCE:
+            return
+        self._spoke[work] = now
         self.stream.line(f"  {escaped(work)}" + (f": {text}" if text else ""))
 
     def pause(self) -> None:

@@ -19,8 +19,9 @@ from envctl.plan.progress import Progress, Stage
 TREE = Path(__file__).parents[3]
 EVENTS = (
     Progress("build web", Stage.STARTED),
-    Progress("build web", Stage.WORKING, "packages python3"),
-    Progress("build web", Stage.WORKING, "packages python3"),
+    Progress("build web", Stage.WORKING, "step 1/2 packages python3"),
+    Progress("build web", Stage.WORKING, "step 1/2 packages python3"),
+    Progress("build web", Stage.WORKING, "Unpacking python3"),
     Progress("base", Stage.NOTE, "registry: not reachable"),
     Progress("build web", Stage.DONE, "3 steps"),
     Progress("start web", Stage.STARTED),
@@ -40,7 +41,7 @@ def told(events: tuple[Progress, ...] = EVENTS) -> str:
 def test_without_a_terminal_each_event_is_a_line_once_and_plain() -> None:
     assert told() == (
         "  build web\n"
-        "  build web: packages python3\n"
+        "  build web: step 1/2 packages python3\n"
         "· base  registry: not reachable\n"
         "✓ build web  (N s)  3 steps\n"
         "  start web\n"
@@ -48,8 +49,17 @@ def test_without_a_terminal_each_event_is_a_line_once_and_plain() -> None:
     )
 
 
+def test_a_long_step_says_now_and_then_what_it_does() -> None:
+    file, now = io.StringIO(), [0.0]
+    reporter = Plain(Stream(file), clock=lambda: now[0])
+    for second, said in ((0, ""), (1, "one"), (4, "two"), (6, "three"), (7, "four"), (12, "five")):
+        now[0] = second
+        reporter(Progress("build", Stage.WORKING, said))
+    assert file.getvalue() == "  build\n  build: three\n  build: five\n"
+
+
 def test_what_an_engine_says_cannot_steer_the_terminal() -> None:
-    assert "\x1b" not in told((Progress("build", Stage.WORKING, "\x1b[2J"),))
+    assert "\x1b" not in told((Progress("build", Stage.WORKING, "step \x1b[2J"),))
 
 
 def test_a_quiet_run_shows_no_progress() -> None:
