@@ -1,0 +1,155 @@
+"""Docker: a unit is a container, a build an image. The SDK is imported when the engine is first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from envctl.backends.base import Artifact, Capabilities, Context, Execution, LogLine
+from envctl.backends.docker import options, probe
+from envctl.backends.docker.client import OLDEST_API, Engine
+from envctl.backends.docker.images import Images
+from envctl.backends.docker.keeper import Keeper
+from envctl.backends.docker.lifecycle import Lifecycle
+from envctl.backends.docker.names import Names
+from envctl.errors import EnvctlError, Place, Problem
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
+from envctl.plan.state import Observed, Status
+
+_PROBE_GRACE = 2.0
+"""Seconds the engine gets beyond a probe's own time-out."""
+
+
+class DockerBackend:
+    """One environment on a Docker engine."""
+
+    name = "docker"
+    capabilities = Capabilities()
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._engine = Engine()
+        self._names = Names(context.scope)
+        self.images = Images(self._engine, context.report)
+        self._keeper = Keeper(self._engine, self._names, context.secret)
+
+    def problems(self, plan: Plan) -> Sequence[Problem]:
+        """What is wrong in `options.docker`."""
+        found: dict[Problem, None] = {}
+        for unit in plan.units:
+            for wrong in options.problems(unit.run.options):
+                place = unit.origins.get(f"options.{wrong.path}") or unit.where
+                where = place or Place("envctl.yaml", 1, 1)
+                found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
+        return tuple(found)
+
+    def check(self) -> None:
+        """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
+        from docker.utils import version_lt
+
+        with self._engine.doing("talk to the Docker engine") as api:
+            version = api.version()
+        if version_lt(str(version.get("ApiVersion", "0")), OLDEST_API):
+            raise EnvctlError(
+                f"the Docker engine at {self._engine.endpoint} is too old: {version.get('Version')}",
+                hint="Docker 20.10 or later is needed",
+            )
+        if version.get("Os") != "linux":
+            raise EnvctlError(
+                f"the Docker engine at {self._engine.endpoint} runs {version.get('Os')} containers",
+                hint="switch it to Linux containers",
+            )
+
+    def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
+        """A Compose file with its Dockerfiles and their contexts; with `trust`, of builds that trust it."""
+        from envctl.backends.docker.artifacts import artifacts
+
+        return artifacts(plan, trust=trust)
+
+    def observe(self, plan: Plan | None = None) -> Observed:
+        """What is there; the images of builds only if a plan is given."""
+        from envctl.backends.docker.observe import observe
+
+        if plan is not None:
+            self._keeper.expect(plan)
+        return observe(self._engine, self._names, images=plan is not None)
+
+    def apply(self, change: Change) -> None:
+        """Do one change."""
+        if change.action is Action.BUILD and isinstance(change.target, Build | DockerfileBuild):
+            self._build(change.unit, change.target)
+        else:
+            self._lifecycle.apply(change)
+
+    def probe(self, unit: Unit) -> tuple[bool, str]:
+        """Ask once, inside the container, as the engine's health check does."""
+        wanted = unit.run.probe
+        if wanted is None:
+            return True, "it has no probe"
+        said: list[bytes] = []
+        execution = Execution(
+            probe.test(wanted),
+            stdout=said.append,
+            stderr=said.append,
+            timeout=wanted.timeout + _PROBE_GRACE,
+        )
+        try:
+            code = self.exec(unit.name, execution)
+        except EnvctlError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                return False, f"the probe did not answer within {wanted.timeout:g} s"
+            raise
+        text = b"".join(said).decode("utf-8", "replace").strip()
+        return code == 0, text or f"exit code {code}"
+
+    def exec(self, unit: str, execution: Execution) -> int:
+        """Run a command in the unit's container; its exit code."""
+        from envctl.backends.docker.streams import execute
+
+        return execute(self._engine, unit, self._container(unit), execution)
+
+    def logs(
+        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+    ) -> Iterator[LogLine]:
+        """What the units' processes wrote, merged by time."""
+        from envctl.backends.docker import logs
+
+        read = logs.follow if follow else logs.past
+        return read(self._engine, self._names, units, tail)
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._engine.close()
+
+    # --- parts
+
+    @cached_property
+    def _lifecycle(self) -> Lifecycle:
+        return Lifecycle(self._engine, self._names, self.images, self._keeper)
+
+    def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
+        from envctl.backends.docker.build import build
+        from envctl.backends.docker.buildcontext import Sender
+
+        context = self.context
+        build(
+            wanted,
+            unit,
+            engine=self._engine,
+            names=self._names,
+            sender=Sender(Path(context.scope.root), context.render, context.trust),
+            report=context.report,
+        )
+
+    def _container(self, unit: str) -> str:
+        """The unit's running container."""
+        state = self.observe().units.get(unit)
+        if state is None or state.status is not Status.RUNNING:
+            stands = "not there" if state is None else f"not running ({state.status})"
+            raise EnvctlError(
+                f"{unit} is {stands}",
+                hint=f"bring it up with `envctl up {self.context.scope.environment}`",
+            )
+        return state.id

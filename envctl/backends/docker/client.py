@@ -1,0 +1,168 @@
+"""The connection to the engine, and its errors in the user's terms."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.errors import EnvctlError, Place
+
+if TYPE_CHECKING:
+    from docker.api.client import APIClient
+
+TIMEOUT = 60.0
+"""Seconds the engine may take for an answer; stopping, pulling and building have time-outs of their own."""
+STOP_TIMEOUT = 10
+"""Seconds a process has to end after SIGTERM."""
+OLDEST_API = "1.40"
+_CONNECTIONS = 64
+
+_TAKEN = re.compile(r"(?:Bind for |listen (?:tcp|udp)[46]? )(\S*?):(\d+)[: ]")
+
+
+class Engine:
+    """One engine, connected to when first used. Safe to use from threads."""
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self._endpoint = endpoint
+        self._client: APIClient | None = None
+        self._guard = Lock()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Which engine this is."""
+        if self._endpoint is None:
+            self._endpoint = find(os.environ)
+        return self._endpoint
+
+    @property
+    def api(self) -> APIClient:
+        """docker-py's low-level client; its errors are to be caught with `doing`."""
+        with self._guard:
+            if self._client is None:
+                self._client = _connect(self.endpoint)
+            return self._client
+
+    def close(self) -> None:
+        """Close all connections; the engine may be used again after."""
+        with self._guard:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    @contextmanager
+    def doing(self, what: str, *, where: Place | None = None) -> Iterator[APIClient]:
+        """The client, for `what` ("start web"): whatever goes wrong comes out as EnvctlError."""
+        import urllib3.exceptions
+        from docker.errors import DockerException
+
+        try:
+            yield self.api
+        except (DockerException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise translated(error, what, self.endpoint, where) from error
+
+
+def missing(error: Exception) -> bool:
+    """Whether an error of the engine says that something is not there."""
+    return getattr(getattr(error, "response", None), "status_code", None) == 404
+
+
+def conflict(error: Exception) -> bool:
+    """Whether an error of the engine says that something is there already, or in the way."""
+    return getattr(getattr(error, "response", None), "status_code", None) == 409
+
+
+def translated(
+    error: Exception, what: str, endpoint: Endpoint, where: Place | None = None
+) -> EnvctlError:
+    """The error as the user should see it, with the remedy as hint."""
+    text = str(getattr(error, "explanation", "") or error)
+    if getattr(error, "response", None) is None and (unreachable := _unreachable(text, endpoint)):
+        return unreachable
+    if "timed out" in text.lower() and getattr(error, "response", None) is None:
+        return EnvctlError(
+            f"cannot {what}: the Docker engine did not answer in time",
+            details=text,
+            hint="it may be overloaded: look at `docker info`, then run the same command again",
+            where=where,
+        )
+    brief, hint = _known(text)
+    return EnvctlError(
+        f"cannot {what}: {brief or _first_line(text)}",
+        details=text if brief or "\n" in text.strip() else "",
+        hint=hint,
+        where=where,
+    )
+
+
+def _known(text: str) -> tuple[str, str]:
+    """What is wrong and what to do, for what goes wrong often."""
+    if "already allocated" in text or "address already in use" in text:
+        found = _TAKEN.search(text)
+        port = found[2] if found else ""
+        return f"port {port} is in use already".replace("  ", " "), (
+            f"`lsof -i :{port}` or `docker ps` shows by whom; or take another port, for instance by "
+            "a variable: `--set http_port=8081`"
+        )
+    if "no space left on device" in text:
+        return "the engine's disk is full", "`docker system df` shows what fills it"
+    if "bind source path does not exist" in text:
+        return "a mounted path is not on the engine's host", "mounts need an engine on this machine"
+    if "executable file not found" in text or "no such file or directory: unknown" in text:
+        return "its command is not in the image", "check `command`, and what the build installs"
+    if "unable to find user" in text or "no matching entries in passwd" in text:
+        return "its user is not in the image", "check `user`, or leave it to the image"
+    return "", ""
+
+
+def _unreachable(text: str, endpoint: Endpoint) -> EnvctlError | None:
+    if "Permission denied" in text or "PermissionError" in text:
+        return EnvctlError(
+            f"this user may not talk to the Docker engine at {endpoint}",
+            hint='`sudo usermod -aG docker "$USER"` and log in again; or use a rootless engine',
+        )
+    stopped = ("FileNotFoundError", "No such file", "Connection refused", "ConnectionRefusedError")
+    broken = ("Connection aborted", "Max retries exceeded", "NameResolution", "RemoteDisconnected")
+    if any(sign in text for sign in (*stopped, *broken)):
+        local = endpoint.host.startswith("unix://") and not endpoint.context
+        return EnvctlError(
+            f"the Docker engine at {endpoint} does not answer",
+            details=text,
+            hint="`envctl doctor --fix` installs and starts it"
+            if local
+            else "check DOCKER_HOST or `docker context ls`",
+        )
+    return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def _connect(endpoint: Endpoint) -> APIClient:
+    from docker.api.client import APIClient
+    from docker.tls import TLSConfig
+
+    tls: TLSConfig | bool = False
+    if endpoint.certificates is not None:
+        folder = endpoint.certificates
+        pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+        ca = folder / "ca.pem"
+        tls = TLSConfig(
+            client_cert=pair if (folder / "cert.pem").is_file() else None,
+            ca_cert=str(ca) if ca.is_file() else None,
+            verify=endpoint.verify,
+        )
+    return APIClient(
+        base_url=endpoint.host,
+        version="auto",
+        timeout=int(TIMEOUT),
+        tls=tls,
+        use_ssh_client=True,
+        max_pool_size=_CONNECTIONS,
+    )

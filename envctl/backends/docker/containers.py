@@ -1,0 +1,138 @@
+"""A unit as the engine's JSON for a new container. Pure: talks to no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker import options, probe
+from envctl.backends.docker.names import Names
+from envctl.plan.model import Kind, Probe, Restart, Secret, Unit
+
+SECRETS_FOLDER: Final = "/run/secrets"
+_NANO: Final = 10**9
+_LOGS: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+_MEMORY_VOLUME: Final = {
+    "Name": "local",
+    "Options": {"type": "tmpfs", "device": "tmpfs", "o": "mode=0755,size=4m"},
+}
+
+
+def container(unit: Unit, names: Names, *, log_driver: str = "json-file") -> Mapping[str, Any]:
+    """The body of the engine's create call for a unit."""
+    process = unit.run.process
+    own, host = options.bodies(unit.run.options)
+    body: dict[str, Any] = {
+        "Image": names.image_of(unit),
+        "Env": [f"{name}={value}" for name, value in sorted(process.env.items())],
+        "Labels": dict(names.unit_labels(unit)),
+        "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
+        "Healthcheck": healthcheck(unit.run.probe),
+        **own,
+        "HostConfig": {**_host(unit, names, log_driver), **host},
+    }
+    if process.argv is not None:
+        body["Cmd"] = list(process.argv)
+    if process.user is not None:
+        body["User"] = process.user
+    if process.workdir is not None:
+        body["WorkingDir"] = process.workdir
+    if body["HostConfig"]["NetworkMode"] == names.network:
+        aliases = sorted({unit.service, unit.name, *unit.run.aliases})
+        body["NetworkingConfig"] = {"EndpointsConfig": {names.network: {"Aliases": aliases}}}
+    return body
+
+
+def _host(unit: Unit, names: Names, log_driver: str) -> dict[str, Any]:
+    run = unit.run
+    host: dict[str, Any] = {
+        "Init": True,
+        "NetworkMode": names.network,
+        "CapDrop": ["ALL"],
+        "CapAdd": sorted(run.process.capabilities),
+        "SecurityOpt": ["no-new-privileges:true"],
+        "RestartPolicy": _restart(unit),
+        "Mounts": _mounts(unit, names),
+        "PortBindings": _bindings(unit),
+    }
+    if log_driver == "json-file":
+        host["LogConfig"] = _LOGS
+    if run.resources.cpus is not None:
+        host["NanoCpus"] = round(run.resources.cpus * _NANO)
+    if run.resources.memory is not None:
+        host["Memory"] = run.resources.memory
+    return host
+
+
+def _bindings(unit: Unit) -> dict[str, list[dict[str, str]]]:
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in unit.run.ports:
+        binding = {"HostIp": port.address, "HostPort": str(port.host or "")}
+        bindings.setdefault(f"{port.container}/{port.protocol}", []).append(binding)
+    return bindings
+
+
+def _restart(unit: Unit) -> dict[str, Any]:
+    # A task runs once; whether it runs again is for the next `up` to decide.
+    policy = Restart.NO if unit.kind is Kind.TASK else unit.run.restart
+    # "unless-stopped" is "always" that respects `envctl stop` when the engine is restarted.
+    return {"Name": {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))}
+
+
+def _mounts(unit: Unit, names: Names) -> list[dict[str, Any]]:
+    binds = [
+        {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
+        for one in unit.run.mounts
+    ]
+    volumes = [
+        {
+            "Type": "volume",
+            "Source": names.volume(one.name),
+            "Target": one.target,
+            "ReadOnly": one.read_only,
+            "VolumeOptions": {"Labels": {**names.labels, n.VOLUME: one.name}},
+        }
+        for one in unit.run.volumes
+    ]
+    secrets = (
+        [secrets_mount(unit.name, names, SECRETS_FOLDER, read_only=True)]
+        if unit.run.secrets
+        else []
+    )
+    return [*binds, *volumes, *secrets]
+
+
+def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> dict[str, Any]:
+    """The mount of the volume, in memory, that holds a unit's secrets; made if it is not there."""
+    return {
+        "Type": "volume",
+        "Source": names.secrets(unit),
+        "Target": target,
+        "ReadOnly": read_only,
+        "VolumeOptions": {
+            # Nothing of the image's own folder must be copied into it.
+            "NoCopy": True,
+            "Labels": {**names.labels, n.SECRETS: unit},
+            "DriverConfig": _MEMORY_VOLUME,
+        },
+    }
+
+
+def healthcheck(wanted: Probe | None) -> dict[str, Any]:
+    """The engine's own health check; without a probe, the image's is turned off too."""
+    if wanted is None:
+        return {"Test": ["NONE"]}
+    return {
+        "Test": ["CMD", *probe.test(wanted)],
+        "Interval": round(wanted.interval * _NANO),
+        "Timeout": round(wanted.timeout * _NANO),
+        "Retries": wanted.retries,
+        "StartPeriod": round(wanted.start_period * _NANO),
+    }
+
+
+def secret_file(secret: Secret) -> str:
+    """A secret's name in its unit's volume: what its target says, hidden if that is elsewhere."""
+    name = secret.target.removeprefix(f"{SECRETS_FOLDER}/")
+    return name if name != secret.target and "/" not in name else f".{secret.name}"

@@ -1,0 +1,69 @@
+"""Which engine to talk to: DOCKER_HOST, else the docker context in use, else the local socket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envctl.errors import EnvctlError
+
+LOCAL = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An engine's address; `certificates` is the folder of ca.pem, cert.pem, key.pem if it uses TLS."""
+
+    host: str
+    certificates: Path | None = None
+    verify: bool = True
+    context: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.host} (context {self.context})" if self.context else self.host
+
+
+def find(environ: Mapping[str, str]) -> Endpoint:
+    """The engine the docker command would talk to. EnvctlError for a context that does not exist."""
+    folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if host := environ.get("DOCKER_HOST"):
+        tls = environ.get("DOCKER_TLS_VERIFY", "") not in {"", "0", "false"}
+        where = environ.get("DOCKER_CERT_PATH")
+        certificates = Path(where or folder) if tls or where else None
+        return Endpoint(host, certificates, tls)
+    name = environ.get("DOCKER_CONTEXT") or _current(folder)
+    return _context(folder, name) if name not in {"", "default"} else Endpoint(LOCAL)
+
+
+def _current(folder: Path) -> str:
+    return str(_json(folder / "config.json").get("currentContext") or "")
+
+
+def _context(folder: Path, name: str) -> Endpoint:
+    identity = hashlib.sha256(name.encode()).hexdigest()
+    data = _json(folder / "contexts" / "meta" / identity / "meta.json")
+    endpoint = data.get("Endpoints", {}).get("docker", {})
+    if not endpoint.get("Host"):
+        raise EnvctlError(
+            f"there is no docker context {name!r}",
+            hint="`docker context ls` lists them; `docker context use default` goes back to the local engine",
+        )
+    certificates = folder / "contexts" / "tls" / identity / "docker"
+    return Endpoint(
+        endpoint["Host"],
+        certificates if certificates.is_dir() else None,
+        not endpoint.get("SkipTLSVerify", False),
+        name,
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,30 @@
+"""The engine's multiplexed streams: frames of an 8-byte header (stream, size) and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+STDERR: Final = 2
+_HEADER: Final = 8
+
+
+@dataclass(slots=True)
+class Demultiplexer:
+    """Takes bytes as they come, gives back whole frames."""
+
+    _pending: bytes = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The frames completed by `data`: number of the stream (1 stdout, 2 stderr) and content."""
+        self._pending += data
+        start = 0
+        while len(self._pending) - start >= _HEADER:
+            size = int.from_bytes(self._pending[start + 4 : start + _HEADER], "big")
+            end = start + _HEADER + size
+            if len(self._pending) < end:
+                break
+            yield self._pending[start], self._pending[start + _HEADER : end]
+            start = end
+        self._pending = self._pending[start:]

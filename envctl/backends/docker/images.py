@@ -1,0 +1,202 @@
+"""The engine's images, as the store that bases are kept in."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from envctl.backends.docker.client import Engine, missing
+from envctl.errors import EnvctlError
+from envctl.plan.progress import Progress, Report, Stage, silent
+
+PULL_TIMEOUT = 60.0
+"""Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""
+FIRST_SIGN = 15.0
+_CHUNK = 1 << 20
+
+
+class Images:
+    """Find, pull, load and look into images."""
+
+    def __init__(self, engine: Engine, report: Report = silent) -> None:
+        self._engine = engine
+        self._report = report
+
+    def find(self, name: str) -> str | None:
+        """The id of the image of that name; None if it is not there."""
+        found = self._inspect(name)
+        return str(found["Id"]) if found else None
+
+    def info(self, name: str) -> Mapping[str, Any] | None:
+        """`id`, `size` in bytes, `created` (RFC 3339) and `labels` of an image; None if not there."""
+        found = self._inspect(name)
+        if found is None:
+            return None
+        return {
+            "id": found["Id"],
+            "size": found.get("Size", 0),
+            "created": found.get("Created", ""),
+            "labels": (found.get("Config") or {}).get("Labels") or {},
+        }
+
+    def pull(self, name: str) -> None:
+        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached."""
+        repository, tag = _parted(name)
+        with (
+            self._engine.doing(f"pull {name}") as api,
+            api.post(
+                f"{api.base_url}/v{api.api_version}/images/create",
+                params={"fromImage": repository, "tag": tag},
+                headers=_credentials(api, repository),
+                timeout=(FIRST_SIGN, PULL_TIMEOUT),
+                stream=True,
+            ) as answer,
+        ):
+            if answer.status_code >= 400:
+                raise _not_pulled(name, _message(answer.content))
+            for line in answer.iter_lines():
+                self._pulled(name, line)
+
+    def load(
+        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+    ) -> str:
+        """Make an image of one layer from a root filesystem; its id.
+
+        `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
+        image is made and that error is the one that comes out.
+        """
+        repository, tag = _parted(name)
+        marks = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
+        source = _Watched(tar)
+        parameters = {
+            "fromSrc": "-",
+            "repo": repository,
+            "tag": tag,
+            "changes": [*changes, *marks],
+        }
+        try:
+            with self._engine.doing(f"load {name}") as api:
+                answer = api.post(
+                    f"{api.base_url}/v{api.api_version}/images/create",
+                    params=parameters,
+                    data=source.chunks(),
+                    headers={"Content-Type": "application/x-tar"},
+                    timeout=None,
+                )
+        except EnvctlError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+        refused = answer.status_code >= 400
+        failure = _message(answer.content) if refused else _error_in(answer.content)
+        found = None if failure else self.find(name)
+        if found is None:
+            raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
+        return found
+
+    def read_file(self, image: str, path: str) -> bytes:
+        """The content of a file in an image. EnvctlError if it is not there."""
+        with self._engine.doing(f"read {path} in {image}") as api:
+            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
+                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
+            )
+            try:
+                stream, _ = api.get_archive(made["Id"], path)
+                data = b"".join(stream)
+            finally:
+                api.remove_container(made["Id"], force=True, v=True)
+        content = file_in(data)
+        if content is None:
+            raise EnvctlError(f"{path} in {image} is not a file")
+        return content
+
+    # --- parts
+
+    def _inspect(self, name: str) -> Mapping[str, Any] | None:
+        from docker.errors import APIError
+
+        with self._engine.doing(f"look for the image {name}") as api:
+            try:
+                found: Mapping[str, Any] = api.inspect_image(name)  # type: ignore[no-untyped-call]
+            except APIError as error:
+                if missing(error):
+                    return None
+                raise
+            return found
+
+    def _pulled(self, name: str, line: bytes) -> None:
+        event = _json(line)
+        if "error" in event:
+            raise _not_pulled(name, str(event["error"]))
+        text = " ".join(str(event[key]) for key in ("status", "id", "progress") if event.get(key))
+        if text:
+            self._report(Progress(f"base {name}", Stage.WORKING, text))
+
+
+class _Watched:
+    """A stream sent in chunks, that remembers how reading it failed."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.failure: Exception | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            while chunk := self._stream.read(_CHUNK):
+                yield chunk
+        except Exception as error:
+            self.failure = error
+            # Whatever it is must cut the transfer off, as a failing connection would.
+            raise OSError(str(error)) from error
+
+
+def file_in(archive: bytes) -> bytes | None:
+    """The content of the first member of a tar, if that is a file."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = tar.next()
+        file = tar.extractfile(member) if member is not None and member.isfile() else None
+        return file.read() if file else None
+
+
+def _parted(name: str) -> tuple[str, str]:
+    repository, at, digest = name.partition("@")
+    if at:
+        return repository, digest
+    head, colon, tag = name.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (name, "latest")
+
+
+def _credentials(api: Any, repository: str) -> dict[str, str]:
+    from docker import auth
+
+    registry, _ = auth.resolve_repository_name(repository)
+    header = auth.get_config_header(api, registry)
+    return {"X-Registry-Auth": header.decode()} if header else {}
+
+
+def _not_pulled(name: str, text: str) -> EnvctlError:
+    return EnvctlError(
+        f"cannot pull {name}",
+        details=text,
+        hint="check the name and the network, or bring the image here by hand: `docker load`",
+    )
+
+
+def _message(content: bytes) -> str:
+    return str(_json(content).get("message") or content.decode("utf-8", "replace").strip())
+
+
+def _error_in(content: bytes) -> str:
+    errors = (_json(line).get("error") for line in content.splitlines())
+    return next((str(error) for error in errors if error), "")
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}

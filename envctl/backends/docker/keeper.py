@@ -1,0 +1,220 @@
+"""Secrets in containers: files in memory, kept there by one small container per environment.
+
+Each unit has a volume in memory, mounted read-only at /run/secrets. Such a volume lives as long as
+something has it mounted, so the keeper, which does nothing else, keeps all of them mounted: a unit
+that crashes and is restarted finds its secrets again. They are filled through the keeper, over the
+engine's API: a value never stands in a container's configuration, on a disk or in an argv.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
+from envctl.backends.docker.images import file_in
+from envctl.backends.docker.names import Names, slug
+from envctl.backends.docker.observe import Listed, containers, held_volumes
+from envctl.plan.model import Plan, Unit
+
+_HELD = "/held"
+_SLEEP = ("/bin/sh", "-c", "exec sleep 2147483647")
+
+
+class Keeper:
+    """Keeps the secrets of one environment's units."""
+
+    def __init__(self, engine: Engine, names: Names, secret: Callable[[str], bytes]) -> None:
+        self._engine = engine
+        self._names = names
+        self._secret = secret
+        self._expected: frozenset[str] = frozenset()
+        self._guard = Lock()
+
+    def expect(self, plan: Plan) -> None:
+        """Know which units will ask, so that the keeper is made once for all of them."""
+        self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
+
+    def give(self, unit: Unit, container: str) -> None:
+        """Put the unit's secrets where its container, which is not started yet, will find them."""
+        if not unit.run.secrets:
+            return
+        values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
+        with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+            owner = self._owner(api, unit, container)
+            files = {secret_file(one): values[one.name] for one in unit.run.secrets}
+            with self._guard:
+                keeper = self._hold(api, unit)
+                api.put_archive(keeper, self._folder(unit.name), _archive(files, owner))
+            links = {
+                one.target: f"{SECRETS_FOLDER}/{secret_file(one)}"
+                for one in unit.run.secrets
+                if one.target != f"{SECRETS_FOLDER}/{secret_file(one)}"
+            }
+            if links:
+                api.put_archive(container, "/", _links(links))
+
+    def forget(self, unit: str) -> None:
+        """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
+        volume = self._names.secrets(unit)
+        with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
+            for keeper in _holding(containers(self._engine, self._names), volume):
+                folder = self._folder(unit)
+                stream, _ = api.get_archive(keeper["Id"], folder)
+                with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+                    held = [posixpath.basename(one.name) for one in tar if one.isfile()]
+                api.put_archive(keeper["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
+
+    def dismiss(self) -> None:
+        """Remove the keeper and all that it kept."""
+        with self._engine.doing("forget secrets") as api, self._guard:
+            for one in containers(self._engine, self._names):
+                if n.KEEPER in one["Labels"]:
+                    _remove(api, one["Id"])
+            self._sweep(api, frozenset())
+
+    # --- the keeper itself
+
+    def _folder(self, unit: str) -> str:
+        return f"{_HELD}/{slug(unit)}"
+
+    def _hold(self, api: Any, unit: Unit) -> str:
+        """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
+        listed = containers(self._engine, self._names)
+        holding = _holding(listed, self._names.secrets(unit.name))
+        if holding:
+            return str(holding[0]["Id"])
+        wanted = {unit.name, *self._expected, *self._still_needed(listed)}
+        keeper = self._start(api, wanted, self._names.image_of(unit))
+        # The new one has them mounted by now: nothing is lost when the old one goes.
+        for one in listed:
+            if n.KEEPER in one["Labels"]:
+                _remove(api, one["Id"])
+        self._sweep(api, frozenset(self._names.secrets(name) for name in wanted))
+        return keeper
+
+    def _still_needed(self, listed: Iterable[Listed]) -> Iterable[str]:
+        held = held_volumes(listed)
+        units = {one["Labels"][n.UNIT] for one in listed if n.UNIT in one["Labels"]}
+        return {unit for unit in units if self._names.secrets(unit) in held}
+
+    def _start(self, api: Any, units: Iterable[str], image: str) -> str:
+        from docker.errors import APIError
+
+        mounts = [
+            secrets_mount(unit, self._names, self._folder(unit), read_only=False)
+            for unit in sorted(units)
+        ]
+        identity = hashlib.sha256("\0".join(sorted(units)).encode()).hexdigest()[:6]
+        name = f"{self._names.prefix}.keeper-{identity}"
+        body = _body(image, {**self._names.labels, n.KEEPER: "secrets"}, mounts)
+        try:
+            made = api.create_container_from_config(body, name)
+        except APIError as error:
+            if not conflict(error):
+                raise
+            # One of an interrupted run, or of before the engine was restarted.
+            _remove(api, name)
+            made = api.create_container_from_config(body, name)
+        api.start(made["Id"])
+        return str(made["Id"])
+
+    def _sweep(self, api: Any, wanted: frozenset[str]) -> None:
+        """Remove the volumes of units that are gone."""
+        from docker.errors import APIError
+
+        for volume in api.volumes(filters=dict(self._names.filters))["Volumes"] or ():
+            if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in wanted:
+                # One that is in use is none of a unit that is gone.
+                with suppress(APIError):
+                    api.remove_volume(volume["Name"])
+
+    def _owner(self, api: Any, unit: Unit, container: str) -> tuple[int, int]:
+        """The numbers of the user and group the unit's process runs as."""
+        user = unit.run.process.user
+        if user is None:
+            user = api.inspect_container(container)["Config"].get("User") or "0"
+        name, _, group = user.partition(":")
+        if name.isdigit():
+            return int(name), int(group) if group.isdigit() else 0
+        for line in _read(api, container, "/etc/passwd").splitlines():
+            fields = line.split(":")
+            if fields[0] == name and len(fields) > 3:
+                return int(fields[2]), int(fields[3])
+        # Without such a user the container will not start, and the engine says so.
+        return 0, 0
+
+
+def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -> Mapping[str, Any]:
+    return {
+        "Image": image,
+        "Entrypoint": list(_SLEEP[:1]),
+        "Cmd": list(_SLEEP[1:]),
+        "User": "65534:65534",
+        "Env": [],
+        "Labels": dict(labels),
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "Init": True,
+            "NetworkMode": "none",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            # Not started again with the engine: that it does not run tells that its memory is gone.
+            "RestartPolicy": {"Name": "no"},
+            "PidsLimit": 8,
+            "LogConfig": {"Type": "none"},
+            "Mounts": mounts,
+        },
+    }
+
+
+def _holding(listed: Iterable[Listed], volume: str) -> list[Listed]:
+    return [one for one in listed if n.KEEPER in one["Labels"] and volume in held_volumes([one])]
+
+
+def _remove(api: Any, container: str) -> None:
+    from docker.errors import NotFound
+
+    with suppress(NotFound):
+        api.remove_container(container, force=True, v=True)
+
+
+def _read(api: Any, container: str, path: str) -> str:
+    from docker.errors import NotFound
+
+    try:
+        stream, _ = api.get_archive(container, path)
+    except NotFound:
+        return ""
+    return (file_in(b"".join(stream)) or b"").decode("utf-8", "replace")
+
+
+def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, value in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.uid, entry.gid = owner
+            entry.mode, entry.size = 0o400, len(value)
+            tar.addfile(entry, io.BytesIO(value))
+    return target.getvalue()
+
+
+def _links(links: Mapping[str, str]) -> bytes:
+    """Links to the files, for secrets that are wanted in other places."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, to in links.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, to, 0o777
+            tar.addfile(entry)
+    return target.getvalue()

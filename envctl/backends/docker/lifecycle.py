@@ -1,0 +1,211 @@
+"""One change made on the engine. Each may have been cut off in the middle before and converges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.containers import container
+from envctl.backends.docker.images import Images
+from envctl.backends.docker.keeper import Keeper
+from envctl.backends.docker.names import Names
+from envctl.backends.docker.observe import Listed
+from envctl.errors import EnvctlError, Place
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import ReadyImage, Unit
+
+
+class Lifecycle:
+    """Makes, starts, stops and removes the units of one environment, and what they share."""
+
+    def __init__(self, engine: Engine, names: Names, images: Images, keeper: Keeper) -> None:
+        self._engine = engine
+        self._names = names
+        self._images = images
+        self._keeper = keeper
+        self._guard = Lock()
+        self._network_there = False
+        self._log_driver = ""
+
+    def apply(self, change: Change) -> None:
+        """Do a change of a unit, a volume, or of what the environment shares."""
+        unit = change.target if isinstance(change.target, Unit) else None
+        if change.action in (Action.CREATE, Action.REPLACE) and unit:
+            self.create(unit)
+        elif change.action is Action.START and unit:
+            self.start(unit)
+        else:
+            without_target: dict[Action, Callable[[str], None]] = {
+                Action.STOP: self.stop,
+                Action.REMOVE: self.remove,
+                Action.DISCARD: self.discard,
+                Action.DISMANTLE: self.dismantle,
+            }
+            without_target[change.action](change.unit)
+
+    def create(self, unit: Unit) -> None:
+        """Make a unit's container and start it; whatever was there for the unit goes first."""
+        where = unit.where
+        self._have_image(unit)
+        self._remove_containers(unit.name)
+        self._have_network(where)
+        with self._engine.doing(f"create {unit.name}", where=where) as api:
+            identity = self._make(api, unit)
+        self._keeper.give(unit, identity)
+        with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
+            api.start(identity)
+
+    def start(self, unit: Unit) -> None:
+        """Start a unit that is there; one that runs without its secrets is started anew."""
+        from docker.errors import APIError
+
+        there = self._containers(unit.name)
+        if not there:
+            self.create(unit)
+            return
+        one = there[0]
+        if one["State"] == "paused":
+            with self._engine.doing(f"go on with {unit.name}") as api:
+                api.unpause(one["Id"])
+            return
+        if one["State"] in {"running", "restarting"}:
+            self.stop(unit.name)
+        self._keeper.give(unit, one["Id"])
+        with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
+            try:
+                api.start(one["Id"])
+                return
+            except APIError as error:
+                # The network it was made for is gone: another of that name is not the same.
+                if "network" not in str(error) or "not found" not in str(error):
+                    raise
+        self.create(unit)
+
+    def stop(self, unit: str) -> None:
+        """End a unit's process: SIGTERM, after a while SIGKILL."""
+        for one in self._containers(unit):
+            with self._engine.doing(f"stop {unit}") as api:
+                if one["State"] == "paused":
+                    api.unpause(one["Id"])
+                if one["State"] in {"running", "restarting", "paused"}:
+                    _tolerant(api.stop, one["Id"])
+
+    def remove(self, unit: str) -> None:
+        """Stop and remove a unit, with its secrets."""
+        self._remove_containers(unit)
+        self._keeper.forget(unit)
+
+    def discard(self, volume: str) -> None:
+        """Remove a named volume and the data in it."""
+        filters = {"label": [*self._names.filters["label"], f"{n.VOLUME}={volume}"]}
+        with self._engine.doing(f"remove the volume {volume}") as api:
+            for one in api.volumes(filters=filters)["Volumes"] or ():
+                _tolerant(api.remove_volume, one["Name"])
+
+    def dismantle(self, _unit: str = "") -> None:
+        """Remove the keeper, the volumes in memory and the network."""
+        self._keeper.dismiss()
+        with self._guard, self._engine.doing("remove the network") as api:
+            self._network_there = False
+            for one in api.networks(filters=dict(self._names.filters)):
+                _tolerant(api.remove_network, one["Id"])
+
+    # --- parts
+
+    def _containers(self, unit: str) -> list[Listed]:
+        with self._engine.doing(f"look for {unit}") as api:
+            found: list[Listed] = api.containers(
+                all=True, filters=dict(self._names.unit_filters(unit))
+            )
+        return sorted(found, key=lambda one: one["State"] != "running")
+
+    def _remove_containers(self, unit: str) -> None:
+        self.stop(unit)
+        for one in self._containers(unit):
+            with self._engine.doing(f"remove {unit}") as api:
+                _tolerant(api.remove_container, one["Id"], v=True, force=True)
+
+    def _have_image(self, unit: Unit) -> None:
+        name = self._names.image_of(unit)
+        if self._images.find(name) is not None:
+            return
+        if not isinstance(unit.source, ReadyImage):
+            raise EnvctlError(
+                f"the image of {unit.name} is gone",
+                hint="run the same command again: it is built anew",
+                where=unit.where,
+            )
+        self._images.pull(name)
+
+    def _have_network(self, where: Place | None) -> None:
+        from docker.errors import APIError
+
+        with self._guard, self._engine.doing("make the network", where=where) as api:
+            if self._network_there:
+                return
+            ours = api.networks(filters=dict(self._names.filters))
+            if not any(one["Name"] == self._names.network for one in ours):
+                try:
+                    api.create_network(
+                        self._names.network,
+                        driver="bridge",
+                        check_duplicate=True,
+                        labels=dict(self._names.labels),
+                    )
+                except APIError as error:
+                    if not conflict(error):
+                        raise
+                    raise _taken("network", self._names.network, where) from error
+            self._network_there = True
+
+    def _make(self, api: Any, unit: Unit) -> str:
+        from docker.errors import APIError
+
+        if not self._log_driver:
+            self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
+        name = self._names.container(unit.name)
+        body = container(unit, self._names, log_driver=self._log_driver)
+        try:
+            return str(api.create_container_from_config(body, name)["Id"])
+        except APIError as error:
+            if not conflict(error):
+                raise
+            if not self._is_ours(api, name):
+                raise _taken("container", name, unit.where) from error
+        _tolerant(api.remove_container, name, v=True, force=True)
+        return str(api.create_container_from_config(body, name)["Id"])
+
+    def _is_ours(self, api: Any, container: str) -> bool:
+        """Whether the name is taken by a leftover of this very environment."""
+        from docker.errors import NotFound
+
+        try:
+            labels = api.inspect_container(container)["Config"].get("Labels") or {}
+        except NotFound:
+            return True
+        return all(labels.get(key) == value for key, value in self._names.own.items())
+
+
+def _taken(kind: str, name: str, where: Place | None) -> EnvctlError:
+    return EnvctlError(
+        f"the {kind} name {name} is taken by something envctl did not make for this environment",
+        hint=f"remove or rename it: `docker {kind} inspect {name}` shows what it is",
+        where=where,
+    )
+
+
+def _place(unit: Unit) -> Place | None:
+    """What is most often to blame if a container does not start: its ports."""
+    return unit.origins.get("ports") or unit.where
+
+
+def _tolerant(act: Callable[..., object], *args: Any, **options: Any) -> None:
+    """Do it; that the thing is gone already is fine."""
+    from docker.errors import NotFound
+
+    with suppress(NotFound):
+        act(*args, **options)

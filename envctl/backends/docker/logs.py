@@ -1,0 +1,198 @@
+"""What containers logged: oldest first, merged by time, followed on request."""
+
+from __future__ import annotations
+
+import calendar
+import heapq
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from envctl.backends.base import LogLine
+from envctl.backends.docker.client import Engine, conflict, missing
+from envctl.backends.docker.frames import STDERR, Demultiplexer
+from envctl.backends.docker.names import Names
+from envctl.backends.docker.observe import Listed, containers, units_of
+from envctl.errors import EnvctlError
+
+_CHUNK: Final = 64 * 1024
+_WINDOW: Final = 0.1
+"""Seconds within which lines of several units are sorted while following."""
+_PAUSE: Final = 0.3
+_RUNNING: Final = frozenset({"running", "restarting", "paused"})
+
+
+def past(engine: Engine, names: Names, units: Sequence[str], tail: int | None) -> Iterator[LogLine]:
+    """What these units have logged by now; `tail` lines of each."""
+    there = units_of(containers(engine, names))
+    streams = [_lines(engine, unit, there[unit][0], tail=tail) for unit in units if unit in there]
+    return heapq.merge(*streams, key=lambda line: line.time)
+
+
+def follow(
+    engine: Engine, names: Names, units: Sequence[str], tail: int | None
+) -> Iterator[LogLine]:
+    """What these units log, until none of them runs any more; a replaced unit is followed on."""
+    followers = [_Follower(engine, names, unit, tail) for unit in units]
+    lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
+    for one in followers:
+        threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
+    try:
+        while True:
+            over = all(one.idle for one in followers)
+            batch = _batch(lines)
+            for item in batch:
+                if isinstance(item, EnvctlError):
+                    raise item
+            known = [item for item in batch if isinstance(item, LogLine)]
+            yield from sorted(known, key=lambda line: line.time)
+            if over and not batch:
+                return
+    finally:
+        for one in followers:
+            one.stop()
+
+
+def _batch(
+    lines: queue.SimpleQueue[LogLine | EnvctlError],
+) -> list[LogLine | EnvctlError]:
+    """What comes within a moment of the first; nothing if nothing comes."""
+    found: list[LogLine | EnvctlError] = []
+    deadline = time.monotonic() + _PAUSE
+    with suppress(queue.Empty):
+        while True:
+            found.append(lines.get(timeout=max(0.0, deadline - time.monotonic())))
+            if len(found) == 1:
+                deadline = time.monotonic() + _WINDOW
+    return found
+
+
+@dataclass(slots=True)
+class _Follower:
+    """Follows one unit in a thread; `idle` while it does not run and all it logged is told."""
+
+    engine: Engine
+    names: Names
+    unit: str
+    tail: int | None
+    idle: bool = False
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _answer: Any = None
+    _last: str = ""
+
+    def run(self, tell: Callable[[LogLine | EnvctlError], None]) -> None:
+        """Tell every line; return when stopped."""
+        try:
+            seen = ""
+            while not self._stopped.is_set():
+                one = self._container()
+                if one is not None and (one["Id"] != seen or one["State"] in _RUNNING):
+                    self.idle = False
+                    tail = self.tail if not seen else None
+                    since = self._last if one["Id"] == seen else ""
+                    seen = one["Id"]
+                    for line in _lines(
+                        self.engine, self.unit, one, tail=tail, since=since, opened=self._open
+                    ):
+                        self._last = line.time
+                        tell(line)
+                else:
+                    self.idle = True
+                self._stopped.wait(_PAUSE)
+        except EnvctlError as error:
+            if not self._stopped.is_set():
+                tell(error)
+
+    def stop(self) -> None:
+        """End it; a read that it is in is cut off."""
+        self._stopped.set()
+        if self._answer is not None:
+            _cut(self._answer)
+
+    def _open(self, answer: Any) -> None:
+        self._answer = answer
+
+    def _container(self) -> Listed | None:
+        there = units_of(containers(self.engine, self.names)).get(self.unit)
+        return there[0] if there else None
+
+
+def _lines(
+    engine: Engine,
+    unit: str,
+    container: Listed,
+    *,
+    tail: int | None = None,
+    since: str = "",
+    opened: Callable[[Any], None] | None = None,
+) -> Iterator[LogLine]:
+    """The lines of one container; with `opened`, followed, and that is told the open answer."""
+    from docker.errors import APIError
+
+    parameters = {
+        "stdout": "1",
+        "stderr": "1",
+        "timestamps": "1",
+        "follow": "1" if opened else "0",
+        "tail": "all" if tail is None else str(tail),
+        **({"since": _after(since)} if since else {}),
+    }
+    with engine.doing(f"read the log of {unit}") as api:
+        answer = api.get(
+            f"{api.base_url}/v{api.api_version}/containers/{container['Id']}/logs",
+            params=parameters,
+            stream=True,
+            timeout=(15, None) if opened else 60,
+        )
+        with answer:
+            if opened:
+                opened(answer)
+            try:
+                api._raise_for_status(answer)  # type: ignore[attr-defined] # noqa: SLF001
+            except APIError as error:
+                if missing(error) or conflict(error):
+                    return
+                raise
+            yield from _parsed(unit, answer)
+
+
+def _parsed(unit: str, answer: Any) -> Iterator[LogLine]:
+    """Each frame is a line with its time before it, or a part of one if it does not end with a newline."""
+    demultiplexer = Demultiplexer()
+    partial: dict[int, tuple[str, bytes]] = {}
+    for data in answer.raw.stream(_CHUNK, decode_content=False):
+        for stream, frame in demultiplexer.feed(data):
+            moment, _, content = frame.partition(b" ")
+            begun, before = partial.pop(stream, (moment.decode("ascii", "replace"), b""))
+            whole = before + content
+            if whole.endswith(b"\n"):
+                yield _line(unit, stream, begun, whole)
+            else:
+                partial[stream] = begun, whole
+    for stream, (begun, rest) in partial.items():
+        yield _line(unit, stream, begun, rest)
+
+
+def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:
+    text = data.rstrip(b"\r\n").decode("utf-8", "replace")
+    return LogLine(unit, text, "stderr" if stream == STDERR else "stdout", moment)
+
+
+def _after(moment: str) -> str:
+    """The moment after this one (RFC 3339, UTC), as seconds since 1970 with nanoseconds."""
+    whole, _, fraction = moment.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    nanoseconds = int(fraction.ljust(9, "0")[:9] or 0) + 1
+    return f"{seconds + nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
+
+
+def _cut(answer: Any) -> None:
+    """End a read of this answer that another thread is in."""
+    import socket
+
+    with suppress(OSError, AttributeError):
+        answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001

@@ -1,0 +1,108 @@
+"""What resources are called and labelled. Labels are the only state there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from envctl.plan.digest import run_text
+from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Scope, Unit
+
+PREFIX: Final = "dev.envctl."
+PROJECT: Final = PREFIX + "project"
+PROJECT_ID: Final = PREFIX + "project-id"
+ENVIRONMENT: Final = PREFIX + "environment"
+UNIT: Final = PREFIX + "unit"
+SERVICE: Final = PREFIX + "service"
+REPLICA: Final = PREFIX + "replica"
+BUILD: Final = PREFIX + "build"
+IMAGE: Final = PREFIX + "image"
+RUN: Final = PREFIX + "run"
+STEPS: Final = PREFIX + "steps"
+VOLUME: Final = PREFIX + "volume"
+KEEPER: Final = PREFIX + "keeper"
+SECRETS: Final = PREFIX + "secrets-of"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names and labels of one scope's resources."""
+
+    scope: Scope
+
+    @property
+    def prefix(self) -> str:
+        """What every name begins with; tells projects, checkouts and environments apart."""
+        scope = self.scope
+        return f"{slug(scope.project)}-{scope.project_id[:6]}-{slug(scope.environment)}"
+
+    def container(self, unit: str) -> str:
+        """A unit's container."""
+        return f"{self.prefix}-{slug(unit)}"
+
+    @property
+    def network(self) -> str:
+        """The environment's network."""
+        return self.prefix
+
+    def volume(self, name: str) -> str:
+        """A named volume of the spec."""
+        return f"{self.prefix}_{slug(name)}"
+
+    def secrets(self, unit: str) -> str:
+        """The volume in memory that holds a unit's secrets."""
+        return f"{self.prefix}_{slug(unit)}.secrets"
+
+    def image(self, build: Build | DockerfileBuild) -> str:
+        """The image of a build; checkouts of one project share it."""
+        return f"{self.repository}:{build.digest}"
+
+    @property
+    def repository(self) -> str:
+        """The name of all images of the project."""
+        return f"envctl/{slug(self.scope.project)}"
+
+    def image_of(self, unit: Unit) -> str:
+        """The image a unit is made from."""
+        source = unit.source
+        return source.image if isinstance(source, ReadyImage) else self.image(source)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """On everything that belongs to the environment."""
+        return {**self.own, PROJECT: self.scope.project}
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """What tells this environment's resources from all others; the project's name may change."""
+        return {PROJECT_ID: self.scope.project_id, ENVIRONMENT: self.scope.environment}
+
+    @property
+    def filters(self) -> Mapping[str, list[str]]:
+        """The engine's filter for the environment's resources."""
+        return {"label": [f"{key}={value}" for key, value in self.own.items()]}
+
+    def unit_filters(self, unit: str) -> Mapping[str, list[str]]:
+        """The engine's filter for the containers of one unit."""
+        return {"label": [*self.filters["label"], f"{UNIT}={unit}"]}
+
+    def unit_labels(self, unit: Unit) -> Mapping[str, str]:
+        """On a unit's container: who it is and exactly what it was made from."""
+        source = unit.source
+        ready = isinstance(source, ReadyImage)
+        return {
+            **self.labels,
+            UNIT: unit.name,
+            SERVICE: unit.service,
+            REPLICA: str(unit.replica),
+            BUILD: "" if isinstance(source, ReadyImage) else source.digest,
+            **({IMAGE: self.image_of(unit)} if ready else {}),
+            RUN: run_text(unit.run),
+        }
+
+
+def slug(text: str) -> str:
+    """A text the engine takes in names of all kinds."""
+    return re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).strip("-_.") or "x"

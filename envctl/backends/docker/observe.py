@@ -1,0 +1,168 @@
+"""What of an environment is there: from the engine's lists, which are cheap and hold still."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.names import Names
+from envctl.plan.state import Health, Observed, Status, UnitState
+
+Listed: TypeAlias = Mapping[str, Any]
+"""A container as the engine lists it."""
+
+_STATUS: Final = {
+    "created": Status.CREATED,
+    "running": Status.RUNNING,
+    "restarting": Status.RESTARTING,
+    "paused": Status.PAUSED,
+    "exited": Status.EXITED,
+    "dead": Status.EXITED,
+}
+_CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
+_LOST: Final = "its secrets went when the engine was restarted"
+_EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
+
+
+def containers(engine: Engine, names: Names) -> list[Listed]:
+    """All containers of the environment, keepers too; those being removed are left out."""
+    with engine.doing("list containers") as api:
+        listed: list[Listed] = api.containers(all=True, filters=dict(names.filters))
+    return [one for one in listed if one.get("State") != "removing"]
+
+
+def units_of(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """The containers by unit, the one that counts first: running before not, new before old."""
+    found: dict[str, list[Listed]] = {}
+    for one in listed:
+        if n.UNIT in one["Labels"]:
+            found.setdefault(one["Labels"][n.UNIT], []).append(one)
+    for same in found.values():
+        same.sort(key=lambda one: (one["State"] != "running", -one.get("Created", 0)))
+    return found
+
+
+def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
+    """The environment; with `images` also which builds are at hand."""
+    listed = containers(engine, names)
+    held = held_volumes(listed)
+    by_unit = units_of(listed)
+    units = {
+        name: _state(engine, names, same[0], held=held) for name, same in sorted(by_unit.items())
+    }
+    with engine.doing("look at the environment") as api:
+        volumes = api.volumes(filters=dict(names.filters))["Volumes"] or []
+        networks = api.networks(filters=dict(names.filters))
+        built = (
+            api.images(filters={"label": [f"{n.PROJECT}={names.scope.project}"]}) if images else []
+        )
+    leftovers = [
+        *(f"network {one['Name']}" for one in networks),
+        *(f"container {_name(one)}" for one in listed if n.UNIT not in one["Labels"]),
+        *(f"container {_name(one)}" for same in by_unit.values() for one in same[1:]),
+        *(f"volume {one['Name']}" for one in volumes if n.VOLUME not in one["Labels"]),
+    ]
+    return Observed(
+        units,
+        _images(built, names),
+        frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]),
+        tuple(sorted(leftovers)),
+    )
+
+
+def _images(images: Sequence[Mapping[str, Any]], names: Names) -> Mapping[str, str]:
+    """The recorded steps of builds at hand: an image counts if it still has the name it is found by."""
+    found: dict[str, str] = {}
+    for image in images:
+        labels = image.get("Labels") or {}
+        digest = labels.get(n.BUILD, "")
+        if digest and f"{names.repository}:{digest}" in (image.get("RepoTags") or ()):
+            found[digest] = labels.get(n.STEPS, "")
+    return found
+
+
+def held_volumes(listed: Iterable[Listed]) -> frozenset[str]:
+    """The volumes that a running keeper keeps in memory."""
+    return frozenset(
+        mount.get("Name", "")
+        for one in listed
+        if n.KEEPER in one["Labels"] and one["State"] == "running"
+        for mount in one.get("Mounts", ())
+    )
+
+
+def _state(engine: Engine, names: Names, one: Listed, *, held: frozenset[str]) -> UnitState:
+    labels, text = one["Labels"], str(one.get("Status", ""))
+    status = _STATUS.get(one["State"], Status.EXITED)
+    cause = ""
+    if status is not Status.CREATED and _has_lost_secrets(names, one, held):
+        # It runs, if at all, without its secrets: it has to be started anew.
+        status, cause = Status.EXITED, _LOST
+    running = status is Status.RUNNING
+    code = _CODE.match(text)
+    return UnitState(
+        labels[n.UNIT],
+        labels.get(n.SERVICE, labels[n.UNIT]),
+        status,
+        replica=int(labels.get(n.REPLICA, "1")),
+        health=_health(text) if running else Health.NONE,
+        exit_code=int(code[1]) if code else None,
+        build=labels.get(n.BUILD, ""),
+        image=labels.get(n.IMAGE, ""),
+        run=labels.get(n.RUN, ""),
+        id=one["Id"],
+        addresses=_addresses(one.get("Ports") or ()) if running else (),
+        restarts=_restarts(engine, one["Id"]) if status is Status.RESTARTING else 0,
+        cause=cause,
+    )
+
+
+def _has_lost_secrets(names: Names, one: Listed, held: frozenset[str]) -> bool:
+    volume = names.secrets(one["Labels"][n.UNIT])
+    mounted = any(mount.get("Name") == volume for mount in one.get("Mounts", ()))
+    ended_well = str(one.get("Status", "")).startswith("Exited (0)")
+    return mounted and volume not in held and not ended_well
+
+
+def _restarts(engine: Engine, container: str) -> int:
+    from docker.errors import APIError
+
+    with engine.doing("look at a container") as api:
+        try:
+            return int(api.inspect_container(container).get("RestartCount", 0))
+        except APIError as error:
+            if missing(error):
+                return 0
+            raise
+
+
+def _health(status: str) -> Health:
+    for sign, health in (
+        ("(healthy)", Health.HEALTHY),
+        ("(unhealthy)", Health.UNHEALTHY),
+        ("(health: starting)", Health.STARTING),
+    ):
+        if status.endswith(sign):
+            return health
+    return Health.NONE
+
+
+def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Where published TCP ports can be reached; the same port over IPv6 is not told twice."""
+    found = {
+        (port["PrivatePort"], f"{_host(port.get('IP', ''))}:{port['PublicPort']}")
+        for port in ports
+        if port.get("PublicPort") and port.get("Type") == "tcp" and ":" not in port.get("IP", "")
+    }
+    return tuple(address for _, address in sorted(found))
+
+
+def _host(address: str) -> str:
+    return "127.0.0.1" if address in _EVERYWHERE else address
+
+
+def _name(one: Listed) -> str:
+    return str(one["Names"][0]).lstrip("/") if one.get("Names") else str(one["Id"])[:12]

@@ -1,0 +1,185 @@
+"""`options.docker`: the engine's settings that no field of the spec covers. A closed list.
+
+=============  ==================================================  =====================================
+option         value                                               example
+=============  ==================================================  =====================================
+devices        list of PATH or HOST:INSIDE                         [/dev/fuse]
+dns            list of addresses                                   [192.168.1.1]
+extra_hosts    mapping of name to address                          {gateway: host-gateway}
+hostname       text                                                web-1
+network_mode   none                                                none
+pids_limit     number                                              200
+read_only      true: the root file system cannot be written to     true
+shm_size       bytes, or a number with k, m, g                     256m
+stop_signal    name of a signal                                    SIGINT
+stop_timeout   seconds between that signal and SIGKILL             30
+sysctls        mapping of name to value                            {net.core.somaxconn: 1024}
+tmpfs          mapping of path to mount options                    {/tmp: "size=64m"}
+ulimits        mapping of name to number or {soft, hard}           {nofile: {soft: 1024, hard: 4096}}
+=============  ==================================================  =====================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, TypeAlias
+
+Body: TypeAlias = Mapping[str, Any]
+"""A part of the engine's JSON for a new container."""
+
+_UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
+_REFUSED: Final = {
+    "privileged": "a privileged container is root on the host: name what it needs under `capabilities` or `devices`",
+    "cap_add": "write it as `capabilities` of the service",
+    "network": "every environment has its network; services find each other by name",
+    "volumes": "write them as `volumes` or `mounts` of the service",
+    "pid": "a container sees its own processes only",
+    "ipc": "a container has its own",
+    "security_opt": "services run without new privileges",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with an option: `path` leads to it within the options."""
+
+    path: str
+    message: str
+    expected: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    expected: str
+    read: Callable[[Any], Any]
+    key: str
+    host: bool = True
+
+
+def problems(options: Mapping[str, Any]) -> list[Wrong]:
+    """All that is wrong with these options."""
+    found: list[Wrong] = []
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            found.append(_unknown(name))
+            continue
+        try:
+            _OPTIONS[name].read(value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            expected = _OPTIONS[name].expected
+            found.append(Wrong(name, f"{name} cannot be {value!r}", expected))
+    return found
+
+
+def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
+    """The options as parts of the container's own and its host's configuration. They must be right."""
+    own: dict[str, Any] = {}
+    host: dict[str, Any] = {}
+    for name, value in options.items():
+        option = _OPTIONS[name]
+        (host if option.host else own)[option.key] = option.read(value)
+    return own, host
+
+
+def _unknown(name: str) -> Wrong:
+    if name in _REFUSED:
+        return Wrong(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
+    near = get_close_matches(name, _OPTIONS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else ""
+    return Wrong(name, f"options.docker has no {name!r}", "one of " + ", ".join(_OPTIONS), hint)
+
+
+# --- reading values; ValueError, TypeError for what is not one ------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            raise ValueError
+        return int(match[1]) * _UNITS[match[2].lower()]
+    return _count(value)
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError
+    return [_text(item) for item in value]
+
+
+def _devices(value: Any) -> list[dict[str, str]]:
+    pairs = [(item.partition(":")[0], item.rpartition(":")[2]) for item in _texts(value)]
+    if not all(host.startswith("/dev/") and inside.startswith("/") for host, inside in pairs):
+        raise ValueError
+    return [
+        {"PathOnHost": host, "PathInContainer": inside, "CgroupPermissions": "rwm"}
+        for host, inside in pairs
+    ]
+
+
+def _hosts(value: Any) -> list[str]:
+    return sorted(f"{_text(name)}:{_text(address)}" for name, address in value.items())
+
+
+def _sysctls(value: Any) -> dict[str, str]:
+    return {_text(name): str(item) for name, item in sorted(value.items())}
+
+
+def _tmpfs(value: Any) -> dict[str, str]:
+    if not all(str(path).startswith("/") for path in value):
+        raise ValueError
+    return {_text(path): _text(item) if item else "" for path, item in sorted(value.items())}
+
+
+def _ulimits(value: Any) -> list[dict[str, Any]]:
+    limits = []
+    for name, item in sorted(value.items()):
+        soft, hard = (item["soft"], item["hard"]) if isinstance(item, Mapping) else (item, item)
+        limits.append({"Name": _text(name), "Soft": _count(soft), "Hard": _count(hard)})
+    return limits
+
+
+def _no_network(value: Any) -> str:
+    if value != "none":
+        raise ValueError
+    return "none"
+
+
+_OPTIONS: Final[Mapping[str, _Option]] = {
+    "devices": _Option("a list of paths below /dev", _devices, "Devices"),
+    "dns": _Option("a list of addresses", _texts, "Dns"),
+    "extra_hosts": _Option("a mapping of name to address", _hosts, "ExtraHosts"),
+    "hostname": _Option("a name", _text, "Hostname", host=False),
+    "network_mode": _Option('"none"', _no_network, "NetworkMode"),
+    "pids_limit": _Option("a whole number", _count, "PidsLimit"),
+    "read_only": _Option("true or false", _flag, "ReadonlyRootfs"),
+    "shm_size": _Option("bytes, or a number with k, m or g", _size, "ShmSize"),
+    "stop_signal": _Option("the name of a signal", _text, "StopSignal", host=False),
+    "stop_timeout": _Option("whole seconds", _count, "StopTimeout", host=False),
+    "sysctls": _Option("a mapping of name to value", _sysctls, "Sysctls"),
+    "tmpfs": _Option("a mapping of absolute path to mount options", _tmpfs, "Tmpfs"),
+    "ulimits": _Option("a mapping of name to number or {soft, hard}", _ulimits, "Ulimits"),
+}

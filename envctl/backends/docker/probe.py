@@ -1,0 +1,129 @@
+"""Health probes: the command that asks inside the container, the same for the engine and for `up`.
+
+An HTTP or TCP probe is one POSIX shell script that asks with whatever the image has. What is
+probed travels as arguments, never as text of the script.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final
+
+from envctl.plan.model import Probe, ProbeKind
+
+_PYTHON_HTTP: Final = """\
+import sys, urllib.request, urllib.error
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_): return None
+opener = urllib.request.build_opener(Stay, urllib.request.ProxyHandler({}))
+try:
+    answer = opener.open(sys.argv[1], timeout=float(sys.argv[2]))
+except urllib.error.HTTPError as error:
+    answer = error
+except Exception as error:
+    sys.exit("%s" % (getattr(error, "reason", None) or error))
+status = answer.getcode()
+print("HTTP %d" % status)
+if status >= 400:
+    print(answer.read(400).decode("utf-8", "replace"))
+sys.exit(status >= 400)
+"""
+
+_PYTHON_TCP: Final = """\
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
+except Exception as error:
+    sys.exit("%s" % error)
+print("open")
+"""
+
+_PERL_TCP: Final = """\
+use IO::Socket::INET;
+my $to = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1], Timeout => $ARGV[2]);
+if (!$to) { print "$@\\n"; exit 1 }
+print "open\\n";
+"""
+
+_PERL_HTTP: Final = """\
+use IO::Socket::INET;
+my ($host, $port, $path) = $ARGV[0] =~ m{^http://([^/:?]+)(?::(\\d+))?(.*)$}s or do { print "no tool for this URL\\n"; exit 1 };
+$port ||= 80; $path =~ s{^(?!/)}{/}; alarm $ARGV[1];
+my $to = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => $ARGV[1]);
+if (!$to) { print "$@\\n"; exit 1 }
+print $to "GET $path HTTP/1.0\\r\\nHost: $host:$port\\r\\n\\r\\n";
+my ($status) = (<$to> // "") =~ m{^HTTP/\\S+ (\\d+)} or do { print "no HTTP answer\\n"; exit 1 };
+print "HTTP $status\\n"; exit($status >= 400);
+"""
+
+_HTTP: Final = """\
+url=$1 seconds=$2
+has() { command -v "$1" >/dev/null 2>&1; }
+if has curl; then
+    status=$(curl --silent --show-error --noproxy '*' --max-time "$seconds" --output /dev/null \
+        --write-out '%{http_code}' -- "$url" 2>&1) || { echo "$status"; exit 1; }
+    echo "HTTP $status"
+    case $status in 2??|3??) exit 0 ;; *) exit 1 ;; esac
+fi
+for python in python3 /opt/*/bin/python; do
+    has "$python" && exec "$python" -I -c "$PYTHON" "$url" "$seconds" 2>&1
+done
+has perl && exec perl -e "$PERL" "$url" "$seconds" 2>&1
+if has wget; then
+    said=$(wget -q -O /dev/null -T "$seconds" "$url" 2>&1) && { echo reached; exit 0; }
+    echo "${said:-wget cannot reach it}"; exit 1
+fi
+if has bash; then
+    exec bash -c "$BASH_SCRIPT" probe "$url" "$seconds" 2>&1
+fi
+echo "no curl, python3, perl, wget or bash in the image to probe with: use {command: [...]}"; exit 1
+"""
+
+_BASH_HTTP: Final = """\
+rest=${1#http://}; [ "$rest" = "$1" ] && { echo "no tool for this URL"; exit 1; }
+where=${rest%%/*}; path=/${rest#"$where"}; path=/${path##/}
+host=${where%%:*}; port=${where##*:}; [ "$port" = "$where" ] && port=80
+exec 3<>"/dev/tcp/$host/$port" || exit 1
+printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "$path" "$where" >&3
+read -r -t "$2" _ status _ <&3 || { echo "no HTTP answer"; exit 1; }
+echo "HTTP $status"
+case $status in 2??|3??) exit 0 ;; *) exit 1 ;; esac
+"""
+
+_TCP: Final = """\
+host=$1 port=$2 seconds=$3
+has() { command -v "$1" >/dev/null 2>&1; }
+for python in python3 /opt/*/bin/python; do
+    has "$python" && exec "$python" -I -c "$PYTHON" "$host" "$port" "$seconds" 2>&1
+done
+has perl && exec perl -e "$PERL" "$host" "$port" "$seconds" 2>&1
+if has nc; then
+    nc -z -w "$seconds" "$host" "$port" 2>&1 && { echo open; exit 0; }
+    echo closed; exit 1
+fi
+if has bash; then
+    exec bash -c 'exec 3<>"/dev/tcp/$1/$2" && echo open' probe "$host" "$port" 2>&1
+fi
+echo "no python3, perl, nc or bash in the image to probe with: use {command: [...]}"; exit 1
+"""
+
+
+def test(probe: Probe) -> tuple[str, ...]:
+    """The command that asks once: exit code 0 is healthy, what it prints says why."""
+    seconds = str(max(1, ceil(probe.timeout)))
+    if probe.kind is ProbeKind.COMMAND:
+        return probe.test
+    if probe.kind is ProbeKind.HTTP:
+        script = _assign(PYTHON=_PYTHON_HTTP, PERL=_PERL_HTTP, BASH_SCRIPT=_BASH_HTTP) + _HTTP
+    else:
+        script = _assign(PYTHON=_PYTHON_TCP, PERL=_PERL_TCP) + _TCP
+    return ("/bin/sh", "-c", script, "probe", *probe.test, seconds)
+
+
+def _assign(**texts: str) -> str:
+    """Shell assignments of constant texts."""
+    return "".join(f"{name}={_single_quoted(text)}\n" for name, text in texts.items())
+
+
+def _single_quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,227 @@
+"""Commands inside running containers: streams kept apart, exit code, terminal, time-out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Final
+
+from envctl.backends.base import Execution
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.frames import STDERR, Demultiplexer
+from envctl.errors import EnvctlError
+
+_CHUNK: Final = 64 * 1024
+_MARK: Final = "ENVCTL_EXECUTION"
+_NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
+"""The engine's keys to let go of a terminal; its own choice would swallow Ctrl-P."""
+_SETTLE: Final = 5.0
+
+# The engine has no call to end a command: it is found by a variable of its environment.
+_SEARCH: Final = """\
+for one in /proc/[0-9]*; do
+    case "$(tr '\\0' ' ' <"$one/environ" 2>/dev/null)" in
+        *"$1"*) kill -9 "${one#/proc/}" 2>/dev/null ;;
+    esac
+done
+"""
+
+
+class Connection:
+    """A connection the engine has handed over to a command's streams."""
+
+    def __init__(self, raw: Any) -> None:
+        self._response = raw._response  # noqa: SLF001 - docker-py gives the socket only
+        self._socket: socket.socket = getattr(raw, "_sock", raw)
+        # The answer's first bytes may have been read ahead together with its head.
+        self._reader = self._response.raw._fp.fp  # noqa: SLF001
+
+    def read(self, timeout: float | None = None) -> bytes:
+        """What has come, at least a byte; nothing at the end. TimeoutError after `timeout` seconds."""
+        self._socket.settimeout(timeout)
+        data: bytes = self._reader.read1(_CHUNK)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        self._socket.sendall(data)
+
+    def end_input(self) -> None:
+        """Tell the command that its standard input has ended."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Let go of it, also of a read that another thread is in."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+
+
+def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
+    """Run a command in a unit's container; its exit code. EnvctlError if its time-out passes."""
+    mark = secrets.token_hex(12) if execution.timeout else ""
+    environment = {**execution.env, **({_MARK: mark} if mark else {})}
+    what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
+    with engine.doing(what) as api:
+        made = api.exec_create(
+            container,
+            list(execution.argv),
+            stdin=execution.tty or execution.stdin is not None,
+            tty=execution.tty,
+            environment=environment or None,
+            workdir=execution.workdir,
+            user=execution.user or "",
+            detach_keys=_NO_DETACHING if execution.tty else None,
+        )
+        identity = str(made["Id"])
+        connection = Connection(api.exec_start(identity, tty=execution.tty, socket=True))
+        try:
+            if execution.tty:
+                _terminal(api, identity, connection)
+            else:
+                _streams(connection, execution)
+        except TimeoutError as error:
+            _end(api, container, execution.user, mark)
+            raise EnvctlError(
+                f"{unit}: `{' '.join(execution.argv)}` did not end within {execution.timeout:g} s",
+                hint="it was ended; give it more time, or look at what it waits for",
+            ) from error
+        finally:
+            connection.close()
+        return _exit_code(api, identity)
+
+
+def _exit_code(api: Any, identity: str) -> int:
+    # The engine may need a moment after the streams have ended.
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        found = api.exec_inspect(identity)
+        if not found.get("Running") or time.monotonic() > deadline:
+            return int(found.get("ExitCode") or 0)
+        time.sleep(0.01)
+
+
+def _end(api: Any, container: str, user: str | None, mark: str) -> None:
+    if mark:
+        argv = ["/bin/sh", "-c", _SEARCH, "end", f"{_MARK}={mark}"]
+        ending = api.exec_create(container, argv, user=user or "")
+        api.exec_start(ending["Id"])
+
+
+# --- plain streams --------------------------------------------------------------------------
+
+
+def _streams(connection: Connection, execution: Execution) -> None:
+    if execution.stdin is not None:
+        pump = threading.Thread(target=_feed, args=(connection, execution.stdin), daemon=True)
+        pump.start()
+    deadline = time.monotonic() + execution.timeout if execution.timeout else None
+    demultiplexer = Demultiplexer()
+    while True:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        data = connection.read(left)
+        if not data:
+            return
+        for stream, content in demultiplexer.feed(data):
+            writer = execution.stderr if stream == STDERR else execution.stdout
+            if writer is not None:
+                writer(content)
+
+
+def _feed(connection: Connection, source: BinaryIO) -> None:
+    read = getattr(source, "read1", source.read)
+    # A command may end without having read all of its input.
+    with suppress(OSError, ValueError):
+        while data := read(_CHUNK):
+            connection.write(data)
+    connection.end_input()
+
+
+# --- terminals ------------------------------------------------------------------------------
+
+
+def _terminal(api: Any, identity: str, connection: Connection) -> None:
+    """Attach the caller's terminal until the command ends."""
+    woken, wake = os.pipe()
+    output = threading.Thread(target=_show, args=(connection, wake), daemon=True)
+    keyboard = sys.stdin.fileno()
+    try:
+        with _raw(keyboard), _resizes(wake):
+            output.start()
+            _resize(api, identity)
+            while True:
+                ready, _, _ = select.select([keyboard, woken], [], [])
+                if woken in ready:
+                    if os.read(woken, 1) != b"w":
+                        return
+                    _resize(api, identity)
+                if keyboard in ready:
+                    typed = os.read(keyboard, _CHUNK)
+                    if not typed:
+                        connection.end_input()
+                        output.join()
+                        return
+                    connection.write(typed)
+    finally:
+        connection.close()
+        output.join(_SETTLE)
+        os.close(wake)
+        os.close(woken)
+
+
+def _show(connection: Connection, wake: int) -> None:
+    with suppress(OSError, ValueError):
+        while data := connection.read():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+    with suppress(OSError):
+        os.write(wake, b"e")
+
+
+def _resize(api: Any, identity: str) -> None:
+    from docker.errors import APIError
+
+    with suppress(OSError, APIError):
+        size = os.get_terminal_size(sys.stdin.fileno())
+        api.exec_resize(identity, height=size.lines, width=size.columns)
+
+
+@contextmanager
+def _raw(keyboard: int) -> Iterator[None]:
+    """The terminal passes every key on as it is; as before at the end."""
+    import termios
+    import tty
+
+    if not os.isatty(keyboard):
+        yield
+        return
+    before = termios.tcgetattr(keyboard)
+    try:
+        tty.setraw(keyboard)
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _resizes(wake: int) -> Iterator[None]:
+    """Write "w" whenever the terminal's size changes. Signals can be had in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGWINCH, lambda *_: os.write(wake, b"w"))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
