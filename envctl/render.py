@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from envctl.backends.base import Artifact
 from envctl.errors import EnvctlError, Place
+from envctl.plan.artifact import Artifact, Quoted
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -80,7 +80,7 @@ def _only_quoted(value: object) -> object:
     """What an expression puts out: nothing that was not quoted for the file it goes to."""
     import jinja2
 
-    if getattr(value, "quoted", False) or isinstance(value, jinja2.Undefined):
+    if isinstance(value, Quoted | jinja2.Undefined):
         return value
     raise jinja2.TemplateRuntimeError(f"{value!r} is put out without a quoting function around it")
 
@@ -113,7 +113,7 @@ def _place(exc: BaseException, root: Path | None) -> Place | None:
     trace = exc.__traceback__
     while trace:
         frame = trace.tb_frame
-        if "__jinja_template__" in frame.f_globals or frame.f_code.co_filename.endswith(".j2"):
+        if "__jinja_exception__" in frame.f_globals:
             place = Place(_shown(frame.f_code.co_filename, root), trace.tb_lineno, 1)
         trace = trace.tb_next
     return place
@@ -193,10 +193,10 @@ def write(
         _inside(folder, path)
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / MARKER, _listing({*former, *files}), 0o644)
-    for path, content in files.items():
-        _replace(folder / path, content, (modes or {}).get(path, 0o644))
     for path in sorted(set(former) - set(files)):
         _remove(folder, path)
+    for path, content in files.items():
+        _replace(folder / path, content, (modes or {}).get(path, 0o644))
     _replace(folder / MARKER, _listing(files), 0o644)
 
 

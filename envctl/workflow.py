@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from envctl import compare, spec
-from envctl.backends.base import Artifact, Execution, LogLine
+from envctl.backends.base import Execution, LogLine
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
+from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Kind, Plan, Unit
 from envctl.plan.progress import Report, silent
@@ -117,11 +118,11 @@ class Workspace:
         self, target: Target, folder: Path, *, host_ca: bool = False
     ) -> Mapping[str, bytes]:
         """Write the rendered folder; its files."""
-        from envctl.render import render, write
+        from envctl.render import modes, render, write
 
         artifacts = self._artifacts(target, host_ca)
         files = render(artifacts, templates=self.templates, root=self.root)
-        write(files, folder, modes={one.path: one.mode for one in artifacts})
+        write(files, folder, modes=modes(artifacts, root=self.root))
         return files
 
     # --- doing

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from envctl.errors import Problem
+from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan, Scope, Unit
 from envctl.plan.progress import Report, silent
@@ -22,20 +23,6 @@ class Capabilities:
     """A change of the run alone is applied to the living unit instead of replacing it."""
     executes: bool = True
     """Processes really run: exec, logs, ports and files can be looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A file of the rendered folder: a template with its context, or a copy of a project file.
-
-    Exactly one of `template` and `copy_of` (project-relative) is set; `mode` is 0o644 or 0o755.
-    """
-
-    path: str
-    template: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    copy_of: str = ""
-    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True)

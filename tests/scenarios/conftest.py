@@ -14,7 +14,7 @@ from tests.support.project import TREE, unique
 def make_guestbook(engine, make_project):
     """Make checkouts of the root example; the name is the test's own, so nothing of others is met."""
 
-    def make(folder: str = "guestbook", name: str = "") -> Guestbook:
+    def make(folder="guestbook", name=""):
         project = make_project(folder, name=name or unique("guestbook"))
         for part in ("envctl.yaml", "environments", "examples"):
             source = TREE / part
@@ -34,5 +34,5 @@ def make_guestbook(engine, make_project):
 
 
 @pytest.fixture
-def guestbook(make_guestbook) -> Guestbook:
+def guestbook(make_guestbook):
     return make_guestbook()

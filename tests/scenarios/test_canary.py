@@ -23,7 +23,8 @@ def found_in_tar(archive: io.BufferedIOBase, path: str = "") -> list[str]:
                 found.append(name)
             if not member.isfile():
                 continue
-            data = tar.extractfile(member).read()
+            content = tar.extractfile(member)
+            data = content.read() if content else b""
             if CANARY.encode() in data:
                 found.append(name)
             if member.name.endswith("layer.tar"):

@@ -70,7 +70,7 @@ class Machine:
             host_config=host,
             volumes=["/var/lib/docker"],
         )
-        return made["Id"]
+        return str(made["Id"])
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file in the machine."""

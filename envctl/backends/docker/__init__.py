@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from envctl.backends.base import Artifact, Capabilities, Context, Execution, LogLine
+from envctl.backends.base import Capabilities, Context, Execution, LogLine
 from envctl.backends.docker import options, probe
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
@@ -14,6 +14,7 @@ from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError, Place, Problem
+from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
 from envctl.plan.state import Observed, Status

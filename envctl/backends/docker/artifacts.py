@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.backends.base import Artifact
 from envctl.backends.docker.dockerfiles import (
     ContextFile,
     Render,
@@ -19,6 +18,7 @@ from envctl.backends.docker.dockerfiles import (
     trust_files,
 )
 from envctl.backends.docker.quoting import FUNCTIONS
+from envctl.plan.artifact import Artifact
 from envctl.plan.model import (
     Build,
     Condition,

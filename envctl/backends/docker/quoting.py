@@ -12,18 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.plan.artifact import Quoted
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]")
 _EXPANDED: Final = re.compile(r"""[\\$"']""")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+.!|~-])")
-
-
-class Quoted(str):
-    """Text in the syntax of its file already."""
-
-    __slots__ = ()
-    quoted = True
 
 
 def exec_form(argv: Sequence[str]) -> Quoted:

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Artifact, Capabilities, Context, Execution, LogLine
+from envctl.backends.base import Capabilities, Context, Execution, LogLine
 from envctl.errors import EnvctlError, Problem
+from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
@@ -59,7 +60,7 @@ class MemoryBackend:
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """The plan as text."""
         del trust
-        return (Artifact("plan.txt", "memory/plan.txt.j2", {"text": plan_text(plan)}),)
+        return (Artifact("plan.txt", "memory/plan.txt.j2", {"text": Quoted(plan_text(plan))}),)
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """What the book says."""

@@ -1,0 +1,28 @@
+"""A file of a rendered folder, and text that may be put out into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Quoted(str):
+    """Text in the syntax of its file already: the only thing a template may put out."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the rendered folder: a template with its context, or a copy of a project file.
+
+    Exactly one of `template` and `copy_of` (project-relative) is set. `mode` are permission bits; 0
+    takes them from a copy's source: 0o755 if that is executable, else 0o644.
+    """
+
+    path: str
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    copy_of: str = ""
+    mode: int = 0o644

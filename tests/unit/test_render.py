@@ -1,0 +1,208 @@
+"""Templates to text, and the rendered folder on disk."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from envctl.backends.docker.quoting import FUNCTIONS
+from envctl.errors import EnvctlError
+from envctl.plan.artifact import Artifact
+from envctl.render import MARKER, Templates, modes, render, render_text, write
+
+
+def project_template(root: Path, text: str, name: str = "docker/own.j2") -> Templates:
+    path = root / "templates" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return Templates(root)
+
+
+def test_a_projects_own_template_wins_over_the_packaged_one(tmp_path):
+    templates = project_template(tmp_path, "mine", "docker/text.j2")
+    assert templates.render("docker/text.j2", {}) == "mine"
+    assert Templates(None).render("docker/text.j2", {**FUNCTIONS, "text": "x\n\n"}) == "x\n\n"
+
+
+def test_a_projects_step_template_is_used_by_the_packaged_dockerfile(tmp_path):
+    from envctl.backends.docker.dockerfiles import dockerfile
+    from tests.support.plans import build, packages
+
+    own = "RUN {{ exec_form(['my-apt']) }}\n"
+    templates = project_template(tmp_path, own, "docker/steps/packages.j2")
+    text = dockerfile(build(packages("jq")), up=False, render=templates.render)
+    assert 'RUN ["my-apt"]' in text
+
+
+def test_text_that_was_not_quoted_is_refused_with_its_line(tmp_path):
+    templates = project_template(tmp_path, "one\n{{ name }}\n")
+    with pytest.raises(EnvctlError, match="without a quoting function") as caught:
+        templates.render("docker/own.j2", {"name": "x"})
+    assert str(caught.value.where) == "templates/docker/own.j2:2:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("\n\n{{ comment(nmae) }}", "'nmae' is undefined", 3),
+        ("\n{% if %}", "ill-formed", 2),
+        ("\n{% include 'docker/nowhere.j2' %}", "there is no template docker/nowhere.j2", 2),
+        ("\n{{ comment(''.__class__.__mro__) }}", "may not do this", 2),
+        ("\n\n\n{{ comment(1 / 0) }}", "division by zero", 4),
+        ("\n{{ word('a b') }}", "cannot be written in a Dockerfile", 2),
+    ],
+)
+def test_a_template_that_fails_is_named_with_its_line(tmp_path, text, message, line):
+    templates = project_template(tmp_path, text)
+    with pytest.raises(EnvctlError, match=message) as caught:
+        templates.render("docker/own.j2", dict(FUNCTIONS))
+    assert str(caught.value.where) == f"templates/docker/own.j2:{line}:1"
+
+
+def test_a_missing_template_is_an_error_of_ours():
+    with pytest.raises(EnvctlError, match=r"there is no template docker/none\.j2"):
+        Templates(None).render("docker/none.j2", {})
+
+
+def test_a_projects_text_is_filled_in_as_plain_jinja():
+    text = "port {{ port }}\n{% for h in hosts %}\n  {{ h }}\n{% endfor %}\n"
+    filled = render_text(text, {"port": 80, "hosts": ["a", "<b>"]}, "web.conf.j2")
+    assert filled == "port 80\n\n  a\n\n  <b>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x\n{{ y }}", "'y' is undefined"),
+        ("x\n{% oops %}", "ill-formed"),
+        ("\n{{ ().__class__ }}", "may not"),
+    ],
+)
+def test_a_projects_text_that_fails_is_named_with_its_line(text, message):
+    with pytest.raises(EnvctlError, match=message) as caught:
+        render_text(text, {}, "conf/web.conf")
+    assert str(caught.value.where) == "conf/web.conf:2:1"
+
+
+# --- the folder -----------------------------------------------------------------------------
+
+
+def text_file(path: str, text: str, mode: int = 0o644) -> Artifact:
+    return Artifact(path, "docker/text.j2", {**FUNCTIONS, "text": text}, mode=mode)
+
+
+def listing(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MARKER
+    }
+
+
+def test_templates_and_copies_become_files_with_the_modes_they_should_have(tmp_path):
+    root, folder = tmp_path / "project", tmp_path / "out"
+    root.mkdir()
+    (root / "run.sh").write_bytes(b"#!\xff\n")
+    (root / "run.sh").chmod(0o700)
+    (root / "data").write_text("d")
+    (root / "data").chmod(0o600)
+    (root / "link").symlink_to("data")
+    made = [
+        text_file("a/b.txt", "hello"),
+        text_file("private", "x", 0o400),
+        Artifact("c/run.sh", copy_of="run.sh", mode=0),
+        Artifact("c/data", copy_of="data", mode=0),
+        Artifact("c/fixed", copy_of="data", mode=0o640),
+        Artifact("c/link", copy_of="link", mode=0),
+    ]
+    write(render(made, templates=Templates(root), root=root), folder, modes=modes(made, root=root))
+    bits = {
+        path.relative_to(folder).as_posix(): stat.S_IMODE(path.lstat().st_mode)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+    assert bits == {
+        MARKER: 0o644,
+        "a/b.txt": 0o644,
+        "private": 0o400,
+        "c/run.sh": 0o755,
+        "c/data": 0o644,
+        "c/fixed": 0o640,
+    }
+    assert (folder / "c/run.sh").read_bytes() == b"#!\xff\n"
+    assert (folder / "c/link").readlink() == Path("data")
+
+
+def test_rendering_again_removes_what_is_made_no_more_and_touches_nothing_else(tmp_path):
+    folder = tmp_path / "out"
+    write({"a": b"1", "deep/er/b": b"2", "keep": b"3"}, folder)
+    (folder / "mine.txt").write_text("mine")
+    before = (folder / "keep").stat()
+    write({"a": b"changed", "keep": b"3"}, folder)
+    assert listing(folder) == {"a": "changed", "keep": "3", "mine.txt": "mine"}
+    assert not (folder / "deep").exists()
+    after = (folder / "keep").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_file_that_became_a_folder_is_replaced(tmp_path):
+    write({"a": b"1"}, tmp_path / "out")
+    write({"a/b": b"2"}, tmp_path / "out")
+    assert listing(tmp_path / "out") == {"a/b": "2"}
+
+
+def test_a_folder_that_became_a_file_is_replaced(tmp_path):
+    write({"a/b": b"2"}, tmp_path / "out")
+    write({"a": b"1"}, tmp_path / "out")
+    assert listing(tmp_path / "out") == {"a": "1"}
+
+
+def test_a_folder_with_someone_elses_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(EnvctlError, match="not empty and was not made by envctl render"):
+        write({"a": b"1"}, tmp_path)
+    assert listing(tmp_path) == {"thesis.tex": "x"}
+
+
+@pytest.mark.parametrize("path", ["../a", "/etc/a", "x/../../a", "a\nb"])
+def test_nothing_is_written_outside_the_folder(tmp_path, path):
+    with pytest.raises(EnvctlError, match="outside"):
+        write({path: b"1"}, tmp_path / "out")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_tampered_list_of_files_removes_nothing_outside(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    folder = tmp_path / "out"
+    write({"a": b"1"}, folder)
+    (folder / MARKER).write_text("../precious\n/etc/hostname\na\n")
+    write({"b": b"1"}, folder)
+    assert (tmp_path / "precious").exists()
+    assert listing(folder) == {"b": "1"}
+
+
+def test_a_link_in_the_folder_leads_no_write_outside(tmp_path):
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write({"a": b"1"}, folder)
+    (folder / "sub").symlink_to(elsewhere)
+    with pytest.raises(EnvctlError, match="outside"):
+        write({"sub/x": b"1"}, folder)
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("path", ["../secret", "link"])
+def test_no_file_from_outside_the_project_is_copied(tmp_path, path):
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "secret").write_text("s")
+    (root / "link").symlink_to("../secret")
+    with pytest.raises(EnvctlError, match="outside the project"):
+        render([Artifact("x", copy_of=path)], templates=Templates(root), root=root)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(EnvctlError, match=r"gone\.txt cannot be read"):
+        render([Artifact("x", copy_of="gone.txt")], templates=Templates(tmp_path), root=tmp_path)
