@@ -26,6 +26,8 @@ from envctl.readiness import PATIENCE, Verdict, allowance, judge
 WORKERS = 12
 HOOK_TIMEOUT = 300.0
 LOG_LINES = 20
+SETTLE = 1.0
+"""Seconds a unit without a probe has to live before `up` calls it started."""
 _TICK = 0.1
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -327,20 +329,27 @@ class _Run:
         )
 
     def _recheck(self) -> None:
-        """A unit that was ready and has exited while others came up is a failure after all."""
+        """A unit that was ready and has exited while others came up is a failure after all.
+
+        One without a probe has to have lived for a moment: it may be about to find out that its
+        configuration is wrong.
+        """
         started = [
             watch
             for name, watch in self.watches.items()
-            if watch.phase is Phase.READY and name in self.todo
+            if watch.phase is Phase.READY
+            and name in self.todo
+            and watch.unit.kind is not Kind.TASK
         ]
         if not started:
             return
+        if self.backend.capabilities.executes:
+            unproven = [watch.since for watch in started if watch.unit.run.probe is None]
+            time.sleep(max(0.0, max(unproven, default=0.0) + SETTLE - time.monotonic()))
         states = self.backend.observe().units
         for watch in started:
             state = states.get(watch.unit.name)
-            if watch.unit.kind is Kind.TASK:
-                continue
-            if state is None or state.status is Status.EXITED:
+            if state is None or state.status in (Status.EXITED, Status.RESTARTING):
                 code = state.exit_code if state else None
                 self._fail(watch, f"it exited with exit code {code} after it had started")
 

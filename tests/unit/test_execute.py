@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from envctl.backends.base import Context
+from envctl.backends.base import Capabilities, Context
 from envctl.backends.memory import MemoryBackend
 from envctl.compare import compare, down
 from envctl.errors import EnvctlError
@@ -52,6 +52,24 @@ class Recorder(MemoryBackend):
 @pytest.fixture
 def backend(tmp_path):
     return Recorder(Context(Scope("shop", "id", "dev", str(tmp_path))))
+
+
+class ShortLived(Recorder):
+    """Its units run at first, and have ended (or are started again and again) a moment later."""
+
+    capabilities = Capabilities()
+    end = Status.EXITED
+
+    def observe(self, plan=None):
+        there = super().observe(plan)
+        self.asked = getattr(self, "asked", 0) + bool(there.units)
+        if self.asked < 2:
+            return there
+        ended = {
+            name: replace(state, status=self.end, exit_code=4)
+            for name, state in there.units.items()
+        }
+        return replace(there, units=ended)
 
 
 def up(backend, *units, report=silent):
@@ -197,3 +215,12 @@ def test_many_units_are_made_a_dozen_at_a_time(backend):
 
     assert len(backend.observe().units) == 60
     assert backend.together <= 12
+
+
+@pytest.mark.parametrize("end", [Status.EXITED, Status.RESTARTING])
+def test_a_unit_that_ends_a_moment_after_its_start_is_a_failure(backend, end):
+    short = ShortLived(backend.context)
+    short.end = end
+
+    with pytest.raises(EnvctlError, match="web: it exited with exit code 4 after it had started"):
+        up(short, unit("web"))
