@@ -45,6 +45,7 @@ class Checker:
             self._depends_on(name, service, table)
             self._paths(name, service, table)
             self._targets(name, service, table)
+        self._replicas()
         self._ports()
         self._circles()
 
@@ -207,6 +208,18 @@ class Checker:
 
     # --- among services
 
+    def _replicas(self) -> None:
+        """A replica's name, web-2, is no other service's."""
+        services = self.data["services"]
+        for name in services:
+            service, dash, number = name.rpartition("-")
+            if dash and service in services and number in _numbers(services[service]["replicas"]):
+                self._add(
+                    self.tree.spots[name],
+                    f"services.{name} has the name of a replica of {service!r}",
+                    hint=f"give it another name, or {service} fewer replicas",
+                )
+
     def _ports(self) -> None:
         taken: dict[tuple[int, str], tuple[str, Spot]] = {}
         for name, service in self.data["services"].items():
@@ -266,6 +279,11 @@ class Checker:
     def _needed(self, name: str) -> Iterator[str]:
         services = self.data["services"]
         return iter([one for one in services[name]["depends_on"] if one in services])
+
+
+def _numbers(replicas: int) -> list[str]:
+    """What the names of a service's replicas end with, from the second on."""
+    return [str(number) for number in range(2, replicas + 1)]
 
 
 def _usual(service: CanonicalService) -> Literal["started", "healthy", "completed"]:

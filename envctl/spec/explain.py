@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from envctl.spec.forms import Wrong
 from envctl.spec.problems import Problems, near
-from envctl.spec.tree import Items, Node, Spot, Table, Text, what
+from envctl.spec.tree import Items, Node, Spot, Table, Text, shown, what
 
 ELSEWHERE: Mapping[str, str] = {
     "environment": "environment variables stand under env",
@@ -105,17 +105,23 @@ def _one(
         if isinstance(wrong, Wrong):
             text, expected, hint = wrong.message, wrong.expected, wrong.hint
         else:
-            got = what(found.node) if found.whole else "nothing"
-            text, expected, hint = (
-                f"expected {_TYPES.get(kind, 'something else')}, got {got}",
-                "",
-                "",
-            )
+            text, expected, hint = _mistyped(kind, model, loc, found), "", ""
+            if kind == "list_type" and isinstance(found.node, Text):
+                hint = f"write [{shown(found.node)[1:-1]}]"
         if isinstance(found.node, Text) and found.node.note:
             hint = "; ".join(filter(None, [hint, found.node.note]))
         is_key = item["loc"][-1:] == ("[key]",)
         at = found.key_spot if is_key else found.value_spot
         problems.add(at, f"{name}: {text}", expected=expected or _expected(model, loc), hint=hint)
+
+
+def _mistyped(kind: str, model: type[BaseModel], loc: Sequence[str | int], found: _Found) -> str:
+    """What was expected and what there is, when the very kind of value is wrong."""
+    wanted = _TYPES.get(kind, "something else")
+    field = field_at(model, loc)
+    if kind == "list_type" and field is not None and form_in(field.annotation) is None:
+        wanted = "a list of texts"
+    return f"expected {wanted}, got {what(found.node) if found.whole else 'nothing'}"
 
 
 class _Found:

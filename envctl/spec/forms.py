@@ -28,6 +28,7 @@ _DIGITS = re.compile(r"\d{1,18}\Z", re.ASCII)
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _MODE = re.compile(r"0?[0-7]{3}\Z|[0-7]{4}\Z")
 _OWNER = re.compile(r"[a-z0-9_][a-z0-9_.-]*(:[a-z0-9_][a-z0-9_.-]*)?\Z", re.IGNORECASE | re.ASCII)
+_MIRROR = re.compile(r"https?://[A-Za-z0-9\[][!-~]{0,200}\Z")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _DAY = 86_400.0
 
@@ -104,7 +105,7 @@ def number(value: Any) -> float:
 
 
 def duration(value: Any) -> float:
-    """A duration in seconds: "5s", "1m30s", "500ms", or a bare number of seconds."""
+    """A duration in seconds, to the millisecond: "5s", "1m30s", "500ms", or a bare number of seconds."""
     result = None
     if isinstance(value, str) and _NUMBER.match(value):
         result = float(value)
@@ -117,7 +118,7 @@ def duration(value: Any) -> float:
         )
     if result > _DAY:
         raise Wrong(f"{value} is longer than a day", expected="5s, 1m30s, 500ms, or seconds")
-    return result
+    return round(result, 3)
 
 
 def positive_duration(value: Any) -> float:
@@ -240,6 +241,21 @@ def host_path(value: Any) -> str:
             f"{shown(result)}: ~ is not expanded", expected="a relative or an absolute path"
         )
     return posixpath.normpath(result)
+
+
+def mirror(value: Any) -> str:
+    """The address of a package mirror, without a trailing slash; it ends up in images."""
+    expected = "an address such as http://snapshots.example/archive/debian/20260801T000000Z/"
+    result = filled(value)
+    if not _MIRROR.match(result):
+        raise Wrong(f"{shown(result)} is no mirror's address", expected=expected)
+    if "@" in result.split("/")[2]:
+        raise Wrong(
+            "an address with a user or a password in it",
+            expected=expected,
+            hint="it is kept in the image: have the mirror readable without",
+        )
+    return result.rstrip("/")
 
 
 def mode(value: Any) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from envctl.errors import UsageError
 from envctl.spec.problems import Problems, near
-from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, shown, what
+from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, brief, shown, what
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -56,9 +56,8 @@ class Interpolation:
             if PREFIX + name in environ and name not in self.given:
                 self._give(name, environ[PREFIX + name], PREFIX + name)
         self.values: dict[str, Text] = {}
-        self._open: list[str] = []
         for name in declared:
-            self._value(name)
+            self._work_out(name)
 
     def _give(self, name: str, value: str, source: str) -> None:
         try:
@@ -71,30 +70,47 @@ class Interpolation:
         text.note = f"{name} is {shown(value)}, from {source}"
         self.given[name] = text
 
+    def _work_out(self, start: str) -> None:
+        """A variable's value, after those it refers to; no chain of them is too long."""
+        trail = {start: self._referred(start)}
+        while trail:
+            name, rest = next(reversed(trail.items()))
+            needed = next((one for one in rest if one not in self.values), None)
+            if needed is None:
+                del trail[name]
+                self.values.setdefault(name, self._value(name))
+            elif needed in trail:
+                names = list(trail)
+                circle = " → ".join([*names[names.index(needed) :], needed])
+                spot = self.declared[needed].spot
+                self.problems.add(spot, f"variables refer to each other in a circle: {circle}")
+                self.values[needed] = Text("", spot)
+            else:
+                trail[needed] = self._referred(needed)
+
+    def _referred(self, name: str) -> Iterator[str]:
+        """The declared variables that a variable's own text refers to."""
+        node = self.declared[name]
+        if name in self.given or not isinstance(node, Text) or name in self.values:
+            return iter(())
+        names = (match[1] for match in _DOLLAR.finditer(node) if match[1])
+        return iter([one for one in names if one in self.declared])
+
     def _value(self, name: str) -> Text:
-        """A variable's value, made when first asked for."""
-        if name in self.values:
-            return self.values[name]
+        """A variable's value; those it refers to are known."""
         node = self.declared[name]
         if name in self.given:
             value = self.given[name]
-            value.replaced = () if isinstance(node, Null) else ((node.spot, str(node)),)
-        elif not isinstance(node, Text):
-            self.problems.add(
-                self.declared.spots[name],
-                f"vars.{name}: expected a text or a number, got {what(node)}",
-            )
-            value = Text("", node.spot)
-        elif name in self._open:
-            circle = " → ".join([*self._open[self._open.index(name) :], name])
-            self.problems.add(node.spot, f"variables refer to each other in a circle: {circle}")
-            return Text("", node.spot)
-        else:
-            self._open.append(name)
-            value = self._text(node)
-            self._open.pop()
-        self.values[name] = value
-        return value
+            if not isinstance(node, Null):
+                value.replaced = ((node.spot, brief(node)), *node.replaced)
+            return value
+        if isinstance(node, Text):
+            return self._text(node)
+        self.problems.add(
+            self.declared.spots[name],
+            f"vars.{name}: expected a text or a number, got {what(node)}",
+        )
+        return Text("", node.spot)
 
     def node(self, node: Node) -> Node:
         """The node with all of its scalars interpolated; the very node if there is nothing to do."""
@@ -187,7 +203,7 @@ class Interpolation:
                 hint=near_one if "did you mean" in near_one else literal,
             )
             return None
-        return self._value(name)
+        return self.values[name]
 
 
 def _within(node: Text, offset: int) -> Spot:

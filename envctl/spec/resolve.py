@@ -274,7 +274,7 @@ def _data(
         problems.add(
             tree.spots["services"], "there are no services", expected="services: {web: {…}}"
         )
-    top = validated(form.HeadForm, head, path=(), spot=tree.spot, problems=problems)
+    top = validated(form.HeadForm, head, spot=tree.spot, problems=problems, told_as=form.SpecForm)
     default = canonical_form.base(top.base) if top else None
     data: CanonicalSpec = {
         "project": top.project if top else "",
@@ -304,7 +304,8 @@ def _service(name: str, node: Node, spot: Spot, problems: Problems) -> form.Serv
         )
         return None
     if not isinstance(node, Table):
-        problems.add(spot, f"services.{name}: expected a mapping, got {what(node)}")
+        at = node.spot if isinstance(node, Text) else spot
+        problems.add(at, f"services.{name}: expected a mapping, got {what(node)}")
         return None
     return validated(form.ServiceForm, node, path=("services", name), spot=spot, problems=problems)
 
@@ -321,11 +322,17 @@ def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:
 
 
 def validated(
-    model: type[T], node: Table, *, path: tuple[str, ...], spot: Spot, problems: Problems
+    model: type[T],
+    node: Table,
+    *,
+    path: tuple[str, ...] = (),
+    spot: Spot,
+    problems: Problems,
+    told_as: type[BaseModel] | None = None,
 ) -> T | None:
-    """The form that a mapping is; None, with the problems noted, if it is not."""
+    """The form that a mapping is; None, with the problems noted in terms of `told_as`, if not."""
     try:
         return model.model_validate(node)
     except ValidationError as error:
-        explain(error, model, node, path=path, spot=spot, problems=problems)
+        explain(error, told_as or model, node, path=path, spot=spot, problems=problems)
         return None

@@ -220,7 +220,8 @@ def scalar(value: Any) -> str:
             return value
         return '"' + _ESCAPED.sub(_escape, value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if isinstance(value, float):
-        return f"{value:.17f}".rstrip("0").rstrip(".") if "e" in repr(value) else repr(value)
+        text = f"{value:.17f}".rstrip("0") if "e" in repr(value) else repr(value)
+        return f"{text}0" if text.endswith(".") else text
     return json.dumps(value)
 
 

@@ -1,0 +1,49 @@
+"""A project in a temporary folder, written from YAML texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from envctl import spec
+from envctl.errors import Problem, SpecError
+from envctl.spec.canonical import Resolved
+
+HEAD = "project: shop\nbase: debian:bookworm\n"
+WEB = HEAD + "services:\n  web:\n    command: [serve]\n"
+
+
+def write(root: Path, text: str | bytes, **overlays: str) -> Path:
+    """Write envctl.yaml and environments/NAME.yaml (an empty dev.yaml unless there is one)."""
+    root.mkdir(parents=True, exist_ok=True)
+    data = text if isinstance(text, bytes) else text.encode()
+    (root / "envctl.yaml").write_bytes(data)
+    folder = root / "environments"
+    folder.mkdir(exist_ok=True)
+    for name, overlay in ({"dev": ""} | overlays).items():
+        (folder / f"{name}.yaml").write_text(overlay, "utf-8")
+    return root
+
+
+def load(
+    root: Path,
+    text: str | bytes,
+    *,
+    environment: str = "dev",
+    sets: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    **overlays: str,
+) -> Resolved:
+    """Write a project and resolve one environment of it, without the cache."""
+    write(root, text, **overlays)
+    return spec.load(root, environment, sets=sets or {}, environ=environ or {}, cache=False)
+
+
+def problems(root: Path, text: str | bytes, **overlays: str) -> tuple[Problem, ...]:
+    """What is wrong with a project's dev environment."""
+    write(root, text, **overlays)
+    try:
+        spec.load(root, "dev", environ={}, cache=False)
+    except SpecError as error:
+        return error.problems
+    return ()
