@@ -46,9 +46,10 @@ class Teller:
         self._report = report
 
     def read(self, stream: IO[bytes]) -> None:
-        """Read to the end of the stream; run in a thread of its own."""
-        for raw in stream:
-            self._take(raw.decode("utf-8", "replace").rstrip())
+        """Read to the end of the stream and close it; run in a thread of its own."""
+        with stream:
+            for raw in stream:
+                self._take(raw.decode("utf-8", "replace").rstrip())
         self.complete.set()
 
     def _take(self, line: str) -> None:
@@ -209,3 +210,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

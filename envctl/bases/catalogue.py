@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from envctl.errors import EnvctlError
+from envctl.plan.digest import base_image
 from envctl.suggest import did_you_mean
 
 
@@ -70,6 +70,4 @@ def resolve_name(name: str) -> Entry:
 
 def image_for(name: str, snapshot: str) -> str:
     """The image name of a base: the official one, or one of its own for each dated mirror."""
-    if not snapshot:
-        return name
-    return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"
+    return base_image(name, snapshot)

@@ -64,6 +64,7 @@ def build(
     from envctl.bases.catalogue import image_for
 
     entry = resolve_name(name)
+    snapshot = snapshot.rstrip("/")
     base = Base(entry.name, image_for(entry.name, snapshot), snapshot=snapshot)
     return ensure(base, store, report, force=force)
 

@@ -150,7 +150,12 @@ def _run(given: Given) -> Run:
             for key, volume in sorted(service["volumes"].items())
         ),
         secrets=tuple(
-            Secret(use["name"], use["target"], given.secret_digests.get(use["name"], ""))
+            Secret(
+                use["name"],
+                use["target"],
+                given.secret_digests.get(use["name"], ""),
+                given.resolved.data["secrets"][use["name"]]["env"] or "",
+            )
             for use in service["secrets"]
         ),
         probe=_probe(service),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
-from envctl.plan.digest import build_digest, digest
+from envctl.plan.digest import base_image, build_digest, digest
 from envctl.plan.model import (
     Base,
     Build,
@@ -69,13 +69,9 @@ def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
 
 
 def _base(base: CanonicalBase | None) -> Base:
-    given: Mapping[str, str] = {**base} if base is not None else {}  # type: ignore[dict-item]
-    return Base(
-        given.get("name", ""),
-        given.get("image") or given.get("name", ""),
-        given.get("box", ""),
-        given.get("snapshot", ""),
-    )
+    assert base is not None  # the spec says what every service is made from
+    image = base["image"] or base_image(base["name"], base["snapshot"])
+    return Base(base["name"], image, base["box"], base["snapshot"])
 
 
 def _package_steps(given: Given, base: Base) -> Iterator[InstallPackages]:
@@ -123,7 +119,7 @@ def _own_steps(given: Given) -> list[Step]:
 
 
 def _may_name_user(step: Step, user: str) -> bool:
-    return isinstance(step, RunCommand) or getattr(step, "owner", "").split(":")[0] == user
+    return isinstance(step, RunCommand) or user in getattr(step, "owner", "").split(":")
 
 
 def _create_user(given: Given, user: str) -> CreateUser:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.plan.digest import base_image
 from envctl.spec import cache as _cache
 from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
@@ -106,7 +107,7 @@ def package_sets(
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
 ) -> frozenset[tuple[str, frozenset[str]]]:
-    """(base, packages) of every service of every environment that can be read; others are left out."""
+    """(base image, packages) of every service of every environment that can be read; others are left out."""
     found: set[tuple[str, frozenset[str]]] = set()
     for environment in environments(root):
         try:
@@ -116,7 +117,7 @@ def package_sets(
         for service in resolved.data["services"].values():
             base = service["base"]
             if base is not None and service["packages"]:
-                image = base["image"] or base["name"]
+                image = base["image"] or base_image(base["name"], base["snapshot"])
                 found.add((image, frozenset(service["packages"])))
     return frozenset(found)
 

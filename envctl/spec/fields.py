@@ -89,7 +89,7 @@ Package: TypeAlias = Annotated[
     str, matching(PACKAGE, "a package name, such as python3, or name=version")
 ]
 Snapshot: TypeAlias = Annotated[
-    str, matching("[0-9]{8}T[0-9]{6}Z", "a time, such as 20260801T000000Z")
+    str, Reads(forms.mirror, {"type": "string", "pattern": "^(https?://|[$])"})
 ]
 Anything: TypeAlias = Annotated[str, Reads(forms.text, TEXT)]
 Filled: TypeAlias = Annotated[str, Reads(forms.filled, TEXT)]

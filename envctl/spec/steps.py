@@ -46,7 +46,9 @@ class BaseForm(Form):
     )
     box: Filled | None = Field(None, description="A Vagrant box.", examples=["debian/bookworm64"])
     snapshot: Snapshot | None = Field(
-        None, description="The state of the package mirror to use.", examples=["20260801T000000Z"]
+        None,
+        description="The dated mirror that its packages come from, instead of today's.",
+        examples=["http://snapshots.example/archive/debian/20260801T000000Z/"],
     )
 
 
@@ -58,6 +60,11 @@ def _base(value: Any) -> Any:
         )
     if "name" in value and {"image", "box"} & set(value):
         raise Wrong("a base has a name or an image and a box, not both")
+    if "snapshot" in value and "name" not in value:
+        raise Wrong(
+            "a dated mirror is for a base that is made from it",
+            expected="{name: debian:bookworm, snapshot: …}",
+        )
     return value
 
 

@@ -1,0 +1,222 @@
+"""Which way a base comes, and that it comes once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from envctl.bases import Found, ensure, image_for
+from envctl.errors import EnvctlError
+from envctl.plan.model import Base
+from envctl.plan.progress import silent
+
+BOOKWORM = Base("debian:bookworm", "debian:bookworm")
+DATED = "http://snapshots.example/archive/debian/20250520T000000Z"
+TREE = Path(__file__).parents[3]
+
+
+def said(events):
+    return [f"{event.work} {event.stage}: {event.text}" for event in events]
+
+
+def test_a_local_image_is_taken_without_asking_anyone(store, fake):
+    runs = fake()
+    store.registry.add("debian:bookworm")
+    store.pull("debian:bookworm")
+    store.pulls.clear()
+    events = []
+
+    found = ensure(BOOKWORM, store, events.append)
+
+    assert found == Found("debian:bookworm", "local", "sha256:pulled-debian:bookworm")
+    assert said(events) == ["base debian:bookworm done: local image"]
+    assert not store.pulls
+    assert not runs.exists()
+
+
+def test_the_registry_comes_before_the_mirror(store, fake):
+    runs = fake()
+    store.registry.add("debian:bookworm")
+
+    assert ensure(BOOKWORM, store, silent).how == "registry"
+    assert not runs.exists()
+
+
+def test_without_a_registry_it_is_bootstrapped_and_both_are_said(store, fake):
+    fake()
+    events = []
+
+    found = ensure(BOOKWORM, store, events.append)
+
+    lines = said(events)
+    assert found.how == "bootstrapped"
+    assert "base debian:bookworm note: registry: not reachable (dial tcp: no such host)" in lines
+    assert "base debian:bookworm working: running apt-get update" in lines
+    assert lines[-1].startswith(
+        "base debian:bookworm done: bootstrapped with mmdebstrap from the distribution's mirror in"
+    )
+    assert not any("hook" in line for line in lines)
+
+
+def test_the_image_says_how_it_was_made(store, fake):
+    fake()
+    ensure(BOOKWORM, store, silent)
+
+    image = store.images["debian:bookworm"]
+
+    labels = image["labels"]
+    assert labels["dev.envctl.base"] == "debian:bookworm"
+    assert labels["dev.envctl.base.suite"] == "bookworm"
+    assert labels["dev.envctl.base.mirror"] == "http://mirror.example/debian bookworm main"
+    assert labels["dev.envctl.base.manifest"].startswith("sha256:")
+    assert image["changes"] == ('CMD ["bash"]',)
+
+
+def test_an_image_that_is_in_no_catalogue_is_pulled_or_refused(store, fake):
+    fake()
+    with pytest.raises(EnvctlError, match="neither here nor to be had") as caught:
+        ensure(Base("", "registry.example/ours:1"), store, silent)
+    assert "no such host" in caught.value.details
+
+    store.registry.add("registry.example/ours:1")
+    assert ensure(Base("", "registry.example/ours:1"), store, silent).how == "registry"
+
+
+def test_force_bootstraps_what_is_there(store, fake):
+    fake()
+    first = ensure(BOOKWORM, store, silent)
+
+    again = ensure(BOOKWORM, store, silent, force=True)
+
+    assert again.how == "bootstrapped"
+    assert again.id != first.id
+    assert store.pulls == ["debian:bookworm"]
+
+
+def test_a_dated_mirror_makes_an_image_of_its_own_and_is_never_pulled(store, fake):
+    fake()
+    image = image_for("debian:bookworm", DATED)
+    base = Base("debian:bookworm", image, snapshot=DATED)
+
+    assert ensure(base, store, silent).how == "bootstrapped"
+    assert ensure(base, store, silent).how == "local"
+    assert store.pulls == []
+    assert store.images[image]["labels"]["dev.envctl.base.snapshot"] == DATED
+    assert image != image_for("debian:bookworm", DATED.replace("0520", "0521"))
+
+
+def test_an_image_of_another_date_is_not_taken_for_it(store, fake):
+    fake()
+    ensure(Base("debian:bookworm", "base:dated", snapshot=DATED), store, silent)
+    later = DATED.replace("20250520", "20250601")
+
+    found = ensure(Base("debian:bookworm", "base:dated", snapshot=later), store, silent)
+
+    assert found.how == "bootstrapped"
+
+
+def test_a_failing_bootstrap_shows_its_last_lines_and_leaves_no_image(store, fake):
+    fake('echo "E: Could not resolve mirror.example" >&2; exit 1')
+
+    with pytest.raises(EnvctlError) as caught:
+        ensure(BOOKWORM, store, silent)
+
+    assert caught.value.brief == "mmdebstrap could not make the base debian:bookworm"
+    assert "Could not resolve mirror.example" in caught.value.details
+    assert "network" in caught.value.hint
+    assert store.images == {}
+
+
+def test_a_root_filesystem_cut_off_in_the_middle_becomes_no_image(store, fake):
+    fake('echo envctl-end >&2; head -c 3000000 /dev/zero; echo "E: no more" >&2; exit 25')
+
+    with pytest.raises(EnvctlError, match="no more"):
+        ensure(BOOKWORM, store, silent)
+    assert store.images == {}
+
+
+def test_a_store_that_fails_ends_the_bootstrap(store, fake, tmp_path):
+    fake("echo envctl-end >&2\nexec head -c 90000000 /dev/zero")
+
+    def full(tar, **_options):
+        tar.read(10)
+        raise EnvctlError("no space in the engine")
+
+    store.load = full
+    with pytest.raises(EnvctlError, match="no space"):
+        ensure(BOOKWORM, store, silent)
+
+
+def test_without_mmdebstrap_the_remedy_is_named(store, fake, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(EnvctlError, match="mmdebstrap is not installed") as caught:
+        ensure(BOOKWORM, store, silent)
+    assert "envctl doctor --fix" in caught.value.hint
+
+
+def test_without_the_keys_of_the_distribution_the_package_is_named(store, fake, tmp_path):
+    fake()
+    (tmp_path / "keys.gpg").unlink()
+
+    with pytest.raises(EnvctlError) as caught:
+        ensure(Base("ubuntu:24.04", "ubuntu:24.04"), store, silent)
+    assert caught.value.hint == "sudo apt-get install ubuntu-keyring"
+
+
+def test_two_at_once_bootstrap_once(store, fake, tmp_path):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    runs = fake(f'cat "{gate}" > /dev/null\necho envctl-end >&2\nhead -c 1024 /dev/zero')
+    waiting = threading.Event()
+    found: list[str] = []
+
+    def report(event):
+        if "another envctl" in event.text:
+            waiting.set()
+
+    def work():
+        found.append(ensure(BOOKWORM, store, report).how)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert waiting.wait(20)
+    with gate.open("w") as opened:
+        opened.write("go")
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(found) == ["bootstrapped", "local"]
+    assert runs.read_text() == "run\n"
+
+
+def test_the_bootstrap_does_not_outlive_a_killed_envctl(store, fake, tmp_path):
+    """The fake cleans up on SIGTERM, as mmdebstrap does, and says so through a pipe."""
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    fake(
+        f"trap 'echo cleaned > \"{told}\"; exit 1' TERM\n"
+        f'echo started > "{told}"\n'
+        "while :; do read -r line < /dev/null; done"
+    )
+    code = (
+        "from envctl.bases.bootstrap import _running\n"
+        "with _running(('mmdebstrap',), dict(__import__('os').environ)) as process:\n"
+        "    process.wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(TREE)}
+    )
+    assert told.read_text() == "started\n"
+
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+
+    assert told.read_text() == "cleaned\n"
