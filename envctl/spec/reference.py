@@ -46,7 +46,7 @@ _VALUES: Final[Mapping[str, tuple[str, str]]] = {
     "Commands": ("commands", "A list of commands, or one text."),
     "Image": ("image name", "`debian:bookworm`, with a registry's name or a digest if need be."),
     "Package": ("package name", "`python3`, or `name=version`."),
-    "Snapshot": ("snapshot time", "`20260801T000000Z`."),
+    "Snapshot": ("mirror", "A dated mirror's address, `http://…` or `https://…`."),
     "ProjectPath": ("project path", "A relative path that stays within the project."),
     "HostPath": ("host path", "A path relative to the project, or absolute. `~` is not expanded."),
     "UnitPath": ("unit path", "An absolute path inside the unit, without `..`."),
@@ -205,8 +205,8 @@ _NOTES: Final[Mapping[type[Form], str]] = {
     "service is its host name for the others.\n\n"
     "`checks` are validated and part of the plan; `verify`, which is to run them, is not there yet "
     "(`envctl exec` runs one by hand).",
-    step.BaseForm: "Either a `name` or an `image`. Which names there are says `envctl base list`. `box` is for "
-    "virtual machines, which are not there yet.",
+    step.BaseForm: "Either a `name` or an `image`; a `snapshot` goes with a `name`. Which names there are says "
+    "`envctl base list`. `box` is for virtual machines, which are not there yet.",
     step.CopyForm: "A folder's content goes into `to`. `.git`, `.envctl`, `__pycache__` and `*.pyc` are never "
     "copied. A pattern of `exclude` without `/` matches a name at any depth, one with `/` a path from the folder.",
     step.SecretForm: "At least one source. [Secrets](how-to/secrets.md) tells more.",
