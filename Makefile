@@ -47,7 +47,7 @@ unit: $(VENV)/.dev
 	$(BIN)/pytest tests/unit tests/architecture -m "not engine" -n 2 -q $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev ## measure, and print the numbers
-	$(BIN)/python bench
+	$(BIN)/python -m bench
 
 docs: $(VENV)/.dev ## generate the reference pages
 	$(BIN)/python docs/generate.py

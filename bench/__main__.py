@@ -23,6 +23,10 @@ ENVIRON = {
     for key, value in os.environ.items()
     if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 }
+# The peer comes from this environment's packages.
+os.environ["PATH"] = ENVIRON["PATH"] = (
+    f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+)
 
 
 def install(folder: Path) -> str:

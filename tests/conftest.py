@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from envctl.errors import EnvctlError
 from tests.support.project import Project
 
+# The field's tools (docker-compose, hadolint) come from this environment's packages.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
 
 

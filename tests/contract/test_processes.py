@@ -287,10 +287,16 @@ AWKWARD = [
 ]  # fmt: skip
 
 
-def test_awkward_values_arrive_exactly_and_nothing_is_executed(project):
-    def spelled(text):
-        return text.replace("$", "$$") if "${" in text or "$$" in text else text
+ODD = 'it\'s a "$HOME" `id` #é ☃'
+"""A name for files and folders."""
 
+
+def spelled(text):
+    """The text as a spec has to spell it: `$` doubled where it would mean something."""
+    return text.replace("$", "$$") if "${" in text or "$$" in text else text
+
+
+def test_awkward_values_arrive_exactly_and_nothing_is_executed(project):
     env = {f"V{number}": spelled(value) for number, value in enumerate(AWKWARD)}
     script = (
         "import json,os,sys;"
@@ -312,3 +318,42 @@ def test_awkward_values_arrive_exactly_and_nothing_is_executed(project):
     argv, seen = json.loads(text)
     assert argv == AWKWARD
     assert seen == {f"V{number}": value for number, value in enumerate(AWKWARD)}
+
+
+def test_awkward_values_arrive_in_builds_files_probes_and_hooks_too(project):
+    note = "import json,sys;json.dump(sys.argv[2:],open(sys.argv[1],'w'))"
+    words = [spelled(value) for value in AWKWARD]
+    project.write(f"src/{ODD}/{ODD}.txt", ODD)
+    project.write(f"{ODD}.j2", "{{ text }}")
+    project.write("live/page", "live")
+    service = {
+        "packages": ["python3"],
+        "build": [
+            {"copy": {"from": f"src/{ODD}", "to": f"/srv/{ODD}/"}},
+            {"copy": {"from": f"src/{ODD}/{ODD}.txt", "to": f"/srv/{ODD}.copy"}},
+            {"template": {"from": f"{ODD}.j2", "to": f"/srv/{ODD}.made", "values": {"text": "".join(words)}}},
+            {"run": {"command": ["python3", "-c", note, "built", *words], "workdir": f"/srv/{ODD}"}},
+            {"run": {"command": ["sh", "-c", 'printf %s "$V" > /built.env'], "env": {"V": "".join(words)}}},
+        ],
+        "workdir": f"/srv/{ODD}",
+        "mounts": {"./live": f"/mnt/{ODD}"},
+        "volumes": {"data": f"/data/{ODD}"},
+        "command": ["sleep", "infinity"],
+        "user": "root",
+        "healthcheck": {"command": ["python3", "-c", note, "/probed", *words], "interval": "1s"},
+        "hooks": {"after_start": [["python3", "-c", note, "/hooked", *words]]},
+    }  # fmt: skip
+    project.spec("web: " + json.dumps(service, ensure_ascii=False))
+    project.up()
+
+    def content(path):
+        return project.run("web", "cat", path)[1]
+
+    assert project.run("web", "pwd")[1] == f"/srv/{ODD}\n"
+    assert content(f"/srv/{ODD}/{ODD}.txt") == content(f"/srv/{ODD}.copy") == ODD
+    assert content(f"/srv/{ODD}.made") == content("/built.env") == "".join(AWKWARD)
+    for file in (f"/srv/{ODD}/built", "/probed", "/hooked"):
+        assert json.loads(content(file)) == AWKWARD
+    assert content(f"/mnt/{ODD}/page") == "live"
+    assert project.run("web", "mountpoint", f"/data/{ODD}")[0] == 0
+    assert project.up() == []
