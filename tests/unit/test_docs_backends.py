@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from envctl.backends.base import Backend, Capabilities, Context
-from envctl.backends.docker import names, options
+from envctl.backends.docker import names, options, quoting
 from envctl.spec.schema import ServiceForm
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,6 +54,12 @@ def test_the_docker_page_names_every_option_that_is_refused() -> None:
     sentence = DOCKER[DOCKER.index("Not accepted") :].partition("\n\n")[0]
 
     assert re.findall("`(.*?)`", sentence) == list(options._REFUSED)
+
+
+def test_the_page_on_templates_lists_every_quoting_function() -> None:
+    cells = table((DOCS / "how-to" / "your-own-templates.md").read_text(), "function")
+
+    assert set(re.findall(r"(\w+)\(", " ".join(cells))) == set(quoting.FUNCTIONS)
 
 
 def test_the_docker_page_lists_every_label() -> None:
