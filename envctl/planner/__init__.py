@@ -167,12 +167,15 @@ def _run(given: Given) -> Run:
 
 
 def _mounts(given: Given) -> Iterator[Mount]:
+    missing: list[Problem] = []
     for index, mount in enumerate(given.service["mounts"]):
         source = (given.root / mount["source"]).resolve()
         if not source.exists():
             where = given.where("mounts", index)
-            raise files.problem(f"nothing to mount at {mount['source']!r}", where)
+            missing += files.problem(f"nothing to mount at {mount['source']!r}", where).problems
         yield Mount(str(source), mount["target"], mount["read_only"])
+    if missing:
+        raise SpecError(tuple(missing))
 
 
 def _probe(service: CanonicalService) -> Probe | None:

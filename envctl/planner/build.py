@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from envctl import files
@@ -87,22 +87,42 @@ def _uid(name: str) -> int:
 
 
 def _build_steps(given: Given) -> Iterator[Step]:
-    """The spec's steps, with the user made just before the first step that may refer to it."""
-    user = given.user
-    made = user is None or user in _SYSTEM_USERS or user.isdigit()
-    for step in _own_steps(given):
-        if not made and user is not None and _may_name_user(step, user):
-            yield _create_user(given, user)
-            made = True
+    """The spec's steps, with each user made just before the first step that may refer to it."""
+    steps = _own_steps(given)
+    named = {name for step in steps for name in _named_users(step, given.user)}
+    wanted = {**_other_users(given, named), **_own_user(given)}
+    for step in steps:
+        for name in _named_users(step, given.user):
+            if name in wanted:
+                yield CreateUser(name, wanted.pop(name), f"/home/{name}", given.where("user"))
         yield step
-    if not made and user is not None:
-        yield _create_user(given, user)
+    for name in _own_user(given):
+        if name in wanted:
+            yield CreateUser(name, wanted[name], f"/home/{name}", given.where("user"))
     folders = {
         *([given.service["workdir"]] if given.service["workdir"] else []),
         *(volume["target"] for volume in given.service["volumes"].values()),
     } - {"/"}
-    if folders and user is not None:
-        yield MakeDirectories(tuple(sorted(folders)), user, given.where())
+    if folders and given.user is not None:
+        yield MakeDirectories(tuple(sorted(folders)), given.user, given.where())
+
+
+def _own_user(given: Given) -> Mapping[str, int]:
+    """The user the service runs as and its number, if it may have to be made."""
+    user, fixed = given.user, given.service["user"]
+    if user is None or user in _SYSTEM_USERS or user.isdigit():
+        return {}
+    uid = fixed["uid"] if fixed is not None else None
+    return {user: _uid(user) if uid is None else uid}
+
+
+def _other_users(given: Given, named: Collection[str]) -> Mapping[str, int]:
+    """The other services' users among these: a step that was inherited may give files to one."""
+    found: dict[str, int] = {}
+    if {*named} - {given.user, *_SYSTEM_USERS, ""}:
+        for name in given.resolved.data["services"]:
+            found |= _own_user(replace(given, name=name))
+    return {name: uid for name, uid in found.items() if name in named}
 
 
 def _own_steps(given: Given) -> list[Step]:
@@ -118,15 +138,14 @@ def _own_steps(given: Given) -> list[Step]:
     return steps
 
 
-def _may_name_user(step: Step, user: str) -> bool:
-    return isinstance(step, RunCommand) or user in getattr(step, "owner", "").split(":")
-
-
-def _create_user(given: Given, user: str) -> CreateUser:
-    fixed = given.service["user"]
-    uid = fixed["uid"] if fixed is not None else None
-    number = _uid(user) if uid is None else uid
-    return CreateUser(user, number, f"/home/{user}", given.where("user"))
+def _named_users(step: Step, user: str | None) -> Iterator[str]:
+    """The users that a step refers to; a command may refer to the service's own in any way."""
+    if isinstance(step, RunCommand):
+        yield step.user
+        if user is not None:
+            yield user
+    elif isinstance(step, CopyFiles | WriteFile):
+        yield from step.owner.split(":")
 
 
 def _step(item: CanonicalStep, resolved: Resolved, where: Place | None) -> Step:

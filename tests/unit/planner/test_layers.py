@@ -47,3 +47,27 @@ def test_a_set_within_all_others_is_always_the_shared_first_layer(known):
     if smallest:
         firsts = {install_order(wanted, known)[0] for wanted in known}
         assert firsts == {install_order(smallest, {*known, smallest})[0]}
+
+
+@given(SETS)
+def test_two_sets_share_what_they_have_in_common_as_their_first_layers(known):
+    for left in known:
+        for right in known:
+            common = left & right
+            layers = install_order(left, {left, right})
+            if common and left != right:
+                assert layers[0] == tuple(sorted(common))
+                assert layers[0] == install_order(right, {left, right})[0]
+
+
+@given(SETS)
+def test_the_layout_depends_on_the_sets_only_not_on_who_asks(known):
+    for wanted in known:
+        assert install_order(wanted, known) == install_order(wanted, {*known, wanted})
+
+
+def test_very_many_sets_are_laid_out_in_bearable_time():
+    known = {frozenset({f"p{n}", f"p{n + 1}", f"p{n * 7 % 300}"}) for n in range(300)}
+    for wanted in list(known)[:20]:
+        steps = install_order(wanted, known)
+        assert sorted(name for step in steps for name in step) == sorted(wanted)

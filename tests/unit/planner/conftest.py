@@ -1,0 +1,51 @@
+"""Plans made from specs written in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from envctl import spec
+from envctl.plan.model import Plan
+from envctl.plan.text import plan_text
+from envctl.planner import make_plan
+from tests.unit.spec.helpers import HEAD, write
+
+Planner: TypeAlias = Callable[..., Plan]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Planner:
+    """Make the plan of an environment of a spec; `services` is what stands below `services:`."""
+
+    def make(
+        services: str,
+        *,
+        top: str = HEAD,
+        environment: str = "dev",
+        backend: str = "memory",
+        digests: dict[str, str] | None = None,
+        **overlays: str,
+    ) -> Plan:
+        write(tmp_path, f"{top}services:\n{services}", **overlays)
+        resolved = spec.load(tmp_path, environment, environ={}, cache=False)
+        sets = spec.package_sets(tmp_path, environ={}, cache=False)
+        return make_plan(resolved, backend=backend, secret_digests=digests, package_sets=sets)
+
+    return make
+
+
+def lines(plan: Plan, name: str = "") -> list[str]:
+    """The plan's text form without the place of the checkout; of one unit if it is named."""
+    text = plan_text(plan).replace(plan.scope.root, "ROOT")
+    found: list[str] = []
+    inside = not name
+    for line in text.splitlines():
+        if not line.startswith("  "):
+            inside = not name or line.partition(":")[0].endswith(f" {name}")
+        if inside:
+            found.append(line)
+    return found
