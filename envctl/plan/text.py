@@ -43,7 +43,12 @@ SIGNS: Mapping[Action, str] = {
 def shown(value: object) -> str:
     """A value on one line: JSON, so that control characters cannot reach a terminal."""
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    """A character as JSON writes it; DEL, which JSON would leave, too."""
+    return json.dumps(char)[1:-1] if not char.isascii() else f"\\u{ord(char):04x}"
 
 
 def argv_text(argv: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from envctl.compare import compare, down, only, stop
 from envctl.errors import Place
-from envctl.plan.changes import Action
-from envctl.plan.model import Port, Secret
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Build, Port, ReadyImage, Secret, Unit
 from envctl.plan.state import Observed, Status
-from envctl.plan.text import changes_text
+from envctl.plan.text import changes_text, steps_text
 from tests.support.plans import made, observed, packages, plan, script, unit
 
 NOTHING = Observed()
@@ -206,16 +207,105 @@ def test_a_selection_keeps_what_it_needs_and_removes_nothing():
     assert [change.key for change in only(changes, frozenset({"web"}))] == ["build:db", "db", "web"]
 
 
+# --- what holds for any plans ---------------------------------------------------------------
+
+NAMES = "abcd"
+
+
+def _unit(name, text, env, host, image, kind, after):
+    """A unit that depends only on those whose names come before its own."""
+    return unit(
+        name,
+        script(text),
+        env=env,
+        image=image,
+        kind=kind,
+        ports=(Port(80, host),) if host else (),
+        after={other: "started" for other in after if other < name},
+    )
+
+
 UNITS = st.builds(
-    lambda name, env, text, host: unit(
-        name, script(text), env=env, ports=(Port(80, host),) if host else ()
-    ),
-    st.sampled_from(["a", "b", "c", "d"]),
-    st.dictionaries(st.sampled_from(["X", "Y"]), st.text(max_size=4), max_size=2),
+    _unit,
+    st.sampled_from(NAMES),
     st.sampled_from(["one", "two"]),
+    st.dictionaries(st.sampled_from(["X", "Y"]), st.text(max_size=4), max_size=2),
     st.sampled_from([0, 8080]),
+    st.sampled_from(["", "", "redis:7"]),
+    st.sampled_from(["service", "service", "task"]),
+    st.frozensets(st.sampled_from(NAMES), max_size=2),
 )
-PLANS = st.lists(UNITS, unique_by=lambda one: one.name, max_size=4).map(lambda units: plan(*units))
+
+
+def _plan(units):
+    units = sorted(units, key=lambda one: one.name)
+    names = {one.name for one in units}
+    return plan(
+        *(
+            replace(one, depends_on={k: v for k, v in one.depends_on.items() if k in names})
+            for one in units
+        )
+    )
+
+
+PLANS = st.lists(UNITS, unique_by=lambda one: one.name, max_size=4).map(_plan)
+STATES = st.sampled_from(
+    [
+        {},
+        {"status": Status.EXITED, "exit_code": 1},
+        {"status": Status.EXITED, "exit_code": 0},
+        {"status": Status.CREATED},
+        {"status": Status.PAUSED},
+        {"status": Status.MISSING},
+        {"run": "{not json"},
+        {"build": "gone"},
+    ]
+)
+
+
+@st.composite
+def situations(draw):
+    """A plan, and whatever may be there: of another plan, in any state, with or without its images."""
+    old = draw(PLANS)
+    there = observed(*old.units, volumes=frozenset({"data"}))
+    states = {name: replace(state, **draw(STATES)) for name, state in there.units.items()}
+    images = {key: text for key, text in there.images.items() if draw(st.booleans())}
+    return draw(PLANS), replace(there, units=states, images=images)
+
+
+def done(there: Observed, change: Change) -> Observed:
+    """What is there after one change was made, as a backend would see it."""
+    units, images = dict(there.units), dict(there.images)
+    target = change.target
+    if isinstance(target, Build):
+        assert change.action is Action.BUILD
+        images[target.digest] = steps_text(target.steps)
+    elif change.action in (Action.REMOVE, Action.STOP):
+        units.pop(change.unit)
+    elif change.action is Action.DISCARD:
+        return replace(there, volumes=there.volumes - {change.unit})
+    elif change.action is not Action.DISMANTLE:
+        assert isinstance(target, Unit)
+        source = target.source
+        if change.action is Action.START:
+            assert units[change.unit].build == getattr(source, "digest", "")
+        else:
+            assert isinstance(source, ReadyImage) or source.digest in images
+        units[change.unit] = made(target)
+    return replace(there, units=units, images=images)
+
+
+def in_some_order(changes, choose):
+    """The changes in an order that their needs allow; every one comes up, so there is no circle."""
+    left = list(changes)
+    finished: set[str] = set()
+    while left:
+        ready = [change for change in left if set(change.needs) <= finished]
+        assert ready, f"these wait for each other: {[change.key for change in left]}"
+        change = choose(ready)
+        left.remove(change)
+        finished.add(change.key)
+        yield change
 
 
 @given(PLANS)
@@ -227,16 +317,80 @@ def test_a_plan_that_was_carried_out_needs_no_change(wanted):
 def test_each_unit_changes_once_and_only_if_it_differs(old, new):
     changes = compare(new, observed(*old.units))
     units = [change.unit for change in changes if change.action is not Action.BUILD]
-    before = {one.name: (one.source, one.run) for one in old.units}
-    after = {one.name: (one.source, one.run) for one in new.units}
+    before = {one.name: (one.source, one.run, one.kind) for one in old.units}
+    after = {one.name: (one.source, one.run, one.kind) for one in new.units}
 
     assert len(units) == len(set(units))
-    assert set(units) == {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    for name in {*before, *after}:
+        if before.get(name, ())[:2] != after.get(name, ())[:2]:
+            assert name in units
+        elif before[name] == after[name]:
+            assert name not in units
 
 
-@given(PLANS, PLANS)
-def test_needs_name_changes_that_come_earlier(old, new):
+@given(situations(), st.booleans())
+def test_needs_name_changes_that_come_earlier(situation, reconfigure):
+    wanted, there = situation
     seen: set[str] = set()
-    for change in compare(new, observed(*old.units)):
+    for change in compare(wanted, there, reconfigure=reconfigure):
         assert set(change.needs) <= seen
+        assert change.key not in seen
         seen.add(change.key)
+
+
+@given(situations(), st.booleans(), st.data())
+def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation, reconfigure, data):
+    wanted, there = situation
+    changes = compare(wanted, there, reconfigure=reconfigure)
+    for change in in_some_order(changes, lambda ready: data.draw(st.sampled_from(ready))):
+        there = done(there, change)
+
+    assert compare(wanted, there, reconfigure=reconfigure) == ()
+    assert set(there.units) == {one.name for one in wanted.units}
+    assert there.volumes == {"data"}
+
+
+@given(situations(), st.integers(0, 20), st.data())
+def test_changes_that_were_cut_off_are_gone_on_with(situation, cut, data):
+    wanted, there = situation
+    order = in_some_order(compare(wanted, there), lambda ready: data.draw(st.sampled_from(ready)))
+    for change in islice(order, cut):
+        there = done(there, change)
+    for change in compare(wanted, there):
+        there = done(there, change)
+
+    assert compare(wanted, there) == ()
+
+
+@given(situations(), st.booleans(), st.booleans(), st.data())
+def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volumes, known, data):
+    wanted, there = situation
+    changes = down(there, volumes=volumes, plan=wanted if known else None)
+    for change in in_some_order(changes, lambda ready: data.draw(st.sampled_from(ready))):
+        there = done(there, change)
+
+    assert there.units == {}
+    assert there.volumes == (frozenset() if volumes else {"data"})
+    assert down(there, volumes=volumes, plan=wanted) == ()
+
+
+@given(situations(), st.booleans(), st.data())
+def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, data):
+    wanted, there = situation
+    changes = stop(there, plan=wanted if known else None)
+    order = list(in_some_order(changes, lambda ready: data.draw(st.sampled_from(ready))))
+
+    assert {change.action for change in order} <= {Action.STOP}
+
+
+@given(situations(), st.frozensets(st.sampled_from(NAMES)))
+def test_a_selection_can_be_done_by_itself(situation, names):
+    wanted, there = situation
+    changes = only(compare(wanted, there), names)
+
+    assert all(change.action is not Action.REMOVE for change in changes)
+    assert list(in_some_order(changes, lambda ready: ready[0])) is not None
+    for change in changes:
+        there = done(there, change)
+    left = {change.unit for change in compare(wanted, there) if change.action is not Action.BUILD}
+    assert not left & names & {one.name for one in wanted.units}

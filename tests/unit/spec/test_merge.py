@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl import spec
@@ -157,7 +157,6 @@ def sound(*layers: Any, path: tuple[str, ...]) -> bool:
     return not found.found
 
 
-@settings(deadline=None)
 @given(LAYERS, LAYERS, LAYERS, PATHS)
 def test_merging_is_associative(one: Any, two: Any, three: Any, path: tuple[str, ...]) -> None:
     found = Problems()
@@ -170,14 +169,12 @@ def test_merging_is_associative(one: Any, two: Any, three: Any, path: tuple[str,
     assert plain(settled(left, problems=Problems())) == plain(settled(right, problems=Problems()))
 
 
-@settings(deadline=None)
 @given(LAYERS, PATHS)
 def test_an_empty_overlay_changes_nothing(base: Any, path: tuple[str, ...]) -> None:
     node = tree(base)
     assert plain_all(merge(node, tree({}), path=path, problems=Problems())) == plain_all(node)
 
 
-@settings(deadline=None)
 @given(LAYERS)
 def test_an_overlay_that_says_the_same_changes_no_value(base: Any) -> None:
     if not sound(base, base, path=()) or "!" in marks(base):
@@ -185,7 +182,6 @@ def test_an_overlay_that_says_the_same_changes_no_value(base: Any) -> None:
     assert merged(base, base) == merged(base)
 
 
-@settings(deadline=None)
 @given(LAYERS, LAYERS)
 def test_every_value_knows_its_layer_and_what_it_replaced(one: Any, two: Any) -> None:
     if not sound(one, two, path=()):
@@ -203,7 +199,6 @@ def test_every_value_knows_its_layer_and_what_it_replaced(one: Any, two: Any) ->
             assert result.spots[key][0] == "two"
 
 
-@settings(deadline=None)
 @given(LAYERS, LAYERS)
 def test_merging_changes_neither_of_the_two(one: Any, two: Any) -> None:
     left, right = tree(one), tree(two)
