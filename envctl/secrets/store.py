@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import string
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -126,7 +127,7 @@ def _read_private(path: Path) -> bytes | None:
 def _write_once(path: Path, content: bytes) -> bytes:
     """Write a private file unless it is there; the content it has afterwards.
 
-    Two processes that write at the same time end with the same content: that of the first.
+    Two that write at the same time end with the same content: that of the first.
     """
     there = _read_private(path)
     if there is not None:
@@ -135,8 +136,8 @@ def _write_once(path: Path, content: bytes) -> bytes:
         if ".envctl" in folder.parts:
             folder.mkdir(mode=0o700, exist_ok=True)
     path.parent.chmod(0o700)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # mode 0600
+    fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -145,7 +146,11 @@ def _write_once(path: Path, content: bytes) -> bytes:
         try:
             os.link(fresh, path)
         except FileExistsError:
-            return _read_private(path) or content
+            there = _read_private(path)
+            return content if there is None else there
+        except OSError:
+            # A file system without hard links: the environment's lock is all there is against a race.
+            fresh.replace(path)
         return content
     finally:
         fresh.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""Where a secret's value comes from, and that what goes wrong does not show it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from envctl.errors import EnvctlError
+from envctl.secrets import sources
+from envctl.secrets.sources import LARGEST, given, missing
+from envctl.spec.canonical import CanonicalSecret
+
+
+def declared(env=None, file=None, command=None, generate=None) -> CanonicalSecret:
+    return {"env": env, "file": file, "command": command, "generate": generate}
+
+
+def python(code: str) -> list[str]:
+    """The argv of a command that runs some Python."""
+    return [sys.executable, "-c", code]
+
+
+def test_the_sources_are_tried_in_their_order(tmp_path):
+    (tmp_path / "file").write_text("of the file\n")
+    one = declared(env="TOKEN", file="file", command=python("print('of the command')"))
+
+    assert (
+        given("t", one, root=tmp_path, environ={"TOKEN": "of the variable"}) == b"of the variable"
+    )
+    assert given("t", one, root=tmp_path, environ={}) == b"of the file"
+    (tmp_path / "file").unlink()
+    assert given("t", one, root=tmp_path, environ={}) == b"of the command"
+    assert given("t", declared(env="TOKEN"), root=tmp_path, environ={}) is None
+
+
+def test_a_variable_that_is_set_to_nothing_is_a_value(tmp_path):
+    assert given("t", declared(env="TOKEN"), root=tmp_path, environ={"TOKEN": ""}) == b""
+
+
+def test_one_newline_at_the_end_is_the_editors_and_the_rest_is_the_values(tmp_path):
+    (tmp_path / "file").write_bytes(b" \xff two \n\n")
+
+    assert given("t", declared(file="file"), root=tmp_path, environ={}) == b" \xff two \n"
+    shell = declared(command=["/bin/sh", "-c", "printf 'a\\n\\n'"])
+    assert given("t", shell, root=tmp_path, environ={}) == b"a\n"
+
+
+def test_bytes_of_the_process_environment_come_through(tmp_path):
+    environ = {"TOKEN": os.fsdecode(b"\xff\xfe")}
+    assert given("t", declared(env="TOKEN"), root=tmp_path, environ=environ) == b"\xff\xfe"
+
+
+def test_a_command_runs_in_the_project_without_standard_input(tmp_path):
+    code = "import os, sys; print(os.getcwd() + sys.stdin.read())"
+    found = given("t", declared(command=python(code)), root=tmp_path, environ={})
+    assert found == os.fsencode(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "brief"),
+    [
+        (python("import sys; print('hush'); sys.stderr.write('hush'); sys.exit(3)"), "ended with exit code 3"),
+        (["no-such-program", "hush"], "cannot be run: No such file or directory"),
+        (python("print('hush' * 200_000)"), f"is larger than {LARGEST // 1024} KiB"),
+    ],
+)  # fmt: skip
+def test_a_broken_command_is_told_without_what_it_printed(tmp_path, command, brief):
+    with pytest.raises(EnvctlError) as caught:
+        given("token", declared(command=command), root=tmp_path, environ={})
+    assert caught.value.brief.startswith("secret token")
+    assert caught.value.brief.endswith(brief)
+    assert "hush" not in caught.value.brief + caught.value.details
+
+
+def test_a_command_that_does_not_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "COMMAND_TIMEOUT", 0.2)
+    with pytest.raises(EnvctlError, match="did not end within"):
+        given("token", declared(command=["sleep", "60"]), root=tmp_path, environ={})
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(EnvctlError, match="cannot be read: Is a directory"):
+        given("token", declared(file="file"), root=tmp_path, environ={})
+
+
+def test_a_missing_value_names_all_ways_to_give_it():
+    hint = missing("token", declared(env="TOKEN", file="secrets/token")).hint
+    assert hint == (
+        "set TOKEN or write it to secrets/token; "
+        "or let envctl make one: secrets: {token: {generate: 24}}"
+    )

@@ -1,0 +1,232 @@
+"""The private store: made once, private, shared by backends, gone with the last of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from envctl.errors import EnvctlError
+from envctl.secrets import SecretStore
+from envctl.secrets.store import ALPHABET
+from envctl.spec.canonical import CanonicalSecret
+
+TREE = Path(__file__).parents[3]
+GENERATED: dict[str, CanonicalSecret] = {
+    "token": {"env": None, "file": None, "command": None, "generate": 24}
+}
+GIVEN: dict[str, CanonicalSecret] = {
+    "token": {"env": "TOKEN", "file": None, "command": None, "generate": None}
+}
+
+
+def store(root: Path, environment: str = "dev", declared=None, **environ: str) -> SecretStore:
+    """A fresh store, as a new command would have it."""
+    return SecretStore(root, environment, declared or GENERATED, environ=environ)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The permissions of everything below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def test_a_generated_value_is_made_once_and_kept(tmp_path):
+    value = store(tmp_path).value("token")
+
+    assert len(value) == 24
+    assert set(value.decode()) <= set(ALPHABET)
+    assert store(tmp_path).value("token") == value
+    assert store(tmp_path, "test").value("token") != value
+
+
+def test_what_is_kept_is_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        one = store(tmp_path)
+        one.value("token")
+        one.digest("token")
+        one.use("docker")
+    finally:
+        os.umask(before)
+
+    assert modes(tmp_path) == {
+        ".envctl": 0o700,
+        ".envctl/secrets": 0o700,
+        ".envctl/secrets/dev": 0o700,
+        ".envctl/secrets/dev/token": 0o600,
+        ".envctl/secrets/dev/used-by": 0o700,
+        ".envctl/secrets/dev/used-by/docker": 0o600,
+        ".envctl/secrets/key": 0o600,
+    }
+
+
+def test_what_others_could_read_is_closed_when_it_is_read(tmp_path):
+    store(tmp_path).value("token")
+    file = tmp_path / ".envctl/secrets/dev/token"
+    file.chmod(0o644)
+
+    store(tmp_path).value("token")
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_link_in_the_place_of_a_value_is_not_followed(tmp_path):
+    folder = tmp_path / ".envctl/secrets/dev"
+    folder.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_text("not a secret")
+    (folder / "token").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(EnvctlError, match="cannot be read"):
+        store(tmp_path).value("token")
+
+
+def test_a_digest_is_the_same_for_the_same_value_and_says_nothing_about_it(tmp_path):
+    first = store(tmp_path, declared=GIVEN, TOKEN="a").digest("token")
+
+    assert re.fullmatch("[0-9a-f]{24}", first)
+    assert store(tmp_path, declared=GIVEN, TOKEN="a").digest("token") == first
+    assert store(tmp_path, declared=GIVEN, TOKEN="b").digest("token") != first
+
+
+def test_a_digest_is_keyed_by_the_checkout(tmp_path):
+    digests = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        digests.add(store(tmp_path / name, declared=GIVEN, TOKEN="a").digest("token"))
+
+    assert len(digests) == 2
+
+
+def test_a_value_that_is_not_made_yet_has_no_digest_and_asking_makes_none(tmp_path):
+    assert store(tmp_path).digest("token") == ""
+    assert not (tmp_path / ".envctl").exists()
+
+
+def test_use_makes_what_is_missing_and_says_so_once(tmp_path):
+    assert store(tmp_path).use("docker")
+    assert not store(tmp_path).use("docker")
+    assert not store(tmp_path).use("memory")
+
+
+def test_a_given_value_is_not_generated(tmp_path):
+    declared: dict[str, CanonicalSecret] = {
+        "token": {"env": "TOKEN", "file": None, "command": None, "generate": 24}
+    }
+    assert store(tmp_path, declared=declared, TOKEN="given").value("token") == b"given"
+    assert not store(tmp_path, declared=declared, TOKEN="given").use("docker")
+    assert not (tmp_path / ".envctl/secrets/dev/token").exists()
+
+
+def test_values_stay_until_the_last_backend_has_let_go(tmp_path):
+    first = store(tmp_path)
+    first.use("docker")
+    first.use("memory")
+    value = first.value("token")
+
+    store(tmp_path).release("docker")
+    assert store(tmp_path).value("token") == value
+    store(tmp_path).release("memory")
+
+    assert not (tmp_path / ".envctl/secrets").exists()
+    assert store(tmp_path).value("token") != value
+
+
+def test_one_environment_lets_go_and_another_keeps_its_values(tmp_path):
+    for name in ("dev", "test"):
+        store(tmp_path, name).use("docker")
+    value = store(tmp_path, "test").value("token")
+
+    store(tmp_path, "dev").release("docker")
+
+    assert store(tmp_path, "test").value("token") == value
+    assert not (tmp_path / ".envctl/secrets/dev").exists()
+
+
+def test_letting_go_of_what_was_never_used_is_nothing(tmp_path):
+    store(tmp_path).release("docker")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_without_a_value_says_how_to_give_one(tmp_path):
+    for ask in ("value", "digest"):
+        with pytest.raises(EnvctlError) as caught:
+            getattr(store(tmp_path, declared=GIVEN), ask)("token")
+        assert caught.value.brief == "secret token has no value"
+        assert caught.value.hint.startswith("set TOKEN; or let envctl make one")
+
+
+def test_threads_that_ask_at_once_get_one_value(tmp_path):
+    found: list[bytes] = []
+    barrier = threading.Barrier(8)
+
+    def ask():
+        barrier.wait(20)
+        found.append(store(tmp_path).value("token"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+def test_two_processes_that_ask_at_once_get_one_value(tmp_path):
+    gate = tmp_path / "gate"
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from envctl.secrets import SecretStore\n"
+        "declared = {'token': {'env': None, 'file': None, 'command': None, 'generate': 24}}\n"
+        "store = SecretStore(Path(sys.argv[1]), 'dev', declared, environ={})\n"
+        "print('ready', flush=True)\n"
+        "while not Path(sys.argv[2]).exists(): pass\n"
+        "sys.stdout.write(store.value('token').decode() + ' ' + store.digest('token'))\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(gate)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(TREE)},
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    gate.touch()
+    said = {process.communicate(timeout=30)[0] for process in processes}
+
+    assert len(said) == 1
+    assert said == {f"{store(tmp_path).value('token').decode()} {store(tmp_path).digest('token')}"}
+    assert [path for path in modes(tmp_path) if "/." in path] == []
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    value = store(tmp_path).value("token")
+
+    assert store(tmp_path).value("token") == value
+    assert modes(tmp_path)[".envctl/secrets/dev/token"] == 0o600
+
+
+def test_a_store_shows_no_value_in_its_text_form(tmp_path):
+    one = store(tmp_path, declared=GIVEN, TOKEN="hush-hush")
+    one.value("token")
+
+    assert "hush-hush" not in f"{one!r} {one}"
