@@ -287,7 +287,7 @@ def done(there: Observed, change: Change) -> Observed:
     elif change.action is not Action.DISMANTLE:
         assert isinstance(target, Unit)
         source = target.source
-        if change.action is Action.START:
+        if change.action in (Action.START, Action.RECONFIGURE):
             assert units[change.unit].build == getattr(source, "digest", "")
         else:
             assert isinstance(source, ReadyImage) or source.digest in images
