@@ -94,7 +94,8 @@ def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -
 def _reach(text: str) -> Reach:
     if "PermissionError" in text or "Permission denied" in text:
         return Reach.DENIED
-    if "FileNotFoundError" in text or "ConnectionRefusedError" in text:
+    absent = ("FileNotFoundError", "ConnectionRefusedError", "Connection refused")
+    if any(sign in text for sign in absent):
         return Reach.ABSENT
     return Reach.FAILS
 

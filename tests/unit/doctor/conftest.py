@@ -1,0 +1,80 @@
+"""A machine that a test makes up: its programs, its files, what its commands answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from envctl.doctor.engine import DEFAULT_ADDRESS, Engine, Reach
+from envctl.doctor.host import Host, Outcome
+
+RUNNING = Engine(
+    DEFAULT_ADDRESS,
+    Reach.ANSWERS,
+    version="26.1.0",
+    api=(1, 45),
+    product="Docker Engine",
+    storage="overlay2",
+    data="/var/lib/docker",
+    cgroup="2",
+)
+ABSENT = Engine(DEFAULT_ADDRESS, Reach.ABSENT, error="No such file or directory")
+
+
+@dataclass(frozen=True, slots=True)
+class FakeHost(Host):
+    """A machine with only these programs; what is run is kept in `ran`."""
+
+    programs: tuple[str, ...] = ("apt-get",)
+    answers: Callable[[tuple[str, ...]], Outcome] = lambda _argv: Outcome(0, "")
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    kernel: str = "Linux"
+    root_user: bool = True
+    version: tuple[int, int, int] = (3, 12, 1)
+    free_bytes: int = 50 * 1000**3
+
+    @property
+    def system(self) -> str:
+        return self.kernel
+
+    @property
+    def python(self) -> tuple[int, int, int]:
+        return self.version
+
+    @property
+    def is_root(self) -> bool:
+        return self.root_user
+
+    def which(self, program: str) -> str | None:
+        return f"/usr/bin/{program}" if program in self.programs else None
+
+    def free(self, path: str) -> int:  # noqa: ARG002
+        return self.free_bytes
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,  # noqa: ARG002
+        timeout: float = 60,  # noqa: ARG002
+    ) -> Outcome:
+        self.ran.append(tuple(argv))
+        return self.answers(tuple(argv))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[..., FakeHost]:
+    """Make a machine; `files` are written below its root."""
+
+    def make(*programs: str, files: Mapping[str, str] | None = None, **options: object) -> FakeHost:
+        for path, text in (files or {}).items():
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        given = {"environ": {}, "root": tmp_path, **options}
+        return FakeHost(programs=programs, **given)  # type: ignore[arg-type]
+
+    return make

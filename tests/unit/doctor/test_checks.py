@@ -1,0 +1,169 @@
+"""What the doctor finds on machines of many kinds, and what it says to do there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envctl.doctor import examine
+from envctl.doctor.engine import Engine, Reach
+from tests.unit.doctor.conftest import ABSENT, RUNNING
+
+
+def findings(host, engine):
+    """The findings by name."""
+    return {one.name: one for one in examine(host=host, ask=lambda: engine)}
+
+
+def lines(host, engine):
+    """What is not as it should be, one line each."""
+    return [
+        f"{one.name}: {one.found} | {one.remedy}"
+        for one in examine(host=host, ask=lambda: engine)
+        if not one.ok
+    ]
+
+
+def test_nothing_is_wrong_where_everything_is_there(machine):
+    host = machine("apt-get", "dockerd", "mmdebstrap")
+    found = findings(host, RUNNING)
+
+    assert [name for name, one in found.items() if not one.ok] == ["docker compose"]
+    assert not found["docker compose"].needed
+    assert not any(one.fixable for one in found.values())
+    assert found["docker engine"].found == "26.1.0 at unix:///var/run/docker.sock"
+    assert found["disk space"].found == "50.0 GB free at /var/lib/docker (overlay2)"
+    assert found["resource limits"].found == "cgroup v2: memory and CPU can be limited"
+
+
+def test_on_debian_a_missing_engine_can_be_installed_and_started(machine):
+    finding = findings(machine("apt-get"), ABSENT)["docker engine"]
+
+    assert finding.found == "not installed (unix:///var/run/docker.sock)"
+    assert finding.remedy == (
+        "sudo apt-get install --no-install-recommends docker.io iptables && sudo dockerd &"
+    )
+    assert finding.packages == ("docker.io", "iptables")
+    assert finding.starts_engine
+    assert finding.fixable
+
+
+def test_where_systemd_runs_it_starts_the_engine(machine):
+    host = machine("apt-get", "dockerd", files={"run/systemd/system/x": ""})
+    finding = findings(host, ABSENT)["docker engine"]
+
+    assert finding.found.startswith("installed, not running")
+    assert finding.remedy == "sudo systemctl enable --now docker"
+    assert finding.packages == ()
+    assert finding.fixable
+
+
+def test_without_apt_the_user_is_told_and_nothing_is_promised(machine):
+    found = findings(machine(), ABSENT)
+
+    assert found["docker engine"].remedy == (
+        "install the Docker engine with this system's package manager, then sudo dockerd &"
+    )
+    assert not found["docker engine"].fixable
+    assert found["base bootstrap"].remedy == "have a registry reachable"
+    assert not found["base bootstrap"].fixable
+
+
+def test_under_windows_docker_desktop_is_another_way(machine):
+    files = {"proc/sys/kernel/osrelease": "5.15.90.1-microsoft-standard-WSL2\n"}
+    finding = findings(machine("apt-get", files=files), ABSENT)["docker engine"]
+
+    assert finding.remedy.endswith("(or switch on WSL integration in Docker Desktop)")
+
+
+def test_on_macos_nothing_is_installed_with_apt(machine):
+    found = findings(machine("apt-get", kernel="Darwin"), ABSENT)
+
+    assert found["docker engine"].remedy == (
+        "brew install colima docker && colima start, or install Docker Desktop"
+    )
+    assert not any(one.fixable for one in found.values())
+    assert found["disk space"].ok
+
+
+def test_a_user_who_may_not_is_told_the_group(machine):
+    denied = replace(ABSENT, reach=Reach.DENIED)
+    finding = findings(machine("apt-get", "dockerd"), denied)["docker engine"]
+
+    assert finding.found == "unix:///var/run/docker.sock refuses this user"
+    assert finding.remedy.startswith("sudo usermod -aG docker $USER, then log in anew")
+    assert not finding.fixable
+
+
+def test_an_engine_elsewhere_is_not_installed_here(machine):
+    away = Engine("tcp://10.0.0.1:2375", Reach.ABSENT, error="Connection refused")
+    found = findings(machine("apt-get"), away)
+
+    assert (
+        found["docker engine"].found == "nothing answers at tcp://10.0.0.1:2375: Connection refused"
+    )
+    assert not found["docker engine"].fixable
+    assert found["disk space"].found == "kept by an engine elsewhere"
+
+
+def test_an_engine_that_fails_is_told_with_its_own_words(machine):
+    finding = findings(machine("apt-get"), replace(ABSENT, reach=Reach.FAILS, error="boom"))[
+        "docker engine"
+    ]
+
+    assert (finding.found, finding.remedy) == ("boom", "look into the engine's own log")
+    assert not finding.fixable
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"api": (1, 40)}, "engine API: API 1.40 | install Docker engine 20.10 (API 1.41) or newer"),
+        ({"os_type": "windows"}, "BuildKit: the engine runs windows containers | switch it to Linux containers"),
+        ({"product": "Podman Engine"}, "BuildKit: Podman Engine has Docker's API but not its BuildKit | point DOCKER_HOST or the docker context to a Docker engine"),
+        ({"limits": False}, "resource limits: cgroup v2: the engine cannot limit memory or CPU here | switch the kernel's memory and cpu controllers on (cgroup_enable=memory)"),
+    ],
+)  # fmt: skip
+def test_an_engine_that_will_not_do_is_told_why(machine, change, line):
+    assert line in lines(machine("mmdebstrap"), replace(RUNNING, **change))
+
+
+def test_a_full_disk_is_told(machine):
+    host = machine("mmdebstrap", free_bytes=10**9)
+
+    assert lines(host, RUNNING)[0] == (
+        "disk space: 1.0 GB free at /var/lib/docker (overlay2) | make room: `docker system df` shows what takes it"
+    )
+
+
+def test_an_old_python_is_told(machine):
+    assert "python: 3.10.2 | install Python 3.11 or newer" in lines(
+        machine(version=(3, 10, 2)), RUNNING
+    )
+
+
+def test_a_bundle_that_is_named_and_missing_is_told(machine):
+    host = machine(environ={"ENVCTL_CA_BUNDLE": "/nowhere/ca.pem"})
+    finding = findings(host, RUNNING)["certificates"]
+
+    assert not finding.ok
+    assert "/nowhere/ca.pem" in finding.found
+
+
+def test_mmdebstrap_is_advice_that_can_be_followed(machine):
+    finding = findings(machine("apt-get"), RUNNING)["base bootstrap"]
+
+    assert not finding.needed
+    assert finding.fixable
+    assert finding.packages == ("mmdebstrap",)
+
+
+def test_another_backend_needs_no_engine(machine):
+    def ask():
+        raise AssertionError("nobody is asked")
+
+    assert [one.name for one in examine("memory", host=machine(), ask=ask)] == [
+        "python",
+        "certificates",
+    ]

@@ -1,0 +1,43 @@
+"""The machine as it is read from its files."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from envctl.doctor.host import Host
+from envctl.errors import EnvctlError
+
+
+def test_the_distribution_is_read_without_its_quotes(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text('NAME="Debian"\nID="debian"\nID_LIKE=x\n')
+    assert Host(root=tmp_path).distribution == "debian"
+    assert Host(root=tmp_path / "none").distribution == ""
+
+
+def test_a_program_is_also_looked_for_where_roots_are(tmp_path):
+    host = Host(environ={"PATH": str(tmp_path)})
+    assert host.which("envctl-no-such-program") is None
+    (tmp_path / "mine").write_text("#!/bin/sh\n")
+    (tmp_path / "mine").chmod(0o755)
+    assert host.which("mine") == str(tmp_path / "mine")
+
+
+def test_space_is_that_of_the_nearest_folder_that_is_there(tmp_path):
+    host = Host(root=tmp_path)
+    assert host.free("/var/lib/docker") > 0
+
+
+def test_a_program_says_everything_in_one_text():
+    code = "import sys; print('out', flush=True); sys.stderr.write('err\\n'); sys.exit(3)"
+    outcome = Host(environ={}).run([sys.executable, "-c", code])
+    assert (outcome.code, outcome.text) == (3, "out\nerr\n")
+
+
+def test_a_program_that_is_not_there_or_does_not_end_is_an_error():
+    with pytest.raises(EnvctlError, match="cannot be run"):
+        Host().run(["envctl-no-such-program"])
+    with pytest.raises(EnvctlError, match="took longer than"):
+        Host().run(["sleep", "60"], timeout=0.1)
