@@ -96,17 +96,21 @@ class Machine:
 
     def run(self, *argv: str) -> str:
         """Run a command to its end; it has to succeed. What it said."""
-        made = self.api.exec_create(self.id, list(argv), workdir=HOME)
-        said = bytearray()
-        with (self.folder / "machine.log").open("ab") as log:
+        with (self.folder / "machine.log").open("a+b") as log:
             log.write(f"$ {' '.join(argv)}\n".encode())
-            for chunk in self.api.exec_start(made["Id"], stream=True):
-                said += chunk
-                log.write(chunk)
-                log.flush()
-        text = said.decode("utf-8", "replace")
-        code = self.api.exec_inspect(made["Id"])["ExitCode"]
-        assert code == 0, f"{argv}: {code}\n" + "\n".join(text.splitlines()[-60:])
+            log.flush()
+            start = log.tell()
+            done = subprocess.run(
+                ["docker", "exec", "--workdir", HOME, self.id, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+            log.seek(start)
+            text = log.read().decode("utf-8", "replace")
+        shown = "\n".join(text.splitlines()[-60:])
+        assert done.returncode == 0, f"{argv}: {done.returncode}\n{shown}"
         return text
 
     def http(self, method: str, path: str, text: str = "") -> tuple[int, str]:

@@ -208,7 +208,8 @@ def _raw(keyboard: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(keyboard)
     try:
-        tty.setraw(keyboard)
+        # What has been typed ahead is kept.
+        tty.setraw(keyboard, termios.TCSADRAIN)
         yield
     finally:
         termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
