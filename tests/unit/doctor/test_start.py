@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 
@@ -188,3 +189,4 @@ def test_looking_for_an_engine_never_raises(tmp_path):
     refused = look({"DOCKER_HOST": "tcp://127.0.0.1:1"})
     assert (str(refused.reach), refused.error) == ("absent", "Connection refused")
     assert str(look({"DOCKER_HOST": "nonsense://x"}).reach) == "fails"
+    gc.collect()

@@ -1,0 +1,76 @@
+"""The engine's errors in the user's terms."""
+
+from __future__ import annotations
+
+import pytest
+from docker.errors import APIError, DockerException
+
+from envctl.backends.docker import client
+from envctl.backends.docker.client import Engine, conflict, missing, translated
+from envctl.backends.docker.endpoint import LOCAL, Endpoint
+from envctl.errors import EnvctlError, Place
+
+HERE = Endpoint(LOCAL)
+AWAY = Endpoint("tcp://h:1")
+
+
+class Answer:
+    """An HTTP answer, as far as errors look at it."""
+
+    reason = "error"
+    url = "http://engine/"
+
+    def __init__(self, status: int) -> None:
+        self.status_code = status
+
+
+def api_error(text: str, status: int = 500) -> APIError:
+    return APIError("error", response=Answer(status), explanation=text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "brief", "hint"),
+    [
+        (DockerException("FileNotFoundError(2, 'No such file')"), "the Docker engine at unix:///var/run/docker.sock does not answer", "envctl doctor --fix"),
+        (DockerException("Connection refused"), "does not answer", "envctl doctor --fix"),
+        (DockerException("PermissionError(13, 'Permission denied')"), "this user may not talk to the Docker engine", "usermod -aG docker"),
+        (DockerException("Read timed out."), "cannot start web: the Docker engine did not answer in time", "docker info"),
+        (api_error("Bind for 127.0.0.1:8080 failed: port is already allocated"), "port 8080 is in use already", "lsof -i :8080"),
+        (api_error("listen tcp4 127.0.0.1:80: bind: address already in use"), "port 80 is in use already", "--set http_port"),
+        (api_error("write /x: no space left on device"), "the engine's disk is full", "docker system df"),
+        (api_error("bind source path does not exist: /x"), "a mounted path is not on the engine's host", "this machine"),
+        (api_error('exec: "x": executable file not found in $PATH'), "its command is not in the image", "check `command`"),
+        (api_error("unable to find user web: no matching entries in passwd file"), "its user is not in the image", "check `user`"),
+        (api_error("something else\nin two lines"), "cannot start web: something else", ""),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_often_is_told_with_its_remedy(error, brief, hint):
+    found = translated(error, "start web", HERE, Place("envctl.yaml", 1, 2))
+    assert brief in found.brief
+    assert hint in found.hint
+
+
+def test_an_engine_elsewhere_is_not_the_doctors():
+    found = translated(DockerException("Connection refused"), "x", AWAY)
+    assert found.hint == "check DOCKER_HOST or `docker context ls`"
+
+
+def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
+    found = translated(api_error("mount /x: No such file or directory"), "start web", HERE)
+    assert found.brief.startswith("cannot start web")
+
+
+def test_answers_are_told_apart_by_their_status():
+    assert missing(api_error("", 404))
+    assert conflict(api_error("", 409))
+    assert not missing(DockerException("x"))
+
+
+def test_an_engine_that_is_not_there_is_an_error_of_ours(monkeypatch):
+    def refuse(_endpoint):
+        raise DockerException("Error: FileNotFoundError(2, 'No such file or directory')")
+
+    monkeypatch.setattr(client, "_connect", refuse)
+    with pytest.raises(EnvctlError, match="does not answer") as caught, Engine(HERE).doing("list"):
+        pass
+    assert isinstance(caught.value.__cause__, DockerException)

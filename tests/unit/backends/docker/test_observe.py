@@ -1,0 +1,108 @@
+"""What the engine lists, as states of units."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.observe import observe
+from envctl.plan.state import Health, Status
+
+from .conftest import CannedEngine
+
+
+def listed(unit="web", state="running", status="Up 2 minutes", **more):
+    """A container as the engine lists it."""
+    return {
+        "Id": f"{unit}-id",
+        "Names": [f"/x-{unit}"],
+        "State": state,
+        "Status": status,
+        "Created": 1,
+        "Labels": {n.UNIT: unit, n.SERVICE: unit, n.BUILD: "b1", n.RUN: "r1"},
+        **more,
+    }
+
+
+def states(names, *containers, **more):
+    return observe(CannedEngine(containers, **more), names, images=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "expected"),
+    [
+        ("running", "Up 2 minutes", (Status.RUNNING, Health.NONE, None)),
+        ("running", "Up 2 minutes (healthy)", (Status.RUNNING, Health.HEALTHY, None)),
+        ("running", "Up 1 second (health: starting)", (Status.RUNNING, Health.STARTING, None)),
+        ("running", "Up 1 hour (unhealthy)", (Status.RUNNING, Health.UNHEALTHY, None)),
+        ("exited", "Exited (137) 3 hours ago", (Status.EXITED, Health.NONE, 137)),
+        ("created", "Created", (Status.CREATED, Health.NONE, None)),
+        ("paused", "Up 2 minutes (Paused)", (Status.PAUSED, Health.NONE, None)),
+        ("dead", "Dead", (Status.EXITED, Health.NONE, None)),
+    ],
+)
+def test_a_containers_words_become_a_state(names, state, status, expected):
+    unit = states(names, listed(state=state, status=status)).units["web"]
+    assert (unit.status, unit.health, unit.exit_code) == expected
+    assert (unit.build, unit.run, unit.id) == ("b1", "r1", "web-id")
+
+
+def test_restarts_are_asked_for_only_where_there_are_some(names):
+    one = listed(state="restarting", status="Restarting (1) 2 seconds ago")
+    unit = states(names, one, details={"web-id": {"RestartCount": 4}}).units["web"]
+    assert (unit.status, unit.exit_code, unit.restarts) == (Status.RESTARTING, 1, 4)
+
+
+def test_a_container_that_is_being_removed_is_gone(names):
+    assert states(names, listed(state="removing")).units == {}
+
+
+def test_of_two_containers_of_a_unit_the_running_one_counts_and_the_other_is_left_over(names):
+    found = states(
+        names,
+        listed(state="exited", status="Exited (0) now", Id="old", Names=["/old"], Created=9),
+        listed(Id="new", Names=["/new"]),
+    )
+    assert found.units["web"].id == "new"
+    assert found.leftovers == ("container old",)
+
+
+def test_addresses_are_told_once_and_as_they_can_be_opened(names):
+    ports = [
+        {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"},
+        {"PrivatePort": 9000, "Type": "tcp"},
+    ]
+    assert states(names, listed(Ports=ports)).units["web"].addresses == ("127.0.0.1:8080",)
+    gone = listed(state="exited", status="Exited (1) now", Ports=ports)
+    assert states(names, gone).units["web"].addresses == ()
+
+
+def test_a_unit_whose_secrets_are_held_by_no_keeper_has_to_be_started_anew(names):
+    mounts = [{"Name": names.secrets("web")}]
+    keeper = {"Id": "k", "State": "running", "Labels": {n.KEEPER: ""}, "Mounts": mounts}
+    lost = states(names, listed(Mounts=mounts)).units["web"]
+    held = states(names, listed(Mounts=mounts), keeper).units["web"]
+
+    assert (lost.status, lost.cause) == (
+        Status.EXITED,
+        "its secrets went when the engine was restarted",
+    )
+    assert held.status is Status.RUNNING
+
+
+def test_volumes_networks_and_images_are_told_by_their_labels(names):
+    found = states(
+        names,
+        volumes=[{"Name": "v1", "Labels": {n.VOLUME: "data"}}, {"Name": "v2", "Labels": {}}],
+        networks=[{"Name": "net"}],
+        images=[
+            {"Labels": {n.BUILD: "b1", n.STEPS: "[]"}, "RepoTags": ["envctl/shop:b1"]},
+            {"Labels": {n.BUILD: "b2"}, "RepoTags": None},
+            {"Labels": None, "RepoTags": ["other:1"]},
+        ],
+    )
+    assert found.volumes == {"data"}
+    assert found.leftovers == ("network net", "volume v2")
+    assert found.images == {"b1": "[]"}

@@ -1,0 +1,59 @@
+"""`options.docker`: a closed list; what is on it is read, what is not is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.backends.docker.options import bodies, problems
+
+GOOD = {
+    "devices": ["/dev/fuse", "/dev/a:/dev/b"],
+    "dns": ["192.168.1.1"],
+    "extra_hosts": {"gateway": "host-gateway"},
+    "hostname": "web-1",
+    "network_mode": "none",
+    "pids_limit": 200,
+    "read_only": True,
+    "shm_size": "256m",
+    "stop_signal": "SIGINT",
+    "stop_timeout": 30,
+    "sysctls": {"net.core.somaxconn": 1024},
+    "tmpfs": {"/tmp": "size=64m", "/run": None},
+    "ulimits": {"nofile": {"soft": 1, "hard": 2}, "core": 0},
+}
+
+
+def test_every_option_becomes_a_part_of_the_engines_json():
+    assert problems(GOOD) == []
+    own, host = bodies(GOOD)
+    assert own == {"Hostname": "web-1", "StopSignal": "SIGINT", "StopTimeout": 30}
+    assert host["ShmSize"] == 256 * 1024**2
+    assert [one["PathInContainer"] for one in host["Devices"]] == ["/dev/fuse", "/dev/b"]
+    assert host["ExtraHosts"] == ["gateway:host-gateway"]
+    assert host["Sysctls"] == {"net.core.somaxconn": "1024"}
+    assert host["Tmpfs"] == {"/run": "", "/tmp": "size=64m"}
+    assert host["Ulimits"][1] == {"Name": "nofile", "Soft": 1, "Hard": 2}
+    assert host["ReadonlyRootfs"] is True
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, [], -1, 1.5, "", [[]], {"a": {}}, "a\nb", [None]])
+def test_a_wrong_value_is_a_problem_or_read_and_never_more(name, value):
+    found = problems({name: value})
+    if found:
+        assert found[0].path == name
+        assert found[0].expected
+    else:
+        bodies({name: value})
+
+
+def test_a_misspelt_option_is_told_with_the_nearest():
+    (found,) = problems({"shmsize": "1m"})
+    assert found.hint == "did you mean 'shm_size'?"
+
+
+@pytest.mark.parametrize("name", ["privileged", "cap_add", "security_opt", "pid"])
+def test_what_would_undo_the_hardening_is_refused_with_a_reason(name):
+    (found,) = problems({name: True})
+    assert "not accepted" in found.message
+    assert found.hint
