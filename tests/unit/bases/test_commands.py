@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.bases import CATALOGUE, build, inspect, listing, resolve_name
+from envctl.bases import CATALOGUE, build, image_for, inspect, listing, resolve_name
 from envctl.bases.manifest import digest, parse_status
 from envctl.errors import EnvctlError
 from envctl.plan.progress import silent
@@ -31,6 +31,17 @@ def test_the_list_shows_all_bases_and_which_are_here(store, fake):
     assert rows["debian:trixie"].how == "bootstrapped"
     assert rows["ubuntu:24.04"].how == "pulled or loaded"
     assert not rows["debian:bookworm"].here
+
+
+def test_a_dated_mirror_is_one_with_and_without_a_slash_at_its_end(store, fake):
+    fake()
+    address = "http://snapshots.example/archive/debian/20260801T000000Z"
+    first = build("debian:bookworm", store, silent, snapshot=address + "/")
+    again = build("debian:bookworm", store, silent, snapshot=address)
+
+    assert (first.how, again.how) == ("bootstrapped", "local")
+    assert first.name == again.name == image_for("debian:bookworm", address)
+    assert not listing(store)[0].here
 
 
 def test_inspect_reads_the_packages_from_the_image_itself(store, fake):

@@ -97,6 +97,40 @@ def test_a_source_that_an_image_cannot_use_is_not_taken(host, line):
     assert lines(BOOKWORM, host("sources.list", line + "\n")) == []
 
 
+def test_a_stanza_with_a_password_is_passed_over_for_one_without(host):
+    text = STANZAS.replace(
+        "URIs: http://mirror", "URIs: https://me:secret@m.example/debian http://mirror", 1
+    )
+    assert lines(BOOKWORM, host("sources.list.d/debian.sources", text)) == EXPECTED
+
+
+def test_sources_that_cannot_be_read_are_passed_over(host):
+    host("sources.list.d/broken.list", "x")
+    root = host("sources.list", ONE_LINE)
+    (root / "etc/apt/sources.list.d/broken.list").write_bytes(b"\xff\xfe")
+    (root / "etc/apt/sources.list.d/folder.sources").mkdir()
+    assert lines(BOOKWORM, root) == EXPECTED
+
+
+def test_a_dated_mirror_of_another_distribution_has_all_its_suites_at_one_address(tmp_path):
+    found = lines(NOBLE, tmp_path, snapshot="https://snapshots.example/ubuntu/20260801T000000Z")
+    assert [line.split("] ")[1].split(" ")[:2] for line in found] == [
+        ["https://snapshots.example/ubuntu/20260801T000000Z", suite]
+        for suite in ("noble", "noble-updates", "noble-security")
+    ]
+
+
+def test_a_dated_mirror_goes_before_the_hosts(host):
+    found = lines(BOOKWORM, host("sources.list", ONE_LINE), snapshot=DATED)
+    assert all("snapshots.example" in line for line in found)
+
+
+def test_a_dated_mirrors_signatures_may_be_past_their_date():
+    option = '--aptopt=Acquire::Check-Valid-Until "false"'
+    assert option in Recipe(BOOKWORM, snapshot=DATED).argv("mmdebstrap")
+    assert option not in Recipe(BOOKWORM).argv("mmdebstrap")
+
+
 def test_a_machine_without_apt_leaves_the_mirror_to_mmdebstrap(tmp_path):
     assert lines(BOOKWORM, tmp_path) == []
 

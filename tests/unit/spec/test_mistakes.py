@@ -104,6 +104,9 @@ MISTAKES = [
     Mistake("packages in an image", HEAD + "services: {a: {image: redis, packages: [curl]}}\n", "3:30", "needs a base"),
     Mistake("nothing to be made from", "project: p\nservices: {web: {command: [a]}}\n", "2:12", "made from"),
     Mistake("no command on a base", HEAD + "services: {web: {packages: [curl]}}\n", "3:12", "has no command"),
+    Mistake("a date in place of a dated mirror", web("base: {name: debian:bookworm, snapshot: 20260801T000000Z}"), "6:45", "is no mirror's address"),
+    Mistake("a password in a mirror's address", web("base: {name: debian:bookworm, snapshot: 'http://a:b@m.example/20260801T000000Z'}"), "6:45", "a user or a password"),
+    Mistake("a dated mirror for an image", web("base: {image: mine, snapshot: 'http://m.example/x'}"), "6:11", "for a base that is made from it"),
     # --- references
     Mistake("an unknown dependency", web("depends_on: [wed]") + "  wet: {command: [a]}\n", "6:18", "did you mean 'wet'?"),
     Mistake("a circle of dependencies", web("depends_on: [b]") + "  b: {command: [a], depends_on: [web]}\n", "7:34", "web → b → web"),
