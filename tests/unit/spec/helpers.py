@@ -17,12 +17,17 @@ def write(root: Path, text: str | bytes, **overlays: str) -> Path:
     """Write envctl.yaml and environments/NAME.yaml (an empty dev.yaml unless there is one)."""
     root.mkdir(parents=True, exist_ok=True)
     data = text if isinstance(text, bytes) else text.encode()
-    (root / "envctl.yaml").write_bytes(data)
-    folder = root / "environments"
-    folder.mkdir(exist_ok=True)
+    (root / "environments").mkdir(exist_ok=True)
+    _write(root / "envctl.yaml", data)
     for name, overlay in ({"dev": ""} | overlays).items():
-        (folder / f"{name}.yaml").write_text(overlay, "utf-8")
+        _write(root / "environments" / f"{name}.yaml", overlay.encode())
     return root
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file unless it is the same already: thousands of generated specs change one of two."""
+    if not path.is_file() or path.read_bytes() != data:
+        path.write_bytes(data)
 
 
 def load(
