@@ -276,6 +276,8 @@ def _differences(
 def _difference_text(path: tuple[str, ...], old: Any, new: Any) -> str:
     if path[0] == "secrets":
         return _secrets_text(old, new)
+    if path[0] == "ports":
+        return f"ports {_ports_text(old)} → {_ports_text(new)}"
     name = " ".join(path[1:] if path[0] == "process" else path)
     return f"{name} {_brief(old)} → {_brief(new)}"
 
@@ -290,6 +292,14 @@ def _secrets_text(old: Any, new: Any) -> str:
         if before.get(name) != after.get(name)
     ]
     return ", ".join(changed) or "the order of secrets"
+
+
+def _ports_text(ports: Any) -> str:
+    texts = (
+        f"{port['address']}:{port['host'] or 'any'}:{port['container']}/{port['protocol']}"
+        for port in ports or ()
+    )
+    return ", ".join(texts) or "none"
 
 
 def _brief(value: Any) -> str:

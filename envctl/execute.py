@@ -41,7 +41,7 @@ _VERBS: Mapping[Action, str] = {
     Action.STOP: "stop",
     Action.REMOVE: "remove",
     Action.DISCARD: "discard",
-    Action.DISMANTLE: "clear",
+    Action.DISMANTLE: "dismantle",
 }
 
 
@@ -337,9 +337,7 @@ class _Run:
         started = [
             watch
             for name, watch in self.watches.items()
-            if watch.phase is Phase.READY
-            and name in self.todo
-            and watch.unit.kind is not Kind.TASK
+            if watch.phase is Phase.READY and name in self.todo and watch.unit.kind is not Kind.TASK
         ]
         if not started:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -55,11 +55,19 @@ def read_text(root: Path, relative: str, *, where: Place | None) -> str:
         raise problem(f"{relative!r} cannot be read as UTF-8 text: {error}", where) from error
 
 
-def tree(root: Path, relative: str, *, exclude: Sequence[str], where: Place | None) -> Tree:
+def tree(
+    root: Path,
+    relative: str,
+    *,
+    exclude: Sequence[str],
+    where: Place | None,
+    unless: Callable[[str], bool] | None = None,
+) -> Tree:
     """A file, or a folder with all that is in it, except what matches an exclude pattern.
 
     A pattern without "/" matches a name at any depth, one with "/" a path from the folder.
-    Links are taken as links and must stay within the project.
+    Links are taken as links and must stay within the project. `unless` says of a path from the
+    folder that it is left out.
     """
     top = inside(root, relative, where)
     patterns = (*NEVER_COPIED, *exclude)
@@ -68,9 +76,29 @@ def tree(root: Path, relative: str, *, exclude: Sequence[str], where: Place | No
     names: list[str] = []
     for path in sorted(paths):
         name = path.relative_to(top).as_posix() if path != top else ""
+        if unless and unless(name):
+            continue
         summary.update(_fingerprint(root, path, name, where))
         names.append(PurePosixPath(os.path.normpath(path.relative_to(root))).as_posix())
     return Tree(summary.hexdigest(), tuple(names))
+
+
+def context(root: Path, relative: str, *, where: Place | None) -> Tree:
+    """A folder as the context of its Dockerfile: without what its .dockerignore leaves out."""
+    ignore = inside(root, relative, where) / ".dockerignore"
+    if not ignore.is_file():
+        return tree(root, relative, exclude=(), where=where)
+    from docker.utils.build import PatternMatcher
+
+    lines = (line.strip() for line in ignore.read_text("utf-8", "replace").splitlines())
+    matcher = PatternMatcher([line for line in lines if line and not line.startswith("#")])
+    return tree(
+        root,
+        relative,
+        exclude=(),
+        where=where,
+        unless=lambda name: bool(matcher.matches(name)),  # type: ignore[arg-type]
+    )
 
 
 def _walk(folder: Path, top: Path, patterns: Sequence[str]) -> Iterator[Path]:

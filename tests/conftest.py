@@ -59,6 +59,9 @@ def make_project(tmp_path, request) -> Iterator[object]:
         root = tmp_path / folder
         root.mkdir(exist_ok=True)
         project = Project(root, **options)
+        if project.backend == "docker":
+            # Now, since fixtures cannot be asked for when all is over.
+            request.getfixturevalue("engine")
         made.append(project)
         return project
 

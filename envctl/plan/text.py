@@ -87,7 +87,8 @@ def source_text(source: Source) -> str:
     """What a unit is made from, on one line."""
     match source:
         case Build():
-            return f"build {source.digest} from {source.base.name or source.base.image}"
+            dated = f" at {source.base.snapshot}" if source.base.snapshot else ""
+            return f"build {source.digest} from {source.base.name or source.base.image}{dated}"
         case DockerfileBuild():
             return f"build {source.digest} from {source.dockerfile}"
         case ReadyImage():

@@ -54,7 +54,7 @@ def source(given: Given) -> Source:
 
 def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
     where = given.where("dockerfile")
-    context = files.tree(given.root, own["context"], exclude=(), where=where)
+    context = files.context(given.root, own["context"], where=where)
     recipe = files.tree(given.root, own["file"], exclude=(), where=where)
     build = DockerfileBuild(
         own["file"],

@@ -86,6 +86,12 @@ class Checker:
             ):
                 if key in table and not (key == "replicas" and service["replicas"] == 1):
                     self._add(table.spots[key], f"services.{name}.{key}: a task {why}")
+            if service["hooks"]["after_start"]:
+                self._add(
+                    table.spots["hooks"],
+                    f"services.{name}.hooks.after_start: a task has ended when it is done",
+                    hint="hooks: null drops an inherited one; what is to follow can be a task of its own",
+                )
             if service["restart"] == "always":
                 self._add(_value(table, "restart"), f"services.{name}.restart: a task runs once")
         if service["base"] is not None and service["command"] is None:

@@ -31,6 +31,7 @@ def json_schema(which: Literal["envctl", "environment"]) -> dict[str, Any]:
     schema = _form(made, forms, whole=True)
     if which == "envctl":
         schema["properties"]["project"] = made["properties"]["project"]
+    schema["patternProperties"] = {"^x-": {}}
     schema["$defs"] = {
         name: _form(form, forms, whole=name in _WHOLE) for name, form in forms.items()
     }

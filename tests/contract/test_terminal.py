@@ -77,7 +77,7 @@ def idle(project):
 def test_exec_on_a_terminal_has_its_size_and_passes_the_exit_code_on(idle):
     target = f"dev@{idle.backend}"
     # The engine sets the size a moment after the start.
-    script = "tty; while [ \"$(stty size)\" = \"0 0\" ]; do sleep 0.1; done; stty size; read -r word; echo got $word; exit 5"
+    script = 'tty; while [ "$(stty size)" = "0 0" ]; do sleep 0.1; done; stty size; read -r word; echo got $word; exit 5'
     terminal = Terminal(idle, "exec", target, "web", "--", "sh", "-c", script)
     terminal.expect("/dev/pts/")
     terminal.expect("30 100")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -9,6 +10,33 @@ import pytest
 import yaml
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+AWKWARD = [
+    'say "hi"',
+    "it's",
+    "two\nlines",
+    "$HOME ${HOME}",
+    "`id`",
+    "# no",
+    "ü ☃",
+    "-rf",
+    "\\",
+    "<<EOF",
+    "{{ x }}",
+]
+OPTIONS = {
+    "devices": ["/dev/fuse"],
+    "extra_hosts": {"gateway": "127.0.0.1"},
+    "hostname": "web-1",
+    "pids_limit": 50,
+    "read_only": True,
+    "shm_size": "256m",
+    "stop_signal": "SIGINT",
+    "stop_timeout": 90,
+    "sysctls": {"net.core.somaxconn": 1024},
+    "tmpfs": {"/scratch": "size=1m"},
+    "ulimits": {"nofile": {"soft": 1024, "hard": 4096}, "nproc": 99},
+}
 
 
 def compose(folder, *argv, **environ):
@@ -35,6 +63,41 @@ def test_the_fields_linters_have_nothing_to_say(guestbook, environment, tmp_path
     checked = compose(folder, "config", GUESTBOOK_DB_PASSWORD="x", DB_PASSWORD="x")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert set(yaml.safe_load(checked.stdout)["services"]) >= {"web", "db", "migrate"}
+
+
+def test_awkward_values_and_options_are_read_back_by_the_fields_tools(make_project, tmp_path):
+    project = make_project()
+    project.write("it's `a` $x/page", "page")
+    service = {
+        "build": [
+            {"copy": {"from": "it's `a` $x", "to": "/srv/it's `a` $x/"}},
+            {"run": {"command": ["printf", "%s", *AWKWARD], "env": {"A": "".join(AWKWARD)}}},
+            {"run": 'echo it\'s `id` \\\n  && echo "$HOME" # <<EOF'},
+        ],
+        "command": ["echo", *AWKWARD],
+        "env": {"AWKWARD": "".join(AWKWARD)},
+        "options": {"docker": OPTIONS},
+    }
+    project.spec("web: " + json.dumps(service).replace("$", "$$"))
+    folder = tmp_path / "rendered"
+    assert project.cli("render", "dev", "-o", str(folder)).returncode == 0
+
+    linted = subprocess.run(
+        ["hadolint", str(folder / "web.Dockerfile")], capture_output=True, text=True, check=False
+    )
+    assert (linted.returncode, linted.stdout) == (0, "")
+    read = compose(folder, "config", "--format", "json", "--no-interpolate")
+    assert (read.returncode, read.stderr) == (0, "")
+    read = compose(folder, "config", "--format", "json")
+    web = json.loads(read.stdout)["services"]["web"]
+    assert [word.replace("$$", "$") for word in web["command"]] == ["echo", *AWKWARD]
+    assert web["environment"]["AWKWARD"].replace("$$", "$") == "".join(AWKWARD)
+    assert web["ulimits"] == {"nofile": {"soft": 1024, "hard": 4096}, "nproc": 99}
+    assert web["stop_grace_period"] == "1m30s"
+    assert web["tmpfs"] == ["/scratch:size=1m"]
+    assert web["shm_size"] == str(256 * 1024**2)
+    assert (web["read_only"], web["pids_limit"], web["hostname"]) == (True, 50, "web-1")
+    assert web["devices"][0]["source"] == "/dev/fuse"
 
 
 def test_rendering_twice_gives_the_same_bytes(guestbook, tmp_path):

@@ -394,3 +394,12 @@ def test_a_selection_can_be_done_by_itself(situation, names):
         there = done(there, change)
     left = {change.unit for change in compare(wanted, there) if change.action is not Action.BUILD}
     assert not left & names & {one.name for one in wanted.units}
+
+
+def test_another_port_is_told_as_it_was_and_is():
+    before = unit("web", ports=(Port(80, 8080),))
+    after = unit("web", ports=(Port(80, 8081),))
+
+    (change,) = compare(plan(after), observed(before))
+
+    assert change.cause == "ports 127.0.0.1:8080:80/tcp → 127.0.0.1:8081:80/tcp"

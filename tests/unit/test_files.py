@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import Place, SpecError
-from envctl.files import excluded, tree
+from envctl.files import context, excluded, tree
 
 WHERE = Place("envctl.yaml", 9, 7)
 
@@ -106,3 +106,12 @@ def test_a_link_that_leads_in_circles_is_refused(project):
 @given(st.text(min_size=1, max_size=12), st.text(max_size=12))
 def test_any_pattern_can_be_asked_for(name, pattern):
     assert excluded(name, [pattern]) in (True, False)
+
+
+def test_what_dockerignore_leaves_out_is_no_part_of_a_context(project):
+    (project / "app" / ".dockerignore").write_text("# notes\nsub\n")
+    before = context(project, "app", where=WHERE)
+    (project / "app" / "sub" / "data.txt").write_text("other\n")
+
+    assert before.paths == ("app/.dockerignore", "app/main.py")
+    assert context(project, "app", where=WHERE) == before

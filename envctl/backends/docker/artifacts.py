@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from envctl.backends.docker import options
+from envctl.backends.docker.containers import restart_policy
 from envctl.backends.docker.dockerfiles import (
     ContextFile,
     Render,
@@ -145,7 +147,9 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "probe": _probe(unit),
         "depends_on": _dependencies(plan, unit),
         "aliases": run.aliases or (unit.service,),
-        "restart": str(run.restart),
+        "restart": restart_policy(unit),
+        "networked": run.options.get("network_mode") != "none",
+        "options": options.compose(run.options).items(),
         "cpus": run.resources.cpus,
         "memory": run.resources.memory,
     }

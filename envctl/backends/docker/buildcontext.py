@@ -54,25 +54,8 @@ class Sender:
 
     def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile) -> None:
         self._add(tar, DOCKERFILE, ContextFile(source=build.dockerfile))
-        wanted = self._kept(build)
         for path in sorted(build.files):
-            inside = posixpath.relpath(path, build.context)
-            if inside in wanted:
-                self._add(tar, inside, ContextFile(source=path))
-
-    def _kept(self, build: DockerfileBuild) -> frozenset[str]:
-        """The paths of the context that .dockerignore does not leave out."""
-        inside = frozenset(posixpath.relpath(path, build.context) for path in build.files)
-        folder = self.root / build.context
-        ignore = folder / ".dockerignore"
-        if not ignore.is_file():
-            return inside
-        from docker.utils.build import exclude_paths
-
-        lines = (line.strip() for line in ignore.read_text("utf-8", "replace").splitlines())
-        patterns = [line for line in lines if line and not line.startswith("#")]
-        kept = exclude_paths(str(folder), patterns)
-        return inside & {path.replace("\\", "/") for path in kept}
+            self._add(tar, posixpath.relpath(path, build.context), ContextFile(source=path))
 
     def _add(self, tar: tarfile.TarFile, path: str, file: ContextFile) -> None:
         if file.text is not None:

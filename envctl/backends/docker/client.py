@@ -19,7 +19,8 @@ TIMEOUT = 60.0
 """Seconds the engine may take for an answer; stopping, pulling and building have time-outs of their own."""
 STOP_TIMEOUT = 10
 """Seconds a process has to end after SIGTERM."""
-OLDEST_API = "1.40"
+OLDEST_API = "1.41"
+"""Of engine 20.10."""
 _CONNECTIONS = 64
 
 _TAKEN = re.compile(r"(?:Bind for |listen (?:tcp|udp)[46]? )(\S*?):(\d+)[: ]")

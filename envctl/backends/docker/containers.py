@@ -52,7 +52,7 @@ def _host(unit: Unit, names: Names, log_driver: str) -> dict[str, Any]:
         "CapDrop": ["ALL"],
         "CapAdd": sorted(run.process.capabilities),
         "SecurityOpt": ["no-new-privileges:true"],
-        "RestartPolicy": _restart(unit),
+        "RestartPolicy": {"Name": restart_policy(unit)},
         "Mounts": _mounts(unit, names),
         "PortBindings": _bindings(unit),
     }
@@ -73,11 +73,12 @@ def _bindings(unit: Unit) -> dict[str, list[dict[str, str]]]:
     return bindings
 
 
-def _restart(unit: Unit) -> dict[str, Any]:
+def restart_policy(unit: Unit) -> str:
+    """The engine's name of when it starts the unit again."""
     # A task runs once; whether it runs again is for the next `up` to decide.
     policy = Restart.NO if unit.kind is Kind.TASK else unit.run.restart
     # "unless-stopped" is "always" that respects `envctl stop` when the engine is restarted.
-    return {"Name": {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))}
+    return {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))
 
 
 def _mounts(unit: Unit, names: Names) -> list[dict[str, Any]]:

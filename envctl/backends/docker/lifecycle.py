@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
@@ -92,7 +92,7 @@ class Lifecycle:
                 if one["State"] == "paused":
                     api.unpause(one["Id"])
                 if one["State"] in {"running", "restarting", "paused"}:
-                    _tolerant(api.stop, one["Id"])
+                    _tolerant(_stop, api, one["Id"])
 
     def remove(self, unit: str) -> None:
         """Stop and remove a unit, with its secrets."""
@@ -188,6 +188,13 @@ class Lifecycle:
         except NotFound:
             return True
         return all(labels.get(key) == value for key, value in self._names.own.items())
+
+
+def _stop(api: Any, container: str) -> None:
+    """Ask the process to end; the engine answers when it has, or was killed after its own time-out."""
+    grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
+    url = f"{api.base_url}/v{api.api_version}/containers/{container}/stop"
+    api._raise_for_status(api.post(url, timeout=grace + TIMEOUT))  # noqa: SLF001
 
 
 def _taken(kind: str, name: str, where: Place | None) -> EnvctlError:

@@ -12,7 +12,7 @@ pids_limit     number                                              200
 read_only      true: the root file system cannot be written to     true
 shm_size       bytes, or a number with k, m, g                     256m
 stop_signal    name of a signal                                    SIGINT
-stop_timeout   seconds between that signal and SIGKILL             30
+stop_timeout   seconds between that signal and SIGKILL, ≤ 3600     30
 sysctls        mapping of name to value                            {net.core.somaxconn: 1024}
 tmpfs          mapping of path to mount options                    {/tmp: "size=64m"}
 ulimits        mapping of name to number or {soft, hard}           {nofile: {soft: 1024, hard: 4096}}
@@ -30,6 +30,8 @@ from typing import Any, Final, TypeAlias
 Body: TypeAlias = Mapping[str, Any]
 """A part of the engine's JSON for a new container."""
 
+LONGEST_STOP: Final = 3600
+"""Seconds a process may have to end, at most."""
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _REFUSED: Final = {
@@ -55,10 +57,16 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
+    """`key` in the engine's JSON is that of `host`'s configuration, or of the container's own.
+
+    `compose` is the key in a Compose file, if it is another than the option's name.
+    """
+
     expected: str
     read: Callable[[Any], Any]
     key: str
     host: bool = True
+    compose: str = ""
 
 
 def problems(options: Mapping[str, Any]) -> list[Wrong]:
@@ -86,6 +94,29 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
     return own, host
 
 
+def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options as keys of a service in a Compose file. They must be right."""
+    return {
+        _OPTIONS[name].compose or name: _in_compose(name, value)
+        for name, value in sorted(options.items())
+    }
+
+
+def _in_compose(name: str, value: Any) -> Any:
+    """Compose takes most values as the spec does; the others in forms of its own."""
+    match name:
+        case "sysctls":
+            return _sysctls(value)
+        case "tmpfs":
+            return [f"{path}:{item}" if item else path for path, item in _tmpfs(value).items()]
+        case "shm_size":
+            return _size(value)
+        case "stop_timeout":
+            return f"{value}s"
+        case _:
+            return value
+
+
 def _unknown(name: str) -> Wrong:
     if name in _REFUSED:
         return Wrong(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
@@ -107,6 +138,12 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError
     return value
+
+
+def _seconds(value: Any) -> int:
+    if _count(value) > LONGEST_STOP:
+        raise ValueError
+    return _count(value)
 
 
 def _flag(value: Any) -> bool:
@@ -178,7 +215,13 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     "read_only": _Option("true or false", _flag, "ReadonlyRootfs"),
     "shm_size": _Option("bytes, or a number with k, m or g", _size, "ShmSize"),
     "stop_signal": _Option("the name of a signal", _text, "StopSignal", host=False),
-    "stop_timeout": _Option("whole seconds", _count, "StopTimeout", host=False),
+    "stop_timeout": _Option(
+        "whole seconds, 3600 at most",
+        _seconds,
+        "StopTimeout",
+        host=False,
+        compose="stop_grace_period",
+    ),
     "sysctls": _Option("a mapping of name to value", _sysctls, "Sysctls"),
     "tmpfs": _Option("a mapping of absolute path to mount options", _tmpfs, "Tmpfs"),
     "ulimits": _Option("a mapping of name to number or {soft, hard}", _ulimits, "Ulimits"),

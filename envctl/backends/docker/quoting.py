@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from envctl.errors import EnvctlError
 from envctl.plan.artifact import Quoted
@@ -103,6 +103,22 @@ def compose_list(values: Sequence[str]) -> Quoted:
     return Quoted("[" + ", ".join(compose(value) for value in values) + "]")
 
 
+def compose_value(value: Any) -> Quoted:
+    """Any value of a Compose file: texts, numbers, lists and mappings of them."""
+    match value:
+        case str():
+            return compose(value)
+        case bool():
+            return Quoted("true" if value else "false")
+        case int() | float():
+            return number(value)
+        case Mapping():
+            pairs = (f"{yaml_string(key)}: {compose_value(item)}" for key, item in value.items())
+            return Quoted("{" + ", ".join(pairs) + "}")
+        case _:
+            return Quoted("[" + ", ".join(map(compose_value, value)) + "]")
+
+
 def number(value: float) -> Quoted:
     """A number without needless digits, never in exponent notation."""
     return Quoted(f"{value:.9f}".rstrip("0").rstrip("."))
@@ -133,6 +149,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "comment": comment,
     "compose": compose,
     "compose_list": compose_list,
+    "compose_value": compose_value,
     "yaml_string": yaml_string,
     "number": number,
     "markdown": markdown,

@@ -49,6 +49,7 @@ RICH = """\
     ports: null
     healthcheck: null
     restart: null
+    hooks: null
     secrets: null
   db:
     image: postgres:16
@@ -85,8 +86,6 @@ task migrate: build DIGEST from debian:bookworm
   option speed=2
   after db healthy
   check tests: sh: pytest -q
-  hook after_start sh: touch /tmp/up
-  hook before_stop sync
 service web: build DIGEST from debian:bookworm
   step packages curl python3
   step pip flask → /opt/web
