@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl.compare import compare, down, only, stop
@@ -328,6 +328,7 @@ def test_each_unit_changes_once_and_only_if_it_differs(old, new):
             assert name not in units
 
 
+@settings(max_examples=60)
 @given(situations(), st.booleans())
 def test_needs_name_changes_that_come_earlier(situation, reconfigure):
     wanted, there = situation
@@ -338,6 +339,7 @@ def test_needs_name_changes_that_come_earlier(situation, reconfigure):
         seen.add(change.key)
 
 
+@settings(max_examples=60)
 @given(situations(), st.booleans(), st.data())
 def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation, reconfigure, data):
     wanted, there = situation
@@ -350,6 +352,7 @@ def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation,
     assert there.volumes == {"data"}
 
 
+@settings(max_examples=60)
 @given(situations(), st.integers(0, 20), st.data())
 def test_changes_that_were_cut_off_are_gone_on_with(situation, cut, data):
     wanted, there = situation
@@ -362,6 +365,7 @@ def test_changes_that_were_cut_off_are_gone_on_with(situation, cut, data):
     assert compare(wanted, there) == ()
 
 
+@settings(max_examples=60)
 @given(situations(), st.booleans(), st.booleans(), st.data())
 def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volumes, known, data):
     wanted, there = situation
@@ -374,6 +378,7 @@ def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volu
     assert down(there, volumes=volumes, plan=wanted) == ()
 
 
+@settings(max_examples=60)
 @given(situations(), st.booleans(), st.data())
 def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, data):
     wanted, there = situation
@@ -383,6 +388,7 @@ def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, da
     assert {change.action for change in order} <= {Action.STOP}
 
 
+@settings(max_examples=60)
 @given(situations(), st.frozensets(st.sampled_from(NAMES)))
 def test_a_selection_can_be_done_by_itself(situation, names):
     wanted, there = situation
