@@ -149,10 +149,11 @@ def _needs(
     freed: tuple[str, ...],
 ) -> tuple[str, ...]:
     found: list[str] = []
-    if change.action in _MAKES:
+    if change.action in (*_MAKES, Action.RECONFIGURE):
         found += freed
-        if not isinstance(unit.source, ReadyImage) and unit.source.digest in builds:
-            found.append(builds[unit.source.digest])
+    source = unit.source
+    if change.action in _MAKES and not isinstance(source, ReadyImage) and source.digest in builds:
+        found.append(builds[source.digest])
     found += [name for name, service in changed.items() if service in unit.depends_on]
     return tuple(dict.fromkeys(found))
 
@@ -206,6 +207,8 @@ def _life_change(unit: Unit, state: UnitState) -> Change | None:
             return Change(Action.REPLACE, unit.name, cause, unit.where, unit)
         if state.status is Status.CREATED:
             return Change(Action.START, unit.name, "it never ran", unit.where, unit)
+        if state.status is Status.PAUSED:
+            return Change(Action.START, unit.name, "it is only paused", unit.where, unit)
         return None
     if state.status is Status.EXITED:
         code = "" if state.exit_code is None else f" (exit code {state.exit_code})"

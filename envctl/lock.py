@@ -26,7 +26,9 @@ def exclusive(
     The kernel lets go of it when the process ends, however it ends; the holder's pid stands in the
     file for others to read.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for one in reversed((folder, *folder.parents)):
+        if not one.is_dir():
+            one.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait(descriptor, name, report, patience)

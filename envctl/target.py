@@ -103,7 +103,9 @@ class Opened:
             resolved,
             backend=self.backend.name,
             secret_digests={name: self.store.digest(name) for name in sorted(used)},
-            package_sets=spec.package_sets(workspace.root, environ=workspace.environ),
+            package_sets=spec.package_sets(
+                workspace.root, sets=workspace.sets, environ=workspace.environ
+            ),
         )
         problems = tuple(self.backend.problems(plan))
         if problems:

@@ -311,6 +311,7 @@ class Run:
     resources: Resources = Resources()
     aliases: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind = Kind.SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +327,6 @@ class Unit:
     source: Source
     run: Run = Run()
     replica: int = 1
-    kind: Kind = Kind.SERVICE
     depends_on: Mapping[str, Condition] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     hooks: Hooks = Hooks()
@@ -334,6 +334,11 @@ class Unit:
     origins: Mapping[str, Place] = field(
         default_factory=dict, compare=False, metadata={"about": True}
     )
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it keeps running or runs to completion."""
+        return self.run.kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from envctl.planner.given import Given, PackageSets
 from envctl.spec.canonical import CanonicalService, KeyPath, Resolved
 
 _RUN_PATHS: Mapping[str, str] = {
+    "kind": "kind",
     "env": "process.env",
     "command": "process.argv",
     "user": "process.user",
@@ -108,7 +109,6 @@ def _units(given: Given) -> Iterator[Unit]:
         name,
         source(given),
         _run(given),
-        kind=Kind(service["kind"]),
         depends_on={key: Condition(value) for key, value in service["depends_on"].items()},
         checks=tuple(
             Check(
@@ -139,6 +139,7 @@ def _run(given: Given) -> Run:
     workdir = service["workdir"] or ("/" if service["base"] is not None else None)
     capabilities = tuple(service["capabilities"])
     return Run(
+        kind=Kind(service["kind"]),
         process=Process(argv, given.user, workdir, service["env"], capabilities),
         ports=tuple(
             Port(port["container"], port["host"], port["address"], port["protocol"])

@@ -64,7 +64,7 @@ def test_up_again_changes_nothing_and_edits_change_just_what_they_touch(guestboo
     guestbook.cli("up", "dev")
     after = guestbook.containers(engine)
     assert {name for name in before if before[name] != after[name]} == {
-        next(name for name in before if name.endswith("-web"))
+        next(name for name in before if name.endswith("_web"))
     }
 
 

@@ -409,3 +409,16 @@ def test_another_port_is_told_as_it_was_and_is():
     (change,) = compare(plan(after), observed(before))
 
     assert change.cause == "ports 127.0.0.1:8080:80/tcp → 127.0.0.1:8081:80/tcp"
+
+
+def test_a_service_that_became_a_task_is_made_anew():
+    (change,) = compare(plan(unit("job", kind="task")), observed(unit("job")))
+
+    assert (change.action, change.cause) == ("replace", 'kind "service" → "task"')
+
+
+def test_a_paused_task_goes_on():
+    job = unit("job", kind="task")
+    there = Observed({"job": made(job, status=Status.PAUSED)}, observed(job).images)
+
+    assert lines(compare(plan(job), there)) == ["> start job it is only paused (envctl.yaml:2:3)"]

@@ -40,7 +40,7 @@ class Names:
 
     def container(self, unit: str) -> str:
         """A unit's container."""
-        return f"{self.prefix}-{slug(unit)}"
+        return f"{self.prefix}_{slug(unit)}"
 
     @property
     def network(self) -> str:

@@ -77,7 +77,7 @@ def rich_plan() -> Plan:
     own = DockerfileBuild(
         "own/Dockerfile", "own", "run", {"V": "$1"}, "c", "f00d", ("own/Dockerfile",)
     )
-    job = Unit("job", "job", own, Run(aliases=("job",)), kind=Kind.TASK)
+    job = Unit("job", "job", own, Run(aliases=("job",), kind=Kind.TASK))
     return Plan(SCOPE, "docker", (db, rich(), job))
 
 

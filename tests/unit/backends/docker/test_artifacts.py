@@ -118,7 +118,7 @@ def test_a_dependency_on_a_service_waits_for_all_of_its_replicas(tmp_path):
 
     units = [Unit(f"db{n}", "db", ReadyImage("pg"), Run()) for n in ("", "-2")]
     job = Unit(
-        "job", "job", ReadyImage("x"), Run(), kind=Kind.TASK, depends_on={"db": Condition.STARTED}
+        "job", "job", ReadyImage("x"), Run(kind=Kind.TASK), depends_on={"db": Condition.STARTED}
     )
     services = compose(Plan(SCOPE, "docker", (*units, job)), tmp_path)["services"]
     assert services["job"]["depends_on"] == {

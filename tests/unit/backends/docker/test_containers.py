@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from envctl.backends.docker.containers import container, healthcheck, secret_file
 from envctl.plan.model import Kind, ReadyImage, Restart, Run, Secret, Unit
@@ -74,7 +75,8 @@ def test_a_ready_image_keeps_its_own_command_user_and_folder(names):
 
 
 def test_a_task_is_not_restarted_by_the_engine(names):
-    host = container(rich(kind=Kind.TASK), names)["HostConfig"]
+    task = replace(rich(), run=replace(rich().run, kind=Kind.TASK))
+    host = container(task, names)["HostConfig"]
     assert host["RestartPolicy"] == {"Name": "no"}
     failing = Unit("a", "a", ReadyImage("x"), Run(restart=Restart.ON_FAILURE))
     assert container(failing, names)["HostConfig"]["RestartPolicy"] == {"Name": "on-failure"}

@@ -25,8 +25,14 @@ def test_two_checkouts_share_images_and_nothing_else(names):
     assert names.filters != other.filters
 
 
+def test_no_two_units_of_different_environments_have_one_name(names):
+    other = Names(replace(names.scope, environment="dev-web"))
+    assert names.container("web-a") != other.container("a")
+    assert names.container("a").partition("_")[2] == other.container("a").partition("_")[2]
+
+
 def test_resources_of_one_unit_have_these_names(names):
-    assert names.container("web-2") == "shop-0a1b2c-dev-web-2"
+    assert names.container("web-2") == "shop-0a1b2c-dev_web-2"
     assert names.network == "shop-0a1b2c-dev"
     assert names.volume("data") == "shop-0a1b2c-dev_data"
     assert names.secrets("web") == "shop-0a1b2c-dev_web.secrets"
