@@ -35,14 +35,14 @@ def doctor(
 
     findings: Sequence[Finding] = examiner.examine(backend)
     if fix and any(finding.fixable for finding in findings):
-        examiner.fix(findings, session.reporter)
+        examiner.fix(findings, session.reporter, backend=backend)
         session.reporter.pause()
         findings = examiner.examine(backend)
     if as_json:
         found = [_data(finding) for finding in findings]
         session.json({"backend": backend, "ok": _fine(findings), "findings": found})
     else:
-        _show(session, findings)
+        _show(session, findings, backend)
     return Exit.OK if _fine(findings) else Exit.ERROR
 
 
@@ -50,7 +50,7 @@ def _fine(findings: Sequence[Finding]) -> bool:
     return all(finding.ok or not finding.needed for finding in findings)
 
 
-def _show(session: Session, findings: Sequence[Finding]) -> None:
+def _show(session: Session, findings: Sequence[Finding], backend: str) -> None:
     out = session.out
     for finding in findings:
         mark = _mark(session, finding)
@@ -60,7 +60,8 @@ def _show(session: Session, findings: Sequence[Finding]) -> None:
             for line in finding.remedy.splitlines():
                 out.line(f"    {out.safe(line)}")
     if any(finding.fixable for finding in findings):
-        session.note("`envctl doctor --fix` can mend this")
+        option = "" if backend == "docker" else f" --backend {backend}"
+        session.note(f"`envctl doctor --fix{option}` can mend this")
 
 
 def _mark(session: Session, finding: Finding) -> str:

@@ -1,7 +1,7 @@
 """What this machine lacks for envctl to work, how to mend it here, and mending it."""
 
 from envctl.doctor.checks import examine
-from envctl.doctor.finding import Finding
+from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.mend import fix
 
-__all__ = ["Finding", "examine", "fix"]
+__all__ = ["Finding", "Repair", "examine", "fix"]

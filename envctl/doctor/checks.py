@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from envctl import trust
-from envctl.doctor.engine import Engine, Reach, look
+from envctl.doctor.containers import compose, engine_findings
+from envctl.doctor.engine import Engine, look
 from envctl.doctor.finding import Finding
 from envctl.doctor.host import Host
-from envctl.errors import EnvctlError
+from envctl.doctor.machines import machine_findings
+from envctl.errors import EnvctlError, UsageError
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_API = (1, 41)
-"""Of engine 20.10, the first that builds with BuildKit over its API."""
-LEAST_SPACE = 3 * 1000**3
-"""Bytes: two bases, a few packages and a build's intermediate files."""
 
-ENGINE_PACKAGES = ("docker.io", "iptables")
-BOOTSTRAP_PACKAGES = ("mmdebstrap",)
+_OWN = ("docker", "memory", "vagrant")
+_GROUP = "envctl.backends"
+"""The entry point group of backends that others ship: of these nothing more is known."""
 
 
 def examine(
@@ -29,17 +27,30 @@ def examine(
 ) -> tuple[Finding, ...]:
     """Look at everything the backend needs on this machine; changes nothing.
 
-    `host` and `ask` stand for the machine and its engine.
+    `host` and `ask` stand for the machine and its Docker engine. UsageError if there is no backend
+    of that name.
     """
+    _check_name(backend)
     host = host or Host()
+    ask = ask or (lambda: look(host.environ))
     findings = [python(host), certificates(host)]
     if backend == "docker":
-        engine = (ask or (lambda: look(host.environ)))()
-        findings += [reachable(host, engine)]
-        if engine.reach is Reach.ANSWERS:
-            findings += [version(engine), buildkit(engine), limits(engine)]
-        findings += [space(host, engine), bootstrap(host), compose(host)]
+        findings += [*engine_findings(host, ask()), compose(host)]
+    elif backend == "vagrant":
+        findings += machine_findings(host, ask())
     return tuple(findings)
+
+
+def _check_name(backend: str) -> None:
+    if backend in _OWN:
+        return
+    from importlib.metadata import entry_points
+
+    known = {*_OWN, *(entry.name for entry in entry_points(group=_GROUP))}
+    if backend not in known:
+        raise UsageError(
+            f"there is no backend {backend!r}", hint=f"there is {', '.join(sorted(known))}"
+        )
 
 
 def python(host: Host) -> Finding:
@@ -62,160 +73,3 @@ def certificates(host: Host) -> Finding:
             "certificates", ok=True, found="the public ones; no bundle of this machine's own"
         )
     return Finding("certificates", ok=True, found=f"builds trust {bundle} while they run")
-
-
-def reachable(host: Host, engine: Engine) -> Finding:
-    """Whether the engine answers, and how to have one if not."""
-    name = "docker engine"
-    if engine.reach is Reach.ANSWERS:
-        return Finding(name, ok=True, found=f"{engine.version} at {engine.address}")
-    if engine.reach is Reach.DENIED:
-        return Finding(
-            name,
-            ok=False,
-            found=f"{engine.address} refuses this user",
-            remedy="sudo usermod -aG docker $USER, then log in anew (members of that group are as good as root)",
-        )
-    if not engine.is_default:
-        return Finding(
-            name,
-            ok=False,
-            found=f"nothing answers at {engine.address}: {engine.error}",
-            remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
-        )
-    if engine.reach is Reach.FAILS:
-        return Finding(name, ok=False, found=engine.error, remedy="look into the engine's own log")
-    return _absent(host, engine)
-
-
-def _absent(host: Host, engine: Engine) -> Finding:
-    installed = host.which("dockerd") is not None
-    return Finding(
-        "docker engine",
-        ok=False,
-        found=f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
-        remedy=_engine_remedy(host, installed=installed),
-        packages=() if installed or not host.has_apt else ENGINE_PACKAGES,
-        starts_engine=installed or host.has_apt,
-    )
-
-
-def _engine_remedy(host: Host, *, installed: bool) -> str:
-    start = "sudo systemctl enable --now docker" if host.has_systemd else "sudo dockerd &"
-    if host.system == "Darwin":
-        return "brew install colima docker && colima start, or install Docker Desktop"
-    windows = " (or switch on WSL integration in Docker Desktop)" if host.is_wsl else ""
-    if installed:
-        return start + windows
-    if host.has_apt:
-        return f"{apt_command(ENGINE_PACKAGES)} && {start}{windows}"
-    return f"install the Docker engine with this system's package manager, then {start}{windows}"
-
-
-def apt_command(packages: tuple[str, ...]) -> str:
-    """What a user types to install packages."""
-    return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
-
-
-def version(engine: Engine) -> Finding:
-    """The engine's age, by the version of its API."""
-    found = f"API {engine.api[0]}.{engine.api[1]}"
-    if engine.api >= OLDEST_API:
-        return Finding("engine API", ok=True, found=found)
-    return Finding(
-        "engine API",
-        ok=False,
-        found=found,
-        remedy="install Docker engine 20.10 (API 1.41) or newer",
-    )
-
-
-def buildkit(engine: Engine) -> Finding:
-    """Whether the engine is one whose API builds with BuildKit Linux images."""
-    if engine.os_type != "linux":
-        return Finding(
-            "BuildKit",
-            ok=False,
-            found=f"the engine runs {engine.os_type} containers",
-            remedy="switch it to Linux containers",
-        )
-    if "podman" in engine.product.lower():
-        return Finding(
-            "BuildKit",
-            ok=False,
-            found=f"{engine.product} has Docker's API but not its BuildKit",
-            remedy="point DOCKER_HOST or the docker context to a Docker engine",
-        )
-    return Finding("BuildKit", ok=engine.api >= OLDEST_API, found=f"part of {engine.product}")
-
-
-def limits(engine: Engine) -> Finding:
-    """Whether memory and processor limits of a spec will hold."""
-    found = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
-    if engine.limits:
-        return Finding("resource limits", ok=True, found=f"{found}: memory and CPU can be limited")
-    return Finding(
-        "resource limits",
-        ok=False,
-        found=f"{found}: the engine cannot limit memory or CPU here",
-        remedy="switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
-        needed=False,
-    )
-
-
-def space(host: Host, engine: Engine) -> Finding:
-    """Room for images where the engine keeps them; of a remote engine nothing is known."""
-    place = engine.data or "/var/lib/docker"
-    if not engine.is_local or host.system != "Linux":
-        return Finding("disk space", ok=True, found="kept by an engine elsewhere", needed=False)
-    free = host.free(place)
-    found = f"{free / 1000**3:.1f} GB free at {place}"
-    if engine.storage:
-        found += f" ({engine.storage})"
-    if free >= LEAST_SPACE:
-        return Finding("disk space", ok=True, found=found)
-    return Finding(
-        "disk space",
-        ok=False,
-        found=found,
-        remedy="make room: `docker system df` shows what takes it",
-    )
-
-
-def bootstrap(host: Host) -> Finding:
-    """What makes base images where no registry can be reached."""
-    name = "base bootstrap"
-    if host.which("mmdebstrap"):
-        return Finding(name, ok=True, found="mmdebstrap", needed=False)
-    found = "no mmdebstrap: bases come from a registry only"
-    if host.has_apt:
-        return Finding(
-            name,
-            ok=False,
-            found=found,
-            remedy=apt_command(BOOTSTRAP_PACKAGES),
-            needed=False,
-            packages=BOOTSTRAP_PACKAGES,
-        )
-    return Finding(name, ok=False, found=found, remedy="have a registry reachable", needed=False)
-
-
-def compose(host: Host) -> Finding:
-    """What brings a rendered folder up without envctl; envctl itself has no use for it."""
-    name = "docker compose"
-    for program in ("docker-compose", "docker"):
-        path = host.which(program)
-        if path is None:
-            continue
-        argv = (path, "version") if program == "docker-compose" else (path, "compose", "version")
-        with suppress(EnvctlError):
-            outcome = host.run(argv, timeout=10)
-            if outcome.code == 0 and outcome.text:
-                return Finding(name, ok=True, found=outcome.text.splitlines()[0], needed=False)
-    return Finding(
-        name,
-        ok=False,
-        found="not installed",
-        remedy="only needed to bring a rendered folder up by hand; the package is docker-compose",
-        needed=False,
-    )

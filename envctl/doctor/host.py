@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,12 @@ class Host:
     def system(self) -> str:
         """The kernel's name, as "Linux" or "Darwin"."""
         return platform.system()
+
+    @property
+    def processor(self) -> str:
+        """The processor's architecture as Linux calls it: "x86_64", "aarch64"."""
+        name = platform.machine().lower()
+        return {"arm64": "aarch64", "amd64": "x86_64"}.get(name, name)
 
     @property
     def python(self) -> tuple[int, int, int]:
@@ -78,6 +85,24 @@ class Host:
             return (self.root / path).read_text("utf-8", "replace")
         except OSError:
             return ""
+
+    def owner(self, path: str) -> tuple[int, int] | None:
+        """The number of the group a file belongs to, and its permission bits; None if it is not there."""
+        try:
+            found = (self.root / path.lstrip("/")).stat()
+        except OSError:
+            return None
+        return found.st_gid, stat.S_IMODE(found.st_mode)
+
+    def opens(self, path: str) -> bool:
+        """Whether this process can open a file or device for reading and writing."""
+        try:
+            os.close(
+                os.open(self.root / path.lstrip("/"), os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            )
+        except OSError:
+            return False
+        return True
 
     def free(self, path: str) -> int:
         """Free bytes in the file system of the path, or of its nearest parent that is there."""

@@ -1,4 +1,4 @@
-"""Mending what the doctor found: packages first, all at once, then the engine."""
+"""Mending what the doctor found: packages first, all at once, then access to devices, then the daemons."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from envctl.doctor import kvm, libvirt
 from envctl.doctor.engine import Engine, look
-from envctl.doctor.finding import Finding
+from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.doctor.start import start
 from envctl.errors import EnvctlError
@@ -26,11 +27,14 @@ def fix(
     findings: Sequence[Finding],
     report: Report,
     *,
+    backend: str = "docker",
     host: Host | None = None,
     ask: Callable[[], Engine] | None = None,
     locks: Path | None = None,
 ) -> None:
     """Mend all that is fixable; does nothing if nothing is. Two at once do the work once.
+
+    `backend` is the one that was examined, for the command that a user is told.
 
     EnvctlError if something needed cannot be mended: for want of root, or because apt or the engine
     fails, with the last lines of what it said.
@@ -40,24 +44,36 @@ def fix(
     if not wanted:
         return
     if not host.is_root:
-        _refuse(wanted, report)
+        _refuse(wanted, backend, report)
         return
     with exclusive(locks or Path.home() / ".cache/envctl/locks", "doctor", report):
         packages = dict.fromkeys(name for finding in wanted for name in finding.packages)
         if packages:
             install(tuple(packages), host, report)
-        if any(finding.starts_engine for finding in wanted):
-            start(host, ask or (lambda: look(host.environ)), report)
+        for repair in Repair:
+            if any(repair in finding.repairs for finding in wanted):
+                _repair(repair, host, ask or (lambda: look(host.environ)), report)
 
 
-def _refuse(wanted: Sequence[Finding], report: Report) -> None:
+def _repair(repair: Repair, host: Host, ask: Callable[[], Engine], report: Report) -> None:
+    match repair:
+        case Repair.KVM:
+            kvm.give_access(host, report)
+        case Repair.DOCKER:
+            start(host, ask, report)
+        case Repair.LIBVIRT:
+            libvirt.start(host, report)
+
+
+def _refuse(wanted: Sequence[Finding], backend: str, report: Report) -> None:
     """Without root: an error for what is needed, a word about what is not."""
     commands = "\n".join(f"{finding.name}: {finding.remedy}" for finding in wanted)
     if any(finding.needed for finding in wanted):
+        option = "" if backend == "docker" else f" --backend {backend}"
         raise EnvctlError(
             "mending this takes root",
             details=commands,
-            hint=f"sudo {Path(sys.argv[0]).resolve()} doctor --fix",
+            hint=f"sudo {Path(sys.argv[0]).resolve()} doctor --fix{option}",
         )
     for finding in wanted:
         report(Progress(finding.name, Stage.NOTE, f"as root: {finding.remedy}"))

@@ -24,6 +24,17 @@ RUNNING = Engine(
 ABSENT = Engine(DEFAULT_ADDRESS, Reach.ABSENT, error="No such file or directory")
 
 
+VIRSH = """Compiled against library: libvirt 9.0.0
+Using library: libvirt 9.0.0
+Using API: QEMU 9.0.0
+Running hypervisor: QEMU 7.2.22
+
+"""
+NO_LIBVIRT = """error: failed to connect to the hypervisor
+error: Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class FakeHost(Host):
     """A machine with only these programs; what is run is kept in `ran`."""
@@ -35,10 +46,15 @@ class FakeHost(Host):
     root_user: bool = True
     version: tuple[int, int, int] = (3, 12, 1)
     free_bytes: int = 50 * 1000**3
+    machine: str = "x86_64"
 
     @property
     def system(self) -> str:
         return self.kernel
+
+    @property
+    def processor(self) -> str:
+        return self.machine
 
     @property
     def python(self) -> tuple[int, int, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import pytest
 
-from envctl.doctor import examine
+from envctl.doctor import Repair, examine
 from envctl.doctor.engine import Engine, Reach
+from envctl.errors import UsageError
 from tests.unit.doctor.conftest import ABSENT, RUNNING
 
 
@@ -45,7 +47,7 @@ def test_on_debian_a_missing_engine_can_be_installed_and_started(machine):
         "sudo apt-get install --no-install-recommends docker.io iptables && sudo dockerd &"
     )
     assert finding.packages == ("docker.io", "iptables")
-    assert finding.starts_engine
+    assert finding.repairs == (Repair.DOCKER,)
     assert finding.fixable
 
 
@@ -167,3 +169,18 @@ def test_another_backend_needs_no_engine(machine):
         "python",
         "certificates",
     ]
+
+
+def test_a_backend_that_is_not_there_is_a_wrong_usage_that_names_those_that_are(machine):
+    with pytest.raises(UsageError) as caught:
+        examine("vagrnat", host=machine())
+
+    assert caught.value.brief == "there is no backend 'vagrnat'"
+    assert caught.value.hint == "there is docker, memory, vagrant"
+
+
+def test_of_a_backend_that_others_ship_only_what_all_need_is_looked_at(machine, monkeypatch):
+    entry = EntryPoint(name="podman", value="x:Y", group="envctl.backends")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_group: [entry])
+
+    assert [one.name for one in examine("podman", host=machine())] == ["python", "certificates"]

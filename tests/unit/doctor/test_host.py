@@ -41,3 +41,24 @@ def test_a_program_that_is_not_there_or_does_not_end_is_an_error():
         Host().run(["envctl-no-such-program"])
     with pytest.raises(EnvctlError, match="took longer than"):
         Host().run(["sleep", "60"], timeout=0.1)
+
+
+def test_a_file_tells_its_group_and_mode_and_whether_it_opens(tmp_path):
+    file = tmp_path / "dev/thing"
+    file.parent.mkdir()
+    file.touch()
+    file.chmod(0o640)
+    host = Host(root=tmp_path)
+
+    assert host.owner("/dev/thing") == (file.stat().st_gid, 0o640)
+    assert host.opens("/dev/thing")
+    assert host.owner("/dev/none") is None
+    assert not host.opens("/dev/none")
+
+
+@pytest.mark.parametrize(
+    ("said", "name"), [("arm64", "aarch64"), ("AMD64", "x86_64"), ("riscv64", "riscv64")]
+)
+def test_a_processor_has_one_name_whatever_the_system_calls_it(monkeypatch, said, name):
+    monkeypatch.setattr("platform.machine", lambda: said)
+    assert Host().processor == name

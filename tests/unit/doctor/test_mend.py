@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from typing import ClassVar
+
 import pytest
 
 from envctl.doctor import Finding, examine, fix
+from envctl.doctor import mend as mend_module
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
-from tests.unit.doctor.conftest import ABSENT, RUNNING
+from tests.unit.doctor.conftest import ABSENT, NO_LIBVIRT, RUNNING, VIRSH, FakeHost
 
 APT = Finding("docker engine", ok=False, found="none", remedy="apt …", packages=("docker.io",))
 ADVICE = Finding(
@@ -23,8 +27,8 @@ def words(host):
     ]
 
 
-def mend(host, *findings, locks, report=lambda _event: None, ask=lambda: RUNNING):
-    fix(findings, report, host=host, ask=ask, locks=locks)
+def mend(host, *findings, locks, report=lambda _event: None, ask=lambda: RUNNING, **options):
+    fix(findings, report, host=host, ask=ask, locks=locks, **options)
 
 
 def test_packages_of_all_findings_are_installed_at_once(machine, tmp_path):
@@ -101,3 +105,105 @@ def test_the_engine_is_started_after_its_packages_are_there(machine, tmp_path):
         "apt-get install docker.io iptables mmdebstrap",
         "systemctl enable docker",
     ]
+
+
+def test_without_root_the_command_to_type_names_the_backend(machine, tmp_path):
+    host = machine("apt-get", root_user=False)
+    with pytest.raises(EnvctlError) as caught:
+        mend(host, APT, locks=tmp_path / "locks", backend="vagrant")
+
+    assert caught.value.hint.endswith(" doctor --fix --backend vagrant")
+
+
+class Debian:
+    """A machine where apt brings programs, daemons run once started, and no init system does."""
+
+    COMES_WITH: ClassVar = {
+        "vagrant": ["vagrant"],
+        "libvirt-daemon-system": ["libvirtd", "virtlogd"],
+        "libvirt-clients": ["virsh"],
+        "qemu-system-x86": ["qemu-system-x86_64"],
+        "qemu-utils": ["qemu-img"],
+        "dnsmasq-base": ["dnsmasq"],
+        "iptables": ["iptables"],
+        "openssh-client": ["ssh"],
+        "e2fsprogs": ["mke2fs"],
+        "mmdebstrap": ["mmdebstrap"],
+        "docker.io": ["dockerd"],
+    }
+
+    def __init__(self, root, monkeypatch):
+        self.root = root
+        self.programs = {"apt-get"}
+        self.docker = ABSENT
+        monkeypatch.setattr(
+            FakeHost, "which", lambda _host, name: name if name in self.programs else None
+        )
+        monkeypatch.setattr(mend_module, "start", self.start_docker)
+
+    def start_docker(self, host, _ask, _report):
+        host.ran.append(("docker starts",))
+        self.docker = RUNNING
+
+    def answers(self, argv):
+        match argv:
+            case ("apt-get", *words):
+                for package in words:
+                    self.programs |= set(self.COMES_WITH.get(package, ()))
+                    if package == "vagrant-libvirt":
+                        self.write("usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json", "{}")
+                    if package == "libvirt-daemon-system":
+                        self.write("etc/group", f"kvm:x:{os.getgid()}:\n")
+            case ("vagrant", "--version"):
+                return Outcome(0, "Vagrant 2.3.4\n")
+            case ("virtlogd" | "libvirtd" as name, "-d"):
+                pid = 71 if name == "virtlogd" else 72
+                self.write(f"run/{name}.pid", f"{pid}\n")
+                self.write(f"proc/{pid}/comm", f"{name}\n")
+                if name == "libvirtd":
+                    self.write("run/libvirt/libvirt-sock", "")
+            case ("virsh", *_):
+                there = (self.root / "run/libvirt/libvirt-sock").exists()
+                return Outcome(0, VIRSH) if there else Outcome(1, NO_LIBVIRT)
+            case ("chmod", mode, path):
+                (self.root / path.lstrip("/")).chmod(int(mode, 8))
+        return Outcome(0, "")
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_a_machine_without_any_of_it_gets_machines_and_the_second_run_does_nothing(
+    machine, tmp_path, monkeypatch
+):
+    debian = Debian(tmp_path, monkeypatch)
+    host = machine(answers=debian.answers, files={"dev/kvm": ""})
+    (tmp_path / "dev/kvm").chmod(0o600)
+
+    def look_at():
+        return examine("vagrant", host=host, ask=lambda: debian.docker)
+
+    mend(host, *look_at(), locks=tmp_path / "locks", backend="vagrant")
+
+    packages = (
+        "vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils"
+        " dnsmasq-base iptables e2fsprogs openssh-client docker.io mmdebstrap"
+    )
+    assert words(host) == [
+        f"apt-get install {packages}",
+        "chgrp kvm /dev/kvm",
+        "chmod 660 /dev/kvm",
+        "docker starts",
+        "virsh qemu:///system version",
+        "virtlogd",
+        "libvirtd",
+        "virsh qemu:///system version",
+    ]
+    after = look_at()
+    assert [one.name for one in after if not one.ok] == ["KVM"]
+    assert not any(one.fixable for one in after)
+    host.ran.clear()
+    mend(host, *after, locks=tmp_path / "locks", backend="vagrant")
+    assert host.ran == []

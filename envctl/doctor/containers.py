@@ -1,0 +1,177 @@
+"""The checks of what containers need: an engine that builds, room for images, and what makes bases."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from envctl.doctor.engine import Engine, Reach
+from envctl.doctor.finding import Finding, Repair
+from envctl.doctor.host import Host
+from envctl.doctor.words import LEAST_SPACE, apt_command
+from envctl.errors import EnvctlError
+
+OLDEST_API = (1, 41)
+"""Of engine 20.10, the first that builds with BuildKit over its API."""
+
+ENGINE_PACKAGES = ("docker.io", "iptables")
+BOOTSTRAP_PACKAGES = ("mmdebstrap",)
+
+
+def engine_findings(host: Host, engine: Engine) -> list[Finding]:
+    """Whether the engine answers, and where it does, whether it will do."""
+    findings = [reachable(host, engine)]
+    if engine.reach is Reach.ANSWERS:
+        findings += [version(engine), buildkit(engine), limits(engine)]
+    return [*findings, space(host, engine), bootstrap(host)]
+
+
+def reachable(host: Host, engine: Engine) -> Finding:
+    """Whether the engine answers, and how to have one if not."""
+    name = "docker engine"
+    if engine.reach is Reach.ANSWERS:
+        return Finding(name, ok=True, found=f"{engine.version} at {engine.address}")
+    if engine.reach is Reach.DENIED:
+        return Finding(
+            name,
+            ok=False,
+            found=f"{engine.address} refuses this user",
+            remedy="sudo usermod -aG docker $USER, then log in anew (members of that group are as good as root)",
+        )
+    if not engine.is_default:
+        return Finding(
+            name,
+            ok=False,
+            found=f"nothing answers at {engine.address}: {engine.error}",
+            remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
+        )
+    if engine.reach is Reach.FAILS:
+        return Finding(name, ok=False, found=engine.error, remedy="look into the engine's own log")
+    return _absent(host, engine)
+
+
+def _absent(host: Host, engine: Engine) -> Finding:
+    installed = host.which("dockerd") is not None
+    return Finding(
+        "docker engine",
+        ok=False,
+        found=f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
+        remedy=_engine_remedy(host, installed=installed),
+        packages=() if installed or not host.has_apt else ENGINE_PACKAGES,
+        repairs=(Repair.DOCKER,) if installed or host.has_apt else (),
+    )
+
+
+def _engine_remedy(host: Host, *, installed: bool) -> str:
+    start = "sudo systemctl enable --now docker" if host.has_systemd else "sudo dockerd &"
+    if host.system == "Darwin":
+        return "brew install colima docker && colima start, or install Docker Desktop"
+    windows = " (or switch on WSL integration in Docker Desktop)" if host.is_wsl else ""
+    if installed:
+        return start + windows
+    if host.has_apt:
+        return f"{apt_command(ENGINE_PACKAGES)} && {start}{windows}"
+    return f"install the Docker engine with this system's package manager, then {start}{windows}"
+
+
+def version(engine: Engine) -> Finding:
+    """The engine's age, by the version of its API."""
+    found = f"API {engine.api[0]}.{engine.api[1]}"
+    if engine.api >= OLDEST_API:
+        return Finding("engine API", ok=True, found=found)
+    return Finding(
+        "engine API",
+        ok=False,
+        found=found,
+        remedy="install Docker engine 20.10 (API 1.41) or newer",
+    )
+
+
+def buildkit(engine: Engine) -> Finding:
+    """Whether the engine is one whose API builds with BuildKit Linux images."""
+    if engine.os_type != "linux":
+        return Finding(
+            "BuildKit",
+            ok=False,
+            found=f"the engine runs {engine.os_type} containers",
+            remedy="switch it to Linux containers",
+        )
+    if "podman" in engine.product.lower():
+        return Finding(
+            "BuildKit",
+            ok=False,
+            found=f"{engine.product} has Docker's API but not its BuildKit",
+            remedy="point DOCKER_HOST or the docker context to a Docker engine",
+        )
+    return Finding("BuildKit", ok=engine.api >= OLDEST_API, found=f"part of {engine.product}")
+
+
+def limits(engine: Engine) -> Finding:
+    """Whether memory and processor limits of a spec will hold."""
+    found = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
+    if engine.limits:
+        return Finding("resource limits", ok=True, found=f"{found}: memory and CPU can be limited")
+    return Finding(
+        "resource limits",
+        ok=False,
+        found=f"{found}: the engine cannot limit memory or CPU here",
+        remedy="switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
+        needed=False,
+    )
+
+
+def space(host: Host, engine: Engine) -> Finding:
+    """Room for images where the engine keeps them; of a remote engine nothing is known."""
+    place = engine.data or "/var/lib/docker"
+    if not engine.is_local or host.system != "Linux":
+        return Finding("disk space", ok=True, found="kept by an engine elsewhere", needed=False)
+    free = host.free(place)
+    found = f"{free / 1000**3:.1f} GB free at {place}"
+    if engine.storage:
+        found += f" ({engine.storage})"
+    if free >= LEAST_SPACE:
+        return Finding("disk space", ok=True, found=found)
+    return Finding(
+        "disk space",
+        ok=False,
+        found=found,
+        remedy="make room: `docker system df` shows what takes it",
+    )
+
+
+def bootstrap(host: Host) -> Finding:
+    """What makes base images where no registry can be reached."""
+    name = "base bootstrap"
+    if host.which("mmdebstrap"):
+        return Finding(name, ok=True, found="mmdebstrap", needed=False)
+    found = "no mmdebstrap: bases come from a registry only"
+    if host.has_apt:
+        return Finding(
+            name,
+            ok=False,
+            found=found,
+            remedy=apt_command(BOOTSTRAP_PACKAGES),
+            needed=False,
+            packages=BOOTSTRAP_PACKAGES,
+        )
+    return Finding(name, ok=False, found=found, remedy="have a registry reachable", needed=False)
+
+
+def compose(host: Host) -> Finding:
+    """What brings a rendered folder up without envctl; envctl itself has no use for it."""
+    name = "docker compose"
+    for program in ("docker-compose", "docker"):
+        path = host.which(program)
+        if path is None:
+            continue
+        argv = (path, "version") if program == "docker-compose" else (path, "compose", "version")
+        with suppress(EnvctlError):
+            outcome = host.run(argv, timeout=10)
+            if outcome.code == 0 and outcome.text:
+                return Finding(name, ok=True, found=outcome.text.splitlines()[0], needed=False)
+    return Finding(
+        name,
+        ok=False,
+        found="not installed",
+        remedy="only needed to bring a rendered folder up by hand; the package is docker-compose",
+        needed=False,
+    )

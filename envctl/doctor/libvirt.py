@@ -1,0 +1,172 @@
+"""libvirt: how it answers, and starting it, by systemd where it runs and else by hand."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from envctl.doctor.engine import Reach
+from envctl.doctor.host import Host
+from envctl.errors import EnvctlError
+from envctl.plan.progress import Progress, Report, Stage
+
+URI = "qemu:///system"
+WORK = "libvirt"
+DAEMONS = ("virtlogd", "libvirtd")
+"""In the order of their start: the second writes machines' consoles through the first."""
+LOGS = "var/log/libvirt"
+_PATIENCE = 60.0
+"""Seconds from a start to the first answer; before it libvirt examines every QEMU there is."""
+_PAUSE = 0.2
+_NO_BUS = "unable to get system bus connection"
+"""What it says to all but root where it cannot ask polkit who may."""
+_ANSWER = 20.0
+"""Seconds for one answer."""
+_SHOWN = 15
+"""How many of the logs' last lines an error shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Libvirt:
+    """The daemon's answer, or why there is none. `number` is libvirt's own version, () if unknown."""
+
+    reach: Reach
+    version: str = ""
+    number: tuple[int, ...] = ()
+    error: str = ""
+
+    @property
+    def serves_root_only(self) -> bool:
+        """Whether no group would help, for nobody can be asked who is in it."""
+        return _NO_BUS in self.error.lower()
+
+
+def look(host: Host) -> Libvirt:
+    """Ask the system's libvirt. Never raises."""
+    program = host.which("virsh")
+    if program is None:
+        return Libvirt(Reach.ABSENT, error="there is no virsh")
+    argv = (program, "-c", URI, "version")
+    try:
+        text = host.run(argv, env={"LC_ALL": "C"}, timeout=_ANSWER).text
+    except EnvctlError as error:
+        return Libvirt(Reach.FAILS, error=error.brief)
+    library = re.search(r"^Using library: libvirt ([\d.]+)", text, re.MULTILINE)
+    if library is None:
+        return Libvirt(_reach(text), error=_last(text))
+    # It answers this much also where no QEMU is there to tell the version of.
+    hypervisor = re.search(r"^Running hypervisor: (.+)", text, re.MULTILINE)
+    return Libvirt(
+        Reach.ANSWERS,
+        version=library[1] + (f" with {hypervisor[1]}" if hypervisor else ""),
+        number=tuple(int(part) for part in library[1].split(".") if part),
+    )
+
+
+def _reach(text: str) -> Reach:
+    lowered = text.lower()
+    if any(
+        sign in lowered
+        for sign in ("permission denied", "authentication", "access denied", _NO_BUS)
+    ):
+        return Reach.DENIED
+    if "no such file" in lowered or "connection refused" in lowered:
+        return Reach.ABSENT
+    return Reach.FAILS
+
+
+def _last(text: str) -> str:
+    lines = [line.removeprefix("error: ") for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "virsh says nothing"
+
+
+def start_command(host: Host) -> str:
+    """What a user types to start it."""
+    if not host.has_systemd:
+        return "sudo virtlogd -d; sudo libvirtd -d"
+    if host.which("libvirtd") or not host.which("virtqemud"):
+        return "sudo systemctl enable --now libvirtd"
+    sockets = " ".join(f"virt{part}d.socket" for part in ("qemu", "network", "storage", "nodedev"))
+    return f"sudo systemctl enable --now {sockets}"
+
+
+def start(host: Host, report: Report) -> None:
+    """Have libvirt running and answering; EnvctlError, with its logs' end, if it will not."""
+    if look(host).reach is Reach.ANSWERS:
+        return
+    report(Progress(WORK, Stage.STARTED))
+    try:
+        if host.has_systemd:
+            _by_systemd(host)
+        else:
+            _by_hand(host)
+    except EnvctlError:
+        report(Progress(WORK, Stage.FAILED))
+        raise
+    report(Progress(WORK, Stage.DONE, "running"))
+
+
+def _by_systemd(host: Host) -> None:
+    outcome = host.run(("systemctl", "enable", "--now", "libvirtd"), timeout=2 * _PATIENCE)
+    last = _wait(host, stays=False) if outcome.code == 0 else Libvirt(Reach.ABSENT)
+    if last.reach is Reach.ANSWERS:
+        return
+    journal = host.run(("journalctl", "-u", "libvirtd", "-n", str(_SHOWN), "--no-pager"))
+    raise EnvctlError(
+        "libvirt does not start",
+        details="\n".join(part for part in (outcome.text, journal.text, last.error) if part),
+        hint="systemctl status libvirtd",
+    )
+
+
+def _by_hand(host: Host) -> None:
+    """Start what does not run yet. A pid file that a killed daemon left hinders nobody: it is not locked."""
+    programs = {name: host.which(name) for name in DAEMONS}
+    if None in programs.values():
+        raise EnvctlError("libvirtd is not installed", hint="install libvirt-daemon-system")
+    (host.root / "run/libvirt").mkdir(parents=True, exist_ok=True)
+    before = {name: len(_log(host, name)) for name in DAEMONS}
+    said = ""
+    ending = running(host, "libvirtd")
+    while True:
+        for name, program in programs.items():
+            if not running(host, name):
+                said += host.run((str(program), "-d"), timeout=_PATIENCE).text
+        last = _wait(host, stays=True)
+        if last.reach is Reach.ANSWERS:
+            return
+        # One that was about to end when we came makes way for another.
+        if not ending or running(host, "libvirtd"):
+            break
+        ending = False
+    logs = "".join(_log(host, name)[before[name] :] for name in DAEMONS)
+    ends = [] if running(host, "libvirtd") else ["libvirtd has ended"]
+    lines = [line for line in (said + logs).splitlines() if line.strip()]
+    raise EnvctlError(
+        "libvirt does not start",
+        details="\n".join([*lines[-_SHOWN:], *ends, last.error]),
+        hint=f"its whole logs are in {host.root / LOGS}",
+    )
+
+
+def _wait(host: Host, *, stays: bool) -> Libvirt:
+    """The answer, or the last attempt at one; with `stays` no longer than the daemon lives."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        # In this order: a daemon that is gone gets one more question after that is known.
+        alive = not stays or running(host, "libvirtd")
+        last = look(host)
+        if last.reach is Reach.ANSWERS or not alive or time.monotonic() > deadline:
+            return last
+        time.sleep(_PAUSE)
+
+
+def running(host: Host, name: str) -> bool:
+    """Whether the daemon whose pid file is there lives, and is not another program with its number."""
+    pid = host.read(f"run/{name}.pid").strip()
+    return pid.isdecimal() and host.read(f"proc/{pid}/comm").strip() == name
+
+
+def _log(host: Host, name: str) -> str:
+    return host.read(f"{LOGS}/{name}.log")
