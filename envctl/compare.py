@@ -32,13 +32,17 @@ from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.text import shown, steps_text
 
 _MAKES = (Action.CREATE, Action.REPLACE)
+_LIVING = (Status.RUNNING, Status.EXITED)
+"""Where a unit is there to be reconfigured."""
 _SHOWN_LENGTH = 60
 
 
-def compare(plan: Plan, observed: Observed, *, reconfigure: bool = False) -> tuple[Change, ...]:
+def compare(
+    plan: Plan, observed: Observed, *, reconfigure: frozenset[str] = frozenset()
+) -> tuple[Change, ...]:
     """The changes that lead from `observed` to `plan`, in an order they can be done in.
 
-    `reconfigure` says that the backend can change a unit's run without replacing it.
+    `reconfigure` are the fields of a run that the backend can change in a unit without replacing it.
     """
     removals = tuple(_removals(plan, observed))
     units = [
@@ -186,7 +190,7 @@ def _builds(plan: Plan, units: Sequence[Change], observed: Observed) -> Iterator
         yield Change(Action.BUILD, unit.name, cause, where, source)
 
 
-def _unit_change(unit: Unit, observed: Observed, *, reconfigure: bool) -> Change | None:
+def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str]) -> Change | None:
     state = observed.units.get(unit.name)
     if state is None or state.status is Status.MISSING:
         return Change(Action.CREATE, unit.name, "it is not there", unit.where, unit)
@@ -195,7 +199,8 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: bool) -> Change
         return Change(Action.REPLACE, unit.name, *other, unit)
     if state.run != run_text(unit.run):
         cause, where = _run_cause(unit, state)
-        action = Action.RECONFIGURE if reconfigure else Action.REPLACE
+        in_place = state.status in _LIVING and _changed_fields(unit, state) <= reconfigure
+        action = Action.RECONFIGURE if in_place else Action.REPLACE
         return Change(action, unit.name, cause, where, unit)
     return _life_change(unit, state)
 
@@ -250,6 +255,16 @@ def _build_cause(
             where = source.steps[index].where or source.where or unit.where
             return f"build step changed: {step['text']}", where
     return "a build step is gone or moved", source.where or unit.where
+
+
+def _changed_fields(unit: Unit, state: UnitState) -> set[str]:
+    """The fields of the run that differ; an unreadable one differs in all."""
+    try:
+        old = json.loads(state.run)
+    except ValueError:
+        return {"everything"}
+    new = json.loads(run_text(unit.run))
+    return {path[0] for path, _, _ in _differences(old, new, ())}
 
 
 def _run_cause(unit: Unit, state: UnitState) -> tuple[str, Place | None]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from envctl.errors import Problem
+from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Change
-from envctl.plan.model import Plan, Scope, Unit
+from envctl.plan.model import Build, Plan, Scope, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed
 
@@ -19,8 +19,8 @@ from envctl.plan.state import Observed
 class Capabilities:
     """What a backend can do; the contract suite asks for no more than this."""
 
-    reconfigure: bool = False
-    """A change of the run alone is applied to the living unit instead of replacing it."""
+    reconfigure: frozenset[str] = frozenset()
+    """Fields of a unit's run that are changed in the living unit, which is not replaced for them."""
     executes: bool = True
     """Processes really run: exec, logs, ports and files can be looked at."""
 
@@ -55,6 +55,23 @@ class LogLine:
     time: str = ""
 
 
+class ImageSource(Protocol):
+    """A container engine, for backends that make machines of images."""
+
+    images: Any
+    """The engine's images: what `bases` keeps base images in."""
+
+    def have(self, unit: str, build: Build) -> str:
+        """The name of a build's image, which is made if it is not at hand."""
+
+    def export(self, image: str, folder: Path) -> None:
+        """Unpack the root filesystem of an image, with owners and modes, into a folder."""
+
+
+def _no_images() -> ImageSource:
+    raise EnvctlError("there is no container engine here to make images with")
+
+
 def _no_secret(_name: str) -> bytes:
     return b""
 
@@ -69,7 +86,7 @@ class Context:
 
     `secret` gives a secret's value (made now, if it is generated and not there yet);
     `render` fills one of the backend's templates; `trust` is the CA bundle a host behind an
-    inspecting proxy needs while building, or None.
+    inspecting proxy needs while building, or None; `images` opens a container engine.
     """
 
     scope: Scope
@@ -77,6 +94,7 @@ class Context:
     secret: Callable[[str], bytes] = _no_secret
     render: Callable[[str, Mapping[str, Any]], str] = _no_template
     trust: Path | None = None
+    images: Callable[[], ImageSource] = _no_images
 
 
 class Backend(Protocol):

@@ -62,9 +62,17 @@ def test_an_added_and_a_removed_variable_are_told_apart():
 def test_a_backend_that_can_reconfigure_is_asked_to():
     old, new = unit("web", env={"A": "1"}), unit("web", env={"A": "2"})
 
-    (change,) = compare(plan(new), observed(old), reconfigure=True)
+    (change,) = compare(plan(new), observed(old), reconfigure=frozenset({"process"}))
 
     assert change.action is Action.RECONFIGURE
+
+
+def test_a_change_beyond_what_a_backend_can_reconfigure_replaces():
+    old, new = unit("web", env={"A": "1"}), unit("web", env={"A": "2"}, ports=(Port(80),))
+
+    (change,) = compare(plan(new), observed(old), reconfigure=frozenset({"process"}))
+
+    assert change.action is Action.REPLACE
 
 
 def test_a_changed_build_step_is_named_with_its_own_place():
@@ -210,6 +218,7 @@ def test_a_selection_keeps_what_it_needs_and_removes_nothing():
 # --- what holds for any plans ---------------------------------------------------------------
 
 NAMES = "abcd"
+RECONFIGURED = st.sampled_from([frozenset(), frozenset({"process"}), frozenset({"process", "ports"})])
 
 
 def _unit(name, text, env, host, image, kind, after):
@@ -329,7 +338,7 @@ def test_each_unit_changes_once_and_only_if_it_differs(old, new):
 
 
 @settings(max_examples=60)
-@given(situations(), st.booleans())
+@given(situations(), RECONFIGURED)
 def test_needs_name_changes_that_come_earlier(situation, reconfigure):
     wanted, there = situation
     seen: set[str] = set()
@@ -340,7 +349,7 @@ def test_needs_name_changes_that_come_earlier(situation, reconfigure):
 
 
 @settings(max_examples=60)
-@given(situations(), st.booleans(), st.data())
+@given(situations(), RECONFIGURED, st.data())
 def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation, reconfigure, data):
     wanted, there = situation
     changes = compare(wanted, there, reconfigure=reconfigure)
@@ -379,7 +388,7 @@ def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volu
 
 
 @settings(max_examples=60)
-@given(situations(), st.booleans(), st.data())
+@given(situations(), RECONFIGURED, st.data())
 def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, data):
     wanted, there = situation
     changes = stop(there, plan=wanted if known else None)

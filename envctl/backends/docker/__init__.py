@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from envctl.backends import probe
 from envctl.backends.base import Capabilities, Context, Execution, LogLine
-from envctl.backends.docker import options, probe
+from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
@@ -83,6 +84,17 @@ class DockerBackend:
             self._build(change.unit, change.target)
         else:
             self._lifecycle.apply(change)
+
+    def have(self, unit: str, build: Build) -> str:
+        """The name of a build's image, which is made if it is not at hand."""
+        name = self._names.image(build)
+        if self.images.find(name) is None:
+            self._build(unit, build)
+        return name
+
+    def export(self, image: str, folder: Path) -> None:
+        """Unpack an image's root filesystem."""
+        self.images.export(image, folder)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Ask once, inside the container, as the engine's health check does."""

@@ -178,7 +178,7 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 def _probe(unit: Unit) -> Mapping[str, Any] | None:
-    from envctl.backends.docker import probe
+    from envctl.backends import probe
 
     asked = unit.run.probe
     if asked is None:

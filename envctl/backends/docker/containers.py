@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from envctl.backends import probe
 from envctl.backends.docker import names as n
-from envctl.backends.docker import options, probe
+from envctl.backends.docker import options
 from envctl.backends.docker.names import Names
 from envctl.plan.model import Kind, Probe, Restart, Secret, Unit
 

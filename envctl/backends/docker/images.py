@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from envctl.backends.docker.client import Engine, missing
@@ -112,6 +114,26 @@ class Images:
         if content is None:
             raise EnvctlError(f"{path} in {image} is not a file")
         return content
+
+    def export(self, image: str, folder: Path) -> None:
+        """Unpack an image's root filesystem, with owners and modes, into a folder. Takes root."""
+        argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
+        with self._engine.doing(f"export {image}") as api:
+            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
+                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
+            )
+            try:
+                with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar:
+                    assert tar.stdin is not None
+                    assert tar.stderr is not None
+                    for chunk in api.export(made["Id"], chunk_size=_CHUNK):
+                        tar.stdin.write(chunk)
+                    tar.stdin.close()
+                    said = tar.stderr.read().decode("utf-8", "replace")
+            finally:
+                api.remove_container(made["Id"], force=True, v=True)
+        if tar.returncode:
+            raise EnvctlError(f"cannot unpack {image}", details=said)
 
     # --- parts
 

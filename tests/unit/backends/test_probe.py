@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from envctl.backends.docker import probe
+from envctl.backends import probe
 from envctl.plan.model import Probe, ProbeKind
 
 
