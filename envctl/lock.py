@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.private import open_private
 
 PATIENCE = 1800.0
 """Seconds to wait for another run."""
 _PAUSE = 0.1
+_PID = re.compile(rb"[0-9]{1,10}\n?\Z")
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def exclusive(
     for one in reversed((folder, *folder.parents)):
         if not one.is_dir():
             one.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT)
     try:
         _wait(descriptor, name, report, patience)
         os.ftruncate(descriptor, 0)
@@ -48,16 +51,23 @@ def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            pid = _holder(descriptor)
+            who = f"another envctl (pid {pid})" if pid else "another envctl"
             if not said:
-                note = f"another envctl (pid {holder}) works on it; waiting"
-                report(Progress(name, Stage.NOTE, note))
+                report(Progress(name, Stage.NOTE, f"{who} works on it; waiting"))
                 said = True
             if time.monotonic() > deadline:
+                end = f", or end it with `kill {pid}`," if pid else ""
                 raise EnvctlError(
-                    f"another envctl (pid {holder}) has been working on {name} for {patience:g} s",
-                    hint=f"wait for it, or end it with `kill {holder}`, and try again",
+                    f"{who} has been working on {name} for {patience:g} s",
+                    hint=f"wait for it{end} and try again",
                 ) from None
             time.sleep(_PAUSE)
         else:
             return
+
+
+def _holder(descriptor: int) -> str:
+    """The pid in the file; "" if there is none, or what else stands there."""
+    text = os.pread(descriptor, 32, 0)
+    return text.decode("ascii").strip() if _PID.match(text) else ""

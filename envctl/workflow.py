@@ -18,6 +18,7 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Kind, Plan, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.private import private_folder
 from envctl.spec.canonical import Resolved
 from envctl.target import Opened, Target
 from envctl.trust import bundle
@@ -260,7 +261,7 @@ class Workspace:
 
     def _locked(self, opened: Opened) -> AbstractContextManager[None]:
         name = f"{opened.target.environment}@{opened.backend.name}"
-        return exclusive(self.root / ".envctl" / "locks", name, self.report)
+        return exclusive(private_folder(self.root, "locks"), name, self.report)
 
     def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""

@@ -62,7 +62,9 @@ def show(error: EnvctlError, options: Options) -> None:
 def _refused(error: OSError) -> EnvctlError:
     """The system said no: no permission, no space, not a folder."""
     said = error.strerror or str(error)
-    translated = EnvctlError(f"{error.filename}: {said}" if error.filename else said)
+    # Where a descriptor was used, the number of it is no name.
+    named = isinstance(error.filename, str) and error.filename
+    translated = EnvctlError(f"{error.filename}: {said}" if named else said)
     translated.__cause__ = error
     return translated
 
@@ -95,13 +97,13 @@ def _kept(error: Exception, start: Path) -> Path | None:
     import traceback
 
     try:
+        from envctl.private import open_private, private_folder
         from envctl.spec import find_root
 
-        folder = find_root(start) / ".envctl"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        file = folder / "crash.log"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = private_folder(find_root(start)) / "crash.log"
+        descriptor = open_private(file, os.O_WRONLY | os.O_CREAT)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+            log.truncate()
             log.write("".join(traceback.format_exception(error)))
     except Exception:  # noqa: BLE001 - there is an error to be shown already; this one must not hide it
         return None

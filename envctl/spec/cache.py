@@ -13,10 +13,13 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from envctl.errors import EnvctlError
+from envctl.private import NAME, existing_folder, open_private, private_folder
 from envctl.spec.canonical import KeyPath, Resolved
 from envctl.spec.origins import Origins, Raw
 
 FORMAT = 1
+_FOLDER = "cache"
 
 
 def key(
@@ -58,13 +61,16 @@ def _program() -> list[tuple[str, int, int]]:
 
 def path(root: Path, environment: str) -> Path:
     """Where an environment's cache stands."""
-    return root / ".envctl" / "cache" / f"resolved-{environment}.json"
+    return root / NAME / _FOLDER / f"resolved-{environment}.json"
 
 
 def read(root: Path, environment: str, expected: str) -> Resolved | None:
     """The resolved spec with that key, if it is kept."""
     try:
-        with path(root, environment).open("rb") as stream:
+        if existing_folder(root, _FOLDER) is None:
+            return None
+        descriptor = open_private(path(root, environment), os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as stream:
             first = stream.readline(200).decode("ascii").strip()
             if first != expected:
                 return None
@@ -76,7 +82,7 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
             origins=Origins(lambda: _origins(origins)),
             files=tuple(data["files"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (EnvctlError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -100,10 +106,8 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
         json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
         json.dumps([[place, *value] for place, value in raw.items()], separators=(",", ":")),
     )
-    with contextlib.suppress(OSError, ValueError):
-        for folder in (target.parent.parent, target.parent):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700)
+    with contextlib.suppress(EnvctlError, OSError, ValueError):
+        private_folder(root, _FOLDER)
         _replace(target, "\n".join(lines).encode())
 
 

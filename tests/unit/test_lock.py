@@ -65,3 +65,32 @@ def test_a_killed_run_holds_nothing(tmp_path, holder):
 
     assert text == f"{os.getpid()}\n"
     assert (tmp_path / "dev@docker.lock").read_text() == ""
+
+
+def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_left_alone(tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "dev@docker.lock").symlink_to("victim")
+
+    with (
+        pytest.raises(EnvctlError, match=r"dev@docker\.lock is a link"),
+        exclusive(tmp_path, "dev@docker", silent),
+    ):
+        pass
+
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+@pytest.mark.parametrize("text", ["-1 1\n", "; rm -rf ~", "\x1b[2J", ""])
+def test_a_lock_that_holds_no_pid_is_not_quoted(tmp_path, holder, text):
+    (tmp_path / "dev@docker.lock").write_text(text)
+    said = []
+
+    with (
+        pytest.raises(EnvctlError) as caught,
+        exclusive(tmp_path, "dev@docker", said.append, patience=0),
+    ):
+        pass
+
+    assert caught.value.brief == "another envctl has been working on dev@docker for 0 s"
+    assert caught.value.hint == "wait for it and try again"
+    assert said[0].text == "another envctl works on it; waiting"

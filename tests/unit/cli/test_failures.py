@@ -74,6 +74,32 @@ def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("link", [".envctl", ".envctl/crash.log"])
+def test_a_traceback_is_not_written_through_a_link(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    victim = shop / "victim"
+    if link == ".envctl":
+        victim.mkdir()
+    else:
+        victim.write_text("precious")
+        (shop / ".envctl").mkdir()
+    (shop / link).symlink_to(victim)
+    monkeypatch.setattr(workflow.Workspace, "status", raising(ZeroDivisionError()))
+    ended = envctl("status", "dev")
+    assert ended.code == 1
+    assert "or see" not in ended.err
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "precious"
+
+
+def test_an_error_of_a_descriptor_does_not_show_its_number(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = IsADirectoryError(21, "Is a directory", 6)
+    monkeypatch.setattr(workflow.Workspace, "status", raising(error))
+    assert envctl("status", "dev").err == "error: Is a directory\n"
+
+
 def test_what_the_system_refuses_is_said_in_its_words(envctl: Run, shop: Path) -> None:
     ended = envctl("schema", "-o", "nowhere/schema.json")
     assert (ended.code, ended.err) == (1, "error: nowhere/schema.json: No such file or directory\n")

@@ -145,6 +145,17 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path, reads: 
     assert reads == ["dev", "dev"]
 
 
+@pytest.mark.parametrize("link", [".envctl", ".envctl/cache"])
+def test_nothing_is_kept_through_a_link(tmp_path: Path, reads: list[str], link: str) -> None:
+    write(tmp_path, SPEC)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    assert load(tmp_path).data == load(tmp_path).data
+    assert reads == ["dev", "dev"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_without_the_cache_nothing_is_written(tmp_path: Path) -> None:
     write(tmp_path, SPEC)
     spec.load(tmp_path, "dev", environ={}, cache=False)
