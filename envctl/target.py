@@ -75,8 +75,14 @@ class Opened:
             secret=self._secret,
             render=self._render,
             trust=bundle(workspace.environ),
+            images=lambda: self.engine,
         )
         return open_backend(self.target.backend or own, context)
+
+    @cached_property
+    def engine(self) -> Any:
+        """A container engine, for a backend that makes its machines of images."""
+        return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
 
     def _secret(self, name: str) -> bytes:
         return self.store.value(name)
@@ -99,6 +105,8 @@ class Opened:
         resolved = self.workspace.resolved(self.target.environment)
         workspace = self.workspace
         used = {use["name"] for one in resolved.data["services"].values() for use in one["secrets"]}
+        from envctl.render import own_templates_digest
+
         plan = make_plan(
             resolved,
             backend=self.backend.name,
@@ -106,6 +114,7 @@ class Opened:
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
+            recipe=own_templates_digest(workspace.root),
         )
         problems = tuple(self.backend.problems(plan))
         if problems:

@@ -50,6 +50,19 @@ def engine():
     client.close()
 
 
+@pytest.fixture(scope="session")
+def machines(engine):
+    """libvirt and Vagrant, that work. Missing is a failure, not a skip."""
+    from envctl.backends.base import Context
+    from envctl.backends.vagrant import VagrantBackend
+    from envctl.plan.model import Scope
+
+    try:
+        VagrantBackend(Context(Scope("tests", "0", "base", "/"))).check()
+    except EnvctlError as error:
+        pytest.fail(f"the tests need virtual machines: {error}", pytrace=False)
+
+
 @pytest.fixture
 def make_project(tmp_path, request) -> Iterator[object]:
     """Make projects; afterwards each is taken down with its data, images included."""

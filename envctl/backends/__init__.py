@@ -11,6 +11,7 @@ GROUP = "envctl.backends"
 _OWN = {
     "docker": ("envctl.backends.docker", "DockerBackend"),
     "memory": ("envctl.backends.memory", "MemoryBackend"),
+    "vagrant": ("envctl.backends.vagrant", "VagrantBackend"),
 }
 
 

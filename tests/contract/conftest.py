@@ -11,6 +11,7 @@ from envctl.plan.model import Scope
 BACKENDS = [
     "memory",
     pytest.param("docker", marks=pytest.mark.engine),
+    pytest.param("vagrant", marks=[pytest.mark.engine, pytest.mark.machines]),
 ]
 
 
@@ -19,12 +20,21 @@ def backend(request):
     """The name of the backend under test; its engine answers."""
     if request.param == "docker":
         request.getfixturevalue("engine")
+    if request.param == "vagrant":
+        request.getfixturevalue("machines")
     return request.param
 
 
 @pytest.fixture
 def project(backend, make_project):
     return make_project(backend=backend)
+
+
+@pytest.fixture
+def verb(backend):
+    """What is done to a unit whose run differs in a field."""
+    in_place = capabilities(backend).reconfigure
+    return lambda field: "reconfigure" if field in in_place else "replace"
 
 
 def capabilities(name: str) -> Capabilities:

@@ -31,7 +31,7 @@ def test_up_again_changes_nothing(project):
     assert project.ids() == before
 
 
-def test_a_changed_variable_replaces_exactly_that_unit(project):
+def test_a_changed_variable_changes_exactly_that_unit(project, verb):
     project.spec(TWO).up()
     before = project.ids()
     project.spec(TWO.replace("blue", "red"))
@@ -40,13 +40,13 @@ def test_a_changed_variable_replaces_exactly_that_unit(project):
     done = project.up()
 
     assert [(str(one.action), one.unit, one.cause) for one in changes] == [
-        ("replace", "web", 'env COLOUR "blue" → "red"')
+        (verb("process"), "web", 'env COLOUR "blue" → "red"')
     ]
     assert str(changes[0].where).startswith("envctl.yaml:8:")
-    assert done == ["replace web"]
+    assert done == [f"{verb('process')} web"]
     after = project.ids()
     assert after["db"] == before["db"]
-    assert after["web"] != before["web"]
+    assert (after["web"] == before["web"]) is (verb("process") == "reconfigure")
 
 
 def test_a_service_taken_out_of_the_spec_is_removed(project):
@@ -134,7 +134,9 @@ def test_replicas_come_and_go(project):
     assert {name: before[name] for name in ("web", "web-2")} == project.ids()
 
 
-def test_an_unhealthy_service_fails_the_start_leaves_it_inspectable_and_mending_converges(project):
+def test_an_unhealthy_service_fails_the_start_leaves_it_inspectable_and_mending_converges(
+    project, verb
+):
     spec = """
         db: {command: [sleep, infinity]}
         web:
@@ -149,7 +151,7 @@ def test_an_unhealthy_service_fails_the_start_leaves_it_inspectable_and_mending_
 
     project.spec(spec % "true")
 
-    assert project.up() == ["replace web"]
+    assert project.up() == [f"{verb('probe')} web"]
     rows = {row.unit: row for row in project.workspace().status(project.target)}
     assert rows["web"].health == "healthy"
     assert rows["web"].cause == ""

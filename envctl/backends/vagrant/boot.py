@@ -1,0 +1,186 @@
+"""What starts a machine: a kernel of the distribution and a small initial RAM disk, shared by all boxes.
+
+The RAM disk loads the dozen modules a virtual machine needs, mounts the root disk and the volumes, says
+who the machine is and lets the init take over: no device manager, no network manager, 10 s to SSH
+under plain emulation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from envctl.plan.digest import build_digest
+from envctl.plan.model import Base, Build, InstallPackages, RunCommand, WriteFile
+
+MODULES: Final = (
+    "af_packet",
+    "autofs4",
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_net",
+    "virtio_rng",
+    "virtiofs",
+)
+KERNEL: Final = "/out/vmlinuz"
+INITRD: Final = "/out/initrd"
+
+INIT: Final = r"""#!/bin/busybox sh
+b=/bin/busybox
+$b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
+$b mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
+while read m; do $b insmod /m/$m; done < /m/list
+$b mount -t ext4 -o rw,noatime /dev/vda /root || { echo "envctl: no root disk" >/dev/console; $b poweroff -f; }
+for arg in $($b cat /proc/cmdline); do case $arg in
+  envctl.host=*) host=${arg#*=};;
+  envctl.key=*) key=${arg#*=};;
+  envctl.volume=*) volumes="$volumes ${arg#*=}";;
+  envctl.share=*) shares="$shares ${arg#*=}";;
+esac; done
+$b mkdir -p -m 755 /run/envctl; $b cp /bin/busybox /udhcpc.sh /run/envctl/
+[ -z "$key" ] || echo "ssh-ed25519 $key envctl" > /run/envctl/authorized_keys
+echo "${host:-localhost}" > /root/etc/hostname; $b hostname "${host:-localhost}"
+$b ip link set lo up; $b ip link set eth0 up
+# A path is written with everything unusual by number: \0NNN.
+for v in $volumes; do
+  serial=${v%%:*}; path=$($b printf '%b.' "${v#*:}"); path=${path%.}; dev=
+  for d in /sys/block/vd*; do [ "$($b cat $d/serial)" = "$serial" ] && dev=${d##*/}; done
+  [ -n "$dev" ] || { echo "envctl: no disk $serial" >/dev/console; continue; }
+  $b mkdir -p "/root$path" /v
+  # A blank disk is formatted and starts with what the image has there, as a new volume of a container does.
+  if [ "$($b head -c 65536 "/dev/$dev" | $b tr -d '\000' | $b wc -c)" = 0 ]; then
+    $b mount -o bind /dev /root/dev
+    $b chroot /root /sbin/mke2fs -q -t ext4 -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "/dev/$dev" </dev/null
+    $b umount /root/dev
+    $b mount -t ext4 "/dev/$dev" /v; $b rmdir /v/lost+found; $b cp -a "/root$path/." /v/
+    $b chown "$($b stat -c %u:%g "/root$path")" /v; $b chmod "$($b stat -c %a "/root$path")" /v; $b umount /v
+  fi
+  $b mount -t ext4 -o noatime "/dev/$dev" "/root$path"
+done
+for s in $shares; do
+  path=$($b printf '%b.' "${s#*:}"); path=${path%.}; tag=${s%%:*}; mode=rw
+  case $tag in ro-*) tag=${tag#ro-}; mode=ro;; esac
+  $b mkdir -p "/root$path"; $b mount -t virtiofs -o $mode "$tag" "/root$path"
+done
+$b mount --move /dev /root/dev; $b mount --move /proc /root/proc
+$b mount --move /sys /root/sys; $b mount --move /run /root/run
+# Run from inside the new root, so that it and its script outlive the switch; it waits for the lease, and
+# renews it in the background.
+$b chroot /root /run/envctl/busybox udhcpc -b -i eth0 -s /run/envctl/udhcpc.sh -x hostname:"${host:-vm}" -t 5 -T 1 -A 5 </root/dev/null >/root/dev/null 2>&1
+exec $b switch_root /root /sbin/init
+"""
+
+_DHCP: Final = r"""#!/run/envctl/busybox sh
+b=/run/envctl/busybox
+case $1 in bound|renew)
+  $b ip addr replace "$ip/${mask:-24}" dev "$interface"
+  [ -z "$router" ] || $b ip route replace default via "${router%% *}" dev "$interface"
+  : > /etc/resolv.conf
+  for server in $dns; do echo "nameserver $server" >> /etc/resolv.conf; done
+;; esac
+"""
+
+_MAKE: Final = r"""
+cd /tmp
+apt-get update -q
+apt-get download linux-image-cloud-amd64
+package=$(dpkg -f linux-image-cloud-amd64*.deb Depends | sed 's/ .*//')
+apt-get download "$package"
+for deb in "$package"*.deb; do dpkg -x "$deb" /kernel; done
+rm -f ./*.deb; rm -rf /var/lib/apt/lists/*
+version=$(ls /kernel/lib/modules)
+depmod -b /kernel "$version"
+root=/tmp/root
+mkdir -p $root/bin $root/m $root/proc $root/sys $root/dev $root/run $root/root /out
+cp /bin/busybox $root/bin/; ln -s busybox $root/bin/sh
+cp /envctl/init /envctl/udhcpc.sh $root/; chmod 755 $root/init $root/udhcpc.sh
+for module in %s; do modprobe -d /kernel -S "$version" --show-depends $module; done 2>/dev/null |
+  sed -n 's/^insmod //p' | awk '!seen[$1]++ {print $1}' > /tmp/list
+while read -r file; do cp "$file" $root/m/; basename "$file"; done < /tmp/list > $root/m/list
+cd $root; find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible > /out/initrd
+cp /kernel/boot/vmlinuz-* /out/vmlinuz
+rm -rf /kernel $root /tmp/list
+"""
+
+
+def kernel_build(base: Base) -> Build:
+    """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD."""
+    steps = (
+        InstallPackages(("busybox-static", "cpio", "kmod")),
+        WriteFile("/envctl/init", INIT),
+        WriteFile("/envctl/udhcpc.sh", _DHCP),
+        RunCommand(("/bin/sh", "-ec", _MAKE % " ".join(MODULES))),
+    )
+    return Build(base, steps, build_digest(base, steps))
+
+
+# --- what a machine has beyond the image ----------------------------------------------------
+
+PACKAGES: Final = ("e2fsprogs", "openssh-server", "systemd-sysv")
+"""What makes a machine of an image. Parity knows these, and what they pull in, as the substrate."""
+
+_MASKED: Final = (
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service"
+    " fstrim.timer systemd-tmpfiles-clean.timer getty@.service serial-getty@.service getty.target"
+    " systemd-networkd.service systemd-resolved.service systemd-timesyncd.service systemd-udevd.service"
+    " systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-random-seed.service"
+    " systemd-boot-system-token.service systemd-machine-id-commit.service systemd-binfmt.service"
+    " systemd-firstboot.service systemd-hwdb-update.service systemd-journal-catalog-update.service"
+    " systemd-update-done.service systemd-modules-load.service systemd-remount-fs.service"
+    " systemd-sysusers.service systemd-logind.service systemd-pstore.service"
+    " systemd-user-sessions.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount"
+    " sys-kernel-tracing.mount sys-fs-fuse-connections.mount sys-kernel-config.mount"
+    " proc-sys-fs-binfmt_misc.automount modprobe@.service kmod-static-nodes.service ldconfig.service"
+    " ssh.socket systemd-initctl.socket"
+)
+
+_SSHD: Final = """\
+HostKey /etc/ssh/ssh_host_ed25519_key
+AuthorizedKeysFile /run/envctl/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+X11Forwarding no
+PrintMotd no
+PrintLastLog no
+MaxSessions 100
+"""
+
+_SSH_SERVICE: Final = """\
+[Unit]
+DefaultDependencies=no
+After=
+Before=
+[Service]
+Type=simple
+ExecStartPre=
+ExecStartPre=/bin/sh -c 'mkdir -p -m 755 /run/sshd; [ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key'
+ExecStart=
+ExecStart=/usr/sbin/sshd -D -e
+"""
+
+# Packages' own services would start here and not in a container: nothing is enabled but SSH.
+_SETTLE: Final = f"""
+rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires /etc/rc?.d/S*
+for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -sf /lib/systemd/system/ssh.service /etc/systemd/system/multi-user.target.wants/ssh.service
+ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
+mkdir -p /var/log/journal
+rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d
+: > /etc/machine-id
+"""
+
+
+def machine_build(image: str) -> Build:
+    """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server."""
+    base = Base("", image)
+    steps = (
+        InstallPackages(PACKAGES),
+        WriteFile("/etc/ssh/sshd_config.d/envctl.conf", _SSHD),
+        WriteFile("/etc/systemd/system/ssh.service.d/envctl.conf", _SSH_SERVICE),
+        WriteFile("/etc/systemd/system-preset/00-envctl.preset", "enable ssh.service\ndisable *\n"),
+        RunCommand(("/bin/sh", "-ec", _SETTLE)),
+    )
+    return Build(base, steps, build_digest(base, steps))

@@ -1,0 +1,218 @@
+"""libvirt asked directly, through virsh: hundredths of a second where a Vagrant command takes two."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+from envctl.errors import EnvctlError
+
+URI: Final = "qemu:///system"
+POOL: Final = "default"
+TIMEOUT: Final = 60.0
+"""Seconds one call of virsh may take."""
+_STAMP: Final = "https://envctl.dev/stamp/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A machine as libvirt knows it; `stamp` is what envctl noted when it was whole, if it was."""
+
+    name: str
+    uuid: str
+    running: bool
+    stamp: Mapping[str, Any] | None
+
+
+class RefusedError(EnvctlError):
+    """virsh said no."""
+
+
+def virsh(*argv: str, timeout: float = TIMEOUT) -> str:
+    """The output of a virsh command. EnvctlError if it fails, with the remedy if libvirt is not there."""
+    try:
+        done = subprocess.run(
+            ["virsh", "-q", "-c", URI, *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise _absent("virsh is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise _absent(f"libvirt did not answer within {timeout:g} s") from error
+    if done.returncode:
+        said = done.stderr.strip()
+        if "failed to connect" in said:
+            raise _absent(said.splitlines()[-1])
+        raise RefusedError(f"libvirt: {said.splitlines()[-1] if said else argv[0]}", details=said)
+    return done.stdout
+
+
+def _absent(said: str) -> EnvctlError:
+    return EnvctlError(
+        "libvirt does not answer",
+        details=said,
+        hint="`envctl doctor --backend vagrant --fix` installs and starts it",
+    )
+
+
+def domains(prefix: str) -> dict[str, Domain]:
+    """The domains whose names begin so."""
+    running = set(virsh("list", "--name").split())
+    names = [name for name in virsh("list", "--all", "--name").split() if name.startswith(prefix)]
+    if not names:
+        return {}
+    # One that goes meanwhile fails the whole call: then each is asked for itself.
+    try:
+        texts = virsh(";".join(f"dumpxml {name}" for name in names)).split("</domain>")
+    except RefusedError:
+        texts = []
+        for name in names:
+            with suppress(RefusedError):
+                texts.append(virsh("dumpxml", name).replace("</domain>", ""))
+    # What libvirt itself printed.
+    found = (ET.fromstring(text + "</domain>") for text in texts if text.strip())  # noqa: S314
+    return {one.name: one for one in (_domain(element, running) for element in found)}
+
+
+def _domain(element: ET.Element, running: set[str]) -> Domain:
+    name = element.findtext("name", "")
+    stamp = element.find(f"./metadata/{{{_STAMP}}}stamp")
+    return Domain(
+        name,
+        element.findtext("uuid", ""),
+        name in running,
+        _unpacked(stamp.text or "") if stamp is not None else None,
+    )
+
+
+def stamp(domain: str, data: Mapping[str, Any]) -> None:
+    """Note in a domain what it was made for."""
+    text = base64.b64encode(zlib.compress(json.dumps(data).encode())).decode()
+    xml = f"<stamp>{text}</stamp>"
+    call = ("metadata", domain, "--uri", _STAMP, "--key", "envctl", "--set", xml, "--config")
+    virsh(*call)
+    with suppress(RefusedError):
+        virsh(*call[:-1], "--live")
+
+
+def _unpacked(text: str) -> Mapping[str, Any] | None:
+    try:
+        data = json.loads(zlib.decompress(base64.b64decode(text)))
+    except (ValueError, zlib.error):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def address(domain: str) -> str:
+    """The IPv4 address a running domain was given; "" if none yet."""
+    with suppress(RefusedError):
+        for line in virsh("domifaddr", domain, "--source", "lease").splitlines():
+            fields = line.split()
+            if "ipv4" in fields:
+                return fields[fields.index("ipv4") + 1].partition("/")[0]
+    return ""
+
+
+def undefine(domain: str) -> None:
+    """Remove a domain, running or not, and its own disk; disks of volumes stay."""
+    with suppress(RefusedError):
+        virsh("destroy", domain)
+    with suppress(RefusedError):
+        virsh("undefine", domain)
+    remove_disks([name for name in disks() if name == f"{domain}.img"])
+
+
+def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
+    """Wait until a domain that was told to shut down is off; pull the plug after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if domain not in virsh("list", "--name").split():
+            return
+        time.sleep(0.2)
+    with suppress(RefusedError):
+        virsh("destroy", domain)
+
+
+def disks() -> Sequence[str]:
+    """The names of all disks in the pool."""
+    with suppress(RefusedError):
+        return [line.split()[0] for line in virsh("vol-list", POOL).splitlines() if line.split()]
+    return ()
+
+
+def remove_disks(names: Sequence[str]) -> None:
+    """Remove disks; that one is gone already is fine."""
+    for name in names:
+        with suppress(RefusedError):
+            virsh("vol-delete", name, "--pool", POOL)
+
+
+def have_pool() -> None:
+    """The storage pool, defined and running."""
+    with suppress(RefusedError):
+        if "running" in virsh("pool-info", POOL):
+            return
+    with suppress(RefusedError):
+        virsh("pool-define-as", POOL, "dir", "--target", "/var/lib/libvirt/images")
+        virsh("pool-build", POOL)
+    with suppress(RefusedError):
+        virsh("pool-start", POOL)
+    if "running" not in virsh("pool-info", POOL):
+        raise EnvctlError("libvirt's storage pool is not running", hint=f"virsh pool-start {POOL}")
+
+
+def have_network(name: str, addresses: str) -> None:
+    """A network of this name, running; its machines reach each other and, by translation, the world."""
+    with suppress(RefusedError):
+        if "yes" in _active(name):
+            return
+        virsh("net-start", name)
+        return
+    xml = (
+        f"<network><name>{name}</name><forward mode='nat'/><bridge stp='on' delay='0'/>"
+        f"<ip address='{addresses}.1' netmask='255.255.255.0'>"
+        f"<dhcp><range start='{addresses}.2' end='{addresses}.254'/></dhcp></ip></network>"
+    )
+    done = subprocess.run(
+        ["virsh", "-q", "-c", URI, "net-define", "/dev/stdin"],
+        input=xml,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    if done.returncode and "already exists" not in done.stderr:
+        raise EnvctlError(f"cannot make the network {name}", details=done.stderr)
+    with suppress(RefusedError):
+        virsh("net-start", name)
+    if "yes" not in _active(name):
+        virsh("net-start", name)
+
+
+def _active(name: str) -> str:
+    lines = virsh("net-info", name).splitlines()
+    return next((line for line in lines if line.startswith("Active")), "")
+
+
+def networks(name: str) -> Sequence[str]:
+    """The network of that name, if it is there."""
+    return [one for one in virsh("net-list", "--all", "--name").split() if one == name]
+
+
+def remove_network(name: str) -> None:
+    """Stop and remove a network."""
+    for verb in ("net-destroy", "net-undefine"):
+        with suppress(RefusedError):
+            virsh(verb, name)

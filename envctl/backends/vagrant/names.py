@@ -1,0 +1,74 @@
+"""What machines and what belongs to them are called: everything of an environment begins alike."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envctl.plan.model import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one environment's resources. Project, environment and units are plain names."""
+
+    scope: Scope
+
+    @property
+    def prefix(self) -> str:
+        """What every name begins with; tells projects, checkouts and environments apart."""
+        scope = self.scope
+        return f"{scope.project}-{scope.project_id[:6]}-{scope.environment}"
+
+    def domain(self, unit: str) -> str:
+        """A unit's domain at libvirt; its disk is called after it."""
+        return f"{self.prefix}_{unit}"
+
+    def unit(self, domain: str) -> str | None:
+        """The unit of a domain; None if it is none of this environment."""
+        head, _, unit = domain.partition("_")
+        return unit if head == self.prefix and unit else None
+
+    @property
+    def network(self) -> str:
+        """The environment's network."""
+        return self.prefix
+
+    @property
+    def addresses(self) -> str:
+        """The first two numbers and a half of the network's addresses: 10.A.B, A from 128 on."""
+        number = int(hashlib.sha256(self.prefix.encode()).hexdigest()[:8], 16)
+        return f"10.{128 + number % 127}.{number // 127 % 256}"
+
+    def disk(self, volume: str) -> str:
+        """The disk, in the storage pool, of a volume of the spec."""
+        return f"{self.prefix}_{volume}.volume.qcow2"
+
+    def volume(self, disk: str) -> str | None:
+        """The volume of a disk; None if it is none of this environment."""
+        head, _, rest = disk.partition("_")
+        name = rest.removesuffix(".volume.qcow2")
+        return name if head == self.prefix and name != rest else None
+
+    @property
+    def folder(self) -> Path:
+        """Where envctl works on the environment's machines: a cache, but for running ones."""
+        return Path(self.scope.root) / ".envctl" / "vagrant" / self.scope.environment
+
+    def machine(self, unit: str) -> Path:
+        """The folder of a unit's Vagrantfile."""
+        return self.folder / unit
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Vagrant's own folder."""
+    return Path(environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
+
+
+def cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's folder for what all projects share: kernels."""
+    base = environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "envctl" / "vagrant"

@@ -1,0 +1,78 @@
+"""`options.vagrant`: what no field of the spec covers. A closed list.
+
+=========  ==========================================================  =======
+option     value                                                       example
+=========  ==========================================================  =======
+cpus       whole number of virtual processors                          2
+memory     bytes, or a number with k, m, g: the machine's own          1g
+disk_size  of each volume, as a number with g                          10g
+=========  ==========================================================  =======
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from math import ceil
+from typing import Any, Final
+
+from envctl.plan.model import Unit
+
+_UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
+_MEGABYTE: Final = 1024**2
+_OWN: Final = 256 * _MEGABYTE
+"""Bytes a machine needs for itself, beside its unit's limit."""
+_USUAL: Final = 512 * _MEGABYTE
+
+EXPECTED: Final[Mapping[str, str]] = {
+    "cpus": "a whole number, 1 or more",
+    "memory": "bytes, or a number with k, m or g; 128m or more",
+    "disk_size": "a number with g, such as 10g",
+}
+
+
+def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """All that is wrong with these options: name, message, what was expected, hint."""
+    found = []
+    for name, value in options.items():
+        if name not in EXPECTED:
+            near = get_close_matches(name, EXPECTED, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else ""
+            known = "one of " + ", ".join(EXPECTED)
+            found.append((name, f"options.vagrant has no {name!r}", known, hint))
+        elif not _fits(name, value):
+            found.append((name, f"{name} cannot be {value!r}", EXPECTED[name], ""))
+    return found
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name == "cpus":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    size = _size(value)
+    return size is not None and size >= (128 * _MEGABYTE if name == "memory" else 1024**3)
+
+
+def _size(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    match = _SIZE.fullmatch(str(value).strip())
+    return int(match[1]) * _UNITS[match[2].lower()] if match else None
+
+
+def cpus(unit: Unit) -> int:
+    """How many virtual processors the unit's machine has."""
+    return int(unit.run.options.get("cpus") or ceil(unit.run.resources.cpus or 1))
+
+
+def memory(unit: Unit) -> int:
+    """The machine's memory in MiB."""
+    given = _size(unit.run.options.get("memory", ""))
+    limit = unit.run.resources.memory
+    return (given or (limit + _OWN if limit else _USUAL)) // _MEGABYTE
+
+
+def disk_size(unit: Unit) -> str:
+    """How large each volume may grow, as Vagrant takes it."""
+    return f"{(_size(unit.run.options.get('disk_size', '10g')) or 0) // 1024**3}G"

@@ -1,0 +1,52 @@
+"""How a value is written in a Vagrantfile, a shell script and on a kernel's command line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from envctl.plan.artifact import Quoted
+
+
+def ruby(text: str) -> Quoted:
+    """A Ruby string that nothing is interpolated in."""
+    return Quoted("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'")
+
+
+def shell(text: str) -> Quoted:
+    """A word of a shell command."""
+    return Quoted(shlex.quote(text))
+
+
+def words(texts: Sequence[str]) -> Quoted:
+    """Several words of a shell command."""
+    return Quoted(shlex.join(texts))
+
+
+def kernel(text: str) -> str:
+    """A value on the kernel's command line, as the shell's `printf %b` reads it: no space, no quote."""
+    return re.sub(
+        rb"[^A-Za-z0-9/._@+=-]", lambda one: b"\\0%03o" % one[0][0], text.encode()
+    ).decode()
+
+
+def number(value: float) -> Quoted:
+    """A number."""
+    return Quoted(f"{value:g}" if value != int(value) else str(int(value)))
+
+
+def raw(text: str) -> Quoted:
+    """The whole of a file that has no syntax of ours."""
+    return Quoted(text)
+
+
+FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
+    "ruby": ruby,
+    "shell": shell,
+    "words": words,
+    "number": number,
+    "raw": raw,
+}
+"""What every template of this backend is given."""

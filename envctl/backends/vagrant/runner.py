@@ -1,0 +1,80 @@
+"""Vagrant's own commands, through python-vagrant: bring up, halt, destroy, add a box."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+from envctl.errors import EnvctlError
+
+PROVIDER: Final = "libvirt"
+_SHOWN: Final = 30
+"""How many of a command's last lines an error shows."""
+
+
+class Vagrant:
+    """Vagrant in one folder. Each call is a process of about two seconds, and what it does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def up(self) -> None:
+        """Bring the folder's machines up."""
+        self._do("bring the machine up", lambda vagrant: vagrant.up(provider=PROVIDER))
+
+    def halt(self) -> None:
+        """Shut the machines down."""
+        self._do("halt the machine", lambda vagrant: vagrant.halt())
+
+    def destroy(self) -> None:
+        """Remove the machines."""
+        self._do("remove the machine", lambda vagrant: vagrant.destroy())
+
+    def add_box(self, name: str, file: Path) -> None:
+        """Add a box, in the place of one of the same name."""
+        self._do("add the box", lambda vagrant: vagrant.box_add(name, str(file), PROVIDER, True))
+
+    def _do(self, what: str, act: Any) -> None:
+        with tempfile.TemporaryFile() as log:
+            try:
+                act(self._made(log))
+            except subprocess.CalledProcessError as error:
+                log.seek(0)
+                lines = log.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+                said = [line for line in lines if line.strip() and "Progress:" not in line]
+                raise EnvctlError(
+                    f"vagrant could not {what} (exit code {error.returncode})",
+                    details="\n".join(said[-_SHOWN:]),
+                    hint="run the same command again; `envctl doctor --backend vagrant` tells what is missing",
+                ) from error
+
+    def _made(self, log: IO[bytes]) -> Any:
+        import vagrant
+
+        @contextmanager
+        def into_log() -> Iterator[IO[bytes]]:
+            yield log
+
+        program = shutil.which("vagrant")
+        if program is None:
+            raise EnvctlError(
+                "vagrant is not installed", hint="`envctl doctor --backend vagrant --fix`"
+            )
+        setpriv = shutil.which("setpriv")
+        # If this process is killed it ends too, instead of going on unwatched.
+        guard = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+        class Guarded(vagrant.Vagrant):
+            def _make_vagrant_command(self, args: list[str | None]) -> list[str]:
+                return [*guard, str(program), *(arg for arg in args if arg is not None)]
+
+        environ = {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+        return Guarded(  # type: ignore[no-untyped-call]
+            str(self._folder), env=environ, out_cm=into_log, err_cm=into_log
+        )

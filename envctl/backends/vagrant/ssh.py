@@ -1,0 +1,253 @@
+"""Machines spoken to over SSH: one shared connection each, which also carries their ports."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any, BinaryIO, Final
+
+from envctl.errors import EnvctlError
+
+CONNECT_TIMEOUT: Final = 60.0
+"""Seconds until the first word of a machine that has just been started."""
+TIMEOUT: Final = 120.0
+"""Seconds that one of envctl's own commands inside may take."""
+_CHUNK: Final = 64 * 1024
+_FAILED: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How to reach a machine: its folder holds the key and what is known of it."""
+
+    unit: str
+    key: Path
+    known_hosts: Path
+    address: str
+
+    # --- the connection
+
+    def connect(self) -> None:
+        """Have the shared connection; EnvctlError if the machine does not answer."""
+        if self.connected():
+            return
+        deadline = time.monotonic() + CONNECT_TIMEOUT
+        while True:
+            self.control.unlink(missing_ok=True)
+            said = self._master()
+            if said == "":
+                return
+            if time.monotonic() > deadline:
+                raise EnvctlError(
+                    f"{self.unit} does not answer at {self.address}",
+                    details=said,
+                    hint="look at it with `virsh console`, or take it down and up again",
+                )
+            time.sleep(0.3)
+
+    def _master(self) -> str:
+        """Start the connection's keeper, which goes to the background; "" or what went wrong."""
+        with tempfile.TemporaryFile() as log:
+            # It outlives this process: its output must be no pipe of ours.
+            done = subprocess.run(
+                [*self._ssh(), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+                check=False,
+            )
+            log.seek(0)
+            text = log.read().decode("utf-8", "replace").strip()
+        return "" if done.returncode == 0 else text or "no answer"
+
+    def connected(self) -> bool:
+        """Whether the shared connection is there and alive."""
+        return self.control.exists() and self._control("check").returncode == 0
+
+    def disconnect(self) -> None:
+        """End the shared connection and what it carries."""
+        if self.control.exists():
+            self._control("exit")
+        self.control.unlink(missing_ok=True)
+
+    def forward(self, address: str, port: int, inside: int) -> None:
+        """Carry a port of this host to one of the machine, as long as the connection lasts."""
+        spec = f"{address}:{port}:127.0.0.1:{inside}"
+        done = self._control("forward", "-L", spec)
+        if done.returncode:
+            raise EnvctlError(
+                f"port {port} is in use already",
+                details=done.stderr.decode("utf-8", "replace"),
+                hint=f"`lsof -i :{port}` shows by whom; or take another port, for instance by a "
+                "variable: `--set http_port=8081`",
+            )
+
+    # --- commands
+
+    def run(self, script: str, *, data: bytes = b"", timeout: float = TIMEOUT) -> str:
+        """Run a shell script inside as root, with `data` as its input; what it printed."""
+        self.connect()
+        try:
+            done = subprocess.run(
+                [*self._ssh(), self._who, script],
+                input=data,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EnvctlError(f"{self.unit} did not answer within {timeout:g} s") from error
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace")
+            raise EnvctlError(f"{self.unit}: a command inside failed", details=said)
+        return done.stdout.decode("utf-8", "replace")
+
+    def stream(
+        self,
+        script: str,
+        *,
+        stdin: BinaryIO | None,
+        stdout: Callable[[bytes], object] | None,
+        stderr: Callable[[bytes], object] | None,
+        timeout: float | None,
+    ) -> int:
+        """Run a shell script inside, its streams passed on; its exit code. TimeoutError after `timeout`."""
+        self.connect()
+        with subprocess.Popen(
+            [*self._ssh(), "-T", self._who, script],
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            if stdin:
+                Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
+            readers = [
+                Thread(target=_drain, args=(source, writer), daemon=True)
+                for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
+            ]
+            for reader in readers:
+                reader.start()
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                raise TimeoutError from error
+            for reader in readers:
+                reader.join()
+        return code
+
+    def terminal(self, script: str) -> int:
+        """Run a shell script inside on this terminal; its exit code."""
+        self.connect()
+        return subprocess.run([*self._ssh(), "-tt", self._who, script], check=False).returncode
+
+    def lines(self, script: str) -> subprocess.Popen[bytes]:
+        """Start a shell script inside whose output is read line by line; the caller ends it."""
+        self.connect()
+        return subprocess.Popen(
+            [*self._ssh(), "-T", self._who, script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    # --- parts
+
+    @property
+    def control(self) -> Path:
+        """The shared connection's socket: in a private folder, its path short enough for one."""
+        name = hashlib.sha256(f"{self.key}\0{self.unit}".encode()).hexdigest()[:20]
+        return sockets() / name
+
+    @property
+    def _who(self) -> str:
+        return f"root@{self.address or 'nowhere.invalid'}"
+
+    def _ssh(self) -> Sequence[str]:
+        settings = {
+            "BatchMode": "yes",
+            "ConnectTimeout": "10",
+            "ControlMaster": "no",
+            "ControlPath": str(self.control),
+            "IdentitiesOnly": "yes",
+            "LogLevel": "ERROR",
+            "ServerAliveInterval": "15",
+            "ServerAliveCountMax": "4",
+            "StrictHostKeyChecking": "accept-new",
+            "UserKnownHostsFile": str(self.known_hosts),
+        }
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        return ["ssh", "-F", "/dev/null", "-i", str(self.key), *options]
+
+    def _control(self, verb: str, *more: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*self._ssh(), "-O", verb, *more, self._who],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+
+def sockets() -> Path:
+    """The user's private folder for sockets."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base) / f"envctl-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise EnvctlError(
+            f"{folder} is not private", hint="remove it: envctl makes it anew, for you alone"
+        )
+    return folder
+
+
+def make_key(path: Path) -> str:
+    """The public part of the key at `path`, which is made if it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        for one in (fresh, fresh.with_name(fresh.name + ".pub")):
+            one.unlink(missing_ok=True)
+        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(fresh)]
+        subprocess.run(argv, stdin=subprocess.DEVNULL, check=True, capture_output=True)
+        fresh.with_name(fresh.name + ".pub").replace(path.with_name(path.name + ".pub"))
+        fresh.replace(path)
+    return path.with_name(path.name + ".pub").read_text("ascii").split()[1]
+
+
+def free_port(address: str) -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
+    assert target is not None
+    read: Any = getattr(source, "read1", source.read)
+    with suppress(OSError, ValueError):
+        while data := read(_CHUNK):
+            target.write(data)
+            target.flush()
+    with suppress(OSError):
+        target.close()
+
+
+def _drain(source: IO[bytes] | None, writer: Callable[[bytes], object] | None) -> None:
+    assert source is not None
+    read: Any = getattr(source, "read1", source.read)
+    while data := read(_CHUNK):
+        if writer is not None:
+            writer(data)
