@@ -6,9 +6,9 @@ expression may only put out text that one of its format's quoting functions retu
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 MARKER: Final = ".envctl-render"
+
+_BUILDING: Final = "templates/docker"
+_NO_IMAGES: Final = frozenset({"compose.yaml.j2", "README.md.j2"})
+"""What of that folder goes into rendered folders only, and into no image."""
 
 
 def packaged_templates() -> Path:
@@ -42,15 +46,52 @@ class Templates:
         import jinja2
 
         if self._environment is None:
-            own = [self._root / "templates"] if self._root else []
             self._environment = _environment(
-                loader=jinja2.FileSystemLoader([*own, packaged_templates()]),
+                loader=jinja2.FunctionLoader(self._loaded),
                 trim_blocks=True,
                 lstrip_blocks=True,
                 finalize=_only_quoted,
             )
         environment = self._environment
         return _rendered(lambda: environment.get_template(template), context, template, self._root)
+
+    def _loaded(self, name: str) -> Any:
+        """A template's text, its file, and whether that is still the same."""
+        import jinja2
+
+        own = [self._root / "templates"] if self._root else []
+        environment: Any = self._environment
+        loader = jinja2.FileSystemLoader([*own, packaged_templates()])
+        source, file, is_fresh = loader.get_source(environment, name)
+        if self._root:
+            _own_template(self._root, Path(file))
+        return source, file, is_fresh
+
+
+def _own_template(root: Path, file: Path) -> Path:
+    """The file of a template. EnvctlError if it is the project's and a link leads it elsewhere."""
+    places = (root.resolve(), packaged_templates().resolve())
+    if file.is_relative_to(root) and not any(file.resolve().is_relative_to(one) for one in places):
+        raise EnvctlError(
+            f"the template {_shown(str(file), root)} leads outside the project",
+            hint="copy it into the project",
+        )
+    return file
+
+
+def own_templates_digest(root: Path) -> str:
+    """A digest of the project's own templates that images are made from; "" if it has none."""
+    folder = root / _BUILDING
+    own = [
+        _own_template(root, file)
+        for file in sorted([*folder.glob("*.j2"), *folder.glob("*/*.j2")])
+        if file.is_file() and file.relative_to(folder).as_posix() not in _NO_IMAGES
+    ]
+    summary = hashlib.sha256()
+    for file in own:
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        summary.update(f"{content} {file.relative_to(folder).as_posix()}\n".encode())
+    return summary.hexdigest() if own else ""
 
 
 def render_text(source: str, values: Mapping[str, Any], name: str) -> str:
@@ -189,7 +230,7 @@ def write(
     are ours: others are left alone, and a folder that has files but no such list is refused.
     """
     former = _former(folder)
-    for path in files:
+    for path in (*files, *former):
         _inside(folder, path)
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / MARKER, _listing({*former, *files}), 0o644)
@@ -201,13 +242,13 @@ def write(
 
 
 def _listing(paths: Iterable[str]) -> bytes:
-    return "".join(f"{path}\n" for path in sorted(paths)).encode()
+    return os.fsencode("".join(f"{path}\n" for path in sorted(paths)))
 
 
 def _former(folder: Path) -> Sequence[str]:
     """The files of the last render."""
     if (folder / MARKER).is_file():
-        listed = (folder / MARKER).read_text(encoding="utf-8").split("\n")
+        listed = os.fsdecode((folder / MARKER).read_bytes()).split("\n")
         return [path for path in listed if path and _is_plain(path)]
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EnvctlError(
@@ -219,13 +260,19 @@ def _former(folder: Path) -> Sequence[str]:
 
 def _is_plain(path: str) -> bool:
     pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts and "\n" not in path
+    return not pure.is_absolute() and ".." not in pure.parts
 
 
 def _inside(folder: Path, path: str) -> None:
+    """EnvctlError unless a rendered file of this path lies in the folder, links followed."""
+    if "\n" in path:
+        raise EnvctlError(
+            f"{path!r} cannot be rendered: a line break in a file's name",
+            hint="rename it, or exclude it from the copy",
+        )
     target = (folder / path).parent.resolve()
     if not _is_plain(path) or not target.is_relative_to(folder.resolve()):
-        raise EnvctlError(f"{path!r} would be written outside {folder}")
+        raise EnvctlError(f"{path!r} lies outside {folder}", hint="render into a new folder")
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
@@ -234,6 +281,8 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
     if not link and target.is_file() and not target.is_symlink() and target.read_bytes() == content:
         target.chmod(mode)
         return
+    import tempfile
+
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".envctl-") as folder:
         fresh = Path(folder, "fresh")
@@ -249,6 +298,6 @@ def _remove(folder: Path, path: str) -> None:
     """Remove a file, and the folders that are empty without it."""
     (folder / path).unlink(missing_ok=True)
     for parent in (folder / path).parents:
-        if parent == folder or not parent.is_dir() or any(parent.iterdir()):
+        if parent == folder or parent.is_symlink() or not parent.is_dir() or any(parent.iterdir()):
             return
         parent.rmdir()

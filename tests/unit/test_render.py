@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -10,7 +11,16 @@ import pytest
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.errors import EnvctlError
 from envctl.plan.artifact import Artifact
-from envctl.render import MARKER, Templates, modes, render, render_text, write
+from envctl.render import (
+    MARKER,
+    Templates,
+    modes,
+    own_templates_digest,
+    packaged_templates,
+    render,
+    render_text,
+    write,
+)
 
 
 def project_template(root: Path, text: str, name: str = "docker/own.j2") -> Templates:
@@ -64,6 +74,54 @@ def test_a_template_that_fails_is_named_with_its_line(tmp_path, text, message, l
 def test_a_missing_template_is_an_error_of_ours():
     with pytest.raises(EnvctlError, match=r"there is no template docker/none\.j2"):
         Templates(None).render("docker/none.j2", {})
+
+
+@pytest.mark.parametrize("linked", ["templates", "templates/docker", "templates/docker/own.j2"])
+def test_a_template_is_never_read_from_outside_the_project(tmp_path, linked):
+    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    target = elsewhere / Path("templates/docker/own.j2").relative_to(linked)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("secret")
+    (root / linked).parent.mkdir(parents=True)
+    (root / linked).symlink_to(elsewhere if linked != "templates/docker/own.j2" else target)
+    with pytest.raises(EnvctlError, match=r"templates/docker/own\.j2 leads outside the project"):
+        Templates(root).render("docker/own.j2", {})
+    with pytest.raises(EnvctlError, match="leads outside the project"):
+        own_templates_digest(root)
+
+
+def test_a_template_may_be_a_link_within_the_project_or_to_a_packaged_one(tmp_path):
+    templates = project_template(tmp_path, "mine", "shared.j2")
+    (tmp_path / "templates/docker").mkdir()
+    (tmp_path / "templates/docker/own.j2").symlink_to("../shared.j2")
+    (tmp_path / "templates/docker/text.j2").symlink_to(packaged_templates() / "docker/text.j2")
+    assert templates.render("docker/own.j2", {}) == "mine"
+    assert templates.render("docker/text.j2", {**FUNCTIONS, "text": "x\n"}) == "x\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["docker/Dockerfile.j2", "docker/steps/run.j2", "docker/steps/included.j2"]
+)
+def test_a_projects_template_that_images_are_made_from_is_told_by_its_digest(tmp_path, name):
+    found = {own_templates_digest(tmp_path)}
+    for text in ("one", "two"):
+        project_template(tmp_path, text, name)
+        found.add(own_templates_digest(tmp_path))
+    assert "" in found
+    assert len(found) == 3
+
+
+def test_a_folder_of_templates_that_is_a_link_within_the_project_counts(tmp_path):
+    project_template(tmp_path, "one", "kept/run.j2")
+    (tmp_path / "templates/docker").mkdir()
+    (tmp_path / "templates/docker/steps").symlink_to("../kept")
+    assert own_templates_digest(tmp_path) != ""
+
+
+@pytest.mark.parametrize("name", ["docker/compose.yaml.j2", "docker/README.md.j2", "memory/x.j2"])
+def test_a_projects_template_that_no_image_is_made_from_does_not_count(tmp_path, name):
+    project_template(tmp_path, "one", name)
+    assert own_templates_digest(tmp_path) == ""
 
 
 def test_a_projects_text_is_filled_in_as_plain_jinja():
@@ -166,7 +224,7 @@ def test_a_folder_with_someone_elses_files_is_refused(tmp_path):
     assert listing(tmp_path) == {"thesis.tex": "x"}
 
 
-@pytest.mark.parametrize("path", ["../a", "/etc/a", "x/../../a", "a\nb"])
+@pytest.mark.parametrize("path", ["../a", "/etc/a", "x/../../a"])
 def test_nothing_is_written_outside_the_folder(tmp_path, path):
     with pytest.raises(EnvctlError, match="outside"):
         write({path: b"1"}, tmp_path / "out")
@@ -181,6 +239,42 @@ def test_a_tampered_list_of_files_removes_nothing_outside(tmp_path):
     write({"b": b"1"}, folder)
     assert (tmp_path / "precious").exists()
     assert listing(folder) == {"b": "1"}
+
+
+def test_a_link_in_the_folder_leads_no_removal_outside_and_nothing_is_removed_before(tmp_path):
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "id_rsa").write_text("precious")
+    write({"a": b"1"}, folder)
+    (folder / "x").symlink_to(elsewhere)
+    (folder / MARKER).write_text("a\nx/id_rsa\n")
+    with pytest.raises(EnvctlError, match=r"x/id_rsa' lies outside"):
+        write({"b": b"1"}, folder)
+    assert (elsewhere / "id_rsa").read_text() == "precious"
+    assert (folder / "a").exists()
+
+
+def test_a_link_to_a_folder_within_is_left_alone_when_its_file_goes(tmp_path):
+    folder = tmp_path / "out"
+    write({"a": b"1", "real/mine": b"2"}, folder)
+    (folder / "x").symlink_to("real")
+    (folder / MARKER).write_text("a\nx/mine\n")
+    write({"a": b"1"}, folder)
+    assert (folder / "x").is_symlink()
+    assert not (folder / "real/mine").exists()
+
+
+def test_a_line_break_in_a_name_is_refused_as_such(tmp_path):
+    with pytest.raises(EnvctlError, match="a line break in a file's name"):
+        write({"a\nb": b"1"}, tmp_path / "out")
+
+
+def test_a_name_that_is_no_utf8_is_written_and_removed_like_any_other(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    write({name: b"1", "keep": b"2"}, tmp_path / "out")
+    assert (tmp_path / "out" / name).exists()
+    write({"keep": b"2"}, tmp_path / "out")
+    assert not (tmp_path / "out" / name).exists()
 
 
 def test_a_link_in_the_folder_leads_no_write_outside(tmp_path):
