@@ -48,8 +48,8 @@ def digest(value: Any) -> str:
     ]
 
 
-def build_digest(base: Base, steps: Sequence[Step]) -> str:
-    """The identity of a build.
+def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
+    """The identity of a build; `recipe` is a digest of the project's own templates it is made by.
 
     How the packages are spread over install steps does not count: that is layering, done so that
     builds share layers, and may change when another environment does.
@@ -58,7 +58,7 @@ def build_digest(base: Base, steps: Sequence[Step]) -> str:
         {name for step in steps if isinstance(step, InstallPackages) for name in step.names}
     )
     rest = [step for step in steps if not isinstance(step, InstallPackages)]
-    return digest([base, packages, rest])
+    return digest([base, packages, rest, *([recipe] if recipe else [])])
 
 
 def base_image(name: str, snapshot: str = "") -> str:

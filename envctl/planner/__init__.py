@@ -62,11 +62,13 @@ def make_plan(
     backend: str,
     secret_digests: Mapping[str, str] | None = None,
     package_sets: PackageSets = frozenset(),
+    recipe: str = "",
 ) -> Plan:
     """Decide everything about one environment.
 
     `package_sets` are those of all services of all environments: package installs are laid out
-    so that as many of them as possible share layers. Reads the files that builds copy; SpecError
+    so that as many of them as possible share layers. `recipe` is a digest of the project's own
+    templates that images are made from: it makes their builds others. Reads the files that builds copy; SpecError
     tells which are missing or unsafe.
     """
     data = resolved.data
@@ -75,7 +77,13 @@ def make_plan(
     origins = _origins_by_service(resolved)
     for name in _ordered(data["services"]):
         given = Given(
-            name, resolved, backend, secret_digests or {}, package_sets, origins.get(name, {})
+            name,
+            resolved,
+            backend,
+            secret_digests or {},
+            package_sets,
+            origins.get(name, {}),
+            recipe,
         )
         try:
             units += _units(given)

@@ -49,7 +49,7 @@ def source(given: Given) -> Source:
         return _dockerfile(given, service["dockerfile"])
     base = _base(service["base"])
     steps = (*_package_steps(given, base), *_build_steps(given))
-    return Build(base, steps, build_digest(base, steps), given.where("build"))
+    return Build(base, steps, build_digest(base, steps, given.recipe), given.where("build"))
 
 
 def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:

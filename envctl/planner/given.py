@@ -18,7 +18,8 @@ PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 class Given:
     """One service of the resolved spec, and what its units are decided from.
 
-    `origins` are the service's own, by path within it.
+    `origins` are the service's own, by path within it; `recipe` is a digest of the project's own
+    templates that images are made from.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Given:
     secret_digests: Mapping[str, str]
     package_sets: PackageSets
     origins: Mapping[KeyPath, Place]
+    recipe: str = ""
 
     @property
     def service(self) -> CanonicalService:

@@ -66,6 +66,17 @@ def test_plan_shows_the_cause_and_the_place_of_a_change(envctl: Run, shop: Path)
     assert "environments/dev.yaml:4:22" in line
 
 
+def test_a_change_of_the_projects_own_template_is_a_change_of_the_build(
+    envctl: Run, shop: Path
+) -> None:
+    envctl("up", "dev")
+    steps = shop / "templates" / "docker" / "steps"
+    steps.mkdir(parents=True)
+    (steps / "run.j2").write_text("RUN true\n")
+    changes = envctl("plan", "dev", "--json").json["changes"]
+    assert {change["action"] for change in changes} == {"build", "replace"}
+
+
 def test_plan_tells_differences_by_its_exit_code_if_asked(envctl: Run, shop: Path) -> None:
     assert envctl("plan", "dev").code == 0
     assert envctl("plan", "dev", "--exit-code").code == 3

@@ -34,6 +34,11 @@ def test_where_a_step_is_written_does_not_count():
     assert build_digest(BASE, [script("a")]) == build_digest(BASE, [moved])
 
 
+def test_templates_of_the_projects_own_make_another_build():
+    assert len({build_digest(BASE, [], recipe) for recipe in ("", "a", "b")}) == 3
+    assert build_digest(BASE, [], "") == build_digest(BASE, [])
+
+
 def test_another_base_is_another_build():
     assert build_digest(BASE, []) != build_digest(replace(BASE, snapshot="20260101"), [])
 
