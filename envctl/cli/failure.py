@@ -46,7 +46,7 @@ def show(error: EnvctlError, options: Options) -> None:
     """Print an error: what is wrong, the evidence, what to do next."""
     stream = _stderr(options)
     if options.debug:
-        _traceback(error)
+        _traceback(error, stream)
     if isinstance(error, SpecError):
         stream.line(error.details)
         stream.line(stream.paint(error.brief, "red"))
@@ -73,16 +73,16 @@ def _stderr(options: Options) -> Stream:
     return Stream(sys.stderr, no_color=options.no_color)
 
 
-def _traceback(error: BaseException) -> None:
+def _traceback(error: BaseException, stream: Stream) -> None:
     import traceback
 
-    traceback.print_exception(error)
+    stream.text("".join(traceback.format_exception(error)))
 
 
 def _crash(error: Exception, options: Options) -> None:
     stream = _stderr(options)
     if options.debug:
-        _traceback(error)
+        _traceback(error, stream)
         return
     kept = _kept(error, options.directory or Path())
     said = str(error).partition("\n")[0]

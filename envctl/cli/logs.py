@@ -70,7 +70,7 @@ class _Printer:
         """Print one line, and at once."""
         text = line.text.rstrip("\r\n")
         if self.out.terminal:
-            text = escaped_but_color(text)
+            text = escaped_but_color(text, color=self.out.color)
         self.out.file.write(f"{self._before(line.unit)}{text}\n")
         self.out.file.flush()
 

@@ -22,7 +22,13 @@ _UNSAFE = (
 """Control characters other than newline and tab, and those that turn the reading direction."""
 _SHOWN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSAFE}
 _IN_JSON = {code: f"\\u{code:04x}" for code in _UNSAFE}
-_COLOR = "(\x1b\\[[0-9;:]{0,32}m)"
+_CODE = (
+    "(?:0{0,2}[0-4]|4:[0-5]|2[1-4]|[349][0-79]|10[0-7]"
+    "|[34]8(?:;5;[0-9]{1,3}|;2(?:;[0-9]{1,3}){3}|:5:[0-9]{1,3}|:2(?::[0-9]{0,3}){3,4}))"
+)
+_COLOR = f"(\x1b\\[(?:{_CODE}(?:;{_CODE}){{0,7}})?m)"
+"""Sequences that choose colours, bold, dim, italic or underlined, and nothing that hides text."""
+_RESET = "\x1b[0m"
 
 
 def escaped(text: str) -> str:
@@ -30,14 +36,21 @@ def escaped(text: str) -> str:
     return text.translate(_SHOWN)
 
 
-def escaped_but_color(text: str) -> str:
-    """Like `escaped`, but sequences that only choose colours are let through."""
+def escaped_but_color(text: str, *, color: bool = True) -> str:
+    """Like `escaped`, but sequences that only choose colours pass, and what they chose ends with the text.
+
+    Without `color` they are left out.
+    """
     if "\x1b" not in text:
         return escaped(text)
     import re
 
     parts = re.split(_COLOR, text)
-    return "".join(part if index % 2 else escaped(part) for index, part in enumerate(parts))
+    chosen = parts[1::2]
+    if not color or not chosen:
+        return "".join(map(escaped, parts[::2]))
+    shown = "".join(part if index % 2 else escaped(part) for index, part in enumerate(parts))
+    return shown if chosen[-1] in (_RESET, "\x1b[m") else shown + _RESET
 
 
 def json_text(data: object) -> str:
@@ -63,7 +76,7 @@ class Stream:
         if not self.color or not text:
             return self.safe(text)
         codes = ";".join(str(_CODES[style]) for style in styles)
-        return f"\x1b[{codes}m{self.safe(text)}\x1b[0m"
+        return f"\x1b[{codes}m{self.safe(text)}{_RESET}"
 
     def safe(self, text: str) -> str:
         """The text without what could steer a terminal."""
@@ -71,7 +84,7 @@ class Stream:
 
     def line(self, text: str = "") -> None:
         """Print a line that `safe` or `paint` made."""
-        self.file.write(escaped_but_color(text) + "\n")
+        self.file.write(escaped_but_color(text, color=self.color) + "\n")
         self.file.flush()
 
     def text(self, text: str) -> None:

@@ -48,6 +48,16 @@ def test_a_traceback_is_shown_with_debug_only(
     assert "Traceback" in envctl("status", "dev", "--debug").err
 
 
+@pytest.mark.parametrize("error", [EnvctlError("no\x1b[2J"), ZeroDivisionError("no\x1b[2J")])
+def test_a_traceback_cannot_steer_the_terminal(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(workflow.Workspace, "status", raising(error))
+    shown = envctl("status", "dev", "--debug").err
+    assert "no\\x1b[2J" in shown
+    assert "\x1b" not in shown
+
+
 def test_an_interrupt_says_how_to_go_on(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,31 @@ def test_colours_alone_may_pass_where_a_program_wrote_them() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "codes",
+    ["", "0", "1", "01;31", "1;4;93", "38;5;200", "48;2;1;2;3;1", "38:2::1:2:3", "39;49;22"],
+)
+def test_what_programs_colour_with_passes(codes: str) -> None:
+    assert escaped_but_color(f"\x1b[{codes}mx\x1b[m") == f"\x1b[{codes}mx\x1b[m"
+
+
+@pytest.mark.parametrize("codes", ["8", "1;8", "08", "5", "7", "38;2;1;2;3;8", "38;5;1;8", "1;;8"])
+def test_what_hides_text_or_makes_it_blink_is_shown_and_not_sent(codes: str) -> None:
+    assert escaped_but_color(f"a\x1b[{codes}mb") == f"a\\x1b[{codes}mb"
+
+
+def test_a_colour_ends_with_its_line(terminal: Terminal) -> None:
+    assert escaped_but_color("\x1b[31mred") == "\x1b[31mred\x1b[0m"
+    Stream(terminal).line("\x1b[31mred")
+    assert terminal.getvalue() == "\x1b[31mred\x1b[0m\n"
+
+
+def test_a_stream_without_colours_leaves_those_of_programs_out() -> None:
+    file = io.StringIO()
+    Stream(file).line("\x1b[31mred\x1b[0m \x1b[2J")
+    assert file.getvalue() == "red \\x1b[2J\n"
+
+
 @given(st.text())
 def test_json_stays_json_with_the_same_content(text: str) -> None:
     printed = json_text({"value": text})
