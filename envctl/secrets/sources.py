@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import selectors
+import stat
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,68 +17,109 @@ COMMAND_TIMEOUT = 60.0
 """Seconds a command that gives a secret may take."""
 LARGEST = 512 * 1024
 """Bytes a secret may have."""
+_READ = LARGEST + len("\n") + 1
+"""Bytes that are read of a source: enough to see that it is too large."""
+
+
+class SecretError(EnvctlError):
+    """A secret has no value, or its source is broken."""
 
 
 def given(
     name: str, declared: CanonicalSecret, *, root: Path, environ: Mapping[str, str]
 ) -> bytes | None:
-    """The value from the first source that has one; None if none has. EnvctlError if one is broken."""
-    variable = declared["env"]
+    """The value from the first source that has one; None if none has. SecretError if one is broken.
+
+    A variable that is empty is as good as unset.
+    """
     value: bytes | None = None
-    if variable and variable in environ:
-        value = environ[variable].encode("utf-8", "surrogateescape")
-    elif declared["file"] and (root / declared["file"]).exists():
-        value = _read(name, root / declared["file"])
-    elif declared["command"]:
+    if declared["env"] and environ.get(declared["env"]):
+        value = environ[declared["env"]].encode("utf-8", "surrogateescape")
+    elif declared["file"]:
+        value = _content(name, root / declared["file"])
+    if value is None and declared["command"]:
         value = _output(name, declared["command"], root)
     if value is not None and len(value) > LARGEST:
-        raise EnvctlError(f"secret {name} is larger than {LARGEST // 1024} KiB")
+        raise SecretError(f"secret {name} is larger than {LARGEST // 1024} KiB")
     return value
 
 
-def missing(name: str, declared: CanonicalSecret) -> EnvctlError:
+def missing(name: str, declared: CanonicalSecret) -> SecretError:
     """The error for a secret that no source gives."""
     ways = []
     if declared["env"]:
         ways.append(f"set {declared['env']}")
     if declared["file"]:
         ways.append(f"write it to {declared['file']}")
-    return EnvctlError(
+    return SecretError(
         f"secret {name} has no value",
         hint=" or ".join(ways or ["give it a source"])
         + f"; or let envctl make one: secrets: {{{name}: {{generate: 24}}}}",
     )
 
 
-def _read(name: str, path: Path) -> bytes:
+def _content(name: str, path: Path) -> bytes | None:
+    """What a regular file holds, without one newline at its end; None if there is no file."""
     try:
-        return path.read_bytes().removesuffix(b"\n")
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SecretError(f"secret {name}: {path} is not a regular file")
+            return file.read(_READ).removesuffix(b"\n")
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise EnvctlError(f"secret {name}: {path} cannot be read: {error.strerror}") from error
+        raise SecretError(f"secret {name}: {path} cannot be read: {error.strerror}") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open, and wait for nobody at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _output(name: str, argv: list[str], root: Path) -> bytes:
-    """A command's standard output. What it printed is never shown: it may be the secret."""
-    hint = f"run it by hand in {root}: {' '.join(argv)}"
+    """A command's standard output. What it printed is never shown, nor its arguments: they may be the secret."""
+    hint = f"run the command that secrets.{name} names by hand, in {root}"
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             argv,
             cwd=root,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-    except subprocess.TimeoutExpired as error:
-        raise EnvctlError(
-            f"secret {name}: {argv[0]} did not end within {COMMAND_TIMEOUT:g} s", hint=hint
-        ) from error
     except OSError as error:
-        raise EnvctlError(
+        raise SecretError(
             f"secret {name}: {argv[0]} cannot be run: {error.strerror}", hint=hint
         ) from error
-    if done.returncode:
-        raise EnvctlError(
-            f"secret {name}: {argv[0]} ended with exit code {done.returncode}", hint=hint
+    with process:
+        try:
+            output = _read(process, time.monotonic() + COMMAND_TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise SecretError(
+                f"secret {name}: {argv[0]} did not end within {COMMAND_TIMEOUT:g} s", hint=hint
+            ) from error
+        finally:
+            process.kill()
+    if process.returncode and len(output) < _READ:
+        raise SecretError(
+            f"secret {name}: {argv[0]} ended with exit code {process.returncode}", hint=hint
         )
-    return done.stdout.removesuffix(b"\n")
+    return output.removesuffix(b"\n")
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """The output, up to the bound; the process has ended if it is shorter. TimeoutExpired if it has not by then."""
+    assert process.stdout is not None
+    output = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(output) < _READ:
+            left = max(0.0, deadline - time.monotonic())
+            if not selector.select(left):
+                raise subprocess.TimeoutExpired(process.args, left)
+            data = os.read(process.stdout.fileno(), _READ - len(output))
+            if not data:
+                process.wait(max(0.0, deadline - time.monotonic()))
+                break
+            output += data
+    return bytes(output)

@@ -6,14 +6,14 @@ import hashlib
 import hmac
 import os
 import secrets
-import shutil
+import stat
 import string
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.errors import EnvctlError
+from envctl.private import existing_folder, open_private, private_folder
 from envctl.secrets.sources import given, missing
 from envctl.spec.canonical import CanonicalSecret
 
@@ -22,7 +22,13 @@ ALPHABET = string.ascii_letters + string.digits
 
 _DIGEST_LENGTH = 24
 _KEY_LENGTH = 32
+_FOLDER = "secrets"
+_KEY = ".key"
+"""No environment can have this name."""
 _USERS = "used-by"
+"""No secret can have this name."""
+_LEAST_MASKED = 8
+"""Bytes; what is shorter stands in too many places for another reason."""
 
 
 class SecretStore:
@@ -44,8 +50,7 @@ class SecretStore:
         self._root = root
         self._declared = declared
         self._environ = environ
-        self._folder = root / ".envctl" / "secrets"
-        self._own = self._folder / environment
+        self._own = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
 
     def digest(self, name: str) -> str:
@@ -68,7 +73,7 @@ class SecretStore:
         if length is None:
             raise missing(name, declared)
         made = "".join(secrets.choice(ALPHABET) for _ in range(length)).encode()
-        self._values[name] = _write_once(self._own / name, made)
+        self._values[name] = _write_once(private_folder(self._root, *self._own) / name, made)
         return self._values[name]
 
     def use(self, backend: str) -> bool:
@@ -79,18 +84,39 @@ class SecretStore:
                 self.value(name)
                 made = True
         if self._declared:
-            _write_once(self._own / _USERS / backend, b"")
+            _write_once(private_folder(self._root, *self._own, _USERS) / backend, b"")
         return made
 
     def release(self, backend: str) -> None:
         """Forget the generated values, if no other backend has this environment up."""
-        (self._own / _USERS / backend).unlink(missing_ok=True)
-        with suppress(OSError):
-            (self._own / _USERS).rmdir()
-        if not (self._own / _USERS).exists():
-            shutil.rmtree(self._own, ignore_errors=True)
-        if self._folder.is_dir() and not any(path.is_dir() for path in self._folder.iterdir()):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        users = existing_folder(self._root, *self._own, _USERS)
+        if users is not None:
+            (users / backend).unlink(missing_ok=True)
+            if not _removed(users):
+                return
+        own = existing_folder(self._root, *self._own)
+        if own is not None:
+            _remove_files(own)
+            _removed(own)
+        folder = existing_folder(self._root, _FOLDER)
+        if folder is not None and not any(path.is_dir() for path in folder.iterdir()):
+            _remove_files(folder)
+            _removed(folder)
+
+    def masked(self, text: str) -> str:
+        """The text, with the values that have been asked for so far replaced by their secrets' names.
+
+        Of a value of several lines each line counts, since logs are told in lines.
+        """
+        parts = {
+            line: f"‹secret {name}›"
+            for name, value in list(self._values.items())
+            for line in value.decode("utf-8", "replace").splitlines()
+            if len(line.encode()) >= _LEAST_MASKED
+        }
+        for part in sorted(parts, key=len, reverse=True):
+            text = text.replace(part, parts[part])
+        return text
 
     def _declaration(self, name: str) -> CanonicalSecret:
         return self._declared[name]
@@ -100,27 +126,40 @@ class SecretStore:
             declared = self._declaration(name)
             value = given(name, declared, root=self._root, environ=self._environ)
             if value is None and declared["generate"] is not None:
-                value = _read_private(self._own / name)
+                folder = existing_folder(self._root, *self._own)
+                value = _read_private(folder / name) if folder else None
             if value is None:
                 return None
             self._values[name] = value
         return self._values[name]
 
     def _key(self) -> bytes:
-        return _write_once(self._folder / "key", secrets.token_bytes(_KEY_LENGTH))
+        return _write_once(
+            private_folder(self._root, _FOLDER) / _KEY, secrets.token_bytes(_KEY_LENGTH)
+        )
+
+
+def _removed(folder: Path) -> bool:
+    """Remove a folder that is empty; whether it is gone."""
+    with suppress(OSError):
+        folder.rmdir()
+    return not folder.exists()
+
+
+def _remove_files(folder: Path) -> None:
+    """Remove the regular files that stand in a folder: values are nothing else."""
+    for path in folder.iterdir():
+        if stat.S_ISREG(path.lstat().st_mode):
+            path.unlink(missing_ok=True)
 
 
 def _read_private(path: Path) -> bytes | None:
-    """A file's content, after others have been kept from reading it; None if there is none."""
+    """A file's content; None if there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = open_private(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise EnvctlError(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
         return file.read()
 
 
@@ -132,10 +171,6 @@ def _write_once(path: Path, content: bytes) -> bytes:
     there = _read_private(path)
     if there is not None:
         return there
-    for folder in reversed([path.parent, *path.parent.parents]):
-        if ".envctl" in folder.parts:
-            folder.mkdir(mode=0o700, exist_ok=True)
-    path.parent.chmod(0o700)
     descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # mode 0600
     fresh = Path(name)
     try:

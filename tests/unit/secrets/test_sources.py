@@ -35,8 +35,11 @@ def test_the_sources_are_tried_in_their_order(tmp_path):
     assert given("t", declared(env="TOKEN"), root=tmp_path, environ={}) is None
 
 
-def test_a_variable_that_is_set_to_nothing_is_a_value(tmp_path):
-    assert given("t", declared(env="TOKEN"), root=tmp_path, environ={"TOKEN": ""}) == b""
+def test_a_variable_that_is_set_to_nothing_is_as_good_as_unset(tmp_path):
+    (tmp_path / "file").write_text("of the file\n")
+    assert given("t", declared(env="TOKEN"), root=tmp_path, environ={"TOKEN": ""}) is None
+    both = declared(env="TOKEN", file="file")
+    assert given("t", both, root=tmp_path, environ={"TOKEN": ""}) == b"of the file"
 
 
 def test_one_newline_at_the_end_is_the_editors_and_the_rest_is_the_values(tmp_path):
@@ -71,13 +74,45 @@ def test_a_broken_command_is_told_without_what_it_printed(tmp_path, command, bri
         given("token", declared(command=command), root=tmp_path, environ={})
     assert caught.value.brief.startswith("secret token")
     assert caught.value.brief.endswith(brief)
-    assert "hush" not in caught.value.brief + caught.value.details
+    assert "hush" not in str(caught.value)
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "COMMAND_TIMEOUT", 0.2)
     with pytest.raises(EnvctlError, match="did not end within"):
         given("token", declared(command=["sleep", "60"]), root=tmp_path, environ={})
+
+
+def test_a_command_that_prints_without_end_is_ended(tmp_path):
+    with pytest.raises(EnvctlError, match="is larger than"):
+        given("token", declared(command=["yes"]), root=tmp_path, environ={})
+
+
+def test_what_a_command_leaves_running_does_not_hold_us_up_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "COMMAND_TIMEOUT", 0.3)
+    with pytest.raises(EnvctlError, match="did not end within"):
+        given("t", declared(command=["/bin/sh", "-c", "sleep 5 &"]), root=tmp_path, environ={})
+
+
+def test_a_value_may_be_as_large_as_the_bound_and_have_its_newline(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * LARGEST + b"\n")
+    code = f"print('x' * {LARGEST})"
+    for one in (declared(file="file"), declared(command=python(code))):
+        assert given("t", one, root=tmp_path, environ={}) == b"x" * LARGEST
+
+
+def test_no_more_is_read_of_a_file_than_a_secret_may_have(tmp_path):
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(EnvctlError, match="is larger than"):
+        given("t", declared(file="file"), root=tmp_path, environ={})
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_device_in_the_place_of_a_file_is_told_at_once(tmp_path, make):
+    make(tmp_path / "file")
+    with pytest.raises(EnvctlError, match="is not a regular file"):
+        given("token", declared(file="file"), root=tmp_path, environ={})
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):

@@ -65,7 +65,7 @@ def test_what_is_kept_is_private_whatever_the_umask(tmp_path):
         ".envctl/secrets/dev/token": 0o600,
         ".envctl/secrets/dev/used-by": 0o700,
         ".envctl/secrets/dev/used-by/docker": 0o600,
-        ".envctl/secrets/key": 0o600,
+        ".envctl/secrets/.key": 0o600,
     }
 
 
@@ -85,7 +85,7 @@ def test_a_link_in_the_place_of_a_value_is_not_followed(tmp_path):
     (tmp_path / "elsewhere").write_text("not a secret")
     (folder / "token").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(EnvctlError, match="cannot be read"):
+    with pytest.raises(EnvctlError, match="is a link"):
         store(tmp_path).value("token")
 
 
@@ -151,6 +151,65 @@ def test_one_environment_lets_go_and_another_keeps_its_values(tmp_path):
     assert not (tmp_path / ".envctl/secrets/dev").exists()
 
 
+def test_an_environment_may_be_called_key(tmp_path):
+    one = store(tmp_path, "key")
+    one.use("docker")
+    assert one.digest("token") == store(tmp_path, "key").digest("token") != ""
+
+
+@pytest.mark.parametrize("link", [".envctl", ".envctl/secrets", ".envctl/secrets/dev"])
+def test_letting_go_does_not_reach_through_a_link(tmp_path, link):
+    victim = tmp_path / "victim"
+    for folder in (victim / "secrets" / "dev", victim / "dev", victim):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "precious").write_text("x")
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to(victim)
+    before = sorted(victim.rglob("*"))
+
+    for act in (store(tmp_path).release, store(tmp_path).use):
+        with pytest.raises(EnvctlError, match="is a link"):
+            act("docker")
+
+    assert sorted(victim.rglob("*")) == before
+
+
+def test_letting_go_removes_values_and_nothing_that_is_none(tmp_path):
+    store(tmp_path).use("docker")
+    own = tmp_path / ".envctl/secrets/dev"
+    (own / "folder").mkdir()
+    (own / "folder" / "precious").write_text("x")
+
+    store(tmp_path).release("docker")
+
+    assert sorted(path.name for path in own.rglob("*")) == ["folder", "precious"]
+
+
+def test_values_of_secrets_that_are_declared_no_more_go_too(tmp_path):
+    store(tmp_path).use("docker")
+    SecretStore(tmp_path, "dev", {}, environ={}).release("docker")
+    assert not (tmp_path / ".envctl/secrets").exists()
+
+
+def test_values_are_masked_once_they_are_known(tmp_path):
+    one = store(tmp_path, declared=GIVEN, TOKEN="first-line\nsecond-line\nshort\n")
+    assert one.masked("first-line") == "first-line"
+    one.digest("token")
+    assert one.masked("a first-line, second-line; short") == (
+        "a ‹secret token›, ‹secret token›; short"
+    )
+
+
+def test_of_two_values_the_longer_is_masked_first(tmp_path):
+    declared: dict[str, CanonicalSecret] = {
+        name: {"env": name, "file": None, "command": None, "generate": None} for name in "ab"
+    }
+    one = store(tmp_path, declared=declared, a="password", b="password-2")
+    one.digest("a")
+    one.digest("b")
+    assert one.masked("password-2 password") == "‹secret b› ‹secret a›"
+
+
 def test_letting_go_of_what_was_never_used_is_nothing(tmp_path):
     store(tmp_path).release("docker")
     assert list(tmp_path.iterdir()) == []
@@ -211,7 +270,7 @@ def test_two_processes_that_ask_at_once_get_one_value(tmp_path):
 
     assert len(said) == 1
     assert said == {f"{store(tmp_path).value('token').decode()} {store(tmp_path).digest('token')}"}
-    assert [path for path in modes(tmp_path) if "/." in path] == []
+    assert [path for path in modes(tmp_path) if "/.new-" in path] == []
 
 
 def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
