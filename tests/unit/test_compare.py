@@ -218,7 +218,9 @@ def test_a_selection_keeps_what_it_needs_and_removes_nothing():
 # --- what holds for any plans ---------------------------------------------------------------
 
 NAMES = "abcd"
-RECONFIGURED = st.sampled_from([frozenset(), frozenset({"process"}), frozenset({"process", "ports"})])
+RECONFIGURED = st.sampled_from(
+    [frozenset(), frozenset({"process"}), frozenset({"process", "ports"})]
+)
 
 
 def _unit(name, text, env, host, image, kind, after):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from envctl.backends import probe
 from envctl.backends.docker import names as n
 from envctl.backends.docker import options
+from envctl.backends.docker.claims import MEMORY
 from envctl.backends.docker.names import Names
 from envctl.plan.model import Kind, Probe, Restart, Secret, Unit
 
@@ -16,7 +17,7 @@ _NANO: Final = 10**9
 _LOGS: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _MEMORY_VOLUME: Final = {
     "Name": "local",
-    "Options": {"type": "tmpfs", "device": "tmpfs", "o": "mode=0755,size=4m"},
+    "Options": {"type": MEMORY, "device": MEMORY, "o": "mode=0755,size=4m"},
 }
 
 

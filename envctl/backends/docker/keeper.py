@@ -18,15 +18,19 @@ from threading import Lock
 from typing import Any
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.claims import claim_secrets, is_ours, taken
+from envctl.backends.docker.client import Engine, conflict, missing
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
 from envctl.backends.docker.images import file_in
 from envctl.backends.docker.names import Names, slug
-from envctl.backends.docker.observe import Listed, containers, held_volumes
-from envctl.plan.model import Plan, Unit
+from envctl.backends.docker.observe import Containers, Listed, containers, held_volumes, number
+from envctl.errors import EnvctlError
+from envctl.plan.model import Build, Plan, Unit
 
 _HELD = "/held"
-_SLEEP = ("/bin/sh", "-c", "exec sleep 2147483647")
+_SLEEP = ("sleep", "2147483647")
+_CANNOT_RUN = ("executable file not found", "no such file or directory", "exec format error")
+"""What the engine says of an image that a keeper cannot be made from."""
 
 
 class Keeper:
@@ -37,11 +41,13 @@ class Keeper:
         self._names = names
         self._secret = secret
         self._expected: frozenset[str] = frozenset()
+        self._images: tuple[str, ...] = ()
         self._guard = Lock()
 
     def expect(self, plan: Plan) -> None:
-        """Know which units will ask, so that the keeper is made once for all of them."""
+        """Know which units will ask, so that the keeper is made once for all of them, and from what."""
         self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
+        self._images = _images(plan, self._names)
 
     def give(self, unit: Unit, container: str) -> None:
         """Put the unit's secrets where its container, which is not started yet, will find them."""
@@ -66,7 +72,7 @@ class Keeper:
         """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
         volume = self._names.secrets(unit)
         with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
-            for keeper in _holding(containers(self._engine, self._names), volume):
+            for keeper in _holding(containers(self._engine, self._names).keepers, volume):
                 folder = self._folder(unit)
                 stream, _ = api.get_archive(keeper["Id"], folder)
                 with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
@@ -76,9 +82,8 @@ class Keeper:
     def dismiss(self) -> None:
         """Remove the keeper and all that it kept."""
         with self._engine.doing("forget secrets") as api, self._guard:
-            for one in containers(self._engine, self._names):
-                if n.KEEPER in one["Labels"]:
-                    _remove(api, one["Id"])
+            for one in containers(self._engine, self._names).keepers:
+                _remove(api, one["Id"])
             self._sweep(api, frozenset())
 
     # --- the keeper itself
@@ -88,44 +93,69 @@ class Keeper:
 
     def _hold(self, api: Any, unit: Unit) -> str:
         """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
-        listed = containers(self._engine, self._names)
-        holding = _holding(listed, self._names.secrets(unit.name))
+        there = containers(self._engine, self._names)
+        holding = _holding(there.keepers, self._names.secrets(unit.name))
         if holding:
             return str(holding[0]["Id"])
-        wanted = {unit.name, *self._expected, *self._still_needed(listed)}
-        keeper = self._start(api, wanted, self._names.image_of(unit))
+        wanted = {unit.name, *self._expected, *self._still_needed(there)}
+        keeper = self._start(api, wanted, unit)
         # The new one has them mounted by now: nothing is lost when the old one goes.
-        for one in listed:
-            if n.KEEPER in one["Labels"]:
-                _remove(api, one["Id"])
+        for one in there.keepers:
+            _remove(api, one["Id"])
         self._sweep(api, frozenset(self._names.secrets(name) for name in wanted))
         return keeper
 
-    def _still_needed(self, listed: Iterable[Listed]) -> Iterable[str]:
-        held = held_volumes(listed)
-        units = {one["Labels"][n.UNIT] for one in listed if n.UNIT in one["Labels"]}
-        return {unit for unit in units if self._names.secrets(unit) in held}
+    def _still_needed(self, there: Containers) -> Iterable[str]:
+        held = held_volumes(there.keepers)
+        return {unit for unit in there.units if self._names.secrets(unit) in held}
 
-    def _start(self, api: Any, units: Iterable[str], image: str) -> str:
+    def _start(self, api: Any, units: Iterable[str], unit: Unit) -> str:
+        """A new keeper, made from the first image that has what it needs."""
         from docker.errors import APIError
 
+        for name in units:
+            claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
         mounts = [
             secrets_mount(unit, self._names, self._folder(unit), read_only=False)
             for unit in sorted(units)
         ]
         identity = hashlib.sha256("\0".join(sorted(units)).encode()).hexdigest()[:6]
-        name = f"{self._names.prefix}.keeper-{identity}"
-        body = _body(image, {**self._names.labels, n.KEEPER: "secrets"}, mounts)
+        name = self._names.keeper(identity)
+        refused = ""
+        for image in dict.fromkeys((*self._images, self._names.image_of(unit))):
+            made = ""
+            try:
+                made = self._make(api, name, _body(image, self._names.keeper_labels, mounts))
+                api.start(made)
+                return made
+            except APIError as error:
+                if made:
+                    _remove(api, made)
+                refused = str(error.explanation or error)
+                if not missing(error) and not any(sign in refused for sign in _CANNOT_RUN):
+                    raise
+        raise EnvctlError(
+            f"{unit.name} cannot have secrets: no image of this environment has the `sleep` "
+            "that the container which keeps them runs",
+            details=refused,
+            hint="add `sleep` to the image, or a service with a `base` to the environment: "
+            "its image will do",
+            where=unit.origins.get("secrets") or unit.where,
+        )
+
+    def _make(self, api: Any, name: str, body: Mapping[str, Any]) -> str:
+        from docker.errors import APIError
+
         try:
-            made = api.create_container_from_config(body, name)
+            return str(api.create_container_from_config(body, name)["Id"])
         except APIError as error:
             if not conflict(error):
                 raise
-            # One of an interrupted run, or of before the engine was restarted.
-            _remove(api, name)
-            made = api.create_container_from_config(body, name)
-        api.start(made["Id"])
-        return str(made["Id"])
+            if not is_ours(api, name, self._names, {n.KEEPER: "secrets"}):
+                raise taken("container", name) from error
+        # One of an interrupted run, or of before the engine was restarted.
+        _remove(api, name)
+        return str(api.create_container_from_config(body, name)["Id"])
 
     def _sweep(self, api: Any, wanted: frozenset[str]) -> None:
         """Remove the volumes of units that are gone."""
@@ -143,12 +173,12 @@ class Keeper:
         if user is None:
             user = api.inspect_container(container)["Config"].get("User") or "0"
         name, _, group = user.partition(":")
-        if name.isdigit():
-            return int(name), int(group) if group.isdigit() else 0
+        if (uid := number(name)) is not None:
+            return uid, number(group) or 0
         for line in _read(api, container, "/etc/passwd").splitlines():
             fields = line.split(":")
             if fields[0] == name and len(fields) > 3:
-                return int(fields[2]), int(fields[3])
+                return number(fields[2]) or 0, number(fields[3]) or 0
         # Without such a user the container will not start, and the engine says so.
         return 0, 0
 
@@ -159,11 +189,12 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
         "Entrypoint": list(_SLEEP[:1]),
         "Cmd": list(_SLEEP[1:]),
         "User": "65534:65534",
+        # It has no init, so that the engine says at once if it cannot run; nothing tells it to end.
+        "StopSignal": "SIGKILL",
         "Env": [],
         "Labels": dict(labels),
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
-            "Init": True,
             "NetworkMode": "none",
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
@@ -177,8 +208,18 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
     }
 
 
-def _holding(listed: Iterable[Listed], volume: str) -> list[Listed]:
-    return [one for one in listed if n.KEEPER in one["Labels"] and volume in held_volumes([one])]
+def _images(plan: Plan, names: Names) -> tuple[str, ...]:
+    """Images that a keeper may be made from, likely ones first: a base has a shell and its tools."""
+    builds = [unit.source for unit in plan.units if isinstance(unit.source, Build)]
+    return (
+        *(names.image(one) for one in builds),
+        *(one.base.image for one in builds),
+        *(names.image_of(unit) for unit in plan.units),
+    )
+
+
+def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
+    return [one for one in keepers if volume in held_volumes([one])]
 
 
 def _remove(api: Any, container: str) -> None:

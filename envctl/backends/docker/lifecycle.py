@@ -8,12 +8,13 @@ from threading import Lock
 from typing import Any
 
 from envctl.backends.docker import names as n
+from envctl.backends.docker.claims import claim_volumes, is_ours, taken
 from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
-from envctl.backends.docker.observe import Listed
+from envctl.backends.docker.observe import Listed, containers
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import ReadyImage, Unit
@@ -51,7 +52,7 @@ class Lifecycle:
         """Make a unit's container and start it; whatever was there for the unit goes first."""
         where = unit.where
         self._have_image(unit)
-        self._remove_containers(unit.name)
+        self._remove_container(unit.name)
         self._have_network(where)
         with self._engine.doing(f"create {unit.name}", where=where) as api:
             identity = self._make(api, unit)
@@ -63,11 +64,10 @@ class Lifecycle:
         """Start a unit that is there; one that runs without its secrets is started anew."""
         from docker.errors import APIError
 
-        there = self._containers(unit.name)
-        if not there:
+        one = self._container(unit.name)
+        if one is None:
             self.create(unit)
             return
-        one = there[0]
         if one["State"] == "paused":
             with self._engine.doing(f"go on with {unit.name}") as api:
                 api.unpause(one["Id"])
@@ -87,16 +87,18 @@ class Lifecycle:
 
     def stop(self, unit: str) -> None:
         """End a unit's process: SIGTERM, after a while SIGKILL."""
-        for one in self._containers(unit):
-            with self._engine.doing(f"stop {unit}") as api:
-                if one["State"] == "paused":
-                    api.unpause(one["Id"])
-                if one["State"] in {"running", "restarting", "paused"}:
-                    _tolerant(_stop, api, one["Id"])
+        one = self._container(unit)
+        if one is None:
+            return
+        with self._engine.doing(f"stop {unit}") as api:
+            if one["State"] == "paused":
+                api.unpause(one["Id"])
+            if one["State"] in {"running", "restarting", "paused"}:
+                _tolerant(_stop, api, one["Id"])
 
     def remove(self, unit: str) -> None:
         """Stop and remove a unit, with its secrets."""
-        self._remove_containers(unit)
+        self._remove_container(unit)
         self._keeper.forget(unit)
 
     def discard(self, volume: str) -> None:
@@ -116,16 +118,13 @@ class Lifecycle:
 
     # --- parts
 
-    def _containers(self, unit: str) -> list[Listed]:
-        with self._engine.doing(f"look for {unit}") as api:
-            found: list[Listed] = api.containers(
-                all=True, filters=dict(self._names.unit_filters(unit))
-            )
-        return sorted(found, key=lambda one: one["State"] != "running")
+    def _container(self, unit: str) -> Listed | None:
+        return containers(self._engine, self._names, unit=unit).units.get(unit)
 
-    def _remove_containers(self, unit: str) -> None:
+    def _remove_container(self, unit: str) -> None:
         self.stop(unit)
-        for one in self._containers(unit):
+        one = self._container(unit)
+        if one is not None:
             with self._engine.doing(f"remove {unit}") as api:
                 _tolerant(api.remove_container, one["Id"], v=True, force=True)
 
@@ -159,7 +158,7 @@ class Lifecycle:
                 except APIError as error:
                     if not conflict(error):
                         raise
-                    raise _taken("network", self._names.network, where) from error
+                    raise taken("network", self._names.network, where) from error
             self._network_there = True
 
     def _make(self, api: Any, unit: Unit) -> str:
@@ -167,6 +166,7 @@ class Lifecycle:
 
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
+        claim_volumes(api, unit, self._names)
         name = self._names.container(unit.name)
         body = container(unit, self._names, log_driver=self._log_driver)
         try:
@@ -174,20 +174,10 @@ class Lifecycle:
         except APIError as error:
             if not conflict(error):
                 raise
-            if not self._is_ours(api, name):
-                raise _taken("container", name, unit.where) from error
+            if not is_ours(api, name, self._names, {n.UNIT: unit.name}):
+                raise taken("container", name, unit.where) from error
         _tolerant(api.remove_container, name, v=True, force=True)
         return str(api.create_container_from_config(body, name)["Id"])
-
-    def _is_ours(self, api: Any, container: str) -> bool:
-        """Whether the name is taken by a leftover of this very environment."""
-        from docker.errors import NotFound
-
-        try:
-            labels = api.inspect_container(container)["Config"].get("Labels") or {}
-        except NotFound:
-            return True
-        return all(labels.get(key) == value for key, value in self._names.own.items())
 
 
 def _stop(api: Any, container: str) -> None:
@@ -195,14 +185,6 @@ def _stop(api: Any, container: str) -> None:
     grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
     url = f"{api.base_url}/v{api.api_version}/containers/{container}/stop"
     api._raise_for_status(api.post(url, timeout=grace + TIMEOUT))  # noqa: SLF001
-
-
-def _taken(kind: str, name: str, where: Place | None) -> EnvctlError:
-    return EnvctlError(
-        f"the {kind} name {name} is taken by something envctl did not make for this environment",
-        hint=f"remove or rename it: `docker {kind} inspect {name}` shows what it is",
-        where=where,
-    )
 
 
 def _place(unit: Unit) -> Place | None:

@@ -16,7 +16,7 @@ from envctl.backends.base import LogLine
 from envctl.backends.docker.client import Engine, conflict, missing
 from envctl.backends.docker.frames import STDERR, Demultiplexer
 from envctl.backends.docker.names import Names
-from envctl.backends.docker.observe import Listed, containers, units_of
+from envctl.backends.docker.observe import Listed, containers
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
@@ -28,8 +28,8 @@ _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 def past(engine: Engine, names: Names, units: Sequence[str], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
-    there = units_of(containers(engine, names))
-    streams = [_lines(engine, unit, there[unit][0], tail=tail) for unit in units if unit in there]
+    there = containers(engine, names).units
+    streams = [_lines(engine, unit, there[unit], tail=tail) for unit in units if unit in there]
     return heapq.merge(*streams, key=lambda line: line.time)
 
 
@@ -117,8 +117,7 @@ class _Follower:
         self._answer = answer
 
     def _container(self) -> Listed | None:
-        there = units_of(containers(self.engine, self.names)).get(self.unit)
-        return there[0] if there else None
+        return containers(self.engine, self.names, unit=self.unit).units.get(self.unit)
 
 
 def _lines(

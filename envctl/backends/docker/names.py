@@ -23,6 +23,7 @@ RUN: Final = PREFIX + "run"
 STEPS: Final = PREFIX + "steps"
 VOLUME: Final = PREFIX + "volume"
 KEEPER: Final = PREFIX + "keeper"
+ROOT: Final = PREFIX + "root"
 SECRETS: Final = PREFIX + "secrets-of"
 
 
@@ -41,6 +42,10 @@ class Names:
     def container(self, unit: str) -> str:
         """A unit's container."""
         return f"{self.prefix}_{slug(unit)}"
+
+    def keeper(self, identity: str) -> str:
+        """A keeper of secrets; there may be two while one takes over from another."""
+        return f"{self.prefix}.keeper-{identity}"
 
     @property
     def network(self) -> str:
@@ -72,7 +77,7 @@ class Names:
     @property
     def labels(self) -> Mapping[str, str]:
         """On everything that belongs to the environment."""
-        return {**self.own, PROJECT: self.scope.project}
+        return {**self.own, PROJECT: self.scope.project, ROOT: self.scope.root}
 
     @property
     def own(self) -> Mapping[str, str]:
@@ -89,7 +94,10 @@ class Names:
         return {"label": [*self.filters["label"], f"{UNIT}={unit}"]}
 
     def unit_labels(self, unit: Unit) -> Mapping[str, str]:
-        """On a unit's container: who it is and exactly what it was made from."""
+        """On a unit's container: who it is and exactly what it was made from.
+
+        All are set, if to nothing: the others would be those of the image, which may be made of a unit.
+        """
         source = unit.source
         ready = isinstance(source, ReadyImage)
         return {
@@ -98,9 +106,15 @@ class Names:
             SERVICE: unit.service,
             REPLICA: str(unit.replica),
             BUILD: "" if isinstance(source, ReadyImage) else source.digest,
-            **({IMAGE: self.image_of(unit)} if ready else {}),
+            IMAGE: self.image_of(unit) if ready else "",
             RUN: run_text(unit.run),
+            KEEPER: "",
         }
+
+    @property
+    def keeper_labels(self) -> Mapping[str, str]:
+        """On a keeper's container, which is no unit whatever its image says."""
+        return {**self.labels, KEEPER: "secrets", UNIT: "", SERVICE: ""}
 
 
 def slug(text: str) -> str:

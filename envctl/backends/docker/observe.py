@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker import names as n
@@ -27,31 +28,46 @@ _LOST: Final = "its secrets went when the engine was restarted"
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
 
-def containers(engine: Engine, names: Names) -> list[Listed]:
-    """All containers of the environment, keepers too; those being removed are left out."""
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """The containers of an environment: those of its units, by unit, and the keepers of its secrets."""
+
+    units: Mapping[str, Listed]
+    keepers: Sequence[Listed]
+
+
+def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
+    """The environment's containers, or those of one unit; what is being removed is left out.
+
+    A container is known by its labels and its name together: labels alone are inherited by whatever
+    is made from an image that somebody made of one.
+    """
+    filters = names.unit_filters(unit) if unit else names.filters
     with engine.doing("list containers") as api:
-        listed: list[Listed] = api.containers(all=True, filters=dict(names.filters))
-    return [one for one in listed if one.get("State") != "removing"]
+        listed: list[Listed] = api.containers(all=True, filters=dict(filters))
+    there = [one for one in listed if one.get("State") != "removing"]
+    return Containers(
+        {one["Labels"][n.UNIT]: one for one in there if _is_unit(one, names)},
+        [one for one in there if _is_keeper(one, names)],
+    )
 
 
-def units_of(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
-    """The containers by unit, the one that counts first: running before not, new before old."""
-    found: dict[str, list[Listed]] = {}
-    for one in listed:
-        if n.UNIT in one["Labels"]:
-            found.setdefault(one["Labels"][n.UNIT], []).append(one)
-    for same in found.values():
-        same.sort(key=lambda one: (one["State"] != "running", -one.get("Created", 0)))
-    return found
+def _is_unit(one: Listed, names: Names) -> bool:
+    unit = one["Labels"].get(n.UNIT)
+    return bool(unit) and f"/{names.container(unit)}" in one["Names"]
+
+
+def _is_keeper(one: Listed, names: Names) -> bool:
+    named = any(name.startswith(f"/{names.keeper('')}") for name in one["Names"])
+    return named and bool(one["Labels"].get(n.KEEPER))
 
 
 def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     """The environment; with `images` also which builds are at hand."""
-    listed = containers(engine, names)
-    held = held_volumes(listed)
-    by_unit = units_of(listed)
+    there = containers(engine, names)
+    held = held_volumes(there.keepers)
     units = {
-        name: _state(engine, names, same[0], held=held) for name, same in sorted(by_unit.items())
+        name: _state(engine, names, one, held=held) for name, one in sorted(there.units.items())
     }
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))["Volumes"] or []
@@ -61,8 +77,7 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
         )
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
-        *(f"container {_name(one)}" for one in listed if n.UNIT not in one["Labels"]),
-        *(f"container {_name(one)}" for same in by_unit.values() for one in same[1:]),
+        *(f"container {_name(one)}" for one in there.keepers),
         *(f"volume {one['Name']}" for one in volumes if n.VOLUME not in one["Labels"]),
     ]
     return Observed(
@@ -84,12 +99,12 @@ def _images(images: Sequence[Mapping[str, Any]], names: Names) -> Mapping[str, s
     return found
 
 
-def held_volumes(listed: Iterable[Listed]) -> frozenset[str]:
+def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
     """The volumes that a running keeper keeps in memory."""
     return frozenset(
         mount.get("Name", "")
-        for one in listed
-        if n.KEEPER in one["Labels"] and one["State"] == "running"
+        for one in keepers
+        if one["State"] == "running"
         for mount in one.get("Mounts", ())
     )
 
@@ -105,9 +120,9 @@ def _state(engine: Engine, names: Names, one: Listed, *, held: frozenset[str]) -
     code = _CODE.match(text)
     return UnitState(
         labels[n.UNIT],
-        labels.get(n.SERVICE, labels[n.UNIT]),
+        labels.get(n.SERVICE) or labels[n.UNIT],
         status,
-        replica=int(labels.get(n.REPLICA, "1")),
+        replica=number(labels.get(n.REPLICA, "")) or 1,
         health=_health(text) if running else Health.NONE,
         exit_code=int(code[1]) if code else None,
         build=labels.get(n.BUILD, ""),
@@ -165,4 +180,9 @@ def _host(address: str) -> str:
 
 
 def _name(one: Listed) -> str:
-    return str(one["Names"][0]).lstrip("/") if one.get("Names") else str(one["Id"])[:12]
+    return str(one["Names"][0]).lstrip("/")
+
+
+def number(text: str) -> int | None:
+    """A number that somebody may have written by hand; None if it is none."""
+    return int(text) if text.isascii() and text.isdigit() else None

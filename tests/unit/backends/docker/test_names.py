@@ -56,7 +56,8 @@ def test_labels_tell_who_a_container_is_and_what_it_was_made_for(names):
     assert labels["dev.envctl.project-id"] == SCOPE.project_id
     assert labels["dev.envctl.build"] == one.source.digest
     assert labels["dev.envctl.run"] == run_text(one.run)
-    assert "dev.envctl.image" not in labels
+    assert labels["dev.envctl.image"] == labels["dev.envctl.keeper"] == ""
+    assert labels["dev.envctl.root"] == SCOPE.root
     assert names.filters["label"] == [
         "dev.envctl.project-id=0a1b2c3d",
         "dev.envctl.environment=dev",

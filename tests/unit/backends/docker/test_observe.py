@@ -5,21 +5,36 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.docker import names as n
+from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import observe
 from envctl.plan.state import Health, Status
+from tests.support.plans import SCOPE
 
 from .conftest import CannedEngine
+
+NAMES = Names(SCOPE)
 
 
 def listed(unit="web", state="running", status="Up 2 minutes", **more):
     """A container as the engine lists it."""
     return {
         "Id": f"{unit}-id",
-        "Names": [f"/x-{unit}"],
+        "Names": [f"/{NAMES.container(unit)}"],
         "State": state,
         "Status": status,
         "Created": 1,
         "Labels": {n.UNIT: unit, n.SERVICE: unit, n.BUILD: "b1", n.RUN: "r1"},
+        **more,
+    }
+
+
+def keeper(**more):
+    """The environment's keeper as the engine lists it."""
+    return {
+        "Id": "k",
+        "Names": [f"/{NAMES.keeper('1a')}"],
+        "State": "running",
+        "Labels": {n.KEEPER: "secrets", n.UNIT: ""},
         **more,
     }
 
@@ -57,14 +72,29 @@ def test_a_container_that_is_being_removed_is_gone(names):
     assert states(names, listed(state="removing")).units == {}
 
 
-def test_of_two_containers_of_a_unit_the_running_one_counts_and_the_other_is_left_over(names):
-    found = states(
-        names,
-        listed(state="exited", status="Exited (0) now", Id="old", Names=["/old"], Created=9),
-        listed(Id="new", Names=["/new"]),
-    )
-    assert found.units["web"].id == "new"
-    assert found.leftovers == ("container old",)
+def test_a_container_made_from_an_image_of_a_unit_is_neither_that_unit_nor_left_over(names):
+    found = states(names, listed(), listed(Id="copy", Names=["/somebody"], Created=9))
+    assert found.units["web"].id == "web-id"
+    assert found.leftovers == ()
+
+
+def test_a_container_made_from_an_image_of_a_keeper_keeps_nothing(names):
+    mounts = [{"Name": names.secrets("web")}]
+    copy = keeper(Names=["/somebody"], Mounts=mounts)
+    found = states(names, listed(Mounts=mounts), copy)
+    assert found.units["web"].status is Status.EXITED
+    assert found.leftovers == ()
+
+
+def test_a_unit_made_from_an_image_of_a_keeper_is_the_unit(names):
+    found = states(names, listed(Labels={n.UNIT: "web", n.KEEPER: "secrets"}))
+    assert (set(found.units), found.leftovers) == ({"web"}, ())
+
+
+def test_labels_that_somebody_wrote_by_hand_are_borne_with(names):
+    odd = {n.UNIT: "web", n.SERVICE: "", n.REPLICA: "²", n.RUN: "no JSON"}
+    unit = states(names, listed(Labels=odd), listed("db", Labels={n.UNIT: ""})).units["web"]
+    assert (unit.service, unit.replica) == ("web", 1)
 
 
 def test_addresses_are_told_once_and_as_they_can_be_opened(names):
@@ -81,9 +111,8 @@ def test_addresses_are_told_once_and_as_they_can_be_opened(names):
 
 def test_a_unit_whose_secrets_are_held_by_no_keeper_has_to_be_started_anew(names):
     mounts = [{"Name": names.secrets("web")}]
-    keeper = {"Id": "k", "State": "running", "Labels": {n.KEEPER: ""}, "Mounts": mounts}
     lost = states(names, listed(Mounts=mounts)).units["web"]
-    held = states(names, listed(Mounts=mounts), keeper).units["web"]
+    held = states(names, listed(Mounts=mounts), keeper(Mounts=mounts)).units["web"]
 
     assert (lost.status, lost.cause) == (
         Status.EXITED,

@@ -1,0 +1,74 @@
+"""Names on the engine that others may have taken: nothing of theirs is used, changed or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import missing
+from envctl.backends.docker.names import Names
+from envctl.errors import EnvctlError, Place
+from envctl.plan.model import Unit
+
+MEMORY: Final = "tmpfs"
+"""The type of the volumes that secrets are in."""
+
+
+def taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
+    """The error for a name that something else has: a container, a volume or a network."""
+    return EnvctlError(
+        f"the {kind} name {name} is taken by something envctl did not make for this environment",
+        hint=f"remove or rename it: `docker {kind} inspect {name}` shows what it is",
+        where=where,
+    )
+
+
+def claim_volumes(api: Any, unit: Unit, names: Names) -> None:
+    """See that the engine will make the unit's volumes, or has those that were made for it."""
+    where = unit.origins.get("volumes") or unit.where
+    for one in unit.run.volumes:
+        name = names.volume(one.name)
+        found = _volume(api, name)
+        if found and not _has(found["Labels"], {**names.own, n.VOLUME: one.name}):
+            raise taken("volume", name, where)
+    if unit.run.secrets:
+        claim_secrets(api, unit.name, names, where=unit.origins.get("secrets") or unit.where)
+
+
+def claim_secrets(api: Any, unit: str, names: Names, *, where: Place | None = None) -> None:
+    """See that the volume of a unit's secrets is in memory, so that no value gets to a disk."""
+    name = names.secrets(unit)
+    found = _volume(api, name)
+    if found is None:
+        return
+    ours = _has(found["Labels"], {**names.own, n.SECRETS: unit})
+    if not ours or (found["Options"] or {}).get("type") != MEMORY:
+        raise taken("volume", name, where)
+
+
+def is_ours(api: Any, container: str, names: Names, labels: Mapping[str, str]) -> bool:
+    """Whether the container of that name is a leftover of this very environment, or gone by now."""
+    from docker.errors import NotFound
+
+    try:
+        found = api.inspect_container(container)["Config"].get("Labels")
+    except NotFound:
+        return True
+    return _has(found, {**names.own, **labels})
+
+
+def _volume(api: Any, name: str) -> dict[str, Any] | None:
+    from docker.errors import APIError
+
+    try:
+        found: dict[str, Any] = api.inspect_volume(name)
+    except APIError as error:
+        if missing(error):
+            return None
+        raise
+    return found
+
+
+def _has(labels: Mapping[str, str] | None, wanted: Mapping[str, str]) -> bool:
+    return all((labels or {}).get(key) == value for key, value in wanted.items())
