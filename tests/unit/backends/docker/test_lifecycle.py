@@ -1,0 +1,27 @@
+"""Changes on the engine."""
+
+from __future__ import annotations
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.images import Images
+from envctl.backends.docker.keeper import Keeper
+from envctl.backends.docker.lifecycle import Lifecycle
+from envctl.plan.changes import Action, Change
+
+from .conftest import CannedEngine
+
+
+def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
+    copy = {
+        "Id": "copy",
+        "Names": ["/somebody"],
+        "State": "running",
+        "Labels": {**names.labels, n.UNIT: "web", n.KEEPER: "secrets"},
+    }
+    engine = CannedEngine([copy])
+    keeper = Keeper(engine, names, lambda _: b"")
+    lifecycle = Lifecycle(engine, names, Images(engine), keeper)
+
+    # The engine would refuse what it was not taught: stopping or removing a container.
+    lifecycle.apply(Change(Action.REMOVE, "web", "down"))
+    lifecycle.apply(Change(Action.DISMANTLE, "", "down"))
