@@ -12,6 +12,17 @@ from envctl.spec.running import USUAL
 from envctl.spec.tree import Items, Node, Spot, Table, Text
 
 SOURCES = ("base", "image", "dockerfile")
+LONGEST_USER = 32
+SYSTEM_USERS = frozenset(
+    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody"
+    " messagebus sshd systemd-network systemd-resolve systemd-timesync".split()
+)
+"""Users that a service does not run as by merely having their name."""
+SYSTEM_GROUPS = frozenset(
+    "adm audio cdrom crontab dialout dip disk fax floppy kmem nogroup operator plugdev sasl shadow src"
+    " ssl-cert staff sudo tape tty users utmp video voice".split()
+)
+"""Names that are taken by a group of Debian's."""
 
 
 class Checker:
@@ -40,6 +51,7 @@ class Checker:
             if not isinstance(table, Table):
                 continue
             self._task(name, service, table)
+            self._user(name, service)
             self._probe(name, service, table)
             self._secrets(name, service, table)
             self._depends_on(name, service, table)
@@ -99,6 +111,24 @@ class Checker:
                 self.tree.spots[name],
                 f"services.{name} has no command",
                 expected="command: what it runs, since a base runs nothing by itself",
+            )
+
+    def _user(self, name: str, service: CanonicalService) -> None:
+        """The user that is made for a service, and named after it, can be made."""
+        if service["base"] is None or service["user"] is not None:
+            return
+        why = ""
+        if len(name) > LONGEST_USER:
+            why = f"is longer than the {LONGEST_USER} characters of a user's name"
+        elif name in SYSTEM_USERS:
+            why = "is the name of a system user"
+        elif name in SYSTEM_GROUPS:
+            why = "is the name of a system group"
+        if why:
+            self._add(
+                self.tree.spots[name],
+                f"services.{name} would run as a user of its name, which {why}",
+                hint="write user: explicitly",
             )
 
     def _probe(self, name: str, service: CanonicalService, table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,6 +22,7 @@ MAX_ALIASED = 50_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
+_VARIABLE_WORD = re.compile(r"""[^\s,\[\]{}"']*(\$\{\w*\})(?:\$\{\w*\}|[^\s,\[\]{}"'])*""")
 
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
@@ -84,6 +86,12 @@ def _decode(data: bytes, file: str, problems: Problems) -> str | None:
         )
         return None
     return text
+
+
+def _unquoted_variable(line: str, column: int) -> str:
+    """The word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
+    words = _VARIABLE_WORD.finditer(line)
+    return next((word[0] for word in words if word.start(1) == column - 1), "")
 
 
 def _spot_after(before: str, file: str) -> Spot:
@@ -167,6 +175,9 @@ class _Reader:
             hint = f"quote a value that begins with {char!r}"
             if char == "\t":
                 hint = "indent with spaces; YAML allows no tabs there"
+        elif mark is not None and "flow" in context:
+            word = _unquoted_variable(LINE_BREAK.split(self.text)[mark.line], mark.column)
+            hint = f'quote it: "{word}"' if word else ""
         self._add(spot, f"not valid YAML: {problem}{context}", "", hint)
 
     # --- events

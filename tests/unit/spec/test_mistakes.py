@@ -69,6 +69,9 @@ MISTAKES = [
     Mistake("Norway", web("env: {COUNTRY: no}"), "6:20", 'quote it: "no"'),
     Mistake("a mapping in a command", web("command: [a]\nbuild:\n  - run: [echo, b: c]"), "6:5", "set twice"),
     Mistake("an unquoted colon in a list", web("checks:\n  t:\n    - echo\n    - a: b"), "7:7", "it contains a mapping"),
+    Mistake("a service named like a system user", HEAD + "services: {backup: {command: [a]}}\n", "3:12", "write user: explicitly"),
+    Mistake("a service named like a system group", HEAD + "services: {video: {command: [a]}}\n", "3:12", "system group"),
+    Mistake("a service name too long for a user", HEAD + "services: {" + 33 * "a" + ": {command: [a]}}\n", "3:12", "write user: explicitly"),
     Mistake("text for a number", web("replicas: two"), "6:15", "expected a whole number, got 'two'"),
     Mistake("a number too high", web("ports: [{container: 80000}]"), "6:25", "80000 is out of range"),
     Mistake("a bad duration", web("healthcheck: {tcp: 80, interval: 5 seconds}"), "6:38", "expected a duration"),
@@ -126,6 +129,9 @@ MISTAKES = [
     Mistake("a shell default", web("env: {A: '${HOME:-x}'}"), "6:14", "$${"),
     Mistake("a brace that is not closed", web("env: {A: 'x${y'}"), "6:14", "is no variable"),
     Mistake("variables in a circle", top("vars: {a: '${b}', b: '${a}'}"), "3:11", "a → b → a"),
+    Mistake("an unquoted variable in braces", web("env: {A: ${port}}"), "6:15", 'quote it: "${port}"'),
+    Mistake("an unquoted variable in brackets", web("ports: ['1:1', ${port}:80]"), "6:21", 'quote it: "${port}:80"'),
+    Mistake("an unquoted variable in an address", web("env: {A: http://${h}-${i}/, B: c}"), "6:22", 'quote it: "http://${h}-${i}/"'),
     Mistake("a list as a variable", top("vars: {a: [1]}"), "3:8", "expected a text or a number"),
     Mistake("a variable that is no port", top("vars: {p: http}").replace("[serve]", "[a], ports: ['${p}:80']"), "4:40", "p is 'http'"),
     # --- overlays
@@ -154,3 +160,16 @@ def test_a_mistake_is_told_with_its_place_and_what_helps(mistake: Mistake, tmp_p
 
 def test_the_table_holds_sixty_mistakes_and_more() -> None:
     assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) >= 60
+
+
+@pytest.mark.parametrize("made", ["command: [a], user: web", "image: redis"])
+@pytest.mark.parametrize("name", ["backup", "video", 40 * "a"])
+def test_any_name_is_fine_for_a_service_that_makes_no_user_of_it(
+    tmp_path: Path, name: str, made: str
+) -> None:
+    head = "project: shop\n" if "image" in made else HEAD
+    assert problems(tmp_path, f"{head}services: {{{name}: {{{made}}}}}\n") == ()
+
+
+def test_a_name_of_32_letters_is_fine_for_a_user(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"{HEAD}services: {{{32 * 'a'}: {{command: [a]}}}}\n") == ()
