@@ -47,5 +47,8 @@ def run(call: Call) -> int:
 def _typer() -> int | None:
     from envctl.cli.app import command_line
 
-    code: int | None = command_line(run).main(prog_name="envctl")
+    words = sys.argv[1:]
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    code: int | None = command_line(run).main(words, prog_name="envctl")
     return code

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
+from envctl.spec.names import ROOT_FILE
 
 _STARTER = Path(__file__).parent / "starter"
+_APP = "app/"
 _PROJECT_LINE = "project: starter"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_IGNORED = ".envctl/"
+_IGNORED = ".envctl"
+"""Without a slash behind it, which a link would not match."""
 
 
 @without_spec
@@ -32,21 +35,19 @@ def init(
 ) -> None:
     """Write a commented starter that is valid and comes up.
 
-    It consists of a spec, three environments and a small app, and overwrites nothing.
+    It consists of a spec, three environments and a small app, and overwrites nothing: an
+    app/server.py that is there is kept, and with a spec there already nothing is written.
     """
     target = (session.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(target.resolve()))
     there = [path for path in files if (target / path).exists()]
-    if there:
-        raise EnvctlError(
-            f"{there[0]} is there already, and nothing is overwritten",
-            details="\n".join(there[1:]),
-            hint="start in another folder: `envctl init my-project`",
-        )
-    for path, text in files.items():
+    _refuse(target, [path for path in there if not path.startswith(_APP)])
+    for path in there:
+        session.out.line(session.out.safe(f"kept {target / path}, which was there already"))
+    for path in (path for path in files if path not in there):
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_text(files[path], encoding="utf-8")
         session.out.line(session.out.safe(f"wrote {file}"))
     _ignore(session, target / ".gitignore")
     go = f"cd {shlex.quote(str(target))} && " if target.resolve() != Path.cwd() else ""
@@ -54,6 +55,21 @@ def init(
         f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
         f"  {go}envctl up dev   # bring it up\n"
     )
+
+
+def _refuse(target: Path, there: Sequence[str]) -> None:
+    """EnvctlError if these files of a spec are there."""
+    if ROOT_FILE in there:
+        raise EnvctlError(
+            f"{target / ROOT_FILE} is there: this is a project already, and nothing is overwritten",
+            hint="`envctl validate` checks it, `envctl up` brings it up",
+        )
+    if there:
+        raise EnvctlError(
+            f"{target / there[0]} is there already, and nothing is overwritten",
+            details="\n".join(there[1:]),
+            hint="start in another folder: `envctl init my-project`",
+        )
 
 
 def starter(name: str) -> Mapping[str, str]:
@@ -81,7 +97,7 @@ def _name_of(folder: Path) -> str:
 def _ignore(session: Session, file: Path) -> None:
     """Have version control leave our caches and generated secrets out."""
     text = file.read_text("utf-8") if file.exists() else ""
-    if any(line.strip().strip("/") == _IGNORED.strip("/") for line in text.splitlines()):
+    if any(line.strip().strip("/") == _IGNORED for line in text.splitlines()):
         return
     gap = "\n" if text and not text.endswith("\n") else ""
     file.write_text(f"{text}{gap}{_IGNORED}\n", encoding="utf-8")

@@ -91,10 +91,15 @@ def split(words: Sequence[str]) -> tuple[str, str | None, tuple[str, ...]]:
     """Target, unit and command of `TARGET [UNIT] -- COMMAND…` or `TARGET UNIT COMMAND…`."""
     target, *rest = words
     unit = None
-    if rest and rest[0] != "--":
+    if rest and not rest[0].startswith("-"):
         unit, *rest = rest
     if rest and rest[0] == "--":
         rest = rest[1:]
+    elif rest and rest[0].startswith("-"):
+        raise UsageError(
+            f"{rest[0]} stands behind {unit or target}: options stand before TARGET",
+            hint=f"envctl exec {rest[0]} … {' '.join(filter(None, [target, unit or 'UNIT']))} -- COMMAND…",
+        )
     if not rest:
         raise UsageError("which command?", hint="envctl exec ENV UNIT -- COMMAND…")
     return target, unit, tuple(rest)
@@ -117,8 +122,13 @@ def _only_unit(session: Session, goal: Goal) -> str:
     except SpecError as error:
         raise UsageError("which service?", hint="the spec has problems, so name it") from error
     names = [name for name, service in services.items() if service["kind"] == "service"]
+    if not names:
+        tasks = ", ".join(services)
+        raise UsageError(
+            f"{goal.environment} has only tasks", hint=f"name one while it runs: {tasks}"
+        )
     if len(names) != 1:
-        raise UsageError("which service?", hint=f"there is {', '.join(names) or 'none'}")
+        raise UsageError("which service?", hint=f"there is {', '.join(names)}")
     return names[0]
 
 

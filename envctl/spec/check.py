@@ -13,16 +13,19 @@ from envctl.spec.tree import Items, Node, Spot, Table, Text
 
 SOURCES = ("base", "image", "dockerfile")
 LONGEST_USER = 32
-SYSTEM_USERS = frozenset(
-    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody"
-    " messagebus sshd systemd-network systemd-resolve systemd-timesync".split()
-)
-"""Users that a service does not run as by merely having their name."""
-SYSTEM_GROUPS = frozenset(
-    "adm audio cdrom crontab dialout dip disk fax floppy kmem nogroup operator plugdev sasl shadow src"
-    " ssl-cert staff sudo tape tty users utmp video voice".split()
-)
-"""Names that are taken by a group of Debian's."""
+_USERS = """
+root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody
+messagebus sshd systemd-network systemd-resolve systemd-timesync
+"""
+_GROUPS = """
+adm audio cdrom crontab dialout dip disk fax floppy kmem nogroup operator plugdev sasl shadow src
+ssl-cert staff sudo tape tty users utmp video voice
+"""
+SYSTEM_NAMES = {
+    **dict.fromkeys(_USERS.split(), "a system user"),
+    **dict.fromkeys(_GROUPS.split(), "a system group"),
+}
+"""Debian's own: no service runs as one by merely having its name, nor can a user be made of it."""
 
 
 class Checker:
@@ -120,10 +123,8 @@ class Checker:
         why = ""
         if len(name) > LONGEST_USER:
             why = f"is longer than the {LONGEST_USER} characters of a user's name"
-        elif name in SYSTEM_USERS:
-            why = "is the name of a system user"
-        elif name in SYSTEM_GROUPS:
-            why = "is the name of a system group"
+        elif name in SYSTEM_NAMES:
+            why = f"is the name of {SYSTEM_NAMES[name]}"
         if why:
             self._add(
                 self.tree.spots[name],

@@ -168,6 +168,13 @@ def test_wrong_usage_exits_with_2_and_says_what_is_right(
     assert ended.out == ""
 
 
+@pytest.mark.parametrize(("line", "same"), [("help", "--help"), ("help up", "up --help")])
+def test_help_is_a_word_too(envctl: Run, tmp_path: Path, line: str, same: str) -> None:
+    ended = envctl(*line.split())
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == envctl(*same.split()).out
+
+
 def test_outside_a_project_the_hint_is_init(
     envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

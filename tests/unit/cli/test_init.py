@@ -43,20 +43,56 @@ def test_a_folder_with_other_files_is_fine(
     Path("README").write_text("mine")
     Path(".gitignore").write_text("*.log")
     assert envctl("init", "--name", "mine").code == 0
-    assert Path(".gitignore").read_text() == "*.log\n.envctl/\n"
+    assert Path(".gitignore").read_text() == "*.log\n.envctl\n"
     assert Path("README").read_text() == "mine"
 
 
-def test_nothing_is_overwritten_and_nothing_written_beside_it(
+@pytest.mark.parametrize("line", [".envctl", ".envctl/", "/.envctl/"])
+def test_what_is_ignored_already_is_not_ignored_twice(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".gitignore").write_text(f"{line}\n")
+    assert envctl("init").code == 0
+    assert Path(".gitignore").read_text() == f"{line}\n"
+
+
+def test_an_app_that_is_there_is_kept(
     envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("app").mkdir()
     Path("app/server.py").write_text("mine")
     ended = envctl("init")
+    assert ended.code == 0
+    assert "kept app/server.py, which was there already" in ended.out
+    assert Path("app/server.py").read_text() == "mine"
+    assert files(tmp_path) == FILES
+
+
+def test_a_project_is_told_that_it_is_one_and_is_left_alone(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("envctl.yaml").write_text("mine")
+    Path("app").mkdir()
+    Path("app/server.py").write_text("mine")
+    ended = envctl("init")
     assert ended.code == 1
-    assert "app/server.py is there already" in ended.err
-    assert files(tmp_path) == {"app/server.py"}
+    assert "envctl.yaml is there: this is a project already" in ended.err
+    assert files(tmp_path) == {"envctl.yaml", "app/server.py"}
+
+
+def test_nothing_is_overwritten_and_nothing_written_beside_it(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("environments").mkdir()
+    Path("environments/dev.yaml").write_text("mine")
+    ended = envctl("init")
+    assert ended.code == 1
+    assert "environments/dev.yaml is there already" in ended.err
+    assert files(tmp_path) == {"environments/dev.yaml"}
 
 
 def test_an_impossible_name_is_refused(

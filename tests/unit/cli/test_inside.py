@@ -85,6 +85,24 @@ def test_exec_needs_a_command() -> None:
         split(["dev", "web", "--"])
 
 
+@pytest.mark.parametrize(
+    "line", ["dev web -u root -- id", "dev -u root web -- id", "dev web -t sh"]
+)
+def test_options_behind_the_target_are_no_command(line: str) -> None:
+    with pytest.raises(UsageError, match="options stand before TARGET") as caught:
+        split(line.split())
+    assert caught.value.hint.startswith("envctl exec -")
+
+
+def test_where_there_are_only_tasks_exec_says_so(envctl: Run, shop: Path) -> None:
+    spec = "project: one\nbase: debian:bookworm\nservices: {seed: {command: [a], kind: task}}\n"
+    (shop / "envctl.yaml").write_text(spec)
+    ended = envctl("exec", "dev", "--", "ls")
+    assert ended.code == 2
+    assert "dev has only tasks" in ended.err
+    assert "name one while it runs: seed" in ended.err
+
+
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> None:
     def logs(*_: object, **__: object) -> Iterator[LogLine]:
