@@ -9,12 +9,12 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from envctl.spec import forms
+from envctl.spec import forms, names
 
-NAME = "[a-z][a-z0-9-]{0,39}"
+NAME = "[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 VARIABLE = "[a-z_][a-z0-9_]{0,63}"
 ENV = "[A-Za-z_][A-Za-z0-9_]{0,254}"
-STORED = "[a-z][a-z0-9_-]{0,39}"
+STORED = "[a-z]([a-z0-9_-]{0,38}[a-z0-9])?"
 IMAGE = r"[a-z0-9][a-zA-Z0-9._/:-]*(@sha256:[0-9a-f]{64})?"
 PACKAGE = r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?"
 USER = "[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}"
@@ -80,10 +80,12 @@ def words(*words: str) -> Reads:
 
 
 _small = "small letters, digits and"
-Name: TypeAlias = Annotated[str, matching(NAME, f"at most 40 {_small} -, a letter first")]
+Name: TypeAlias = Annotated[str, matching(NAME, names.ALLOWED)]
 Variable: TypeAlias = Annotated[str, matching(VARIABLE, f"{_small} _, no digit first")]
 EnvName: TypeAlias = Annotated[str, matching(ENV, "letters, digits and _, no digit first")]
-Stored: TypeAlias = Annotated[str, matching(STORED, f"at most 40 {_small} - or _, a letter first")]
+Stored: TypeAlias = Annotated[
+    str, matching(STORED, f"at most 40 {_small} - or _, a letter first and no - or _ last")
+]
 Image: TypeAlias = Annotated[str, matching(IMAGE, "an image name, such as debian:bookworm")]
 Package: TypeAlias = Annotated[
     str, matching(PACKAGE, "a package name, such as python3, or name=version")

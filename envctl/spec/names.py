@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
+ALLOWED = "at most 40 small letters, digits and -, a letter first and no - last"
 _INLINE = re.compile(rb"environments[\'\"]?\s*:")
 
 

@@ -25,8 +25,11 @@ def _reader(alias: Any) -> Any:
 
 
 _VALUES: Final[Mapping[str, tuple[str, str]]] = {
-    "Name": ("name", "At most 40 small letters, digits and `-`, a letter first."),
-    "Stored": ("stored name", "At most 40 small letters, digits, `-` and `_`, a letter first."),
+    "Name": ("name", "At most 40 small letters, digits and `-`, a letter first, no `-` last."),
+    "Stored": (
+        "stored name",
+        "At most 40 small letters, digits, `-` and `_`, a letter first, a letter or digit last.",
+    ),
     "Variable": ("variable name", "Small letters, digits and `_`, no digit first."),
     "EnvName": ("environment variable", "Its name: letters, digits and `_`, no digit first."),
     "Anything": ("text", "Any scalar, as it is written: `1.10` is the text 1.10."),
@@ -67,6 +70,10 @@ _OTHERS: Final[Mapping[Any, tuple[str, str]]] = {
     forms.number: ("number of cores", "`0.5`, `2`."),
     forms.memory: ("size", "`512M`, `1GiB`, or bytes; units are powers of 1024. 6M at least."),
     _reader(step.Argument): ("requirement", "What pip or npm installs: `flask==3.1`. No option."),
+    _reader(run.SecretTarget): (
+        "secret's path",
+        "A mount path. Within `/run/secrets`, `/run/secrets/NAME`, no dot first.",
+    ),
     _reader(run.Capability): ("capability", "A Linux capability, with or without `CAP_`."),
 }
 """Kinds of scalars that have no name in `fields`, by the function that reads them."""

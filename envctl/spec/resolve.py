@@ -16,7 +16,7 @@ from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.spec.merge import merge, settled
-from envctl.spec.names import ROOT_FILE, is_name, overlay_file
+from envctl.spec.names import ALLOWED, ROOT_FILE, is_name, overlay_file
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
 from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, shown, what
@@ -100,7 +100,7 @@ def _inline(base: Table | None, environment: str, problems: Problems) -> Table |
             problems.add(
                 given.spots[name],
                 f"environments: {shown(name)} is no name for an environment",
-                expected="at most 40 small letters, digits and -, a letter first",
+                expected=ALLOWED,
             )
         elif not isinstance(node, Table | Null):
             problems.add(
@@ -300,7 +300,7 @@ def _service(name: str, node: Node, spot: Spot, problems: Problems) -> form.Serv
         problems.add(
             spot,
             f"services: {shown(name)} is no name for a service",
-            expected="at most 40 small letters, digits and -, a letter first",
+            expected=ALLOWED,
         )
         return None
     if not isinstance(node, Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
@@ -147,11 +148,32 @@ class VolumeForm(Form):
 Volume: TypeAlias = Annotated[VolumeForm, Short(mapping_or("target", str, "a path"), STRING)]
 
 
+_SECRETS = "/run/secrets"
+
+
+def _secret_target(value: Any) -> str:
+    """Read where a secret appears; what lies in /run/secrets is one plain file for each."""
+    result = forms.mount_target(value)
+    folder, name = posixpath.split(result)
+    within = f"{result}/".startswith((f"{_SECRETS}/", f"/var{_SECRETS}/"))
+    if within and (folder != _SECRETS or name.startswith(".")):
+        raise Wrong(
+            f"{shown(result)} cannot be a secret's file",
+            expected=f"{_SECRETS}/NAME, where NAME begins with no dot, or a path elsewhere",
+        )
+    return result
+
+
+SecretTarget: TypeAlias = Annotated[
+    str, Reads(_secret_target, {"type": "string", "pattern": "^[/$]"})
+]
+
+
 class SecretUseForm(Form):
     """A declared secret, as a file that only the service's user can read."""
 
     name: Variable = Field(description="A name declared under `secrets`.", examples=["db_password"])
-    target: MountTarget | None = Field(
+    target: SecretTarget | None = Field(
         None, description="The file; /run/secrets/NAME by default.", examples=["/run/secrets/db"]
     )
 
