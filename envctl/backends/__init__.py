@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from envctl.backends.base import Backend, Context
-from envctl.errors import UsageError
+from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
+from envctl.suggest import did_you_mean
 
 GROUP = "envctl.backends"
 """The entry point group through which others ship a backend."""
@@ -15,8 +18,11 @@ _OWN = {
 }
 
 
-def open_backend(name: str, context: Context) -> Backend:
-    """The backend of that name, not yet connected to anything. UsageError if there is none."""
+def open_backend(name: str, context: Context, *, where: Place | None = None) -> Backend:
+    """The backend of that name, not yet connected to anything.
+
+    UsageError if there is none; SpecError if `where` is the place in the spec that names it.
+    """
     from importlib import import_module
 
     if name in _OWN:
@@ -27,7 +33,13 @@ def open_backend(name: str, context: Context) -> Backend:
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
-        known = ", ".join(sorted({*_OWN, *found}))
-        raise UsageError(f"there is no backend {name!r}", hint=f"there is {known}")
+        raise _unknown(name, {*_OWN, *found}, where)
     shipped: Backend = found[name].load()(context)
     return shipped
+
+
+def _unknown(name: str, known: Iterable[str], where: Place | None) -> EnvctlError:
+    message, hint = f"there is no backend {name!r}", did_you_mean(name, known)
+    if where is None:
+        return UsageError(message, hint=hint)
+    return SpecError((Problem(where, message, hint=hint),))

@@ -158,6 +158,21 @@ def test_validate_tells_every_problem_with_its_place(envctl: Run, shop: Path) ->
     assert "environments/dev.yaml:4:5" in ended.err
 
 
+def test_a_misspelt_backend_is_a_problem_of_the_spec_with_its_place(
+    envctl: Run, shop: Path
+) -> None:
+    (shop / "environments" / "dev.yaml").write_text("backend: dokcer\n")
+    (shop / "environments" / "test.yaml").write_text(
+        "backend: memory\nservices: {web: {prots: []}}\n"
+    )
+    ended = envctl("validate", "--json")
+    assert ended.code == 1
+    assert [(one["file"], one["line"], one["hint"]) for one in ended.json["problems"]] == [
+        ("environments/dev.yaml", 1, "did you mean 'docker'?"),
+        ("environments/test.yaml", 2, "did you mean 'ports'?"),
+    ]
+
+
 def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path) -> None:
     data = envctl("config", "test", "--json").json
     assert data["services"]["web"]["env"] == {"LOG_LEVEL": "debug"}
