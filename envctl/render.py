@@ -190,18 +190,20 @@ def render(
 def modes(artifacts: Iterable[Artifact], *, root: Path) -> Mapping[str, int]:
     """What those files are to be: permission bits, whatever umask or checkout left on the sources.
 
-    An artifact's mode 0 is 0o755 for a copy of an executable, else 0o644; a link has S_IFLNK set.
+    An artifact's mode None is 0o755 for a copy of an executable, else 0o644; a link has S_IFLNK set.
     """
     return {artifact.path: _mode(root, artifact) for artifact in artifacts}
 
 
 def _mode(root: Path, artifact: Artifact) -> int:
     if not artifact.copy_of:
-        return artifact.mode or 0o644
+        return 0o644 if artifact.mode is None else artifact.mode
     source = _project_file(root, artifact.copy_of)
     if source.is_symlink():
         return stat.S_IFLNK | 0o777
-    return artifact.mode or (0o755 if source.stat().st_mode & stat.S_IXUSR else 0o644)
+    if artifact.mode is not None:
+        return artifact.mode
+    return 0o755 if source.stat().st_mode & stat.S_IXUSR else 0o644
 
 
 def _copied(root: Path, path: str) -> bytes:

@@ -17,7 +17,7 @@ class Quoted(str):
 class Artifact:
     """A file of the rendered folder: a template with its context, or a copy of a project file.
 
-    Exactly one of `template` and `copy_of` (project-relative) is set. `mode` are permission bits; 0
+    Exactly one of `template` and `copy_of` (project-relative) is set. `mode` are permission bits; None
     takes them from a copy's source: 0o755 if that is executable, else 0o644.
     """
 
@@ -25,4 +25,4 @@ class Artifact:
     template: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
     copy_of: str = ""
-    mode: int = 0o644
+    mode: int | None = 0o644

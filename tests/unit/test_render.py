@@ -170,10 +170,10 @@ def test_templates_and_copies_become_files_with_the_modes_they_should_have(tmp_p
     made = [
         text_file("a/b.txt", "hello"),
         text_file("private", "x", 0o400),
-        Artifact("c/run.sh", copy_of="run.sh", mode=0),
-        Artifact("c/data", copy_of="data", mode=0),
+        Artifact("c/run.sh", copy_of="run.sh", mode=None),
+        Artifact("c/data", copy_of="data", mode=None),
         Artifact("c/fixed", copy_of="data", mode=0o640),
-        Artifact("c/link", copy_of="link", mode=0),
+        Artifact("c/link", copy_of="link", mode=None),
     ]
     write(render(made, templates=Templates(root), root=root), folder, modes=modes(made, root=root))
     bits = {

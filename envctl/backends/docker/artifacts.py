@@ -89,15 +89,15 @@ def _build_artifacts(
         yield Artifact(name, copy_of=build.dockerfile)
         for file in build.files:
             path = posixpath.relpath(file, build.context)
-            yield Artifact(f"{_own_context(name)}/{path}", copy_of=file, mode=0)
+            yield Artifact(f"{_own_context(name)}/{path}", copy_of=file, mode=None)
         return
     context = dockerfile_context(build, up=False, trust=trust)
     yield Artifact(name, "docker/Dockerfile.j2", context)
     for path, staged in context_files(build).items():
         if staged.text is not None:
-            yield _text(path, staged.text, staged.mode or 0o644)
+            yield _text(path, staged.text, staged.mode)
         else:
-            yield Artifact(path, copy_of=staged.source, mode=staged.mode or 0)
+            yield Artifact(path, copy_of=staged.source, mode=staged.mode)
 
 
 def _own_context(name: str) -> str:
@@ -105,7 +105,7 @@ def _own_context(name: str) -> str:
     return f"context/{slug(name.removesuffix('.Dockerfile'))}"
 
 
-def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
+def _text(path: str, text: str, mode: int | None = 0o644) -> Artifact:
     return Artifact(path, "docker/text.j2", {**FUNCTIONS, "text": text}, mode=mode)
 
 

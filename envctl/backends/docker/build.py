@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, labels_text
+from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.trace import Output, Vertex, decode
@@ -77,7 +77,7 @@ def _parameters(wanted: Build | DockerfileBuild, names: Names) -> Mapping[str, s
     return {
         "version": "2",
         "t": names.image(wanted),
-        "dockerfile": DOCKERFILE,
+        "dockerfile": dockerfile_path(wanted),
         "labels": labels_text(labels),
         "buildargs": json.dumps(arguments),
         "target": wanted.target if isinstance(wanted, DockerfileBuild) else "",

@@ -25,6 +25,15 @@ DOCKERFILE: Final = ".envctl.Dockerfile"
 """A name of its own, so that it is not taken for a file of the project."""
 
 
+def dockerfile_path(build: Build | DockerfileBuild) -> str:
+    """Where the Dockerfile is in what is sent: in its own place, if it lies in the context."""
+    if isinstance(build, DockerfileBuild):
+        path = posixpath.relpath(build.dockerfile, build.context)
+        if not path.startswith("../"):
+            return path
+    return DOCKERFILE
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any."""
@@ -53,17 +62,17 @@ class Sender:
                 _add_text(tar, path, text)
 
     def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile) -> None:
-        self._add(tar, DOCKERFILE, ContextFile(source=build.dockerfile))
-        for path in sorted(build.files):
-            self._add(tar, posixpath.relpath(path, build.context), ContextFile(source=path))
+        sent = {posixpath.relpath(path, build.context): path for path in build.files}
+        for path, source in sorted({**sent, dockerfile_path(build): build.dockerfile}.items()):
+            self._add(tar, path, ContextFile(source=source))
 
     def _add(self, tar: tarfile.TarFile, path: str, file: ContextFile) -> None:
         if file.text is not None:
-            _add_text(tar, path, file.text, file.mode or 0o644)
+            _add_text(tar, path, file.text, 0o644 if file.mode is None else file.mode)
             return
         source = self.root / file.source
         try:
-            entry = _entry(path, file.mode or 0o644)
+            entry = _entry(path, 0o644 if file.mode is None else file.mode)
             if source.is_symlink():
                 entry.type, entry.linkname = tarfile.SYMTYPE, str(source.readlink())
                 tar.addfile(entry)

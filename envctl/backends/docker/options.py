@@ -25,6 +25,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
 Body: TypeAlias = Mapping[str, Any]
@@ -105,6 +106,8 @@ def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
 def _in_compose(name: str, value: Any) -> Any:
     """Compose takes most values as the spec does; the others in forms of its own."""
     match name:
+        case "devices":
+            return [":".join(_device(item)) for item in value]
         case "sysctls":
             return _sysctls(value)
         case "tmpfs":
@@ -168,13 +171,21 @@ def _texts(value: Any) -> list[str]:
 
 
 def _devices(value: Any) -> list[dict[str, str]]:
-    pairs = [(item.partition(":")[0], item.rpartition(":")[2]) for item in _texts(value)]
-    if not all(host.startswith("/dev/") and inside.startswith("/") for host, inside in pairs):
-        raise ValueError
     return [
         {"PathOnHost": host, "PathInContainer": inside, "CgroupPermissions": "rwm"}
-        for host, inside in pairs
+        for host, inside in map(_device, _texts(value))
     ]
+
+
+def _device(text: str) -> tuple[str, str]:
+    """A device of the host, and where it appears inside."""
+    host, colon, inside = text.partition(":")
+    paths = [PurePosixPath(path) for path in (host, inside if colon else host)]
+    if not paths[0].is_relative_to("/dev") or paths[0] == PurePosixPath("/dev"):
+        raise ValueError
+    if any(not path.is_absolute() or ".." in path.parts or ":" in str(path) for path in paths):
+        raise ValueError
+    return str(paths[0]), str(paths[1])
 
 
 def _hosts(value: Any) -> list[str]:

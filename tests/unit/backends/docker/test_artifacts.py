@@ -5,9 +5,9 @@ from __future__ import annotations
 import yaml
 
 from envctl.backends.docker.artifacts import artifacts
-from envctl.plan.model import Kind, Plan, ReadyImage, Run, Unit
+from envctl.plan.model import CopyFiles, Kind, Plan, ReadyImage, Run, Unit, WriteFile
 from envctl.render import Templates, render
-from tests.support.plans import SCOPE
+from tests.support.plans import SCOPE, build
 
 from .conftest import rich, rich_plan
 
@@ -32,6 +32,13 @@ def test_the_folder_holds_all_that_is_built_from(tmp_path):
     names = [name for name in found if not name.startswith("context/")]
     assert names == ["README.md", "compose.yaml", "job.Dockerfile", "web.Dockerfile"]
     assert "context/job/Dockerfile" in found
+
+
+def test_no_permissions_at_all_are_kept(tmp_path):
+    copied = CopyFiles("a", "/a", "c", mode="0000", files=("a",))
+    unit = rich(source=build(copied, WriteFile("/b", "x", mode="0000")))
+    found = artifacts(Plan(SCOPE, "docker", (unit,)))
+    assert [one.mode for one in found if one.path.startswith("context/")] == [0, 0]
 
 
 def test_the_same_plan_gives_the_same_bytes(tmp_path):

@@ -9,9 +9,9 @@ import tarfile
 import pytest
 
 from envctl import files, spec
-from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, labels_text
+from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, dockerfile_path, labels_text
 from envctl.errors import EnvctlError
-from envctl.plan.model import CopyFiles
+from envctl.plan.model import CopyFiles, DockerfileBuild, WriteFile
 from envctl.planner import make_plan
 from envctl.render import Templates
 from tests.support.plans import build, script
@@ -92,8 +92,34 @@ def test_a_projects_own_context_leaves_out_what_dockerignore_says(tmp_path, app)
     (wanted,) = plan.builds().values()
 
     assert set(members(sent(tmp_path, wanted))) == {
-        ".dockerignore", ".envctl.Dockerfile", "Dockerfile", "data ü", "keep.log", "link", "run.sh",
+        ".dockerignore", "Dockerfile", "data ü", "keep.log", "link", "run.sh",
     }  # fmt: skip
+
+
+def test_a_projects_own_dockerfile_is_sent_as_a_file_of_ours_only_if_it_lies_elsewhere():
+    def path(dockerfile, context):
+        return dockerfile_path(DockerfileBuild(dockerfile, context, "", {}, "", "", ()))
+
+    assert path("app/Dockerfile", "app") == "Dockerfile"
+    assert path("app/docker/Dockerfile.dev", "app") == "docker/Dockerfile.dev"
+    assert path("Dockerfile", ".") == "Dockerfile"
+    assert path("docker/Dockerfile", "app") == DOCKERFILE
+
+
+def test_a_dockerfile_that_is_ignored_is_sent_once_and_nothing_else_of_that_kind(tmp_path, app):
+    (app / "Dockerfile").write_text("FROM scratch\n")
+    wanted = DockerfileBuild("app/Dockerfile", "app", "", {}, "c", "d", ("app/run.sh",))
+    assert list(members(sent(tmp_path, wanted))) == ["Dockerfile", "run.sh"]
+
+
+def test_no_permissions_at_all_are_kept(tmp_path, app):
+    tree = files.tree(tmp_path, "app/run.sh", exclude=(), where=None)
+    steps = (
+        CopyFiles("app/run.sh", "/a", tree.content, mode="0000", files=tree.paths),
+        WriteFile("/b", "x", mode="0000"),
+    )
+    found = members(sent(tmp_path, build(*steps)))
+    assert [one.mode for name, one in found.items() if name != DOCKERFILE] == [0, 0]
 
 
 def test_a_file_that_went_meanwhile_is_told(tmp_path, app):

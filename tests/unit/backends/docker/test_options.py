@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.docker.options import bodies, problems
+from envctl.backends.docker.options import bodies, compose, problems
 
 GOOD = {
     "devices": ["/dev/fuse", "/dev/a:/dev/b"],
@@ -45,6 +45,21 @@ def test_a_wrong_value_is_a_problem_or_read_and_never_more(name, value):
         assert found[0].expected
     else:
         bodies({name: value})
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["/dev/../etc/shadow", "/dev", "/dev/", "/dev/./..", "dev/fuse", "/dev/a:b", "/dev/a:/dev/b:rwm", "/dev/a:/x/../y", "/dev/a:"],
+)  # fmt: skip
+def test_a_device_lies_below_dev_and_nowhere_else(device):
+    (found,) = problems({"devices": [device]})
+    assert found.expected == "a list of paths below /dev"
+
+
+def test_a_device_is_tidied_for_the_engine_and_for_compose():
+    wanted = {"devices": ["/dev//./fuse", "/dev/a:/dev/b/"]}
+    assert [one["PathOnHost"] for one in bodies(wanted)[1]["Devices"]] == ["/dev/fuse", "/dev/a"]
+    assert compose(wanted) == {"devices": ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"]}
 
 
 def test_a_misspelt_option_is_told_with_the_nearest():
