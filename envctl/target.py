@@ -77,7 +77,8 @@ class Opened:
             trust=bundle(workspace.environ),
             images=lambda: self.engine,
         )
-        return open_backend(self.target.backend or own, context)
+        where = resolved.where("backend") if resolved and not self.target.backend else None
+        return open_backend(self.target.backend or own, context, where=where)
 
     @cached_property
     def engine(self) -> Any:

@@ -57,6 +57,8 @@ class UpResult:
     plan: Plan
     changes: tuple[Change, ...]
     addresses: Mapping[str, tuple[str, ...]]
+    on_paper: bool = False
+    """Nothing really runs, and no address answers."""
 
 
 class Workspace:
@@ -149,7 +151,12 @@ class Workspace:
             decided(changes)
             self._bases(opened, changes)
             bring_up(changes, plan, opened.backend, self.report)
-            return UpResult(plan, changes, _addresses(opened.backend.observe()))
+            return UpResult(
+                plan,
+                changes,
+                _addresses(opened.backend.observe()),
+                on_paper=not opened.backend.capabilities.executes,
+            )
 
     def down(
         self, target: Target, *, volumes: bool = False, decided: Decided = _unsaid

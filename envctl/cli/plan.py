@@ -7,6 +7,7 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
+from envctl.cli.notes import note_mounts, note_variables
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -32,8 +33,10 @@ def plan(
     from envctl.plan.text import changes_json, plan_text
 
     goal = session.target(target)
+    note_variables(session, goal.environment)
     if offline:
         decided = session.workspace.plan(goal)
+        note_mounts(session, decided.units)
         text = plan_text(decided)
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         if as_json:
@@ -42,6 +45,7 @@ def plan(
             session.out.text(text)
         return Exit.OK
     decided, changes = session.workspace.changes(goal)
+    note_mounts(session, decided.units)
     if as_json:
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         session.json({**names, "changes": changes_json(changes)})
@@ -79,6 +83,7 @@ def render(
     JSON: an object with `environment`, `backend`, `folder` and `files` (paths in the folder).
     """
     goal = session.target(target)
+    note_variables(session, goal.environment)
     files = session.workspace.write_render(goal, output, host_ca=with_host_ca)
     if as_json:
         names = {"environment": goal.environment, "backend": session.backend(goal)}

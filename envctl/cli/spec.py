@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
+from envctl.cli.notes import note_variables
 from envctl.cli.session import Session
 from envctl.errors import Problem, SpecError, UsageError
 
@@ -81,6 +82,7 @@ def config(
     if target and "@" in target:
         target = session.target(target).environment
     environment = session.environment(target)
+    note_variables(session, environment)
     resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)
     if as_json:
         found = {"origins": _origins(resolved)} if origins else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
+from envctl.cli.notes import note_mounts, note_variables
 from envctl.cli.session import Session
 
 if TYPE_CHECKING:
@@ -54,14 +55,29 @@ def up(
     unit's name to a list.
     """
     goal = session.target(target)
-    decided = _announce(session, goal, "nothing changes", as_json=as_json)
+    note_variables(session, goal.environment)
+    announce = _announce(session, goal, "nothing changes", as_json=as_json)
+
+    def decided(changes: Sequence[Change]) -> None:
+        note_mounts(session, _units(changes))
+        announce(changes)
+
     result = session.workspace.up(goal, services=services or (), decided=decided)
     session.reporter.pause()
     if as_json:
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
         _json(session, goal, result.changes, addresses=addresses)
+    elif result.on_paper:
+        session.note(f"{goal.environment} is on paper only: nothing runs, and no address answers")
     else:
         _show_addresses(session, result.plan, result.addresses)
+
+
+def _units(changes: Sequence[Change]) -> Sequence[Unit]:
+    """The units that are made or changed."""
+    from envctl.plan.model import Unit
+
+    return [change.target for change in changes if isinstance(change.target, Unit)]
 
 
 def _show_addresses(session: Session, plan: Plan, addresses: Mapping[str, Sequence[str]]) -> None:

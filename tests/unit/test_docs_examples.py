@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from envctl.backends.base import Capabilities
+from envctl.backends.memory import MemoryBackend
 from envctl.cli.app import command_line
 from envctl.cli.front import Call
 from tests.unit.cli.conftest import Run, envctl
@@ -53,6 +55,7 @@ def test_a_page_does_what_it_says(
     path: Path, envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(MemoryBackend, "capabilities", Capabilities())  # it plays the engine
     for block in BLOCK.finditer(path.read_text()):
         if block["file"]:
             file = tmp_path / block["file"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
+from envctl.backends.base import Capabilities
+from envctl.backends.memory import MemoryBackend
 from envctl.cli.up import to_open
 from envctl.target import Target
 from envctl.workflow import Workspace
@@ -17,7 +20,15 @@ ROW_KEYS = {
 }  # fmt: skip
 
 
-def test_up_says_what_changes_then_what_it_does_then_where_to_look(envctl: Run, shop: Path) -> None:
+@pytest.fixture
+def for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory backend gives itself out for one that runs things."""
+    monkeypatch.setattr(MemoryBackend, "capabilities", Capabilities())
+
+
+def test_up_says_what_changes_then_what_it_does_then_where_to_look(
+    envctl: Run, shop: Path, for_real: None
+) -> None:
     ended = envctl("up", "dev")
     assert ended.code == 0
     assert "+ create web" in ended.out
@@ -26,7 +37,9 @@ def test_up_says_what_changes_then_what_it_does_then_where_to_look(envctl: Run, 
     assert "\x1b" not in ended.out + ended.err
 
 
-def test_up_again_says_that_nothing_changes_and_where_to_look(envctl: Run, shop: Path) -> None:
+def test_up_again_says_that_nothing_changes_and_where_to_look(
+    envctl: Run, shop: Path, for_real: None
+) -> None:
     envctl("up", "dev")
     ended = envctl("up", "dev")
     first, *rest = ended.out.splitlines()
@@ -35,9 +48,57 @@ def test_up_again_says_that_nothing_changes_and_where_to_look(envctl: Run, shop:
     assert ended.err == ""
 
 
-def test_a_quiet_up_prints_the_addresses_alone(envctl: Run, shop: Path) -> None:
+def test_a_quiet_up_prints_the_addresses_alone(envctl: Run, shop: Path, for_real: None) -> None:
     ended = envctl("up", "dev", "-q")
     assert (len(ended.out.splitlines()), ended.err) == (1, "")
+
+
+def test_up_on_paper_shows_no_address_since_none_answers(envctl: Run, shop: Path) -> None:
+    ended = envctl("up", "dev")
+    assert "127.0.0.1" not in ended.out
+    assert "dev is on paper only" in ended.err
+
+
+MOUNTS = """\
+backend: memory
+services:
+  web:
+    mounts:
+      ./environments: /env
+      ./link: /var/engine
+      ./here.sock: /var/here
+      /etc/hostname: {target: /name, read_only: true}
+    replicas: 2
+    ports: null
+"""
+
+
+def test_plan_and_up_note_what_of_the_host_is_mounted(envctl: Run, shop: Path) -> None:
+    (shop / "environments" / "dev.yaml").write_text(MOUNTS)
+    (shop / "link").symlink_to("/etc/passwd")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("here.sock")
+    notes = [
+        "note: web sees and can change /etc/passwd of this host (environments/dev.yaml:6:7)",
+        f"note: web sees and can change {shop}/here.sock of this host (environments/dev.yaml:7:7)",
+        "note: web sees /etc/hostname of this host (environments/dev.yaml:8:7)",
+    ]
+    assert envctl("plan", "dev").err.splitlines() == notes
+    assert envctl("plan", "dev", "--offline", "-q").err == ""
+    assert envctl("up", "dev").err.splitlines()[:3] == notes
+    assert "note:" not in envctl("up", "dev").err
+
+
+@pytest.mark.parametrize("words", ["plan dev", "config dev", "render dev -o out", "up dev"])
+def test_a_variable_that_sets_nothing_is_noted(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("ENVCTL_VAR_levl", "debug")
+    monkeypatch.setenv("ENVCTL_VAR_level", "debug")
+    noted = [line for line in envctl(*words.split()).err.splitlines() if "note:" in line]
+    assert noted == [
+        "note: ENVCTL_VAR_levl sets nothing: dev declares no 'levl'; did you mean 'level'?"
+    ]
 
 
 def test_up_as_json_prints_json_alone_on_standard_output(envctl: Run, shop: Path) -> None:

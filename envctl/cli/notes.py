@@ -1,0 +1,57 @@
+"""Notes: what is worth seeing though nothing is wrong, one short line each, on standard error."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envctl.cli.session import Session
+    from envctl.plan.model import Unit
+
+
+def note_mounts(session: Session, units: Iterable[Unit]) -> None:
+    """Say what of the host is handed to units: anything outside the project, and sockets."""
+    root = session.root.resolve()
+    for unit in units:
+        if unit.replica == 1:
+            for note in _of_the_host(unit, root):
+                session.note(f"note: {note}")
+
+
+def _of_the_host(unit: Unit, root: Path) -> Iterator[str]:
+    for index, mount in enumerate(unit.run.mounts):
+        source = Path(mount.source)
+        if source.is_relative_to(root) and not _is_socket(source):
+            continue
+        where = unit.origins.get(f"mounts.{index}") or unit.where
+        place = f" ({where})" if where else ""
+        sees = "sees" if mount.read_only else "sees and can change"
+        yield f"{unit.service} {sees} {source} of this host{place}"
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def note_variables(session: Session, environment: str) -> None:
+    """Say which ENVCTL_VAR_… set nothing, since the environment declares no such variable."""
+    from envctl.spec.interpolate import PREFIX
+    from envctl.suggest import did_you_mean
+
+    given = sorted(name for name in os.environ if name.startswith(PREFIX))
+    if not given:
+        return
+    declared = session.workspace.resolved(environment).data["vars"]
+    for name in given:
+        variable = name.removeprefix(PREFIX)
+        if variable not in declared:
+            hint = did_you_mean(variable, declared)
+            near = f"; {hint}" if "did you mean" in hint else ""
+            session.note(f"note: {name} sets nothing: {environment} declares no {variable!r}{near}")
