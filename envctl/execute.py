@@ -68,6 +68,10 @@ class _Watch:
     said: str = "not probed yet"
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
 def carry_out(changes: Sequence[Change], backend: Backend, report: Report) -> None:
     """Apply changes in the order of their needs; nothing is waited for to become ready.
 
@@ -76,21 +80,36 @@ def carry_out(changes: Sequence[Change], backend: Backend, report: Report) -> No
     _Run(changes, (), backend, report).loop()
 
 
-def bring_up(changes: Sequence[Change], plan: Plan, backend: Backend, report: Report) -> None:
+def bring_up(
+    changes: Sequence[Change],
+    plan: Plan,
+    backend: Backend,
+    report: Report,
+    *,
+    mask: Callable[[str], str] = _as_it_is,
+) -> None:
     """Apply changes and wait until every unit of the plan is ready: healthy, running or completed.
 
     A unit is started when its dependencies have reached the condition it asks for. What does not
-    depend on a failed unit goes on; the failed ones stay as they are, to be looked at.
+    depend on a failed unit goes on; the failed ones stay as they are, to be looked at. What programs
+    say passes through `mask` before it is told: it may hold the value of a secret.
     """
-    _Run(changes, plan.units, backend, report).loop()
+    _Run(changes, plan.units, backend, report, mask=mask).loop()
 
 
 class _Run:
     def __init__(
-        self, changes: Sequence[Change], units: Sequence[Unit], backend: Backend, report: Report
+        self,
+        changes: Sequence[Change],
+        units: Sequence[Unit],
+        backend: Backend,
+        report: Report,
+        *,
+        mask: Callable[[str], str] = _as_it_is,
     ) -> None:
         self.backend = backend
         self.report = report
+        self.mask = mask
         self.todo: dict[str, Change] = {change.key: change for change in changes}
         self.phases: dict[str, Phase] = dict.fromkeys(self.todo, Phase.WAITING)
         self.watches = {unit.name: _Watch(unit) for unit in units}
@@ -189,6 +208,7 @@ class _Run:
             self.phases[change.key] = Phase.FAILED
             if watch:
                 watch.phase = Phase.FAILED
+            error.brief, error.details = self.mask(error.brief), self.mask(error.details)
             self.report(Progress(work, Stage.FAILED, error.brief))
             self.failures.append(error)
             return
@@ -283,7 +303,7 @@ class _Run:
         if error is None:
             self._ready(subject, "healthy")
             return
-        subject.said = str(error)
+        subject.said = self.mask(str(error))
         subject.next_probe = time.monotonic() + subject.pause
         subject.pause = min(subject.pause * 1.5, _LONGEST_PAUSE)
         first = subject.said.strip().partition("\n")[0]
@@ -321,7 +341,7 @@ class _Run:
         self.failures.append(
             EnvctlError(
                 f"{name}: {brief}",
-                details=_evidence(self.backend, name, probe_said),
+                details=self.mask(_evidence(self.backend, name, probe_said)),
                 hint=f"look inside with `envctl logs` and `envctl exec`; mend {watch.unit.where or 'the spec'}"
                 " and run `envctl up` again",
                 where=watch.unit.where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from envctl import compare, spec
 from envctl.backends import open_backend
 from envctl.backends.base import Backend, Context
-from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan, Unit
+from envctl.plan.progress import Progress
 from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.planner import make_plan, make_scope
-from envctl.secrets import SecretStore
+from envctl.planner import make_plan, make_scope, with_digests
+from envctl.private import existing_folder
+from envctl.secrets import SecretError, SecretStore
 from envctl.spec.canonical import Resolved
+from envctl.spec.names import ROOT_FILE, is_name
 from envctl.suggest import did_you_mean
 from envctl.trust import bundle
 
@@ -45,45 +49,84 @@ class Target:
 
 
 class Opened:
-    """One target in one run. With `lenient`, what is up can be handled though the spec is broken."""
+    """One target in one run.
+
+    With `lenient`, what is up can be handled though the spec is broken, or has the environment no more.
+    """
 
     def __init__(self, workspace: Workspace, target: Target, *, lenient: bool = False) -> None:
         self.workspace = workspace
         self.target = target
         self.lenient = lenient
+        self._unknown: UsageError | None = None
 
     @cached_property
     def resolved(self) -> Resolved | None:
-        """The resolved spec; None only if it is broken and the run is lenient."""
+        """The resolved spec; None only if the run is lenient and the spec broken or without the environment."""
         try:
             return self.workspace.resolved(self.target.environment)
         except SpecError:
             if self.lenient:
                 return None
             raise
+        except UsageError as error:
+            if self.lenient and self._is_gone():
+                self._unknown = error
+                return None
+            raise
+
+    def _is_gone(self) -> bool:
+        name = self.target.environment
+        return is_name(name) and name not in self.workspace.environments()
+
+    def insist(self) -> None:
+        """Raise the UsageError for an unknown environment, unless something of it is there."""
+        if self.resolved is not None or self._unknown is None:
+            return
+        try:
+            there = self.backend.observe()
+        except EnvctlError as error:
+            raise self._unknown from error
+        if not (there.units or there.volumes or there.leftovers):
+            raise self._unknown
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
+        if self.known_plan is not None:
+            return ""
+        if self._unknown is not None:
+            return "the environment is in the spec no more"
+        return "the spec has problems: envctl validate"
 
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
-        resolved = self.resolved
-        own = resolved.data["backend"] if resolved else DEFAULT_BACKEND
-        project = resolved.data["project"] if resolved else "unknown"
-        workspace = self.workspace
+        workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
+        data = resolved.data if resolved else None
+        project, own = (data["project"], data["backend"]) if data else _usual(workspace)
+        name = self.target.backend or own
+        # Backends keep things there, too: no link may lead them away.
+        existing_folder(workspace.root, name, environment)
         context = Context(
-            make_scope(project, self.target.environment, workspace.root),
-            report=workspace.report,
+            make_scope(project, environment, workspace.root),
+            report=self.report,
             secret=self._secret,
             render=self._render,
             trust=bundle(workspace.environ),
             images=lambda: self.engine,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
-        return open_backend(self.target.backend or own, context, where=where)
+        return open_backend(name, context, where=where)
 
     @cached_property
     def engine(self) -> Any:
         """A container engine, for a backend that makes its machines of images."""
         return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
+
+    def report(self, progress: Progress) -> None:
+        """Pass progress on, without the values of secrets that a program may have told."""
+        self.workspace.report(replace(progress, text=self.store.masked(progress.text)))
 
     def _secret(self, name: str) -> bytes:
         return self.store.value(name)
@@ -102,16 +145,16 @@ class Opened:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan, checked against what the backend can do. SpecError if it cannot be made."""
-        resolved = self.workspace.resolved(self.target.environment)
-        workspace = self.workspace
-        used = {use["name"] for one in resolved.data["services"].values() for use in one["secrets"]}
+        """The plan, checked against what the backend can do. SpecError if it cannot be made.
+
+        Values of secrets are not looked at: to look at a project must not run what it brings.
+        """
         from envctl.render import own_templates_digest
 
+        workspace = self.workspace
         plan = make_plan(
-            resolved,
+            workspace.resolved(self.target.environment),
             backend=self.backend.name,
-            secret_digests={name: self.store.digest(name) for name in sorted(used)},
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
@@ -122,10 +165,26 @@ class Opened:
             raise SpecError(problems)
         return plan
 
+    @cached_property
+    def wanted(self) -> Plan:
+        """The plan with the digests of its secrets, to compare by. SpecError tells all that have no value."""
+        digests: dict[str, str] = {}
+        problems: list[Problem] = []
+        for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
+            try:
+                digests[name] = self.store.digest(name)
+            except SecretError as error:
+                where = self.resolved.where("secrets", name) if self.resolved else None
+                place = where or Place(ROOT_FILE, 1, 1)
+                problems.append(Problem(place, error.brief, hint=error.hint))
+        if problems:
+            raise SpecError(tuple(problems))
+        return with_digests(self.plan, digests)
+
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""
-        if self.store.use(self.plan.backend):
-            del self.plan
+        if self.store.use(self.wanted.backend):
+            del self.wanted
 
     @cached_property
     def known_plan(self) -> Plan | None:
@@ -142,15 +201,15 @@ class Opened:
     def changes(self, observed: Observed) -> tuple[Change, ...]:
         """What has to change."""
         return compare.compare(
-            self.plan, observed, reconfigure=self.backend.capabilities.reconfigure
+            self.wanted, observed, reconfigure=self.backend.capabilities.reconfigure
         )
 
     def select(self, services: Sequence[str]) -> Plan:
         """The plan of these services and what they depend on; the whole plan for none."""
         if not services:
-            return self.plan
+            return self.wanted
         wanted: dict[str, None] = {}
-        known = {unit.service: unit for unit in self.plan.units}
+        known = {unit.service: unit for unit in self.wanted.units}
 
         def visit(name: str) -> None:
             if name not in known:
@@ -165,8 +224,8 @@ class Opened:
 
         for name in services:
             visit(name)
-        units = tuple(unit for unit in self.plan.units if unit.service in wanted)
-        return replace(self.plan, units=units)
+        units = tuple(unit for unit in self.wanted.units if unit.service in wanted)
+        return replace(self.wanted, units=units)
 
     def asked(self, unit: Unit, observed: Observed) -> UnitState:
         """The unit's state; where the engine's own probe has not spoken yet, ours is asked once."""
@@ -209,3 +268,17 @@ class Opened:
         return EnvctlError(
             f"{self.target.environment} has no {name!r} that is there", hint=hint or up
         )
+
+
+def _usual(workspace: Workspace) -> tuple[str, str]:
+    """The project's name and its environments' backend, if those that can be read agree on them."""
+    readable: list[Resolved] = []
+    for name in workspace.environments():
+        with suppress(EnvctlError):
+            readable.append(workspace.resolved(name))
+    projects = {one.data["project"] for one in readable}
+    backends = {one.data["backend"] for one in readable}
+    return (
+        projects.pop() if len(projects) == 1 else "unknown",
+        backends.pop() if len(backends) == 1 else DEFAULT_BACKEND,
+    )

@@ -91,6 +91,12 @@ class Workspace:
         """Check these environments, or all, down to what their backends can do; SpecError if any is wrong."""
         problems: dict[Problem, None] = {}
         names = tuple(environments) or self.environments()
+        if not names:
+            spec.load_base(self.root, sets=self.sets, environ=self.environ)
+            raise EnvctlError(
+                "the project has no environments",
+                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
+            )
         for name in names:
             try:
                 self.plan(Target(name))
@@ -103,13 +109,13 @@ class Workspace:
     # --- deciding
 
     def plan(self, target: Target) -> Plan:
-        """The plan of a target; no engine is asked."""
+        """The plan of a target; no engine is asked, no value of a secret looked at."""
         return self._open(target).plan
 
     def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
         """What `up` would do now."""
         opened = self._open(target)
-        return opened.plan, opened.changes(opened.observe())
+        return opened.wanted, opened.changes(opened.observe())
 
     def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
         """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
@@ -150,7 +156,7 @@ class Workspace:
                 changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
             decided(changes)
             self._bases(opened, changes)
-            bring_up(changes, plan, opened.backend, self.report)
+            bring_up(changes, plan, opened.backend, opened.report, mask=opened.store.masked)
             return UpResult(
                 plan,
                 changes,
@@ -161,7 +167,10 @@ class Workspace:
     def down(
         self, target: Target, *, volumes: bool = False, decided: Decided = _unsaid
     ) -> tuple[Change, ...]:
-        """Take an environment down; its data only with `volumes`. A spec that is broken does not hinder it."""
+        """Take an environment down; its data only with `volumes`.
+
+        It need not be in the spec any more, and a spec that is broken does not hinder it.
+        """
         from envctl.execute import carry_out
 
         opened = self._open(target, lenient=True)
@@ -193,28 +202,13 @@ class Workspace:
         opened = self._open(target, lenient=True)
         observed = opened.observe()
         plan = opened.known_plan
-        causes = (
-            {
-                change.unit: change.cause
-                for change in opened.changes(observed)
-                if change.action is not Action.BUILD
-            }
-            if plan
-            else {}
-        )
+        units = {unit.name: unit for unit in plan.units} if plan else {}
+        causes = _causes(opened, observed)
+        states = [opened.asked(unit, observed) for unit in units.values()]
+        states += [state for name, state in observed.units.items() if name not in units]
         environment, backend = target.environment, opened.backend.name
-        rows = [
-            _row(environment, backend, opened.asked(unit, observed), unit, causes)
-            for unit in (plan.units if plan else ())
-        ]
-        listed = {row.unit for row in rows}
-        return (
-            *rows,
-            *(
-                _row(environment, backend, state, None, causes)
-                for name, state in observed.units.items()
-                if name not in listed
-            ),
+        return tuple(
+            _row(environment, backend, state, units.get(state.name), causes) for state in states
         )
 
     def observed(self, target: Target) -> Observed:
@@ -264,7 +258,10 @@ class Workspace:
         return opened.backend.artifacts(opened.plan, trust=trust)
 
     def _open(self, target: Target, *, lenient: bool = False) -> Opened:
-        return Opened(self, target, lenient=lenient)
+        opened = Opened(self, target, lenient=lenient)
+        if lenient:
+            opened.insist()
+        return opened
 
     def _locked(self, opened: Opened) -> AbstractContextManager[None]:
         name = f"{opened.target.environment}@{opened.backend.name}"
@@ -286,6 +283,19 @@ class Workspace:
             ensure(base, images, self.report)
 
 
+def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
+    """By unit, why it is not as the spec wants it; or why nobody can tell."""
+    if opened.doubt:
+        return dict.fromkeys(observed.units, opened.doubt)
+    try:
+        changes = opened.changes(observed)
+    except SpecError as error:
+        # A secret has no value: what is there cannot be compared.
+        names = {*(unit.name for unit in opened.plan.units), *observed.units}
+        return dict.fromkeys(names, error.problems[0].message)
+    return {one.unit: one.cause for one in changes if one.action is not Action.BUILD}
+
+
 def _row(
     environment: str, backend: str, state: UnitState, unit: Unit | None, causes: Mapping[str, str]
 ) -> Row:
@@ -293,7 +303,7 @@ def _row(
     shown = str(state.status)
     if kind is Kind.TASK and state.status is Status.EXITED:
         shown = "completed" if state.exit_code == 0 else "failed"
-    cause = causes.get(state.name, "") if unit else "it is in the spec no more"
+    cause = causes.get(state.name, "")
     if not cause and state.status is Status.EXITED and state.exit_code:
         cause = f"exit code {state.exit_code}"
     if state.cause:

@@ -60,11 +60,10 @@ def make_plan(
     resolved: Resolved,
     *,
     backend: str,
-    secret_digests: Mapping[str, str] | None = None,
     package_sets: PackageSets = frozenset(),
     recipe: str = "",
 ) -> Plan:
-    """Decide everything about one environment.
+    """Decide everything about one environment, but for what the values of its secrets tell.
 
     `package_sets` are those of all services of all environments: package installs are laid out
     so that as many of them as possible share layers. `recipe` is a digest of the project's own
@@ -80,7 +79,6 @@ def make_plan(
             name,
             resolved,
             backend,
-            secret_digests or {},
             package_sets,
             origins.get(name, {}),
             recipe,
@@ -93,6 +91,17 @@ def make_plan(
         raise SpecError(tuple(problems))
     scope = make_scope(data["project"], data["environment"], resolved.root)
     return Plan(scope, backend, tuple(units))
+
+
+def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
+    """The plan with the keyed digests of its secrets' values, which tell whether one has changed."""
+
+    def run(unit: Unit) -> Run:
+        secrets = (replace(one, digest=digests.get(one.name, "")) for one in unit.run.secrets)
+        return replace(unit.run, secrets=tuple(secrets))
+
+    units = (replace(unit, run=run(unit)) if unit.run.secrets else unit for unit in plan.units)
+    return replace(plan, units=tuple(units))
 
 
 def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:
@@ -162,8 +171,7 @@ def _run(given: Given) -> Run:
             Secret(
                 use["name"],
                 use["target"],
-                given.secret_digests.get(use["name"], ""),
-                given.resolved.data["secrets"][use["name"]]["env"] or "",
+                env=given.resolved.data["secrets"][use["name"]]["env"] or "",
             )
             for use in service["secrets"]
         ),

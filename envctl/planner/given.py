@@ -25,7 +25,6 @@ class Given:
     name: str
     resolved: Resolved
     backend: str
-    secret_digests: Mapping[str, str]
     package_sets: PackageSets
     origins: Mapping[KeyPath, Place]
     recipe: str = ""

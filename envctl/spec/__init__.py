@@ -17,21 +17,43 @@ from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
 from envctl.spec.text import config_text
 
-__all__ = ["config_text", "environments", "find_root", "json_schema", "load", "package_sets"]
+__all__ = [
+    "config_text",
+    "environments",
+    "find_root",
+    "json_schema",
+    "load",
+    "load_base",
+    "package_sets",
+]
 
 _PREFIX = "ENVCTL_VAR_"
 _NOTHING: Mapping[str, str] = {}
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, that holds an envctl.yaml. EnvctlError if none does."""
+    """The nearest folder, from `start` upwards, that holds an envctl.yaml.
+
+    EnvctlError if none does, or if it is another user's: a spec says what is run. Root may use what
+    stands in `start` itself, but does not happen upon what others have left above.
+    """
     start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / ROOT_FILE).exists():
+            _trusted(folder / ROOT_FILE, asked_for=folder == start)
             return folder
     raise EnvctlError(
         f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
     )
+
+
+def _trusted(file: Path, *, asked_for: bool) -> None:
+    owner, own = file.stat().st_uid, os.geteuid()
+    if owner not in (own, 0) and not (own == 0 and asked_for):
+        raise EnvctlError(
+            f"{file} belongs to another user (number {owner})",
+            hint="it could run anything as you: work on a copy of your own, if you trust it",
+        )
 
 
 def load(
@@ -98,6 +120,18 @@ def _resolve(
 
     known = environments(root)
     return resolve(root, environment, contents=contents, sets=sets, environ=environ, known=known)
+
+
+def load_base(
+    root: Path, *, sets: Mapping[str, str] = _NOTHING, environ: Mapping[str, str] | None = None
+) -> Resolved:
+    """Resolve the root file alone, as an environment that adds nothing to it. SpecError tells all problems."""
+    from envctl.spec.resolve import resolve
+
+    name = "base"
+    contents = _contents(root, name, ())
+    environ = os.environ if environ is None else environ
+    return resolve(root, name, contents=contents, sets=sets, environ=environ, known=(name,))
 
 
 def package_sets(

@@ -11,7 +11,7 @@ import pytest
 from envctl import spec
 from envctl.plan.model import Plan
 from envctl.plan.text import plan_text
-from envctl.planner import make_plan
+from envctl.planner import make_plan, with_digests
 from tests.unit.spec.helpers import HEAD, write
 
 Planner: TypeAlias = Callable[..., Plan]
@@ -33,7 +33,8 @@ def planned(tmp_path: Path) -> Planner:
         write(tmp_path, f"{top}services:\n{services}", **overlays)
         resolved = spec.load(tmp_path, environment, environ={}, cache=False)
         sets = spec.package_sets(tmp_path, environ={}, cache=False)
-        return make_plan(resolved, backend=backend, secret_digests=digests, package_sets=sets)
+        plan = make_plan(resolved, backend=backend, package_sets=sets)
+        return with_digests(plan, digests or {})
 
     return make
 

@@ -1,0 +1,249 @@
+"""The verbs: what they look at, what they leave alone, and what they do when the spec does not tell."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from envctl.backends.memory import MemoryBackend
+from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.target import Target
+from envctl.workflow import Workspace
+from tests.support.project import Project
+
+DEV = Target("dev")
+SERVICES = """
+web: {image: x, secrets: [a, b]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path, backend="memory", environ={}).spec("web: {image: x}\ndb: {image: y}")
+
+
+@pytest.fixture
+def secretive(tmp_path):
+    """A project whose secrets are made by commands that leave a trace."""
+    top = """\
+    secrets:
+      a: {command: [sh, -c, "echo >>ran; echo value-of-a"]}
+      b: {env: B}
+    """
+    return Project(tmp_path, backend="memory", environ={"B": "value-of-b"}).spec(SERVICES, top=top)
+
+
+def up_and_gone(project):
+    """Bring `dev` up, then take it out of the spec; `test` remains."""
+    project.write("environments/test.yaml", "backend: memory\n").workspace().up(DEV)
+    (project.root / "environments/dev.yaml").unlink()
+    return project.workspace()
+
+
+# --- secrets
+
+
+def looks():
+    def render(workspace: Workspace):
+        workspace.render(DEV)
+
+    return {
+        "validate": lambda workspace: workspace.validate(),
+        "plan": lambda workspace: workspace.plan(DEV),
+        "render": render,
+        "stop": lambda workspace: workspace.stop(DEV),
+        "down": lambda workspace: workspace.down(DEV, volumes=True),
+        "logs": lambda workspace: list(workspace.logs(DEV)),
+        "observed": lambda workspace: workspace.observed(DEV),
+    }
+
+
+@pytest.mark.parametrize("verb", looks())
+def test_a_verb_that_compares_nothing_looks_at_no_secret(secretive, verb):
+    secretive.environ = {}
+    looks()[verb](secretive.workspace())
+
+    assert not (secretive.root / "ran").exists()
+    assert not (secretive.root / ".envctl/secrets").exists()
+
+
+def test_what_only_looks_at_the_spec_writes_nothing_but_its_cache(secretive):
+    for verb in ("validate", "plan", "render"):
+        looks()[verb](secretive.workspace())
+    assert [path.name for path in (secretive.root / ".envctl").iterdir()] == ["cache"]
+
+
+def test_a_changed_secret_is_seen_by_plan_and_status(secretive):
+    secretive.workspace().up(DEV)
+    assert secretive.workspace().changes(DEV)[1] == ()
+
+    secretive.environ = {"B": "another"}
+
+    (change,) = secretive.workspace().changes(DEV)[1]
+    assert change.cause == "secret b changed"
+    (row,) = secretive.workspace().status(DEV)
+    assert row.cause == "secret b changed"
+
+
+@pytest.mark.parametrize("verb", ["up", "changes"])
+def test_all_secrets_without_a_value_are_told_at_once_with_their_places(tmp_path, verb):
+    top = "secrets:\n  a: {env: A}\n  b: {file: b}\n"
+    project = Project(tmp_path, backend="memory", environ={"A": ""}).spec(SERVICES, top=top)
+
+    with pytest.raises(SpecError) as caught:
+        getattr(project.workspace(), verb)(DEV)
+
+    told = [(str(one.where), one.message) for one in caught.value.problems]
+    assert told == [
+        ("envctl.yaml:4:3", "secret a has no value"),
+        ("envctl.yaml:5:3", "secret b has no value"),
+    ]
+    assert caught.value.problems[1].hint.startswith("write it to b")
+
+
+def test_status_shows_what_is_there_though_a_secret_has_no_value(secretive):
+    secretive.workspace().up(DEV)
+    secretive.environ = {}
+    (row,) = secretive.workspace().status(DEV)
+    assert (row.state, row.cause) == ("running", "secret b has no value")
+
+
+def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
+    top = "secrets: {token: {env: TOKEN}, short: {env: SHORT}}\n"
+    environ = {"TOKEN": "hush-hush-hush", "SHORT": "ok"}
+    project = Project(tmp_path, backend="memory", environ=environ).spec(
+        """
+        web:
+          image: x
+          secrets: [token, short]
+          healthcheck: {command: ["false"], interval: 1s, timeout: 1s, retries: 1, start_period: 0s}
+        """,
+        top=top,
+    )
+    said = "x" * 90 + " hush-hush-hush is the wrong password, is it ok?"
+    monkeypatch.setattr(MemoryBackend, "probe", lambda *_: (False, said))
+    observe = MemoryBackend.observe
+
+    def starting(self, plan=None):
+        seen = observe(self, plan)
+        units = {
+            name: replace(unit, health="starting") if name == "web" else unit
+            for name, unit in seen.units.items()
+        }
+        return replace(seen, units=units)
+
+    monkeypatch.setattr(MemoryBackend, "observe", starting)
+
+    with pytest.raises(EnvctlError) as caught:
+        project.workspace().up(DEV)
+
+    assert " ‹secret token› is the wrong password, is it ok?" in str(caught.value)
+    told = str(caught.value) + "".join(event.text for event in project.events)
+    assert "hush" not in told
+
+
+# --- an environment that the spec does not tell of
+
+
+@pytest.mark.parametrize("target", [DEV, Target("dev", "memory")])
+def test_an_environment_taken_out_of_the_spec_can_be_seen_and_taken_down(project, target):
+    workspace = up_and_gone(project)
+
+    rows = workspace.status(target)
+    assert {row.unit for row in rows} == {"web", "db"}
+    assert {row.cause for row in rows} == {"the environment is in the spec no more"}
+    assert list(workspace.logs(target)) == []
+    assert len(workspace.stop(target)) == 2
+    assert "remove web" in {
+        f"{one.action} {one.unit}" for one in workspace.down(target, volumes=True)
+    }
+    with pytest.raises(UsageError, match="there is no environment 'dev'"):
+        project.workspace().status(target)
+
+
+@pytest.mark.parametrize("verb", ["status", "stop", "down", "logs", "observed"])
+@pytest.mark.parametrize("name", ["dve", "../dev", "DEV"])
+def test_an_environment_that_never_was_is_wrong_usage_and_leaves_nothing_behind(
+    project, verb, name
+):
+    with pytest.raises(UsageError, match="there is no environment"):
+        list(getattr(project.workspace(), verb)(Target(name)))
+    assert not (project.root / ".envctl/locks").exists()
+
+
+def test_up_needs_the_environment_in_the_spec(project):
+    with pytest.raises(UsageError):
+        up_and_gone(project).up(DEV)
+
+
+def test_status_with_a_broken_spec_does_not_call_its_units_gone(project):
+    project.write("environments/test.yaml", "backend: memory\n").workspace().up(DEV)
+    project.write("environments/dev.yaml", "backend: memory\nservices: 3\n")
+
+    rows = project.workspace().status(DEV)
+
+    assert {row.unit for row in rows} == {"web", "db"}
+    assert {row.cause for row in rows} == {"the spec has problems: envctl validate"}
+
+
+def test_status_calls_a_unit_gone_that_is_gone(project):
+    project.workspace().up(DEV)
+    project.spec("web: {image: x}")
+    causes = {row.unit: row.cause for row in project.workspace().status(DEV)}
+    assert causes == {"web": "", "db": "db is in the spec no more"}
+
+
+# --- a project without environments
+
+
+def test_a_project_without_environments_is_checked_and_told_so(project):
+    (project.root / "environments/dev.yaml").unlink()
+    with pytest.raises(EnvctlError, match="the project has no environments") as caught:
+        project.workspace().validate()
+    assert "environments/dev.yaml" in caught.value.hint
+
+    project.write("envctl.yaml", "project: x\nservices: {web: {comand: [x]}}\n")
+    with pytest.raises(SpecError, match="comand"):
+        project.workspace().validate()
+
+
+# --- the private folder
+
+
+@pytest.mark.parametrize("link", [".envctl", ".envctl/memory", ".envctl/locks"])
+def test_nothing_comes_up_or_down_through_a_link(project, link):
+    (project.root / "app").mkdir()
+    (project.root / link).parent.mkdir(exist_ok=True)
+    (project.root / link).symlink_to(project.root / "app")
+
+    for act in (project.workspace().up, project.workspace().down):
+        with pytest.raises(EnvctlError, match=f"{re.escape(link)} is a link"):
+            act(DEV)
+
+    assert list((project.root / "app").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "make", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["file", "dangling link"]
+)
+def test_what_is_in_the_way_of_the_private_folder_is_told_with_a_hint(project, make):
+    make(project.root / ".envctl")
+    with pytest.raises(EnvctlError, match=r"is (not a folder|a link)") as caught:
+        project.workspace().up(DEV)
+    assert caught.value.hint.startswith("remove it")
+
+
+def test_a_project_on_a_read_only_file_system_can_be_looked_at(secretive, monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    for verb in ("validate", "plan", "render"):
+        looks()[verb](secretive.workspace())
+    with pytest.raises(EnvctlError, match=r"\.envctl cannot be used: Read-only file system"):
+        secretive.workspace().up(DEV)
