@@ -152,18 +152,15 @@ class Opened:
         from envctl.render import own_templates_digest
 
         workspace = self.workspace
-        plan = make_plan(
+        return make_plan(
             workspace.resolved(self.target.environment),
             backend=self.backend.name,
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
             recipe=own_templates_digest(workspace.root),
+            also=self.backend.problems,
         )
-        problems = tuple(self.backend.problems(plan))
-        if problems:
-            raise SpecError(problems)
-        return plan
 
     @cached_property
     def wanted(self) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,19 +56,24 @@ def make_scope(project: str, environment: str, root: Path) -> Scope:
     return Scope(project, identity, environment, absolute)
 
 
+def _nothing_else(_plan: Plan) -> Sequence[Problem]:
+    return ()
+
+
 def make_plan(
     resolved: Resolved,
     *,
     backend: str,
     package_sets: PackageSets = frozenset(),
     recipe: str = "",
+    also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
 ) -> Plan:
     """Decide everything about one environment, but for what the values of its secrets tell.
 
     `package_sets` are those of all services of all environments: package installs are laid out
     so that as many of them as possible share layers. `recipe` is a digest of the project's own
-    templates that images are made from: it makes their builds others. Reads the files that builds copy; SpecError
-    tells which are missing or unsafe.
+    templates that images are made from: it makes their builds others. Reads the files that builds
+    copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
     """
     data = resolved.data
     problems: list[Problem] = []
@@ -83,14 +88,17 @@ def make_plan(
             origins.get(name, {}),
             recipe,
         )
+        problems += _missing_mounts(given)
         try:
             units += _units(given)
         except SpecError as error:
             problems += error.problems
+    scope = make_scope(data["project"], data["environment"], resolved.root)
+    plan = Plan(scope, backend, tuple(units))
+    problems += also(plan)
     if problems:
         raise SpecError(tuple(problems))
-    scope = make_scope(data["project"], data["environment"], resolved.root)
-    return Plan(scope, backend, tuple(units))
+    return plan
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
@@ -184,15 +192,17 @@ def _run(given: Given) -> Run:
 
 
 def _mounts(given: Given) -> Iterator[Mount]:
-    missing: list[Problem] = []
+    for mount in given.service["mounts"]:
+        source = given.root / mount["source"]
+        if source.exists():
+            yield Mount(str(source.resolve()), mount["target"], mount["read_only"])
+
+
+def _missing_mounts(given: Given) -> Iterator[Problem]:
     for index, mount in enumerate(given.service["mounts"]):
-        source = (given.root / mount["source"]).resolve()
-        if not source.exists():
+        if not (given.root / mount["source"]).exists():
             where = given.where("mounts", index)
-            missing += files.problem(f"nothing to mount at {mount['source']!r}", where).problems
-        yield Mount(str(source), mount["target"], mount["read_only"])
-    if missing:
-        raise SpecError(tuple(missing))
+            yield from files.problem(f"nothing to mount at {mount['source']!r}", where).problems
 
 
 def _probe(service: CanonicalService) -> Probe | None:

@@ -219,6 +219,19 @@ def test_validate_tells_every_problem_with_its_place(envctl: Run, shop: Path) ->
     assert "environments/dev.yaml:4:5" in ended.err
 
 
+def test_what_is_missing_and_what_the_backend_cannot_do_are_told_together(
+    envctl: Run, shop: Path
+) -> None:
+    (shop / "environments" / "dev.yaml").write_text(
+        "backend: docker\nservices:\n  web:\n    mounts: {./gone: /a}\n"
+        "    options: {docker: {shm: 1}}\n  db:\n    build: [{copy: {from: app, to: /a}}]\n"
+        "    options: {docker: {shm: 1}}\n"
+    )
+    (shop / "app").symlink_to("/etc")
+    problems = envctl("validate", "dev", "--json").json["problems"]
+    assert {one["line"] for one in problems} == {4, 5, 7}
+
+
 def test_a_misspelt_backend_is_a_problem_of_the_spec_with_its_place(
     envctl: Run, shop: Path
 ) -> None:
