@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from envctl.errors import Place, Problem, SpecError
+from envctl.private import NAME
 
-NEVER_COPIED = (".git", ".envctl", "__pycache__", "*.pyc")
+NEVER_COPIED = (".git", NAME, "__pycache__", "*.pyc")
 """Names left out of every copied folder: version control, our own state, Python's caches."""
 
 _NOWHERE = Place("envctl.yaml", 1, 1)
@@ -31,7 +32,7 @@ def problem(message: str, where: Place | None, *, hint: str = "") -> SpecError:
 
 
 def inside(root: Path, relative: str, where: Place | None) -> Path:
-    """The path of a project file. SpecError if it is missing or, links followed, outside."""
+    """The path of a project file or folder. SpecError if it is missing or, links followed, outside or another thing."""
     path = root / relative
     try:
         real = path.resolve(strict=True)
@@ -42,6 +43,14 @@ def inside(root: Path, relative: str, where: Place | None) -> Path:
             f"{relative!r} leads outside the project",
             where,
             hint="a build takes files of the project only; copy it in, or mount it",
+        )
+    if real.is_relative_to(root.resolve() / NAME):
+        raise problem(f"{relative!r} is in envctl's own folder, where secrets are kept", where)
+    if not (real.is_file() or real.is_dir()):
+        raise problem(
+            f"{relative!r} is neither a file nor a folder",
+            where,
+            hint="pipes, sockets and devices cannot be copied",
         )
     return path
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import Place, SpecError
-from envctl.files import context, excluded, tree
+from envctl.files import context, excluded, read_text, tree
 
 WHERE = Place("envctl.yaml", 9, 7)
 
@@ -100,6 +102,30 @@ def test_a_link_that_leads_in_circles_is_refused(project):
     (project / "app" / "loop").symlink_to("loop")
 
     with pytest.raises(SpecError, match="'app/loop' does not exist"):
+        taken(project)
+
+
+@pytest.mark.parametrize("name", [".envctl", ".envctl/secrets/dev/token", "link"])
+def test_our_own_folder_is_not_copied_even_if_asked_for(project, name):
+    (project / ".envctl/secrets/dev").mkdir(parents=True)
+    (project / ".envctl/secrets/dev/token").write_text("secret")
+    (project / "link").symlink_to(".envctl/secrets")
+
+    with pytest.raises(SpecError, match="is in envctl's own folder"):
+        taken(project, name)
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_told_with_its_place_and_not_waited_for(project):
+    os.mkfifo(project / "pipe")
+    (project / "app" / "link").symlink_to("../pipe")
+
+    for take in (taken, lambda root, path: read_text(root, path, where=WHERE)):
+        with pytest.raises(
+            SpecError, match=r"envctl.yaml:9:7: 'pipe' is neither a file nor a folder"
+        ):
+            take(project, "pipe")
+    with pytest.raises(SpecError, match="'app/link' is neither a file nor a folder"):
         taken(project)
 
 
