@@ -23,6 +23,7 @@ from envctl.bases.store import LABEL, ImageStore
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.trust import for_programs
 
 PROGRAM = "mmdebstrap"
 CONFIGURATION = ('CMD ["bash"]',)
@@ -110,7 +111,8 @@ def bootstrap(base: Base, recipe: Recipe, store: ImageStore, report: Report) -> 
             hint=_hint(teller.last),
         )
 
-    with _running(recipe.argv(program), {**os.environ, **recipe.environment()}) as process:
+    environ = {**for_programs(os.environ), **recipe.environment()}
+    with _running(recipe.argv(program), environ) as process:
         assert process.stderr is not None
         reader = threading.Thread(target=teller.read, args=(process.stderr,), daemon=True)
         reader.start()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envctl.errors import EnvctlError
+from envctl.trust import for_programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,14 @@ class Host:
     def run(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 60
     ) -> Outcome:
-        """Run a program to its end; `timeout` in seconds. EnvctlError if it takes longer or is not there."""
+        """Run a program to its end; `timeout` in seconds. EnvctlError if it takes longer or is not there.
+
+        It gets `env`, and of this process's environment no more than a program needs.
+        """
         try:
             done = subprocess.run(
                 argv,
-                env={**self.environ, **(env or {})},
+                env={**for_programs(self.environ), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

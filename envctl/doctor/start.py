@@ -14,6 +14,7 @@ from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.trust import for_programs
 
 WORK = "docker engine"
 LOG = "var/log/envctl-dockerd.log"
@@ -130,7 +131,7 @@ def _attempt(
     try:
         process = subprocess.Popen(
             argv,
-            env=dict(host.environ),
+            env=for_programs(host.environ),
             cwd=host.root,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,

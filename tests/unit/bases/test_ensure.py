@@ -64,6 +64,21 @@ def test_without_a_registry_it_is_bootstrapped_and_both_are_said(store, fake):
     assert not any("hook" in line for line in lines)
 
 
+def test_the_bootstrap_is_told_no_secrets_of_whoever_asks_for_it(
+    store, fake, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DB_PASSWORD", "hush")
+    monkeypatch.setenv("http_proxy", "http://proxy.example:1")
+    fake(f'env > "{tmp_path}/given"; exit 1\n')
+
+    with pytest.raises(EnvctlError):
+        ensure(BOOKWORM, store, silent)
+
+    given = (tmp_path / "given").read_text()
+    assert "DB_PASSWORD" not in given
+    assert "http_proxy=http://proxy.example:1" in given
+
+
 def test_the_image_says_how_it_was_made(store, fake):
     fake()
     ensure(BOOKWORM, store, silent)

@@ -36,6 +36,18 @@ def test_a_program_says_everything_in_one_text():
     assert (outcome.code, outcome.text) == (3, "out\nerr\n")
 
 
+def test_a_program_gets_of_the_environment_what_it_needs_and_no_more():
+    environ = {
+        "PATH": "/usr/bin:/bin", "https_proxy": "p:1", "NO_PROXY": "x", "LC_CTYPE": "C.UTF-8",
+        "SSL_CERT_FILE": "/ca.pem", "DB_PASSWORD": "hush", "AWS_SECRET_ACCESS_KEY": "hush",
+    }  # fmt: skip
+    lines = Host(environ=environ).run(["env"], env={"MORE": "1"}).text.splitlines()
+    assert sorted(lines) == [
+        "LC_CTYPE=C.UTF-8", "MORE=1", "NO_PROXY=x", "PATH=/usr/bin:/bin", "SSL_CERT_FILE=/ca.pem",
+        "https_proxy=p:1",
+    ]  # fmt: skip
+
+
 def test_a_program_that_is_not_there_or_does_not_end_is_an_error():
     with pytest.raises(EnvctlError, match="cannot be run"):
         Host().run(["envctl-no-such-program"])

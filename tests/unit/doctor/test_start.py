@@ -55,6 +55,14 @@ def test_an_engine_that_answers_is_left_alone(machine):
     assert (host.ran, events) == ([], [])
 
 
+def test_an_engine_started_by_hand_keeps_no_secrets_of_whoever_started_it(engine, tmp_path):
+    host, ask = engine(f"env >given\n{UP}")
+    host.environ["DB_PASSWORD"] = "hush"
+    start(host, ask, lambda _: None)
+
+    assert "DB_PASSWORD" not in (tmp_path / "given").read_text()
+
+
 def test_by_hand_it_is_started_detached_and_logs_to_a_file(engine, tmp_path):
     host, ask = engine(f"echo started >&2\n{UP}")
     events = []
