@@ -104,7 +104,8 @@ class Opened:
         """The backend, not yet connected."""
         workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
         data = resolved.data if resolved else None
-        project, own = (data["project"], data["backend"]) if data else _usual(workspace)
+        project = data["project"] if data else self._glimpse("project") or "unknown"
+        own = data["backend"] if data else self._glimpse("backend") or _usual_backend(workspace)
         name = self.target.backend or own
         # Backends keep things there, too: no link may lead them away.
         existing_folder(workspace.root, name, environment)
@@ -118,6 +119,9 @@ class Opened:
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)
+
+    def _glimpse(self, key: str) -> str | None:
+        return spec.glimpse(self.workspace.root, self.target.environment, key)
 
     @cached_property
     def engine(self) -> Any:
@@ -267,15 +271,10 @@ class Opened:
         )
 
 
-def _usual(workspace: Workspace) -> tuple[str, str]:
-    """The project's name and its environments' backend, if those that can be read agree on them."""
-    readable: list[Resolved] = []
+def _usual_backend(workspace: Workspace) -> str:
+    """The backend of the project's environments, if those that can be read agree on one."""
+    found: set[str] = set()
     for name in workspace.environments():
         with suppress(EnvctlError):
-            readable.append(workspace.resolved(name))
-    projects = {one.data["project"] for one in readable}
-    backends = {one.data["backend"] for one in readable}
-    return (
-        projects.pop() if len(projects) == 1 else "unknown",
-        backends.pop() if len(backends) == 1 else DEFAULT_BACKEND,
-    )
+            found.add(workspace.resolved(name).data["backend"])
+    return found.pop() if len(found) == 1 else DEFAULT_BACKEND

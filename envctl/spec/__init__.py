@@ -6,6 +6,7 @@ Only this package knows YAML and pydantic, and imports them only when no cached 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ __all__ = [
     "config_text",
     "environments",
     "find_root",
+    "glimpse",
     "json_schema",
     "load",
     "load_base",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _PREFIX = "ENVCTL_VAR_"
+_LINE = r"""^["']?{key}["']?[ \t]*:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$"""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -132,6 +135,16 @@ def load_base(
     contents = _contents(root, name, ())
     environ = os.environ if environ is None else environ
     return resolve(root, name, contents=contents, sets=sets, environ=environ, known=(name,))
+
+
+def glimpse(root: Path, environment: str, key: str) -> str | None:
+    """The word that a line at the top level of a spec gives a key, whatever is wrong with the rest of it."""
+    pattern = re.compile(_LINE.format(key=re.escape(key)), re.MULTILINE)
+    for file in (overlay_file(environment), ROOT_FILE):
+        data = _contents(root, environment, (environment,)).get(file) or b""
+        if found := pattern.search(data.decode("utf-8", "replace")):
+            return found[1]
+    return None
 
 
 def package_sets(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from envctl import spec
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.target import Target
@@ -182,7 +183,7 @@ def test_up_needs_the_environment_in_the_spec(project):
 
 
 def test_status_with_a_broken_spec_does_not_call_its_units_gone(project):
-    project.write("environments/test.yaml", "backend: memory\n").workspace().up(DEV)
+    project.workspace().up(DEV)
     project.write("environments/dev.yaml", "backend: memory\nservices: 3\n")
 
     rows = project.workspace().status(DEV)
@@ -196,6 +197,41 @@ def test_status_calls_a_unit_gone_that_is_gone(project):
     project.spec("web: {image: x}")
     causes = {row.unit: row.cause for row in project.workspace().status(DEV)}
     assert causes == {"web": "", "db": "db is in the spec no more"}
+
+
+@pytest.mark.parametrize(
+    ("base", "overlay", "told"),
+    [
+        ("project: shop\nservices: {", "backend: memory", ("shop", "memory")),
+        ("'project' : \"shop\"  # ours\r\nx: [", "", ("shop", None)),
+        ("x:\n  project: no\nproject: shop-2\nproject: b\n", "", ("shop-2", None)),
+        ("project: ../etc\nbackend: docker\n", "backend: ;x", (None, "docker")),
+        ("{project: shop}", "", (None, None)),
+        ("\xff\0", "[", (None, None)),
+    ],
+)
+def test_project_and_backend_are_read_off_a_broken_spec(project, base, overlay, told):
+    project.write("envctl.yaml", base).write("environments/dev.yaml", overlay)
+    assert (
+        spec.glimpse(project.root, "dev", "project"),
+        spec.glimpse(project.root, "dev", "backend"),
+    ) == told
+
+
+def test_what_a_broken_spec_named_is_what_is_taken_down(project, monkeypatch):
+    scopes = []
+    start = MemoryBackend.__init__
+
+    def noted(self, context):
+        scopes.append(context.scope.project)
+        start(self, context)
+
+    monkeypatch.setattr(MemoryBackend, "__init__", noted)
+    project.workspace().up(DEV)
+    project.write("environments/dev.yaml", "backend: memory\nservices: 3\n")
+
+    assert len(project.workspace().down(DEV)) == 3
+    assert scopes == [project.name] * 2
 
 
 # --- a project without environments
