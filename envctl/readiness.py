@@ -36,7 +36,7 @@ def judge(
     if unit.kind is Kind.TASK:
         return _judge_task(state, waited)
     if state.status is Status.EXITED:
-        return Verdict.FAILED, f"it exited with exit code {state.exit_code}"
+        return Verdict.FAILED, "it exited" + _ending(state)
     if state.restarts >= MOST_RESTARTS:
         return Verdict.FAILED, "it keeps exiting and being restarted" + _code(state)
     if state.status is not Status.RUNNING:
@@ -55,10 +55,16 @@ def _judge_task(state: UnitState, waited: float) -> tuple[Verdict, str]:
     if state.status is Status.EXITED:
         if state.exit_code == 0:
             return Verdict.READY, "completed"
-        return Verdict.FAILED, f"the task ended with exit code {state.exit_code}"
+        return Verdict.FAILED, "the task ended" + _ending(state)
     if waited > TASK_TIMEOUT:
         return Verdict.FAILED, f"the task did not end within {TASK_TIMEOUT:g} s"
     return Verdict.WAIT, "running"
+
+
+def _ending(state: UnitState) -> str:
+    """With what, and why, as far as that is known."""
+    code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
+    return code + (f": {state.cause}" if state.cause else "")
 
 
 def _code(state: UnitState) -> str:

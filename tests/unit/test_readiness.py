@@ -39,6 +39,13 @@ def test_an_exited_service_has_failed_at_once():
     )
 
 
+def test_what_is_not_known_of_an_end_is_not_told_and_its_cause_is():
+    gone = {"status": Status.EXITED, "exit_code": None}
+    assert verdict(PLAIN, **gone)[1] == "it exited"
+    assert verdict(PLAIN, **gone, cause="its secrets went")[1] == "it exited: its secrets went"
+    assert verdict(TASK, **gone, cause="no memory")[1] == "the task ended: no memory"
+
+
 def test_a_crash_loop_has_failed():
     text = verdict(PLAIN, status=Status.RESTARTING, restarts=3, exit_code=1)[1]
 

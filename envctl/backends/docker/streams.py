@@ -10,13 +10,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
 from envctl.backends.base import Execution
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.frames import STDERR, Demultiplexer
+from envctl.backends.docker.refusal import Held, refusal
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
@@ -24,6 +25,7 @@ _MARK: Final = "ENVCTL_EXECUTION"
 _NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
 """The engine's keys to let go of a terminal; its own choice would swallow Ctrl-P."""
 _SETTLE: Final = 5.0
+_LONGEST_PAUSE: Final = 0.5
 
 # The engine has no call to end a command: it is found by a variable of its environment.
 _SEARCH: Final = """\
@@ -67,7 +69,10 @@ class Connection:
 
 
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
-    """Run a command in a unit's container; its exit code. EnvctlError if its time-out passes."""
+    """Run a command in a unit's container; its exit code. EnvctlError if its time-out passes.
+
+    As in a shell, what cannot be started ends with 127 or 126, and its standard error says why.
+    """
     mark = secrets.token_hex(12) if execution.timeout else ""
     environment = {**execution.env, **({_MARK: mark} if mark else {})}
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
@@ -84,11 +89,14 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
         )
         identity = str(made["Id"])
         connection = Connection(api.exec_start(identity, tty=execution.tty, socket=True))
+        deadline = time.monotonic() + execution.timeout if execution.timeout else None
+        output = Held(_screen if execution.tty else execution.stdout)
         try:
             if execution.tty:
-                _terminal(api, identity, connection)
+                _terminal(api, identity, connection, output)
             else:
-                _streams(connection, execution)
+                _streams(connection, execution, output, deadline)
+            ended = _ended(api, identity, container, deadline)
         except TimeoutError as error:
             _end(api, container, execution.user, mark)
             raise EnvctlError(
@@ -97,17 +105,34 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
             ) from error
         finally:
             connection.close()
-        return _exit_code(api, identity)
+    if output.text and not ended.get("Pid"):
+        code, text = refusal(output.text, unit, execution)
+        if write := _screen if execution.tty else execution.stderr:
+            write(f"{text}\n".encode())
+        return code
+    output.release()
+    return int(ended["ExitCode"])
 
 
-def _exit_code(api: Any, identity: str) -> int:
-    # The engine may need a moment after the streams have ended.
-    deadline = time.monotonic() + _SETTLE
+def _ended(api: Any, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
+    """What the engine says of a command that has ended: it may do so after its streams have."""
+    settled, pause = time.monotonic() + _SETTLE, 0.01
     while True:
-        found = api.exec_inspect(identity)
-        if not found.get("Running") or time.monotonic() > deadline:
-            return int(found.get("ExitCode") or 0)
-        time.sleep(0.01)
+        found: Mapping[str, Any] = api.exec_inspect(identity)
+        running = found.get("Running")
+        if not running and found.get("ExitCode") is not None:
+            return found
+        now = time.monotonic()
+        if deadline is not None and now > deadline:
+            raise TimeoutError
+        if now > settled and not (running and _is_running(api, container)):
+            raise EnvctlError("the engine does not say how the command ended")
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _is_running(api: Any, container: str) -> bool:
+    return bool(api.inspect_container(container)["State"]["Running"])
 
 
 def _end(api: Any, container: str, user: str | None, mark: str) -> None:
@@ -120,11 +145,12 @@ def _end(api: Any, container: str, user: str | None, mark: str) -> None:
 # --- plain streams --------------------------------------------------------------------------
 
 
-def _streams(connection: Connection, execution: Execution) -> None:
+def _streams(
+    connection: Connection, execution: Execution, output: Held, deadline: float | None
+) -> None:
     if execution.stdin is not None:
         pump = threading.Thread(target=_feed, args=(connection, execution.stdin), daemon=True)
         pump.start()
-    deadline = time.monotonic() + execution.timeout if execution.timeout else None
     demultiplexer = Demultiplexer()
     while True:
         left = None if deadline is None else deadline - time.monotonic()
@@ -134,7 +160,7 @@ def _streams(connection: Connection, execution: Execution) -> None:
         if not data:
             return
         for stream, content in demultiplexer.feed(data):
-            writer = execution.stderr if stream == STDERR else execution.stdout
+            writer = execution.stderr if stream == STDERR else output
             if writer is not None:
                 writer(content)
 
@@ -151,10 +177,10 @@ def _feed(connection: Connection, source: BinaryIO) -> None:
 # --- terminals ------------------------------------------------------------------------------
 
 
-def _terminal(api: Any, identity: str, connection: Connection) -> None:
+def _terminal(api: Any, identity: str, connection: Connection, screen: Held) -> None:
     """Attach the caller's terminal until the command ends."""
     woken, wake = os.pipe()
-    output = threading.Thread(target=_show, args=(connection, wake), daemon=True)
+    output = threading.Thread(target=_show, args=(connection, screen, wake), daemon=True)
     keyboard = sys.stdin.fileno()
     try:
         with _raw(keyboard), _resizes(wake):
@@ -180,11 +206,15 @@ def _terminal(api: Any, identity: str, connection: Connection) -> None:
         os.close(woken)
 
 
-def _show(connection: Connection, wake: int) -> None:
+def _screen(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _show(connection: Connection, screen: Held, wake: int) -> None:
     with suppress(OSError, ValueError):
         while data := connection.read():
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            screen(data)
     with suppress(OSError):
         os.write(wake, b"e")
 

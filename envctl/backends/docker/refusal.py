@@ -1,0 +1,52 @@
+"""Commands that cannot be started: the engine says so in the place of what they would have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from envctl.backends.base import Execution
+
+NOT_FOUND: Final = 127
+NOT_EXECUTABLE: Final = 126
+"""The exit codes of a shell."""
+
+_SIGNS: Final = (b"OCI runtime exec failed", b"unable to find user", b"unable to find group")
+
+
+class Held:
+    """Writes a command's output on, except what may be the engine's word: that is in `text`."""
+
+    def __init__(self, write: Callable[[bytes], object] | None) -> None:
+        self.text = b""
+        self._write = write
+        self._begun = False
+
+    def __call__(self, data: bytes) -> None:
+        """Take what has come."""
+        if self.text or (not self._begun and data.startswith(_SIGNS)):
+            self.text += data
+        elif self._write is not None:
+            self._write(data)
+        self._begun = True
+
+    def release(self) -> None:
+        """Write on what was the command's own after all."""
+        if self.text and self._write is not None:
+            self._write(self.text)
+
+
+def refusal(said: bytes, unit: str, execution: Execution) -> tuple[int, str]:
+    """The exit code, and in the user's terms why the command was not started."""
+    text = said.decode("utf-8", "replace").strip()
+    program = execution.argv[0] if execution.argv else ""
+    if "unable to find user" in text or "unable to find group" in text:
+        return NOT_EXECUTABLE, f"{execution.user or 'its user'}: no such user or group in {unit}"
+    if "chdir to cwd" in text or "Cwd must be" in text:
+        folder = execution.workdir or "its working directory"
+        return NOT_EXECUTABLE, f"{folder}: no such folder in {unit}"
+    if "executable file not found" in text or "no such file or directory" in text:
+        return NOT_FOUND, f"{program}: command not found in {unit}"
+    if "permission denied" in text:
+        return NOT_EXECUTABLE, f"{program}: not executable in {unit}"
+    return NOT_EXECUTABLE, f"{program}: cannot be run in {unit}: {text}"

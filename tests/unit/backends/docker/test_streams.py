@@ -1,0 +1,44 @@
+"""How commands inside end."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from envctl.backends.docker import streams
+from envctl.errors import EnvctlError
+
+
+def ended(*answers, container=True, deadline=None):
+    """What is made of the engine's answers, the last of which it repeats."""
+    said = list(answers)
+    api = SimpleNamespace(
+        exec_inspect=lambda _: said.pop(0) if len(said) > 1 else said[0],
+        inspect_container=lambda _: {"State": {"Running": container}},
+    )
+    return streams._ended(api, "id", "container", deadline)["ExitCode"]
+
+
+RUNNING = {"Running": True, "ExitCode": None}
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr(streams, "_SETTLE", 0.02)
+
+
+def test_a_command_that_outlives_its_streams_is_waited_for():
+    assert ended(*[RUNNING] * 6, {"Running": False, "ExitCode": 4}) == 4
+
+
+def test_one_that_never_ends_has_its_time_out():
+    with pytest.raises(TimeoutError):
+        ended(RUNNING, deadline=time.monotonic() + 0.05)
+
+
+@pytest.mark.parametrize("answer", [RUNNING, {"Running": False, "ExitCode": None}])
+def test_where_the_engine_does_not_know_that_is_no_success(answer):
+    with pytest.raises(EnvctlError, match="does not say how"):
+        ended(answer, container=False)
