@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.backends.docker.tunnel import Tunnel
 from envctl.errors import EnvctlError, Place
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ OLDEST_API = "1.41"
 """Of engine 20.10."""
 _CONNECTIONS = 64
 
+ANOTHER_PORT = "write another port in the spec, or a variable for it"
 _TAKEN = re.compile(r"(?:Bind for |listen (?:tcp|udp)[46]? )(\S*?):(\d+)[: ]")
 
 
@@ -32,6 +34,7 @@ class Engine:
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self._endpoint = endpoint
         self._client: APIClient | None = None
+        self._tunnel: Tunnel | None = None
         self._guard = Lock()
 
     @property
@@ -46,7 +49,7 @@ class Engine:
         """docker-py's low-level client; its errors are to be caught with `doing`."""
         with self._guard:
             if self._client is None:
-                self._client = _connect(self.endpoint)
+                self._client = _connect(self.endpoint, self._host())
             return self._client
 
     def close(self) -> None:
@@ -55,6 +58,17 @@ class Engine:
             if self._client is not None:
                 self._client.close()
                 self._client = None
+            if self._tunnel is not None:
+                self._tunnel.close()
+                self._tunnel = None
+
+    def _host(self) -> str:
+        """Where to connect to."""
+        if not self.endpoint.host.startswith("ssh://"):
+            return self.endpoint.host
+        if self._tunnel is None:
+            self._tunnel = Tunnel(self.endpoint.host)
+        return self._tunnel.host
 
     @contextmanager
     def doing(self, what: str, *, where: Place | None = None) -> Iterator[APIClient]:
@@ -107,8 +121,7 @@ def _known(text: str) -> tuple[str, str]:
         found = _TAKEN.search(text)
         port = found[2] if found else ""
         return f"port {port} is in use already".replace("  ", " "), (
-            f"`lsof -i :{port}` or `docker ps` shows by whom; or take another port, for instance by "
-            "a variable: `--set http_port=8081`"
+            f"`lsof -i :{port}` shows by whom; or {ANOTHER_PORT}"
         )
     if "no space left on device" in text:
         return "the engine's disk is full", "`docker system df` shows what fills it"
@@ -130,22 +143,32 @@ def _unreachable(text: str, endpoint: Endpoint) -> EnvctlError | None:
     stopped = ("FileNotFoundError", "No such file", "Connection refused", "ConnectionRefusedError")
     broken = ("Connection aborted", "Max retries exceeded", "NameResolution", "RemoteDisconnected")
     if any(sign in text for sign in (*stopped, *broken)):
-        local = endpoint.host.startswith("unix://") and not endpoint.context
         return EnvctlError(
             f"the Docker engine at {endpoint} does not answer",
             details=text,
-            hint="`envctl doctor --fix` installs and starts it"
-            if local
-            else "check DOCKER_HOST or `docker context ls`",
+            hint=endpoint.remedy,
+        )
+    if "Invalid bind address" in text or "only supported on Windows" in text:
+        return EnvctlError(
+            f"{endpoint} is not an engine's address",
+            details=text,
+            hint=f"write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST: {endpoint.remedy}",
         )
     return None
+
+
+def taken_port(error: Exception) -> int | None:
+    """The port of the host that an error of the engine says is in use."""
+    text = str(getattr(error, "explanation", "") or error)
+    found = _TAKEN.search(text) if "already" in text else None
+    return int(found[2]) if found else None
 
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def _connect(endpoint: Endpoint) -> APIClient:
+def _connect(endpoint: Endpoint, host: str) -> APIClient:
     from docker.api.client import APIClient
     from docker.tls import TLSConfig
 
@@ -160,10 +183,9 @@ def _connect(endpoint: Endpoint) -> APIClient:
             verify=endpoint.verify,
         )
     return APIClient(
-        base_url=endpoint.host,
+        base_url=host,
         version="auto",
         timeout=int(TIMEOUT),
         tls=tls,
-        use_ssh_client=True,
         max_pool_size=_CONNECTIONS,
     )

@@ -16,12 +16,25 @@ LOCAL = "unix:///var/run/docker.sock"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An engine's address; `certificates` is the folder of ca.pem, cert.pem, key.pem if it uses TLS."""
+    """An engine's address; `certificates` is the folder of ca.pem, cert.pem, key.pem if it uses TLS.
+
+    `variable` is the one that gave it, `context` the docker context; without both it is the local one.
+    """
 
     host: str
     certificates: Path | None = None
     verify: bool = True
     context: str = ""
+    variable: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do if no engine answers there."""
+        if self.variable:
+            return f"check {self.variable}, or unset it for the engine of this machine"
+        if self.context:
+            return "check `docker context ls`; `docker context use default` is for this machine's"
+        return "`envctl doctor --fix` installs and starts it"
 
     def __str__(self) -> str:
         return f"{self.host} (context {self.context})" if self.context else self.host
@@ -34,7 +47,7 @@ def find(environ: Mapping[str, str]) -> Endpoint:
         tls = environ.get("DOCKER_TLS_VERIFY", "") not in {"", "0", "false"}
         where = environ.get("DOCKER_CERT_PATH")
         certificates = Path(where or folder) if tls or where else None
-        return Endpoint(host, certificates, tls)
+        return Endpoint(host, certificates, tls, variable="DOCKER_HOST")
     name = environ.get("DOCKER_CONTEXT") or _current(folder)
     return _context(folder, name) if name not in {"", "default"} else Endpoint(LOCAL)
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from envctl.backends.docker import names as n
 from envctl.backends.docker.claims import claim_volumes, is_ours, taken
-from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict
+from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict, taken_port
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import Listed, containers
+from envctl.backends.docker.ports import in_use
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import ReadyImage, Unit
@@ -58,7 +59,7 @@ class Lifecycle:
             identity = self._make(api, unit)
         self._keeper.give(unit, identity)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
-            api.start(identity)
+            _start(api, unit, identity)
 
     def start(self, unit: Unit) -> None:
         """Start a unit that is there; one that runs without its secrets is started anew."""
@@ -77,7 +78,7 @@ class Lifecycle:
         self._keeper.give(unit, one["Id"])
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             try:
-                api.start(one["Id"])
+                _start(api, unit, one["Id"])
                 return
             except APIError as error:
                 # The network it was made for is gone: another of that name is not the same.
@@ -178,6 +179,19 @@ class Lifecycle:
                 raise taken("container", name, unit.where) from error
         _tolerant(api.remove_container, name, v=True, force=True)
         return str(api.create_container_from_config(body, name)["Id"])
+
+
+def _start(api: Any, unit: Unit, container: str) -> None:
+    from docker.errors import APIError
+
+    try:
+        api.start(container)
+    except APIError as error:
+        port = taken_port(error)
+        held = in_use(api, port, unit.name, where=_place(unit)) if port is not None else None
+        if held is None:
+            raise
+        raise held from error
 
 
 def _stop(api: Any, container: str) -> None:

@@ -6,12 +6,12 @@ import pytest
 from docker.errors import APIError, DockerException
 
 from envctl.backends.docker import client
-from envctl.backends.docker.client import Engine, conflict, missing, translated
+from envctl.backends.docker.client import Engine, conflict, missing, taken_port, translated
 from envctl.backends.docker.endpoint import LOCAL, Endpoint
 from envctl.errors import EnvctlError, Place
 
 HERE = Endpoint(LOCAL)
-AWAY = Endpoint("tcp://h:1")
+AWAY = Endpoint("tcp://h:1", variable="DOCKER_HOST")
 
 
 class Answer:
@@ -36,7 +36,7 @@ def api_error(text: str, status: int = 500) -> APIError:
         (DockerException("PermissionError(13, 'Permission denied')"), "this user may not talk to the Docker engine", "usermod -aG docker"),
         (DockerException("Read timed out."), "cannot start web: the Docker engine did not answer in time", "docker info"),
         (api_error("Bind for 127.0.0.1:8080 failed: port is already allocated"), "port 8080 is in use already", "lsof -i :8080"),
-        (api_error("listen tcp4 127.0.0.1:80: bind: address already in use"), "port 80 is in use already", "--set http_port"),
+        (api_error("listen tcp4 127.0.0.1:80: bind: address already in use"), "port 80 is in use already", "another port in the spec"),
         (api_error("write /x: no space left on device"), "the engine's disk is full", "docker system df"),
         (api_error("bind source path does not exist: /x"), "a mounted path is not on the engine's host", "this machine"),
         (api_error('exec: "x": executable file not found in $PATH'), "its command is not in the image", "check `command`"),
@@ -50,9 +50,33 @@ def test_what_goes_wrong_often_is_told_with_its_remedy(error, brief, hint):
     assert hint in found.hint
 
 
-def test_an_engine_elsewhere_is_not_the_doctors():
-    found = translated(DockerException("Connection refused"), "x", AWAY)
-    assert found.hint == "check DOCKER_HOST or `docker context ls`"
+@pytest.mark.parametrize(
+    ("endpoint", "hint"),
+    [
+        (AWAY, "check DOCKER_HOST"),
+        (Endpoint(LOCAL, variable="DOCKER_HOST"), "check DOCKER_HOST"),
+        (Endpoint(LOCAL, context="mine"), "docker context ls"),
+    ],
+)
+def test_an_engine_that_somebody_named_is_not_the_doctors(endpoint, hint):
+    found = translated(DockerException("Connection refused"), "x", endpoint)
+    assert hint in found.hint
+    assert "doctor" not in found.hint
+
+
+def test_an_address_that_is_none_is_told_with_those_there_are():
+    engine = Engine(Endpoint("foo", variable="DOCKER_HOST"))
+    with pytest.raises(EnvctlError, match="not an engine's address") as caught, engine.doing("x"):
+        pass
+    assert "ssh://USER@HOST: check DOCKER_HOST" in caught.value.hint
+
+
+def test_a_port_in_use_is_read_from_what_the_engine_says():
+    assert (
+        taken_port(api_error("Bind for 127.0.0.1:8080 failed: port is already allocated")) == 8080
+    )
+    assert taken_port(api_error("listen tcp4 0.0.0.0:80: bind: address already in use")) == 80
+    assert taken_port(api_error("no such image")) is None
 
 
 def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
@@ -67,7 +91,7 @@ def test_answers_are_told_apart_by_their_status():
 
 
 def test_an_engine_that_is_not_there_is_an_error_of_ours(monkeypatch):
-    def refuse(_endpoint):
+    def refuse(_endpoint, _host):
         raise DockerException("Error: FileNotFoundError(2, 'No such file or directory')")
 
     monkeypatch.setattr(client, "_connect", refuse)

@@ -28,7 +28,7 @@ def test_without_any_setting_it_is_the_local_one(tmp_path):
 
 def test_docker_host_goes_before_the_context(config):
     environ = {"DOCKER_CONFIG": str(config), "DOCKER_HOST": "tcp://h:1", "DOCKER_CONTEXT": "away"}
-    assert find(environ) == Endpoint("tcp://h:1", None, verify=False)
+    assert find(environ) == Endpoint("tcp://h:1", None, verify=False, variable="DOCKER_HOST")
 
 
 def test_tls_is_asked_for_by_the_usual_variables(config):
@@ -37,7 +37,7 @@ def test_tls_is_asked_for_by_the_usual_variables(config):
         "DOCKER_CERT_PATH": str(config),
         "DOCKER_TLS_VERIFY": "1",
     }
-    assert find(environ) == Endpoint("tcp://h:1", config, verify=True)
+    assert find(environ) == Endpoint("tcp://h:1", config, verify=True, variable="DOCKER_HOST")
 
 
 def test_the_context_in_use_is_taken(config):

@@ -1,0 +1,98 @@
+"""An engine behind `ssh://`: the `ssh` command forwards a socket of this machine to the engine's.
+
+docker-py would need a library for this, or start an `ssh` for every connection. One that forwards has
+as many connections as are wanted, and they are sockets in full: with time-outs, and halves that end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from envctl.errors import EnvctlError
+
+TIMEOUT: Final = 30.0
+"""Seconds until the other machine has to have let us in."""
+SOCKET: Final = "/var/run/docker.sock"
+_PAUSE: Final = 0.02
+# Ctrl-C is for envctl, which still needs the engine to clean up.
+_UNDISTURBED: Final = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "ssh")
+
+
+class Tunnel:
+    """Open from its making until it is closed, or this process ends in whatever way."""
+
+    def __init__(self, address: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="envctl-ssh-"))
+        self._socket = self._folder / "docker.sock"
+        atexit.register(self.close)
+        try:
+            with (self._folder / "said").open("wb") as said:
+                self._ssh = subprocess.Popen(
+                    [*_UNDISTURBED, *command(address, self._socket)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                )
+            self._wait(address)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def host(self) -> str:
+        """The near end, as an engine's address."""
+        return f"unix://{self._socket}"
+
+    def close(self) -> None:
+        """End it; that it is closed already is fine."""
+        if ssh := getattr(self, "_ssh", None):
+            ssh.stdin.close()
+            ssh.terminate()
+            ssh.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        atexit.unregister(self.close)
+
+    def _wait(self, address: str) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while not self._socket.exists():
+            ended = self._ssh.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise EnvctlError(
+                    f"cannot reach the Docker engine at {address}"
+                    + ("" if ended else f" within {TIMEOUT:g} s"),
+                    details=(self._folder / "said").read_text("utf-8", "replace"),
+                    hint="`ssh` has to get in without a question: try it by hand",
+                )
+            time.sleep(_PAUSE)
+
+
+def command(address: str, socket: Path) -> tuple[str, ...]:
+    """The argv of ssh; what it runs there ends with its input, which ends with this process."""
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname:
+        raise EnvctlError(
+            f"{address} names no machine", hint="write ssh://USER@MACHINE, or ssh://MACHINE:PORT"
+        )
+    return (
+        "ssh",
+        "-T",
+        *("-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"),
+        *("-o", "ServerAliveInterval=15", "-o", "StreamLocalBindMask=0177"),
+        *("-L", f"{socket}:{parts.path.rstrip('/') or SOCKET}"),
+        *(("-l", parts.username) if parts.username else ()),
+        *(("-p", str(port)) if port else ()),
+        "--",
+        parts.hostname,
+        "cat",
+    )
