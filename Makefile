@@ -18,22 +18,28 @@ export PIP_CERT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint unit bench docs pins wheel clean
+.PHONY: help up test test-machines check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 up: $(VENV)/.runtime ## install everything missing and bring the example up
 	$(BIN)/envctl doctor --fix
 	$(BIN)/envctl up $(ENVIRONMENT)
 
-test: $(VENV)/.dev ## run the whole suite, real engine included
+test: $(VENV)/.dev ## run the suite, on a real engine and, in part, on virtual machines
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
-	$(BIN)/pytest -m engine --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "engine and not machines" --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+	$(BIN)/envctl doctor --backend vagrant --fix
+	$(BIN)/pytest -m "machines and core" --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+
+test-machines: $(VENV)/.dev ## run all contract tests on virtual machines; takes an hour
+	$(BIN)/envctl doctor --backend vagrant --fix
+	$(BIN)/pytest -m machines --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
 check: lint unit ## static checks and unit tests, under a minute
 

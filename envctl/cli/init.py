@@ -11,12 +11,12 @@ from typing import Annotated
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
+from envctl.spec.names import ALLOWED, is_name
 from envctl.spec.names import ROOT_FILE
 
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"
 _PROJECT_LINE = "project: starter"
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _IGNORED = ".envctl"
 """Without a slash behind it, which a link would not match."""
 
@@ -74,10 +74,10 @@ def _refuse(target: Path, there: Sequence[str]) -> None:
 
 def starter(name: str) -> Mapping[str, str]:
     """The starter's files by path, for a project of this name. UsageError for an impossible name."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(
             f"{name!r} cannot be a project's name",
-            hint="small letters, digits and hyphens, a letter first, 40 at most",
+            hint=ALLOWED,
         )
     return {
         path.relative_to(_STARTER).as_posix(): path.read_text("utf-8").replace(
@@ -91,7 +91,7 @@ def starter(name: str) -> Mapping[str, str]:
 def _name_of(folder: Path) -> str:
     """A name made of the folder's."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
-    return name if _NAME.fullmatch(name) else "app"
+    return name if is_name(name) else "app"
 
 
 def _ignore(session: Session, file: Path) -> None:

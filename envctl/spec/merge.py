@@ -118,6 +118,7 @@ def _merged(
     result = copied(base, base.replaced)
     assert isinstance(result, Table)
     dropped: Replaced = ()
+    before = [key for key in choices if not isinstance(base.get(key), Null | None)]
     chosen = [key for key in choices if not isinstance(over.get(key), Null | None)]
     if chosen:
         for key in choices:
@@ -132,6 +133,10 @@ def _merged(
                 result.spots[key] = over.spots[key]
         else:
             added = copied(node, node.replaced + dropped) if dropped and key in chosen else node
+            if before and key in chosen and isinstance(added, Table):
+                # It takes another's place: of one of its name further down nothing is left either.
+                added = copied(added, added.replaced)
+                added.sealed = True  # type: ignore[union-attr]
             result.put(key, added, over.spots[key])
     return result
 

@@ -170,15 +170,19 @@ class _Reader:
         if "mapping values are not allowed" in problem:
             hint = "quote a value that contains ': '"
         elif "cannot start any token" in problem and mark is not None:
-            line = LINE_BREAK.split(self.text)[mark.line]
+            line = self._line(mark)
             char = line[mark.column : mark.column + 1]
             hint = f"quote a value that begins with {char!r}"
             if char == "\t":
                 hint = "indent with spaces; YAML allows no tabs there"
         elif mark is not None and "flow" in context:
-            word = _unquoted_variable(LINE_BREAK.split(self.text)[mark.line], mark.column)
+            word = _unquoted_variable(self._line(mark), mark.column)
             hint = f'quote it: "{word}"' if word else ""
         self._add(spot, f"not valid YAML: {problem}{context}", "", hint)
+
+    def _line(self, mark: Any) -> str:
+        """The line of a mark; "" for one behind the last."""
+        return "".join(LINE_BREAK.split(self.text)[mark.line : mark.line + 1])
 
     # --- events
 

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.executes
 IDLE = "web: {command: [sleep, infinity]}"
 
 
+@pytest.mark.core
 def test_exec_keeps_the_streams_apart_and_returns_the_exit_code(project):
     project.spec(IDLE).up()
 
@@ -178,6 +179,7 @@ def test_a_build_step_that_fails_is_told_with_its_output_and_its_line(project):
     assert project.states() == {"web": "missing"}
 
 
+@pytest.mark.core
 def test_a_secret_is_a_file_only_the_units_user_can_read(project):
     project.environ = {**project.environ, "TOKEN": "s3cret 'q' $x\n\tü"}
     project.spec(

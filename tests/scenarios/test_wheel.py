@@ -9,6 +9,7 @@ import venv
 
 import pytest
 
+from tests.support.http import free_port
 from tests.support.project import TREE, unique
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -39,8 +40,9 @@ def test_init_and_up_work_from_an_installed_wheel(engine, tmp_path):
 
     run(envctl, "init", cwd=work)
     try:
-        said = run(envctl, "up", "dev", cwd=work)
+        port = {"ENVCTL_VAR_port": str(free_port())}
+        said = run(envctl, "up", "dev", cwd=work, **port)
         assert "http://127.0.0.1:" in said
-        assert '"healthy"' in run(envctl, "status", "dev", "--json", cwd=work)
+        assert '"healthy"' in run(envctl, "status", "dev", "--json", cwd=work, **port)
     finally:
         run(envctl, "down", "dev", "--volumes", cwd=work)

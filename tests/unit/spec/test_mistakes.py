@@ -37,6 +37,7 @@ MISTAKES = [
     Mistake("an unquoted at-sign", web("user: @web"), "6:11", "quote a value that begins with '@'"),
     Mistake("a quote that is not closed", web("user: 'web"), "7:1", "end of stream"),
     Mistake("a bracket that is not closed", web("ports: ['80:80'"), "7:1", "not valid YAML"),
+    Mistake("a file that ends within a list", "project: [\n", "2:1", "not valid YAML"),
     Mistake("a key set twice", web("user: a\nuser: b"), "7:5", "'user' is set twice"),
     Mistake("a service set twice", WEB + "  web: {}\n", "6:3", "'web' is set twice"),
     Mistake("two documents", WEB + "---\na: 1\n", "6:1", "a second document"),
