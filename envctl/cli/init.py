@@ -11,8 +11,7 @@ from typing import Annotated
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
-from envctl.spec.names import ALLOWED, is_name
-from envctl.spec.names import ROOT_FILE
+from envctl.spec.names import ALLOWED, ROOT_FILE, is_name
 
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"
