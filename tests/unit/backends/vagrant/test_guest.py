@@ -1,0 +1,101 @@
+"""What a machine is told about its unit: run by a real shell, read by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+
+from envctl.backends.vagrant import guest
+from envctl.plan.model import Kind, Process, Resources, Restart, Run, Secret
+from tests.support.plans import script as step
+from tests.support.plans import unit
+
+AWKWARD = [
+    "",
+    " ",
+    "'",
+    '"',
+    "`id`",
+    "$HOME",
+    "a\nb",
+    "back\\slash",
+    "ü ☃",
+    "-rf",
+    "%s",
+    "#x",
+    "a=b",
+    "\x01",
+]
+SHOW = "import json,os,sys; print(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]))"
+
+
+def test_the_script_becomes_the_process_with_just_its_words_and_variables(tmp_path):
+    env = {f"V{number}": value for number, value in enumerate(AWKWARD)}
+    folder = tmp_path / "it's $x"
+    folder.mkdir()
+    process = Process(("python3", "-c", SHOW, *AWKWARD), "root", str(folder), env)
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", guest.script(process).replace("PATH=", 'PATH="$PATH":')],
+        capture_output=True,
+        check=True,
+        env={**__import__("os").environ, "LEAKED": "1"},
+    )
+    argv, seen, where = json.loads(done.stdout)
+
+    assert argv == AWKWARD
+    assert where == str(folder)
+    assert {name: value for name, value in seen.items() if name.startswith("V")} == env
+    assert set(seen) - set(env) <= {"PATH", "HOME", "HOSTNAME", "LC_CTYPE"}
+
+
+def test_a_program_whose_name_has_an_equals_sign_is_no_variable():
+    assert guest.script(Process(("a=b", "c"))).endswith("""/bin/sh -c 'exec "$0" "$@"' a=b c\n""")
+
+
+def test_a_service_has_the_units_user_limits_and_no_privileges():
+    web = unit("web", step("true"), resources=Resources(0.5, 64 * 1024**2), restart=Restart.ALWAYS)
+    text = guest.service(web)
+
+    for line in (
+        "Type=exec", "User=root", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "Restart=always",
+        "MemoryMax=67108864", "MemorySwapMax=0", "CPUQuota=50%", "KillMode=mixed",
+    ):  # fmt: skip
+        assert line in text.splitlines()
+
+
+def test_a_task_runs_once():
+    text = guest.service(unit("job", kind="task", restart=Restart.ON_FAILURE)).splitlines()
+    assert {"Type=oneshot", "RemainAfterExit=yes", "Restart=no"} <= set(text)
+    assert unit("job", kind="task").kind is Kind.TASK
+
+
+def test_no_value_of_the_spec_stands_in_the_inits_own_file():
+    awkward = unit("web", env={"A": "%n $X\nExecStart=/bin/evil"}, argv=["sh", "%i\n[Service]"])
+    assert guest.service(awkward) == guest.service(unit("web"))
+
+
+def test_secrets_travel_as_files_of_the_archive_only():
+    web = unit("web", secrets=(Secret("a", "/run/secrets/a"), Secret("b", "/etc/b key")))
+    data = guest.archive(web, {"a": b"one", "b": b"two"})
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = {one.name: (one.mode, tar.extractfile(one).read()) for one in tar}
+
+    assert members["run/secrets/a"] == (0o400, b"one")
+    assert members["run/secrets/.b"] == (0o400, b"two")
+    settled = guest.settle(web)
+    assert "one" not in settled.split()
+    assert "ln -sfn -- /run/secrets/.b '/etc/b key'" in settled
+    assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
+
+
+def test_names_of_one_address_stand_on_one_line():
+    text = guest.hosts({"10.1.2.3": ["db"], "10.1.2.4": ["web", "web-2"]})
+    assert text.splitlines()[2:] == ["10.1.2.3 db", "10.1.2.4 web web-2"]
+
+
+def test_a_run_with_every_default_is_a_service_too():
+    assert "Restart=no" in guest.service(unit("web")).splitlines()
+    assert Run().kind is Kind.SERVICE

@@ -1,0 +1,85 @@
+"""Names, options, boots and Vagrantfiles: nothing is asked, nothing is run."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant import VagrantBackend, boot, boxes, options, vagrantfile
+from envctl.backends.vagrant.names import Names
+from envctl.plan.model import Mount, Port, Resources, Scope, Volume
+from envctl.render import Templates
+from tests.support.plans import SCOPE, plan, unit
+
+NAMES = Names(SCOPE)
+
+
+def text_of(*units):
+    context = vagrantfile.context(
+        NAMES,
+        {one.name: one for one in units},
+        {one.name: f"box-of-{one.name}" for one in units},
+        key="/srv/shop/.envctl/vagrant/dev/key",
+        public_key="AAAA",
+    )
+    return Templates(None).render("vagrant/Vagrantfile.j2", context)
+
+
+def test_what_belongs_to_one_environment_is_told_from_what_does_not():
+    other = Names(Scope("shop", "ffffffff", "dev", "/elsewhere"))
+    assert NAMES.unit(NAMES.domain("web-2")) == "web-2"
+    assert NAMES.unit(other.domain("web")) is None
+    assert NAMES.volume(NAMES.disk("data")) == "data"
+    assert NAMES.volume(f"{NAMES.domain('web')}.img") is None
+    assert NAMES.addresses != other.addresses
+    assert NAMES.addresses.startswith("10.")
+
+
+def test_a_machine_has_its_disks_shares_and_size_in_its_vagrantfile(tmp_path):
+    web = unit(
+        "web",
+        volumes=(Volume("data", "/var/it's"),),
+        mounts=(Mount("/srv/shop/#{x}", "/mnt/a b", read_only=True),),
+        resources=Resources(1.5, 512 * 1024**2),
+    )
+    text = text_of(web)
+
+    assert "libvirt.cpus = 2" in text
+    assert "libvirt.memory = 768" in text
+    assert "path: 'shop-0a1b2c-dev_data.volume.qcow2', size: '10G'" in text
+    assert "synced_folder '/srv/shop/#{x}', '/mnt/a b', type: \"virtiofs\", mount: false" in text
+    assert "envctl.volume=volume0:/var/it\\\\0047s" in text
+    assert "envctl.share=ro-" in text
+    assert text == text_of(web)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [({"cpus": 0}, "cpus"), ({"memory": "1m"}, "memory"), ({"memroy": "1g"}, "memroy"), ({"disk_size": "x"}, "disk_size")],
+)  # fmt: skip
+def test_an_option_that_is_none_is_told(given, name):
+    (problem,) = options.problems(given)
+    assert problem[0] == name
+
+
+def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
+    backend = VagrantBackend(Context(SCOPE))
+    wanted = plan(
+        unit("ready", image="redis:7"),
+        unit("one", volumes=(Volume("data", "/a"),), ports=(Port(53, protocol="udp"),)),
+        unit("two", volumes=(Volume("data", "/b"),), mounts=(Mount(str(tmp_path / "file"), "/x"),)),
+    )
+
+    assert [problem.message for problem in backend.problems(wanted)] == [
+        "ready: a machine is made from a base",
+        "one: only TCP ports of machines can be reached",
+        "two: only folders can be mounted in a machine",
+        "the volume data is a disk, which one has already",
+    ]
+
+
+def test_a_machines_image_adds_nothing_but_init_ssh_and_their_settings():
+    build = boot.machine_build("envctl/shop:abc")
+    assert build.base.image == "envctl/shop:abc"
+    assert build == boot.machine_build("envctl/shop:abc")
+    assert boxes.kind() == boxes.kind()
