@@ -254,6 +254,8 @@ def _build_cause(
         if step["digest"] not in old:
             where = source.steps[index].where or source.where or unit.where
             return f"build step changed: {step['text']}", where
+    if [step["digest"] for step in new] == old:
+        return "its base, or a template of the project, is another", source.where or unit.where
     return "a build step is gone or moved", source.where or unit.where
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from envctl.compare import compare, down, only, stop
 from envctl.errors import Place
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, Port, ReadyImage, Secret, Unit
+from envctl.plan.model import Base, Build, Port, ReadyImage, Secret, Unit
 from envctl.plan.state import Observed, Status
 from envctl.plan.text import changes_text, steps_text
-from tests.support.plans import made, observed, packages, plan, script, unit
+from tests.support.plans import build, made, observed, packages, plan, script, unit
 
 NOTHING = Observed()
 
@@ -83,6 +83,16 @@ def test_a_changed_build_step_is_named_with_its_own_place():
         "* build web build step changed: run sh: make all (envctl.yaml:7:9)",
         "~ replace web build step changed: run sh: make all (envctl.yaml:7:9)",
     ]
+
+
+def test_another_base_is_not_taken_for_a_step():
+    old = unit("web", script("make"))
+    base = Base("debian:trixie", "debian:trixie")
+    new = replace(old, source=build(script("make"), base=base))
+
+    assert lines(compare(plan(new), observed(old)))[1] == (
+        "~ replace web its base, or a template of the project, is another (envctl.yaml:3:5)"
+    )
 
 
 def test_an_image_that_is_at_hand_is_not_built_again():
