@@ -206,6 +206,15 @@ def test_down_works_though_the_spec_is_broken(project):
     assert sorted(project.down()) == ["dismantle", "remove db", "remove web"]
 
 
+def test_a_project_that_got_another_name_keeps_its_hold_on_what_is_up(project):
+    project.spec(TWO).up()
+    former, project.name = project.name, f"{project.name}-new"
+    project.spec(TWO)
+
+    assert sorted(project.down()) == ["dismantle", "remove db", "remove web"]
+    project.name = former
+
+
 def test_two_environments_of_a_project_do_not_touch_each_other(project):
     project.spec(TWO).up()
     project.write("environments/test.yaml", f"backend: {project.backend}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker import names as n
@@ -54,12 +54,19 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
 
 def _is_unit(one: Listed, names: Names) -> bool:
     unit = one["Labels"].get(n.UNIT)
-    return bool(unit) and f"/{names.container(unit)}" in one["Names"]
+    return bool(unit) and f"/{_names_of(one, names).container(unit)}" in one["Names"]
 
 
 def _is_keeper(one: Listed, names: Names) -> bool:
-    named = any(name.startswith(f"/{names.keeper('')}") for name in one["Names"])
+    start = f"/{_names_of(one, names).keeper('')}"
+    named = any(name.startswith(start) for name in one["Names"])
     return named and bool(one["Labels"].get(n.KEEPER))
+
+
+def _names_of(one: Listed, names: Names) -> Names:
+    """What it is called by: the project may have another name by now, or none that can be read."""
+    project = one["Labels"].get(n.PROJECT) or names.scope.project
+    return Names(replace(names.scope, project=project))
 
 
 def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
