@@ -6,9 +6,12 @@ probed travels as arguments, never as text of the script.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import Final
 
+from envctl.backends.base import Execution
+from envctl.errors import EnvctlError
 from envctl.plan.model import Probe, ProbeKind
 
 _PYTHON_HTTP: Final = """\
@@ -118,6 +121,25 @@ def test(probe: Probe) -> tuple[str, ...]:
     else:
         script = _assign(PYTHON=_PYTHON_TCP, PERL=_PERL_TCP) + _TCP
     return ("/bin/sh", "-c", script, "probe", *probe.test, seconds)
+
+
+def ask(probe: Probe, run: Callable[[Execution], int], *, grace: float) -> tuple[bool, str]:
+    """Ask once, by a function that runs commands inside: is it healthy, and what the probe said.
+
+    `grace` are the seconds it gets beyond the probe's own time-out.
+    """
+    said: list[bytes] = []
+    execution = Execution(
+        test(probe), stdout=said.append, stderr=said.append, timeout=probe.timeout + grace
+    )
+    try:
+        code = run(execution)
+    except EnvctlError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            return False, f"the probe did not answer within {probe.timeout:g} s"
+        raise
+    text = b"".join(said).decode("utf-8", "replace").strip()
+    return code == 0, text or f"exit code {code}"
 
 
 def _assign(**texts: str) -> str:

@@ -118,21 +118,11 @@ class VagrantBackend:
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
-        said: list[bytes] = []
-        execution = Execution(
-            probe.test(wanted),
-            stdout=said.append,
-            stderr=said.append,
-            timeout=wanted.timeout + _PROBE_GRACE,
+        return probe.ask(
+            wanted,
+            lambda execution: self._run(unit.name, unit.run.process, execution),
+            grace=_PROBE_GRACE,
         )
-        try:
-            code = self._run(unit.name, unit.run.process, execution)
-        except EnvctlError as error:
-            if isinstance(error.__cause__, TimeoutError):
-                return False, f"the probe did not answer within {wanted.timeout:g} s"
-            raise
-        text = b"".join(said).decode("utf-8", "replace").strip()
-        return code == 0, text or f"exit code {code}"
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
