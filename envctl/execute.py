@@ -26,7 +26,7 @@ from envctl.readiness import PATIENCE, Verdict, allowance, judge
 WORKERS = 12
 HOOK_TIMEOUT = 300.0
 LOG_LINES = 20
-SETTLE = 1.0
+SETTLE = 0.5
 """Seconds a unit without a probe has to live before `up` calls it started."""
 _TICK = 0.1
 _FIRST_PAUSE = 0.1

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from envctl.plan.model import Unit
 
 
+_PREFIX = "ENVCTL_VAR_"
+
+
 def note_mounts(session: Session, units: Iterable[Unit]) -> None:
     """Say what of the host is handed to units: anything outside the project, and sockets."""
     root = session.root.resolve()
@@ -42,15 +45,14 @@ def _is_socket(path: Path) -> bool:
 
 def note_variables(session: Session, environment: str) -> None:
     """Say which ENVCTL_VAR_… set nothing, since the environment declares no such variable."""
-    from envctl.spec.interpolate import PREFIX
-    from envctl.suggest import did_you_mean
-
-    given = sorted(name for name in os.environ if name.startswith(PREFIX))
+    given = sorted(name for name in os.environ if name.startswith(_PREFIX))
     if not given:
         return
+    from envctl.suggest import did_you_mean
+
     declared = session.workspace.resolved(environment).data["vars"]
     for name in given:
-        variable = name.removeprefix(PREFIX)
+        variable = name.removeprefix(_PREFIX)
         if variable not in declared:
             hint = did_you_mean(variable, declared)
             near = f"; {hint}" if "did you mean" in hint else ""

@@ -49,3 +49,22 @@ def test_the_centre_needs_the_standard_library_only():
 
     for module in ("model", "state", "changes", "digest", "text", "progress"):
         assert loaded(f"import envctl.plan.{module}") - baseline <= allowed
+
+
+def test_looking_at_the_spec_loads_neither_the_plan_nor_what_only_mistakes_need(tmp_path):
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "envctl.yaml").write_text("project: p\nservices: {web: {image: redis}}\n")
+    (tmp_path / "environments" / "dev.yaml").write_text("")
+    code = (
+        "import sys; from pathlib import Path; from envctl.cli.front import load; from envctl import spec;"
+        f"spec.load(Path({str(tmp_path)!r}), 'dev', environ={{}});"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TREE)
+    script = f"{code} import envctl.cli.spec; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TREE
+    )
+
+    assert not {"envctl.plan.model", "envctl.spec.interpolate", "envctl.spec.problems"} & set(
+        done.stdout.split()
+    )
