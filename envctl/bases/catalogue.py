@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envctl.errors import EnvctlError
-from envctl.plan.digest import base_image
+from envctl.plan.names import base_image
 from envctl.suggest import did_you_mean
 
 

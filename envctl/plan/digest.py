@@ -61,13 +61,6 @@ def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
     return digest([base, packages, rest, *([recipe] if recipe else [])])
 
 
-def base_image(name: str, snapshot: str = "") -> str:
-    """The image of a base of the catalogue: the official one, or one of its own for each dated mirror."""
-    if not snapshot:
-        return name
-    return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"
-
-
 def run_text(run: Run) -> str:
     """The run identity in full: kept as a label, so that a later comparison can name what changed."""
     return canonical(run)

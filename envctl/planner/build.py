@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
-from envctl.plan.digest import base_image, build_digest, digest
+from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import (
     Base,
     Build,
@@ -25,6 +25,7 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
+from envctl.plan.names import base_image
 from envctl.planner.given import Given
 from envctl.planner.layers import install_order
 from envctl.spec.canonical import (

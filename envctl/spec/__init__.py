@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.plan.names import base_image
 from envctl.spec import cache as _cache
 from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
@@ -146,15 +147,6 @@ def glimpse(root: Path, environment: str, key: str) -> str | None:
     return None
 
 
-def _image(name: str, snapshot: str) -> str:
-    """The image of a base. Most have no dated mirror, and then nothing need be loaded to know it."""
-    if not snapshot:
-        return name
-    from envctl.plan.digest import base_image
-
-    return base_image(name, snapshot)
-
-
 def package_sets(
     root: Path,
     *,
@@ -172,7 +164,7 @@ def package_sets(
         for service in resolved.data["services"].values():
             base = service["base"]
             if base is not None and service["packages"]:
-                image = base["image"] or _image(base["name"], base["snapshot"])
+                image = base["image"] or base_image(base["name"], base["snapshot"])
                 found.add((image, frozenset(service["packages"])))
     return frozenset(found)
 

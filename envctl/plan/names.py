@@ -1,0 +1,12 @@
+"""Names that several rooms must agree on. Loads nothing: every command comes by here."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def base_image(name: str, snapshot: str = "") -> str:
+    """The image of a base of the catalogue: the official one, or one of its own for each dated mirror."""
+    if not snapshot:
+        return name
+    return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"
