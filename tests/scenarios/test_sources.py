@@ -1,0 +1,37 @@
+"""What services are made from: npm packages, a project's own Dockerfile, a ready image."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+SPEC = """
+node:
+  packages: [nodejs, npm]
+  build:
+    - copy: {from: app/, to: /srv/app/}
+    - npm: {directory: /srv/app}
+  workdir: /srv/app
+  command: [node, -e, "console.log(require('is-number')(5)); setInterval(() => {}, 1000)"]
+own: {dockerfile: {file: own/Dockerfile, args: {V: "it's $5"}}}
+ready: {image: "debian:bookworm", command: [sleep, infinity]}
+"""
+
+
+def test_npm_packages_an_own_dockerfile_and_a_ready_image_come_up(engine, make_project):
+    project = make_project().spec(SPEC)
+    package = {"name": "app", "version": "1.0.0", "dependencies": {"is-number": "7.0.0"}}
+    project.write("app/package.json", json.dumps(package))
+    project.write(
+        "own/Dockerfile",
+        'FROM debian:bookworm\nARG V\nRUN echo "$V" > /v\nCMD ["sleep", "infinity"]\n',
+    )
+    project.up()
+
+    assert set(project.states().values()) == {"running"}
+    assert [line.text for line in project.workspace().logs(project.target, ["node"])] == ["true"]
+    assert project.run("own", "cat", "/v")[1] == "it's $5\n"
+    assert project.up() == []
