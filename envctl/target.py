@@ -156,7 +156,7 @@ class Opened:
         from envctl.render import own_templates_digest
 
         workspace = self.workspace
-        return make_plan(
+        plan = make_plan(
             workspace.resolved(self.target.environment),
             backend=self.backend.name,
             package_sets=spec.package_sets(
@@ -165,6 +165,7 @@ class Opened:
             recipe=own_templates_digest(workspace.root),
             also=self.backend.problems,
         )
+        return self.backend.arrange(plan)
 
     @cached_property
     def wanted(self) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Change
-from envctl.plan.model import Build, Plan, Scope, Unit
+from envctl.plan.model import Build, DockerfileBuild, Plan, Scope, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed
 
@@ -61,11 +61,14 @@ class ImageSource(Protocol):
     images: Any
     """The engine's images: what `bases` keeps base images in."""
 
-    def have(self, unit: str, build: Build) -> str:
+    def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack the root filesystem of an image, with owners and modes, into a folder."""
+
+    def save(self, image: str, file: Path) -> None:
+        """Write an image, without its names, as a file that another engine can load."""
 
 
 def _no_images() -> ImageSource:
@@ -105,6 +108,12 @@ class Backend(Protocol):
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
+
+    def arrange(self, plan: Plan) -> Plan:
+        """The plan as this backend carries it out: what its units share is part of each. Pure.
+
+        The units stay the same, in name and order; a plan without `problems` can be arranged.
+        """
 
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""

@@ -139,13 +139,15 @@ class Build:
     """An image to be made: a base and ordered steps.
 
     `digest` names what it is (see `digest.build_digest`), however its package installs are laid
-    out in steps; units with the same digest share one image.
+    out in steps; units with the same digest share one image. `how` is a wish to the backend, in its
+    own words, of the way it is made.
     """
 
     base: Base
     steps: tuple[Step, ...]
     digest: str = ""
     where: Place | None = about()
+    how: str = about("")
 
 
 @dataclass(frozen=True, slots=True)

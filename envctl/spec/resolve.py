@@ -164,9 +164,26 @@ def _extended(tree: Table, problems: Problems) -> Table:
     services = tree.get("services")
     if isinstance(services, Table):
         tree = _without(tree, "")
-        tree["services"] = _Extension(services, problems).all()
+        extended = _Extension(services, problems).all()
+        tree["services"] = _with_options(extended, tree.get("options"), problems)
     result = settled(tree, problems=problems)
     assert isinstance(result, Table)  # settling keeps the kind
+    return result
+
+
+def _with_options(services: Table, options: Node | None, problems: Problems) -> Table:
+    """The services, each with the file's own `options` under its own."""
+    if not isinstance(options, Table) or not options:
+        return services
+    result = copied(services, services.replaced)
+    assert isinstance(result, Table)  # a copy keeps the kind
+    for name, node in services.items():
+        if isinstance(node, Table):
+            own, spot = node.get("options"), node.spots.get("options", options.spot)
+            path = ("services", name, "options")
+            merged = merge(options, own, path=path, problems=problems) if own else options
+            result[name] = with_options = _without(node, "")
+            with_options.put("options", merged, spot)
     return result
 
 

@@ -152,6 +152,11 @@ class OverlayForm(Form):
     secrets: dict[Variable, SecretForm] = Field(
         {}, description="Secrets, by name.", examples=[{"db_password": {"generate": 24}}]
     )
+    options: dict[Name, Free] = Field(
+        {},
+        description="Settings of one backend, by its name, that every service has unless it says otherwise.",
+        examples=[{"vagrant": {"layout": "single"}}],
+    )
     services: dict[Name, ServiceForm] = Field(
         {}, description="Services, by name.", examples=[{"web": {"image": "redis:7"}}]
     )
@@ -173,3 +178,4 @@ class HeadForm(Form):
     backend: Name = "docker"
     base: Base | None = None
     secrets: dict[Variable, SecretForm] = Field({})
+    options: dict[Name, Free] = Field({})

@@ -47,6 +47,10 @@ class DockerBackend:
                 found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
         return tuple(found)
 
+    def arrange(self, plan: Plan) -> Plan:
+        """Each unit is for itself already."""
+        return plan
+
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
         from docker.utils import version_lt
@@ -85,7 +89,7 @@ class DockerBackend:
         else:
             self._lifecycle.apply(change)
 
-    def have(self, unit: str, build: Build) -> str:
+    def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
         name = self._names.image(build)
         if self.images.find(name) is None:
@@ -95,6 +99,10 @@ class DockerBackend:
     def export(self, image: str, folder: Path) -> None:
         """Unpack an image's root filesystem."""
         self.images.export(image, folder)
+
+    def save(self, image: str, file: Path) -> None:
+        """Write an image as a file."""
+        self.images.save(image, file)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Ask once, inside the container, as the engine's health check does."""

@@ -135,6 +135,13 @@ class Images:
         if tar.returncode:
             raise EnvctlError(f"cannot unpack {image}", details=said)
 
+    def save(self, image: str, file: Path) -> None:
+        """Write an image as a file that an engine can load; it has no name in it."""
+        identity = self.find(image) or image
+        with self._engine.doing(f"save {image}") as api, file.open("wb") as target:
+            for chunk in api.get_image(identity, chunk_size=_CHUNK):
+                target.write(chunk)
+
     # --- parts
 
     def _inspect(self, name: str) -> Mapping[str, Any] | None:

@@ -54,6 +54,10 @@ class MemoryBackend:
         del plan
         return ()
 
+    def arrange(self, plan: Plan) -> Plan:
+        """Each unit is for itself already."""
+        return plan
+
     def check(self) -> None:
         """It is always there."""
 

@@ -21,6 +21,8 @@ MODULES: Final = (
     "virtio_rng",
     "virtiofs",
 )
+KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
+"""Kernels come from here, whatever the machines' own base is."""
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 

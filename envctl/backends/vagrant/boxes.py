@@ -19,21 +19,22 @@ from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.plan.digest import digest
-from envctl.plan.model import Base, Build
+from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import steps_text
 
 DISK_SIZE: Final = "20G"
 """How large a machine's root disk may grow."""
 NOTE: Final = "envctl.json"
-_DEBIAN: Final = Base("debian:bookworm", "debian:bookworm")
-"""Kernels come from here, whatever the machines' own base is."""
 _EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755))
 
 
 def kind() -> str:
     """What distinguishes boxes of this version's making: they are not taken for others'."""
-    return "image-" + digest([boot.machine_build("x").steps, boot.kernel_build(_DEBIAN).steps])[:8]
+    return (
+        "image-"
+        + digest([boot.machine_build("x").steps, boot.kernel_build(boot.KERNEL_BASE).steps])[:8]
+    )
 
 
 class Boxes:
@@ -50,31 +51,45 @@ class Boxes:
     def here(self) -> Mapping[str, str]:
         """The digests of the builds whose boxes are here, with their recorded steps."""
         found: dict[str, str] = {}
-        for note in home().glob(f"boxes/envctl-*-{self._kind}/0/libvirt/{NOTE}"):
+        for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
             try:
                 data = json.loads(note.read_text("utf-8"))
-                found[data["build"]] = data["steps"]
+                if data["build"] and data["kind"] == self._kind:
+                    found[data["build"]] = data["steps"]
             except (OSError, ValueError, KeyError):
                 continue
         return found
+
+    def is_here(self, name: str) -> bool:
+        """Whether there is a box of that name, whole."""
+        return (home() / "boxes" / name / "0" / "libvirt" / NOTE).is_file()
 
     def make(self, unit: str, build: Build) -> None:
         """Have the box of a build: its image, an init and an SSH server on top, as a disk."""
         engine = self._context.images()
         image = engine.have(unit, build)
         whole = engine.have(unit, boot.machine_build(image))
-        vmlinuz, initrd = self._kernel(unit, engine)
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as name:
-            folder = Path(name)
+        note = {"build": build.digest, "steps": steps_text(build.steps)}
+        with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
+            root = Path(folder, "root")
+            root.mkdir()
             self._say(unit, "making the disk")
-            _disk(engine, whole, folder)
+            engine.export(whole, root)
+            self.bake(unit, self.name(build), root, note)
+
+    def bake(self, unit: str, name: str, root: Path, note: Mapping[str, str]) -> None:
+        """Make a root filesystem a box; the folder is used up. `note` tells of it what `here` reads."""
+        vmlinuz, initrd = self._kernel(unit, self._context.images())
+        with tempfile.TemporaryDirectory(prefix="envctl-box-") as there:
+            folder = Path(there)
+            _disk(root, folder)
             for file in (vmlinuz, initrd):
                 shutil.copy(file, folder / file.name)
-            self._write(folder, build)
+            self._write(folder, note)
             self._say(unit, "adding the box")
             files = sorted(path.name for path in folder.iterdir() if path.is_file())
             _run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
-            Vagrant(folder).add_box(self.name(build), folder / "x.box")
+            Vagrant(folder).add_box(name, folder / "x.box")
 
     # --- parts
 
@@ -83,7 +98,7 @@ class Boxes:
 
     def _kernel(self, unit: str, engine: ImageSource) -> tuple[Path, Path]:
         """The kernel and RAM disk as files, taken out of their image once."""
-        build = boot.kernel_build(_DEBIAN)
+        build = boot.kernel_build(boot.KERNEL_BASE)
         folder = cache() / build.digest
         files = folder / "vmlinuz", folder / "initrd"
         if not all(file.exists() for file in files):
@@ -95,37 +110,31 @@ class Boxes:
                 fresh.replace(file)
         return files
 
-    def _write(self, folder: Path, build: Build) -> None:
+    def _write(self, folder: Path, note: Mapping[str, str]) -> None:
         size = DISK_SIZE.removesuffix("G")
         metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": int(size)}
-        note = {"build": build.digest, "steps": steps_text(build.steps)}
         (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
-        (folder / NOTE).write_text(json.dumps(note), "utf-8")
+        (folder / NOTE).write_text(json.dumps({**note, "kind": self._kind}), "utf-8")
         render: Callable[[str, Mapping[str, Any]], str] = self._context.render
         text = render("vagrant/box.Vagrantfile.j2", FUNCTIONS)
         (folder / "Vagrantfile").write_text(text, "utf-8")
 
 
-def _disk(engine: ImageSource, image: str, folder: Path) -> None:
-    """An image's filesystem as a disk: no mounts, no loop devices."""
-    root = folder / "root"
-    root.mkdir()
-    try:
-        engine.export(image, root)
-        (root / ".dockerenv").unlink(missing_ok=True)
-        for name, mode in _EMPTIED:
-            shutil.rmtree(root / name, ignore_errors=True)
-            (root / name).mkdir()
-            (root / name).chmod(mode)
-        raw = folder / "raw"
-        features = "^has_journal,^metadata_csum"
-        options = "lazy_itable_init=1,root_owner=0:0"
-        _run("mke2fs", "-q", "-t", "ext4", "-O", features, "-E", options, "-m", "0",
-             "-L", "root", "-d", str(root), str(raw), DISK_SIZE)  # fmt: skip
-        _run("qemu-img", "convert", "-O", "qcow2", str(raw), str(folder / "box.img"))
-        raw.unlink()
-    finally:
-        shutil.rmtree(root)
+def _disk(root: Path, folder: Path) -> None:
+    """A root filesystem as a disk: no mounts, no loop devices."""
+    (root / ".dockerenv").unlink(missing_ok=True)
+    for name, mode in _EMPTIED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir()
+        (root / name).chmod(mode)
+    raw = folder / "raw"
+    features = "^has_journal,^metadata_csum"
+    options = "lazy_itable_init=1,root_owner=0:0"
+    _run("mke2fs", "-q", "-t", "ext4", "-O", features, "-E", options, "-m", "0",
+         "-L", "root", "-d", str(root), str(raw), DISK_SIZE)  # fmt: skip
+    shutil.rmtree(root)
+    _run("qemu-img", "convert", "-O", "qcow2", str(raw), str(folder / "box.img"))
+    raw.unlink()
 
 
 def _run(*argv: str) -> None:

@@ -8,26 +8,49 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from envctl.backends.vagrant import container
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.plan.model import Kind, Process, Secret, Unit
 
-SERVICE: Final = "envctl.service"
-SCRIPT: Final = "/etc/envctl/run"
 SECRETS: Final = "/run/secrets"
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_JOURNAL: Final = "/usr/bin/systemd-cat --identifier=envctl --priority=info --stderr-priority=err --level-prefix=false"  # fmt: skip
-_GROUP: Final = f"/sys/fs/cgroup/system.slice/{SERVICE}/cgroup.procs"
+_JOURNAL: Final = "/usr/bin/systemd-cat --priority=info --stderr-priority=err --level-prefix=false"
 STOP_TIMEOUT: Final = 10
 """Seconds a process has to end after SIGTERM, as in a container."""
 
 
-def service(unit: Unit) -> str:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a unit's things are in its machine, which it may share with others."""
+
+    unit: str
+    shared: bool = False
+
+    @property
+    def service(self) -> str:
+        """The unit's service of systemd."""
+        return f"envctl-{self.unit}.service"
+
+    @property
+    def script(self) -> str:
+        """The script that becomes the unit's process."""
+        return f"/etc/envctl/{self.unit}/run"
+
+    @property
+    def secrets(self) -> str:
+        """The folder, in memory, of the unit's secrets; a shared machine shows it as SECRETS to the unit alone."""
+        return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS
+
+
+def service(unit: Unit, room: Room) -> str:
     """The unit as a service of systemd."""
     run = unit.run
     task = unit.kind is Kind.TASK
+    contained = container.is_contained(unit)
     lines = [
         "[Unit]",
         f"Description={unit.name}",
@@ -35,22 +58,30 @@ def service(unit: Unit) -> str:
         "[Service]",
         f"Type={'oneshot' if task else 'exec'}",
         *(["RemainAfterExit=yes"] if task else []),
-        f"User={run.process.user or 'root'}",
+        f"User={'root' if contained else run.process.user or 'root'}",
         # Standard output and error come to the journal apart, line by line.
-        f"ExecStart={_JOURNAL} -- /bin/sh {SCRIPT}",
-        "NoNewPrivileges=yes",
-        f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in run.process.capabilities)}",
+        f"ExecStart={_JOURNAL} --identifier={room.service} -- /bin/sh {room.script}",
         f"Restart={'no' if task else run.restart}",
         "RestartSec=1",
         f"TimeoutStopSec={STOP_TIMEOUT}",
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
     ]
-    if run.resources.memory is not None:
-        lines += [f"MemoryMax={run.resources.memory}", "MemorySwapMax=0"]
-    if run.resources.cpus is not None:
-        lines.append(f"CPUQuota={run.resources.cpus * 100:g}%")
+    if room.shared and run.secrets:
+        lines.append(f"BindReadOnlyPaths={room.secrets}:{SECRETS}")
+    lines += [container.AFTER] if contained else _limits(unit)
     return "\n".join(lines) + "\n"
+
+
+def _limits(unit: Unit) -> Iterator[str]:
+    process, resources = unit.run.process, unit.run.resources
+    yield "NoNewPrivileges=yes"
+    yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
+    if resources.memory is not None:
+        yield f"MemoryMax={resources.memory}"
+        yield "MemorySwapMax=0"
+    if resources.cpus is not None:
+        yield f"CPUQuota={resources.cpus * 100:g}%"
 
 
 def script(process: Process) -> str:
@@ -75,6 +106,7 @@ def _argv(argv: Sequence[str]) -> tuple[str, ...]:
 def command(
     argv: Sequence[str],
     process: Process,
+    room: Room,
     *,
     user: str | None,
     workdir: str | None,
@@ -85,31 +117,43 @@ def command(
     who = user or process.user or "root"
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in process.capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
+    # What the unit sees of a shared machine, its secrets for one, is in its process's own view of the files.
+    inside = (
+        f'main=$(systemctl show --property=MainPID --value {room.service}); set -- nsenter "--mount=/proc/$main/ns/mnt" --;'
+        if room.shared
+        else "set --;"
+    )
     return (
         # It shares the unit's limits, and ends with it, as in a container.
-        f"echo $$ > {_GROUP} 2>/dev/null || :; "
-        f"cd -- {shell(workdir or process.workdir or '/')} || exit 126; exec {limit}"
-        f'setpriv --reuid={shell(who)} --regid="$(id -g -- {shell(who)})" --init-groups'
+        f"echo $$ > /sys/fs/cgroup/system.slice/{room.service}/cgroup.procs 2>/dev/null || :; {inside} exec {limit}"
+        f'"$@" /bin/sh -c \'cd -- "$0" || exit 126; exec "$@"\' {shell(workdir or process.workdir or "/")}'
+        f' setpriv --reuid={shell(who)} --regid="$(id -g -- {shell(who)})" --init-groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment(who, {**process.env, **env})} {words(_argv(argv))}"
     )
 
 
-def secret_file(secret: Secret) -> str:
+def secret_file(secret: Secret, room: Room) -> str:
     """Where a secret's file is, in memory; its target may be a link to it."""
+    return f"{room.secrets}/{_secret_name(secret)}"
+
+
+def _secret_name(secret: Secret) -> str:
     inside = secret.target.removeprefix(f"{SECRETS}/")
     own = inside != secret.target and "/" not in inside
-    return f"{SECRETS}/{inside if own else '.' + secret.name}"
+    return inside if own else "." + secret.name
 
 
-def archive(unit: Unit, secrets: Mapping[str, bytes]) -> bytes:
+def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     """What is unpacked at the machine's root: the service, its script, its secrets."""
+    contained = container.is_contained(unit)
+    text = container.script(unit) if contained else script(unit.run.process)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        _add(tar, f"/etc/systemd/system/{SERVICE}", service(unit).encode(), 0o644)
-        _add(tar, SCRIPT, script(unit.run.process).encode("utf-8", "surrogateescape"), 0o644)
+        _add(tar, f"/etc/systemd/system/{room.service}", service(unit, room).encode(), 0o644)
+        _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
         for secret in unit.run.secrets:
-            _add(tar, secret_file(secret), secrets[secret.name], 0o400)
+            _add(tar, secret_file(secret, room), secrets[secret.name], 0o400)
     return target.getvalue()
 
 
@@ -119,29 +163,52 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def settle(unit: Unit) -> str:
+def settle(unit: Unit, room: Room) -> str:
     """The shell script that unpacks the archive from standard input and starts the service anew."""
     secrets = unit.run.secrets
+    contained = container.is_contained(unit)
     lines = [
         "set -e",
         "umask 022",
-        f"systemctl stop {SERVICE} 2>/dev/null || :",
-        f"rm -rf {SECRETS}; mkdir -p {SECRETS} /etc/envctl",
+        f"systemctl stop {room.service} 2>/dev/null || :",
+        f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
         "tar -xpf - -C /",
     ]
-    if secrets:
+    if contained:
+        lines += container.prepare(unit, [secret_file(one, room) for one in secrets])
+    elif secrets:
         owner = shell((unit.run.process.user or "root") + ":")
-        lines.append(f"chown -- {owner} {words([secret_file(one) for one in secrets])}")
-    for one in secrets:
-        if one.target != secret_file(one):
-            parent, target = shell(one.target.rpartition("/")[0] or "/"), shell(one.target)
-            lines += [f"mkdir -p -- {parent}", f"ln -sfn -- {shell(secret_file(one))} {target}"]
+        lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
+        lines += _links(secrets)
     lines += [
         "systemctl daemon-reload",
-        f"systemctl reset-failed {SERVICE} 2>/dev/null || :",
-        f"systemctl start --no-block {SERVICE}",
+        f"systemctl reset-failed {room.service} 2>/dev/null || :",
+        f"systemctl start --no-block {room.service}",
     ]
     return "\n".join(lines)
+
+
+def _links(secrets: Sequence[Secret]) -> Iterator[str]:
+    """Secrets that are wanted elsewhere are linked there."""
+    for one in secrets:
+        file = f"{SECRETS}/{_secret_name(one)}"
+        if one.target != file:
+            yield f"mkdir -p -- {shell(one.target.rpartition('/')[0] or '/')}"
+            yield f"ln -sfn -- {shell(file)} {shell(one.target)}"
+
+
+def stop(unit: str, units: Collection[str]) -> str:
+    """The shell commands that stop a unit, if it is one of the machine's."""
+    return f"systemctl stop {Room(unit).service}; " if unit in units else ""
+
+
+def leave(room: Room) -> str:
+    """The shell script that takes a unit out of a machine it shares."""
+    return (
+        f"systemctl stop {room.service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
+        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} /etc/systemd/system/{room.service};"
+        " systemctl daemon-reload"
+    )
 
 
 def hosts(table: Mapping[str, Sequence[str]]) -> str:

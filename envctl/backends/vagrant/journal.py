@@ -17,20 +17,20 @@ from envctl.backends.vagrant.ssh import Machine
 _ERROR: Final = "3"
 
 
-def _command(*, follow: bool, tail: int | None) -> str:
+def _command(unit: str, *, follow: bool, tail: int | None) -> str:
     lines = "all" if tail is None else str(tail)
     more = "--follow " if follow else ""
     fields = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,__REALTIME_TIMESTAMP"
     return (
         f"journalctl {more}--no-pager --quiet --output=json --output-fields={fields} --lines={lines}"
-        f" SYSLOG_IDENTIFIER=envctl _SYSTEMD_UNIT={guest.SERVICE}"
+        f" SYSLOG_IDENTIFIER={guest.Room(unit).service} _SYSTEMD_UNIT={guest.Room(unit).service}"
     )
 
 
 def past(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
     streams = [
-        list(_lines(unit, machine.run(_command(follow=False, tail=tail)).splitlines()))
+        list(_lines(unit, machine.run(_command(unit, follow=False, tail=tail)).splitlines()))
         for unit, machine in machines.items()
     ]
     return heapq.merge(*streams, key=lambda line: line.time)
@@ -40,7 +40,8 @@ def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLin
     """What these units log, until their machines are gone."""
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
     processes = {
-        unit: machine.lines(_command(follow=True, tail=tail)) for unit, machine in machines.items()
+        unit: machine.lines(_command(unit, follow=True, tail=tail))
+        for unit, machine in machines.items()
     }
 
     def read(unit: str) -> None:

@@ -19,7 +19,8 @@ URI: Final = "qemu:///system"
 POOL: Final = "default"
 TIMEOUT: Final = 60.0
 """Seconds one call of virsh may take."""
-_STAMP: Final = "https://envctl.dev/stamp/1"
+_STAMP: Final = "https://envctl.dev/stamp/2"
+_END: Final = "envctl-end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,31 @@ class Domain:
     uuid: str
     running: bool
     stamp: Mapping[str, Any] | None
+
+    @property
+    def units(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the units settled in it were made for."""
+        found: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
+        return found
+
+    @property
+    def made_for(self) -> str:
+        """The digest of the machine it was made as."""
+        return str((self.stamp or {}).get("made_for", ""))
+
+    @property
+    def address(self) -> str:
+        """The address it had when a unit was settled in it last; "" if that is not known."""
+        return str((self.stamp or {}).get("address", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What there is: domains of some name, and the names of all networks and disks."""
+
+    domains: Mapping[str, Domain]
+    networks: Sequence[str]
+    disks: Sequence[str]
 
 
 class RefusedError(EnvctlError):
@@ -67,10 +93,35 @@ def _absent(said: str) -> EnvctlError:
     )
 
 
+def inventory(prefix: str) -> Inventory:
+    """The domains whose names begin so, the networks and disks: two calls."""
+    try:
+        said = virsh(
+            f"list --all --name; echo {_END}; net-list --all --name; echo {_END}; vol-list {POOL}"
+        )
+        names, networks, volumes = said.split(f"{_END}\n")
+    except (RefusedError, ValueError):
+        # There is no pool yet.
+        names, networks, volumes = (
+            virsh("list", "--all", "--name"),
+            virsh("net-list", "--all", "--name"),
+            "",
+        )
+    found = [name for name in names.split() if name.startswith(prefix)]
+    return Inventory(
+        _described(found),
+        networks.split(),
+        [line.split()[0] for line in volumes.splitlines() if line.split()],
+    )
+
+
 def domains(prefix: str) -> dict[str, Domain]:
     """The domains whose names begin so."""
-    running = set(virsh("list", "--name").split())
-    names = [name for name in virsh("list", "--all", "--name").split() if name.startswith(prefix)]
+    names = virsh("list", "--all", "--name").split()
+    return _described([name for name in names if name.startswith(prefix)])
+
+
+def _described(names: Sequence[str]) -> dict[str, Domain]:
     if not names:
         return {}
     # One that goes meanwhile fails the whole call: then each is asked for itself.
@@ -83,16 +134,16 @@ def domains(prefix: str) -> dict[str, Domain]:
                 texts.append(virsh("dumpxml", name).replace("</domain>", ""))
     # What libvirt itself printed.
     found = (ET.fromstring(text + "</domain>") for text in texts if text.strip())  # noqa: S314
-    return {one.name: one for one in (_domain(element, running) for element in found)}
+    return {one.name: one for one in map(_domain, found)}
 
 
-def _domain(element: ET.Element, running: set[str]) -> Domain:
-    name = element.findtext("name", "")
+def _domain(element: ET.Element) -> Domain:
     stamp = element.find(f"./metadata/{{{_STAMP}}}stamp")
     return Domain(
-        name,
+        element.findtext("name", ""),
         element.findtext("uuid", ""),
-        name in running,
+        # Only what runs has a number.
+        element.get("id") is not None,
         _unpacked(stamp.text or "") if stamp is not None else None,
     )
 
@@ -204,11 +255,6 @@ def have_network(name: str, addresses: str) -> None:
 def _active(name: str) -> str:
     lines = virsh("net-info", name).splitlines()
     return next((line for line in lines if line.startswith("Active")), "")
-
-
-def networks(name: str) -> Sequence[str]:
-    """The network of that name, if it is there."""
-    return [one for one in virsh("net-list", "--all", "--name").split() if one == name]
 
 
 def remove_network(name: str) -> None:

@@ -1,30 +1,34 @@
 """One change made to machines. Each may have been cut off in the middle before and converges.
 
-A machine is stamped, at libvirt, when it is whole: one without a stamp is what an interrupted run left,
-and is made anew.
+A machine is stamped, at libvirt, with what its units were made for, each when it is settled: one without a
+stamp is what an interrupted run left, and is made anew.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import guest, libvirt, ssh, vagrantfile
+from envctl.backends.vagrant import container, guest, layout, libvirt, question, ssh, vagrantfile
 from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.names import Names
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, Unit
+from envctl.plan.model import Build, ReadyImage, Source, Unit
 
-PORTS: Final = "ports.json"
-"""Where the host's ports of a machine are noted, in its folder."""
+_ACTIVE: Final = (
+    "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service'"
+)
+_POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 
 
 class Lifecycle:
@@ -34,169 +38,276 @@ class Lifecycle:
         self._context = context
         self._names = names
         self._boxes = boxes
+        self.engine_boxes = EngineBoxes(context, boxes)
         self._guard = Lock()
+        self._locks: dict[str, Lock] = defaultdict(Lock)
+        self._made: set[str] = set()
+        """Machines made in this run: whole, though no unit may be settled in them yet."""
 
     def apply(self, change: Change) -> None:
-        """Do a change of a machine, a volume, or of what the environment shares."""
-        unit = change.target if isinstance(change.target, Unit) else None
-        with_unit: dict[Action, Callable[[Unit], None]] = {
-            Action.CREATE: self.create,
-            Action.REPLACE: self.create,
-            Action.RECONFIGURE: self.start,
-            Action.START: self.start,
+        """Do a change of a unit, a volume, or of what the environment shares."""
+        with_unit: Mapping[Action, Callable[[Unit], None]] = {
+            Action.CREATE: self._create,
+            Action.REPLACE: self._create,
+            Action.RECONFIGURE: self._start,
+            Action.START: self._start,
         }
-        without: dict[Action, Callable[[str], None]] = {
-            Action.STOP: self.stop,
-            Action.REMOVE: self.remove,
-            Action.DISCARD: self.discard,
-            Action.DISMANTLE: self.dismantle,
+        without: Mapping[Action, Callable[[str], None]] = {
+            Action.STOP: self._stop,
+            Action.REMOVE: self._remove,
+            Action.DISCARD: self._discard,
+            Action.DISMANTLE: self._dismantle,
         }
-        if change.action in with_unit and unit:
-            with_unit[change.action](unit)
+        if change.action in with_unit and isinstance(change.target, Unit):
+            unit = change.target
+            with self._locks[layout.machine_of(unit).name]:
+                with_unit[change.action](unit)
         else:
             without[change.action](change.unit)
 
-    def create(self, unit: Unit) -> None:
-        """Make a unit's machine; whatever was there for the unit goes first, volumes apart."""
-        self._remove_machine(unit.name)
-        folder = self._names.machine(unit.name)
+    @property
+    def key(self) -> Path:
+        """The private key of the environment's machines."""
+        return self._names.folder / "key"
+
+    def machine(self, domain: libvirt.Domain) -> ssh.Machine:
+        """How to reach a machine: where it said it is, or where libvirt sees it."""
+        name = self._names.unit(domain.name) or domain.name
+        address = domain.address or libvirt.address(domain.name)
+        return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
+
+    def domain_of(self, unit: str) -> libvirt.Domain | None:
+        """The machine a unit lives in."""
+        found = libvirt.domains(f"{self._names.prefix}_")
+        housed = (domain for domain in found.values() if unit in domain.units)
+        return next(housed, found.get(self._names.domain(unit)))
+
+    # --- units
+
+    def _create(self, unit: Unit) -> None:
+        """Have a unit in a machine as it wants it; volumes are never touched."""
+        machine = layout.machine_of(unit)
+        domain = self._domain(machine.name)
+        fresh = machine.name in self._made
+        if domain is None or not (fresh or self._suits(machine, domain, unit)):
+            self._make(machine, unit)
+            self._made.add(machine.name)
+        self._settle(unit, self._running(machine.name))
+
+    def _suits(self, machine: layout.Machine, domain: libvirt.Domain, unit: Unit) -> bool:
+        """Whether a machine there is as it should be and is only short of this unit, or of its new settings."""
+        return layout.is_shared(unit) and domain.made_for == machine.digest
+
+    def _start(self, unit: Unit) -> None:
+        """Have the machine running and the unit's service as the spec wants it now."""
+        name = layout.machine_of(unit).name
+        if self._domain(name) is None:
+            self._create(unit)
+            return
+        domain = self._running(name)
+        if not self._is_fine(unit, domain):
+            self._settle(unit, domain)
+
+    def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
+        """Whether the unit runs as it should and only its ports were lost, which are given back."""
+        noted = domain.units.get(unit.name, {})
+        machine = self.machine(domain)
+        if noted.get("run") != run_text(unit.run) or not unit.run.ports or machine.connected():
+            return False
+        room = guest.Room(unit.name, layout.is_shared(unit))
+        if room.service not in machine.run(_ACTIVE):
+            return False
+        for one in domain.units.values():
+            self._forward(one.get("ports", {}), machine)
+        return True
+
+    def _stop(self, unit: str) -> None:
+        """Stop a unit; machines in which nothing runs any more are shut down, and stay."""
+        for domain in libvirt.domains(f"{self._names.prefix}_").values():
+            if not domain.running or not (unit in domain.units or _is_tasks(domain)):
+                continue
+            with self._locks[self._names.unit(domain.name) or ""]:
+                machine = self.machine(domain)
+                active = machine.run(f"{guest.stop(unit, domain.units)}{_ACTIVE}")
+                if not active.strip():
+                    self._shut_down(domain, machine)
+
+    def _shut_down(self, domain: libvirt.Domain, machine: ssh.Machine) -> None:
+        """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
+        tasks = [name for name, unit in domain.units.items() if question.is_task(unit)]
+        if tasks:
+            ended = question.answers(tasks, machine.run(question.question(tasks)))
+            units = {
+                name: {**unit, "ended": ended[name][1]} if name in ended else unit
+                for name, unit in domain.units.items()
+            }
+            libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": units})
+        with suppress(EnvctlError):
+            machine.run(_POWER_OFF, timeout=20)
+        machine.disconnect()
+        libvirt.wait_until_off(domain.name)
+
+    def _remove(self, unit: str) -> None:
+        """Remove a unit, and the machine that has no other; its volumes stay."""
+        domain = self.domain_of(unit)
+        name = self._names.unit(domain.name) if domain else None
+        with self._locks[name or unit]:
+            # Another thread may have taken another unit out meanwhile.
+            domain = self.domain_of(unit)
+            others = (
+                {key: one for key, one in domain.units.items() if key != unit} if domain else {}
+            )
+            if domain is None or not others:
+                self._remove_machine(name or unit)
+            else:
+                if domain.running:
+                    machine = self.machine(domain)
+                    self._unforward(domain.units[unit].get("ports", {}), machine)
+                    machine.run(guest.leave(guest.Room(unit, shared=True)))
+                libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
+        self._spread()
+
+    def _discard(self, volume: str) -> None:
+        """Delete a volume's disk."""
+        libvirt.remove_disks([self._names.disk(volume)])
+
+    def _dismantle(self, _unit: str = "") -> None:
+        """Remove machines that are no unit's, the network and the environment's folder."""
+        for name in libvirt.domains(f"{self._names.prefix}_"):
+            self._remove_machine(self._names.unit(name) or name)
+        libvirt.remove_network(self._names.network)
+        shutil.rmtree(self._names.folder, ignore_errors=True)
+        with suppress(OSError):
+            self._names.folder.parent.rmdir()
+
+    # --- machines
+
+    def _domain(self, machine: str) -> libvirt.Domain | None:
+        name = self._names.domain(machine)
+        return libvirt.domains(name).get(name)
+
+    def _make(self, machine: layout.Machine, unit: Unit) -> None:
+        """Make a machine; whatever was there in its name goes first, volumes apart."""
+        self._remove_machine(machine.name)
+        folder = self._names.machine(machine.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        public_key = ssh.make_key(self.key)
         with self._guard:
+            public_key = ssh.make_key(self.key)
             libvirt.have_pool()
             libvirt.have_network(self._names.network, self._names.addresses)
-        assert isinstance(unit.source, Build)
         values = vagrantfile.context(
             self._names,
-            {unit.name: unit},
-            {unit.name: self._boxes.name(unit.source)},
+            {machine.name: machine},
+            {machine.name: self._box(machine.source, unit)},
             key=str(self.key),
             public_key=public_key,
         )
         text = self._context.render("vagrant/Vagrantfile.j2", values)
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
-        self._settle(unit)
+        libvirt.stamp(self._names.domain(machine.name), {"made_for": machine.digest, "units": {}})
 
-    def start(self, unit: Unit) -> None:
-        """Have the machine running and its service as the spec wants it now."""
-        domain = self._domain(unit.name)
-        if domain is None:
-            self.create(unit)
-            return
+    def _box(self, source: Source, unit: Unit) -> str:
+        if isinstance(source, Build):
+            return self._boxes.name(source)
+        return self.engine_boxes.have(unit.name, source)
+
+    def _running(self, machine: str) -> libvirt.Domain:
+        """The machine, started if it is off."""
+        domain = self._domain(machine)
+        assert domain is not None  # it is there: it was made, or seen, a moment ago
         if not domain.running:
-            self.machine(unit.name).disconnect()
-            folder = self._names.machine(unit.name)
+            self.machine(domain).disconnect()
+            folder = self._names.machine(machine)
             if (folder / "Vagrantfile").exists():
                 Vagrant(folder).up()
             else:
                 libvirt.virsh("start", domain.name)
-        self._settle(unit)
+        return libvirt.Domain(domain.name, domain.uuid, running=True, stamp=_unaddressed(domain))
 
-    def stop(self, unit: str) -> None:
-        """Shut a machine down; it stays."""
-        domain = self._domain(unit)
-        if domain is None or not domain.running:
-            return
-        machine = self.machine(unit)
-        with suppress(EnvctlError):
-            machine.run("sync; systemctl poweroff --no-block", timeout=20)
-        machine.disconnect()
-        libvirt.wait_until_off(domain.name)
-
-    def remove(self, unit: str) -> None:
-        """Remove a machine; its volumes stay."""
-        self._remove_machine(unit)
-        self._spread()
-
-    def discard(self, volume: str) -> None:
-        """Delete a volume's disk."""
-        libvirt.remove_disks([self._names.disk(volume)])
-
-    def dismantle(self, _unit: str = "") -> None:
-        """Remove the network and the environment's folder."""
-        libvirt.remove_network(self._names.network)
-        shutil.rmtree(self._names.folder, ignore_errors=True)
-        with suppress(OSError):
-            self._names.folder.parent.rmdir()
-
-    def machine(self, unit: str) -> ssh.Machine:
-        """How to reach a unit's machine."""
-        folder = self._names.machine(unit)
-        address = libvirt.address(self._names.domain(unit))
-        return ssh.Machine(unit, self.key, folder / "known_hosts", address)
-
-    @property
-    def key(self) -> Any:
-        """The private key of the environment's machines."""
-        return self._names.folder / "key"
-
-    # --- parts
-
-    def _domain(self, unit: str) -> libvirt.Domain | None:
-        name = self._names.domain(unit)
-        return libvirt.domains(name).get(name)
-
-    def _remove_machine(self, unit: str) -> None:
-        folder = self._names.machine(unit)
-        self.machine(unit).disconnect()
+    def _remove_machine(self, machine: str) -> None:
+        folder = self._names.machine(machine)
+        ssh.Machine(machine, self.key, folder / "known_hosts", "").disconnect()
         if (folder / "Vagrantfile").exists() and (folder / ".vagrant").is_dir():
             # What it cannot remove, for whatever reason, goes below.
             with suppress(EnvctlError):
                 Vagrant(folder).destroy()
-        libvirt.undefine(self._names.domain(unit))
+        libvirt.undefine(self._names.domain(machine))
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _settle(self, unit: Unit) -> None:
-        """Give a running machine its service, secrets and ports, and note what it is for."""
-        machine = self.machine(unit.name)
+    # --- what a running machine is told
+
+    def _settle(self, unit: Unit, domain: libvirt.Domain) -> None:
+        """Give a unit its service, secrets and ports in a running machine, and note what it is for."""
+        machine = self.machine(domain)
+        room = guest.Room(unit.name, layout.is_shared(unit))
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
-        machine.run(guest.settle(unit), data=guest.archive(unit, secrets))
-        self._forward(unit, machine)
+        machine.run(guest.settle(unit, room), data=guest.archive(unit, room, secrets))
+        before = domain.units.get(unit.name, {}).get("ports", {})
+        self._unforward(before, machine)
+        ports = {}
+        for port in unit.run.ports:
+            key = f"{port.address}/{port.container}"
+            ports[key] = port.host or before.get(key) or ssh.free_port(port.address)
+        self._forward(ports, machine)
         source = unit.source
+        note = {
+            "service": unit.service,
+            "replica": unit.replica,
+            "build": "" if isinstance(source, ReadyImage) else source.digest,
+            "image": source.image if isinstance(source, ReadyImage) else "",
+            "run": run_text(unit.run),
+            "shared": room.shared,
+            "contained": container.is_contained(unit),
+            "aliases": sorted({unit.name, unit.service, *unit.run.aliases}),
+            "ports": ports,
+        }
+        made_for = layout.machine_of(unit).digest
+        units = {**domain.units, unit.name: note}
         libvirt.stamp(
-            self._names.domain(unit.name),
-            {
-                "service": unit.service,
-                "replica": unit.replica,
-                "build": source.digest if isinstance(source, Build) else "",
-                "run": run_text(unit.run),
-                "aliases": sorted({unit.name, unit.service, *unit.run.aliases}),
-            },
+            domain.name, {"made_for": made_for, "address": machine.address, "units": units}
         )
         self._spread()
 
-    def _forward(self, unit: Unit, machine: ssh.Machine) -> None:
-        """Have the unit's ports on this host: those of before go, with the connection."""
-        note = self._names.machine(unit.name) / PORTS
-        before: Mapping[str, int] = {}
-        with suppress(OSError, ValueError):
-            before = json.loads(note.read_text("utf-8"))
-        if before or unit.run.ports:
-            machine.disconnect()
+    def _forward(self, ports: Mapping[str, int], machine: ssh.Machine) -> None:
+        """Have a unit's ports on this host, over the machine's connection."""
+        if ports:
             machine.connect()
-        addresses: dict[str, int] = {}
-        for port in unit.run.ports:
-            key = f"{port.address}/{port.container}"
-            chosen = port.host or before.get(key) or ssh.free_port(port.address)
-            machine.forward(port.address, chosen, port.container)
-            addresses[key] = chosen
-        note.write_text(json.dumps(addresses), "utf-8")
+        for key, chosen in ports.items():
+            address, _, inside = key.rpartition("/")
+            machine.forward(address, chosen, int(inside))
+
+    def _unforward(self, ports: Mapping[str, int], machine: ssh.Machine) -> None:
+        for key, chosen in ports.items():
+            address, _, inside = key.rpartition("/")
+            machine.forward(address, chosen, int(inside), cancel=True)
 
     def _spread(self) -> None:
         """Tell every running machine of the environment the names and addresses of all."""
         with self._guard:
-            found = libvirt.domains(f"{self._names.prefix}_")
-            table: dict[str, list[str]] = {}
-            units: list[str] = []
-            for name, domain in found.items():
-                unit = self._names.unit(name)
-                if unit is None or not domain.running or domain.stamp is None:
-                    continue
-                units.append(unit)
-                if where := libvirt.address(name):
-                    table[where] = list(domain.stamp["aliases"])
-            text = guest.hosts(table).encode()
-            for unit in units:
+            found = libvirt.domains(f"{self._names.prefix}_").values()
+            known = [one for one in found if one.running and one.address]
+            table = {
+                one.address: sorted(name for unit in one.units.values() for name in unit["aliases"])
+                for one in known
+            }
+            for domain in known:
+                own = {**table}
+                if any(unit.get("shared") for unit in domain.units.values()):
+                    # A name of one's own machine is at hand without a network.
+                    own = {**table, "127.0.0.1": own.pop(domain.address)}
                 with suppress(EnvctlError):
-                    self.machine(unit).run("cat > /etc/hosts", data=text, timeout=20)
+                    text = guest.hosts(own).encode()
+                    self.machine(domain).run("cat > /etc/hosts", data=text, timeout=20)
+
+
+def _unaddressed(domain: libvirt.Domain) -> Mapping[str, Any] | None:
+    """The stamp without an address, which may be another after a start."""
+    if domain.stamp is None:
+        return None
+    return {key: value for key, value in domain.stamp.items() if key != "address"}
+
+
+def _is_tasks(domain: libvirt.Domain) -> bool:
+    """Whether the machine has tasks only."""
+    return bool(domain.units) and all(question.is_task(unit) for unit in domain.units.values())

@@ -2,124 +2,111 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Final
+from dataclasses import replace
+from typing import Any
 
-from envctl.backends.vagrant import guest, libvirt
+from envctl.backends.vagrant import libvirt, question
 from envctl.backends.vagrant.boxes import Boxes
-from envctl.backends.vagrant.lifecycle import PORTS, Lifecycle
+from envctl.backends.vagrant.layout import SHARED
+from envctl.backends.vagrant.lifecycle import Lifecycle
 from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError
 from envctl.plan.state import Health, Observed, Status, UnitState
 
-_ASKED: Final = (
-    "LoadState", "ActiveState", "SubState", "ExecMainStatus", "ExecMainCode", "NRestarts", "Result",
-    "ExecMainStartTimestampMonotonic", "Type",
-)  # fmt: skip
-QUESTION: Final = f"systemctl show {guest.SERVICE} --property={','.join(_ASKED)}"
-
 
 def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -> Observed:
     """The environment; with `images` also which builds are at hand."""
+    there = libvirt.inventory(f"{names.prefix}_")
     found = {
-        unit: domain
-        for name, domain in libvirt.domains(f"{names.prefix}_").items()
-        if (unit := names.unit(name)) is not None
+        machine: domain
+        for name, domain in there.domains.items()
+        if (machine := names.unit(name)) is not None
     }
     with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-        states = pool.map(lambda item: _state(names, lifecycle, *item), sorted(found.items()))
-        units = {state.name: state for state in states}
-    disks = libvirt.disks()
-    volumes = {volume for disk in disks if (volume := names.volume(disk)) is not None}
-    leftovers = [f"network {one}" for one in libvirt.networks(names.network)]
+        states = pool.map(lambda item: tuple(_states(lifecycle, *item)), sorted(found.items()))
+        units = {state.name: state for machine in states for state in machine}
+    leftovers = [f"network {one}" for one in there.networks if one == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
+    leftovers += [f"machine {one}" for one in found if one == SHARED and not found[one].units]
     return Observed(
-        units, boxes.here() if images else {}, frozenset(volumes), tuple(sorted(leftovers))
+        units,
+        boxes.here() if images else {},
+        frozenset(volume for disk in there.disks if (volume := names.volume(disk)) is not None),
+        tuple(sorted(leftovers)),
     )
 
 
-def _state(names: Names, lifecycle: Lifecycle, unit: str, domain: libvirt.Domain) -> UnitState:
-    stamp = domain.stamp
-    if stamp is None:
-        return UnitState(unit, unit, Status.CREATED, id=domain.uuid)
-    state = UnitState(
-        unit,
-        str(stamp["service"]),
-        Status.EXITED,
-        replica=int(stamp["replica"]),
-        build=str(stamp["build"]),
-        run=str(stamp["run"]),
-        id=domain.uuid,
-    )
+def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Iterator[UnitState]:
+    """The units of a machine."""
+    if not domain.units:
+        if machine != SHARED:
+            yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)
+        return
+    states = [_noted(name, note, domain) for name, note in domain.units.items()]
     if not domain.running:
-        return _replaced(state, cause="" if _is_task(state) else "its machine is off")
-    machine = lifecycle.machine(unit)
-    ports = _ports(names, unit)
-    if ports and not machine.connected():
-        return _replaced(state, cause="its ports are not forwarded any more")
+        yield from (
+            _ended(state, domain.units[state.name], "its machine is off") for state in states
+        )
+        return
+    reached = lifecycle.machine(domain)
+    connected = reached.connected()
     try:
-        facts = dict(
-            line.partition("=")[::2] for line in machine.run(QUESTION, timeout=30).splitlines()
+        answers = question.answers(
+            [*domain.units], reached.run(question.question([*domain.units]), timeout=30)
         )
     except EnvctlError as error:
-        return _replaced(state, cause=error.brief)
-    status, code = _status(facts)
+        yield from (replace(state, cause=error.brief) for state in states)
+        return
+    for state in states:
+        note = domain.units[state.name]
+        if note.get("ports") and not connected:
+            yield replace(state, cause="its ports are not forwarded any more")
+        elif state.name in answers:
+            yield _answered(state, note, *answers[state.name])
+        else:
+            yield state
+
+
+def _noted(name: str, note: Mapping[str, Any], domain: libvirt.Domain) -> UnitState:
+    """A unit as far as its machine's stamp tells."""
+    return UnitState(
+        name,
+        str(note["service"]),
+        Status.EXITED,
+        replica=int(note["replica"]),
+        build=str(note["build"]),
+        image=str(note.get("image", "")),
+        run=str(note["run"]),
+        id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,
+    )
+
+
+def _ended(state: UnitState, note: Mapping[str, Any], cause: str) -> UnitState:
+    if question.is_task(note):
+        return replace(state, exit_code=note.get("ended"))
+    return replace(state, cause=cause)
+
+
+def _answered(
+    state: UnitState, note: Mapping[str, Any], status: Status, code: int | None, restarts: int
+) -> UnitState:
+    if status is Status.CREATED and note.get("ended") is not None:
+        # It ran before its machine was shut down.
+        return _ended(state, note, "")
     running = status is Status.RUNNING
-    return _replaced(
+    probed = bool(question.run_of(note).get("probe"))
+    return replace(
         state,
         status=status,
         exit_code=code,
-        restarts=int(facts.get("NRestarts") or 0) if status is Status.RESTARTING else 0,
-        health=Health.STARTING if running and _has_probe(state) else Health.NONE,
-        addresses=tuple(f"{_host(where)}:{port}" for where, port in ports.items())
+        restarts=restarts if status is Status.RESTARTING else 0,
+        health=Health.STARTING if running and probed else Health.NONE,
+        addresses=tuple(f"{_host(where)}:{port}" for where, port in note["ports"].items())
         if running
         else (),
     )
-
-
-def _replaced(state: UnitState, **changes: object) -> UnitState:
-    from dataclasses import replace
-
-    return replace(state, **changes)  # type: ignore[arg-type]
-
-
-def _status(facts: Mapping[str, str]) -> tuple[Status, int | None]:
-    active, sub = facts.get("ActiveState", ""), facts.get("SubState", "")
-    code = int(facts.get("ExecMainStatus") or 0)
-    if facts.get("ExecMainCode") == "2" and code:
-        # It was ended by a signal, of which a shell says so.
-        code += 128
-    if sub == "auto-restart":
-        return Status.RESTARTING, code
-    if active == "active" and sub == "exited":
-        return Status.EXITED, 0
-    if active in {"active", "activating", "deactivating", "reloading"}:
-        return Status.RUNNING, None
-    if facts.get("LoadState") != "loaded" or facts.get("ExecMainCode", "0") == "0":
-        return Status.CREATED, None
-    return Status.EXITED, code
-
-
-def _is_task(state: UnitState) -> bool:
-    with suppress(ValueError):
-        return bool(json.loads(state.run).get("kind") == "task")
-    return False
-
-
-def _has_probe(state: UnitState) -> bool:
-    with suppress(ValueError):
-        return bool(json.loads(state.run).get("probe"))
-    return False
-
-
-def _ports(names: Names, unit: str) -> Mapping[str, int]:
-    with suppress(OSError, ValueError):
-        found = json.loads((names.machine(unit) / PORTS).read_text("utf-8"))
-        return found if isinstance(found, dict) else {}
-    return {}
 
 
 def _host(where: str) -> str:

@@ -6,13 +6,16 @@ option     value                                                       example
 cpus       whole number of virtual processors                          2
 memory     bytes, or a number with k, m, g: the machine's own          1g
 disk_size  of each volume, as a number with g                          10g
+layout     machine: one of its own; single: one with all that say so   single
+build      image, of a container engine; provision, in a machine;      provision
+           auto: an image where an engine answers
 =========  ==========================================================  =======
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import ceil
 from typing import Any, Final
@@ -25,11 +28,17 @@ _MEGABYTE: Final = 1024**2
 _OWN: Final = 256 * _MEGABYTE
 """Bytes a machine needs for itself, beside its unit's limit."""
 _USUAL: Final = 512 * _MEGABYTE
+AUTO: Final = "auto"
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "layout": ("machine", "single"),
+    "build": ("image", "provision", AUTO),
+}
 
 EXPECTED: Final[Mapping[str, str]] = {
     "cpus": "a whole number, 1 or more",
     "memory": "bytes, or a number with k, m or g; 128m or more",
     "disk_size": "a number with g, such as 10g",
+    **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _WORDS.items()},
 }
 
 
@@ -48,6 +57,8 @@ def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def _fits(name: str, value: Any) -> bool:
+    if name in _WORDS:
+        return value in _WORDS[name]
     if name == "cpus":
         return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     size = _size(value)
@@ -71,6 +82,13 @@ def memory(unit: Unit) -> int:
     given = _size(unit.run.options.get("memory", ""))
     limit = unit.run.resources.memory
     return (given or (limit + _OWN if limit else _USUAL)) // _MEGABYTE
+
+
+def memory_together(units: Sequence[Unit]) -> int:
+    """The memory, in MiB, of one machine for all these units."""
+    given = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
+    limits = sum(unit.run.resources.memory or _USUAL - _OWN for unit in units)
+    return max(*given, limits + _OWN) // _MEGABYTE
 
 
 def disk_size(unit: Unit) -> str:

@@ -80,9 +80,12 @@ class Machine:
             self._control("exit")
         self.control.unlink(missing_ok=True)
 
-    def forward(self, address: str, port: int, inside: int) -> None:
-        """Carry a port of this host to one of the machine, as long as the connection lasts."""
+    def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> None:
+        """Carry a port of this host to one of the machine, as long as the connection lasts or it is cancelled."""
         spec = f"{address}:{port}:127.0.0.1:{inside}"
+        if cancel:
+            self._control("cancel", "-L", spec)
+            return
         done = self._control("forward", "-L", spec)
         if done.returncode:
             raise EnvctlError(

@@ -6,16 +6,21 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envctl.backends.vagrant import options
+from envctl.backends.vagrant.layout import SHARED, Machine
 from envctl.backends.vagrant.names import Names
 from envctl.backends.vagrant.quoting import FUNCTIONS, kernel
-from envctl.plan.model import Mount, Unit
+from envctl.plan.model import Mount
 
 
 def context(
-    names: Names, units: Mapping[str, Unit], boxes: Mapping[str, str], *, key: str, public_key: str
+    names: Names,
+    machines: Mapping[str, Machine],
+    boxes: Mapping[str, str],
+    *,
+    key: str,
+    public_key: str,
 ) -> Mapping[str, Any]:
-    """What the template of a Vagrantfile with these machines is given."""
+    """What the template of a Vagrantfile with these machines is given; `boxes` are theirs by name."""
     return {
         **FUNCTIONS,
         "key": key,
@@ -23,27 +28,28 @@ def context(
         "network": names.network,
         "addresses": f"{names.addresses}.0/24",
         "machines": [
-            _machine(names, unit, boxes[name], public_key) for name, unit in units.items()
+            _machine(names, machine, boxes[name], public_key) for name, machine in machines.items()
         ],
     }
 
 
-def _machine(names: Names, unit: Unit, box: str, public_key: str) -> Mapping[str, Any]:
+def _machine(names: Names, machine: Machine, box: str, public_key: str) -> Mapping[str, Any]:
+    host = names.scope.environment if machine.name == SHARED else machine.name
     return {
-        "name": unit.name,
+        "name": machine.name,
         "box": box,
-        "cpus": options.cpus(unit),
-        "memory": options.memory(unit),
-        "mounts": unit.run.mounts,
+        "cpus": machine.cpus,
+        "memory": machine.memory,
+        "mounts": machine.mounts,
         "disks": [
             {
                 "path": names.disk(volume.name),
-                "size": options.disk_size(unit),
+                "size": machine.disk_size,
                 "serial": f"volume{number}",
             }
-            for number, volume in enumerate(unit.run.volumes)
+            for number, volume in enumerate(machine.volumes)
         ],
-        "cmd_line": " ".join(_words(unit, public_key)),
+        "cmd_line": " ".join(_words(machine, host, public_key)),
     }
 
 
@@ -52,18 +58,18 @@ def _tag(mount: Mount) -> str:
     return hashlib.md5(mount.source.encode(), usedforsecurity=False).hexdigest()[:31]
 
 
-def _words(unit: Unit, public_key: str) -> Sequence[str]:
+def _words(machine: Machine, host: str, public_key: str) -> Sequence[str]:
     return [
         "console=ttyS0",
         "quiet",
-        f"envctl.host={unit.name}",
+        f"envctl.host={host}",
         *(
             f"envctl.volume=volume{number}:{kernel(volume.target)}"
-            for number, volume in enumerate(unit.run.volumes)
+            for number, volume in enumerate(machine.volumes)
         ),
         *(
             f"envctl.share={'ro-' if mount.read_only else ''}{_tag(mount)}:{kernel(mount.target)}"
-            for mount in unit.run.mounts
+            for mount in machine.mounts
         ),
         f"envctl.key={public_key}",
     ]

@@ -100,3 +100,24 @@ def test_a_replaced_value_cannot_break_out_of_its_comment(tmp_path: Path) -> Non
     ]
     assert len(comments) == 1
     assert comments[0].isprintable()
+
+
+def test_options_of_the_whole_file_are_every_services_unless_it_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "project: shop\nbase: debian:bookworm\noptions: {vagrant: {memory: 300m, cpus: 1}}\n"
+        "services:\n  web: {command: [serve]}\n"
+        "  db: {command: [serve], options: {vagrant: {memory: 1g}}}\n  job: {extends: db}\n"
+    )
+    found = load(tmp_path, text, dev="options: {vagrant: {cpus: 2}}")
+    services = found.data["services"]
+
+    assert services["web"]["options"] == {"vagrant": {"memory": "300m", "cpus": 2}}
+    assert services["db"]["options"] == services["job"]["options"]
+    assert services["db"]["options"] == {"vagrant": {"memory": "1g", "cpus": 2}}
+    assert found.where("services", "web", "options", "vagrant", "cpus") == Place(
+        "environments/dev.yaml", 1, 27
+    )
+    origin = found.origins["services", "db", "options", "vagrant", "memory"]
+    assert str(origin.where).startswith("envctl.yaml:6:")

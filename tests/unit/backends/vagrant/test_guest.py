@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 
 from envctl.backends.vagrant import guest
+from envctl.backends.vagrant.guest import Room
 from envctl.plan.model import Kind, Process, Resources, Restart, Run, Secret
 from tests.support.plans import script as step
 from tests.support.plans import unit
@@ -57,7 +58,7 @@ def test_a_program_whose_name_has_an_equals_sign_is_no_variable():
 
 def test_a_service_has_the_units_user_limits_and_no_privileges():
     web = unit("web", step("true"), resources=Resources(0.5, 64 * 1024**2), restart=Restart.ALWAYS)
-    text = guest.service(web)
+    text = guest.service(web, Room("web"))
 
     for line in (
         "Type=exec", "User=root", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "Restart=always",
@@ -67,28 +68,38 @@ def test_a_service_has_the_units_user_limits_and_no_privileges():
 
 
 def test_a_task_runs_once():
-    text = guest.service(unit("job", kind="task", restart=Restart.ON_FAILURE)).splitlines()
+    text = guest.service(
+        unit("job", kind="task", restart=Restart.ON_FAILURE), Room("job")
+    ).splitlines()
     assert {"Type=oneshot", "RemainAfterExit=yes", "Restart=no"} <= set(text)
     assert unit("job", kind="task").kind is Kind.TASK
 
 
 def test_no_value_of_the_spec_stands_in_the_inits_own_file():
     awkward = unit("web", env={"A": "%n $X\nExecStart=/bin/evil"}, argv=["sh", "%i\n[Service]"])
-    assert guest.service(awkward) == guest.service(unit("web"))
+    assert guest.service(awkward, Room("web")) == guest.service(unit("web"), Room("web"))
 
 
 def test_secrets_travel_as_files_of_the_archive_only():
     web = unit("web", secrets=(Secret("a", "/run/secrets/a"), Secret("b", "/etc/b key")))
-    data = guest.archive(web, {"a": b"one", "b": b"two"})
+    data = guest.archive(web, Room("web"), {"a": b"one", "b": b"two"})
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = {one.name: (one.mode, tar.extractfile(one).read()) for one in tar}
 
     assert members["run/secrets/a"] == (0o400, b"one")
     assert members["run/secrets/.b"] == (0o400, b"two")
-    settled = guest.settle(web)
+    settled = guest.settle(web, Room("web"))
     assert "one" not in settled.split()
     assert "ln -sfn -- /run/secrets/.b '/etc/b key'" in settled
     assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
+
+
+def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
+    web, room = unit("web", secrets=(Secret("a", "/run/secrets/a"),)), Room("web", shared=True)
+    assert "BindReadOnlyPaths=/run/envctl/secrets/web:/run/secrets" in guest.service(web, room)
+    assert "BindReadOnlyPaths" not in guest.service(web, Room("web"))
+    with tarfile.open(fileobj=io.BytesIO(guest.archive(web, room, {"a": b"one"}))) as tar:
+        assert "run/envctl/secrets/web/a" in tar.getnames()
 
 
 def test_names_of_one_address_stand_on_one_line():
@@ -97,5 +108,5 @@ def test_names_of_one_address_stand_on_one_line():
 
 
 def test_a_run_with_every_default_is_a_service_too():
-    assert "Restart=no" in guest.service(unit("web")).splitlines()
+    assert "Restart=no" in guest.service(unit("web"), Room("web")).splitlines()
     assert Run().kind is Kind.SERVICE

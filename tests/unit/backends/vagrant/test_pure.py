@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import VagrantBackend, boot, boxes, options, vagrantfile
+from envctl.backends.vagrant import VagrantBackend, boot, boxes, layout, options, vagrantfile
 from envctl.backends.vagrant.names import Names
 from envctl.plan.model import Mount, Port, Resources, Scope, Volume
 from envctl.render import Templates
@@ -17,7 +17,7 @@ NAMES = Names(SCOPE)
 def text_of(*units):
     context = vagrantfile.context(
         NAMES,
-        {one.name: one for one in units},
+        {one.name: layout.machine_of(one) for one in units},
         {one.name: f"box-of-{one.name}" for one in units},
         key="/srv/shop/.envctl/vagrant/dev/key",
         public_key="AAAA",
@@ -71,7 +71,6 @@ def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
     )
 
     assert [problem.message for problem in backend.problems(wanted)] == [
-        "ready: a machine is made from a base",
         "one: only TCP ports of machines can be reached",
         "two: only folders can be mounted in a machine",
         "the volume data is a disk, which one has already",

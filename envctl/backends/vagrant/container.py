@@ -1,0 +1,123 @@
+"""A container image as a machine's unit: it runs in a Docker engine inside, on the machine's own network. Pure.
+
+The image is a file in the machine's box and is loaded when the unit is settled for the first time.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from envctl.backends.vagrant.quoting import shell, words
+from envctl.plan.model import Build, Process, Unit
+
+IMAGE: Final = "/var/lib/envctl/image.tar"
+"""Where a box has the image that it is for, as `docker save` writes it."""
+VOLUMES: Final = "/var/lib/envctl/volumes"
+"""Where the disks of volumes are; the container has them at their targets."""
+NAME: Final = "envctl"
+"""The image's tag, and the container's name, inside."""
+AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
+"""What its service does when the container's client is gone, however it went."""
+_DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
+
+
+def is_contained(unit: Unit) -> bool:
+    """Whether the unit is a container in its machine."""
+    return not isinstance(unit.source, Build)
+
+
+def at(volume: str) -> str:
+    """Where the disk of a volume is in the machine."""
+    return f"{VOLUMES}/{volume}"
+
+
+def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
+    """Shell commands that have the engine running and the image loaded, and secrets readable by its user."""
+    yield (
+        "docker version >/dev/null 2>&1 || { mkdir -p /var/log; "
+        f"setsid {_DAEMON} </dev/null >/var/log/dockerd.log 2>&1 & }}"
+    )
+    yield (
+        "tries=0; until docker version >/dev/null 2>&1; do tries=$((tries + 1)); "
+        "[ $tries -lt 300 ] || { tail -5 /var/log/dockerd.log >&2; exit 1; }; sleep 0.2; done"
+    )
+    yield (
+        f"[ ! -e {IMAGE} ] || {{ said=$(docker load --quiet --input {IMAGE});"
+        f' docker tag "${{said##* }}" {NAME}; rm {IMAGE}; }}'
+    )
+    if secrets:
+        user = unit.run.process.user
+        who = (
+            shell(user)
+            if user is not None
+            else f"\"$(docker image inspect -f '{{{{.Config.User}}}}' {NAME})\""
+        )
+        yield (
+            f"who={who}; case ${{who%%:*}} in ''|root) who=0;; *[!0-9]*) who=$(docker run --rm --network=none"
+            f' --user="$who" --entrypoint=/bin/sh {NAME} -c "id -u");; esac'
+        )
+        yield f'chown -- "${{who%%:*}}" {words(secrets)}'
+    yield f"docker rm --force {NAME} >/dev/null 2>&1 || :"
+
+
+def script(unit: Unit) -> str:
+    """The script that becomes the container's client, whose streams and exit code are the container's."""
+    return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit)))}\n"
+
+
+def _run(unit: Unit) -> Iterator[str]:
+    from envctl.backends.vagrant.guest import Room, secret_file
+
+    run, room = unit.run, Room(unit.name)
+    yield from ("docker", "run", "--rm", "--init", f"--name={NAME}", "--network=host")
+    yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    yield from (f"--cap-add={name}" for name in run.process.capabilities)
+    # As the machine has them, now and later: it is written in place.
+    yield "--volume=/etc/hosts:/etc/hosts:ro"
+    for mount in run.mounts:
+        yield _mount(mount.target, mount.target, read_only=mount.read_only)
+    for volume in run.volumes:
+        option = "volume-opt=type=none,volume-opt=o=bind," + _field(
+            f"volume-opt=device={at(volume.name)}"
+        )
+        read_only = ",readonly" if volume.read_only else ""
+        target = _field(f"target={volume.target}")
+        yield f"--mount=type=volume,source={volume.name},{target},{option}{read_only}"
+    for secret in run.secrets:
+        yield _mount(secret_file(secret, room), secret.target, read_only=True)
+    if run.resources.memory is not None:
+        yield f"--memory={run.resources.memory}"
+        yield f"--memory-swap={run.resources.memory}"
+    if run.resources.cpus is not None:
+        yield f"--cpus={run.resources.cpus:g}"
+    yield from (f"--env={name}={value}" for name, value in sorted(run.process.env.items()))
+    if run.process.user is not None:
+        yield f"--user={run.process.user}"
+    if run.process.workdir is not None:
+        yield f"--workdir={run.process.workdir}"
+    yield NAME
+    yield from run.process.argv or ()
+
+
+def _mount(source: str, target: str, *, read_only: bool) -> str:
+    fields = ["type=bind", _field(f"source={source}"), _field(f"target={target}")]
+    return "--mount=" + ",".join([*fields, *(["readonly"] if read_only else [])])
+
+
+def _field(text: str) -> str:
+    """A field of the engine's comma-separated form."""
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\n') else text
+
+
+def command(argv: Sequence[str], *, process: Process, tty: bool, timeout: float | None) -> str:
+    """A shell command that runs `argv` in the container, with what `process` says of user, directory, environment."""
+    options = ["--interactive", *(["--tty"] if tty else [])]
+    options += [f"--env={name}={value}" for name, value in sorted(process.env.items())]
+    if process.user is not None:
+        options.append(f"--user={process.user}")
+    if process.workdir is not None:
+        options.append(f"--workdir={process.workdir}")
+    limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
+    return f"exec {limit}docker exec {shlex.join(options)} {NAME} {words(argv)}"

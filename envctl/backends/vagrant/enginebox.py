@@ -1,0 +1,71 @@
+"""Boxes for units that are container images: Debian with a Docker engine, and the image as a file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from envctl.backends.base import Context, ImageSource
+from envctl.backends.vagrant import boot, container
+from envctl.backends.vagrant.boxes import Boxes
+from envctl.plan.digest import build_digest, digest
+from envctl.plan.model import Build, DockerfileBuild, InstallPackages, ReadyImage, Source
+from envctl.plan.progress import Progress, Stage
+
+_ENGINE: Final = InstallPackages(("docker.io",))
+
+
+class EngineBoxes:
+    """Made with the container engine here, which has or makes the image."""
+
+    def __init__(self, context: Context, boxes: Boxes) -> None:
+        self._context = context
+        self._boxes = boxes
+
+    def have(self, unit: str, source: Source) -> str:
+        """The name of the box of an image, which is made if it is not there."""
+        engine = self._context.images()
+        image = self._image(unit, source, engine)
+        name = f"envctl-{self._identity(source, image, engine)}-engine-{_kind()}"
+        if not self._boxes.is_here(name):
+            self._make(unit, name, source, image, engine)
+        return name
+
+    def make(self, unit: str, build: DockerfileBuild) -> None:
+        """Have the box of a project's own Dockerfile."""
+        self.have(unit, build)
+
+    # --- parts
+
+    def _image(self, unit: str, source: Source, engine: ImageSource) -> str:
+        if not isinstance(source, ReadyImage):
+            return engine.have(unit, source)
+        if engine.images.find(source.image) is None:
+            engine.images.pull(source.image)
+        return source.image
+
+    def _identity(self, source: Source, image: str, engine: ImageSource) -> str:
+        """A Dockerfile's digest, or one of what the name of a ready image means now."""
+        if not isinstance(source, ReadyImage):
+            return source.digest
+        return digest(engine.images.find(image))
+
+    def _make(self, unit: str, name: str, source: Source, image: str, engine: ImageSource) -> None:
+        base = boot.KERNEL_BASE
+        own = Build(base, (_ENGINE,), build_digest(base, (_ENGINE,)))
+        whole = engine.have(unit, boot.machine_build(engine.have(unit, own)))
+        note = {"build": "" if isinstance(source, ReadyImage) else source.digest, "steps": "[]"}
+        with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
+            root = Path(folder) / "root"
+            root.mkdir()
+            self._context.report(Progress(f"build {unit}", Stage.WORKING, "making the disk"))
+            engine.export(whole, root)
+            target = root / container.IMAGE.lstrip("/")
+            target.parent.mkdir(parents=True)
+            engine.save(image, target)
+            self._boxes.bake(unit, name, root, note)
+
+
+def _kind() -> str:
+    return digest([boot.machine_build("x").steps, _ENGINE])[:8]

@@ -1,0 +1,62 @@
+"""A command run in a unit's machine, as the unit's own process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from envctl.backends.base import Execution
+from envctl.backends.vagrant import container, guest, question
+from envctl.backends.vagrant.ssh import Machine
+from envctl.errors import EnvctlError
+from envctl.plan.model import Process
+
+
+def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int:
+    """Run it; its exit code. `note` is what the machine's stamp tells of the unit."""
+    script = _script(unit, note, execution)
+    if execution.tty:
+        return machine.terminal(script)
+    try:
+        return machine.stream(
+            script,
+            stdin=execution.stdin,
+            stdout=execution.stdout,
+            stderr=execution.stderr,
+            timeout=execution.timeout,
+        )
+    except TimeoutError as error:
+        raise EnvctlError(
+            f"{unit}: `{' '.join(execution.argv)}` did not end within {execution.timeout:g} s",
+            hint="it was ended; give it more time, or look at what it waits for",
+        ) from error
+
+
+def _script(unit: str, note: Mapping[str, Any], execution: Execution) -> str:
+    process = _process(note)
+    if note.get("contained"):
+        told = Process((), execution.user, execution.workdir, execution.env)
+        return container.command(
+            execution.argv, process=told, tty=execution.tty, timeout=execution.timeout
+        )
+    return guest.command(
+        execution.argv,
+        process,
+        guest.Room(unit, bool(note.get("shared"))),
+        user=execution.user,
+        workdir=execution.workdir,
+        env=execution.env,
+        timeout=execution.timeout,
+    )
+
+
+def _process(note: Mapping[str, Any]) -> Process:
+    """The process a unit was settled with."""
+    made = question.run_of(note).get("process", {})
+    return Process(
+        tuple(made.get("argv") or ()),
+        made.get("user"),
+        made.get("workdir"),
+        made.get("env", {}),
+        tuple(made.get("capabilities", ())),
+    )

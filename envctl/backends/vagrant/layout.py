@@ -1,0 +1,197 @@
+"""Which units live in which machine: each in its own, or those with `layout: single` together in one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from envctl.backends.vagrant import container, options
+from envctl.errors import Place, Problem
+from envctl.plan.digest import canonical, digest
+from envctl.plan.model import (
+    Build,
+    CopyFiles,
+    CreateUser,
+    InstallPackages,
+    Mount,
+    Plan,
+    ProbeKind,
+    Source,
+    Unit,
+    Volume,
+    WriteFile,
+)
+
+SINGLE: Final = "single"
+SHARED: Final = "_all"
+"""The name of the machine of all units that share one; no unit can be called so."""
+_OWN_ADDRESSES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_MACHINE: Final = "machine"
+"""The option in which an arranged unit has what its machine is like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine to be made: what it is called and made from, how large it is, what it has of the host."""
+
+    name: str
+    source: Source
+    cpus: int
+    memory: int
+    """MiB."""
+    disk_size: str
+    volumes: tuple[Volume, ...]
+    mounts: tuple[Mount, ...]
+    digest: str
+    """Of all this: a machine with another one has to be made anew."""
+
+
+def is_shared(unit: Unit) -> bool:
+    """Whether the unit, of an arranged plan, lives in a machine with others."""
+    return _MACHINE in unit.run.options
+
+
+def machine_of(unit: Unit) -> Machine:
+    """The machine of a unit of an arranged plan."""
+    shared: Mapping[str, Any] = unit.run.options.get(_MACHINE, {})
+    machine = Machine(
+        SHARED if shared else unit.name,
+        unit.source,
+        shared.get("cpus") or options.cpus(unit),
+        shared.get("memory") or options.memory(unit),
+        shared.get("disk_size") or options.disk_size(unit),
+        tuple(Volume(*one) for one in shared["volumes"]) if shared else tuple(_disks(unit)),
+        tuple(Mount(*one) for one in shared["mounts"]) if shared else unit.run.mounts,
+        "",
+    )
+    return replace(machine, digest=digest(machine))
+
+
+def _disks(unit: Unit) -> Iterator[Volume]:
+    for volume in unit.run.volumes:
+        target = container.at(volume.name) if container.is_contained(unit) else volume.target
+        yield replace(volume, target=target)
+
+
+def arrange(plan: Plan) -> Plan:
+    """The plan, its units that share a machine made from one build and told what the machine is like."""
+    together = [unit for unit in plan.units if wants_single(unit)]
+    shared = _shared(together) if together else {}
+    source = _combined(together) if together else None
+    return replace(
+        plan,
+        units=tuple(
+            _arranged(unit, source, shared) if wants_single(unit) else _arranged(unit, None, {})
+            for unit in plan.units
+        ),
+    )
+
+
+def wants_single(unit: Unit) -> bool:
+    """Whether the unit, of a plan not arranged yet, is to live with all others that want so."""
+    return unit.run.options.get("layout") == SINGLE
+
+
+def _arranged(unit: Unit, source: Build | None, shared: Mapping[str, Any]) -> Unit:
+    given = unit.run.options
+    # How a box is made and where a unit lives are no part of how it runs.
+    kept = {name: value for name, value in given.items() if name not in {"build", "layout"}}
+    if shared:
+        kept[_MACHINE] = shared
+    made = source or unit.source
+    if isinstance(made, Build):
+        made = replace(made, how=str(given.get("build") or options.AUTO))
+    return replace(unit, source=made, run=replace(unit.run, options=kept))
+
+
+def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
+    """What the machine of these units is like, as plain data: it is part of their identity."""
+    limits = [unit.run.resources for unit in units]
+    cpus = max(options.cpus(unit) for unit in units)
+    return {
+        "cpus": max(cpus, ceil(sum(limit.cpus or 0 for limit in limits))),
+        "memory": options.memory_together(units),
+        "disk_size": max(
+            (options.disk_size(unit) for unit in units), key=lambda size: int(size[:-1])
+        ),
+        "volumes": [
+            [one.name, one.target, one.read_only]
+            for one in dict.fromkeys(volume for unit in units for volume in unit.run.volumes)
+        ],
+        "mounts": [
+            [one.source, one.target, one.read_only]
+            for one in dict.fromkeys(mount for unit in units for mount in unit.run.mounts)
+        ],
+    }
+
+
+def _combined(units: Sequence[Unit]) -> Build:
+    """One build with the steps of all: packages first, and once what several have."""
+    builds = [unit.source for unit in units if isinstance(unit.source, Build)]
+    steps = {canonical(step): step for build in builds for step in build.steps}
+    installs = [step for step in steps.values() if isinstance(step, InstallPackages)]
+    others = [step for step in steps.values() if not isinstance(step, InstallPackages)]
+    identity = digest([SINGLE, [build.digest for build in builds]])
+    return Build(builds[0].base, (*installs, *others), identity, builds[0].where)
+
+
+# --- what cannot be together ----------------------------------------------------------------
+
+
+def conflicts(plan: Plan) -> Iterator[Problem]:
+    """What units that want one machine cannot share; the plan is not arranged yet."""
+    taken: dict[tuple[str, str], tuple[str, object]] = {}
+    for unit in plan.units:
+        if not wants_single(unit):
+            continue
+        where = unit.where or Place("envctl.yaml", 1, 1)
+        if not isinstance(unit.source, Build):
+            yield Problem(
+                unit.source.where or where,
+                f"{unit.service}: a container image needs a machine of its own",
+                hint="give the service `options: {vagrant: {layout: machine}}`",
+            )
+            continue
+        for kind, name, value, place in _claims(unit, unit.source):
+            owner, other = taken.setdefault((kind, name), (unit.name, value))
+            if owner != unit.name and (other != value or kind == "port"):
+                yield Problem(
+                    place or where,
+                    f"{unit.name} and {owner} cannot share a machine: the {kind} {name} would be both's"
+                    if kind == "port"
+                    else f"{unit.name} and {owner} cannot share a machine: they differ in the {kind} {name}",
+                    hint="change one, or give one `options: {vagrant: {layout: machine}}`",
+                )
+
+
+def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place | None]]:
+    """What a unit needs to be in a certain way: kind, name, how it has to be, and the place that says so."""
+    yield "base", "", build.base, build.where
+    for step in build.steps:
+        if isinstance(step, CreateUser):
+            yield "user", step.name, (step.uid, step.home), step.where
+        elif isinstance(step, CopyFiles | WriteFile):
+            yield "file", step.target, canonical(step), step.where
+    for volume in unit.run.volumes:
+        yield "volume at", volume.target, volume, unit.origins.get("volumes")
+    for mount in unit.run.mounts:
+        yield "mount at", mount.target, mount, unit.origins.get("mounts")
+    for port in dict.fromkeys(_listened(unit)):
+        yield "port", str(port), None, unit.origins.get("ports")
+
+
+def _listened(unit: Unit) -> Iterator[int]:
+    """The ports a unit is known to listen on."""
+    yield from (port.container for port in unit.run.ports)
+    probe = unit.run.probe
+    if probe is None:
+        return
+    if probe.kind is ProbeKind.TCP and probe.test[0] in _OWN_ADDRESSES:
+        yield int(probe.test[1])
+    if probe.kind is ProbeKind.HTTP:
+        url = urlsplit(probe.test[0])
+        if url.hostname in _OWN_ADDRESSES:
+            yield url.port or (443 if url.scheme == "https" else 80)

@@ -1,0 +1,47 @@
+"""What in a plan machines cannot do, told before anything is done. Pure but for a look at what is mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from envctl.backends.vagrant import layout, options
+from envctl.errors import Place, Problem
+from envctl.plan.model import Plan, Unit
+
+_START: Final = Place("envctl.yaml", 1, 1)
+
+
+def problems(plan: Plan) -> Sequence[Problem]:
+    """All of them, each once; the plan is not arranged yet."""
+    found = [problem for unit in plan.units for problem in _of_unit(unit)]
+    return tuple(dict.fromkeys([*found, *_contested(plan), *layout.conflicts(plan)]))
+
+
+def _of_unit(unit: Unit) -> Iterator[Problem]:
+    where = unit.where or _START
+    for port in unit.run.ports:
+        if port.protocol != "tcp":
+            place = unit.origins.get("ports") or where
+            yield Problem(place, f"{unit.service}: only TCP ports of machines can be reached")
+    for mount in unit.run.mounts:
+        if not Path(mount.source).is_dir():
+            place = unit.origins.get("mounts") or where
+            yield Problem(place, f"{unit.service}: only folders can be mounted in a machine")
+    for name, message, expected, hint in options.problems(unit.run.options):
+        yield Problem(unit.origins.get(f"options.{name}") or where, message, expected, hint)
+
+
+def _contested(plan: Plan) -> Iterator[Problem]:
+    """Volumes that more than one machine wants."""
+    owners: dict[str, str] = {}
+    for unit in plan.units:
+        machine = layout.SHARED if layout.wants_single(unit) else unit.name
+        for volume in unit.run.volumes:
+            owner = owners.setdefault(volume.name, machine)
+            if owner != machine:
+                place = unit.origins.get(f"volumes.{volume.name}") or unit.where or _START
+                yield Problem(
+                    place, f"the volume {volume.name} is a disk, which {owner} has already"
+                )

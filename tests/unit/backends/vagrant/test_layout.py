@@ -1,0 +1,125 @@
+"""Units in machines of their own, or together in one: decided from the plan alone."""
+
+from __future__ import annotations
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant import VagrantBackend, layout, options
+from envctl.plan.model import (
+    Build,
+    CreateUser,
+    InstallPackages,
+    Mount,
+    Port,
+    Probe,
+    ProbeKind,
+    Resources,
+    Volume,
+    WriteFile,
+)
+from tests.support.plans import SCOPE, packages, plan, script, unit
+
+SINGLE = {"layout": "single"}
+BACKEND = VagrantBackend(Context(SCOPE))
+
+
+def together(*units):
+    return layout.arrange(plan(*units)).units
+
+
+def test_units_are_apart_unless_they_say_otherwise():
+    one, two = together(unit("one"), unit("two", options={"layout": "machine", "cpus": 2}))
+
+    assert not layout.is_shared(one)
+    assert layout.machine_of(two).name == "two"
+    assert two.run.options == {"cpus": 2}
+
+
+def test_units_of_one_machine_share_a_build_with_the_steps_of_all_once():
+    web = unit("web", packages("curl"), script("make web"), options=SINGLE)
+    db = unit("db", packages("postgresql"), script("make web"), script("make db"), options=SINGLE)
+    other = unit("other", script("make other"))
+    first, second, third = together(web, db, other)
+
+    assert isinstance(first.source, Build)
+    assert first.source == second.source
+    assert first.source.digest not in {web.source.digest, db.source.digest}
+    assert [type(step).__name__ for step in first.source.steps] == [
+        "InstallPackages", "InstallPackages", "RunCommand", "RunCommand",
+    ]  # fmt: skip
+    assert third.source == other.source
+    assert layout.machine_of(first) == layout.machine_of(second)
+    assert layout.machine_of(first).name == layout.SHARED
+
+
+def test_a_shared_machine_has_the_disks_folders_and_room_of_all():
+    web = unit("web", options=SINGLE, mounts=(Mount("/a", "/b"),), resources=Resources(1.5, 2**30))
+    db = unit(
+        "db",
+        options={**SINGLE, "disk_size": "20g"},
+        volumes=(Volume("data", "/var/lib"),),
+        resources=Resources(1, 2**29),
+    )
+    machine = layout.machine_of(together(web, db)[0])
+
+    assert machine.volumes == (Volume("data", "/var/lib"),)
+    assert machine.mounts == (Mount("/a", "/b"),)
+    assert (machine.cpus, machine.memory, machine.disk_size) == (3, 1024 + 512 + 256, "20G")
+
+
+def test_another_disk_is_another_machine_for_every_unit_in_it():
+    web, db = unit("web", options=SINGLE), unit("db", options=SINGLE)
+    with_disk = unit("db", options=SINGLE, volumes=(Volume("data", "/var/lib"),))
+
+    before, after = together(web, db)[0], together(web, with_disk)[0]
+
+    assert before.run != after.run
+    assert layout.machine_of(before).digest != layout.machine_of(after).digest
+
+
+def test_how_a_box_is_made_changes_no_unit():
+    one, two = together(unit("one", options={"build": "provision"}), unit("one"))
+
+    assert isinstance(one.source, Build)
+    assert isinstance(two.source, Build)
+    assert (one.source.how, two.source.how) == ("provision", options.AUTO)
+    assert one == two
+
+
+def test_what_cannot_be_together_is_told_before_anything_is_done():
+    def user(uid):
+        return CreateUser("app", uid, "/home/app")
+
+    def file(text):
+        return WriteFile("/etc/motd", text)
+
+    asked = Probe(ProbeKind.HTTP, ("http://127.0.0.1:8000/",))
+    wanted = plan(
+        unit("one", user(1), file("a"), options=SINGLE, ports=(Port(80),), probe=asked),
+        unit("two", user(2), file("b"), options=SINGLE, ports=(Port(80), Port(8000))),
+        unit("three", options=SINGLE, image="redis:7"),
+        unit("four", user(3), file("c"), ports=(Port(80),)),
+    )
+
+    assert [problem.message for problem in BACKEND.problems(wanted)] == [
+        "two and one cannot share a machine: they differ in the user app",
+        "two and one cannot share a machine: they differ in the file /etc/motd",
+        "two and one cannot share a machine: the port 80 would be both's",
+        "two and one cannot share a machine: the port 8000 would be both's",
+        "three: a container image needs a machine of its own",
+    ]
+
+
+def test_a_volume_can_be_shared_within_a_machine_only():
+    data = (Volume("data", "/data"),)
+    inside = plan(*(unit(name, options=SINGLE, volumes=data) for name in ("one", "two")))
+    across = plan(unit("one", options=SINGLE, volumes=data), unit("two", volumes=data))
+
+    assert BACKEND.problems(inside) == ()
+    assert len(BACKEND.problems(across)) == 1
+
+
+def test_a_shared_build_installs_all_packages_first():
+    steps = together(
+        unit("web", script("one"), options=SINGLE), unit("db", packages("x"), options=SINGLE)
+    )[0].source.steps
+    assert isinstance(steps[0], InstallPackages)
