@@ -84,14 +84,14 @@ def _edit_a_mounted_file(guestbook):
 
 def test_a_copied_file_that_changes_rebuilds_from_its_layer_on(guestbook, engine):
     project = guestbook.project
-    guestbook.cli("up", "prod")
+    guestbook.cli("up", "prod@docker")
     old = engine.api.inspect_container(_named(engine, project, "web"))["Image"]
     app = project.root / "examples" / "guestbook" / "guestbook.py"
     app.write_text(app.read_text() + "\n\n@app.get('/fresh')\ndef fresh():\n    return 'live'\n")
 
-    changes = json.loads(guestbook.cli("plan", "prod", "--json"))["changes"]
+    changes = json.loads(guestbook.cli("plan", "prod@docker", "--json"))["changes"]
     assert {"build", "replace"} == {change["action"] for change in changes}
-    guestbook.cli("up", "prod")
+    guestbook.cli("up", "prod@docker")
 
     new = engine.api.inspect_container(_named(engine, project, "web"))["Image"]
     assert guestbook.get("/fresh") == "live"
@@ -114,7 +114,7 @@ def test_all_environments_and_a_second_checkout_are_up_together(make_guestbook, 
     first.cli("up", "dev")
     for name in ("test", "prod"):
         ports[name] = first.port = free_port()
-        first.cli("up", name)
+        first.cli("up", f"{name}@docker")
     second = make_guestbook("second", name=first.project.name)
     second.cli("up", "dev")
 

@@ -54,7 +54,7 @@ def compose(folder, *argv, **environ):
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
 def test_the_fields_linters_have_nothing_to_say(guestbook, environment, tmp_path):
     folder = tmp_path / "rendered"
-    guestbook.cli("render", environment, "-o", str(folder))
+    guestbook.cli("render", f"{environment}@docker", "-o", str(folder))
 
     dockerfiles = sorted(str(path) for path in folder.glob("*Dockerfile*"))
     assert dockerfiles
@@ -103,7 +103,7 @@ def test_awkward_values_and_options_are_read_back_by_the_fields_tools(make_proje
 def test_rendering_twice_gives_the_same_bytes(guestbook, tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
-        guestbook.cli("render", "prod", "-o", str(folder))
+        guestbook.cli("render", "prod@docker", "-o", str(folder))
     contents = [
         {
             path.relative_to(folder): path.read_bytes()
@@ -120,7 +120,7 @@ def test_compose_alone_serves_the_guestbook_from_the_rendered_folder(guestbook, 
     folder = tmp_path / "rendered"
     guestbook.cli(
         "render",
-        "prod",
+        "prod@docker",
         "-o",
         str(folder),
         "--with-host-ca",

@@ -1,0 +1,67 @@
+"""What is on this host of a project's machines, as libvirt and the file system know it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.project import Project
+
+
+def virsh(*argv: str) -> str:
+    """The output of a virsh command."""
+    return subprocess.run(
+        ["virsh", "-q", "-c", "qemu:///system", *argv], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def left_of(project: Project) -> dict[str, list[str]]:
+    """Whatever carries the project's name: domains, disks, networks, files of its own, processes."""
+    key = f"{project.name}-"
+    disks = [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()]
+    folder = project.root / ".envctl"
+    found = {
+        "domains": virsh("list", "--all", "--name").split(),
+        "disks": disks,
+        "networks": virsh("net-list", "--all", "--name").split(),
+    }
+    return {
+        **{kind: [name for name in names if name.startswith(key)] for kind, names in found.items()},
+        "files": [
+            str(path.relative_to(folder))
+            for part in ("vagrant", "secrets")
+            for path in (folder / part).rglob("*")
+        ],
+        "processes": [line for line in _command_lines() if key in line or str(folder) in line],
+    }
+
+
+NOTHING = {"domains": [], "disks": [], "networks": [], "files": [], "processes": []}
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                yield (
+                    (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                )
+            except OSError:
+                continue
+
+
+def boot_id(project: Project, target: str, unit: str) -> str:
+    """What tells one boot of a unit's machine from another."""
+    done = project.cli("exec", target, unit, "--", "cat", "/proc/sys/kernel/random/boot_id")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def disks_of(project: Project) -> Iterator[Path]:
+    """The files of the project's disks, and of the boxes its machines are made from."""
+    for line in virsh("vol-list", "default").splitlines():
+        name, path = line.split()
+        if name.startswith((f"{project.name}-", "envctl-")):
+            yield Path(path)
+    yield from Path.home().glob(".vagrant.d/boxes/envctl-*/0/libvirt/*")
