@@ -57,7 +57,7 @@ class VagrantBackend:
 
         from envctl.backends.vagrant import libvirt
 
-        libvirt.virsh("version")
+        libvirt.virsh("uri")
         for program in ("vagrant", "ssh"):
             if shutil.which(program) is None:
                 raise EnvctlError(

@@ -23,6 +23,8 @@ MODULES: Final = (
 )
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 """Kernels come from here, whatever the machines' own base is."""
+KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
+"""Kernels come from here, whatever the machines' own base is."""
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 
@@ -39,8 +41,11 @@ for arg in $($b cat /proc/cmdline); do case $arg in
   envctl.share=*) shares="$shares ${arg#*=}";;
 esac; done
 $b mkdir -p -m 755 /run/envctl; $b cp /bin/busybox /udhcpc.sh /run/envctl/
-[ -z "$key" ] || echo "ssh-ed25519 $key envctl" > /run/envctl/authorized_keys
-echo "${host:-localhost}" > /root/etc/hostname; $b hostname "${host:-localhost}"
+# Without a key of ours the machine is Vagrant's alone, which keeps its own where every machine has it.
+if [ -n "$key" ]; then echo "ssh-ed25519 $key envctl" > /run/envctl/authorized_keys
+else $b ln -s /root/.ssh/authorized_keys /run/envctl/authorized_keys; fi
+[ -z "$host" ] || echo "$host" > /root/etc/hostname
+host=$($b cat /root/etc/hostname 2>/dev/null); host=${host:-localhost}; $b hostname "$host"
 $b ip link set lo up; $b ip link set eth0 up
 # A path is written with everything unusual by number: \0NNN.
 for v in $volumes; do
@@ -67,7 +72,7 @@ $b mount --move /dev /root/dev; $b mount --move /proc /root/proc
 $b mount --move /sys /root/sys; $b mount --move /run /root/run
 # Run from inside the new root, so that it and its script outlive the switch; it waits for the lease, and
 # renews it in the background.
-$b chroot /root /run/envctl/busybox udhcpc -b -i eth0 -s /run/envctl/udhcpc.sh -x hostname:"${host:-vm}" -t 5 -T 1 -A 5 </root/dev/null >/root/dev/null 2>&1
+$b chroot /root /run/envctl/busybox udhcpc -b -i eth0 -s /run/envctl/udhcpc.sh -x hostname:"$host" -t 5 -T 1 -A 5 </root/dev/null >/root/dev/null 2>&1
 exec $b switch_root /root /sbin/init
 """
 

@@ -69,32 +69,38 @@ class Boxes:
         engine = self._context.images()
         image = engine.have(unit, build)
         whole = engine.have(unit, boot.machine_build(image))
-        note = {"build": build.digest, "steps": steps_text(build.steps)}
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
-            root = Path(folder, "root")
+        with tempfile.TemporaryDirectory(prefix="envctl-box-") as name:
+            root = Path(name, "root")
             root.mkdir()
             self._say(unit, "making the disk")
             engine.export(whole, root)
+            note = {"build": build.digest, "steps": steps_text(build.steps)}
             self.bake(unit, self.name(build), root, note)
 
     def bake(self, unit: str, name: str, root: Path, note: Mapping[str, str]) -> None:
-        """Make a root filesystem a box; the folder is used up. `note` tells of it what `here` reads."""
-        vmlinuz, initrd = self._kernel(unit, self._context.images())
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as there:
-            folder = Path(there)
+        """Add a root filesystem, unpacked in a folder, as the box of this name; the folder is used up.
+
+        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`.
+        """
+        with tempfile.TemporaryDirectory(prefix="envctl-box-") as temporary:
+            folder = Path(temporary)
             _disk(root, folder)
-            for file in (vmlinuz, initrd):
-                shutil.copy(file, folder / file.name)
-            self._write(folder, note)
-            self._say(unit, "adding the box")
-            files = sorted(path.name for path in folder.iterdir() if path.is_file())
-            _run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
-            Vagrant(folder).add_box(name, folder / "x.box")
+            self._add(unit, name, folder, note)
 
     # --- parts
 
     def _say(self, unit: str, text: str) -> None:
         self._context.report(Progress(f"build {unit}", Stage.WORKING, text))
+
+    def _add(self, unit: str, name: str, folder: Path, note: Mapping[str, str]) -> None:
+        """Add the disk in this folder as a box."""
+        for file in self._kernel(unit, self._context.images()):
+            shutil.copy(file, folder / file.name)
+        self._write(folder, note)
+        self._say(unit, "adding the box")
+        files = sorted(path.name for path in folder.iterdir() if path.is_file())
+        _run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
+        Vagrant(folder).add_box(name, folder / "x.box")
 
     def _kernel(self, unit: str, engine: ImageSource) -> tuple[Path, Path]:
         """The kernel and RAM disk as files, taken out of their image once."""
@@ -121,7 +127,7 @@ class Boxes:
 
 
 def _disk(root: Path, folder: Path) -> None:
-    """A root filesystem as a disk: no mounts, no loop devices."""
+    """A root filesystem as a disk, `box.img` in the folder: no mounts, no loop devices."""
     (root / ".dockerenv").unlink(missing_ok=True)
     for name, mode in _EMPTIED:
         shutil.rmtree(root / name, ignore_errors=True)

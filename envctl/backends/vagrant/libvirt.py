@@ -20,7 +20,8 @@ POOL: Final = "default"
 TIMEOUT: Final = 60.0
 """Seconds one call of virsh may take."""
 _STAMP: Final = "https://envctl.dev/stamp/2"
-_END: Final = "envctl-end"
+_MARK: Final = "////"
+"""What stands between two lists, and in no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,13 @@ def inventory(prefix: str) -> Inventory:
     """The domains whose names begin so, the networks and disks: two calls."""
     try:
         said = virsh(
-            f"list --all --name; echo {_END}; net-list --all --name; echo {_END}; vol-list {POOL}"
+            f"list --all --name; echo {_MARK}; net-list --all --name; echo {_MARK}; vol-list {POOL}"
         )
-        names, networks, volumes = said.split(f"{_END}\n")
-    except (RefusedError, ValueError):
-        # There is no pool yet.
-        names, networks, volumes = (
-            virsh("list", "--all", "--name"),
-            virsh("net-list", "--all", "--name"),
-            "",
-        )
+        names, networks, volumes = said.split(_MARK)
+    except RefusedError:
+        # There is no pool, or what is listed is just being changed.
+        names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
+        volumes = "\n".join(disks())
     found = [name for name in names.split() if name.startswith(prefix)]
     return Inventory(
         _described(found),
