@@ -229,8 +229,14 @@ class Opened:
         units = tuple(unit for unit in self.wanted.units if unit.service in wanted)
         return replace(self.wanted, units=units)
 
-    def asked(self, unit: Unit, observed: Observed) -> UnitState:
-        """The unit's state; where the engine's own probe has not spoken yet, ours is asked once."""
+    def asked(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
+        """The units' states; where the engine's own probe has not spoken yet, ours is asked once."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=max(1, len(units))) as pool:
+            return list(pool.map(lambda unit: self._asked(unit, observed), units))
+
+    def _asked(self, unit: Unit, observed: Observed) -> UnitState:
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)
         state = observed.units.get(unit.name, missing)
         if state.health is Health.STARTING and state.status is Status.RUNNING and unit.run.probe:
@@ -251,8 +257,8 @@ class Opened:
             found.update(dict.fromkeys(matches))
         return tuple(found)
 
-    def running_unit(self, name: str) -> str:
-        """The unit of that name (or the service's first), which has to be running."""
+    def insist_running(self, name: str) -> None:
+        """EnvctlError, with what there is instead, unless the unit of that name runs."""
         there = self.backend.observe().units
         if name not in there:
             raise self._not_there(name, there)
@@ -261,7 +267,6 @@ class Opened:
                 f"{name} is not running ({there[name].status})",
                 hint=f"bring it up with `envctl up {self.target.environment}`",
             )
-        return name
 
     def _not_there(self, name: str, there: object) -> EnvctlError:
         known = tuple(there) if isinstance(there, dict) else ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from envctl import compare, spec
-from envctl.backends.base import Execution, LogLine
+from envctl.backends.base import Execution, LogLine, NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
 from envctl.plan.artifact import Artifact
@@ -204,7 +204,7 @@ class Workspace:
         plan = opened.known_plan
         units = {unit.name: unit for unit in plan.units} if plan else {}
         causes = _causes(opened, observed)
-        states = [opened.asked(unit, observed) for unit in units.values()]
+        states = opened.asked(tuple(units.values()), observed)
         states += [state for name, state in observed.units.items() if name not in units]
         environment, backend = target.environment, opened.backend.name
         return tuple(
@@ -223,7 +223,12 @@ class Workspace:
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""
         opened = self._open(target, lenient=True)
-        return opened.backend.exec(opened.running_unit(unit), execution)
+        try:
+            return opened.backend.exec(unit, execution)
+        except NotRunningError:
+            # Now it is worth a look at what there is instead.
+            opened.insist_running(unit)
+            raise
 
     def logs(
         self,

@@ -55,6 +55,10 @@ class LogLine:
     time: str = ""
 
 
+class NotRunningError(EnvctlError):
+    """A command was to run in a unit that is not there, or does not run."""
+
+
 class ImageSource(Protocol):
     """A container engine, for backends that make machines of images."""
 
@@ -137,7 +141,7 @@ class Backend(Protocol):
         """Run the unit's health probe inside it, once: is it healthy, and what the probe said."""
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command inside a running unit; its exit code."""
+        """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None

@@ -37,7 +37,7 @@ def left_of(project: Project) -> dict[str, list[str]]:
     }
 
 
-NOTHING = {"domains": [], "disks": [], "networks": [], "files": [], "processes": []}
+NOTHING: dict[str, list[str]] = {"domains": [], "disks": [], "networks": [], "files": [], "processes": []}
 
 
 def _command_lines() -> Iterator[str]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from envctl.backends import probe
-from envctl.backends.base import Capabilities, Context, Execution, LogLine
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
@@ -157,7 +157,7 @@ class DockerBackend:
         state = self.observe().units.get(unit)
         if state is None or state.status is not Status.RUNNING:
             stands = "not there" if state is None else f"not running ({state.status})"
-            raise EnvctlError(
+            raise NotRunningError(
                 f"{unit} is {stands}",
                 hint=f"bring it up with `envctl up {self.context.scope.environment}`",
             )

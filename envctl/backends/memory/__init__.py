@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Capabilities, Context, Execution, LogLine
-from envctl.errors import EnvctlError, Problem
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
@@ -95,7 +95,7 @@ class MemoryBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Nothing runs here. EnvctlError."""
-        raise EnvctlError(
+        raise NotRunningError(
             f"{unit} exists on paper only: the memory backend runs no commands",
             hint=f"{' '.join(execution.argv)} needs a real backend, for instance @docker",
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from envctl.backends import probe
-from envctl.backends.base import Capabilities, Context, Execution, LogLine
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.lifecycle import Lifecycle
@@ -100,16 +100,15 @@ class VagrantBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
-        from envctl.backends.vagrant.inside import run
+        from envctl.backends.vagrant.inside import NOT_RUNNING, run
 
         domain = self._lifecycle.domain_of(unit)
         if domain is None or not domain.running or unit not in domain.units:
-            stands = "not there" if domain is None else f"not running ({Status.EXITED})"
-            raise EnvctlError(
-                f"{unit} is {stands}",
-                hint=f"bring it up with `envctl up {self.context.scope.environment}`",
-            )
-        return run(unit, domain.units[unit], self._lifecycle.machine(domain), execution)
+            raise self._not_running(unit)
+        code = run(unit, domain.units[unit], self._lifecycle.machine(domain), execution)
+        if code == NOT_RUNNING and self.observe().units[unit].status is not Status.RUNNING:
+            raise self._not_running(unit)
+        return code
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
@@ -126,3 +125,11 @@ class VagrantBackend:
 
     def close(self) -> None:
         """Nothing is open: connections are shared with the next command."""
+
+    # --- parts
+
+    def _not_running(self, unit: str) -> NotRunningError:
+        return NotRunningError(
+            f"{unit} is not running",
+            hint=f"bring it up with `envctl up {self.context.scope.environment}`",
+        )

@@ -23,8 +23,6 @@ MODULES: Final = (
 )
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 """Kernels come from here, whatever the machines' own base is."""
-KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
-"""Kernels come from here, whatever the machines' own base is."""
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from envctl.backends.base import Execution
 from envctl.backends.vagrant import container, guest, question
@@ -11,10 +11,15 @@ from envctl.backends.vagrant.ssh import Machine
 from envctl.errors import EnvctlError
 from envctl.plan.model import Process
 
+NOT_RUNNING: Final = 213
+"""The exit code of a command that was not run since its unit does not run; a command may end with it, too."""
+
 
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int:
     """Run it; its exit code. `note` is what the machine's stamp tells of the unit."""
-    script = _script(unit, note, execution)
+    room = guest.Room(unit, bool(note.get("shared")))
+    script = f"systemctl --quiet is-active {room.service} || exit {NOT_RUNNING}; "
+    script += _script(room, note, execution)
     if execution.tty:
         return machine.terminal(script)
     try:
@@ -32,7 +37,7 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
         ) from error
 
 
-def _script(unit: str, note: Mapping[str, Any], execution: Execution) -> str:
+def _script(room: guest.Room, note: Mapping[str, Any], execution: Execution) -> str:
     process = _process(note)
     if note.get("contained"):
         told = Process((), execution.user, execution.workdir, execution.env)
@@ -42,7 +47,7 @@ def _script(unit: str, note: Mapping[str, Any], execution: Execution) -> str:
     return guest.command(
         execution.argv,
         process,
-        guest.Room(unit, bool(note.get("shared"))),
+        room,
         user=execution.user,
         workdir=execution.workdir,
         env=execution.env,

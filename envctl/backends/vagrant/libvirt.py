@@ -119,6 +119,13 @@ def domains(prefix: str) -> dict[str, Domain]:
     return _described([name for name in names if name.startswith(prefix)])
 
 
+def domain(name: str) -> Domain | None:
+    """The domain of that name, if it is there."""
+    with suppress(RefusedError):
+        return _domain(ET.fromstring(virsh("dumpxml", name)))  # noqa: S314 - as below
+    return None
+
+
 def _described(names: Sequence[str]) -> dict[str, Domain]:
     if not names:
         return {}

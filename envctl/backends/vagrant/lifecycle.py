@@ -78,9 +78,11 @@ class Lifecycle:
 
     def domain_of(self, unit: str) -> libvirt.Domain | None:
         """The machine a unit lives in."""
-        found = libvirt.domains(f"{self._names.prefix}_")
-        housed = (domain for domain in found.values() if unit in domain.units)
-        return next(housed, found.get(self._names.domain(unit)))
+        own = libvirt.domain(self._names.domain(unit))
+        if own is not None and unit in own.units:
+            return own
+        shared = libvirt.domain(self._names.domain(layout.SHARED))
+        return shared if shared is not None and unit in shared.units else own
 
     # --- units
 
@@ -183,8 +185,7 @@ class Lifecycle:
     # --- machines
 
     def _domain(self, machine: str) -> libvirt.Domain | None:
-        name = self._names.domain(machine)
-        return libvirt.domains(name).get(name)
+        return libvirt.domain(self._names.domain(machine))
 
     def _make(self, machine: layout.Machine, unit: Unit) -> None:
         """Make a machine; whatever was there in its name goes first, volumes apart."""

@@ -51,7 +51,7 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
         )
         return
     reached = lifecycle.machine(domain)
-    connected = reached.connected()
+    connected = not any(note["ports"] for note in domain.units.values()) or reached.connected()
     try:
         answers = question.answers(
             [*domain.units], reached.run(question.question([*domain.units]), timeout=30)
@@ -61,7 +61,7 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
         return
     for state in states:
         note = domain.units[state.name]
-        if note.get("ports") and not connected:
+        if note["ports"] and not connected:
             yield replace(state, cause="its ports are not forwarded any more")
         elif state.name in answers:
             yield _answered(state, note, *answers[state.name])

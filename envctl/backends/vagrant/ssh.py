@@ -99,7 +99,7 @@ class Machine:
 
     def run(self, script: str, *, data: bytes = b"", timeout: float = TIMEOUT) -> str:
         """Run a shell script inside as root, with `data` as its input; what it printed."""
-        self.connect()
+        self._have_connection()
         try:
             done = subprocess.run(
                 [*self._ssh(), self._who, script],
@@ -125,7 +125,7 @@ class Machine:
         timeout: float | None,
     ) -> int:
         """Run a shell script inside, its streams passed on; its exit code. TimeoutError after `timeout`."""
-        self.connect()
+        self._have_connection()
         with subprocess.Popen(
             [*self._ssh(), "-T", self._who, script],
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -151,12 +151,12 @@ class Machine:
 
     def terminal(self, script: str) -> int:
         """Run a shell script inside on this terminal; its exit code."""
-        self.connect()
+        self._have_connection()
         return subprocess.run([*self._ssh(), "-tt", self._who, script], check=False).returncode
 
     def lines(self, script: str) -> subprocess.Popen[bytes]:
         """Start a shell script inside whose output is read line by line; the caller ends it."""
-        self.connect()
+        self._have_connection()
         return subprocess.Popen(
             [*self._ssh(), "-T", self._who, script],
             stdin=subprocess.DEVNULL,
@@ -165,6 +165,11 @@ class Machine:
         )
 
     # --- parts
+
+    def _have_connection(self) -> None:
+        # One whose keeper is dead hinders nothing: ssh then makes a connection for itself.
+        if not self.control.exists():
+            self.connect()
 
     @property
     def control(self) -> Path:
