@@ -37,7 +37,13 @@ def left_of(project: Project) -> dict[str, list[str]]:
     }
 
 
-NOTHING: dict[str, list[str]] = {"domains": [], "disks": [], "networks": [], "files": [], "processes": []}
+NOTHING: dict[str, list[str]] = {
+    "domains": [],
+    "disks": [],
+    "networks": [],
+    "files": [],
+    "processes": [],
+}
 
 
 def _command_lines() -> Iterator[str]:

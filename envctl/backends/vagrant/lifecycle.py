@@ -15,7 +15,16 @@ from threading import Lock
 from typing import Any, Final
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import container, guest, layout, libvirt, question, ssh, vagrantfile
+from envctl.backends.vagrant import (
+    container,
+    guest,
+    index,
+    layout,
+    libvirt,
+    question,
+    ssh,
+    vagrantfile,
+)
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.names import Names
@@ -229,12 +238,10 @@ class Lifecycle:
     def _remove_machine(self, machine: str) -> None:
         folder = self._names.machine(machine)
         ssh.Machine(machine, self.key, folder / "known_hosts", "").disconnect()
-        if (folder / "Vagrantfile").exists() and (folder / ".vagrant").is_dir():
-            # What it cannot remove, for whatever reason, goes below.
-            with suppress(EnvctlError):
-                Vagrant(folder).destroy()
         libvirt.undefine(self._names.domain(machine))
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            index.forget(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
     # --- what a running machine is told
 
