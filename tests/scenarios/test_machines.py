@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envctl.backends.vagrant.names import Names
 from envctl.target import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, left_of
@@ -167,7 +168,7 @@ def test_no_machine_of_another_project_is_ever_touched(contained):
     workspace = contained.workspace()
     plan = workspace.plan(Target("dev", "vagrant"))
     assert {unit.name for unit in plan.units} == {"app", "ready"}
-    name = f"{contained.name}x-000000-dev_app"
+    name = f"x{Names(plan.scope).domain('app')}"
     xml = f"<domain type='qemu'><name>{name}</name><memory>65536</memory><os><type>hvm</type></os></domain>"
     file = Path(contained.root, "domain.xml")
     file.write_text(xml)

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.support.machines import NOTHING, left_of, virsh
+from tests.support.machines import NOTHING, key_of, left_of, virsh
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
 
@@ -63,7 +63,7 @@ def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, point, delay):
     assert done.returncode == 0, done.stderr
     assert project.states() == {"db": "running", "job": "completed"}
     assert "nothing changes" in project.cli("up", "dev").stdout
-    ours = [name for name in virsh("list", "--all", "--name").split() if project.name in name]
+    ours = [name for name in virsh("list", "--all", "--name").split() if key_of(project) in name]
     assert sorted(name.rpartition("_")[2] for name in ours) == ["db", "job"]
     project.down(volumes=True)
     assert left_of(project) == NOTHING

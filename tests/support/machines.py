@@ -17,8 +17,8 @@ def virsh(*argv: str) -> str:
 
 
 def left_of(project: Project) -> dict[str, list[str]]:
-    """Whatever carries the project's name: domains, disks, networks, files of its own, processes."""
-    key = f"{project.name}-"
+    """Whatever is the checkout's: domains, disks, networks, files of its own, processes."""
+    key = key_of(project)
     disks = [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()]
     folder = project.root / ".envctl"
     found = {
@@ -27,7 +27,7 @@ def left_of(project: Project) -> dict[str, list[str]]:
         "networks": virsh("net-list", "--all", "--name").split(),
     }
     return {
-        **{kind: [name for name in names if name.startswith(key)] for kind, names in found.items()},
+        **{kind: [name for name in names if key in name] for kind, names in found.items()},
         "files": [
             str(path.relative_to(folder))
             for part in ("vagrant", "secrets")
@@ -35,6 +35,11 @@ def left_of(project: Project) -> dict[str, list[str]]:
         ],
         "processes": [line for line in _command_lines() if key in line or str(folder) in line],
     }
+
+
+def key_of(project: Project) -> str:
+    """What the names of all of a checkout's resources have in them."""
+    return f"-{project.workspace().plan(project.target).scope.project_id}-"
 
 
 NOTHING: dict[str, list[str]] = {
@@ -68,6 +73,6 @@ def disks_of(project: Project) -> Iterator[Path]:
     """The files of the project's disks, and of the boxes its machines are made from."""
     for line in virsh("vol-list", "default").splitlines():
         name, path = line.split()
-        if name.startswith((f"{project.name}-", "envctl-")):
+        if key_of(project) in name or name.startswith("envctl-"):
             yield Path(path)
     yield from Path.home().glob(".vagrant.d/boxes/envctl-*/0/libvirt/*")

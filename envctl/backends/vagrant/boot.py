@@ -21,6 +21,8 @@ MODULES: Final = (
     "virtio_rng",
     "virtiofs",
 )
+ON_DEMAND: Final = ("overlay",)
+"""Modules that only a machine asks for whose command line says so."""
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 """Kernels come from here, whatever the machines' own base is."""
 KERNEL: Final = "/out/vmlinuz"
@@ -37,6 +39,7 @@ for arg in $($b cat /proc/cmdline); do case $arg in
   envctl.key=*) key=${arg#*=};;
   envctl.volume=*) volumes="$volumes ${arg#*=}";;
   envctl.share=*) shares="$shares ${arg#*=}";;
+  envctl.module=*) $b insmod "/m/${arg#*=}.ko";;
 esac; done
 $b mkdir -p -m 755 /run/envctl; $b cp /bin/busybox /udhcpc.sh /run/envctl/
 # Without a key of ours the machine is Vagrant's alone, which keeps its own where every machine has it.
@@ -98,7 +101,8 @@ root=/tmp/root
 mkdir -p $root/bin $root/m $root/proc $root/sys $root/dev $root/run $root/root /out
 cp /bin/busybox $root/bin/; ln -s busybox $root/bin/sh
 cp /envctl/init /envctl/udhcpc.sh $root/; chmod 755 $root/init $root/udhcpc.sh
-for module in %s; do modprobe -d /kernel -S "$version" --show-depends $module; done 2>/dev/null |
+for module in ON_DEMAND; do cp "$(modprobe -d /kernel -S "$version" --show-depends $module | sed -n '$s/^insmod //p')" $root/m/; done
+for module in MODULES; do modprobe -d /kernel -S "$version" --show-depends $module; done 2>/dev/null |
   sed -n 's/^insmod //p' | awk '!seen[$1]++ {print $1}' > /tmp/list
 while read -r file; do cp "$file" $root/m/; basename "$file"; done < /tmp/list > $root/m/list
 cd $root; find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible > /out/initrd
@@ -107,13 +111,17 @@ rm -rf /kernel $root /tmp/list
 """
 
 
+def _making() -> str:
+    return _MAKE.replace("ON_DEMAND", " ".join(ON_DEMAND)).replace("MODULES", " ".join(MODULES))
+
+
 def kernel_build(base: Base) -> Build:
     """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD."""
     steps = (
         InstallPackages(("busybox-static", "cpio", "kmod")),
         WriteFile("/envctl/init", INIT),
         WriteFile("/envctl/udhcpc.sh", _DHCP),
-        RunCommand(("/bin/sh", "-ec", _MAKE % " ".join(MODULES))),
+        RunCommand(("/bin/sh", "-ec", _making())),
     )
     return Build(base, steps, build_digest(base, steps))
 

@@ -20,6 +20,10 @@ NAME: Final = "envctl"
 """The image's tag, and the container's name, inside."""
 AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
 """What its service does when the container's client is gone, however it went."""
+MODULES: Final = ("overlay",)
+"""What of the kernel the engine needs, to store images."""
+TIMEOUT: Final = 900.0
+"""Seconds that loading the image may take; some 20 are usual, without KVM."""
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
 

@@ -45,6 +45,8 @@ class Machine:
     disk_size: str
     volumes: tuple[Volume, ...]
     mounts: tuple[Mount, ...]
+    modules: tuple[str, ...]
+    """Of the kernel, beside those that all machines have."""
     digest: str
     """Of all this: a machine with another one has to be made anew."""
 
@@ -65,6 +67,7 @@ def machine_of(unit: Unit) -> Machine:
         shared.get("disk_size") or options.disk_size(unit),
         tuple(Volume(*one) for one in shared["volumes"]) if shared else tuple(_disks(unit)),
         tuple(Mount(*one) for one in shared["mounts"]) if shared else unit.run.mounts,
+        container.MODULES if container.is_contained(unit) else (),
         "",
     )
     return replace(machine, digest=digest(machine))

@@ -250,7 +250,10 @@ class Lifecycle:
         machine = self.machine(domain)
         room = guest.Room(unit.name, layout.is_shared(unit))
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
-        machine.run(guest.settle(unit, room), data=guest.archive(unit, room, secrets))
+        timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
+        machine.run(
+            guest.settle(unit, room), data=guest.archive(unit, room, secrets), timeout=timeout
+        )
         before = domain.units.get(unit.name, {}).get("ports", {})
         self._unforward(before, machine)
         ports = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,13 @@ class Names:
 
     @property
     def prefix(self) -> str:
-        """What every name begins with; tells projects, checkouts and environments apart."""
+        """What every name begins with; tells checkouts and environments apart.
+
+        It is made of the checkout's folder alone: a project that is renamed keeps its machines.
+        """
         scope = self.scope
-        return f"{scope.project}-{scope.project_id[:6]}-{scope.environment}"
+        folder = re.sub(r"[^a-z0-9]+", "-", Path(scope.root).name.lower()).strip("-")[:40]
+        return f"{folder or 'project'}-{scope.project_id}-{scope.environment}"
 
     def domain(self, unit: str) -> str:
         """A unit's domain at libvirt; its disk is called after it."""

@@ -71,5 +71,6 @@ def _words(machine: Machine, host: str, public_key: str) -> Sequence[str]:
             f"envctl.share={'ro-' if mount.read_only else ''}{_tag(mount)}:{kernel(mount.target)}"
             for mount in machine.mounts
         ),
+        *(f"envctl.module={name}" for name in machine.modules),
         f"envctl.key={public_key}",
     ]

@@ -46,7 +46,7 @@ def test_a_machine_has_its_disks_shares_and_size_in_its_vagrantfile(tmp_path):
 
     assert "libvirt.cpus = 2" in text
     assert "libvirt.memory = 768" in text
-    assert "path: 'shop-0a1b2c-dev_data.volume.qcow2', size: '10G'" in text
+    assert "path: 'shop-0a1b2c3d-dev_data.volume.qcow2', size: '10G'" in text
     assert "synced_folder '/srv/shop/#{x}', '/mnt/a b', type: \"virtiofs\", mount: false" in text
     assert "envctl.volume=volume0:/var/it\\\\0047s" in text
     assert "envctl.share=ro-" in text
