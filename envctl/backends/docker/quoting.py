@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from envctl.backends.prose import code, comment, markdown
 from envctl.errors import EnvctlError
 from envctl.plan.artifact import Quoted
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]")
 _EXPANDED: Final = re.compile(r"""[\\$"']""")
-_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+.!|~-])")
 
 
 def exec_form(argv: Sequence[str]) -> Quoted:
@@ -62,11 +62,6 @@ def word(text: str) -> Quoted:
             hint="an image, user or group is made of letters, digits and . _ - : / @ +",
         )
     return Quoted(text)
-
-
-def comment(text: str) -> Quoted:
-    """The rest of a comment line."""
-    return Quoted("".join(char if char.isprintable() else " " for char in text))
 
 
 def compose(text: str) -> Quoted:
@@ -122,18 +117,6 @@ def compose_value(value: Any) -> Quoted:
 def number(value: float) -> Quoted:
     """A number without needless digits, never in exponent notation."""
     return Quoted(f"{value:.9f}".rstrip("0").rstrip("."))
-
-
-def markdown(text: str) -> Quoted:
-    """Text within a line of Markdown."""
-    return Quoted(_MARKDOWN.sub(r"\\\1", comment(text)))
-
-
-def code(text: str) -> Quoted:
-    """A code span of Markdown."""
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    space = " " if "`" in text else ""
-    return Quoted(fence + space + comment(text) + space + fence)
 
 
 def raw(text: str) -> Quoted:

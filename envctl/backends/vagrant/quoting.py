@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from envctl.backends.prose import code, comment, markdown
 from envctl.plan.artifact import Quoted
 
 
@@ -48,5 +49,8 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "words": words,
     "number": number,
     "raw": raw,
+    "comment": comment,
+    "markdown": markdown,
+    "code": code,
 }
 """What every template of this backend is given."""

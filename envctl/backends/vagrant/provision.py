@@ -1,0 +1,31 @@
+"""A build as a script that is run in a machine, and the files it needs there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from envctl.backends.staging import view
+from envctl.backends.vagrant.quoting import FUNCTIONS
+from envctl.plan.artifact import Quoted
+from envctl.plan.model import Build
+
+TEMPLATE: Final = "vagrant/provision.sh.j2"
+FILES: Final = "/var/tmp/envctl-files"  # noqa: S108 - in the machine, where nobody else is
+"""Where the files are in the machine while it is built."""
+MARK: Final = "envctl: step "
+"""What the lines begin with in which the script tells where it is."""
+
+
+def context(name: str, build: Build, *, trust: bool) -> Mapping[str, Any]:
+    """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them."""
+    steps = [view(step) for step in build.steps]
+    return {
+        **FUNCTIONS,
+        # One of KINDS, which are functions of the script.
+        "function": Quoted,
+        "name": name,
+        "steps": steps,
+        "kinds": sorted({step["kind"] for step in steps}),
+        "trust": trust,
+    }
