@@ -19,6 +19,7 @@ from envctl.plan.model import (
     NpmInstall,
     PipInstall,
     RunCommand,
+    Secret,
     Step,
     WriteFile,
 )
@@ -181,3 +182,11 @@ def slug(name: str) -> str:
 
 def _mode(mode: str) -> int | None:
     return int(mode, 8) if mode else None
+
+
+# --- secrets --------------------------------------------------------------------------------
+
+
+def secret_variable(secret: Secret) -> str:
+    """The environment variable that a secret's value is taken from in a rendered folder."""
+    return secret.env or re.sub(r"[^A-Z0-9_]", "_", secret.name.upper())

@@ -20,6 +20,7 @@ from envctl.backends.docker.dockerfiles import (
     trust_files,
 )
 from envctl.backends.docker.quoting import FUNCTIONS
+from envctl.backends.staging import secret_variable
 from envctl.plan.artifact import Artifact
 from envctl.plan.model import (
     Build,
@@ -27,7 +28,6 @@ from envctl.plan.model import (
     DockerfileBuild,
     Plan,
     ReadyImage,
-    Secret,
     Source,
     Unit,
 )
@@ -202,14 +202,9 @@ def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _variable(secret: Secret) -> str:
-    """The environment variable a secret's value is taken from in the rendered folder."""
-    return secret.env or re.sub(r"[^A-Z0-9_]", "_", secret.name.upper())
-
-
 def _secrets(plan: Plan) -> Sequence[Mapping[str, str]]:
     used = {secret.name: secret for unit in plan.units for secret in unit.run.secrets}
-    return [{"name": name, "variable": _variable(used[name])} for name in sorted(used)]
+    return [{"name": name, "variable": secret_variable(used[name])} for name in sorted(used)]
 
 
 def _readme(plan: Plan, trust: Path | None) -> Mapping[str, Any]:

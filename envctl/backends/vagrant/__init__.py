@@ -66,11 +66,10 @@ class VagrantBackend:
                 )
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """Not made yet."""
-        del plan, trust
-        raise EnvctlError(
-            "machines cannot be rendered yet", hint="render the environment for docker: ENV@docker"
-        )
+        """A Vagrantfile with what its machines are made from; with `trust`, of builds that trust it."""
+        from envctl.backends.vagrant.rendered import artifacts
+
+        return artifacts(plan, trust=trust)
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """What is there; which boxes are at hand only if a plan is given."""

@@ -37,8 +37,8 @@ def at(volume: str) -> str:
     return f"{VOLUMES}/{volume}"
 
 
-def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
-    """Shell commands that have the engine running and the image loaded, and secrets readable by its user."""
+def engine() -> Iterator[str]:
+    """Shell commands that have the engine running."""
     yield (
         "docker version >/dev/null 2>&1 || { mkdir -p /var/log; "
         f"setsid {_DAEMON} </dev/null >/var/log/dockerd.log 2>&1 & }}"
@@ -47,6 +47,11 @@ def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
         "tries=0; until docker version >/dev/null 2>&1; do tries=$((tries + 1)); "
         "[ $tries -lt 300 ] || { tail -5 /var/log/dockerd.log >&2; exit 1; }; sleep 0.2; done"
     )
+
+
+def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
+    """Shell commands that have the engine running and the image loaded, and secrets readable by its user."""
+    yield from engine()
     yield (
         f"[ ! -e {IMAGE} ] || {{ said=$(docker load --quiet --input {IMAGE});"
         f' docker tag "${{said##* }}" {NAME}; rm {IMAGE}; }}'

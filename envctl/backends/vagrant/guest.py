@@ -84,6 +84,11 @@ def _limits(unit: Unit) -> Iterator[str]:
         yield f"CPUQuota={resources.cpus * 100:g}%"
 
 
+def run_script(unit: Unit) -> str:
+    """The script that becomes the unit's process, or its container's client."""
+    return container.script(unit) if container.is_contained(unit) else script(unit.run.process)
+
+
 def script(process: Process) -> str:
     """The script that becomes the unit's process, with just the environment of the spec."""
     return (
@@ -146,8 +151,7 @@ def _secret_name(secret: Secret) -> str:
 
 def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     """What is unpacked at the machine's root: the service, its script, its secrets."""
-    contained = container.is_contained(unit)
-    text = container.script(unit) if contained else script(unit.run.process)
+    text = run_script(unit)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, f"/etc/systemd/system/{room.service}", service(unit, room).encode(), 0o644)

@@ -1,0 +1,102 @@
+"""What the machines of a rendered folder are called, and where they find each other. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envctl.backends.vagrant import layout
+from envctl.plan.model import Plan, Port, Unit
+
+_FIRST: Final = 10
+"""The last number of the first machine's address."""
+_PORTS: Final = 20000
+_MANY: Final = 10000
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The machines' network: as with Compose, named after project and environment, not after the checkout."""
+
+    name: str
+    numbers: Mapping[str, int]
+    """By machine, the last number of its address."""
+    names: Mapping[str, Sequence[str]]
+    """By machine, what its units are called."""
+    ports: Mapping[tuple[str, int], int]
+    """Ports of this host for those that the spec leaves open, by unit and its port."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Network:
+        """The network of a plan that is arranged."""
+        name = f"{plan.scope.project}-{plan.scope.environment}"
+        names: dict[str, list[str]] = {}
+        for unit in plan.units:
+            own = [unit.name, unit.service, *unit.run.aliases]
+            names.setdefault(machine_name(plan, unit), []).extend(own)
+        numbers = {key: _FIRST + position for position, key in enumerate(names)}
+        unique = {key: sorted(set(many)) for key, many in names.items()}
+        return cls(name, numbers, unique, _chosen(plan, name))
+
+    @property
+    def addresses(self) -> str:
+        """The first three numbers of the addresses."""
+        number = _number(self.name)
+        return f"10.{128 + number % 127}.{number // 127 % 256}"
+
+    @property
+    def virtualbox(self) -> str:
+        """The same where VirtualBox has its networks: it allows no others."""
+        return f"192.168.{56 + _number(self.name) % 8}"
+
+    def mac(self, machine: str) -> str:
+        """The hardware address of a machine in it."""
+        text = hashlib.sha256(f"{self.name}/{machine}".encode()).hexdigest()
+        return ":".join(["52", "54", "00", text[:2], text[2:4], text[4:6]])
+
+    def disk(self, volume: str) -> str:
+        """The disk, in the storage pool, of a volume of the spec."""
+        return f"{self.name}_{volume}.volume.qcow2"
+
+    def port(self, unit: Unit, port: Port) -> int:
+        """The port of this host that leads to one of a unit."""
+        return port.host or self.ports[unit.name, port.container]
+
+    def table(self, machine: str) -> Sequence[Mapping[str, Any]]:
+        """The names that a machine knows, and the last numbers of their addresses."""
+        return [
+            {"number": self.numbers[key], "own": key == machine, "names": " ".join(names)}
+            for key, names in self.names.items()
+        ]
+
+
+def machine_name(plan: Plan, unit: Unit) -> str:
+    """What the machine of a unit is called; one that units share, after the environment."""
+    name = layout.machine_of(unit).name
+    if name != layout.SHARED:
+        return name
+    shared = plan.scope.environment
+    while any(one.name == shared for one in plan.units):
+        shared += "-all"
+    return shared
+
+
+def _number(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+
+
+def _chosen(plan: Plan, name: str) -> Mapping[tuple[str, int], int]:
+    """A port for each that is left open: the same each time, none twice."""
+    taken = {port.host for unit in plan.units for port in unit.run.ports}
+    found: dict[tuple[str, int], int] = {}
+    for unit in plan.units:
+        for port in unit.run.ports:
+            if not port.host:
+                number = _number(f"{name}/{unit.name}/{port.container}") % _MANY
+                while _PORTS + number in taken:
+                    number = (number + 1) % _MANY
+                found[unit.name, port.container] = _PORTS + number
+                taken.add(_PORTS + number)
+    return found

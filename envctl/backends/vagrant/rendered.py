@@ -1,0 +1,223 @@
+"""The rendered folder: a Vagrantfile, a provisioning script a machine, what its units run as; complete without envctl. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from envctl.backends.staging import ContextFile, context_files, secret_variable, slug
+from envctl.backends.vagrant import basebox, container, guest, layout, provision, starting
+from envctl.backends.vagrant.network import Network, machine_name
+from envctl.backends.vagrant.quoting import FUNCTIONS
+from envctl.plan.artifact import Artifact
+from envctl.plan.model import Build, DockerfileBuild, Mount, Plan, ReadyImage, Source, Unit
+
+_TRUST: Final = "trust/ca.crt"
+
+
+def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
+    """The files of the rendered folder; with `trust`, what is built from it trusts that bundle while building."""
+    network = Network.of(plan)
+    found = {
+        "Vagrantfile": _template(
+            "Vagrantfile", "vagrant/rendered.Vagrantfile.j2", _vagrantfile(plan, network, trust)
+        ),
+        "README.md": _template("README.md", "vagrant/README.md.j2", _readme(plan, network, trust)),
+        "provision/envctl.rb": _template("provision/envctl.rb", "vagrant/envctl.rb.j2", {}),
+    }
+    for name, units in _machines(plan).items():
+        made = [*_machine(name, units, network, trust=trust is not None), *_files(units[0].source)]
+        found |= {artifact.path: artifact for artifact in made}
+        for unit in units:
+            found |= {artifact.path: artifact for artifact in _unit(unit)}
+    if trust:
+        text = trust.read_text(encoding="utf-8", errors="replace")
+        found[_TRUST] = _template(_TRUST, "vagrant/text.j2", {"text": text})
+    return tuple(found[path] for path in sorted(found))
+
+
+def _template(
+    path: str, template: str, context: Mapping[str, Any], mode: int | None = 0o644
+) -> Artifact:
+    return Artifact(path, template, {**FUNCTIONS, **context}, mode=mode)
+
+
+def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
+    """By machine, its units, in the order of their needs."""
+    found: dict[str, list[Unit]] = {}
+    for unit in plan.units:
+        found.setdefault(machine_name(plan, unit), []).append(unit)
+    return found
+
+
+# --- what a machine is made of --------------------------------------------------------------
+
+
+def _machine(
+    name: str, units: Sequence[Unit], network: Network, *, trust: bool
+) -> Iterator[Artifact]:
+    source = units[0].source
+    script = f"provision/{name}.sh"
+    if isinstance(source, Build):
+        values = provision.context(name, source, trust=trust)
+        yield _template(script, provision.TEMPLATE, values, 0o755)
+    else:
+        values = _container(name, source)
+        yield _template(script, "vagrant/container.sh.j2", values, 0o755)
+    values = {
+        "host": name,
+        "mac": network.mac(name),
+        "address": network.numbers[name],
+        "others": network.table(name),
+        "volumes": _volumes(units[0]),
+    }
+    yield _template(f"machines/{name}.sh", "vagrant/machine.sh.j2", values, 0o755)
+
+
+def _container(name: str, source: Source) -> Mapping[str, Any]:
+    """What the script is given that has the image of a container in a machine."""
+    shared = {"name": name, "tag": container.NAME, "engine": "\n".join(container.engine())}
+    if isinstance(source, ReadyImage):
+        return {**shared, "image": source.image}
+    assert isinstance(source, DockerfileBuild)
+    given = [f"--build-arg={key}={value}" for key, value in sorted(source.args.items())]
+    target = [f"--target={source.target}"] if source.target else []
+    return {
+        **shared,
+        "image": "",
+        "arguments": [*target, *given],
+        "dockerfile": f"{_folder(source)}.Dockerfile",
+        "folder": _folder(source),
+    }
+
+
+def _folder(source: DockerfileBuild) -> str:
+    """The folder of the context of a project's own Dockerfile; the Dockerfile lies beside it."""
+    return f"context/{slug(posixpath.basename(source.context) or 'project')}-{source.digest[:12]}"
+
+
+def _files(source: Source) -> Iterator[Artifact]:
+    if isinstance(source, DockerfileBuild):
+        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=source.dockerfile)
+        for file in source.files:
+            path = f"{_folder(source)}/{posixpath.relpath(file, source.context)}"
+            yield Artifact(path, copy_of=file, mode=None)
+    if isinstance(source, Build):
+        yield from (_file(path, file) for path, file in context_files(source).items())
+
+
+def _file(path: str, file: ContextFile) -> Artifact:
+    if file.text is None:
+        return Artifact(path, copy_of=file.source, mode=file.mode)
+    return _template(path, "vagrant/text.j2", {"text": file.text}, file.mode)
+
+
+def _unit(unit: Unit) -> Iterator[Artifact]:
+    room = guest.Room(unit.name, layout.is_shared(unit))
+    texts = {"service": guest.service(unit, room), "run": guest.run_script(unit)}
+    for name, text in texts.items():
+        yield _template(f"units/{unit.name}/{name}", "vagrant/text.j2", {"text": text})
+    values = starting.context(unit, room)
+    yield _template(f"units/{unit.name}/start.sh", starting.TEMPLATE, values, 0o755)
+
+
+# --- what the templates of the whole are given ----------------------------------------------
+
+
+def _vagrantfile(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, Any]:
+    machines = _machines(plan)
+    return {
+        "root": plan.scope.root,
+        "mounts": any(unit.run.mounts for unit in plan.units),
+        "network": network.addresses,
+        "virtualbox_network": network.virtualbox,
+        "network_name": network.name,
+        "prefix": f"{network.name}_",
+        "files": provision.FILES,
+        "machines": [
+            _defined(plan, name, units, network=network, trust=trust is not None)
+            for name, units in machines.items()
+        ],
+    }
+
+
+def _defined(
+    plan: Plan, name: str, units: Sequence[Unit], *, network: Network, trust: bool
+) -> Mapping[str, Any]:
+    machine = layout.machine_of(units[0])
+    paths = {path.split("/")[1] for path in (file.path for file in _files(machine.source))}
+    return {
+        "name": name,
+        "box": basebox.published(machine.source),
+        "number": network.numbers[name],
+        "mac": network.mac(name).replace(":", ""),
+        "cpus": machine.cpus,
+        "memory": machine.memory,
+        "mounts": [_mount(plan, mount) for mount in machine.mounts],
+        "ports": [
+            {"container": port.container, "host": network.port(unit, port), "address": port.address}
+            for unit in units
+            for port in unit.run.ports
+        ],
+        "disks": [
+            {
+                "path": network.disk(volume.name),
+                "size": machine.disk_size,
+                "serial": f"volume{number}",
+            }
+            for number, volume in enumerate(machine.volumes)
+        ],
+        "units": [{"name": unit.name, "secrets": _secrets(unit)} for unit in units],
+        "paths": [*(f"context/{path}" for path in sorted(paths)), *(["trust"] if trust else [])],
+    }
+
+
+def _secrets(unit: Unit) -> Sequence[Mapping[str, str]]:
+    room = guest.Room(unit.name, layout.is_shared(unit))
+    return [
+        {"variable": secret_variable(one), "path": guest.secret_file(one, room)}
+        for one in unit.run.secrets
+    ]
+
+
+def _volumes(unit: Unit) -> Sequence[Mapping[str, str]]:
+    volumes = enumerate(layout.machine_of(unit).volumes)
+    return [{"serial": f"volume{number}", "target": one.target} for number, one in volumes]
+
+
+def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
+    """A mounted folder; within the project it is looked for there, so that a project can move."""
+    root = plan.scope.root.rstrip("/")
+    inside = mount.source == root or mount.source.startswith(f"{root}/")
+    source = mount.source[len(root) :] if inside else mount.source
+    return {
+        "inside": inside,
+        "source": source,
+        "target": mount.target,
+        "read_only": mount.read_only,
+    }
+
+
+def _readme(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, Any]:
+    secrets = {one.name: one for unit in plan.units for one in unit.run.secrets}
+    disks = {volume: network.disk(volume) for volume in plan.volumes()}
+    boxes = dict.fromkeys(basebox.published(unit.source) for unit in plan.units)
+    return {
+        "project": plan.scope.project,
+        "environment": plan.scope.environment,
+        "root": plan.scope.root,
+        "box": ", ".join(boxes),
+        "secrets": [
+            {"name": name, "variable": secret_variable(secrets[name])} for name in sorted(secrets)
+        ],
+        "addresses": [
+            {"unit": unit.name, "at": f"{port.address}:{network.port(unit, port)}"}
+            for unit in plan.units
+            for port in unit.run.ports
+        ],
+        "disks": [{"volume": volume, "path": path} for volume, path in disks.items()],
+        "mounts": any(unit.run.mounts for unit in plan.units),
+        "trust": trust is not None,
+    }

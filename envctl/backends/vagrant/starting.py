@@ -1,0 +1,48 @@
+"""How a unit is started in a machine of a rendered folder, and waited for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, Final
+
+from envctl.backends import probe
+from envctl.backends.vagrant import container, guest
+from envctl.backends.vagrant.quoting import FUNCTIONS
+from envctl.plan.model import Kind, Process, Unit
+
+TEMPLATE: Final = "vagrant/start.sh.j2"
+_PATIENCE: Final = 60
+"""Seconds for a unit without a probe to run."""
+_TASK: Final = 3600
+_GRACE: Final = 5.0
+"""Seconds a machine gets beyond a probe's own time-out."""
+
+
+def context(unit: Unit, room: guest.Room) -> Mapping[str, Any]:
+    """What the template of the script is given."""
+    asked = unit.run.probe
+    patience = _TASK if unit.kind is Kind.TASK else _PATIENCE
+    if asked is not None and unit.kind is not Kind.TASK:
+        # As `up` does it.
+        patience = ceil(asked.start_period + asked.retries * asked.interval)
+    return {
+        **FUNCTIONS,
+        "name": unit.name,
+        "service": room.service,
+        "settle": guest.settle(unit, room),
+        "task": unit.kind is Kind.TASK,
+        "probe": _probe(unit, room),
+        "patience": patience,
+    }
+
+
+def _probe(unit: Unit, room: guest.Room) -> str:
+    """The shell command that asks once; "" if there is nothing to ask."""
+    asked, process = unit.run.probe, unit.run.process
+    if asked is None:
+        return ""
+    argv, timeout = probe.test(asked), asked.timeout + _GRACE
+    if container.is_contained(unit):
+        return container.command(argv, process=Process(()), tty=False, timeout=timeout)
+    return guest.command(argv, process, room, user=None, workdir=None, env={}, timeout=timeout)
