@@ -17,7 +17,8 @@ web:
 
 
 def test_up_brings_every_unit_up_and_says_what_it_did(project):
-    project.spec(TWO)
+    # A build of this test alone: what other projects built may be at hand.
+    project.spec(TWO.replace("command:", f"build: [run: 'true # {project.name}']\n  command:"))
 
     assert project.up() == ["build db", "build web", "create db", "create web"]
     assert project.states() == {"db": "running", "web": "running"}
@@ -182,10 +183,12 @@ def test_a_selection_brings_up_what_it_needs_and_leaves_the_rest_alone(project):
 
 
 def test_services_with_equal_builds_share_one_image(project):
-    project.spec("""
-        web: {command: [sleep, infinity], user: app, build: [run: "true"]}
-        worker: {command: [sleep, "1000"], user: app, build: [run: "true"]}
-    """)
+    project.spec(
+        """
+        web: {command: [sleep, infinity], user: app, build: [run: "true # NAME"]}
+        worker: {command: [sleep, "1000"], user: app, build: [run: "true # NAME"]}
+    """.replace("NAME", project.name)
+    )
 
     assert [change for change in project.up() if change.startswith("build")] == ["build web"]
 

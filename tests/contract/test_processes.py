@@ -156,11 +156,13 @@ def test_build_steps_run_in_order_with_their_own_user_directory_and_environment(
             - run: |
                 cat /srv/one.txt >> /tmp/out
                 false || echo fine >> /tmp/out
+                mkdir /run/own; echo here > /run/own/file
     """).up()
 
     assert project.run("web", "cat", "/srv/page.txt")[1] == "hello at ${PORT}\n"
     assert project.run("web", "cat", "/tmp/out")[1] == "it's $HOME a b web /var\n1fine\n"
     assert project.run("web", "stat", "-c", "%a %U", "/srv/one.txt")[1] == "640 web\n"
+    assert project.run("web", "cat", "/run/own/file")[1] == "here\n"
 
 
 def test_a_build_step_that_fails_is_told_with_its_output_and_its_line(project):

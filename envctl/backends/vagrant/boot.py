@@ -34,6 +34,8 @@ $b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs de
 $b mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
 while read m; do $b insmod /m/$m; done < /m/list
 $b mount -t ext4 -o rw,noatime /dev/vda /root || { echo "envctl: no root disk" >/dev/console; $b poweroff -f; }
+# What an image has in /run is there in a container, too.
+$b cp -a /root/run/. /run/
 for arg in $($b cat /proc/cmdline); do case $arg in
   envctl.host=*) host=${arg#*=};;
   envctl.key=*) key=${arg#*=};;
@@ -180,6 +182,9 @@ for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
 mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -sf /lib/systemd/system/ssh.service /etc/systemd/system/multi-user.target.wants/ssh.service
 ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
+# /tmp is left alone: what the build put there is there in a container, too.
+mkdir -p /etc/tmpfiles.d
+for file in tmp.conf x11.conf; do ln -sf /dev/null "/etc/tmpfiles.d/$file"; done
 mkdir -p /var/log/journal
 rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d
 : > /etc/machine-id

@@ -26,7 +26,7 @@ from envctl.plan.text import steps_text
 DISK_SIZE: Final = "20G"
 """How large a machine's root disk may grow."""
 NOTE: Final = "envctl.json"
-_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755))
+_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
 
 
 def kind() -> str:

@@ -37,6 +37,8 @@ from envctl.plan.model import Build, ReadyImage, Source, Unit
 _ACTIVE: Final = (
     "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service'"
 )
+_END: Final = "systemctl stop 'envctl-*.service'; sync"
+"""What a machine does before it is gone: processes end in order, and volumes have all that was written."""
 _POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 
 
@@ -237,6 +239,11 @@ class Lifecycle:
 
     def _remove_machine(self, machine: str) -> None:
         folder = self._names.machine(machine)
+        domain = self._domain(machine)
+        if domain is not None and domain.running and domain.units:
+            # One that does not answer any more is removed all the same.
+            with suppress(EnvctlError):
+                self.machine(domain).run(_END, timeout=3 * guest.STOP_TIMEOUT)
         ssh.Machine(machine, self.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(machine))
         if folder.exists():
