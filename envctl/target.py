@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import compare, spec
@@ -13,7 +14,7 @@ from envctl.backends import open_backend
 from envctl.backends.base import Backend, Context
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.changes import Change
-from envctl.plan.model import Plan, Unit
+from envctl.plan.model import Base, Build, Plan, Unit
 from envctl.plan.progress import Progress
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.planner import make_plan, make_scope, with_digests
@@ -116,6 +117,8 @@ class Opened:
             render=self._render,
             trust=bundle(workspace.environ),
             images=lambda: self.engine,
+            have_base=self._have_base,
+            bootstrap=self._bootstrap,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)
@@ -127,6 +130,16 @@ class Opened:
     def engine(self) -> Any:
         """A container engine, for a backend that makes its machines of images."""
         return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
+
+    def _have_base(self, base: Base) -> None:
+        from envctl.bases import ensure
+
+        ensure(base, self.engine.images, self.report)
+
+    def _bootstrap(self, build: Build, folder: Path) -> None:
+        from envctl.bases.rooted import bootstrap_build
+
+        bootstrap_build(build, folder, self.report)
 
     def report(self, progress: Progress) -> None:
         """Pass progress on, without the values of secrets that a program may have told."""

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Change
-from envctl.plan.model import Build, DockerfileBuild, Plan, Scope, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Scope, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed
 
@@ -65,6 +65,9 @@ class ImageSource(Protocol):
     images: Any
     """The engine's images: what `bases` keeps base images in."""
 
+    def check(self) -> None:
+        """Raise EnvctlError unless the engine answers."""
+
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
 
@@ -77,6 +80,14 @@ class ImageSource(Protocol):
 
 def _no_images() -> ImageSource:
     raise EnvctlError("there is no container engine here to make images with")
+
+
+def _no_base(_base: Base) -> None:
+    """It is at hand, or will be missed."""
+
+
+def _no_root(build: Build, _folder: Path) -> None:
+    raise EnvctlError(f"the base {build.base.image} cannot be made here")
 
 
 def _no_secret(_name: str) -> bytes:
@@ -93,7 +104,9 @@ class Context:
 
     `secret` gives a secret's value (made now, if it is generated and not there yet);
     `render` fills one of the backend's templates; `trust` is the CA bundle a host behind an
-    inspecting proxy needs while building, or None; `images` opens a container engine.
+    inspecting proxy needs while building, or None; `images` opens a container engine, `have_base` has
+    the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
+    catalogue, as a root filesystem in a folder, without an engine.
     """
 
     scope: Scope
@@ -102,6 +115,8 @@ class Context:
     render: Callable[[str, Mapping[str, Any]], str] = _no_template
     trust: Path | None = None
     images: Callable[[], ImageSource] = _no_images
+    have_base: Callable[[Base], None] = _no_base
+    bootstrap: Callable[[Build, Path], None] = _no_root
 
 
 class Backend(Protocol):

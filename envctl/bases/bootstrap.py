@@ -19,7 +19,7 @@ from typing import IO, Any
 from envctl.bases.manifest import digest
 from envctl.bases.mirrors import sources_for
 from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
-from envctl.bases.store import LABEL, ImageStore
+from envctl.bases.store import LABEL, Loader
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.plan.progress import Progress, Report, Stage
@@ -94,7 +94,7 @@ class CheckedStream(io.RawIOBase):
         return len(data)
 
 
-def bootstrap(base: Base, recipe: Recipe, store: ImageStore, report: Report) -> str:
+def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
     """Make the base's image; its id. EnvctlError, with mmdebstrap's last lines, if that fails.
 
     However this ends, mmdebstrap ends with it and removes what it made.

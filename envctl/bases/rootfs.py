@@ -60,11 +60,17 @@ _TIMESTAMP = re.compile(r"(\d{8}T\d{6}Z)")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to make: the base, where its packages come from, the dated mirror if one is asked for."""
+    """What to make: the base, where its packages come from, the dated mirror if one is asked for.
+
+    `packages` are more than the base has, `hooks` programs that are run with the root directory
+    as their argument when all are installed.
+    """
 
     entry: Entry
     sources: tuple[Source, ...] = ()
     snapshot: str = ""
+    packages: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
 
     def argv(self, program: str) -> tuple[str, ...]:
         """The mmdebstrap call; the root filesystem goes to its standard output as a tar.
@@ -75,12 +81,13 @@ class Recipe:
             program,
             "--variant=minbase",
             "--format=tar",
-            "--include=ca-certificates",
+            f"--include={','.join(('ca-certificates', *self.packages))}",
             f"--components={','.join(self.entry.components)}",
             "--dpkgopt=force-unsafe-io",
             *(f"--dpkgopt={option}" for option in (_SLIM if self.entry.slim else ())),
             *((f"--hook-dir={MERGED_USR}",) if MERGED_USR.is_dir() else ()),
             *self._dated(),
+            *(f"--customize-hook={one}" for one in self.hooks),
             f"--customize-hook={hook()}",
             self.entry.suite,
             "-",

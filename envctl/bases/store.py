@@ -10,14 +10,8 @@ LABEL = "dev.envctl.base"
 """Label of every bootstrapped image: the base's name. More stand below it, see `bootstrap.labels`."""
 
 
-class ImageStore(Protocol):
-    """The images of one engine."""
-
-    def find(self, name: str) -> str | None:
-        """The id of the image of that name, None if there is none."""
-
-    def pull(self, name: str) -> None:
-        """Fetch the image from its registry; EnvctlError if that cannot be done."""
+class Loader(Protocol):
+    """What takes in a root filesystem."""
 
     def load(
         self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
@@ -27,6 +21,16 @@ class ImageStore(Protocol):
         `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
         image is made and the error comes out as it is.
         """
+
+
+class ImageStore(Loader, Protocol):
+    """The images of one engine."""
+
+    def find(self, name: str) -> str | None:
+        """The id of the image of that name, None if there is none."""
+
+    def pull(self, name: str) -> None:
+        """Fetch the image from its registry; EnvctlError if that cannot be done."""
 
     def info(self, name: str) -> Mapping[str, Any] | None:
         """`id`, `size` (bytes), `created` (RFC 3339) and `labels` of an image; None if not there."""

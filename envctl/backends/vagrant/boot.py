@@ -103,7 +103,7 @@ root=/tmp/root
 mkdir -p $root/bin $root/m $root/proc $root/sys $root/dev $root/run $root/root /out
 cp /bin/busybox $root/bin/; ln -s busybox $root/bin/sh
 cp /envctl/init /envctl/udhcpc.sh $root/; chmod 755 $root/init $root/udhcpc.sh
-for module in ON_DEMAND; do cp "$(modprobe -d /kernel -S "$version" --show-depends $module | sed -n '$s/^insmod //p')" $root/m/; done
+for module in ON_DEMAND; do cp "$(modprobe -d /kernel -S "$version" --show-depends $module | sed -n '$s/^insmod \([^ ]*\).*/\1/p')" $root/m/; done
 for module in MODULES; do modprobe -d /kernel -S "$version" --show-depends $module; done 2>/dev/null |
   sed -n 's/^insmod //p' | awk '!seen[$1]++ {print $1}' > /tmp/list
 while read -r file; do cp "$file" $root/m/; basename "$file"; done < /tmp/list > $root/m/list

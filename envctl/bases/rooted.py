@@ -1,0 +1,93 @@
+"""A small build made on a base with mmdebstrap alone, as a root filesystem in a folder: no container engine is needed."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.errors import EnvctlError
+from envctl.plan.model import Build, InstallPackages, RunCommand, Step, WriteFile
+from envctl.plan.progress import Report
+
+_CHUNK = 1 << 20
+
+
+def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
+    """Make the build, of packages, texts and commands alone, in an empty folder. Takes root.
+
+    EnvctlError if its base is none of the catalogue, or with mmdebstrap's last lines if it fails.
+    """
+    recipe = recipe_for(build.base)
+    if recipe is None:
+        raise EnvctlError(
+            f"the base {build.base.image} cannot be had without a container engine",
+            hint="take a base of the catalogue (`envctl base list`), or start an engine",
+            where=build.where,
+        )
+    packages = [
+        name for step in build.steps if isinstance(step, InstallPackages) for name in step.names
+    ]
+    with tempfile.TemporaryDirectory(prefix="envctl-hooks-") as temporary:
+        hooks = Path(temporary)
+        # mmdebstrap's helpers may be another user.
+        hooks.chmod(0o755)
+        files = []
+        for number, text in enumerate(text for step in build.steps for text in _hooks(step)):
+            file = hooks / f"step-{number}"
+            file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
+            file.chmod(0o755)
+            files.append(str(file))
+        whole = replace(recipe, packages=tuple(sorted(packages)), hooks=tuple(files))
+        bootstrap(build.base, whole, _Folder(folder), report)
+
+
+def _hooks(step: Step) -> Iterator[str]:
+    """What a step comes to once all packages are installed: a script that is given the root's folder."""
+    match step:
+        case InstallPackages():
+            return
+        case WriteFile():
+            target = f'"$1"{shlex.quote(step.target)}'
+            yield (
+                f'set -e; mkdir -p "$(dirname {target})"; printf %s {shlex.quote(step.text)} > {target};'
+                f" chmod {step.mode or '644'} {target}"
+            )
+        case RunCommand():
+            yield f'exec chroot "$1" {shlex.join(step.argv)} >&2'
+        case _:
+            raise EnvctlError(f"{type(step).__name__} cannot be done without a container engine")
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Takes in a root filesystem, as an image store does."""
+
+    path: Path
+
+    def load(
+        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+    ) -> str:
+        """Unpack it, with owners and modes."""
+        del labels, changes
+        argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", self.path)
+        with (
+            tempfile.TemporaryFile() as log,
+            subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=log) as process,
+        ):
+            assert process.stdin is not None
+            # If it ends early its exit code and its words say why.
+            with suppress(BrokenPipeError), process.stdin:
+                while chunk := tar.read(_CHUNK):
+                    process.stdin.write(chunk)
+            if process.wait():
+                log.seek(0)
+                said = log.read().decode("utf-8", "replace")
+                raise EnvctlError(f"cannot unpack the base {name}", details=said)
+        return str(self.path)
