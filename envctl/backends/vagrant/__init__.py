@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from envctl.backends import probe
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
@@ -35,11 +34,6 @@ class VagrantBackend:
         self._names = Names(context.scope)
         self._boxes = Boxes(context)
         self._lifecycle = Lifecycle(context, self._names, self._boxes)
-
-    @cached_property
-    def images(self) -> Any:
-        """The images of the engine that boxes are made with: where bases are kept."""
-        return self.context.images().images
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What machines cannot do, and what is wrong in `options.vagrant`."""

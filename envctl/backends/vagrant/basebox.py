@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
+from envctl.backends.base import Context, ImageSource
 from envctl.backends.vagrant import boot
 from envctl.errors import EnvctlError
-from envctl.plan.model import Build, Source
+from envctl.plan.digest import digest
+from envctl.plan.model import Base, Build, Source
 
 PUBLISHED: Final[Mapping[str, str]] = {
     "debian:bookworm": "debian/bookworm64",
@@ -18,6 +23,17 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "ubuntu:22.04": "bento/ubuntu-22.04",
 }
 """By the name of a base, the box with that distribution that Vagrant's catalogue has for several providers."""
+
+WELL_KNOWN_KEY: Final = (
+    "ssh-rsa "
+    "AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHz"
+    "D8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
+    "Fo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmC"
+    "P3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRd"
+    "K8jlqm8tehUc9c9WhQ=="
+    " vagrant insecure public key"
+)
+"""What Vagrant tries first, and replaces by a key of the machine's own."""
 
 
 def published(source: Source) -> str:
@@ -31,3 +47,29 @@ def published(source: Source) -> str:
             where=source.where,
         )
     return box
+
+
+def name(base: Base) -> str:
+    """What envctl calls the box that it makes of a base."""
+    dated = f"-{digest(base.snapshot)[:8]}" if base.snapshot else ""
+    text = re.sub(r"[^a-z0-9.]+", "-", (base.name or base.image).lower()).strip("-")
+    return f"envctl/{text}{dated}"
+
+
+def unpack(
+    unit: str, base: Base, context: Context, *, engine: ImageSource | None, root: Path
+) -> None:
+    """Have the root filesystem of a base as a machine's in a folder: the same with an engine and without.
+
+    Machines made of it accept Vagrant's well-known key if they are started without one of their own.
+    """
+    if engine is not None:
+        context.have_base(base)
+        engine.export(engine.have(unit, boot.machine_build(base.image)), root)
+    else:
+        context.bootstrap(replace(boot.machine_build(base.image), base=base), root)
+    folder = root / "root/.ssh"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = folder / "authorized_keys"
+    file.write_text(f"{WELL_KNOWN_KEY}\n", "ascii")
+    file.chmod(0o600)

@@ -176,7 +176,7 @@ ExecStart=/usr/sbin/sshd -D -e
 """
 
 # Packages' own services would start here and not in a container: nothing is enabled but SSH.
-_SETTLE: Final = f"""
+SETTLE: Final = f"""
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires /etc/rc?.d/S*
 for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
 mkdir -p /etc/systemd/system/multi-user.target.wants
@@ -199,6 +199,6 @@ def machine_build(image: str) -> Build:
         WriteFile("/etc/ssh/sshd_config.d/envctl.conf", _SSHD),
         WriteFile("/etc/systemd/system/ssh.service.d/envctl.conf", _SSH_SERVICE),
         WriteFile("/etc/systemd/system-preset/00-envctl.preset", "enable ssh.service\ndisable *\n"),
-        RunCommand(("/bin/sh", "-ec", _SETTLE)),
+        RunCommand(("/bin/sh", "-ec", SETTLE)),
     )
     return Build(base, steps, build_digest(base, steps))

@@ -5,40 +5,38 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from threading import get_ident
-from typing import Any, Final
+from typing import Final
 
 from envctl.backends.base import Context, ImageSource
-from envctl.backends.vagrant import boot
+from envctl.backends.vagrant import basebox, boot, disks
 from envctl.backends.vagrant.names import cache, home
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
+from envctl.lock import exclusive
 from envctl.plan.digest import digest
-from envctl.plan.model import Build
+from envctl.plan.model import Base, Build
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import steps_text
 
-DISK_SIZE: Final = "20G"
-"""How large a machine's root disk may grow."""
 NOTE: Final = "envctl.json"
-_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
+_IMAGE: Final = "image"
+_PROVISION: Final = "provision"
 
 
 def kind() -> str:
     """What distinguishes boxes of this version's making: they are not taken for others'."""
-    return (
-        "image-"
-        + digest([boot.machine_build("x").steps, boot.kernel_build(boot.KERNEL_BASE).steps])[:8]
-    )
+    own = [boot.machine_build("x").steps, boot.kernel_build(boot.KERNEL_BASE).steps]
+    return digest(own)[:8]
 
 
 class Boxes:
-    """Boxes made from the images of a container engine; equal builds share one, whatever their project."""
+    """Boxes made with a container engine, or in a machine; equal builds share one, whatever their project."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -54,19 +52,31 @@ class Boxes:
         for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
             try:
                 data = json.loads(note.read_text("utf-8"))
-                if data["build"] and data["kind"] == self._kind:
+                if data["kind"] == self._kind and data["build"]:
                     found[data["build"]] = data["steps"]
             except (OSError, ValueError, KeyError):
                 continue
         return found
 
     def is_here(self, name: str) -> bool:
-        """Whether there is a box of that name, whole."""
-        return (home() / "boxes" / name / "0" / "libvirt" / NOTE).is_file()
+        """Whether a box of this name is at hand, of this version's making."""
+        try:
+            note = home() / "boxes" / name.replace("/", "-VAGRANTSLASH-") / "0/libvirt" / NOTE
+            return bool(json.loads(note.read_text("utf-8"))["kind"] == self._kind)
+        except (OSError, ValueError, KeyError):
+            return False
+
+    # --- making
 
     def make(self, unit: str, build: Build) -> None:
-        """Have the box of a build: its image, an init and an SSH server on top, as a disk."""
+        """Have the box of a build, made of its image or, where no engine is or is wanted, in a machine."""
+        if build.how == _PROVISION or (build.how != _IMAGE and self.engine is None):
+            from envctl.backends.vagrant.builder import Builder
+
+            Builder(self._context, self).make(unit, build)
+            return
         engine = self._context.images()
+        self._context.have_base(build.base)
         image = engine.have(unit, build)
         whole = engine.have(unit, boot.machine_build(image))
         with tempfile.TemporaryDirectory(prefix="envctl-box-") as name:
@@ -74,83 +84,95 @@ class Boxes:
             root.mkdir()
             self._say(unit, "making the disk")
             engine.export(whole, root)
-            note = {"build": build.digest, "steps": steps_text(build.steps)}
-            self.bake(unit, self.name(build), root, note)
+            self.bake(unit, self.name(build), root, note_of(build))
 
-    def bake(self, unit: str, name: str, root: Path, note: Mapping[str, str]) -> None:
+    def base(self, unit: str, base: Base) -> str:
+        """The name of the box of a base alone, which is made if it is not here."""
+        name = basebox.name(base)
+        with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
+            if not self.is_here(name):
+                with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
+                    root = Path(folder, "root")
+                    root.mkdir()
+                    basebox.unpack(unit, base, self._context, engine=self.engine, root=root)
+                    self.bake(unit, name, root, {"build": "", "steps": "[]"}, base=True)
+        return name
+
+    def bake(
+        self, unit: str, name: str, root: Path, note: Mapping[str, str], *, base: bool = False
+    ) -> None:
         """Add a root filesystem, unpacked in a folder, as the box of this name; the folder is used up.
 
-        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`.
+        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`. A `base` is
+        one that Vagrant alone can start, too.
         """
         with tempfile.TemporaryDirectory(prefix="envctl-box-") as temporary:
             folder = Path(temporary)
-            _disk(root, folder)
-            self._add(unit, name, folder, note)
+            disks.from_root(root, folder)
+            self.add(unit, name, folder, note, base=base)
+
+    def add(
+        self, unit: str, name: str, folder: Path, note: Mapping[str, str], *, base: bool = False
+    ) -> None:
+        """Add the disk in this folder as the box of this name."""
+        for file in self._kernel(unit):
+            shutil.copy(file, folder / file.name)
+        size = int(disks.SIZE.removesuffix("G"))
+        metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": size}
+        (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+        (folder / NOTE).write_text(json.dumps({**note, "kind": self._kind}), "utf-8")
+        values = {**FUNCTIONS, "base": base}
+        text = self._context.render("vagrant/box.Vagrantfile.j2", values)
+        (folder / "Vagrantfile").write_text(text, "utf-8")
+        self._say(unit, "adding the box")
+        files = sorted(path.name for path in folder.iterdir() if path.is_file())
+        disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
+        Vagrant(folder).add_box(name, folder / "x.box")
 
     # --- parts
+
+    @cached_property
+    def engine(self) -> ImageSource | None:
+        """The container engine, if one answers."""
+        try:
+            engine = self._context.images()
+            engine.check()
+        except EnvctlError:
+            return None
+        return engine
 
     def _say(self, unit: str, text: str) -> None:
         self._context.report(Progress(f"build {unit}", Stage.WORKING, text))
 
-    def _add(self, unit: str, name: str, folder: Path, note: Mapping[str, str]) -> None:
-        """Add the disk in this folder as a box."""
-        for file in self._kernel(unit, self._context.images()):
-            shutil.copy(file, folder / file.name)
-        self._write(folder, note)
-        self._say(unit, "adding the box")
-        files = sorted(path.name for path in folder.iterdir() if path.is_file())
-        _run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
-        Vagrant(folder).add_box(name, folder / "x.box")
-
-    def _kernel(self, unit: str, engine: ImageSource) -> tuple[Path, Path]:
-        """The kernel and RAM disk as files, taken out of their image once."""
+    def _kernel(self, unit: str) -> tuple[Path, Path]:
+        """The kernel and RAM disk as files, made once."""
         build = boot.kernel_build(boot.KERNEL_BASE)
         folder = cache() / build.digest
         files = folder / "vmlinuz", folder / "initrd"
-        if not all(file.exists() for file in files):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            image = engine.have(unit, build)
-            for file, inside in zip(files, (boot.KERNEL, boot.INITRD), strict=True):
-                fresh = file.with_suffix(f".{os.getpid()}.{get_ident()}")
-                fresh.write_bytes(engine.images.read_file(image, inside))
-                fresh.replace(file)
+        with exclusive(cache() / "locks", "kernel", self._context.report):
+            if not all(file.exists() for file in files):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._say(unit, "making the kernel and its RAM disk")
+                for file, content in zip(files, self._made(unit, build), strict=True):
+                    fresh = file.with_suffix(f".{os.getpid()}.{get_ident()}")
+                    fresh.write_bytes(content)
+                    fresh.replace(file)
         return files
 
-    def _write(self, folder: Path, note: Mapping[str, str]) -> None:
-        size = DISK_SIZE.removesuffix("G")
-        metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": int(size)}
-        (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
-        (folder / NOTE).write_text(json.dumps({**note, "kind": self._kind}), "utf-8")
-        render: Callable[[str, Mapping[str, Any]], str] = self._context.render
-        text = render("vagrant/box.Vagrantfile.j2", FUNCTIONS)
-        (folder / "Vagrantfile").write_text(text, "utf-8")
+    def _made(self, unit: str, build: Build) -> tuple[bytes, bytes]:
+        if self.engine is not None:
+            self._context.have_base(build.base)
+            image = self.engine.have(unit, build)
+            read = self.engine.images.read_file
+            return read(image, boot.KERNEL), read(image, boot.INITRD)
+        with tempfile.TemporaryDirectory(prefix="envctl-kernel-") as name:
+            self._context.bootstrap(build, Path(name))
+            kernel, initrd = (
+                Path(name, path.lstrip("/")).read_bytes() for path in (boot.KERNEL, boot.INITRD)
+            )
+        return kernel, initrd
 
 
-def _disk(root: Path, folder: Path) -> None:
-    """A root filesystem as a disk, `box.img` in the folder: no mounts, no loop devices."""
-    (root / ".dockerenv").unlink(missing_ok=True)
-    for name, mode in _EMPTIED:
-        shutil.rmtree(root / name, ignore_errors=True)
-        (root / name).mkdir()
-        (root / name).chmod(mode)
-    raw = folder / "raw"
-    features = "^has_journal,^metadata_csum"
-    options = "lazy_itable_init=1,root_owner=0:0"
-    _run("mke2fs", "-q", "-t", "ext4", "-O", features, "-E", options, "-m", "0",
-         "-L", "root", "-d", str(root), str(raw), DISK_SIZE)  # fmt: skip
-    shutil.rmtree(root)
-    _run("qemu-img", "convert", "-O", "qcow2", str(raw), str(folder / "box.img"))
-    raw.unlink()
-
-
-def _run(*argv: str) -> None:
-    try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise EnvctlError(
-            f"{argv[0]} is not installed", hint="`envctl doctor --backend vagrant --fix`"
-        ) from error
-    if done.returncode:
-        raise EnvctlError(
-            f"{argv[0]} failed while a box was made", details=done.stderr.decode("utf-8", "replace")
-        )
+def note_of(build: Build) -> Mapping[str, str]:
+    """What is kept with the box of a build."""
+    return {"build": build.digest, "steps": steps_text(build.steps)}

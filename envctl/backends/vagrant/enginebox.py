@@ -54,6 +54,7 @@ class EngineBoxes:
     def _make(self, unit: str, name: str, source: Source, image: str, engine: ImageSource) -> None:
         base = boot.KERNEL_BASE
         own = Build(base, (_ENGINE,), build_digest(base, (_ENGINE,)))
+        self._context.have_base(base)
         whole = engine.have(unit, boot.machine_build(engine.have(unit, own)))
         note = {"build": "" if isinstance(source, ReadyImage) else source.digest, "steps": "[]"}
         with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:

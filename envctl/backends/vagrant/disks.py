@@ -1,0 +1,61 @@
+"""Disks made with `mke2fs -d` and `qemu-img`: no mounts, no loop devices."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+
+SIZE: Final = "20G"
+"""How large a machine's root disk may grow."""
+FILE: Final = "box.img"
+_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755))
+_MENDED: Final = 1
+"""The exit code of e2fsck when all is well now."""
+
+
+def from_root(root: Path, folder: Path) -> None:
+    """Make the disk of a root filesystem, unpacked in a folder that is used up, in another."""
+    (root / ".dockerenv").unlink(missing_ok=True)
+    for name, mode in _EMPTIED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir()
+        (root / name).chmod(mode)
+    raw = folder / "raw"
+    features = "^has_journal,^metadata_csum"
+    options = "lazy_itable_init=1,root_owner=0:0"
+    run("mke2fs", "-q", "-t", "ext4", "-O", features, "-E", options, "-m", "0",
+        "-L", "root", "-d", str(root), str(raw), SIZE)  # fmt: skip
+    shutil.rmtree(root)
+    _pack(raw, folder)
+
+
+def from_machine(disk: Path, folder: Path) -> None:
+    """Make a disk of one that a machine had, without what was deleted there, in a folder."""
+    raw = folder / "raw"
+    run("qemu-img", "convert", "-O", "raw", str(disk), str(raw))
+    run("e2fsck", "-f", "-y", "-E", "discard", str(raw), fine=_MENDED)
+    _pack(raw, folder)
+
+
+def _pack(raw: Path, folder: Path) -> None:
+    run("qemu-img", "convert", "-O", "qcow2", str(raw), str(folder / FILE))
+    raw.unlink()
+
+
+def run(*argv: str, fine: int = 0) -> None:
+    """Run a program. EnvctlError if it is not there, or ends with a code above `fine`."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise EnvctlError(
+            f"{argv[0]} is not installed", hint="`envctl doctor --backend vagrant --fix`"
+        ) from error
+    if not 0 <= done.returncode <= fine:
+        raise EnvctlError(
+            f"{argv[0]} failed while a box was made",
+            details=(done.stdout + done.stderr).decode("utf-8", "replace"),
+        )
