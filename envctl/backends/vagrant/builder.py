@@ -44,13 +44,23 @@ _SHOWN: Final = 30
 _SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
 _LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
-_FINISH: Final = (
-    f"set -e; {boot.SETTLE}\n"
-    f"rm -rf {provision.FILES} {_SCRIPT} /run/envctl-build.env /root/.ssh /root/.cache\n"
-    "journalctl --quiet --relinquish-var; rm -rf /var/log/journal/*\n"
-    "for file in /etc/hostname /etc/hosts /etc/resolv.conf; do : > $file; done\n"
-    "sync; systemctl poweroff --no-block"
-)
+_ASIDE: Final = "usermod --uid 65500 sshd; groupmod --gid 65500 _ssh"
+"""The SSH server's user and group have the first numbers here and the last in images: out of the way, then."""
+_FINISH: Final = f"""set -e
+free() {{ one=100; while getent "$1" $one >/dev/null; do one=$((one + 1)); done; echo $one; }}
+usermod --uid "$(free passwd)" sshd
+groupmod --gid "$(free group)" _ssh
+chgrp _ssh /usr/bin/ssh-agent
+chmod 2755 /usr/bin/ssh-agent
+{boot.SETTLE}
+rm -rf {provision.FILES} {_SCRIPT} /run/envctl-build.env /root/.ssh/* /root/.cache
+ln -sfn /proc/mounts /etc/mtab
+journalctl --quiet --relinquish-var
+rm -rf /var/log/journal/*
+for file in /etc/hostname /etc/hosts /etc/resolv.conf; do : > $file; done
+sync
+systemctl poweroff --no-block
+"""
 """What leaves the disk as if nothing had ever run from it."""
 
 
@@ -137,6 +147,7 @@ class Watch:
             data=self._archive(),
             timeout=_SEND_TIMEOUT,
         )
+        machine.run(_ASIDE)
         machine.run("umask 077; cat > /run/envctl-build.env", data=_environment().encode())
         try:
             code = machine.stream(

@@ -64,10 +64,17 @@ class Network:
         """The port of this host that leads to one of a unit."""
         return port.host or self.ports[unit.name, port.container]
 
-    def table(self, machine: str) -> Sequence[Mapping[str, Any]]:
-        """The names that a machine knows, and the last numbers of their addresses."""
+    def table(self, machine: str, *, shared: bool) -> Sequence[Mapping[str, Any]]:
+        """The names that a machine knows, and the last numbers of their addresses.
+
+        In one that units share their names are at hand without a network, as `up` has it.
+        """
         return [
-            {"number": self.numbers[key], "own": key == machine, "names": " ".join(names)}
+            {
+                "number": self.numbers[key],
+                "own": shared and key == machine,
+                "names": " ".join(names),
+            }
             for key, names in self.names.items()
         ]
 

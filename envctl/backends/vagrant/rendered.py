@@ -70,7 +70,7 @@ def _machine(
         "host": name,
         "mac": network.mac(name),
         "address": network.numbers[name],
-        "others": network.table(name),
+        "others": network.table(name, shared=layout.is_shared(units[0])),
         "volumes": _volumes(units[0]),
     }
     yield _template(f"machines/{name}.sh", "vagrant/machine.sh.j2", values, 0o755)
