@@ -23,7 +23,7 @@ AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
 MODULES: Final = ("overlay",)
 """What of the kernel the engine needs, to store images."""
 TIMEOUT: Final = 900.0
-"""Seconds that loading the image may take; some 20 are usual, without KVM."""
+"""Seconds that loading the image may take, if the box has it as a file only."""
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
 

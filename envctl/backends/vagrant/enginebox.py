@@ -9,6 +9,7 @@ from typing import Final
 from envctl.backends.base import Context, ImageSource
 from envctl.backends.vagrant import boot, container
 from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.preload import preload
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import Build, DockerfileBuild, InstallPackages, ReadyImage, Source
 from envctl.plan.progress import Progress, Stage
@@ -65,8 +66,11 @@ class EngineBoxes:
             target = root / container.IMAGE.lstrip("/")
             target.parent.mkdir(parents=True)
             engine.save(image, target)
+            self._context.report(Progress(f"build {unit}", Stage.WORKING, "loading the image"))
+            if preload(target, container.NAME, root / "var/lib/docker"):
+                target.unlink()
             self._boxes.bake(unit, name, root, note)
 
 
 def _kind() -> str:
-    return digest([boot.machine_build("x").steps, _ENGINE])[:8]
+    return digest(["preloaded", boot.machine_build("x").steps, _ENGINE])[:8]
