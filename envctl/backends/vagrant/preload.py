@@ -17,13 +17,14 @@ from typing import Final
 _PATIENCE: Final = 30.0
 _KEPT: Final = {"image", "overlay2"}
 """What of an engine's folder is the images."""
-# It must change nothing of the host's network.
+# It would remove the host's bridge: it is given a network of its own, with nothing in it.
+_APART: Final = ("unshare", "--net", "--")
 _OPTIONS: Final = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=overlay2")  # fmt: skip
 
 
 def preload(image: Path, name: str, store: Path) -> bool:
     """Load an image's file into the folder of an engine, under a name; False if that cannot be done here."""
-    if shutil.which("dockerd") is None or shutil.which("docker") is None:
+    if not all(map(shutil.which, ("dockerd", "docker", "unshare"))):
         return False
     with (
         tempfile.TemporaryDirectory(prefix="envctl-engine-") as folder,
@@ -52,7 +53,7 @@ def _engine(folder: Path, store: Path) -> Iterator[str]:
         f"{folder}/pid",
     )
     with subprocess.Popen(
-        (*guard, "dockerd", "--host", socket, *places, *_OPTIONS),
+        (*guard, *_APART, "dockerd", "--host", socket, *places, *_OPTIONS),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
