@@ -23,7 +23,7 @@ def test_a_secret_is_nowhere_but_in_its_units_memory(machines, make_project, tmp
     project = make_project(backend="vagrant")
     project.environ = {**project.environ, "TOKEN": CANARY}
     project.spec(
-        "web: {command: [sleep, infinity], user: root, secrets: [token, {name: token, target: /etc/token}]}",
+        "web: {command: [sleep, infinity], user: root, secrets: [token]}",
         top="secrets: {token: {env: TOKEN}}\n",
     )
     said = []
@@ -32,7 +32,7 @@ def test_a_secret_is_nowhere_but_in_its_units_memory(machines, make_project, tmp
             done = project.cli(*argv)
             assert done.returncode == 0, done.stderr
             said += [done.stdout, done.stderr]
-        assert project.run("web", "cat", "/etc/token")[1] == CANARY
+        assert project.run("web", "cat", "/run/secrets/token")[1] == CANARY
     assert not [text for text in said if CANARY in text]
     assert not [line for line in seen if CANARY.encode() in line]
 
@@ -41,7 +41,7 @@ def test_a_secret_is_nowhere_but_in_its_units_memory(machines, make_project, tmp
         "web", "sh", "-c", INSIDE, "search", f"{CANARY[:-1]}[{CANARY[-1]}]"
     )
     assert code == 0, err
-    assert set(out.split()) == {"/run/secrets/token", "/run/secrets/.token"}
+    assert set(out.split()) == {"/run/secrets/token"}
 
     project.workspace().stop(project.target)
     assert found_in_files(project.root) == []

@@ -144,7 +144,7 @@ class Watch:
         machine.run(
             f"umask 022; rm -rf {provision.FILES}; mkdir {provision.FILES}; cd {provision.FILES};"
             f" tar -xp --no-same-owner -f -; mv build.sh {_SCRIPT}",
-            data=self._archive(),
+            data=self.archive(),
             timeout=_SEND_TIMEOUT,
         )
         machine.run(_ASIDE)
@@ -163,7 +163,8 @@ class Watch:
         if code:
             raise self._failed(f"exit code {code}")
 
-    def _archive(self) -> bytes:
+    def archive(self) -> bytes:
+        """The script and its files, as a tar."""
         trust = self._context.trust
         values = provision.context(self._unit, self._build, trust=trust is not None)
         target = io.BytesIO()

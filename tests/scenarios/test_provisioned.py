@@ -1,0 +1,101 @@
+"""The script that builds a machine makes the same of a build as the container engine does."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+
+from envctl.backends.vagrant import provision
+from envctl.backends.vagrant.builder import Watch
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Build
+from envctl.target import Opened, Target
+from tests.scenarios.test_rendered import AWKWARD
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+LEFT_OUT = ("dev/", "proc/", "sys/", "run/", ".dockerenv", "var/log/", "usr/sbin/policy-rc.d",
+            "var/cache/", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "var/lib/dpkg/")  # fmt: skip
+"""What an engine or a proper machine has of its own, and what tells when something was installed."""
+
+
+def files_of(container) -> dict[str, tuple[object, ...]]:
+    """What is in a container by path: kind, mode, owner, content."""
+    chunks, _ = container.get_archive("/")
+    found: dict[str, tuple[object, ...]] = {}
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks)), mode="r") as tar:
+        for member in tar:
+            path = member.name.removeprefix("./").lstrip("/")
+            if not path or path.startswith(LEFT_OUT):
+                continue
+            file = tar.extractfile(member) if member.isfile() else None
+            content = hashlib.sha256(file.read()).hexdigest() if file else member.linkname
+            found[path] = (member.type, oct(member.mode), member.uid, member.gid, content)
+    return found
+
+
+@pytest.fixture
+def awkward(make_project):
+    """A project whose build has all kinds of steps, with values that need quoting everywhere."""
+    project = make_project()
+    project.write("it's `a` $x/page", "page").write("it's `a` $x/sub/.hidden", "hidden")
+    project.write("it's `a` $x/tool", "#!/bin/sh\n")
+    (project.root / "it's `a` $x/tool").chmod(0o755)
+    (project.root / "it's `a` $x/link").symlink_to("sub/.hidden")
+    service = {
+        "packages": ["netcat-openbsd"],
+        "user": "app",
+        "workdir": "/srv/app dir",
+        "build": [
+            {"copy": {"from": "it's `a` $x", "to": "/srv/it's `a` $x/", "owner": "app"}},
+            {"copy": {"from": "it's `a` $x/page", "to": "/opt/one/two", "mode": "0640"}},
+            {"copy": {"from": "it's `a` $x", "to": "/usr/local/"}},
+            {"run": {"command": ["sh", "-c", 'printf "%s\\n" "$@" > /srv/words', *AWKWARD]}},
+            {"run": {"command": ["sh", "-c", "env | grep -v -e /ca.crt -e apt.conf -e HOSTNAME | sort > /tmp/app; pwd >> /tmp/app; id >> /tmp/app"],
+                     "user": "app", "workdir": "/srv", "env": {"A": "".join(AWKWARD)}}},
+            {"run": "umask > /srv/umask; env | grep -v -e /ca.crt -e apt.conf -e HOSTNAME | sort > /srv/env; echo it\\'s `id -u` > /srv/id"},
+        ],
+        "command": ["sleep", "infinity"],
+    }  # fmt: skip
+    return project.spec("web: " + json.dumps(service).replace("$", "$$"))
+
+
+def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path):
+    opened = Opened(awkward.workspace(), Target("dev", "docker"))
+    build = opened.plan.units[0].source
+    assert isinstance(build, Build)
+    assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",
+        "MakeDirectories", "CopyFiles", "RunCommand"}  # fmt: skip
+    opened.backend.apply(Change(Action.BUILD, "web", "for the test", target=build))
+    image = engine.containers.create(f"envctl/{awkward.name}:{build.digest}", ["-"])
+    script = engine.containers.create(
+        "debian:bookworm",
+        ["sh", "-ec", f"mv {provision.FILES}/build.sh /run/build.sh; exec sh /run/build.sh"],
+    )
+    try:
+        archive = Watch(build, "web", opened.backend.context).archive()
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(tmp_path / "files", filter="tar")
+        sent = io.BytesIO()
+        with tarfile.open(fileobj=sent, mode="w") as tar:
+            tar.add(tmp_path / "files", provision.FILES.lstrip("/"))
+        script.put_archive("/", sent.getvalue())
+        script.start()
+        assert script.wait(timeout=300)["StatusCode"] == 0, script.logs().decode()[-3000:]
+
+        made, wanted = files_of(script), files_of(image)
+        differences = {
+            path: (wanted.get(path), made.get(path))
+            for path in {*made, *wanted}
+            if made.get(path) != wanted.get(path)
+        }
+        assert differences == {}
+        assert "srv/words" in made
+        assert "srv/it's `a` $x/link" in made
+    finally:
+        for container in (image, script):
+            container.remove(force=True)
