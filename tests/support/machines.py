@@ -71,8 +71,11 @@ def boot_id(project: Project, target: str, unit: str) -> str:
 
 def disks_of(project: Project) -> Iterator[Path]:
     """The files of the project's disks, and of the boxes its machines are made from."""
+    plan = project.workspace().plan(project.target)
+    digests = tuple(plan.builds())
     for line in virsh("vol-list", "default").splitlines():
         name, path = line.split()
-        if key_of(project) in name or name.startswith("envctl-"):
+        if key_of(project) in name or any(digest in name for digest in digests):
             yield Path(path)
-    yield from Path.home().glob(".vagrant.d/boxes/envctl-*/0/libvirt/*")
+    for digest in digests:
+        yield from Path.home().glob(f".vagrant.d/boxes/envctl-{digest}-*/0/libvirt/*")
