@@ -310,10 +310,10 @@ class Lifecycle:
                 for one in known
             }
             for domain in known:
-                own = {**table}
+                own = dict(table)
                 if any(unit.get("shared") for unit in domain.units.values()):
                     # A name of one's own machine is at hand without a network.
-                    own = {**table, "127.0.0.1": own.pop(domain.address)}
+                    own["127.0.0.1"] = own.pop(domain.address)
                 with suppress(EnvctlError):
                     text = guest.hosts(own).encode()
                     self.machine(domain).run("cat > /etc/hosts", data=text, timeout=20)
