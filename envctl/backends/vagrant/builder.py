@@ -39,6 +39,7 @@ _MEMORY: Final = 1024
 _TIMEOUT: Final = 4 * 3600.0
 """Seconds a build may take."""
 _SEND_TIMEOUT: Final = 600.0
+_BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}(\d+)/")
 _SHOWN: Final = 30
 """How much of a failed step's output an error shows."""
 _SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
@@ -183,9 +184,11 @@ class Watch:
 
     def _line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()
-        if text.startswith(provision.MARK):
-            self._step += 1
-            self._lines.clear()
+        if begun := _BEGUN.match(text):
+            # The script names a step again when it has failed: what that step printed is kept.
+            if int(begun[1]) != self._step:
+                self._lines.clear()
+            self._step = int(begun[1])
             text = self._told()
         elif text and not text.startswith("envctl: "):
             self._lines.append(text)
