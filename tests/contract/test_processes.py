@@ -143,6 +143,7 @@ def test_a_copied_file_that_changes_rebuilds_and_replaces(project):
     assert project.run("web", "cat", "/srv/src/page")[1] == "two"
 
 
+@pytest.mark.core
 def test_build_steps_run_in_order_with_their_own_user_directory_and_environment(project):
     project.write("page.txt.j2", "{{ greeting }} at ${PORT}\n")
     project.write("one.txt", "1")

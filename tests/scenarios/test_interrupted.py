@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+from tests.support.project import wait_for
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SPEC = """
@@ -37,14 +39,6 @@ POINTS = [
 @pytest.fixture
 def project(engine, make_project):
     return make_project().spec(SPEC, top=TOP)
-
-
-def wait_for(process, text: str) -> None:
-    """Read the run's output until a line speaks of `text`."""
-    for line in process.stdout:
-        if text in line:
-            return
-    pytest.fail(f"the run ended before {text!r}")
 
 
 def converges(project, engine) -> None:

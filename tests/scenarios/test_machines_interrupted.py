@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tests.support.machines import NOTHING, key_of, left_of, virsh
+from tests.support.project import wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
 
@@ -32,14 +33,6 @@ def project(machines, make_project):
     made = make_project(backend="vagrant")
     # A build of its own, so that there is something to build.
     return made.spec(SPEC.replace("NAME", made.name), top=TOP)
-
-
-def wait_for(process, text: str) -> None:
-    """Read the run's output until a line speaks of `text`."""
-    for line in process.stdout:
-        if text in line:
-            return
-    pytest.fail(f"the run ended before {text!r}")
 
 
 @pytest.mark.parametrize(

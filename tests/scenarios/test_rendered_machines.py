@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from tests.contract.test_processes import AWKWARD
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.core]
 
@@ -56,38 +53,3 @@ def test_the_guestbooks_folder_is_well_formed_and_the_same_each_time(
     )
     assert one == two
     inspect(folders[0])
-
-
-def test_awkward_values_are_quoted_for_every_file(machines, make_project, tmp_path):
-    project = make_project(backend="vagrant")
-    project.write("it's `a` $x/page", "page")
-    service = {
-        "build": [
-            {"copy": {"from": "it's `a` $x", "to": "/srv/it's `a` $x/"}},
-            {"run": {"command": ["printf", "%s", *AWKWARD], "env": {"A": "".join(AWKWARD)}}},
-            {"run": 'echo it\'s `id` \\\n  && echo "$HOME" # <<EOF'},
-        ],
-        "workdir": "/srv/it's `a` #{x} $x",
-        "command": ["echo", *AWKWARD],
-        "env": {"AWKWARD": "".join(AWKWARD)},
-        "volumes": {"data": "/data/it's #{x}"},
-        "healthcheck": {"command": ["test", *AWKWARD]},
-    }
-    project.spec("web: " + json.dumps(service, ensure_ascii=False).replace("$", "$$"))
-    folder = tmp_path / "rendered"
-    done = project.cli("render", "dev", "-o", str(folder))
-    assert done.returncode == 0, done.stderr
-
-    inspect(folder)
-    script = (
-        (folder / "units/web/run")
-        .read_bytes()
-        .decode()
-        .replace("exec /usr/bin/env", "/usr/bin/env", 1)
-    )
-    argv = "import sys, json; print(json.dumps(sys.argv[1:]))"
-    read = subprocess.run(
-        ["sh", "-c", script.replace(" echo '", f" python3 -c '{argv}' '", 1).replace("cd -- ", ": ", 1)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert json.loads(read.stdout) == AWKWARD

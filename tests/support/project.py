@@ -115,6 +115,12 @@ class Project:
         )
 
 
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read a run's output until a line speaks of `text`; it has to come."""
+    assert process.stdout is not None
+    assert any(text in line for line in process.stdout), f"the run ended before {text!r}"
+
+
 ProjectMaker = Callable[..., Project]
 
 

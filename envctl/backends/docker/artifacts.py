@@ -10,17 +10,9 @@ from typing import Any, Final
 
 from envctl.backends.docker import options
 from envctl.backends.docker.containers import restart_policy
-from envctl.backends.docker.dockerfiles import (
-    ContextFile,
-    Render,
-    context_files,
-    dockerfile,
-    dockerfile_context,
-    slug,
-    trust_files,
-)
+from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import secret_variable
+from envctl.backends.staging import context_files, secret_variable, slug
 from envctl.plan.artifact import Artifact
 from envctl.plan.model import (
     Build,
@@ -31,16 +23,6 @@ from envctl.plan.model import (
     Source,
     Unit,
 )
-
-__all__ = [
-    "ContextFile",
-    "Render",
-    "artifacts",
-    "context_files",
-    "dockerfile",
-    "dockerfile_context",
-    "trust_files",
-]
 
 _CONDITIONS: Final[Mapping[Condition, str]] = {
     Condition.STARTED: "service_started",

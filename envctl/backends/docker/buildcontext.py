@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from envctl.backends.docker.dockerfiles import (
-    ContextFile,
-    Render,
-    context_files,
-    dockerfile,
-    trust_files,
-)
+from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.backends.packing import add_file, add_text
+from envctl.backends.staging import ContextFile, context_files
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"

@@ -9,18 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import ContextFile, context_files, slug, view
+from envctl.backends.staging import view
 from envctl.plan.digest import digest
 from envctl.plan.model import Build, RunCommand
-
-__all__ = [
-    "ContextFile",
-    "context_files",
-    "dockerfile",
-    "dockerfile_context",
-    "slug",
-    "trust_files",
-]
 
 Render = Callable[[str, Mapping[str, Any]], str]
 

@@ -99,8 +99,10 @@ class VagrantBackend:
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
         code = run(unit, domain.units[unit], self._lifecycle.machine(domain), execution)
-        if code == NOT_RUNNING and self.observe().units[unit].status is not Status.RUNNING:
-            raise self._not_running(unit)
+        if code == NOT_RUNNING:
+            state = self.observe().units.get(unit)
+            if state is None or state.status is not Status.RUNNING:
+                raise self._not_running(unit)
         return code
 
     def logs(

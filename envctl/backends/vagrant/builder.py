@@ -45,8 +45,12 @@ _SHOWN: Final = 30
 _SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
 _LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
-_ASIDE: Final = "usermod --uid 65500 sshd; groupmod --gid 65500 _ssh"
-"""The SSH server's user and group have the first numbers here and the last in images: out of the way, then."""
+_ASIDE: Final = """\
+usermod --uid 65500 sshd; groupmod --gid 65500 _ssh
+ls -A /run > /run/envctl-run
+"""
+"""The SSH server's user and group have the first numbers here and the last in images: out of the way, then.
+What a build puts into /run, which is in memory here, is told from what was there before."""
 _FINISH: Final = f"""set -e
 free() {{ one=100; while getent "$1" $one >/dev/null; do one=$((one + 1)); done; echo $one; }}
 usermod --uid "$(free passwd)" sshd
@@ -54,6 +58,12 @@ groupmod --gid "$(free group)" _ssh
 chgrp _ssh /usr/bin/ssh-agent
 chmod 2755 /usr/bin/ssh-agent
 {boot.SETTLE}
+mkdir /mnt/.disk
+mount --bind / /mnt/.disk
+ls -A /run | grep -vxF -f /run/envctl-run | grep -v '^envctl-' |
+  while read -r one; do cp -a "/run/$one" "/mnt/.disk/run/$one"; done
+umount /mnt/.disk
+rmdir /mnt/.disk
 rm -rf {provision.FILES} {_SCRIPT} /run/envctl-build.env /root/.ssh/* /root/.cache
 ln -sfn /proc/mounts /etc/mtab
 journalctl --quiet --relinquish-var

@@ -12,7 +12,7 @@ from envctl.errors import EnvctlError
 SIZE: Final = "20G"
 """How large a machine's root disk may grow."""
 FILE: Final = "box.img"
-_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755))
+_EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
 _MENDED: Final = 1
 """The exit code of e2fsck when all is well now."""
 

@@ -18,8 +18,11 @@ NOT_RUNNING: Final = 213
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int:
     """Run it; its exit code. `note` is what the machine's stamp tells of the unit."""
     room = guest.Room(unit, bool(note.get("shared")))
-    script = f"systemctl --quiet is-active {room.service} || exit {NOT_RUNNING}; "
-    script += _script(room, note, execution)
+    script = (
+        f"case $(systemctl show --property=SubState --value {room.service}) in"
+        f" dead|exited|failed|auto-restart) exit {NOT_RUNNING};; esac; "
+        + _script(room, note, execution)
+    )
     if execution.tty:
         return machine.terminal(script)
     try:

@@ -140,10 +140,14 @@ class Lifecycle:
             if not domain.running or not (unit in domain.units or _is_tasks(domain)):
                 continue
             with self._locks[self._names.unit(domain.name) or ""]:
-                machine = self.machine(domain)
-                active = machine.run(f"{guest.stop(unit, domain.units)}{_ACTIVE}")
+                now = libvirt.domain(domain.name)
+                if now is None or not now.running:
+                    # Another thread has shut it down meanwhile.
+                    continue
+                machine = self.machine(now)
+                active = machine.run(f"{guest.stop(unit, now.units)}{_ACTIVE}")
                 if not active.strip():
-                    self._shut_down(domain, machine)
+                    self._shut_down(now, machine)
 
     def _shut_down(self, domain: libvirt.Domain, machine: ssh.Machine) -> None:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
@@ -312,7 +316,7 @@ class Lifecycle:
             for domain in known:
                 own = dict(table)
                 if any(unit.get("shared") for unit in domain.units.values()):
-                    # A name of one's own machine is at hand without a network.
+                    # Names in one's own machine are at hand without a network.
                     own["127.0.0.1"] = own.pop(domain.address)
                 with suppress(EnvctlError):
                     text = guest.hosts(own).encode()

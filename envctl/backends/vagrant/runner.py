@@ -1,4 +1,4 @@
-"""Vagrant's own commands, through python-vagrant: bring up, halt, destroy, add a box."""
+"""Vagrant's own commands, through python-vagrant: bring machines up, add a box."""
 
 from __future__ import annotations
 
@@ -27,14 +27,6 @@ class Vagrant:
     def up(self) -> None:
         """Bring the folder's machines up."""
         self._do("bring the machine up", lambda vagrant: vagrant.up(provider=PROVIDER))
-
-    def halt(self) -> None:
-        """Shut the machines down."""
-        self._do("halt the machine", lambda vagrant: vagrant.halt())
-
-    def destroy(self) -> None:
-        """Remove the machines."""
-        self._do("remove the machine", lambda vagrant: vagrant.destroy())
 
     def add_box(self, name: str, file: Path) -> None:
         """Add a box, in the place of one of the same name."""
