@@ -1,12 +1,20 @@
-"""What `render` writes for machines, read by the field's own tools. No machine is started."""
+"""What `render` writes for machines: read by the field's own tools, and brought up by Vagrant alone."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from envctl.backends.vagrant.boxes import Boxes
+from envctl.target import Opened
+from tests.support.http import free_port
+from tests.support.machines import virsh
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.core]
 
@@ -53,3 +61,70 @@ def test_the_guestbooks_folder_is_well_formed_and_the_same_each_time(
     )
     assert one == two
     inspect(folders[0])
+
+
+SPEC = r"""
+db:
+  build: [run: "echo db > /kind"]
+  command: [sleep, infinity]
+  volumes: {data: /data}
+  secrets: [token]
+  healthcheck: {command: [test, -e, /kind], interval: 1s}
+web:
+  packages: [netcat-openbsd]
+  command: [sh, -c, "while :; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello' | nc -l -N -p 8000; done"]
+  ports: ["PORT:8000"]
+  depends_on: [db]
+"""
+
+
+@pytest.fixture
+def alone(machines, make_project, tmp_path):
+    """A rendered folder, the host's port of its service, and how Vagrant is called in it."""
+    project = make_project(backend="vagrant")
+    port = free_port()
+    project.spec(SPEC.replace("PORT", str(port)), top="secrets: {token: {env: TOKEN}}\n")
+    opened = Opened(project.workspace(), project.target)
+    base = opened.plan.units[0].source.base
+    box = Boxes(opened.backend.context).base("test", base)
+    folder = tmp_path / "rendered"
+    options = ["--with-host-ca"] if opened.backend.context.trust else []
+    assert project.cli("render", "dev", "-o", str(folder), *options).returncode == 0
+    environ = {"ENVCTL_BOX": box, "TOKEN": "s3cret"}
+    yield folder, port, lambda *argv: run("vagrant", *argv, folder=folder, **environ)
+    run("vagrant", "destroy", "-f", folder=folder, **environ)
+    for name in virsh("vol-list", "default").split():
+        if name.startswith(f"{project.name}-"):
+            virsh("vol-delete", name, "default")
+    for name in virsh("net-list", "--all", "--name").split():
+        if name.startswith(f"{project.name}-"):
+            virsh("net-destroy", name)
+            virsh("net-undefine", name)
+
+
+def test_vagrant_alone_brings_a_rendered_folder_up(alone):
+    folder, port, vagrant = alone
+    vagrant("up")
+
+    answer = ""
+    deadline = time.monotonic() + 60
+    while answer != "hello" and time.monotonic() < deadline:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page,
+        ):
+            answer = page.read().decode()
+    assert answer == "hello"
+    seen = vagrant(
+        "ssh",
+        "db",
+        "-c",
+        "stat -c '%a %U %T' /run/secrets/token; stat -f -c %T /run/secrets/token; mountpoint /data",
+    )
+    assert seen.split("\n")[0].startswith("400 db")
+    assert "tmpfs" in seen
+    assert "is a mountpoint" in seen
+    assert "db" in vagrant("ssh", "web", "-c", "getent hosts db")
+    assert not [
+        path for path in folder.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()
+    ]
