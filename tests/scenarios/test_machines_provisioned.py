@@ -1,0 +1,71 @@
+"""Builds done in a machine, for those without a container engine: told, kept, and taken up after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.machines import NOTHING, left_of, virsh
+from tests.support.project import wait_for
+
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.core]
+
+SPEC = """
+web:
+  packages: [netcat-openbsd]
+  build:
+    - run: "mkdir /run/own; echo NAME > /run/own/file; echo about to end"
+    - run: "sleep 3; exit CODE"
+  command: [sleep, infinity]
+"""
+TOP = "options: {vagrant: {build: provision}}\n"
+
+
+@pytest.fixture
+def project(machines, make_project):
+    return make_project(backend="vagrant")
+
+
+def written(project, code: int) -> None:
+    """Write the spec, its last step ending with this code."""
+    text = SPEC.replace("NAME", project.name).replace("CODE", str(code))
+    project.spec(text, top=TOP)
+
+
+def boxes(project) -> list[Path]:
+    """The boxes of the project's builds."""
+    (digest,) = project.workspace().plan(project.target).builds()
+    return list(Path.home().glob(f".vagrant.d/boxes/envctl-{digest}-*"))
+
+
+def builders() -> list[str]:
+    """The machines that are there to build in."""
+    return [name for name in virsh("list", "--all", "--name").split() if "envctl-builder" in name]
+
+
+def test_a_failed_or_killed_build_leaves_nothing_and_a_whole_one_is_kept(project):
+    written(project, 7)
+    failed = project.cli("up", "dev")
+    assert failed.returncode == 1
+    assert "exit code 7" in failed.stderr
+    assert "envctl.yaml:9:" in failed.stderr
+    assert (boxes(project), builders()) == ([], [])
+
+    written(project, 0)
+    with project.start("up", "dev") as process:
+        wait_for(process, "about to end")
+        os.kill(process.pid, signal.SIGKILL)
+    assert boxes(project) == []
+
+    done = project.cli("up", "dev")
+    assert done.returncode == 0, done.stderr
+    assert project.run("web", "cat", "/run/own/file")[1] == f"{project.name}\n"
+    assert project.run("web", "sh", "-c", "id -un; command -v nc")[1] == "web\n/usr/bin/nc\n"
+    assert (len(boxes(project)), builders()) == (1, [])
+    project.down()
+    assert project.up() == ["create web"]
+    project.down(volumes=True)
+    assert left_of(project) == NOTHING
