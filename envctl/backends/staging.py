@@ -55,6 +55,16 @@ def context_files(build: Build) -> Mapping[str, ContextFile]:
     return {path: file for step in build.steps for path, file in _staged(step)}
 
 
+def placed(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
+    """The files that a step puts into the environment, by the path each gets there."""
+    target = _target(step)
+    for _, file in _staged(step):
+        if isinstance(step, CopyFiles) and target.endswith("/"):
+            yield target + _within(step, file.source), file
+        else:
+            yield target, file
+
+
 def view(step: Step) -> Mapping[str, Any]:
     """A step as its template sees it."""
     return {
@@ -150,12 +160,13 @@ def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
             )
         case CopyFiles():
             for file in sorted(step.files):
-                relative = PurePosixPath(file)
-                if _is_file(step):
-                    path = slug(relative.name)
-                else:
-                    path = relative.relative_to(_source(step)).as_posix()
+                path = slug(PurePosixPath(file).name) if _is_file(step) else _within(step, file)
                 yield f"{_stage(step)}/{path}", ContextFile(source=file, mode=_mode(step.mode))
+
+
+def _within(step: CopyFiles, file: str) -> str:
+    """The path of one of a copied folder's files in it."""
+    return PurePosixPath(file).relative_to(_source(step)).as_posix()
 
 
 def _source(step: CopyFiles) -> PurePosixPath:

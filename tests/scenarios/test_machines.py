@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant import index
+from envctl.backends.vagrant.names import Names, home
 from envctl.target import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, left_of
@@ -23,6 +25,23 @@ def prod(machines, make_guestbook):
     yield guestbook
     for target in ("dev@vagrant", "prod@vagrant"):
         guestbook.project.cli("down", target, "--volumes")
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A machine of another folder in Vagrant's list, gone since, whose id begins as one of ours is called."""
+    listed = home() / "data/machine-index/index"
+    machine = {
+        "local_data_path": str(tmp_path / "gone/.vagrant"), "name": "other", "provider": "libvirt",
+        "state": "running", "vagrantfile_name": None, "vagrantfile_path": str(tmp_path / "gone"),
+        "updated_at": None, "extra_data": {},
+    }  # fmt: skip
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    data = json.loads(listed.read_text()) if listed.exists() else {"version": 1, "machines": {}}
+    data["machines"]["db" + uuid.uuid4().hex[2:]] = machine
+    listed.write_text(json.dumps(data))
+    yield
+    index.forget(tmp_path / "gone")
 
 
 def changes(guestbook: Guestbook, target: str) -> list[str]:
@@ -40,7 +59,7 @@ def edit(guestbook: Guestbook, old: str, new: str) -> None:
 
 
 @pytest.mark.core
-def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod):
+def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, elsewhere):
     prod.cli("up", "prod")
     assert prod.post("hello, wörld") == 201
     assert prod.texts() == ["hello, wörld"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
+from envctl.backends.vagrant.names import cache
 from tests.support.machines import NOTHING, key_of, left_of, virsh
 from tests.support.project import wait_for
 
@@ -35,22 +37,44 @@ def project(machines, make_project):
     return made.spec(SPEC.replace("NAME", made.name), top=TOP)
 
 
-@pytest.mark.parametrize(
-    ("point", "delay"),
-    [
-        ("making the disk", 0.5),
-        pytest.param("adding the box", 0.3, marks=pytest.mark.core),
-        pytest.param("start db", 4.0, marks=pytest.mark.core),
-        ("start db", 12.0),
-        ("start job", 8.0),
-    ],
-    ids=["baking", "adding the box", "making the machine", "booting", "booting the next"],
-)
-def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, point, delay):
+def made(pattern: str) -> set[Path]:
+    """What is there of disks in the making."""
+    return set((cache() / "making").glob(pattern))
+
+
+def killed_while_making(project, part: str, delay: float) -> None:
+    """Kill a run when this part of its disk appears, and a little later."""
+    before = made(part)
+    with project.start("up", "dev") as process:
+        while process.poll() is None and made(part) <= before:
+            threading.Event().wait(0.02)
+        threading.Event().wait(delay)
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def killed_at(project, point: str, delay: float) -> None:
+    """Kill a run some time after it speaks of a point."""
     with project.start("up", "dev") as process:
         wait_for(process, point)
         threading.Event().wait(delay)
         os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("kill", "point", "delay"),
+    [
+        (killed_while_making, "*/root/etc", 0.0),
+        (killed_while_making, "*/raw", 0.3),
+        pytest.param(killed_while_making, "*/x.box", 0.5, marks=pytest.mark.core),
+        pytest.param(killed_at, "start db", 4.0, marks=pytest.mark.core),
+        (killed_at, "start db", 12.0),
+        (killed_at, "start job", 8.0),
+    ],
+    ids=["unpacking", "baking", "adding the box", "making the machine", "booting", "booting the next"],
+)  # fmt: skip
+def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, kill, point, delay):
+    kill(project, point, delay)
 
     done = project.cli("up", "dev")
     assert done.returncode == 0, done.stderr

@@ -117,7 +117,7 @@ def test_vagrant_alone_brings_a_rendered_folder_up(alone):
     assert answer == "hello"
     seen = vagrant(
         "ssh",
-        "db",
+        "db.vm",
         "-c",
         "stat -c '%a %U %T' /run/secrets/token; stat -f -c %T /run/secrets/token; mountpoint /data",
     )

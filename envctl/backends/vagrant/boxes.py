@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from envctl.backends.vagrant import basebox, boot, disks
 from envctl.backends.vagrant.names import cache, home
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
 from envctl.lock import exclusive
 from envctl.plan.digest import digest
@@ -79,8 +79,8 @@ class Boxes:
         self._context.have_base(build.base)
         image = engine.have(unit, build)
         whole = engine.have(unit, boot.machine_build(image))
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as name:
-            root = Path(name, "root")
+        with workshop() as folder:
+            root = folder / "root"
             root.mkdir()
             self._say(unit, "making the disk")
             engine.export(whole, root)
@@ -91,8 +91,8 @@ class Boxes:
         name = basebox.name(base)
         with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
             if not self.is_here(name):
-                with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
-                    root = Path(folder, "root")
+                with workshop() as folder:
+                    root = folder / "root"
                     root.mkdir()
                     basebox.unpack(unit, base, self._context, engine=self.engine, root=root)
                     self.bake(unit, name, root, {"build": "", "steps": "[]"}, base=True)
@@ -106,8 +106,7 @@ class Boxes:
         `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`. A `base` is
         one that Vagrant alone can start, too.
         """
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as temporary:
-            folder = Path(temporary)
+        with workshop() as folder:
             disks.from_root(root, folder)
             self.add(unit, name, folder, note, base=base)
 
@@ -165,10 +164,10 @@ class Boxes:
             image = self.engine.have(unit, build)
             read = self.engine.images.read_file
             return read(image, boot.KERNEL), read(image, boot.INITRD)
-        with tempfile.TemporaryDirectory(prefix="envctl-kernel-") as name:
-            self._context.bootstrap(build, Path(name))
+        with workshop() as root:
+            self._context.bootstrap(build, root)
             kernel, initrd = (
-                Path(name, path.lstrip("/")).read_bytes() for path in (boot.KERNEL, boot.INITRD)
+                (root / path.lstrip("/")).read_bytes() for path in (boot.KERNEL, boot.INITRD)
             )
         return kernel, initrd
 

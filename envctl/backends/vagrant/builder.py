@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import tarfile
-import tempfile
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 from envctl.backends.base import Context
 from envctl.backends.packing import add_file, add_text
 from envctl.backends.staging import context_files
-from envctl.backends.vagrant import boot, disks, libvirt, provision, ssh, vagrantfile
+from envctl.backends.vagrant import boot, disks, index, libvirt, provision, ssh, vagrantfile
 from envctl.backends.vagrant.layout import Machine
 from envctl.backends.vagrant.names import Names, cache
 from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
 from envctl.lock import exclusive
 from envctl.plan.model import Build, Scope
@@ -97,8 +97,7 @@ class Builder:
             try:
                 machine = self._boot(unit, build, base, names=names)
                 Watch(build, unit, self._context).run(machine)
-                with tempfile.TemporaryDirectory(prefix="envctl-box-") as temporary:
-                    folder = Path(temporary)
+                with workshop() as folder:
                     self._say(unit, "making the disk")
                     disks.from_machine(_finish(machine, names), folder)
                     self._boxes.add(unit, name, folder, note_of(build))
@@ -252,6 +251,7 @@ def _names(digest: str) -> Names:
 def _remove(names: Names) -> None:
     """Remove a builder, running or not, and all that was its own."""
     folder = names.machine(_UNIT)
+    index.forget(folder)
     ssh.Machine(_UNIT, names.folder / "key", folder / "known_hosts", "").disconnect()
     libvirt.undefine(names.domain(_UNIT))
     libvirt.remove_network(names.network)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import Context, ImageSource
 from envctl.backends.vagrant import boot, container
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.preload import preload
+from envctl.backends.vagrant.workshop import workshop
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import Build, DockerfileBuild, InstallPackages, ReadyImage, Source
 from envctl.plan.progress import Progress, Stage
@@ -58,8 +57,8 @@ class EngineBoxes:
         self._context.have_base(base)
         whole = engine.have(unit, boot.machine_build(engine.have(unit, own)))
         note = {"build": "" if isinstance(source, ReadyImage) else source.digest, "steps": "[]"}
-        with tempfile.TemporaryDirectory(prefix="envctl-box-") as folder:
-            root = Path(folder) / "root"
+        with workshop() as folder:
+            root = folder / "root"
             root.mkdir()
             self._context.report(Progress(f"build {unit}", Stage.WORKING, "making the disk"))
             engine.export(whole, root)

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from envctl.backends.staging import placed
 from envctl.backends.vagrant import container, options
 from envctl.errors import Place, Problem
 from envctl.plan.digest import canonical, digest
@@ -177,7 +178,8 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
         if isinstance(step, CreateUser):
             yield "user", step.name, (step.uid, step.home), step.where
         elif isinstance(step, CopyFiles | WriteFile):
-            yield "file", step.target, canonical(step), step.where
+            for path, file in placed(step):
+                yield "file", path, (file, step.owner), step.where
     for volume in unit.run.volumes:
         yield "volume at", volume.target, volume, unit.origins.get("volumes")
     for mount in unit.run.mounts:

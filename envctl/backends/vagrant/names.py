@@ -12,6 +12,16 @@ from pathlib import Path
 from envctl.plan.model import Scope
 
 
+def called(machine: str) -> str:
+    """What Vagrant can call a machine: a name of hexadecimal digits alone gets `.vm` at its end.
+
+    Vagrant takes a name that is the beginning of the id of any machine it knows, of whatever folder, for
+    that machine: one called `db` could be another project's.
+    Source: `get` in https://github.com/hashicorp/vagrant/blob/v2.3.4/lib/vagrant/machine_index.rb.
+    """
+    return f"{machine}.vm" if re.fullmatch("[0-9a-f]+", machine) else machine
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The names of one environment's resources. Project, environment and units are plain names."""

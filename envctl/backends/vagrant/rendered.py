@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from envctl.backends.staging import ContextFile, context_files, secret_variable, slug
 from envctl.backends.vagrant import basebox, container, guest, layout, provision, starting
+from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Artifact
@@ -150,6 +151,7 @@ def _defined(
     paths = {path.split("/")[1] for path in (file.path for file in _files(machine.source))}
     return {
         "name": name,
+        "called": called(name),
         "box": basebox.published(machine.source),
         "number": network.numbers[name],
         "mac": network.mac(name).replace(":", ""),

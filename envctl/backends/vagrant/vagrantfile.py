@@ -24,7 +24,7 @@ def context(
     return {
         **FUNCTIONS,
         "key": key,
-        "prefix": f"{names.prefix}_",
+        "prefix": names.prefix,
         "network": names.network,
         "addresses": f"{names.addresses}.0/24",
         "machines": [
@@ -36,7 +36,8 @@ def context(
 def _machine(names: Names, machine: Machine, box: str, public_key: str) -> Mapping[str, Any]:
     host = names.scope.environment if machine.name == SHARED else machine.name
     return {
-        "name": machine.name,
+        # No name of hexadecimal digits alone (see names.called); with the prefix it makes the domain's.
+        "name": f"_{machine.name}",
         "box": box,
         "cpus": machine.cpus,
         "memory": machine.memory,

@@ -6,6 +6,7 @@ from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend, layout, options
 from envctl.plan.model import (
     Build,
+    CopyFiles,
     CreateUser,
     InstallPackages,
     Mount,
@@ -106,6 +107,24 @@ def test_what_cannot_be_together_is_told_before_anything_is_done():
         "two and one cannot share a machine: the port 80 would be both's",
         "two and one cannot share a machine: the port 8000 would be both's",
         "three: a container image needs a machine of its own",
+    ]
+
+
+def test_files_of_several_units_can_lie_in_one_folder():
+    app = CopyFiles("app", "/srv", "hash", files=("app/a.py", "app/sub/b.py"))
+    list_ = CopyFiles("requirements.txt", "/srv/", "hash", files=("requirements.txt",))
+    beside = CopyFiles("tools", "/srv", "hash", files=("tools/c.py",))
+    fine = plan(
+        unit("one", list_, app, options=SINGLE),
+        unit("two", beside, options=SINGLE),
+        unit("three", list_, options=SINGLE),
+    )
+    over = CopyFiles("other", "/srv/sub", "hash", files=("other/b.py",))
+    clash = plan(unit("one", app, options=SINGLE), unit("two", over, options=SINGLE))
+
+    assert BACKEND.problems(fine) == ()
+    assert [problem.message for problem in BACKEND.problems(clash)] == [
+        "two and one cannot share a machine: they differ in the file /srv/sub/b.py"
     ]
 
 

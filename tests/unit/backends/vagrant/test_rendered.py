@@ -252,6 +252,14 @@ def test_what_units_run_is_what_up_would_run(folder, project):
     assert (folder / "units/web/run").read_text() == guest.run_script(web)
 
 
+def test_no_machine_is_called_as_the_beginning_of_an_id(project, tmp_path):
+    """Vagrant would take it for whichever machine has that id."""
+    wanted = plan(unit("db"), unit("cafe-2"), unit("cafe"), unit("web"))
+    wanted = replace(wanted, scope=Scope("shop", "0a1b2c3d", "dev", str(project)))
+    text = (rendered(wanted, project, tmp_path / "named") / "Vagrantfile").read_text()
+    assert re.findall(r"config.vm.define '(.*)' do", text) == ["db.vm", "cafe-2", "cafe.vm", "web"]
+
+
 def test_units_that_share_a_machine_are_built_once_and_started_one_after_the_other(
     project, tmp_path
 ):
