@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+# Users have an installed envctl, and the peers come from this environment's packages.
+ENVIRON = {
+    **{
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    },
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +28,7 @@ class Command:
 
     argv: Sequence[str]
     folder: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON)
     before: Callable[[], object] = lambda: None
 
     def seconds(self) -> float:
@@ -56,10 +68,13 @@ class Result:
         )
 
 
-def compare(title: str, ours: Command, peer: Command, *, aim: float, runs: int) -> Result:
-    """Measure both in turn after one unmeasured run of each."""
-    ours.seconds()
-    peer.seconds()
+def compare(
+    title: str, ours: Command, peer: Command, *, aim: float, runs: int, warm: bool = True
+) -> Result:
+    """Measure both in turn, if wanted after one unmeasured run of each."""
+    if warm:
+        ours.seconds()
+        peer.seconds()
     pairs = [(ours.seconds(), peer.seconds()) for _ in range(runs)]
     result = Result(
         title,
@@ -70,3 +85,9 @@ def compare(title: str, ours: Command, peer: Command, *, aim: float, runs: int) 
     )
     print(result.row(), flush=True)
     return result
+
+
+def said(*argv: str) -> str:
+    """The first line a command prints."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, env=ENVIRON)
+    return done.stdout.splitlines()[0]
