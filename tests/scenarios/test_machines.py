@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import uuid
@@ -37,9 +38,12 @@ def elsewhere(tmp_path):
         "updated_at": None, "extra_data": {},
     }  # fmt: skip
     listed.parent.mkdir(parents=True, exist_ok=True)
-    data = json.loads(listed.read_text()) if listed.exists() else {"version": 1, "machines": {}}
-    data["machines"]["db" + uuid.uuid4().hex[2:]] = machine
-    listed.write_text(json.dumps(data))
+    with listed.with_name("index.lock").open("a") as lock:
+        # Other machines may be made meanwhile.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        data = json.loads(listed.read_text()) if listed.exists() else {"version": 1, "machines": {}}
+        data["machines"]["db" + uuid.uuid4().hex[2:]] = machine
+        listed.write_text(json.dumps(data))
     yield
     index.forget(tmp_path / "gone")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from envctl import spec
-from envctl.spec import fields, reader, reference, running, schema, steps
+from envctl.spec import fields, reader, reference, running, schema, steps, words
 from envctl.spec.fields import Form
 from envctl.spec.problems import Problems
 
@@ -69,7 +69,7 @@ def test_the_page_s_example_resolves(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "requirements.txt").touch()
 
-    (tmp_path / "envctl.yaml").write_text(reference.EXAMPLE)
+    (tmp_path / "envctl.yaml").write_text(words.EXAMPLE)
 
     resolved = spec.load(tmp_path, "dev", environ={}, cache=False)
 

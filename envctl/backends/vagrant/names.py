@@ -84,6 +84,6 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """The user's folder for what all projects share: kernels."""
+    """The user's folder for what all projects share: kernels, and disks in the making."""
     base = environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache") / "envctl" / "vagrant"
