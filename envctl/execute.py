@@ -20,7 +20,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Condition, Kind, Plan, Unit
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.plan.state import Status
+from envctl.plan.state import Observed, Status
 from envctl.readiness import PATIENCE, Verdict, allowance, judge
 
 WORKERS = 12
@@ -86,15 +86,21 @@ def bring_up(
     backend: Backend,
     report: Report,
     *,
+    observed: Observed | None = None,
     mask: Callable[[str], str] = _as_it_is,
-) -> None:
+) -> Observed:
     """Apply changes and wait until every unit of the plan is ready: healthy, running or completed.
+
+    `observed` is what the changes were decided on; where there are none, it need not be looked at again.
+    What is there in the end is returned.
 
     A unit is started when its dependencies have reached the condition it asks for. What does not
     depend on a failed unit goes on; the failed ones stay as they are, to be looked at. What programs
     say passes through `mask` before it is told: it may hold the value of a secret.
     """
-    _Run(changes, plan.units, backend, report, mask=mask).loop()
+    run = _Run(changes, plan.units, backend, report, observed=observed, mask=mask)
+    run.loop()
+    return run.seen if run.seen and not changes else backend.observe()
 
 
 class _Run:
@@ -105,8 +111,11 @@ class _Run:
         backend: Backend,
         report: Report,
         *,
+        observed: Observed | None = None,
         mask: Callable[[str], str] = _as_it_is,
     ) -> None:
+        self.given = None if changes else observed
+        self.seen: Observed | None = None
         self.backend = backend
         self.report = report
         self.mask = mask
@@ -275,7 +284,8 @@ class _Run:
         waiting = [watch for watch in self.watches.values() if watch.phase is Phase.DONE]
         if not waiting:
             return
-        states = self.backend.observe().units
+        self.seen, self.given = self.given or self.backend.observe(), None
+        states = self.seen.units
         now = time.monotonic()
         for watch in waiting:
             name = watch.unit.name

@@ -156,11 +156,18 @@ class Workspace:
                 changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
             decided(changes)
             self._bases(opened, changes)
-            bring_up(changes, plan, opened.backend, opened.report, mask=opened.store.masked)
+            seen = bring_up(
+                changes,
+                plan,
+                opened.backend,
+                opened.report,
+                observed=observed,
+                mask=opened.store.masked,
+            )
             return UpResult(
                 plan,
                 changes,
-                _addresses(opened.backend.observe()),
+                _addresses(seen),
                 on_paper=not opened.backend.capabilities.executes,
             )
 

@@ -97,6 +97,33 @@ def test_bringing_up_again_applies_nothing(backend):
     assert backend.applied == []
 
 
+def test_where_nothing_changes_what_was_seen_is_not_looked_for_again(backend, monkeypatch):
+    up(backend, unit("web"))
+    wanted, observed = plan(unit("web")), backend.observe()
+    monkeypatch.setattr(backend, "observe", lambda: pytest.fail("it was looked for again"))
+
+    assert bring_up((), wanted, backend, silent, observed=observed) is observed
+
+
+def test_a_unit_that_is_not_ready_yet_is_looked_for_again(backend):
+    up(backend, unit("web"))
+    there = backend.observe()
+    restarting = replace(there.units["web"], status=Status.RESTARTING)
+    before = replace(there, units={"web": restarting})
+
+    after = bring_up((), plan(unit("web")), backend, silent, observed=before)
+
+    assert after.units["web"].status is Status.RUNNING
+
+
+def test_what_was_seen_before_a_change_says_nothing_of_after_it(backend):
+    wanted, before = plan(unit("web")), backend.observe()
+
+    after = bring_up(compare(wanted, before), wanted, backend, silent, observed=before)
+
+    assert after.units["web"].status is Status.RUNNING
+
+
 def test_what_depends_on_a_failure_is_not_started_and_the_rest_is(backend):
     backend.breaks = ("db",)
     events = []
