@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from envctl.cli.front import Call
 
 
+_COLLECT_AFTER: Final = 100_000
+"""Objects made before the garbage collector looks: most commands end sooner, and it took a tenth of their time."""
+
+
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
+    gc.set_threshold(_COLLECT_AFTER)
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
     from envctl.cli.failure import guarded

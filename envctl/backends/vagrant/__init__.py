@@ -16,7 +16,7 @@ from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
-from envctl.plan.state import Observed, Status
+from envctl.plan.state import Observed
 
 _PROBE_GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
@@ -46,13 +46,10 @@ class VagrantBackend:
         return layout.arrange(plan)
 
     def check(self) -> None:
-        """Raise EnvctlError unless libvirt answers and Vagrant is there."""
+        """Raise EnvctlError unless all there is to call is installed; libvirt says itself if it does not answer."""
         import shutil
 
-        from envctl.backends.vagrant import libvirt
-
-        libvirt.virsh("uri")
-        for program in ("vagrant", "ssh"):
+        for program in ("virsh", "vagrant", "ssh"):
             if shutil.which(program) is None:
                 raise EnvctlError(
                     f"{program} is not installed",
@@ -81,10 +78,14 @@ class VagrantBackend:
             self._lifecycle.engine_boxes.make(change.unit, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Ask once, inside the machine."""
+        """Ask once, as seen from inside the machine."""
+        from envctl.backends.vagrant import reach
+
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
+        if reach.is_reachable(wanted) and (domain := self._lifecycle.domain_of(unit.name)):
+            return reach.ask(wanted, self._lifecycle.machine(domain))
         return probe.ask(
             wanted,
             lambda execution: self.exec(unit.name, execution),
@@ -93,17 +94,15 @@ class VagrantBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
-        from envctl.backends.vagrant.inside import NOT_RUNNING, run
+        from envctl.backends.vagrant import guest, inside
 
         domain = self._lifecycle.domain_of(unit)
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
-        code = run(unit, domain.units[unit], self._lifecycle.machine(domain), execution)
-        if code == NOT_RUNNING:
-            state = self.observe().units.get(unit)
-            if state is None or state.status is not Status.RUNNING:
-                raise self._not_running(unit)
-        return code
+        machine, service = self._lifecycle.machine(domain), guest.Room(unit).service
+        if not machine.services([service])[service].is_running:
+            raise self._not_running(unit)
+        return inside.run(unit, domain.units[unit], machine, execution)
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None

@@ -92,15 +92,29 @@ def run_script(unit: Unit) -> str:
 def script(process: Process) -> str:
     """The script that becomes the unit's process, with just the environment of the spec."""
     return (
+        f"{_look_up(process.user or 'root')}\n"
         f"cd -- {shell(process.workdir or '/')} || exit 200\n"
-        f"exec {_environment(process.user, process.env)} {words(_argv(process.argv or ()))}\n"
+        f"exec {_environment(process.env)} {words(_argv(process.argv or ()))}\n"
     )
 
 
-def _environment(user: str | None, env: Mapping[str, str]) -> str:
-    home = f'"HOME=$(getent passwd {shell(user or "root")} | cut -d: -f6)"'
+def _look_up(user: str) -> str:
+    """Shell commands that start no process: $uid, $gid, $home and $groups of a user by name or number, and $host.
+
+    As in a container the files alone tell; a number that is nobody's is fine there, too.
+    """
+    return (
+        f"who={shell(user)} groups=--init-groups found=; read -r host </etc/hostname; "
+        "while IFS=: read -r name _ uid gid _ home _; do "
+        'case $who in "$name"|"$uid") found=1; break;; esac; done </etc/passwd; '
+        'case $found$who in 1*) ;; *[!0-9]*) echo "there is no user $who" >&2; exit 126;; '
+        "*) uid=$who gid=0 home=/ groups=--clear-groups;; esac"
+    )
+
+
+def _environment(env: Mapping[str, str]) -> str:
     given = words([f"{name}={value}" for name, value in sorted(env.items())])
-    return f'/usr/bin/env -i PATH={PATH} "HOSTNAME=$(cat /etc/hostname)" {home} {given}'.rstrip()
+    return f'/usr/bin/env -i PATH={PATH} "HOSTNAME=$host" "HOME=$home" {given}'.rstrip()
 
 
 def _argv(argv: Sequence[str]) -> tuple[str, ...]:
@@ -117,24 +131,30 @@ def command(
     workdir: str | None,
     env: Mapping[str, str],
     timeout: float | None = None,
+    main: int = 0,
 ) -> str:
-    """A shell command that runs `argv` as the unit's own process runs, but for what is given."""
-    who = user or process.user or "root"
+    """A shell command that runs `argv` as the unit's own process runs, but for what is given.
+
+    What the unit sees of a shared machine, its secrets for one, is in its process's own view of the files:
+    `main` is that process, if there is one.
+    """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in process.capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
-    # What the unit sees of a shared machine, its secrets for one, is in its process's own view of the files.
-    inside = (
-        f'main=$(systemctl show --property=MainPID --value {room.service}); set -- nsenter "--mount=/proc/$main/ns/mnt" --;'
-        if room.shared
-        else "set --;"
-    )
+    folder = shell(workdir or process.workdir or "/")
+    if room.shared and main:
+        enter = (
+            f"exec {limit}nsenter --mount=/proc/{main}/ns/mnt --"
+            f' /bin/sh -c \'cd -- "$0" || exit 126; exec "$@"\' {folder}'
+        )
+    else:
+        enter = f"cd -- {folder} || exit 126; exec {limit}".rstrip()
     return (
         # It shares the unit's limits, and ends with it, as in a container.
-        f"echo $$ > /sys/fs/cgroup/system.slice/{room.service}/cgroup.procs 2>/dev/null || :; {inside} exec {limit}"
-        f'"$@" /bin/sh -c \'cd -- "$0" || exit 126; exec "$@"\' {shell(workdir or process.workdir or "/")}'
-        f' setpriv --reuid={shell(who)} --regid="$(id -g -- {shell(who)})" --init-groups'
+        f"echo $$ 2>/dev/null > /sys/fs/cgroup/system.slice/{room.service}/cgroup.procs || :;"
+        f" {_look_up(user or process.user or 'root')}; {enter}"
+        f' setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
-        f" {_environment(who, {**process.env, **env})} {words(_argv(argv))}"
+        f" {_environment({**process.env, **env})} {words(_argv(argv))}"
     )
 
 

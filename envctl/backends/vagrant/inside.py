@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from envctl.backends.base import Execution
-from envctl.backends.vagrant import container, guest, question
+from envctl.backends.vagrant import container, guest, notes
 from envctl.backends.vagrant.ssh import Machine
 from envctl.errors import EnvctlError
 from envctl.plan.model import Process
-
-NOT_RUNNING: Final = 213
-"""The exit code of a command that was not run since its unit does not run; a command may end with it, too."""
 
 
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int:
     """Run it; its exit code. `note` is what the machine's stamp tells of the unit."""
     room = guest.Room(unit, bool(note.get("shared")))
-    script = (
-        f"case $(systemctl show --property=SubState --value {room.service}) in"
-        f" dead|exited|failed|auto-restart) exit {NOT_RUNNING};; esac; "
-        + _script(room, note, execution)
-    )
+    main = machine.main_process(room.service) if room.shared else 0
+    script = _script(room, note, execution, main)
     if execution.tty:
         return machine.terminal(script)
     try:
@@ -40,7 +34,7 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
         ) from error
 
 
-def _script(room: guest.Room, note: Mapping[str, Any], execution: Execution) -> str:
+def _script(room: guest.Room, note: Mapping[str, Any], execution: Execution, main: int) -> str:
     process = _process(note)
     if note.get("contained"):
         told = Process((), execution.user, execution.workdir, execution.env)
@@ -55,12 +49,13 @@ def _script(room: guest.Room, note: Mapping[str, Any], execution: Execution) -> 
         workdir=execution.workdir,
         env=execution.env,
         timeout=execution.timeout,
+        main=main,
     )
 
 
 def _process(note: Mapping[str, Any]) -> Process:
     """The process a unit was settled with."""
-    made = question.run_of(note).get("process", {})
+    made = notes.run_of(note).get("process", {})
     return Process(
         tuple(made.get("argv") or ()),
         made.get("user"),

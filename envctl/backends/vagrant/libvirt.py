@@ -94,20 +94,21 @@ def _absent(said: str) -> EnvctlError:
     )
 
 
-def inventory(prefix: str) -> Inventory:
-    """The domains whose names begin so, the networks and disks: two calls."""
+def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
+    """The domains whose names begin so, the networks and disks: one call if `likely` names the domains."""
+    lists = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
+    described = [f"dumpxml {name}" for name in likely]
     try:
-        said = virsh(
-            f"list --all --name; echo {_MARK}; net-list --all --name; echo {_MARK}; vol-list {POOL}"
-        )
-        names, networks, volumes = said.split(_MARK)
+        said = virsh(";".join([f";echo {_MARK};".join(lists), *described]))
+        names, networks, volumes, texts = said.split(_MARK)
     except RefusedError:
-        # There is no pool, or what is listed is just being changed.
+        # There is no pool, no such domain, or what is listed is just being changed.
         names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
-        volumes = "\n".join(disks())
-    found = [name for name in names.split() if name.startswith(prefix)]
+        volumes, texts = "\n".join(disks()), ""
+    known = _parsed(texts)
+    others = [name for name in names.split() if name.startswith(prefix) and name not in known]
     return Inventory(
-        _described(found),
+        {**known, **_described(others)},
         networks.split(),
         [line.split()[0] for line in volumes.splitlines() if line.split()],
     )
@@ -131,14 +132,20 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
         return {}
     # One that goes meanwhile fails the whole call: then each is asked for itself.
     try:
-        texts = virsh(";".join(f"dumpxml {name}" for name in names)).split("</domain>")
+        return _parsed(virsh(";".join(f"dumpxml {name}" for name in names)))
     except RefusedError:
-        texts = []
-        for name in names:
-            with suppress(RefusedError):
-                texts.append(virsh("dumpxml", name).replace("</domain>", ""))
+        found = (domain(name) for name in names)
+        return {one.name: one for one in found if one is not None}
+
+
+def _parsed(texts: str) -> dict[str, Domain]:
+    """Several domains' descriptions, one after the other."""
     # What libvirt itself printed.
-    found = (ET.fromstring(text + "</domain>") for text in texts if text.strip())  # noqa: S314
+    found = (
+        ET.fromstring(text + "</domain>")  # noqa: S314
+        for text in texts.split("</domain>")
+        if text.strip()
+    )
     return {one.name: one for one in map(_domain, found)}
 
 

@@ -17,11 +17,12 @@ from typing import Any, Final
 from envctl.backends.base import Context
 from envctl.backends.vagrant import (
     container,
+    forwarding,
     guest,
     index,
     layout,
     libvirt,
-    question,
+    notes,
     ssh,
     vagrantfile,
 )
@@ -123,15 +124,17 @@ class Lifecycle:
 
     def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
         """Whether the unit runs as it should and only its ports were lost, which are given back."""
-        noted = domain.units.get(unit.name, {})
-        machine = self.machine(domain)
-        if noted.get("run") != run_text(unit.run) or not unit.run.ports or machine.connected():
+        noted = domain.units.get(unit.name)
+        if (
+            noted is None
+            or noted["run"] != run_text(unit.run)
+            or forwarding.are_carried(noted["ports"])
+        ):
             return False
-        room = guest.Room(unit.name, layout.is_shared(unit))
-        if room.service not in machine.run(_ACTIVE):
+        machine, service = self.machine(domain), guest.Room(unit.name).service
+        if not machine.services([service])[service].is_running:
             return False
-        for one in domain.units.values():
-            self._forward(one.get("ports", {}), machine)
+        forwarding.carry(noted["ports"], machine)
         return True
 
     def _stop(self, unit: str) -> None:
@@ -151,11 +154,12 @@ class Lifecycle:
 
     def _shut_down(self, domain: libvirt.Domain, machine: ssh.Machine) -> None:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
-        tasks = [name for name, unit in domain.units.items() if question.is_task(unit)]
+        tasks = [name for name, unit in domain.units.items() if notes.is_task(unit)]
         if tasks:
-            ended = question.answers(tasks, machine.run(question.question(tasks)))
+            services = machine.services([guest.Room(name).service for name in tasks])
+            ended = {name: services[guest.Room(name).service].state[1] for name in tasks}
             units = {
-                name: {**unit, "ended": ended[name][1]} if name in ended else unit
+                name: {**unit, "ended": ended[name]} if name in ended else unit
                 for name, unit in domain.units.items()
             }
             libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": units})
@@ -179,7 +183,7 @@ class Lifecycle:
             else:
                 if domain.running:
                     machine = self.machine(domain)
-                    self._unforward(domain.units[unit].get("ports", {}), machine)
+                    forwarding.drop(domain.units[unit]["ports"], machine)
                     machine.run(guest.leave(guest.Room(unit, shared=True)))
                 libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
         self._spread()
@@ -266,12 +270,9 @@ class Lifecycle:
             guest.settle(unit, room), data=guest.archive(unit, room, secrets), timeout=timeout
         )
         before = domain.units.get(unit.name, {}).get("ports", {})
-        self._unforward(before, machine)
-        ports = {}
-        for port in unit.run.ports:
-            key = f"{port.address}/{port.container}"
-            ports[key] = port.host or before.get(key) or ssh.free_port(port.address)
-        self._forward(ports, machine)
+        forwarding.drop(before, machine)
+        ports = forwarding.chosen(unit.run.ports, before)
+        forwarding.carry(ports, machine)
         source = unit.source
         note = {
             "service": unit.service,
@@ -290,19 +291,6 @@ class Lifecycle:
             domain.name, {"made_for": made_for, "address": machine.address, "units": units}
         )
         self._spread()
-
-    def _forward(self, ports: Mapping[str, int], machine: ssh.Machine) -> None:
-        """Have a unit's ports on this host, over the machine's connection."""
-        if ports:
-            machine.connect()
-        for key, chosen in ports.items():
-            address, _, inside = key.rpartition("/")
-            machine.forward(address, chosen, int(inside))
-
-    def _unforward(self, ports: Mapping[str, int], machine: ssh.Machine) -> None:
-        for key, chosen in ports.items():
-            address, _, inside = key.rpartition("/")
-            machine.forward(address, chosen, int(inside), cancel=True)
 
     def _spread(self) -> None:
         """Tell every running machine of the environment the names and addresses of all."""
@@ -332,4 +320,4 @@ def _unaddressed(domain: libvirt.Domain) -> Mapping[str, Any] | None:
 
 def _is_tasks(domain: libvirt.Domain) -> bool:
     """Whether the machine has tasks only."""
-    return bool(domain.units) and all(question.is_task(unit) for unit in domain.units.values())
+    return bool(domain.units) and all(notes.is_task(unit) for unit in domain.units.values())

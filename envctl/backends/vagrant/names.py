@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from envctl.plan.model import Scope
+
+_MACHINE: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 
 
 def called(machine: str) -> str:
@@ -72,6 +75,13 @@ class Names:
     def folder(self) -> Path:
         """Where envctl works on the environment's machines: a cache, but for running ones."""
         return Path(self.scope.root) / ".envctl" / "vagrant" / self.scope.environment
+
+    @property
+    def likely(self) -> Sequence[str]:
+        """The domains that there probably are: of the machines that were made here."""
+        found = sorted(file.parent.name for file in self.folder.glob("*/Vagrantfile"))
+        # The folder may have come with the project: a name is no more than a name.
+        return [self.domain(machine) for machine in found if _MACHINE.fullmatch(machine)]
 
     def machine(self, unit: str) -> Path:
         """The folder of a unit's Vagrantfile."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from envctl.backends.vagrant import libvirt, question
+from envctl.backends.vagrant import forwarding, guest, libvirt, notes, systemd
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.layout import SHARED
 from envctl.backends.vagrant.lifecycle import Lifecycle
@@ -18,7 +18,7 @@ from envctl.plan.state import Health, Observed, Status, UnitState
 
 def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -> Observed:
     """The environment; with `images` also which builds are at hand."""
-    there = libvirt.inventory(f"{names.prefix}_")
+    there = libvirt.inventory(f"{names.prefix}_", names.likely)
     found = {
         machine: domain
         for name, domain in there.domains.items()
@@ -51,20 +51,17 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
         )
         return
     reached = lifecycle.machine(domain)
-    connected = not any(note["ports"] for note in domain.units.values()) or reached.connected()
     try:
-        answers = question.answers(
-            [*domain.units], reached.run(question.question([*domain.units]), timeout=30)
-        )
+        services = reached.services([guest.Room(unit).service for unit in domain.units])
     except EnvctlError as error:
         yield from (replace(state, cause=error.brief) for state in states)
         return
     for state in states:
-        note = domain.units[state.name]
-        if note["ports"] and not connected:
+        note, service = domain.units[state.name], services.get(guest.Room(state.name).service)
+        if not forwarding.are_carried(note["ports"]):
             yield replace(state, cause="its ports are not forwarded any more")
-        elif state.name in answers:
-            yield _answered(state, note, *answers[state.name])
+        elif service is not None:
+            yield _answered(state, note, service)
         else:
             yield state
 
@@ -84,24 +81,23 @@ def _noted(name: str, note: Mapping[str, Any], domain: libvirt.Domain) -> UnitSt
 
 
 def _ended(state: UnitState, note: Mapping[str, Any], cause: str) -> UnitState:
-    if question.is_task(note):
+    if notes.is_task(note):
         return replace(state, exit_code=note.get("ended"))
     return replace(state, cause=cause)
 
 
-def _answered(
-    state: UnitState, note: Mapping[str, Any], status: Status, code: int | None, restarts: int
-) -> UnitState:
+def _answered(state: UnitState, note: Mapping[str, Any], service: systemd.Service) -> UnitState:
+    status, code = service.state
     if status is Status.CREATED and note.get("ended") is not None:
         # It ran before its machine was shut down.
         return _ended(state, note, "")
     running = status is Status.RUNNING
-    probed = bool(question.run_of(note).get("probe"))
+    probed = bool(notes.run_of(note).get("probe"))
     return replace(
         state,
         status=status,
         exit_code=code,
-        restarts=restarts if status is Status.RESTARTING else 0,
+        restarts=service.restarts if status is Status.RESTARTING else 0,
         health=Health.STARTING if running and probed else Health.NONE,
         addresses=tuple(f"{_host(where)}:{port}" for where, port in note["ports"].items())
         if running

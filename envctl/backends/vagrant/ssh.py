@@ -8,19 +8,23 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, TypeVar
 
+from envctl.backends.vagrant import systemd
 from envctl.errors import EnvctlError
 
 CONNECT_TIMEOUT: Final = 60.0
 """Seconds until the first word of a machine that has just been started."""
 TIMEOUT: Final = 120.0
 """Seconds that one of envctl's own commands inside may take."""
+ANSWER_TIMEOUT: Final = 30.0
+"""Seconds until a machine's init answers; one that is emulated and busy takes its time."""
+_Answer = TypeVar("_Answer")
 _CHUNK: Final = 64 * 1024
 _FAILED: Final = 255
 
@@ -78,7 +82,8 @@ class Machine:
         """End the shared connection and what it carries."""
         if self.control.exists():
             self._control("exit")
-        self.control.unlink(missing_ok=True)
+        for socket_file in self.control.parent.glob(f"{self.control.name}*"):
+            socket_file.unlink(missing_ok=True)
 
     def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> None:
         """Carry a port of this host to one of the machine, as long as the connection lasts or it is cancelled."""
@@ -94,6 +99,46 @@ class Machine:
                 hint=f"`lsof -i :{port}` shows by whom; or take another port, for instance by a "
                 "variable: `--set http_port=8081`",
             )
+
+    def dial(self, target: str, timeout: float) -> socket.socket:
+        """A connection to HOST:PORT as seen from inside, or to a socket inside, carried by the shared one.
+
+        No process starts inside for it. One that is refused there is closed at once.
+        """
+        name = hashlib.sha256(target.encode()).hexdigest()[:8]
+        here = self.control.with_name(f"{self.control.name}.{name}")
+        with suppress(OSError):
+            return _opened(here, timeout)
+        self.connect()
+        spec = f"{here}:{target}"
+        # The connection may think that it is there, though its socket here was taken away.
+        self._control("cancel", "-L", spec)
+        here.unlink(missing_ok=True)
+        done = self._control("forward", "-L", spec)
+        try:
+            return _opened(here, timeout)
+        except OSError as error:
+            said = done.stderr.decode("utf-8", "replace")
+            raise EnvctlError(
+                f"{self.unit}: its connection does not carry {target}", details=said
+            ) from error
+
+    def services(self, names: Sequence[str]) -> Mapping[str, systemd.Service]:
+        """What the machine's init says of its services. EnvctlError if it does not answer."""
+        return self._ask(lambda init: init.services(names))
+
+    def main_process(self, service: str) -> int:
+        """The process id, inside, of a service; 0 if it does not run. EnvctlError if the init does not answer."""
+        return self._ask(lambda init: init.main_process(service))
+
+    def _ask(self, question: Callable[[systemd.Init], _Answer]) -> _Answer:
+        try:
+            with self.dial(systemd.SOCKET, ANSWER_TIMEOUT) as connection:
+                return question(systemd.Init(connection))
+        except TimeoutError as error:
+            raise EnvctlError(f"{self.unit} did not answer within {ANSWER_TIMEOUT:g} s") from error
+        except OSError as error:
+            raise EnvctlError(f"{self.unit}: its init does not answer: {error}") from error
 
     # --- commands
 
@@ -235,11 +280,15 @@ def make_key(path: Path) -> str:
     return path.with_name(path.name + ".pub").read_text("ascii").split()[1]
 
 
-def free_port(address: str) -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+def _opened(path: Path, timeout: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    try:
+        connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
