@@ -14,7 +14,7 @@ from envctl.backends.vagrant import index
 from envctl.backends.vagrant.names import Names, home
 from envctl.target import Target
 from tests.support.http import Guestbook, free_port
-from tests.support.machines import NOTHING, boot_id, left_of
+from tests.support.machines import NOTHING, boot_id, end_connections, left_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
 
@@ -62,6 +62,12 @@ def edit(guestbook: Guestbook, old: str, new: str) -> None:
     overlay.write_text(text.replace(old, new))
 
 
+def main_process(guestbook: Guestbook) -> str:
+    """The process id, inside, of the web server of prod."""
+    asked = ["exec", "prod", "web", "--", "pgrep", "-o", "gunicorn"]
+    return guestbook.project.cli(*asked).stdout
+
+
 @pytest.mark.core
 def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, elsewhere):
     prod.cli("up", "prod")
@@ -70,6 +76,15 @@ def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, el
     assert "nothing changes" in prod.cli("up", "prod")
 
     before = {unit: boot_id(prod.project, "prod", unit) for unit in ("web", "db")}
+    process = main_process(prod)
+    end_connections(prod.project)
+    # A command makes a connection anew, which carries no ports yet.
+    assert main_process(prod) == process
+    assert changes(prod, "prod") == ["start web"]
+    prod.cli("up", "prod")
+    assert prod.texts() == ["hello, wörld"]
+    assert main_process(prod) == process
+
     edit(prod, "LOG_LEVEL: warning", "LOG_LEVEL: error")
     assert changes(prod, "prod") == ["reconfigure web"]
     prod.cli("up", "prod")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.project import Project
@@ -33,8 +36,17 @@ def left_of(project: Project) -> dict[str, list[str]]:
             for part in ("vagrant", "secrets")
             for path in (folder / part).rglob("*")
         ],
-        "processes": [line for line in _command_lines() if key in line or str(folder) in line],
+        "processes": [line for _, line in _command_lines() if key in line or str(folder) in line],
     }
+
+
+def end_connections(project: Project) -> None:
+    """End the shared SSH connections to a checkout's machines, as a network that was away does."""
+    key = str(project.root / ".envctl" / "vagrant")
+    ended = [pid for pid, line in _command_lines() if line.startswith("ssh ") and key in line]
+    assert ended
+    for pid in ended:
+        os.kill(pid, signal.SIGTERM)
 
 
 def key_of(project: Project) -> str:
@@ -51,15 +63,12 @@ NOTHING: dict[str, list[str]] = {
 }
 
 
-def _command_lines() -> Iterator[str]:
+def _command_lines() -> Iterator[tuple[int, str]]:
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
-            try:
-                yield (
-                    (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-                )
-            except OSError:
-                continue
+            with suppress(OSError):
+                words = (path / "cmdline").read_bytes().replace(b"\0", b" ")
+                yield int(path.name), words.decode("utf-8", "replace")
 
 
 def boot_id(project: Project, target: str, unit: str) -> str:
