@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,16 +15,17 @@ from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, Kind, Plan, Unit
+from envctl.plan.model import Build, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.private import private_folder
-from envctl.spec.canonical import Resolved
+from envctl.spec.canonical import CanonicalSpec, Resolved
 from envctl.target import Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
     from envctl.render import Templates
+    from envctl.spec.differences import Difference
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Told what was decided, before any of it is done."""
@@ -59,6 +60,26 @@ class UpResult:
     addresses: Mapping[str, tuple[str, ...]]
     on_paper: bool = False
     """Nothing really runs, and no address answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPair:
+    """What a unit is made of in two environments: a build's digest or an image's name, None where it is not."""
+
+    before: str | None
+    after: str | None
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the very same."""
+        return self.before == self.after
+
+    @property
+    def only(self) -> str:
+        """Said of a unit that one of them has not."""
+        if self.before is None:
+            return "only in the second"
+        return "only in the first" if self.after is None else ""
 
 
 class Workspace:
@@ -116,6 +137,21 @@ class Workspace:
         """What `up` would do now."""
         opened = self._open(target)
         return opened.wanted, opened.changes(opened.observe())
+
+    def diff(
+        self, before: Target, after: Target
+    ) -> tuple[tuple[Difference, ...], Mapping[str, BuildPair]]:
+        """What two targets' specs differ in, and by unit whether they run the same build; no engine is asked."""
+        from envctl.spec.differences import differences
+
+        sides = [self._open(target) for target in (before, after)]
+        specs = [_with_backend(self.resolved(one.target.environment), one) for one in sides]
+        left, right = ({unit.name: unit.source for unit in one.plan.units} for one in sides)
+        builds = {
+            name: BuildPair(_made_of(left.get(name)), _made_of(right.get(name)))
+            for name in dict.fromkeys([*left, *right])
+        }
+        return differences(*specs), builds
 
     def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
         """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
@@ -293,6 +329,21 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
+
+
+def _with_backend(resolved: Resolved, opened: Opened) -> Resolved:
+    """The spec as it is for a target that may name another backend, which then no file has set."""
+    if not opened.target.backend:
+        return resolved
+    origins = {path: one for path, one in resolved.origins.items() if path != ("backend",)}
+    data: CanonicalSpec = {**resolved.data, "backend": opened.target.backend}
+    return replace(resolved, data=data, origins=origins)
+
+
+def _made_of(source: Source | None) -> str | None:
+    if source is None:
+        return None
+    return source.image if isinstance(source, ReadyImage) else source.digest
 
 
 def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ COMMANDS = Group(
         "schema": "envctl.cli.spec:schema",
         "plan": "envctl.cli.plan:plan",
         "render": "envctl.cli.plan:render",
+        "diff": "envctl.cli.diff:diff",
         "up": "envctl.cli.up:up",
         "down": "envctl.cli.up:down",
         "stop": "envctl.cli.up:stop",

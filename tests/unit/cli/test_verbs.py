@@ -299,3 +299,39 @@ def test_an_address_is_a_link_where_the_probe_speaks_http(
     )
     (unit,) = Workspace(shop, environ={}).plan(Target("dev")).units
     assert to_open(address, unit) == shown
+
+
+def test_diff_shows_both_sides_and_the_lines_that_make_the_difference(
+    envctl: Run, shop: Path
+) -> None:
+    overlay = (
+        "backend: memory\nvars: {level: debug}\nservices: {db: null, web: {depends_on: null}}\n"
+    )
+    (shop / "environments/lab.yaml").write_text(overlay)
+    ended = envctl("diff", "dev", "lab")
+    assert ended.code == 3
+    assert (
+        'services.web.env.LOG_LEVEL\n  - "info"  (envctl.yaml:7:22)\n  + "debug"  (envctl.yaml:7:22)\n'
+        in ended.out
+    )
+    assert ended.out.splitlines()[-1] == "builds: db only in the first, web the same"
+
+    data = envctl("diff", "dev", "lab", "--json").json
+    level = next(one for one in data["differences"] if one["path"] == "vars.level")
+    assert (level["before"], level["after"]) == ("info", "debug")
+    assert level["after_where"] == "environments/lab.yaml:2:15"
+    assert data["builds"]["db"]["after"] is None
+
+
+def test_diff_of_an_environment_with_itself_finds_nothing(envctl: Run, shop: Path) -> None:
+    ended = envctl("diff", "dev", "dev")
+    assert (ended.code, ended.out) == (
+        0,
+        "the specs say the same\nbuilds: db the same, web the same\n",
+    )
+
+
+def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -> None:
+    data = envctl("diff", "dev@memory", "dev@docker", "--json").json
+    assert [one["path"] for one in data["differences"]] == ["backend"]
+    assert data["differences"][0]["after_where"] is None

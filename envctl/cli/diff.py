@@ -1,0 +1,93 @@
+"""What two environments differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from envctl.cli.arguments import complete_target
+from envctl.cli.declare import Argument, AsJson
+from envctl.cli.notes import note_variables
+from envctl.cli.session import Session
+from envctl.errors import Exit
+
+if TYPE_CHECKING:
+    from envctl.spec.differences import Difference
+    from envctl.workflow import BuildPair
+
+
+def diff(
+    session: Session,
+    first: Annotated[str, Argument("TARGET", "ENV or ENV@BACKEND.", complete_target)],
+    second: Annotated[str, Argument("TARGET", "The one to compare it with.", complete_target)],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Show what two environments differ in, and which lines of the spec make the difference.
+
+    No engine is asked. Exits with 3 if they differ.
+
+    JSON: an object with `before`, `after` (targets), `differences`, each with `path`, `before`, `after`
+    (left out on the side that has no such value), `before_where` and `after_where` ("file:line:column"
+    or null), and `builds`, by unit: `same`, `before` and `after` (digests or null).
+    """
+    before, after = session.target(first), session.target(second)
+    for goal in dict.fromkeys((before.environment, after.environment)):
+        note_variables(session, goal)
+    found, builds = session.workspace.diff(before, after)
+    if as_json:
+        session.json(
+            {
+                "before": first,
+                "after": second,
+                "differences": [_json(one) for one in found],
+                "builds": {
+                    name: {"same": pair.same, "before": pair.before, "after": pair.after}
+                    for name, pair in builds.items()
+                },
+            }
+        )
+    else:
+        _show(session, found)
+        session.out.line(session.out.safe(f"builds: {_builds(builds) or 'none'}"))
+    return Exit.DIFFERENT if found or not all(pair.same for pair in builds.values()) else Exit.OK
+
+
+def _json(one: Difference) -> dict[str, Any]:
+    from envctl.spec.differences import ABSENT
+
+    values = {"before": one.before, "after": one.after}
+    return {
+        "path": one.path,
+        **{side: value for side, value in values.items() if value is not ABSENT},
+        "before_where": str(one.before_where) if one.before_where else None,
+        "after_where": str(one.after_where) if one.after_where else None,
+    }
+
+
+def _show(session: Session, found: Sequence[Difference]) -> None:
+    """Each difference as its path and its two sides, as a patch shows them."""
+    from envctl.plan.text import shown
+    from envctl.spec.differences import ABSENT
+
+    out = session.out
+    if not found:
+        out.line("the specs say the same")
+    for one in found:
+        out.line(out.paint(one.path, "bold"))
+        for sign, color, value, where in (
+            ("-", "red", one.before, one.before_where),
+            ("+", "green", one.after, one.after_where),
+        ):
+            if value is not ABSENT:
+                place = f"  ({where})" if where else ""
+                out.line(out.paint(f"  {sign} {shown(value)}", color) + out.safe(place))
+            elif where:
+                out.line(out.paint(f"  {sign} not there", color) + out.safe(f"  ({where})"))
+    if found:
+        out.line()
+
+
+def _builds(builds: Mapping[str, BuildPair]) -> str:
+    words = {True: "the same", False: "another"}
+    return ", ".join(f"{name} {pair.only or words[pair.same]}" for name, pair in builds.items())
