@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError
+from tests.support.machines import remove_boxes
 from tests.support.project import Project
 
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
@@ -57,8 +58,10 @@ def machines(engine):
     from envctl.backends.vagrant import VagrantBackend
     from envctl.plan.model import Scope
 
+    backend = VagrantBackend(Context(Scope("tests", "0", "base", "/")))
     try:
-        VagrantBackend(Context(Scope("tests", "0", "base", "/"))).check()
+        backend.check()
+        backend.observe()
     except EnvctlError as error:
         pytest.fail(f"the tests need virtual machines: {error}", pytrace=False)
 
@@ -88,6 +91,8 @@ def make_project(tmp_path, request) -> Iterator[object]:
                 project.cli("down", f"{name}@{project.backend}", "--volumes")
         if project.backend == "docker":
             _remove_images(request.getfixturevalue("engine"), project.name)
+        if project.backend == "vagrant":
+            remove_boxes(project)
 
 
 def _keep(project: Project, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import cache
 from tests.support.machines import NOTHING, key_of, left_of, virsh
 from tests.support.project import wait_for
@@ -84,3 +85,22 @@ def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, kill, point, del
     assert sorted(name.rpartition("_")[2] for name in ours) == ["db", "job"]
     project.down(volumes=True)
     assert left_of(project) == NOTHING
+
+
+def test_a_disk_that_somebody_has_half_uploaded_is_put_there_whole(
+    machines, make_project, tmp_path
+):
+    project = make_project(backend="vagrant")
+    project.spec(f"web: {{command: [sleep, infinity], build: [run: 'true # {project.name}']}}")
+    project.up()
+    project.down()
+    (digest,) = project.workspace().plan(project.target).builds()
+    (disk,) = (name for name in libvirt.disks() if name.startswith(f"envctl-{digest}-"))
+    whole = Path(virsh("vol-path", disk, "--pool", "default").strip()).read_bytes()
+    half = tmp_path / "half.img"
+    half.write_bytes(whole[: len(whole) // 2])
+    libvirt.add_disk(disk, half, capacity="20G")
+
+    assert project.up() == ["create web"]
+    assert project.states() == {"web": "running"}
+    assert libvirt.disk_size(disk) == len(whole)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant.boxes import NOTE
+from envctl.backends.vagrant.names import home
 from tests.support.project import Project
 
 
@@ -76,6 +80,17 @@ def boot_id(project: Project, target: str, unit: str) -> str:
     done = project.cli("exec", target, unit, "--", "cat", "/proc/sys/kernel/random/boot_id")
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def remove_boxes(project: Project) -> None:
+    """Remove the boxes of builds that have the project's name in a step, and so are nobody else's."""
+    for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
+        if project.name in note.read_text("utf-8"):
+            box = note.parents[2]
+            libvirt.remove_disks(
+                [disk for disk in libvirt.disks() if disk.startswith(f"{box.name}_")]
+            )
+            shutil.rmtree(box)
 
 
 def disks_of(project: Project) -> Iterator[Path]:

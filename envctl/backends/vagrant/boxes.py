@@ -12,7 +12,7 @@ from threading import get_ident
 from typing import Final
 
 from envctl.backends.base import Context, ImageSource
-from envctl.backends.vagrant import basebox, boot, disks
+from envctl.backends.vagrant import basebox, boot, disks, libvirt
 from envctl.backends.vagrant.names import cache, home
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
@@ -61,8 +61,8 @@ class Boxes:
     def is_here(self, name: str) -> bool:
         """Whether a box of this name is at hand, of this version's making."""
         try:
-            note = home() / "boxes" / name.replace("/", "-VAGRANTSLASH-") / "0/libvirt" / NOTE
-            return bool(json.loads(note.read_text("utf-8"))["kind"] == self._kind)
+            note = json.loads((_folder(name) / NOTE).read_text("utf-8"))
+            return bool(note["kind"] == self._kind)
         except (OSError, ValueError, KeyError):
             return False
 
@@ -128,6 +128,20 @@ class Boxes:
         disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
         Vagrant(folder).add_box(name, folder / "x.box")
 
+    def stock(self, name: str) -> None:
+        """Have the disk of a box whole in libvirt's pool, as what Vagrant looks for there.
+
+        Vagrant uploads it at a box's first machine, takes one that is there for whole, and knows nothing of
+        another Vagrant that is just uploading it, or was killed while it did.
+        Source: https://github.com/vagrant-libvirt/vagrant-libvirt/blob/0.11.2/lib/vagrant-libvirt/action/handle_box_image.rb
+        """
+        file = _folder(name) / disks.FILE
+        status = file.stat()
+        disk = f"{_folded(name)}_vagrant_box_image_0_{int(status.st_mtime)}_{disks.FILE}"
+        with exclusive(cache() / "locks", f"pool-{_folded(name)}", self._context.report):
+            if libvirt.disk_size(disk) != status.st_size:
+                libvirt.add_disk(disk, file, capacity=disks.SIZE)
+
     # --- parts
 
     @cached_property
@@ -170,6 +184,16 @@ class Boxes:
                 (root / path.lstrip("/")).read_bytes() for path in (boot.KERNEL, boot.INITRD)
             )
         return kernel, initrd
+
+
+def _folded(name: str) -> str:
+    """A box's name as Vagrant writes it into names of files."""
+    return name.replace("/", "-VAGRANTSLASH-")
+
+
+def _folder(name: str) -> Path:
+    """Where Vagrant keeps a box."""
+    return home() / "boxes" / _folded(name) / "0/libvirt"
 
 
 def note_of(build: Build) -> Mapping[str, str]:

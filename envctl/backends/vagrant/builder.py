@@ -112,6 +112,7 @@ class Builder:
         public_key = ssh.make_key(key)
         libvirt.have_pool()
         libvirt.have_network(names.network, names.addresses)
+        self._boxes.stock(base)
         machine = Machine(_UNIT, build, 1, _MEMORY, "1G", (), (), (), "")
         values = vagrantfile.context(
             names, {_UNIT: machine}, {_UNIT: base}, key=str(key), public_key=public_key

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -19,6 +20,8 @@ URI: Final = "qemu:///system"
 POOL: Final = "default"
 TIMEOUT: Final = 60.0
 """Seconds one call of virsh may take."""
+UPLOAD_TIMEOUT: Final = 1800.0
+"""Seconds that a disk of gigabytes may take into the pool."""
 _STAMP: Final = "https://envctl.dev/stamp/2"
 _MARK: Final = "////"
 """What stands between two lists, and in no name."""
@@ -213,6 +216,21 @@ def disks() -> Sequence[str]:
     with suppress(RefusedError):
         return [line.split()[0] for line in virsh("vol-list", POOL).splitlines() if line.split()]
     return ()
+
+
+def disk_size(name: str) -> int | None:
+    """The bytes that a disk's file has; None if there is no such disk."""
+    with suppress(RefusedError):
+        described = ET.fromstring(virsh("vol-dumpxml", name, "--pool", POOL))  # noqa: S314 - libvirt's own
+        return int(described.findtext("physical", "0"))
+    return None
+
+
+def add_disk(name: str, file: Path, *, capacity: str) -> None:
+    """Put a qcow2 file into the pool as the disk of this name, in the place of one that is there."""
+    remove_disks([name])
+    virsh("vol-create-as", POOL, name, capacity, "--format", "qcow2")
+    virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
 def remove_disks(names: Sequence[str]) -> None:

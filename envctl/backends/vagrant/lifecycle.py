@@ -215,10 +215,12 @@ class Lifecycle:
             public_key = ssh.make_key(self.key)
             libvirt.have_pool()
             libvirt.have_network(self._names.network, self._names.addresses)
+        box = self._box(machine.source, unit)
+        self._boxes.stock(box)
         values = vagrantfile.context(
             self._names,
             {machine.name: machine},
-            {machine.name: self._box(machine.source, unit)},
+            {machine.name: box},
             key=str(self.key),
             public_key=public_key,
         )

@@ -1,0 +1,114 @@
+"""Facts collected: one round trip to each running unit, through whatever backend it is on."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Final
+
+from envctl.backends.base import Backend, Execution
+from envctl.errors import EnvctlError
+from envctl.parity import reading
+from envctl.parity.facts import Facts, UnitFacts
+from envctl.plan.model import Build, CopyFiles, NpmInstall, PipInstall, Plan, Unit, WriteFile
+
+TIMEOUT: Final = 300.0
+"""Seconds that one unit may take; a machine that is emulated and busy needs most of a minute."""
+WORKERS: Final = 4
+_FILES: Final = ("/etc", "/opt", "/srv", "/usr/local")
+"""Where settings and what is not the distribution's own are; in full, whatever the spec puts there."""
+_PYTHON: Final = ("/opt", "/usr/lib", "/usr/local/lib")
+_NPM: Final = ("/usr/lib", "/usr/local/lib")
+
+
+def collect(
+    plan: Plan, units: Sequence[Unit], backend: Backend, *, key: str, mask: Callable[[str], str]
+) -> Facts:
+    """The facts of these units, which run. EnvctlError if one cannot be asked.
+
+    `key` is what digests of secrets are made with, `mask` takes their values out of what processes were given.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        told = pool.map(lambda unit: _told(plan, unit, backend, key), units)
+        found = {unit.name: _masked(one, mask) for unit, one in zip(units, told, strict=True)}
+    return Facts(plan.scope.project, plan.scope.environment, plan.backend, found)
+
+
+def _told(plan: Plan, unit: Unit, backend: Backend, key: str) -> UnitFacts:
+    mark = secrets.token_hex(16)
+    script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
+    asked = "".join(f"{kind}\t{value}\n" for kind, value in inquiry(plan, unit))
+    told: list[bytes] = []
+    execution = Execution(
+        ("/bin/sh", "-c", script, "facts", mark),
+        stdin=io.BytesIO(f"{key}\n{asked}".encode()),
+        stdout=told.append,
+        timeout=TIMEOUT,
+    )
+    code = backend.exec(unit.name, execution)
+    try:
+        return _ours(unit, reading.facts(b"".join(told), mark))
+    except ValueError as error:
+        raise EnvctlError(
+            f"{unit.name} does not tell what is in it (exit code {code}): {error}",
+            hint="facts need a shell inside",
+        ) from error
+
+
+def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
+    """What a unit is asked beyond what every one is: (kind, value). Paths with a newline are left out."""
+    steps = unit.source.steps if isinstance(unit.source, Build) else ()
+    made = [step.target for step in steps if isinstance(step, CopyFiles | WriteFile)]
+    venvs = [step.venv for step in steps if isinstance(step, PipInstall)]
+    npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
+    asked = {
+        "file": _roots([*_FILES, *made]),
+        "name": sorted({one for other in plan.units for one in _names(other)}),
+        "secret": sorted(secret.target for secret in unit.run.secrets),
+        "python": _roots([*_PYTHON, *venvs]),
+        "npm": sorted({*_NPM, *npm}),
+    }
+    for kind, values in asked.items():
+        yield from ((kind, value) for value in values if "\n" not in value)
+
+
+def _names(unit: Unit) -> tuple[str, ...]:
+    return (unit.name, unit.service, *unit.run.aliases)
+
+
+def _roots(paths: Sequence[str]) -> list[str]:
+    """The paths, without those that are below another one."""
+    found = {str(PurePosixPath("/", path)) for path in paths}
+    return sorted(
+        path for path in found if not any(str(up) in found for up in PurePosixPath(path).parents)
+    )
+
+
+_NEVER: Final = frozenset(
+    {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/etc/machine-id"}
+)
+"""Written by whoever runs a unit, for this one run; what names mean is asked for itself."""
+
+
+def _ours(unit: Unit, told: UnitFacts) -> UnitFacts:
+    """Without what is another's: files of volumes, of mounts, of the engine."""
+    targets = [mount.target for mount in unit.run.mounts]
+    targets += [volume.target for volume in unit.run.volumes]
+    others = [target.rstrip("/") for target in targets]
+    kept = {
+        path: value
+        for path, value in told.get("files", {}).items()
+        if path not in _NEVER and not any(f"{path}/".startswith(f"{other}/") for other in others)
+    }
+    return {**told, "files": kept}
+
+
+def _masked(told: UnitFacts, mask: Callable[[str], str]) -> UnitFacts:
+    return {
+        category: {key: mask(value) for key, value in values.items()}
+        for category, values in told.items()
+    }

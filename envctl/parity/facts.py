@@ -1,0 +1,111 @@
+"""Facts: what is true inside a unit, by category and key, every value a text. And the file they are kept in.
+
+The file is JSON: `format`, `version`, `project`, `environment`, `backend`, and `units`, which has by unit and
+category a mapping of keys to values. Secrets are told of by presence, mode, owner and a keyed digest alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from envctl.errors import EnvctlError
+
+FORMAT: Final = "envctl facts"
+VERSION: Final = 1
+
+
+class Category(StrEnum):
+    """What a fact is about."""
+
+    OS = "os"
+    KERNEL = "kernel"
+    PACKAGES = "packages"
+    PYTHON = "python"
+    NPM = "npm"
+    USERS = "users"
+    GROUPS = "groups"
+    FILES = "files"
+    PROCESS = "process"
+    ENVIRONMENT = "environment"
+    LIMITS = "limits"
+    SOCKETS = "sockets"
+    LOCALE = "locale"
+    NAMES = "names"
+    SECRETS = "secrets"
+
+
+UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
+"""By category, by key. What the category SUBSTRATE has says of the others what came with a machine."""
+SUBSTRATE: Final = "substrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of a target's running units, by unit."""
+
+    project: str
+    environment: str
+    backend: str
+    units: Mapping[str, UnitFacts]
+
+    @property
+    def name(self) -> str:
+        """The target they are of."""
+        return f"{self.environment}@{self.backend}"
+
+
+def to_json(facts: Facts) -> dict[str, Any]:
+    """The file's content."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "project": facts.project,
+        "environment": facts.environment,
+        "backend": facts.backend,
+        "units": {
+            unit: {
+                category: dict(sorted(values.items())) for category, values in sorted(known.items())
+            }
+            for unit, known in sorted(facts.units.items())
+        },
+    }
+
+
+def from_json(text: str, *, name: str) -> Facts:
+    """The facts a file has. EnvctlError, which names the file, if it has none or of a version to come."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise EnvctlError(f"{name} is no JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise EnvctlError(
+            f"{name} has no facts in it", hint="`envctl facts ENV --json > FILE` writes such a file"
+        )
+    if data.get("version") != VERSION:
+        raise EnvctlError(
+            f"{name} is of version {data.get('version')}, and this envctl reads version {VERSION}",
+            hint="use the envctl that wrote it, or write it anew",
+        )
+    try:
+        return Facts(
+            str(data["project"]),
+            str(data["environment"]),
+            str(data["backend"]),
+            _units(data["units"]),
+        )
+    except (KeyError, AttributeError, TypeError) as error:
+        raise EnvctlError(f"{name} is not whole: {error}") from error
+
+
+def _units(data: Mapping[str, Any]) -> Mapping[str, UnitFacts]:
+    return {
+        unit: {
+            category: {key: str(value) for key, value in values.items()}
+            for category, values in known.items()
+        }
+        for unit, known in data.items()
+    }
