@@ -38,6 +38,9 @@ class Target:
     environment: str
     backend: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.environment}@{self.backend}" if self.backend else self.environment
+
     @classmethod
     def parse(cls, text: str) -> Target:
         """Read ENV or ENV@BACKEND. UsageError if it is neither."""
@@ -195,6 +198,12 @@ class Opened:
         if problems:
             raise SpecError(tuple(problems))
         return with_digests(self.plan, digests)
+
+    def know_secrets(self) -> None:
+        """Look the values of all secrets up, so that they can be masked; one without a value has none to mask."""
+        for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
+            with suppress(SecretError):
+                self.store.digest(name)
 
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""

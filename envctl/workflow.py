@@ -24,6 +24,8 @@ from envctl.target import Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.parity.comparing import Comparison
+    from envctl.parity.facts import Facts
     from envctl.render import Templates
     from envctl.spec.differences import Difference
 
@@ -262,6 +264,48 @@ class Workspace:
         """The status of every environment of which something is there, on its own backend."""
         found = (self.status(Target(name)) for name in self.environments())
         return tuple(rows for rows in found if any(row.state != Status.MISSING for row in rows))
+
+    def facts(self, target: Target) -> Facts:
+        """What is true inside the units of a target that run. EnvctlError if none does."""
+        from envctl.parity.collecting import collect
+
+        opened = self._open(target)
+        states = opened.observe().units
+        running = [
+            unit
+            for unit in opened.plan.units
+            if unit.name in states and states[unit.name].status is Status.RUNNING
+        ]
+        if not running:
+            raise EnvctlError(
+                f"nothing of {target.environment} runs on {opened.backend.name}",
+                hint=f"bring it up with `envctl up {target}`",
+            )
+        opened.know_secrets()
+        return collect(
+            opened.plan,
+            running,
+            opened.backend,
+            key=opened.store.facts_key(),
+            mask=opened.store.masked,
+        )
+
+    def parity(self, first: str, second: str) -> Comparison:
+        """The facts of two targets compared; each may be a file of facts, too."""
+        from envctl.parity.comparing import compare as compare_facts
+
+        return compare_facts(self._facts_of(first), self._facts_of(second))
+
+    def _facts_of(self, name: str) -> Facts:
+        if not name.endswith(".json"):
+            return self.facts(Target.parse(name))
+        from envctl.parity.facts import from_json
+
+        try:
+            text = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise EnvctlError(f"{name} cannot be read: {error}") from error
+        return from_json(text, name=name)
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""

@@ -17,6 +17,8 @@ COMMANDS = Group(
         "plan": "envctl.cli.plan:plan",
         "render": "envctl.cli.plan:render",
         "diff": "envctl.cli.diff:diff",
+        "facts": "envctl.cli.parity:facts",
+        "parity": "envctl.cli.parity:parity",
         "up": "envctl.cli.up:up",
         "down": "envctl.cli.up:down",
         "stop": "envctl.cli.up:stop",

@@ -88,6 +88,10 @@ def _roots(paths: Sequence[str]) -> list[str]:
     )
 
 
+_DNS: Final = " 127.0.0.11:"
+"""Docker's own name server, which is in the network of each container."""
+_ENVCTL: Final = ("/etc/envctl/", "/etc/systemd/system/envctl-")
+"""Where a machine has what envctl tells it of its units."""
 _NEVER: Final = frozenset(
     {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/etc/machine-id"}
 )
@@ -102,9 +106,12 @@ def _ours(unit: Unit, told: UnitFacts) -> UnitFacts:
     kept = {
         path: value
         for path, value in told.get("files", {}).items()
-        if path not in _NEVER and not any(f"{path}/".startswith(f"{other}/") for other in others)
+        if path not in _NEVER
+        and not f"{path}/".startswith(_ENVCTL)
+        and not any(f"{path}/".startswith(f"{other}/") for other in others)
     }
-    return {**told, "files": kept}
+    sockets = {key: who for key, who in told.get("sockets", {}).items() if _DNS not in key}
+    return {**told, "files": kept, "sockets": sockets}
 
 
 def _masked(told: UnitFacts, mask: Callable[[str], str]) -> UnitFacts:

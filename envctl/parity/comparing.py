@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from envctl.parity.facts import SUBSTRATE, Category, Facts, UnitFacts
+from envctl.parity.facts import DIGEST, SUBSTRATE, Category, Facts, UnitFacts
+
+_UNITS: Final = "units"
+"""The category of units that are there, or not."""
 
 
 class Verdict(StrEnum):
@@ -46,6 +50,13 @@ class Comparison:
         """The differences that nobody has given a reason for."""
         return [one for one in self.findings if one.verdict is Verdict.UNDECLARED]
 
+    @property
+    def subjects(self) -> Sequence[tuple[str, str]]:
+        """Units and categories that anything was compared of, in order."""
+        known = {*self.equal, *((one.unit, one.category) for one in self.findings)}
+        order = [*Category, _UNITS]
+        return sorted(known, key=lambda one: (one[0], order.index(one[1])))
+
     def count(self, unit: str, category: str, verdict: Verdict) -> int:
         """How many facts of a unit and a category are so."""
         if verdict is Verdict.EQUAL:
@@ -64,9 +75,10 @@ def compare(before: Facts, after: Facts) -> Comparison:
         one, other = before.units.get(unit), after.units.get(unit)
         if one is None or other is None:
             left, right = (None if side is None else "runs" for side in (one, other))
-            findings.append(Finding(unit, "units", unit, left, right, Verdict.UNDECLARED))
+            findings.append(Finding(unit, _UNITS, unit, left, right, Verdict.UNDECLARED))
             continue
-        for category, key, left, right in _pairs(one, other):
+        same = (before.project, before.environment) == (after.project, after.environment)
+        for category, key, left, right in _pairs(one, other, digests=same):
             if left == right:
                 equal[unit, category] += 1
             else:
@@ -75,11 +87,15 @@ def compare(before: Facts, after: Facts) -> Comparison:
     return Comparison(before.name, after.name, equal, findings)
 
 
-def _pairs(one: UnitFacts, other: UnitFacts) -> Iterator[tuple[str, str, str | None, str | None]]:
+def _pairs(
+    one: UnitFacts, other: UnitFacts, *, digests: bool
+) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """All facts side by side; `digests` of secrets mean something within one environment only."""
     for category in Category:
         left, right = one.get(category, {}), other.get(category, {})
         for key in sorted({*left, *right}):
-            yield category, key, left.get(key), right.get(key)
+            if digests or category != Category.SECRETS or not key.endswith(DIGEST):
+                yield category, key, left.get(key), right.get(key)
 
 
 def _verdict(category: str, key: str, one: UnitFacts, other: UnitFacts) -> Verdict:

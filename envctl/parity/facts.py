@@ -41,6 +41,8 @@ class Category(StrEnum):
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 """By category, by key. What the category SUBSTRATE has says of the others what came with a machine."""
 SUBSTRATE: Final = "substrate"
+DIGEST: Final = " digest"
+"""What the key of a secret's digest ends with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from envctl.parity.facts import SUBSTRATE, Category, UnitFacts
+from envctl.parity.facts import DIGEST, SUBSTRATE, Category, UnitFacts
 
 Values: TypeAlias = Iterator[tuple[str, str]]
 
@@ -210,7 +210,7 @@ def _secret(body: str) -> Values:
             mode, uid, gid, _, path = match.groups()
             digest = next((word for word in body.split() if re.fullmatch("[0-9a-f]{64}", word)), "")
             yield path, f"mode {mode}, owner {uid}:{gid}"
-            yield f"{path} digest", digest or "unreadable"
+            yield f"{path}{DIGEST}", digest or "unreadable"
 
 
 def _substrate(body: str) -> Values:

@@ -63,6 +63,10 @@ class SecretStore:
         key = self._key()
         return hmac.new(key, value, hashlib.sha256).hexdigest()[:_DIGEST_LENGTH]
 
+    def facts_key(self) -> str:
+        """What digests in facts are made with: made of the key of the others, and not to be told from it."""
+        return hmac.new(self._key(), b"facts", hashlib.sha256).hexdigest()
+
     def value(self, name: str) -> bytes:
         """The value; made and kept if it is one to generate."""
         value = self._find(name)

@@ -191,14 +191,46 @@ rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d
 """
 
 
+_LISTS: Final = r"""
+lists() {
+    mkdir -p "$1"
+    dpkg-query -W -f='${Package}\t${Version}\n' | LC_ALL=C sort > "$1/packages"
+    sed 's/:/\t/' /etc/passwd | LC_ALL=C sort > "$1/users"
+    sed 's/:/\t/' /etc/group | LC_ALL=C sort > "$1/groups"
+    { find /etc /opt /srv /usr/local -xdev -printf '%p\t%m %U %G %l\n'
+      find /etc /opt /srv /usr/local -xdev -type f -exec sha256sum {} + | sed -E 's/^([0-9a-f]{64})  (.*)/\2\t\1/'
+    } | LC_ALL=C sort > "$1/files"
+}
+"""
+_BEFORE: Final = _LISTS + "lists /usr/lib/envctl/before\n"
+# What of it is only there once a machine runs stands at the end.
+_AFTER: Final = (
+    _LISTS
+    + r"""
+lists /usr/lib/envctl/after
+cd /usr/lib/envctl
+for list in packages users groups files; do
+    LC_ALL=C comm -3 before/$list after/$list | sed 's/^\t//' | cut -f1 | LC_ALL=C sort -u | sed "s/^/$list\t/"
+done > substrate
+printf '%s\t%s\n' sockets 'tcp 0.0.0.0:22' sockets 'tcp [::]:22' \
+    files /etc/ssh/ssh_host_ed25519_key files /etc/ssh/ssh_host_ed25519_key.pub >> substrate
+rm -r before after
+"""
+)
+
+
 def machine_build(image: str) -> Build:
-    """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server."""
+    """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
+
+    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts.
+    """
     base = Base("", image)
     steps = (
+        RunCommand(("/bin/sh", "-ec", _BEFORE)),
         InstallPackages(PACKAGES),
         WriteFile("/etc/ssh/sshd_config.d/envctl.conf", _SSHD),
         WriteFile("/etc/systemd/system/ssh.service.d/envctl.conf", _SSH_SERVICE),
         WriteFile("/etc/systemd/system-preset/00-envctl.preset", "enable ssh.service\ndisable *\n"),
-        RunCommand(("/bin/sh", "-ec", SETTLE)),
+        RunCommand(("/bin/sh", "-ec", SETTLE + _AFTER)),
     )
     return Build(base, steps, build_digest(base, steps))

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import get_ident
 from typing import Final
@@ -25,6 +26,8 @@ from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import steps_text
 
 NOTE: Final = "envctl.json"
+_BOOT: Final = ("vmlinuz", "initrd")
+"""The files of a box that start its machines."""
 _IMAGE: Final = "image"
 _PROVISION: Final = "provision"
 
@@ -129,18 +132,25 @@ class Boxes:
         Vagrant(folder).add_box(name, folder / "x.box")
 
     def stock(self, name: str) -> None:
-        """Have the disk of a box whole in libvirt's pool, as what Vagrant looks for there.
+        """Have a box's disk, kernel and RAM disk whole in libvirt's pool, as what Vagrant looks for there.
 
-        Vagrant uploads it at a box's first machine, takes one that is there for whole, and knows nothing of
+        Vagrant uploads them at a box's first machine, takes what is there for whole, and knows nothing of
         another Vagrant that is just uploading it, or was killed while it did.
         Source: https://github.com/vagrant-libvirt/vagrant-libvirt/blob/0.11.2/lib/vagrant-libvirt/action/handle_box_image.rb
         """
-        file = _folder(name) / disks.FILE
-        status = file.stat()
-        disk = f"{_folded(name)}_vagrant_box_image_0_{int(status.st_mtime)}_{disks.FILE}"
-        with exclusive(cache() / "locks", f"pool-{_folded(name)}", self._context.report):
-            if libvirt.disk_size(disk) != status.st_size:
-                libvirt.add_disk(disk, file, capacity=disks.SIZE)
+        folder = _folder(name)
+        disk = folder / disks.FILE
+        version = int(disk.stat().st_mtime)
+        wanted = {f"{_folded(name)}_vagrant_box_image_0_{version}_{disks.FILE}": disk}
+        for part in _BOOT:
+            # As the box's own Vagrantfile calls them.
+            digest_of = sha256((folder / part).read_bytes()).hexdigest()
+            wanted[f"envctl-{part}-{digest_of[:16]}"] = folder / part
+        for volume, file in wanted.items():
+            capacity = disks.SIZE if file == disk else ""
+            with exclusive(cache() / "locks", f"pool-{volume}", self._context.report):
+                if libvirt.disk_size(volume) != file.stat().st_size:
+                    libvirt.add_disk(volume, file, capacity=capacity)
 
     # --- parts
 
@@ -161,7 +171,7 @@ class Boxes:
         """The kernel and RAM disk as files, made once."""
         build = boot.kernel_build(boot.KERNEL_BASE)
         folder = cache() / build.digest
-        files = folder / "vmlinuz", folder / "initrd"
+        files = folder / _BOOT[0], folder / _BOOT[1]
         with exclusive(cache() / "locks", "kernel", self._context.report):
             if not all(file.exists() for file in files):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -226,10 +226,11 @@ def disk_size(name: str) -> int | None:
     return None
 
 
-def add_disk(name: str, file: Path, *, capacity: str) -> None:
-    """Put a qcow2 file into the pool as the disk of this name, in the place of one that is there."""
+def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
+    """Put a file into the pool in the place of what is there: a qcow2 disk if it has a capacity, else as it is."""
     remove_disks([name])
-    virsh("vol-create-as", POOL, name, capacity, "--format", "qcow2")
+    form = "qcow2" if capacity else "raw"
+    virsh("vol-create-as", POOL, name, capacity or f"{file.stat().st_size}b", "--format", form)
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 

@@ -1,0 +1,107 @@
+"""What the script tells, read: from its own words on this host, and from words written by hand."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.resources import as_file, files
+
+import pytest
+
+from envctl.parity import reading
+
+MARK = "0123456789abcdef"
+
+
+def read(**sections: str):
+    told = "".join(f"{MARK}:{name}\0{body}" for name, body in sections.items())
+    return reading.facts(f"{told}{MARK}:end\0".encode("utf-8", "surrogateescape"), MARK)
+
+
+def test_the_script_tells_of_this_host_what_is_so(tmp_path):
+    (tmp_path / "a file").write_text("one\n")
+    (tmp_path / "a file").chmod(0o640)
+    (tmp_path / "link").symlink_to("a file")
+    (tmp_path / "secret").write_text("value")
+    asked = (
+        f"key\nfile\t{tmp_path}\nname\tlocalhost\nname\tnobody.invalid\nsecret\t{tmp_path}/secret\n"
+    )
+    script = (files("envctl.parity") / "collect.sh").read_text()
+
+    told = subprocess.run(
+        ["/bin/sh", "-c", script, "facts", MARK],
+        input=asked.encode(),
+        capture_output=True,
+        check=True,
+    ).stdout
+    found = reading.facts(told, MARK)
+
+    owner = (tmp_path / "secret").stat()
+    own = f"owner {owner.st_uid}:{owner.st_gid}"
+    assert found["files"][f"{tmp_path}/a file"] == (
+        f"mode 640, {own}, sha256 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806"
+    )
+    assert found["files"][f"{tmp_path}/link"] == f"link to a file, {own}"
+    assert found["files"][str(tmp_path)].endswith("folder")
+    assert found["names"] == {"localhost": "known"}
+    # sha256 of "keyvalue"
+    assert found["secrets"][f"{tmp_path}/secret digest"] == (
+        "b4bfe7c31fb4b7cd245e74ab89fdb66f2286dc6831b57f112239e0b6131d321c"
+    )
+    assert "value" not in told.decode().replace(f"{tmp_path}", "")
+    assert found["kernel"]["system"] == "Linux"
+
+
+def test_the_script_pleases_the_fields_own_reader():
+    with as_file(files("envctl.parity") / "collect.sh") as script:
+        done = subprocess.run(
+            ["shellcheck", "-s", "sh", str(script)], capture_output=True, check=False
+        )
+    assert done.stdout == b""
+
+
+def test_what_was_cut_off_is_not_taken_for_all():
+    with pytest.raises(ValueError, match="cut off"):
+        reading.facts(f"{MARK}:os\0ID=debian\n".encode(), MARK)
+
+
+def test_text_inside_that_looks_like_a_section_is_text():
+    found = read(environ="A=other:packages\0B=\n\0", os='ID="debian"\n')
+    assert found["environment"] == {"A": "other:packages", "B": "\n"}
+    assert found["os"] == {"id": "debian"}
+
+
+def test_packages_are_read_from_every_distributions_words():
+    assert read(packages="bash\tamd64\t5.2-1\tinstalled\nold\tall\t1\tconfig-files\nhalf\tall\t2\tunpacked\n")["packages"] == {
+        "bash": "5.2-1 amd64",
+        "half": "2 all unpacked",
+    }  # fmt: skip
+    assert read(packages="musl-utils-1.2.4-r2\n")["packages"] == {"musl-utils": "1.2.4-r2"}
+
+
+def test_only_sockets_that_wait_are_told_with_their_address():
+    table = (
+        "tcp\n  sl  local_address rem_address   st\n"
+        "   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 1\n"
+        "   1: 0100007F:1F91 0100007F:1234 01 0:0 0:0 0 1000 0 2\n"
+        "tcp6\n   0: 00000000000000000000000000000000:0016 0:0 0A 0:0 0:0 0 0 0 3\n"
+    )
+    assert read(sockets=table)["sockets"] == {
+        "tcp 127.0.0.1:8080": "uid 1000",
+        "tcp [::]:22": "uid 0",
+    }
+
+
+def test_limits_mean_the_same_in_both_versions_of_control_groups():
+    new = read(cgroup="memory.max 536870912\ncpu.max 150000 100000\n")["limits"]
+    old = read(cgroup="memory.limit_in_bytes 536870912\ncpu.cfs_quota_us 150000\ncpu.cfs_period_us 100000\n")["limits"]  # fmt: skip
+    assert new == old == {"memory": "536870912", "processors": "1.5"}
+    none = {"memory": "none", "processors": "none"}
+    assert read(cgroup="memory.max max\ncpu.max max 100000\n")["limits"] == none
+    assert read(cgroup="memory.limit_in_bytes 9223372036854771712\ncpu.cfs_quota_us -1\n")["limits"] == none  # fmt: skip
+
+
+def test_npm_packages_are_told_from_the_lock_or_from_themselves():
+    lock = '/srv/app\n{"packages": {"node_modules/a": {"version": "1.0", "integrity": "sha512-x"}}}'
+    assert read(npm=lock)["npm"] == {"/srv/app: a": "1.0 sha512-x"}
+    grepped = '/usr/lib\n/usr/lib/node_modules/@b/c/package.json:  "version": "2.0",\n'
+    assert read(npm=grepped)["npm"] == {"/usr/lib: @b/c": "2.0"}
