@@ -18,6 +18,16 @@ _SHOWN: Final = 30
 """How many of a command's last lines an error shows."""
 
 
+def told(text: str) -> list[str]:
+    """The lines of a command's output that say something: none of a progress bar, none of a stack."""
+    lines = text.replace("\r", "\n").splitlines()
+    return [
+        line
+        for line in lines
+        if line.strip() and "Progress:" not in line and not line.startswith("\tfrom ")
+    ]
+
+
 class Vagrant:
     """Vagrant in one folder. Each call is a process of about two seconds, and what it does."""
 
@@ -38,11 +48,10 @@ class Vagrant:
                 act(self._made(log))
             except subprocess.CalledProcessError as error:
                 log.seek(0)
-                lines = log.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-                said = [line for line in lines if line.strip() and "Progress:" not in line]
+                text = log.read().decode("utf-8", "replace")
                 raise EnvctlError(
                     f"vagrant could not {what} (exit code {error.returncode})",
-                    details="\n".join(said[-_SHOWN:]),
+                    details="\n".join(told(text)[-_SHOWN:]),
                     hint="run the same command again; `envctl doctor --backend vagrant` tells what is missing",
                 ) from error
 
