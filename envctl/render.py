@@ -22,9 +22,21 @@ if TYPE_CHECKING:
 
 MARKER: Final = ".envctl-render"
 
-_BUILDING: Final = "templates/docker"
-_NO_IMAGES: Final = frozenset({"compose.yaml.j2", "README.md.j2"})
-"""What of that folder goes into rendered folders only, and into no image."""
+_BUILDING: Final = ("docker", "vagrant")
+"""The folders of templates that images and boxes are made from."""
+_NO_IMAGES: Final = frozenset(
+    {
+        "README.md.j2",
+        "compose.yaml.j2",
+        "Vagrantfile.j2",
+        "rendered.Vagrantfile.j2",
+        "envctl.rb.j2",
+        "machine.sh.j2",
+        "container.sh.j2",
+        "start.sh.j2",
+    }
+)
+"""What of those folders goes into rendered folders or tells of a running machine, and is in no image."""
 
 
 def packaged_templates() -> Path:
@@ -81,11 +93,12 @@ def _own_template(root: Path, file: Path) -> Path:
 
 def own_templates_digest(root: Path) -> str:
     """A digest of the project's own templates that images are made from; "" if it has none."""
-    folder = root / _BUILDING
+    folder = root / "templates"
     own = [
         _own_template(root, file)
-        for file in sorted([*folder.glob("*.j2"), *folder.glob("*/*.j2")])
-        if file.is_file() and file.relative_to(folder).as_posix() not in _NO_IMAGES
+        for part in _BUILDING
+        for file in sorted([*(folder / part).glob("*.j2"), *(folder / part).glob("*/*.j2")])
+        if file.is_file() and file.relative_to(folder / part).as_posix() not in _NO_IMAGES
     ]
     summary = hashlib.sha256()
     for file in own:

@@ -106,6 +106,8 @@ class Opened:
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
+        from envctl.render import own_templates_digest
+
         workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
         data = resolved.data if resolved else None
         project = data["project"] if data else self._glimpse("project") or "unknown"
@@ -122,6 +124,7 @@ class Opened:
             images=lambda: self.engine,
             have_base=self._have_base,
             bootstrap=self._bootstrap,
+            recipe=own_templates_digest(workspace.root),
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)

@@ -106,7 +106,8 @@ class Context:
     `render` fills one of the backend's templates; `trust` is the CA bundle a host behind an
     inspecting proxy needs while building, or None; `images` opens a container engine, `have_base` has
     the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
-    catalogue, as a root filesystem in a folder, without an engine.
+    catalogue, as a root filesystem in a folder, without an engine. `recipe` is a digest of the project's own
+    templates that images are made from, or "": what is made by them is no other project's.
     """
 
     scope: Scope
@@ -117,6 +118,7 @@ class Context:
     images: Callable[[], ImageSource] = _no_images
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
+    recipe: str = ""
 
 
 class Backend(Protocol):

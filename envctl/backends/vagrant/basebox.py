@@ -49,11 +49,12 @@ def published(source: Source) -> str:
     return box
 
 
-def name(base: Base) -> str:
-    """What envctl calls the box that it makes of a base."""
+def name(base: Base, recipe: str = "") -> str:
+    """What envctl calls the box that it makes of a base, by a project's own templates if it has such."""
+    own = f"-{recipe[:8]}" if recipe else ""
     dated = f"-{digest(base.snapshot)[:8]}" if base.snapshot else ""
     text = re.sub(r"[^a-z0-9.]+", "-", (base.name or base.image).lower()).strip("-")
-    return f"envctl/{text}{dated}"
+    return f"envctl/{text}{dated}{own}"
 
 
 def unpack(
@@ -63,13 +64,10 @@ def unpack(
 
     Machines made of it accept Vagrant's well-known key if they are started without one of their own.
     """
+    # The key is a step of the build, too: links in an image lead nowhere but into the image.
+    build = boot.machine_build(base.image, key=WELL_KNOWN_KEY, recipe=context.recipe)
     if engine is not None:
         context.have_base(base)
-        engine.export(engine.have(unit, boot.machine_build(base.image)), root)
+        engine.export(engine.have(unit, build), root)
     else:
-        context.bootstrap(replace(boot.machine_build(base.image), base=base), root)
-    folder = root / "root/.ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / "authorized_keys"
-    file.write_text(f"{WELL_KNOWN_KEY}\n", "ascii")
-    file.chmod(0o600)
+        context.bootstrap(replace(build, base=base), root)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from envctl.plan.digest import build_digest
-from envctl.plan.model import Base, Build, InstallPackages, RunCommand, WriteFile
+from envctl.plan.model import Base, Build, InstallPackages, RunCommand, Step, WriteFile
 
 MODULES: Final = (
     "af_packet",
@@ -51,26 +51,42 @@ else $b ln -s /root/.ssh/authorized_keys /run/envctl/authorized_keys; fi
 host=$($b cat /root/etc/hostname 2>/dev/null); host=${host:-localhost}; $b hostname "$host"
 $b ip link set lo up; $b ip link set eth0 up
 # A path is written with everything unusual by number: \0NNN.
+# Without its data a unit must not run: it would write them where they are lost.
+fail() { echo "envctl: $*" >/dev/console; $b sync; $b poweroff -f; $b sleep 60; }
+inside() { $b chroot /root "$@" </dev/null; }
+$b mount -o bind /run /root/run; $b mount -o bind /dev /root/dev
+# Where a path leads inside, made if it is not there.
+place() {
+  path=$($b printf '%b.' "$1"); path=${path%.}
+  inside $i mkdir -p -- "$path" 2>/dev/null || inside $i mkdir -p -- "$(inside $i readlink -f "$path")"
+  path=$(inside $i readlink -f "$path"; echo .); path=${path%??}
+  [ -n "$path" ] && [ -d "/root$path" ] || fail "no folder $1"
+}
+i=/run/envctl/busybox
 for v in $volumes; do
-  serial=${v%%:*}; path=$($b printf '%b.' "${v#*:}"); path=${path%.}; dev=
+  serial=${v%%:*} dev=
   for d in /sys/block/vd*; do [ "$($b cat $d/serial)" = "$serial" ] && dev=${d##*/}; done
-  [ -n "$dev" ] || { echo "envctl: no disk $serial" >/dev/console; continue; }
-  $b mkdir -p "/root$path" /v
-  # A blank disk is formatted and starts with what the image has there, as a new volume of a container does.
-  if [ "$($b head -c 65536 "/dev/$dev" | $b tr -d '\000' | $b wc -c)" = 0 ]; then
-    $b mount -o bind /dev /root/dev
-    $b chroot /root /sbin/mke2fs -q -t ext4 -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "/dev/$dev" </dev/null
-    $b umount /root/dev
-    $b mount -t ext4 "/dev/$dev" /v; $b rmdir /v/lost+found; $b cp -a "/root$path/." /v/
-    $b chown "$($b stat -c %u:%g "/root$path")" /v; $b chmod "$($b stat -c %a "/root$path")" /v; $b umount /v
+  [ -n "$dev" ] || fail "no disk $serial"
+  place "${v#*:}"
+  # A blank disk is formatted and starts with what the image has there, as a new volume of a container does;
+  # so does one whose copy was cut off, which its label tells.
+  [ "$($b head -c 65536 "/dev/$dev" | $b wc -c)" = 65536 ] || fail "disk $serial cannot be read"
+  if [ "$($b head -c 65536 "/dev/$dev" | $b tr -d '\000' | $b wc -c)" = 0 ] ||
+     [ "$($b head -c 1154 "/dev/$dev" | $b tail -c 10)" = envctl-new ]; then
+    { inside /sbin/mke2fs -F -q -t ext4 -L envctl-new -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "/dev/$dev" &&
+      $b mkdir -p /v && $b mount -t ext4 "/dev/$dev" /v && $b rmdir /v/lost+found && $b cp -a "/root$path/." /v/ &&
+      $b chown "$($b stat -c %u:%g "/root$path")" /v && $b chmod "$($b stat -c %a "/root$path")" /v &&
+      $b umount /v && inside /sbin/tune2fs -L '' "/dev/$dev" >/dev/null; } || fail "disk $serial cannot be made"
   fi
-  $b mount -t ext4 -o noatime "/dev/$dev" "/root$path"
+  $b mount -t ext4 -o noatime "/dev/$dev" "/root$path" || fail "disk $serial cannot be mounted"
 done
 for s in $shares; do
-  path=$($b printf '%b.' "${s#*:}"); path=${path%.}; tag=${s%%:*}; mode=rw
+  tag=${s%%:*} mode=rw
   case $tag in ro-*) tag=${tag#ro-}; mode=ro;; esac
-  $b mkdir -p "/root$path"; $b mount -t virtiofs -o $mode "$tag" "/root$path"
+  place "${s#*:}"
+  $b mount -t virtiofs -o $mode "$tag" "/root$path" || fail "folder $tag cannot be mounted"
 done
+$b umount /root/run; $b umount /root/dev
 $b mount --move /dev /root/dev; $b mount --move /proc /root/proc
 $b mount --move /sys /root/sys; $b mount --move /run /root/run
 # Run from inside the new root, so that it and its script outlive the switch; it waits for the lease, and
@@ -117,15 +133,18 @@ def _making() -> str:
     return _MAKE.replace("ON_DEMAND", " ".join(ON_DEMAND)).replace("MODULES", " ".join(MODULES))
 
 
-def kernel_build(base: Base) -> Build:
-    """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD."""
+def kernel_build(base: Base, *, recipe: str = "") -> Build:
+    """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD.
+
+    `recipe`, here and below, is a digest of the project's own templates that it is made by.
+    """
     steps = (
         InstallPackages(("busybox-static", "cpio", "kmod")),
         WriteFile("/envctl/init", INIT),
         WriteFile("/envctl/udhcpc.sh", _DHCP),
         RunCommand(("/bin/sh", "-ec", _making())),
     )
-    return Build(base, steps, build_digest(base, steps))
+    return Build(base, steps, build_digest(base, steps, recipe))
 
 
 # --- what a machine has beyond the image ----------------------------------------------------
@@ -219,18 +238,20 @@ rm -r before after
 )
 
 
-def machine_build(image: str) -> Build:
+def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
     """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
 
+    With `key`, a public one, its owner is let in as root where the machine is started without one of its own.
     What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts.
     """
     base = Base("", image)
-    steps = (
+    steps: tuple[Step, ...] = (
         RunCommand(("/bin/sh", "-ec", _BEFORE)),
         InstallPackages(PACKAGES),
         WriteFile("/etc/ssh/sshd_config.d/envctl.conf", _SSHD),
         WriteFile("/etc/systemd/system/ssh.service.d/envctl.conf", _SSH_SERVICE),
         WriteFile("/etc/systemd/system-preset/00-envctl.preset", "enable ssh.service\ndisable *\n"),
+        *([WriteFile("/root/.ssh/authorized_keys", f"{key}\n", mode="0600")] if key else []),
         RunCommand(("/bin/sh", "-ec", SETTLE + _AFTER)),
     )
-    return Build(base, steps, build_digest(base, steps))
+    return Build(base, steps, build_digest(base, steps, recipe))

@@ -32,9 +32,12 @@ _IMAGE: Final = "image"
 _PROVISION: Final = "provision"
 
 
-def kind() -> str:
-    """What distinguishes boxes of this version's making: they are not taken for others'."""
-    own = [boot.machine_build("x").steps, boot.kernel_build(boot.KERNEL_BASE).steps]
+def kind(recipe: str = "") -> str:
+    """What distinguishes boxes of this version's making, and by these templates: they are not taken for others'."""
+    own = [
+        boot.machine_build("x", recipe=recipe).digest,
+        boot.kernel_build(boot.KERNEL_BASE, recipe=recipe).digest,
+    ]
     return digest(own)[:8]
 
 
@@ -43,7 +46,7 @@ class Boxes:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._kind = kind()
+        self._kind = kind(context.recipe)
 
     def name(self, build: Build) -> str:
         """The box of a build."""
@@ -81,7 +84,7 @@ class Boxes:
         engine = self._context.images()
         self._context.have_base(build.base)
         image = engine.have(unit, build)
-        whole = engine.have(unit, boot.machine_build(image))
+        whole = engine.have(unit, boot.machine_build(image, recipe=self._context.recipe))
         with workshop() as folder:
             root = folder / "root"
             root.mkdir()
@@ -91,7 +94,7 @@ class Boxes:
 
     def base(self, unit: str, base: Base) -> str:
         """The name of the box of a base alone, which is made if it is not here."""
-        name = basebox.name(base)
+        name = basebox.name(base, self._context.recipe)
         with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
             if not self.is_here(name):
                 with workshop() as folder:
@@ -169,7 +172,7 @@ class Boxes:
 
     def _kernel(self, unit: str) -> tuple[Path, Path]:
         """The kernel and RAM disk as files, made once."""
-        build = boot.kernel_build(boot.KERNEL_BASE)
+        build = boot.kernel_build(boot.KERNEL_BASE, recipe=self._context.recipe)
         folder = cache() / build.digest
         files = folder / _BOOT[0], folder / _BOOT[1]
         with exclusive(cache() / "locks", "kernel", self._context.report):

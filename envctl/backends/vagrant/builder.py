@@ -11,6 +11,7 @@ import tarfile
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,9 +32,7 @@ from envctl.plan.text import step_text
 if TYPE_CHECKING:
     from envctl.backends.vagrant.boxes import Boxes
 
-_NAME: Final = "envctl-builder"
 _UNIT: Final = "builder"
-_FOREIGN: Final = re.compile(rf"{_NAME}-([0-9a-f]+)-build_{_UNIT}")
 _MEMORY: Final = 1024
 """MiB of the machine that builds."""
 _TIMEOUT: Final = 4 * 3600.0
@@ -125,8 +124,8 @@ class Builder:
 
     def _sweep(self) -> None:
         """Remove the builders of runs that were killed: nobody holds their locks any more."""
-        for domain in libvirt.domains(f"{_NAME}-"):
-            match = _FOREIGN.fullmatch(domain)
+        for domain in libvirt.domains(f"{_owned()}-"):
+            match = re.fullmatch(rf"{_owned()}-([0-9a-f]+)-build_{_UNIT}", domain)
             if match is None:
                 continue
             with (
@@ -244,9 +243,16 @@ def _environment(environ: Mapping[str, str] = os.environ) -> str:
     )
 
 
+def _owned() -> str:
+    """What the names of this user's builders begin with: those of others, whose locks are elsewhere, are theirs."""
+    owner = sha256(f"{os.getuid()} {cache()}".encode()).hexdigest()[:12]
+    return f"envctl-builder-{owner}"
+
+
 def _names(digest: str) -> Names:
-    """The names of the builder of a build: the same for all projects."""
-    return Names(Scope(_NAME, digest, "build", str(cache() / "builders" / digest / _NAME)))
+    """The names of the builder of a build: the same for all projects of a user."""
+    name = _owned()
+    return Names(Scope(name, digest, "build", str(cache() / "builders" / digest / name)))
 
 
 def _remove(names: Names) -> None:

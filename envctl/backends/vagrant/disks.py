@@ -21,6 +21,8 @@ def from_root(root: Path, folder: Path) -> None:
     """Make the disk of a root filesystem, unpacked in a folder that is used up, in another."""
     (root / ".dockerenv").unlink(missing_ok=True)
     for name, mode in _EMPTIED:
+        if (root / name).is_symlink():
+            (root / name).unlink()
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir()
         (root / name).chmod(mode)
@@ -36,13 +38,14 @@ def from_root(root: Path, folder: Path) -> None:
 def from_machine(disk: Path, folder: Path) -> None:
     """Make a disk of one that a machine had, without what was deleted there, in a folder."""
     raw = folder / "raw"
-    run("qemu-img", "convert", "-O", "raw", str(disk), str(raw))
+    # Formats are said, never guessed: what a machine wrote to its disk must not make another file of this host of it.
+    run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", str(disk), str(raw))
     run("e2fsck", "-f", "-y", "-E", "discard", str(raw), fine=_MENDED)
     _pack(raw, folder)
 
 
 def _pack(raw: Path, folder: Path) -> None:
-    run("qemu-img", "convert", "-O", "qcow2", str(raw), str(folder / FILE))
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(folder / FILE))
     raw.unlink()
 
 

@@ -27,7 +27,7 @@ class EngineBoxes:
         """The name of the box of an image, which is made if it is not there."""
         engine = self._context.images()
         image = self._image(unit, source, engine)
-        name = f"envctl-{self._identity(source, image, engine)}-engine-{_kind()}"
+        name = f"envctl-{self._identity(source, image, engine)}-engine-{self._kind()}"
         if not self._boxes.is_here(name):
             self._make(unit, name, source, image, engine)
         return name
@@ -37,6 +37,10 @@ class EngineBoxes:
         self.have(unit, build)
 
     # --- parts
+
+    def _kind(self) -> str:
+        made_by = boot.machine_build("x", recipe=self._context.recipe).digest
+        return digest(["preloaded", made_by, _ENGINE])[:8]
 
     def _image(self, unit: str, source: Source, engine: ImageSource) -> str:
         if not isinstance(source, ReadyImage):
@@ -53,9 +57,10 @@ class EngineBoxes:
 
     def _make(self, unit: str, name: str, source: Source, image: str, engine: ImageSource) -> None:
         base = boot.KERNEL_BASE
-        own = Build(base, (_ENGINE,), build_digest(base, (_ENGINE,)))
+        recipe = self._context.recipe
+        own = Build(base, (_ENGINE,), build_digest(base, (_ENGINE,), recipe))
         self._context.have_base(base)
-        whole = engine.have(unit, boot.machine_build(engine.have(unit, own)))
+        whole = engine.have(unit, boot.machine_build(engine.have(unit, own), recipe=recipe))
         note = {"build": "" if isinstance(source, ReadyImage) else source.digest, "steps": "[]"}
         with workshop() as folder:
             root = folder / "root"
@@ -69,7 +74,3 @@ class EngineBoxes:
             if preload(target, container.NAME, root / "var/lib/docker"):
                 target.unlink()
             self._boxes.bake(unit, name, root, note)
-
-
-def _kind() -> str:
-    return digest(["preloaded", boot.machine_build("x").steps, _ENGINE])[:8]

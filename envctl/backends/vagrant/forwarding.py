@@ -5,12 +5,19 @@ A machine's note of them has the port here by ADDRESS/PORT, the port inside.
 
 from __future__ import annotations
 
-import errno
 import socket
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Final
 
 from envctl.backends.vagrant.ssh import Machine
 from envctl.plan.model import Port
+
+_LISTENS: Final = "0A"
+"""A socket's state in the kernel's table."""
 
 
 def chosen(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int]:
@@ -22,9 +29,17 @@ def chosen(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int
     return found
 
 
-def are_carried(ports: Mapping[str, int]) -> bool:
-    """Whether somebody listens at all of them; a connection that is dead does not."""
-    return all(_is_taken(key.rpartition("/")[0], port) for key, port in ports.items())
+def are_carried(ports: Mapping[str, int], machine: Machine) -> bool:
+    """Whether the machine's connection listens at all of them; another program does not count."""
+    if not ports:
+        return True
+    keeper = machine.connected()
+    own = _sockets_of(keeper) if keeper else frozenset()
+    listening = _listening()
+    return all(
+        listening.get((key.rpartition("/")[0], port), frozenset()) & own
+        for key, port in ports.items()
+    )
 
 
 def carry(ports: Mapping[str, int], machine: Machine) -> None:
@@ -49,13 +64,25 @@ def _free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_taken(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        # As those that listen do: what lingers of former connections hinders nobody.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            # A port that only root may have is not known to be free.
-            return error.errno != errno.EADDRNOTAVAIL
-    return False
+def _sockets_of(process: int) -> frozenset[str]:
+    """The numbers of a process's sockets; none if it is gone."""
+    found = set()
+    with suppress(OSError):
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                found.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return frozenset(found)
+
+
+def _listening() -> Mapping[tuple[str, int], frozenset[str]]:
+    """By address and port, the numbers of the sockets that listen there."""
+    found: dict[tuple[str, int], frozenset[str]] = {}
+    for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+        fields = line.split()
+        local, state, number = fields[1], fields[3], fields[9]
+        if state == _LISTENS:
+            address, _, port = local.partition(":")
+            host = str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))
+            here = host, int(port, 16)
+            found[here] = found.get(here, frozenset()) | {number}
+    return found

@@ -107,7 +107,7 @@ def _look_up(user: str) -> str:
         f"who={shell(user)} groups=--init-groups found=; read -r host </etc/hostname; "
         "while IFS=: read -r name _ uid gid _ home _; do "
         'case $who in "$name"|"$uid") found=1; break;; esac; done </etc/passwd; '
-        'case $found$who in 1*) ;; *[!0-9]*) echo "there is no user $who" >&2; exit 126;; '
+        'case $found:$who in 1:*) ;; *[!0-9:]*) echo "there is no user $who" >&2; exit 126;; '
         "*) uid=$who gid=0 home=/ groups=--clear-groups;; esac"
     )
 
@@ -201,7 +201,9 @@ def settle(unit: Unit, room: Room) -> str:
     if contained:
         lines += container.prepare(unit, [secret_file(one, room) for one in secrets])
     elif secrets:
-        owner = shell((unit.run.process.user or "root") + ":")
+        user = unit.run.process.user or "root"
+        # A name's own group comes with the colon; a number may be nobody's, and has none.
+        owner = shell(user if user.isdigit() else f"{user}:")
         lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
         lines += _links(secrets)
     lines += [

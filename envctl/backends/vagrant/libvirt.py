@@ -196,7 +196,12 @@ def undefine(domain: str) -> None:
     with suppress(RefusedError):
         virsh("destroy", domain)
     with suppress(RefusedError):
-        virsh("undefine", domain)
+        virsh("undefine", domain, "--managed-save", "--snapshots-metadata")
+    if domain in virsh("list", "--all", "--name").split():
+        raise EnvctlError(
+            f"libvirt does not let go of the machine {domain}",
+            hint=f"`virsh -c {URI} undefine {domain}` says why; its disk is left alone",
+        )
     remove_disks([name for name in disks() if name == f"{domain}.img"])
 
 
@@ -230,7 +235,8 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
     """Put a file into the pool in the place of what is there: a qcow2 disk if it has a capacity, else as it is."""
     remove_disks([name])
     form = "qcow2" if capacity else "raw"
-    virsh("vol-create-as", POOL, name, capacity or f"{file.stat().st_size}b", "--format", form)
+    # Its size is to tell what has arrived: it begins empty.
+    virsh("vol-create-as", POOL, name, capacity or "0", "--format", form)
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 

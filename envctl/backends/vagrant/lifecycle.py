@@ -34,6 +34,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.model import Build, ReadyImage, Source, Unit
+from envctl.private import private_folder
 
 _ACTIVE: Final = (
     "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service'"
@@ -125,13 +126,11 @@ class Lifecycle:
     def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
         """Whether the unit runs as it should and only its ports were lost, which are given back."""
         noted = domain.units.get(unit.name)
-        if (
-            noted is None
-            or noted["run"] != run_text(unit.run)
-            or forwarding.are_carried(noted["ports"])
-        ):
-            return False
         machine, service = self.machine(domain), guest.Room(unit.name).service
+        if noted is None or noted["run"] != run_text(unit.run):
+            return False
+        if forwarding.are_carried(noted["ports"], machine):
+            return False
         if not machine.services([service])[service].is_running:
             return False
         forwarding.carry(noted["ports"], machine)
@@ -209,8 +208,9 @@ class Lifecycle:
     def _make(self, machine: layout.Machine, unit: Unit) -> None:
         """Make a machine; whatever was there in its name goes first, volumes apart."""
         self._remove_machine(machine.name)
-        folder = self._names.machine(machine.name)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = private_folder(
+            Path(self._names.scope.root), "vagrant", self._names.scope.environment, machine.name
+        )
         with self._guard:
             public_key = ssh.make_key(self.key)
             libvirt.have_pool()
@@ -256,7 +256,10 @@ class Lifecycle:
                 self.machine(domain).run(_END, timeout=3 * guest.STOP_TIMEOUT)
         ssh.Machine(machine, self.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(machine))
-        if folder.exists():
+        if folder.is_symlink():
+            # Whatever it leads to is not ours.
+            folder.unlink()
+        elif folder.exists():
             index.forget(folder)
             shutil.rmtree(folder, ignore_errors=True)
 

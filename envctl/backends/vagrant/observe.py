@@ -51,6 +51,11 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
         )
         return
     reached = lifecycle.machine(domain)
+    lost = {
+        unit
+        for unit, note in domain.units.items()
+        if not forwarding.are_carried(note["ports"], reached)
+    }
     try:
         services = reached.services([guest.Room(unit).service for unit in domain.units])
     except EnvctlError as error:
@@ -58,7 +63,7 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
         return
     for state in states:
         note, service = domain.units[state.name], services.get(guest.Room(state.name).service)
-        if not forwarding.are_carried(note["ports"]):
+        if state.name in lost:
             yield replace(state, cause="its ports are not forwarded any more")
         elif service is not None:
             yield _answered(state, note, service)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -25,6 +27,8 @@ TIMEOUT: Final = 120.0
 ANSWER_TIMEOUT: Final = 30.0
 """Seconds until a machine's init answers; one that is emulated and busy takes its time."""
 _Answer = TypeVar("_Answer")
+_KEEPER: Final = re.compile(rb"\(pid=(\d+)\)")
+_PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
 _CHUNK: Final = 64 * 1024
 _FAILED: Final = 255
 
@@ -74,9 +78,13 @@ class Machine:
             text = log.read().decode("utf-8", "replace").strip()
         return "" if done.returncode == 0 else text or "no answer"
 
-    def connected(self) -> bool:
-        """Whether the shared connection is there and alive."""
-        return self.control.exists() and self._control("check").returncode == 0
+    def connected(self) -> int:
+        """The process that keeps the shared connection; 0 if there is none, or it is not alive."""
+        done = self._control("check") if self.control.exists() else None
+        if done is None or done.returncode:
+            return 0
+        said = _KEEPER.search(done.stderr + done.stdout)
+        return int(said[1]) if said else 0
 
     def disconnect(self) -> None:
         """End the shared connection and what it carries."""
@@ -231,16 +239,17 @@ class Machine:
             "BatchMode": "yes",
             "ConnectTimeout": "10",
             "ControlMaster": "no",
-            "ControlPath": str(self.control),
+            "ControlPath": _file(self.control),
             "IdentitiesOnly": "yes",
+            "IdentityFile": _file(self.key),
             "LogLevel": "ERROR",
             "ServerAliveInterval": "15",
             "ServerAliveCountMax": "4",
             "StrictHostKeyChecking": "accept-new",
-            "UserKnownHostsFile": str(self.known_hosts),
+            "UserKnownHostsFile": _file(self.known_hosts),
         }
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        return ["ssh", "-F", "/dev/null", "-i", str(self.key), *options]
+        return ["ssh", "-F", "/dev/null", *options]
 
     def _control(self, verb: str, *more: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -250,6 +259,11 @@ class Machine:
             timeout=TIMEOUT,
             check=False,
         )
+
+
+def _file(path: Path) -> str:
+    """A file as an option of ssh names it, which splits at spaces and expands what begins with %."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def sockets() -> Path:
@@ -267,17 +281,40 @@ def sockets() -> Path:
 
 
 def make_key(path: Path) -> str:
-    """The public part of the key at `path`, which is made if it is not there."""
-    if not path.exists():
+    """The public part of the private key at `path`, which is made if it is not there.
+
+    EnvctlError if it is a link, another user's, or no key: one that came with the project would be known to others.
+    """
+    if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         for one in (fresh, fresh.with_name(fresh.name + ".pub")):
             one.unlink(missing_ok=True)
-        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(fresh)]
-        subprocess.run(argv, stdin=subprocess.DEVNULL, check=True, capture_output=True)
-        fresh.with_name(fresh.name + ".pub").replace(path.with_name(path.name + ".pub"))
+        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(fresh))
+        fresh.with_name(fresh.name + ".pub").unlink()
         fresh.replace(path)
-    return path.with_name(path.name + ".pub").read_text("ascii").split()[1]
+    found = path.lstat()
+    own = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if own else None
+    if public is None:
+        raise EnvctlError(
+            f"{path} is not a private key of yours",
+            hint="remove it, and take the environment down and up again: envctl makes one",
+        )
+    return public[1]
+
+
+def _keygen(*argv: str) -> str:
+    done = subprocess.run(
+        ["ssh-keygen", "-q", *argv],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EnvctlError("ssh-keygen failed", details=done.stderr)
+    return done.stdout
 
 
 def _opened(path: Path, timeout: float) -> socket.socket:

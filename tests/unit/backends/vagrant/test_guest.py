@@ -6,6 +6,9 @@ import io
 import json
 import subprocess
 import tarfile
+from dataclasses import replace
+
+import pytest
 
 from envctl.backends.vagrant import guest
 from envctl.backends.vagrant.guest import Room
@@ -50,6 +53,34 @@ def test_the_script_becomes_the_process_with_just_its_words_and_variables(tmp_pa
     assert where == str(folder)
     assert {name: value for name, value in seen.items() if name.startswith("V")} == env
     assert set(seen) - set(env) <= {"PATH", "HOME", "HOSTNAME", "LC_CTYPE"}
+
+
+@pytest.mark.parametrize("user", ["12345", "1234567", "42424", "1"])
+def test_a_number_is_a_user_whether_it_is_anybodys_or_not(user):
+    text = guest.command(("true",), Process((), user), Room("web"), user=None, workdir=None, env={})
+    looked_up = text.partition("cgroup.procs || :;")[2].partition("cd --")[0]
+    done = subprocess.run(
+        ["/bin/sh", "-c", looked_up + 'echo "$uid:$gid"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    uid, gid = done.stdout.strip().split(":")
+    assert uid == user
+    assert gid == ("1" if user == "1" else "0")
+
+
+def test_a_name_that_is_nobodys_is_told():
+    text = guest.script(Process(("true",), "nobody-at-all"))
+    done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (126, "there is no user nobody-at-all\n")
+
+
+def test_secrets_of_a_number_are_given_to_it_without_a_group():
+    web = unit("web", secrets=(Secret("a", "/run/secrets/a"),))
+    numbered = replace(web, run=replace(web.run, process=replace(web.run.process, user="1000")))
+    assert "chown -- 1000 /run/secrets/a" in guest.settle(numbered, Room("web"))
+    assert "chown -- root: /run/secrets/a" in guest.settle(web, Room("web"))
 
 
 def test_a_program_whose_name_has_an_equals_sign_is_no_variable():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -75,12 +76,24 @@ def test_what_only_a_tool_inside_can_ask_is_left_to_it(url):
     assert not reach.is_reachable(Probe(ProbeKind.TCP, ("localhost", "80")))
 
 
-def test_a_port_is_carried_only_while_somebody_listens():
+class Kept(Direct):
+    """As a machine whose connection a process keeps."""
+
+    def __init__(self, keeper):
+        self.keeper = keeper
+
+    def connected(self):
+        return self.keeper
+
+
+def test_a_port_is_carried_only_while_the_connections_own_process_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        here = server.getsockname()[1]
-        assert forwarding.are_carried({"127.0.0.1/80": here})
-    assert not forwarding.are_carried({"127.0.0.1/80": here})
-    assert forwarding.are_carried({})
+        ports = {"127.0.0.1/80": server.getsockname()[1]}
+        assert forwarding.are_carried(ports, Kept(os.getpid()))
+        assert not forwarding.are_carried(ports, Kept(os.getppid()))
+        assert not forwarding.are_carried(ports, Kept(0))
+    assert not forwarding.are_carried(ports, Kept(os.getpid()))
+    assert forwarding.are_carried({}, Kept(0))
 
 
 def test_an_open_port_keeps_its_number_where_it_had_one():
