@@ -28,7 +28,10 @@ KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 
-INIT: Final = r"""#!/bin/busybox sh
+FAILED: Final = "/run/envctl/failed"
+"""What of a machine's disks and folders could not be had, a line each."""
+
+_INIT: Final = r"""#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
 $b mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
@@ -51,40 +54,44 @@ else $b ln -s /root/.ssh/authorized_keys /run/envctl/authorized_keys; fi
 host=$($b cat /root/etc/hostname 2>/dev/null); host=${host:-localhost}; $b hostname "$host"
 $b ip link set lo up; $b ip link set eth0 up
 # A path is written with everything unusual by number: \0NNN.
-# Without its data a unit must not run: it would write them where they are lost.
-fail() { echo "envctl: $*" >/dev/console; $b sync; $b poweroff -f; $b sleep 60; }
+# Without its data a unit must not run: what went wrong is told when it is to be started.
+fail() { echo "envctl: $*" | $b tee -a FAILED >/dev/console; }
 inside() { $b chroot /root "$@" </dev/null; }
 $b mount -o bind /run /root/run; $b mount -o bind /dev /root/dev
+i=/run/envctl/busybox
 # Where a path leads inside, made if it is not there.
 place() {
   path=$($b printf '%b.' "$1"); path=${path%.}
   inside $i mkdir -p -- "$path" 2>/dev/null || inside $i mkdir -p -- "$(inside $i readlink -f "$path")"
   path=$(inside $i readlink -f "$path"; echo .); path=${path%??}
-  [ -n "$path" ] && [ -d "/root$path" ] || fail "no folder $1"
+  [ -n "$path" ] && [ -d "/root$path" ] || { fail "there can be no folder $1"; return 1; }
 }
-i=/run/envctl/busybox
+# A blank disk is formatted and starts with what the image has there, as a new volume of a container does;
+# so does one whose copy was cut off, which its label tells.
+blank() {
+  [ "$($b head -c 65536 "$1" | $b tr -d '\000' | $b wc -c)" = 0 ] ||
+    [ "$($b head -c 1154 "$1" | $b tail -c 10)" = envctl-new ]
+}
+format() {
+  inside /sbin/mke2fs -F -q -t ext4 -L envctl-new -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "$1" &&
+    $b mkdir -p /v && $b mount -t ext4 "$1" /v && $b rmdir /v/lost+found && $b cp -a "/root$path/." /v/ &&
+    $b chown "$($b stat -c %u:%g "/root$path")" /v && $b chmod "$($b stat -c %a "/root$path")" /v &&
+    $b umount /v && inside /sbin/tune2fs -L '' "$1" >/dev/null
+}
 for v in $volumes; do
   serial=${v%%:*} dev=
-  for d in /sys/block/vd*; do [ "$($b cat $d/serial)" = "$serial" ] && dev=${d##*/}; done
-  [ -n "$dev" ] || fail "no disk $serial"
-  place "${v#*:}"
-  # A blank disk is formatted and starts with what the image has there, as a new volume of a container does;
-  # so does one whose copy was cut off, which its label tells.
-  [ "$($b head -c 65536 "/dev/$dev" | $b wc -c)" = 65536 ] || fail "disk $serial cannot be read"
-  if [ "$($b head -c 65536 "/dev/$dev" | $b tr -d '\000' | $b wc -c)" = 0 ] ||
-     [ "$($b head -c 1154 "/dev/$dev" | $b tail -c 10)" = envctl-new ]; then
-    { inside /sbin/mke2fs -F -q -t ext4 -L envctl-new -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "/dev/$dev" &&
-      $b mkdir -p /v && $b mount -t ext4 "/dev/$dev" /v && $b rmdir /v/lost+found && $b cp -a "/root$path/." /v/ &&
-      $b chown "$($b stat -c %u:%g "/root$path")" /v && $b chmod "$($b stat -c %a "/root$path")" /v &&
-      $b umount /v && inside /sbin/tune2fs -L '' "/dev/$dev" >/dev/null; } || fail "disk $serial cannot be made"
-  fi
-  $b mount -t ext4 -o noatime "/dev/$dev" "/root$path" || fail "disk $serial cannot be mounted"
+  for d in /sys/block/vd*; do [ "$($b cat $d/serial)" = "$serial" ] && dev=/dev/${d##*/}; done
+  [ -n "$dev" ] || { fail "the disk of ${v#*:} is not there"; continue; }
+  place "${v#*:}" || continue
+  [ "$($b head -c 65536 $dev | $b wc -c)" = 65536 ] || { fail "the disk of $path cannot be read"; continue; }
+  ! blank $dev || format $dev || { fail "the disk of $path cannot be made"; continue; }
+  $b mount -t ext4 -o noatime $dev "/root$path" || fail "the disk of $path cannot be mounted"
 done
 for s in $shares; do
   tag=${s%%:*} mode=rw
   case $tag in ro-*) tag=${tag#ro-}; mode=ro;; esac
-  place "${s#*:}"
-  $b mount -t virtiofs -o $mode "$tag" "/root$path" || fail "folder $tag cannot be mounted"
+  place "${s#*:}" || continue
+  $b mount -t virtiofs -o $mode "$tag" "/root$path" || fail "the folder of this host for $path cannot be mounted"
 done
 $b umount /root/run; $b umount /root/dev
 $b mount --move /dev /root/dev; $b mount --move /proc /root/proc
@@ -94,6 +101,7 @@ $b mount --move /sys /root/sys; $b mount --move /run /root/run
 $b chroot /root /run/envctl/busybox udhcpc -b -i eth0 -s /run/envctl/udhcpc.sh -x hostname:"$host" -t 5 -T 1 -A 5 </root/dev/null >/root/dev/null 2>&1
 exec $b switch_root /root /sbin/init
 """
+INIT: Final = _INIT.replace("FAILED", FAILED)
 
 _DHCP: Final = r"""#!/run/envctl/busybox sh
 b=/run/envctl/busybox

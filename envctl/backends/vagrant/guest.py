@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from envctl.backends.vagrant import container
+from envctl.backends.vagrant import boot, container
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.plan.model import Kind, Process, Secret, Unit
 
@@ -194,6 +194,7 @@ def settle(unit: Unit, room: Room) -> str:
     lines = [
         "set -e",
         "umask 022",
+        f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
         f"systemctl stop {room.service} 2>/dev/null || :",
         f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
         "tar -xpf - -C /",
