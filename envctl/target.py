@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import compare, spec
-from envctl.backends import open_backend
+from envctl.backends import backend_names, is_backend, open_backend
 from envctl.backends.base import Backend, Context
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.changes import Change
@@ -182,9 +182,25 @@ class Opened:
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
             recipe=own_templates_digest(workspace.root),
-            also=self.backend.problems,
+            also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
         )
         return self.backend.arrange(plan)
+
+    def _unknown_options(self) -> Sequence[Problem]:
+        """Options of backends that there are not, each told once."""
+        resolved = self.resolved
+        found: dict[Problem, None] = {}
+        for name, service in resolved.data["services"].items() if resolved else ():
+            for backend in service["options"]:
+                if not is_backend(backend):
+                    where = (
+                        resolved.where("services", name, "options", backend) if resolved else None
+                    )
+                    near = did_you_mean(backend, backend_names())
+                    hint = f"{near}; settings stand below: options: {{vagrant: {{layout: single}}}}"
+                    place = where or Place(ROOT_FILE, 1, 1)
+                    found[Problem(place, f"there is no backend {backend!r}", hint=hint)] = None
+        return tuple(found)
 
     @cached_property
     def wanted(self) -> Plan:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from envctl import compare, spec
+from envctl.backends import is_backend
 from envctl.backends.base import Execution, LogLine, NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
@@ -18,8 +19,8 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.private import private_folder
-from envctl.spec.canonical import CanonicalSpec, Resolved
+from envctl.private import existing_folder, private_folder
+from envctl.spec.canonical import Resolved
 from envctl.target import Opened, Target
 from envctl.trust import bundle
 
@@ -122,7 +123,7 @@ class Workspace:
             )
         for name in names:
             try:
-                self.plan(Target(name))
+                self.plan(Target.parse(name))
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
         if problems:
@@ -147,7 +148,10 @@ class Workspace:
         from envctl.spec.differences import differences
 
         sides = [self._open(target) for target in (before, after)]
-        specs = [_with_backend(self.resolved(one.target.environment), one) for one in sides]
+        specs = [
+            self.resolved(target.environment).on_backend(target.backend)
+            for target in (before, after)
+        ]
         left, right = ({unit.name: unit.source for unit in one.plan.units} for one in sides)
         builds = {
             name: BuildPair(_made_of(left.get(name)), _made_of(right.get(name)))
@@ -261,9 +265,17 @@ class Workspace:
         return self._open(target, lenient=True).observe()
 
     def running(self) -> tuple[tuple[Row, ...], ...]:
-        """The status of every environment of which something is there, on its own backend."""
-        found = (self.status(Target(name)) for name in self.environments())
+        """The status of every environment of which something is there, wherever it was brought up from here."""
+        targets = [target for name in self.environments() for target in self._used(name)]
+        found = [self.status(target) for target in targets]
         return tuple(rows for rows in found if any(row.state != Status.MISSING for row in rows))
+
+    def _used(self, name: str) -> Sequence[Target]:
+        """The backends that an environment was on from here, which its runs' locks tell; its own if none does."""
+        folder = existing_folder(self.root, "locks")
+        locks = sorted(folder.glob(f"{name}@*.lock")) if folder else ()
+        used = [lock.name.removeprefix(f"{name}@").removesuffix(".lock") for lock in locks]
+        return [Target(name, one) for one in used if is_backend(one)] or [Target(name)]
 
     def facts(self, target: Target) -> Facts:
         """What is true inside the units of a target that run. EnvctlError if none does."""
@@ -373,15 +385,6 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
-
-
-def _with_backend(resolved: Resolved, opened: Opened) -> Resolved:
-    """The spec as it is for a target that may name another backend, which then no file has set."""
-    if not opened.target.backend:
-        return resolved
-    origins = {path: one for path, one in resolved.origins.items() if path != ("backend",)}
-    data: CanonicalSpec = {**resolved.data, "backend": opened.target.backend}
-    return replace(resolved, data=data, origins=origins)
 
 
 def _made_of(source: Source | None) -> str | None:

@@ -18,6 +18,18 @@ _OWN = {
 }
 
 
+def backend_names() -> tuple[str, ...]:
+    """All backends that there are."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({*_OWN, *(entry.name for entry in entry_points(group=GROUP))}))
+
+
+def is_backend(name: str) -> bool:
+    """Whether there is a backend of that name."""
+    return name in _OWN or name in backend_names()
+
+
 def open_backend(name: str, context: Context, *, where: Place | None = None) -> Backend:
     """The backend of that name, not yet connected to anything.
 

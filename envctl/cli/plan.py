@@ -76,7 +76,7 @@ def render(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write Dockerfiles and a compose file that work without envctl.
+    """Write a folder that works without envctl: Dockerfiles and a Compose file, or a Vagrantfile and scripts.
 
     What an earlier render wrote and this one does not is removed; other files are left alone.
 

@@ -79,11 +79,14 @@ def config(
     """
     from envctl import spec
 
+    backend = None
     if target and "@" in target:
-        target = session.target(target).environment
+        goal = session.target(target)
+        target, backend = goal.environment, goal.backend
     environment = session.environment(target)
     note_variables(session, environment)
     resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)
+    resolved = resolved.on_backend(backend)
     if as_json:
         found = {"origins": _origins(resolved)} if origins else {}
         session.json({**resolved.data, **found})

@@ -7,7 +7,7 @@ so a command that finds a resolved spec in the cache never imports pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -226,6 +226,14 @@ class Resolved:
     data: CanonicalSpec
     origins: Mapping[KeyPath, Origin] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+
+    def on_backend(self, name: str | None) -> Resolved:
+        """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""
+        if not name:
+            return self
+        origins = {path: one for path, one in self.origins.items() if path != ("backend",)}
+        data: CanonicalSpec = {**self.data, "backend": name}
+        return replace(self, data=data, origins=origins)
 
     def where(self, *path: str | int) -> Place | None:
         """The place that set the value at the path, or its nearest parent."""

@@ -117,7 +117,7 @@ HostPath: TypeAlias = Annotated[str, Reads(forms.host_path, STRING)]
 Mode: TypeAlias = Annotated[str, Reads(forms.mode, NUMERIC)]
 Owner: TypeAlias = Annotated[str, Reads(forms.owner, STRING)]
 UserName: TypeAlias = Annotated[str, matching(USER, "a user name, such as web, or a number")]
-Free: TypeAlias = Annotated[dict[str, Any], Reads(forms.free, {"type": "object"})]
+Free: TypeAlias = Annotated[dict[str, Any], Reads(forms.settings, {"type": "object"})]
 
 
 class Form(BaseModel):

@@ -318,6 +318,13 @@ def commands(value: Any) -> list[list[str]]:
     return [command(item) for item in items(value, of="commands")]
 
 
+def settings(value: Any) -> Any:
+    """A mapping of what only a backend knows."""
+    if not isinstance(value, dict):
+        raise Wrong(f"expected a mapping of the backend's settings, got {what(value)}")
+    return free(value)
+
+
 def free(value: Any) -> Any:
     """Data that only a backend or a template knows: typed as JSON would be, ambiguities refused."""
     match value:

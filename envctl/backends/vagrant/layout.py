@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from envctl.backends.staging import placed
-from envctl.backends.vagrant import container, options
+from envctl.backends.vagrant import container, guest, options
 from envctl.errors import Place, Problem
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (
@@ -148,6 +148,7 @@ def _combined(units: Sequence[Unit]) -> Build:
 def conflicts(plan: Plan) -> Iterator[Problem]:
     """What units that want one machine cannot share; the plan is not arranged yet."""
     taken: dict[tuple[str, str], tuple[str, object]] = {}
+    built: dict[str, str] = {}
     for unit in plan.units:
         if not wants_single(unit):
             continue
@@ -160,15 +161,35 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
             )
             continue
         for kind, name, value, place in _claims(unit, unit.source):
+            if kind == "file":
+                built.setdefault(name, unit.name)
             owner, other = taken.setdefault((kind, name), (unit.name, value))
             if owner != unit.name and (other != value or kind == "port"):
                 yield Problem(
                     place or where,
                     f"{unit.name} and {owner} cannot share a machine: the {kind} {name} would be both's"
                     if kind == "port"
-                    else f"{unit.name} and {owner} cannot share a machine: they differ in the {kind} {name}",
+                    else f"{unit.name} and {owner} cannot share a machine: they differ in the {kind} {name}".rstrip(),
                     hint="change one, or give one `options: {vagrant: {layout: machine}}`",
                 )
+
+    yield from _hidden([unit for unit in plan.units if wants_single(unit)], built)
+
+
+def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem]:
+    """Files that one unit's build puts where another has a folder of this host."""
+    for unit in units:
+        for mount in unit.run.mounts:
+            inside = f"{mount.target.rstrip('/')}/"
+            for path, owner in built.items():
+                if owner != unit.name and path.startswith(inside):
+                    yield Problem(
+                        unit.origins.get("mounts") or unit.where or Place("envctl.yaml", 1, 1),
+                        f"{unit.name} and {owner} cannot share a machine: what {unit.name} mounts at"
+                        f" {mount.target} would hide {owner}'s {path}",
+                        hint="change one, or give one `options: {vagrant: {layout: machine}}`",
+                    )
+                    break
 
 
 def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place | None]]:
@@ -177,13 +198,20 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
     for step in build.steps:
         if isinstance(step, CreateUser):
             yield "user", step.name, (step.uid, step.home), step.where
+            yield "user with the number", str(step.uid), step.name, step.where
         elif isinstance(step, CopyFiles | WriteFile):
             for path, file in placed(step):
                 yield "file", path, (file, step.owner), step.where
     for volume in unit.run.volumes:
-        yield "volume at", volume.target, volume, unit.origins.get("volumes")
+        place = unit.origins.get(f"volumes.{volume.name}") or unit.origins.get("volumes")
+        yield "volume", volume.name, volume, place
+        yield "volume or mount at", volume.target, volume, place
     for mount in unit.run.mounts:
-        yield "mount at", mount.target, mount, unit.origins.get("mounts")
+        yield "volume or mount at", mount.target, mount, unit.origins.get("mounts")
+    for secret in unit.run.secrets:
+        # Below that each unit sees its own.
+        if not secret.target.startswith(f"{guest.SECRETS}/"):
+            yield "secret at", secret.target, secret, unit.origins.get("secrets")
     for port in dict.fromkeys(_listened(unit)):
         yield "port", str(port), None, unit.origins.get("ports")
 

@@ -21,6 +21,7 @@ from math import ceil
 from typing import Any, Final
 
 from envctl.plan.model import Unit
+from envctl.plan.text import shown
 
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
@@ -52,7 +53,7 @@ def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             known = "one of " + ", ".join(EXPECTED)
             found.append((name, f"options.vagrant has no {name!r}", known, hint))
         elif not _fits(name, value):
-            found.append((name, f"{name} cannot be {value!r}", EXPECTED[name], ""))
+            found.append((name, f"{name} cannot be {shown(value)}", EXPECTED[name], ""))
     return found
 
 

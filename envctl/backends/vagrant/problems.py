@@ -10,6 +10,7 @@ from envctl.backends.vagrant import layout, options
 from envctl.errors import Place, Problem
 from envctl.plan.model import Plan, Unit
 
+_SSH: Final = 22
 _START: Final = Place("envctl.yaml", 1, 1)
 
 
@@ -24,11 +25,27 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
     for port in unit.run.ports:
         if port.protocol != "tcp":
             place = unit.origins.get("ports") or where
-            yield Problem(place, f"{unit.service}: only TCP ports of machines can be reached")
+            yield Problem(
+                place,
+                f"{unit.service}: only TCP ports of machines can be reached, and {port.container} is of"
+                f" {port.protocol.upper()}",
+                hint="leave it out for this environment (`ports: null` in its overlay), or run it on docker",
+            )
+        if port.container == _SSH:
+            place = unit.origins.get("ports") or where
+            yield Problem(
+                place,
+                f"{unit.service}: port {_SSH} is the machine's own SSH server",
+                hint="let the service listen on another port; `envctl shell` opens a shell inside",
+            )
     for mount in unit.run.mounts:
         if not Path(mount.source).is_dir():
             place = unit.origins.get("mounts") or where
-            yield Problem(place, f"{unit.service}: only folders can be mounted in a machine")
+            yield Problem(
+                place,
+                f"{unit.service}: only folders can be mounted in a machine, and {mount.source} is none",
+                hint="mount the folder it is in, or `copy` it in a build step",
+            )
     for name, message, expected, hint in options.problems(unit.run.options):
         yield Problem(unit.origins.get(f"options.{name}") or where, message, expected, hint)
 
@@ -43,5 +60,8 @@ def _contested(plan: Plan) -> Iterator[Problem]:
             if owner != machine:
                 place = unit.origins.get(f"volumes.{volume.name}") or unit.where or _START
                 yield Problem(
-                    place, f"the volume {volume.name} is a disk, which {owner} has already"
+                    place,
+                    f"the volume {volume.name} is a disk, which {unit.name} cannot have: {owner} has it",
+                    hint="give each a volume of its own, or all that use it one machine:"
+                    " `options: {vagrant: {layout: single}}`",
                 )

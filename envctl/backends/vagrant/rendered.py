@@ -221,5 +221,10 @@ def _readme(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, An
         ],
         "disks": [{"volume": volume, "path": path} for volume, path in disks.items()],
         "mounts": any(unit.run.mounts for unit in plan.units),
+        "machines": [
+            {"name": called(name), "units": [unit.name for unit in units]}
+            for name, units in _machines(plan).items()
+        ],
+        "hooks": any(unit.hooks.after_start or unit.hooks.before_stop for unit in plan.units),
         "trust": trust is not None,
     }

@@ -335,3 +335,44 @@ def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -
     data = envctl("diff", "dev@memory", "dev@docker", "--json").json
     assert [one["path"] for one in data["differences"]] == ["backend"]
     assert data["differences"][0]["after_where"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("{vagrant: single}", "expected a mapping of the backend's settings"),
+        ("{docker: [x]}", "expected a mapping of the backend's settings"),
+        ("{vagrnat: {layout: single}}", "there is no backend 'vagrnat'"),
+        ("{layout: {single: 1}}", "there is no backend 'layout'"),
+    ],
+)
+def test_options_that_no_backend_would_read_are_told_with_their_place(
+    envctl: Run, shop: Path, options: str, said: str
+) -> None:
+    (shop / "environments/dev.yaml").write_text(f"backend: memory\noptions: {options}\n")
+    ended = envctl("validate", "dev")
+    assert ended.code == 1
+    assert said in ended.err
+    assert "environments/dev.yaml:2:" in ended.err
+
+
+def test_a_target_on_another_backend_is_checked_and_shown_for_that_one(
+    envctl: Run, shop: Path
+) -> None:
+    assert "backend: docker" in envctl("config", "dev@docker").out
+    (shop / "environments/dev.yaml").write_text(
+        "backend: memory\noptions: {vagrant: {layuot: single}}\n"
+    )
+    assert envctl("validate", "dev").code == 0
+    ended = envctl("validate", "dev@vagrant")
+    assert ended.code == 1
+    assert "environments/dev.yaml:2:29: options.vagrant has no 'layuot'" in ended.err
+
+
+def test_status_shows_what_was_brought_up_on_another_backend_than_the_specs(
+    envctl: Run, shop: Path
+) -> None:
+    (shop / "environments/other.yaml").write_text("backend: docker\n")
+    envctl("up", "other@memory")
+    rows = envctl("status", "--json").json
+    assert {(row["environment"], row["backend"]) for row in rows} == {("other", "memory")}

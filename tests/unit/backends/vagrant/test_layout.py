@@ -14,6 +14,7 @@ from envctl.plan.model import (
     Probe,
     ProbeKind,
     Resources,
+    Secret,
     Volume,
     WriteFile,
 )
@@ -126,6 +127,39 @@ def test_files_of_several_units_can_lie_in_one_folder():
     assert [problem.message for problem in BACKEND.problems(clash)] == [
         "two and one cannot share a machine: they differ in the file /srv/sub/b.py"
     ]
+
+
+def test_what_would_hide_or_replace_anothers_is_told():
+    one = unit(
+        "one",
+        CreateUser("a", 1000, "/home/a"),
+        options=SINGLE,
+        volumes=(Volume("data", "/data"),),
+        secrets=(Secret("x", "/etc/token"), Secret("x", "/run/secrets/same")),
+    )
+    two = unit(
+        "two",
+        CreateUser("b", 1000, "/home/b"),
+        CopyFiles("app", "/srv/app", "hash", files=("app/a.py",)),
+        options=SINGLE,
+        volumes=(Volume("data", "/other"),),
+        mounts=(Mount("/tmp", "/data"),),
+        secrets=(Secret("y", "/etc/token"), Secret("y", "/run/secrets/same")),
+    )
+    three = unit("three", options=SINGLE, mounts=(Mount("/tmp", "/srv"),))
+    assert [problem.message for problem in BACKEND.problems(plan(one, two, three))] == [
+        "two and one cannot share a machine: they differ in the user with the number 1000",
+        "two and one cannot share a machine: they differ in the volume data",
+        "two and one cannot share a machine: they differ in the volume or mount at /data",
+        "two and one cannot share a machine: they differ in the secret at /etc/token",
+        "three and two cannot share a machine: what three mounts at /srv would hide two's /srv/app/a.py",
+    ]
+
+
+def test_the_machines_own_port_is_told():
+    (problem,) = BACKEND.problems(plan(unit("git", ports=(Port(22, 2222),))))
+    assert problem.message == "git: port 22 is the machine's own SSH server"
+    assert BACKEND.problems(plan(unit("git", image="git", ports=(Port(22, 2222),)))) != ()
 
 
 def test_a_volume_can_be_shared_within_a_machine_only():

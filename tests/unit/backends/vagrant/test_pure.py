@@ -71,9 +71,9 @@ def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
     )
 
     assert [problem.message for problem in backend.problems(wanted)] == [
-        "one: only TCP ports of machines can be reached",
-        "two: only folders can be mounted in a machine",
-        "the volume data is a disk, which one has already",
+        "one: only TCP ports of machines can be reached, and 53 is of UDP",
+        f"two: only folders can be mounted in a machine, and {tmp_path}/file is none",
+        "the volume data is a disk, which two cannot have: one has it",
     ]
 
 
