@@ -92,23 +92,22 @@ def run_script(unit: Unit) -> str:
 def script(process: Process) -> str:
     """The script that becomes the unit's process, with just the environment of the spec."""
     return (
-        f"{_look_up(process.user or 'root')}\n"
+        f"{_look_up(process.user or 'root', 'home=$folder', 'home=/')}\n"
         f"cd -- {shell(process.workdir or '/')} || exit 200\n"
         f"exec {_environment(process.env)} {words(_argv(process.argv or ()))}\n"
     )
 
 
-def _look_up(user: str) -> str:
-    """Shell commands that start no process: $uid, $gid, $home and $groups of a user by name or number, and $host.
+def _look_up(user: str, found: str, nobody: str) -> str:
+    """Shell commands that look a user up by name or number, and $host, and start no process.
 
-    As in a container the files alone tell; a number that is nobody's is fine there, too.
+    As in a container the files alone tell. `found` is done with $uid, $gid and $folder, `nobody` if there is none.
     """
     return (
-        f"who={shell(user)} groups=--init-groups found=; read -r host </etc/hostname; "
-        "while IFS=: read -r name _ uid gid _ home _; do "
-        'case $who in "$name"|"$uid") found=1; break;; esac; done </etc/passwd; '
-        'case $found:$who in 1:*) ;; *[!0-9:]*) echo "there is no user $who" >&2; exit 126;; '
-        "*) uid=$who gid=0 home=/ groups=--clear-groups;; esac"
+        f"who={shell(user)} known=; read -r host </etc/hostname; "
+        'while IFS=: read -r name _ uid gid _ folder _ || [ -n "$name" ]; do '
+        f'case $who in "$name"|"$uid") known=$gid; {found}; break;; esac; done </etc/passwd; '
+        f'[ -n "$known" ] || {{ {nobody}; }}'
     )
 
 
@@ -148,10 +147,17 @@ def command(
         )
     else:
         enter = f"cd -- {folder} || exit 126; exec {limit}".rstrip()
+    looked_up = _look_up(
+        user or process.user or "root",
+        "home=$folder groups=--init-groups",
+        # A number that is nobody's is fine in a container, too.
+        'case $who in *[!0-9]*) echo "there is no user $who" >&2; exit 126;; esac;'
+        " uid=$who gid=0 home=/ groups=--clear-groups",
+    )
     return (
         # It shares the unit's limits, and ends with it, as in a container.
         f"echo $$ 2>/dev/null > /sys/fs/cgroup/system.slice/{room.service}/cgroup.procs || :;"
-        f" {_look_up(user or process.user or 'root')}; {enter}"
+        f" {looked_up}; {enter}"
         f' setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment({**process.env, **env})} {words(_argv(argv))}"

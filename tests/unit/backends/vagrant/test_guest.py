@@ -71,7 +71,8 @@ def test_a_number_is_a_user_whether_it_is_anybodys_or_not(user):
 
 
 def test_a_name_that_is_nobodys_is_told():
-    text = guest.script(Process(("true",), "nobody-at-all"))
+    nobody = Process((), "nobody-at-all")
+    text = guest.command(("true",), nobody, Room("web"), user=None, workdir=None, env={})
     done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (126, "there is no user nobody-at-all\n")
 
