@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envctl import compare, spec
 from envctl.backends import backend_names, is_backend, open_backend
+from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Backend, Context
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.changes import Change
@@ -272,10 +273,7 @@ class Opened:
 
     def asked(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
         """The units' states; where the engine's own probe has not spoken yet, ours is asked once."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(max_workers=max(1, len(units))) as pool:
-            return list(pool.map(lambda unit: self._asked(unit, observed), units))
+        return all_at_once(lambda unit: self._asked(unit, observed), units)
 
     def _asked(self, unit: Unit, observed: Observed) -> UnitState:
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from envctl.backends.atonce import all_at_once
 from envctl.backends.vagrant import forwarding, guest, libvirt, notes, systemd
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.layout import SHARED
@@ -24,9 +24,8 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
         for name, domain in there.domains.items()
         if (machine := names.unit(name)) is not None
     }
-    with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-        states = pool.map(lambda item: tuple(_states(lifecycle, *item)), sorted(found.items()))
-        units = {state.name: state for machine in states for state in machine}
+    asked = all_at_once(lambda item: tuple(_states(lifecycle, *item)), sorted(found.items()))
+    units = {state.name: state for machine in asked for state in machine}
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
     leftovers += [f"machine {one}" for one in found if one == SHARED and not found[one].units]
