@@ -16,7 +16,7 @@ from envctl.target import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, end_connections, left_of
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

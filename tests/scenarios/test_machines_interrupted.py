@@ -14,7 +14,7 @@ from envctl.backends.vagrant.names import cache
 from tests.support.machines import NOTHING, key_of, left_of, virsh
 from tests.support.project import wait_for
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SPEC = """
 db:

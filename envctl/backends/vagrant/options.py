@@ -78,6 +78,12 @@ def cpus(unit: Unit) -> int:
     return int(unit.run.options.get("cpus") or ceil(unit.run.resources.cpus or 1))
 
 
+def lacking(unit: Unit) -> int:
+    """How many MiB a machine of this memory lacks for the unit's limit and itself; 0 if it has enough."""
+    given, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
+    return max(0, limit + _OWN - given) // _MEGABYTE if given and limit else 0
+
+
 def memory(unit: Unit) -> int:
     """The machine's memory in MiB."""
     given = _size(unit.run.options.get("memory", ""))

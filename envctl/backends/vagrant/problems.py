@@ -46,8 +46,15 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
                 f"{unit.service}: only folders can be mounted in a machine, and {mount.source} is none",
                 hint="mount the folder it is in, or `copy` it in a build step",
             )
-    for name, message, expected, hint in options.problems(unit.run.options):
+    wrong = options.problems(unit.run.options)
+    for name, message, expected, hint in wrong:
         yield Problem(unit.origins.get(f"options.{name}") or where, message, expected, hint)
+    if not wrong and (lacking := options.lacking(unit)):
+        yield Problem(
+            unit.origins.get("options.memory") or where,
+            f"{unit.service}: the machine has {lacking} MiB less than the service's limit and its own needs",
+            hint="leave memory out, and the machine has what they come to",
+        )
 
 
 def _contested(plan: Plan) -> Iterator[Problem]:

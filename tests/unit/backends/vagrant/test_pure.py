@@ -62,6 +62,17 @@ def test_an_option_that_is_none_is_told(given, name):
     assert problem[0] == name
 
 
+def test_a_machine_that_is_smaller_than_its_units_limit_is_told():
+    def told(memory):
+        web = unit("web", resources=Resources(None, 512 * 1024**2), options={"memory": memory})
+        return [one.message for one in VagrantBackend(Context(SCOPE)).problems(plan(web))]
+
+    assert told("256m") == [
+        "web: the machine has 512 MiB less than the service's limit and its own needs"
+    ]
+    assert told("768m") == []
+
+
 def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
     backend = VagrantBackend(Context(SCOPE))
     wanted = plan(
