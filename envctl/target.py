@@ -107,8 +107,6 @@ class Opened:
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
-        from envctl.render import own_templates_digest
-
         workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
         data = resolved.data if resolved else None
         project = data["project"] if data else self._glimpse("project") or "unknown"
@@ -125,10 +123,17 @@ class Opened:
             images=lambda: self.engine,
             have_base=self._have_base,
             bootstrap=self._bootstrap,
-            recipe=own_templates_digest(workspace.root),
+            recipe=self._recipe,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)
+
+    @cached_property
+    def _recipe(self) -> str:
+        """A digest of the project's own templates that images are made from."""
+        from envctl.render import own_templates_digest
+
+        return own_templates_digest(self.workspace.root)
 
     def _glimpse(self, key: str) -> str | None:
         return spec.glimpse(self.workspace.root, self.target.environment, key)
@@ -173,8 +178,6 @@ class Opened:
 
         Values of secrets are not looked at: to look at a project must not run what it brings.
         """
-        from envctl.render import own_templates_digest
-
         workspace = self.workspace
         plan = make_plan(
             workspace.resolved(self.target.environment),
@@ -182,7 +185,7 @@ class Opened:
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
-            recipe=own_templates_digest(workspace.root),
+            recipe=self._recipe,
             also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
         )
         return self.backend.arrange(plan)

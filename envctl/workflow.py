@@ -16,11 +16,12 @@ from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.lock import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, Kind, Plan, ReadyImage, Source, Unit
+from envctl.plan.model import Build, Plan, ReadyImage, Source
 from envctl.plan.progress import Report, silent
-from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
 from envctl.spec.canonical import Resolved
+from envctl.status import Row, rows_of
 from envctl.target import Opened, Target
 from envctl.trust import bundle
 
@@ -36,22 +37,6 @@ Decided: TypeAlias = Callable[[Sequence[Change]], None]
 
 def _unsaid(_changes: Sequence[Change]) -> None:
     """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One unit's state, as `status` shows it; `cause` says why it is not as the spec wants it."""
-
-    environment: str
-    backend: str
-    service: str
-    replica: int
-    unit: str
-    kind: str
-    state: str
-    health: str
-    addresses: tuple[str, ...]
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,17 +233,7 @@ class Workspace:
 
     def status(self, target: Target) -> tuple[Row, ...]:
         """The state of every unit there is or should be."""
-        opened = self._open(target, lenient=True)
-        observed = opened.observe()
-        plan = opened.known_plan
-        units = {unit.name: unit for unit in plan.units} if plan else {}
-        causes = _causes(opened, observed)
-        states = opened.asked(tuple(units.values()), observed)
-        states += [state for name, state in observed.units.items() if name not in units]
-        environment, backend = target.environment, opened.backend.name
-        return tuple(
-            _row(environment, backend, state, units.get(state.name), causes) for state in states
-        )
+        return rows_of(self._open(target, lenient=True))
 
     def observed(self, target: Target) -> Observed:
         """What of a target is there, as its backend sees it."""
@@ -391,47 +366,6 @@ def _made_of(source: Source | None) -> str | None:
     if source is None:
         return None
     return source.image if isinstance(source, ReadyImage) else source.digest
-
-
-def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
-    """By unit, why it is not as the spec wants it; or why nobody can tell."""
-    if opened.doubt:
-        return dict.fromkeys(observed.units, opened.doubt)
-    try:
-        changes = opened.changes(observed)
-    except SpecError as error:
-        # A secret has no value: what is there cannot be compared.
-        names = {*(unit.name for unit in opened.plan.units), *observed.units}
-        return dict.fromkeys(names, error.problems[0].message)
-    return {one.unit: one.cause for one in changes if one.action is not Action.BUILD}
-
-
-def _row(
-    environment: str, backend: str, state: UnitState, unit: Unit | None, causes: Mapping[str, str]
-) -> Row:
-    kind = unit.kind if unit else Kind.SERVICE
-    shown = str(state.status)
-    if kind is Kind.TASK and state.status is Status.EXITED:
-        shown = "completed" if state.exit_code == 0 else "failed"
-    cause = causes.get(state.name, "")
-    if not cause and state.status is Status.EXITED and state.exit_code:
-        cause = f"exit code {state.exit_code}"
-    if state.cause:
-        cause = f"{cause}; {state.cause}".removeprefix("; ")
-    if not cause and state.health is Health.UNHEALTHY:
-        cause = "its health probe fails"
-    return Row(
-        environment,
-        backend,
-        state.service,
-        state.replica,
-        state.name,
-        str(kind),
-        shown,
-        str(state.health),
-        state.addresses,
-        cause,
-    )
 
 
 def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:

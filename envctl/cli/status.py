@@ -10,7 +10,7 @@ from envctl.cli.declare import AsJson
 from envctl.cli.session import Session
 
 if TYPE_CHECKING:
-    from envctl.workflow import Row
+    from envctl.status import Row
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
 

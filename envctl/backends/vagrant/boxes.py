@@ -46,7 +46,10 @@ class Boxes:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._kind = kind(context.recipe)
+
+    @cached_property
+    def _kind(self) -> str:
+        return kind(self._context.recipe)
 
     def name(self, build: Build) -> str:
         """The box of a build."""

@@ -1,0 +1,83 @@
+"""What `status` shows: a row for every unit there is or should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envctl.errors import SpecError
+from envctl.plan.changes import Action
+from envctl.plan.model import Kind, Unit
+from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.target import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One unit's state, as `status` shows it; `cause` says why it is not as the spec wants it."""
+
+    environment: str
+    backend: str
+    service: str
+    replica: int
+    unit: str
+    kind: str
+    state: str
+    health: str
+    addresses: tuple[str, ...]
+    cause: str
+
+
+def rows_of(opened: Opened) -> tuple[Row, ...]:
+    """The state of every unit there is or should be."""
+    observed = opened.observe()
+    plan = opened.known_plan
+    units = {unit.name: unit for unit in plan.units} if plan else {}
+    causes = _causes(opened, observed)
+    states = opened.asked(tuple(units.values()), observed)
+    states += [state for name, state in observed.units.items() if name not in units]
+    environment, backend = opened.target.environment, opened.backend.name
+    return tuple(
+        _row(environment, backend, state, units.get(state.name), causes) for state in states
+    )
+
+
+def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
+    """By unit, why it is not as the spec wants it; or why nobody can tell."""
+    if opened.doubt:
+        return dict.fromkeys(observed.units, opened.doubt)
+    try:
+        changes = opened.changes(observed)
+    except SpecError as error:
+        # A secret has no value: what is there cannot be compared.
+        names = {*(unit.name for unit in opened.plan.units), *observed.units}
+        return dict.fromkeys(names, error.problems[0].message)
+    return {one.unit: one.cause for one in changes if one.action is not Action.BUILD}
+
+
+def _row(
+    environment: str, backend: str, state: UnitState, unit: Unit | None, causes: Mapping[str, str]
+) -> Row:
+    kind = unit.kind if unit else Kind.SERVICE
+    shown = str(state.status)
+    if kind is Kind.TASK and state.status is Status.EXITED:
+        shown = "completed" if state.exit_code == 0 else "failed"
+    cause = causes.get(state.name, "")
+    if not cause and state.status is Status.EXITED and state.exit_code:
+        cause = f"exit code {state.exit_code}"
+    if state.cause:
+        cause = f"{cause}; {state.cause}".removeprefix("; ")
+    if not cause and state.health is Health.UNHEALTHY:
+        cause = "its health probe fails"
+    return Row(
+        environment,
+        backend,
+        state.service,
+        state.replica,
+        state.name,
+        str(kind),
+        shown,
+        str(state.health),
+        state.addresses,
+        cause,
+    )
