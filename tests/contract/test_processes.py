@@ -83,6 +83,20 @@ def test_what_a_process_may_do_is_restricted(project):
         assert facts["NoNewPrivs"] == "1"
         assert facts["Uid"].split()[0] != "0"
 
+    of_sleep = of_sleep.replace("/status", "/limits")
+    _, out, _ = project.run("web", "sh", "-c", f"{of_sleep}; echo $HOSTNAME; hostname")
+    *lines, variable, name = out.splitlines()
+    found = {line[:25].strip(): tuple(line[25:].split()[:2]) for line in lines}
+    for limit, values in {
+        "Max open files": ("1024", "16384"),
+        "Max processes": ("16384", "16384"),
+        "Max pending signals": ("16384", "16384"),
+        "Max locked memory": ("8388608", "8388608"),
+        "Max core file size": ("0", "unlimited"),
+    }.items():
+        assert found[limit] == values
+    assert variable == name == "web"
+
 
 def test_services_reach_each_other_by_name(project):
     project.spec("""

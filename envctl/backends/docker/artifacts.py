@@ -112,6 +112,7 @@ def _project_name(name: str) -> str:
 
 def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]:
     run, process = unit.run, unit.run.process
+    networked = run.options.get("network_mode") != "none"
     return {
         "name": unit.name,
         "image": _image(plan, unit.source),
@@ -130,7 +131,8 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "depends_on": _dependencies(plan, unit),
         "aliases": run.aliases or (unit.service,),
         "restart": restart_policy(unit),
-        "networked": run.options.get("network_mode") != "none",
+        "networked": networked,
+        "hostname": unit.name if networked and "hostname" not in run.options else "",
         "options": options.compose(run.options).items(),
         "cpus": run.resources.cpus,
         "memory": run.resources.memory,

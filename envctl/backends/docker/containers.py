@@ -41,6 +41,7 @@ def container(unit: Unit, names: Names, *, log_driver: str = "json-file") -> Map
     if process.workdir is not None:
         body["WorkingDir"] = process.workdir
     if body["HostConfig"]["NetworkMode"] == names.network:
+        body.setdefault("Hostname", unit.name)
         aliases = sorted({unit.service, unit.name, *unit.run.aliases})
         body["NetworkingConfig"] = {"EndpointsConfig": {names.network: {"Aliases": aliases}}}
     return body

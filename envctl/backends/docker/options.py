@@ -28,6 +28,8 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
+from envctl.backends import limits
+
 Body: TypeAlias = Mapping[str, Any]
 """A part of the engine's JSON for a new container."""
 
@@ -92,14 +94,21 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
     for name, value in options.items():
         option = _OPTIONS[name]
         (host if option.host else own)[option.key] = option.read(value)
+    host["Ulimits"] = [
+        {"Name": name, "Soft": soft, "Hard": hard}
+        for name, (soft, hard) in limits.limits(options).items()
+    ]
     return own, host
 
 
 def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options as keys of a service in a Compose file. They must be right."""
+    ulimits = {
+        name: {"soft": soft, "hard": hard} for name, (soft, hard) in limits.limits(options).items()
+    }
     return {
         _OPTIONS[name].compose or name: _in_compose(name, value)
-        for name, value in sorted(options.items())
+        for name, value in sorted({**options, "ulimits": ulimits}.items())
     }
 
 
@@ -202,14 +211,6 @@ def _tmpfs(value: Any) -> dict[str, str]:
     return {_text(path): _text(item) if item else "" for path, item in sorted(value.items())}
 
 
-def _ulimits(value: Any) -> list[dict[str, Any]]:
-    limits = []
-    for name, item in sorted(value.items()):
-        soft, hard = (item["soft"], item["hard"]) if isinstance(item, Mapping) else (item, item)
-        limits.append({"Name": _text(name), "Soft": _count(soft), "Hard": _count(hard)})
-    return limits
-
-
 def _no_network(value: Any) -> str:
     if value != "none":
         raise ValueError
@@ -235,5 +236,5 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     ),
     "sysctls": _Option("a mapping of name to value", _sysctls, "Sysctls"),
     "tmpfs": _Option("a mapping of absolute path to mount options", _tmpfs, "Tmpfs"),
-    "ulimits": _Option("a mapping of name to number or {soft, hard}", _ulimits, "Ulimits"),
+    "ulimits": _Option(limits.EXPECTED, limits.read, "Ulimits"),
 }

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from envctl.backends.limits import limits
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.plan.model import Build, Process, Unit
 
@@ -96,6 +97,8 @@ def _run(unit: Unit) -> Iterator[str]:
         yield f"--mount=type=volume,source={volume.name},{target},{option}{read_only}"
     for secret in run.secrets:
         yield _mount(secret_file(secret, room), secret.target, read_only=True)
+    for name, (soft, hard) in limits(run.options).items():
+        yield f"--ulimit={name}={soft}:{hard}"
     if run.resources.memory is not None:
         yield f"--memory={run.resources.memory}"
         yield f"--memory-swap={run.resources.memory}"

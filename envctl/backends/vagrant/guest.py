@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from envctl.backends.limits import UNLIMITED, limits
 from envctl.backends.vagrant import boot, container
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.plan.model import Kind, Process, Secret, Unit
@@ -75,6 +76,9 @@ def service(unit: Unit, room: Room) -> str:
 
 def _limits(unit: Unit) -> Iterator[str]:
     process, resources = unit.run.process, unit.run.resources
+    for name, pair in limits(unit.run.options).items():
+        soft, hard = ("infinity" if one == UNLIMITED else str(one) for one in pair)
+        yield f"Limit{name.upper()}={soft}:{hard}"
     yield "NoNewPrivileges=yes"
     yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
     if resources.memory is not None:

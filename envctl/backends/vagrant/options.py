@@ -9,6 +9,7 @@ disk_size  of each volume, as a number with g                          10g
 layout     machine: one of its own; single: one with all that say so   single
 build      image, of a container engine; provision, in a machine;      provision
            auto: an image where an engine answers
+ulimits    mapping of name to number or {soft, hard}                   {nofile: 65536}
 =========  ==========================================================  =======
 """
 
@@ -20,6 +21,7 @@ from difflib import get_close_matches
 from math import ceil
 from typing import Any, Final
 
+from envctl.backends import limits
 from envctl.plan.model import Unit
 from envctl.plan.text import shown
 
@@ -39,6 +41,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "cpus": "a whole number, 1 or more",
     "memory": "bytes, or a number with k, m or g; 128m or more",
     "disk_size": "a number with g, such as 10g",
+    "ulimits": limits.EXPECTED,
     **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _WORDS.items()},
 }
 
@@ -60,6 +63,12 @@ def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def _fits(name: str, value: Any) -> bool:
     if name in _WORDS:
         return value in _WORDS[name]
+    if name == "ulimits":
+        try:
+            limits.read(value)
+            return True
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return False
     if name == "cpus":
         return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     size = _size(value)

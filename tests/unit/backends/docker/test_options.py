@@ -32,7 +32,7 @@ def test_every_option_becomes_a_part_of_the_engines_json():
     assert host["ExtraHosts"] == ["gateway:host-gateway"]
     assert host["Sysctls"] == {"net.core.somaxconn": "1024"}
     assert host["Tmpfs"] == {"/run": "", "/tmp": "size=64m"}
-    assert host["Ulimits"][1] == {"Name": "nofile", "Soft": 1, "Hard": 2}
+    assert {"Name": "nofile", "Soft": 1, "Hard": 2} in host["Ulimits"]
     assert host["ReadonlyRootfs"] is True
 
 
@@ -59,7 +59,7 @@ def test_a_device_lies_below_dev_and_nowhere_else(device):
 def test_a_device_is_tidied_for_the_engine_and_for_compose():
     wanted = {"devices": ["/dev//./fuse", "/dev/a:/dev/b/"]}
     assert [one["PathOnHost"] for one in bodies(wanted)[1]["Devices"]] == ["/dev/fuse", "/dev/a"]
-    assert compose(wanted) == {"devices": ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"]}
+    assert compose(wanted)["devices"] == ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"]
 
 
 def test_a_misspelt_option_is_told_with_the_nearest():
