@@ -6,6 +6,8 @@ exec 2>/dev/null
 IFS= read -r key || key=
 section() { printf '%s:%s\000' "$mark" "$1"; }
 has() { command -v "$1" >/dev/null 2>&1; }
+# Words of tools must not hang on the unit's language.
+export LC_ALL=C
 tab=$(printf '\t')
 
 section os

@@ -1,0 +1,187 @@
+"""Differences planted in what runs, behind envctl's back or in the spec: all are found, called right, and no others."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from envctl.parity.comparing import compare
+from envctl.parity.facts import Facts
+from tests.support.inside import as_root
+from tests.support.project import Project
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+LISTEN = 'use IO::Socket::INET; $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "0.0.0.0:{}") or die; sleep 1 while 1'
+WEB = {
+    "build": [
+        {"copy": {"from": "plant_1_all.deb", "to": "/opt/debs/"}},
+        {"copy": {"from": "plant_2_all.deb", "to": "/opt/debs/"}},
+        {"copy": {"from": "extra_1_all.deb", "to": "/opt/debs/"}},
+        {"copy": {"from": "settings.ini", "to": "/srv/web/"}},
+        {"run": "dpkg -i /opt/debs/plant_1_all.deb && ln -s settings.ini /srv/web/current"},
+    ],
+    "user": "games",
+    "workdir": "/srv/web",
+    "env": {"LOG_LEVEL": "info", "LANG": "C.UTF-8"},
+    "secrets": ["token"],
+    "command": ["perl", "-e", LISTEN.format(8000)],
+}
+SERVICES = {"web": WEB, "other": {"command": ["sleep", "infinity"]}}
+TOKEN = "/run/secrets/token"
+PASSWD, GROUP = "files /etc/passwd", "files /etc/group"
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What is done, as root inside or to the spec of `web`, how it is undone, and what must be found."""
+
+    name: str
+    found: tuple[str, ...]
+    script: str = ""
+    undo: str = ""
+    web: dict[str, object] | None = None
+    machines: bool = True
+    """Also tried on machines, where each costs many seconds."""
+
+
+INSIDE = [
+    Plant("another version of a package", ("packages plant",), "dpkg -i /opt/debs/plant_2_all.deb", "dpkg -i /opt/debs/plant_1_all.deb"),
+    Plant("an extra package", ("packages extra",), "dpkg -i /opt/debs/extra_1_all.deb", "dpkg --purge extra"),
+    Plant("a package that is gone", ("packages plant",), "dpkg --purge plant", "dpkg -i /opt/debs/plant_1_all.deb"),
+    Plant("a file edited", ("files /srv/web/settings.ini",), "echo x >>/srv/web/settings.ini", "printf a=1 >/srv/web/settings.ini"),
+    Plant("a mode changed", ("files /srv/web/settings.ini",), "chmod 666 /srv/web/settings.ini", "chmod 644 /srv/web/settings.ini"),
+    Plant("an owner changed", ("files /srv/web/settings.ini",), "chown 1:1 /srv/web/settings.ini", "chown 0:0 /srv/web/settings.ini"),
+    Plant("a mode of a folder changed", ("files /opt/debs",), "chmod 700 /opt/debs; chown games /opt/debs", "chmod 755 /opt/debs; chown 0 /opt/debs", machines=False),
+    Plant("a file that nobody may read", ("files /srv/web/settings.ini",), "chmod 600 /srv/web/settings.ini", "chmod 644 /srv/web/settings.ini", machines=False),
+    Plant("a file added", ("files /etc/extra.conf",), "touch /etc/extra.conf", "rm /etc/extra.conf"),
+    Plant("a file that is gone", ("files /srv/web/settings.ini",), "rm /srv/web/settings.ini", "printf a=1 >/srv/web/settings.ini"),
+    Plant("a link that leads elsewhere", ("files /srv/web/current",), "ln -sfn /etc/passwd /srv/web/current", "ln -sfn settings.ini /srv/web/current"),
+    Plant("an extra user", (PASSWD, "users extra"), "echo extra:x:4242:4242::/:/bin/sh >>/etc/passwd", "sed -i /^extra:/d /etc/passwd"),
+    Plant("another uid", (PASSWD, "users news"), "sed -i s/^news:x:9:/news:x:99:/ /etc/passwd", "sed -i s/^news:x:99:/news:x:9:/ /etc/passwd", machines=False),
+    Plant("another shell", (PASSWD, "users news"), "sed -i '/^news:/s,/[^:]*$,/bin/sh,' /etc/passwd", "sed -i '/^news:/s,/[^:/]*/[^:/]*$,/usr/sbin/nologin,' /etc/passwd", machines=False),
+    Plant("an extra group", (GROUP, "groups extra"), "echo extra:x:4242: >>/etc/group", "sed -i /^extra:/d /etc/group"),
+    Plant("a member of a group", (GROUP, "groups adm"), "sed -i s/^adm:.*/\\&games/ /etc/group", "sed -i /^adm:/s/games// /etc/group", machines=False),
+    Plant("another time zone", ("files /etc/localtime", "locale /etc/localtime", "locale time zone"), "ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", "ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime"),
+    Plant("another locale", ("locale available",), "cp -r /usr/lib/locale/C.utf8 /usr/lib/locale/xx_XX.utf8", "rm -r /usr/lib/locale/xx_XX.utf8"),
+    Plant("a Python package", ("files /usr/local/lib/extra-1.0.dist-info", "python /usr/local/lib: extra"), "mkdir /usr/local/lib/extra-1.0.dist-info", "rmdir /usr/local/lib/extra-1.0.dist-info"),
+    Plant("an extra port that listens", ("sockets tcp 0.0.0.0:9000",), f"setsid perl -e '{LISTEN.format(9000)}' >/dev/null 2>&1 & echo $! >/tmp/pid; sleep 2", "kill $(cat /tmp/pid); rm /tmp/pid; sleep 1"),
+    Plant("a secret that is gone", (f"secrets {TOKEN}", f"secrets {TOKEN} digest"), f"mount -o remount,rw /run/secrets 2>/dev/null || :; mv {TOKEN} /run/secrets/.gone", f"mv /run/secrets/.gone {TOKEN}"),
+    Plant("a secret of another value", (f"secrets {TOKEN} digest",), f"cp -p {TOKEN} /run/secrets/.was; chmod u+w {TOKEN}; echo more >>{TOKEN}; chmod u-w {TOKEN}", f"mv /run/secrets/.was {TOKEN}"),
+    Plant("a secret that others may read", (f"secrets {TOKEN}",), f"chmod 444 {TOKEN}", f"chmod 400 {TOKEN}"),
+]  # fmt: skip
+IN_THE_SPEC = [
+    Plant("a variable changed", ("environment LOG_LEVEL",), web={"env": {"LOG_LEVEL": "debug"}}),
+    Plant("a variable that is gone", ("environment LOG_LEVEL",), web={"env": {"LOG_LEVEL": None}}, machines=False),
+    Plant("an extra variable", ("environment EXTRA",), web={"env": {"EXTRA": ""}}, machines=False),
+    Plant("another locale asked for", ("environment LANG",), web={"env": {"LANG": "de_DE.UTF-8"}}, machines=False),
+    Plant("another time zone asked for", ("environment TZ", "locale time zone"), web={"env": {"TZ": "Asia/Tokyo"}}),
+    Plant("another working directory", ("process directory",), web={"workdir": "/opt"}),
+    Plant("another command and port", ("process argv", "sockets tcp 0.0.0.0:8000", "sockets tcp 0.0.0.0:8001"), web={"command": ["perl", "-e", LISTEN.format(8001)]}),
+    Plant("another user", ("environment HOME", "process gid", "process groups", "process uid", f"secrets {TOKEN}", "sockets tcp 0.0.0.0:8000"), web={"user": "news"}),
+    Plant("less memory", ("limits memory",), web={"resources": {"memory": "64M"}}),
+    Plant("less of a processor", ("limits processors",), web={"resources": {"cpus": 0.5}}, machines=False),
+    Plant("a limit of files", ("limits open files",), web={"options": {"docker": {"ulimits": {"nofile": 99}}}}, machines=False),
+    Plant("a capability", ("process capabilities at most",), web={"capabilities": ["NET_BIND_SERVICE"]}, machines=False),
+    Plant("a secret that is not given", (f"secrets {TOKEN}", f"secrets {TOKEN} digest"), web={"secrets": []}, machines=False),
+]  # fmt: skip
+assert len(INSIDE) + len(IN_THE_SPEC) >= 30
+
+
+def planted(backend: str, plants: list[Plant]) -> list[Plant]:
+    return [one for one in plants if backend == "docker" or one.machines]
+
+
+@pytest.fixture(
+    params=["docker", pytest.param("vagrant", marks=[pytest.mark.machines, pytest.mark.core])]
+)
+def project(request, make_project) -> Project:
+    if request.param == "vagrant":
+        request.getfixturevalue("machines")
+    project = make_project(backend=request.param)
+    project.environ = {**project.environ, "TOKEN": "the token"}
+    for name, version in (("plant", 1), ("plant", 2), ("extra", 1)):
+        package(project.root, name, version)
+    project.write("settings.ini", "a=1")
+    specify(project)
+    project.up()
+    return project
+
+
+def package(folder: Path, name: str, version: int) -> None:
+    """Make a Debian package with nothing in it."""
+    control = folder / "making" / "DEBIAN" / "control"
+    control.parent.mkdir(parents=True, exist_ok=True)
+    control.write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\n"
+        "Description: a test\n"
+    )
+    target = folder / f"{name}_{version}_all.deb"
+    subprocess.run(["dpkg-deb", "-b", control.parents[1], target], check=True, capture_output=True)
+
+
+def specify(project: Project, **web: object) -> None:
+    """Write the spec, with this of `web` changed."""
+    spec = {
+        "project": project.name,
+        "base": "debian:bookworm",
+        "secrets": {"token": {"env": "TOKEN"}},
+        "services": SERVICES,
+    }
+    project.write("envctl.yaml", yaml.safe_dump(spec, sort_keys=False))
+    overlay = {"backend": project.backend, "services": {"web": web}}
+    project.write("environments/dev.yaml", yaml.safe_dump(overlay))
+
+
+def facts(project: Project) -> Facts:
+    return project.workspace().facts(project.target)
+
+
+def undeclared(before: Facts, after: Facts) -> tuple[str, ...]:
+    found = compare(before, after).undeclared
+    return tuple(sorted(f"{one.category} {one.key}" for one in found))
+
+
+def test_every_planted_difference_is_found_and_nothing_else(project):
+    before = facts(project)
+    missed = {}
+    for plant in planted(project.backend, INSIDE):
+        as_root(project, "web", plant.script)
+        if (found := undeclared(before, facts(project))) != plant.found:
+            missed[plant.name] = found
+        as_root(project, "web", plant.undo)
+    # Undone, nothing of them is left to be found.
+    assert undeclared(before, facts(project)) == ()
+
+    for plant in planted(project.backend, IN_THE_SPEC):
+        specify(project, **plant.web or {})
+        project.up()
+        if (found := undeclared(before, facts(project))) != plant.found:
+            missed[plant.name] = found
+    assert missed == {}
+
+
+def test_a_service_that_stopped_and_a_name_that_is_gone_are_found(project):
+    before = facts(project)
+    if project.backend == "docker":
+        import docker
+
+        client = docker.from_env()
+        client.api.stop(project.ids()["other"], timeout=1)
+        client.close()
+        gone = ("names other", "units other")
+    else:
+        as_root(project, "other", "systemctl stop envctl-other")
+        as_root(project, "web", "sed -i '/ other/d' /etc/hosts")
+        gone = ("names other", "units other")
+    assert undeclared(before, facts(project)) == gone
+
+
+def test_an_untouched_environment_is_equal_each_time(project):
+    before = facts(project)
+    for _ in range(20 if project.backend == "docker" else 3):
+        assert compare(before, facts(project)).findings == []
