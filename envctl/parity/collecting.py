@@ -14,7 +14,7 @@ from envctl.backends.base import Backend, Execution
 from envctl.errors import EnvctlError
 from envctl.parity import reading
 from envctl.parity.facts import Facts, UnitFacts
-from envctl.plan.model import Build, CopyFiles, NpmInstall, PipInstall, Plan, Unit, WriteFile
+from envctl.plan.model import Build, CopyFiles, Kind, NpmInstall, PipInstall, Plan, Unit, WriteFile
 
 TIMEOUT: Final = 300.0
 """Seconds that one unit may take; a machine that is emulated and busy needs most of a minute."""
@@ -67,7 +67,10 @@ def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
     npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
     asked = {
         "file": _roots([*_FILES, *made]),
-        "name": sorted({one for other in plan.units for one in _names(other)}),
+        # A task's name means something only while it runs.
+        "name": sorted(
+            {one for other in plan.units for one in _names(other) if other.kind is Kind.SERVICE}
+        ),
         "secret": sorted(secret.target for secret in unit.run.secrets),
         "python": _roots([*_PYTHON, *venvs]),
         "npm": sorted({*_NPM, *npm}),
