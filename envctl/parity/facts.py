@@ -83,7 +83,7 @@ def from_json(text: str, *, name: str) -> Facts:
     """The facts a file has. EnvctlError, which names the file, if it has none or of a version to come."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EnvctlError(f"{name} is no JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise EnvctlError(

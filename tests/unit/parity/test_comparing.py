@@ -171,6 +171,7 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
     ("text", "said"),
     [
         ("{", "x.json is no JSON"),
+        ("[" * 100_000, "x.json is no JSON"),
         ("[]", "x.json has no facts in it"),
         ('{"format": "envctl facts", "version": 2}', "is of version 2"),
         ('{"format": "envctl facts", "version": 1}', "is not whole"),
