@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from envctl import compare, spec
 from envctl.backends import is_backend
 from envctl.backends.base import Execution, LogLine, NotRunningError
-from envctl.errors import EnvctlError, Problem, SpecError
+from envctl.errors import EnvctlError, Place, Problem, SpecError
 from envctl.lock import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
@@ -21,13 +21,15 @@ from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
 from envctl.spec.canonical import Resolved
+from envctl.spec.names import ROOT_FILE
 from envctl.status import Row, rows_of
 from envctl.target import Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
-    from envctl.parity.comparing import Comparison
+    from envctl.parity.accepting import Acceptance
     from envctl.parity.facts import Facts
+    from envctl.parity.result import Parity, Side
     from envctl.render import Templates
     from envctl.spec.differences import Difference
 
@@ -277,22 +279,27 @@ class Workspace:
             mask=opened.store.masked,
         )
 
-    def parity(self, first: str, second: str) -> Comparison:
-        """The facts of two targets compared; each may be a file of facts, too."""
-        from envctl.parity.comparing import compare as compare_facts
+    def parity(self, *targets: str) -> Parity:
+        """The facts of targets compared, each with the first's; any may be a file of facts, too."""
+        from envctl.parity.result import compare_sides
 
-        return compare_facts(self._facts_of(first), self._facts_of(second))
+        return compare_sides(*map(self._side, targets))
 
-    def _facts_of(self, name: str) -> Facts:
-        if not name.endswith(".json"):
-            return self.facts(Target.parse(name))
-        from envctl.parity.facts import from_json
+    def _side(self, name: str) -> Side:
+        """A target, or a file of facts, and what its environment's spec accepts."""
+        from envctl.parity.facts import from_file
+        from envctl.parity.result import Side
 
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise EnvctlError(f"{name} cannot be read: {error}") from error
-        return from_json(text, name=name)
+        file = name if name.endswith(".json") else ""
+        facts = from_file(file) if file else self.facts(Target.parse(name))
+        return Side(facts, self._accepted(facts), file)
+
+    def _accepted(self, facts: Facts) -> Sequence[Acceptance]:
+        """What the spec accepts of the environment; nothing of another project's."""
+        if facts.environment not in self.environments():
+            return ()
+        resolved = self.resolved(facts.environment)
+        return _acceptances(resolved) if resolved.data["project"] == facts.project else ()
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""
@@ -360,6 +367,15 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
+
+
+def _acceptances(resolved: Resolved) -> Sequence[Acceptance]:
+    from envctl.parity.accepting import Acceptance
+
+    return [
+        Acceptance(**entry, where=resolved.where("accept", index) or Place(ROOT_FILE, 1, 1))
+        for index, entry in enumerate(resolved.data["accept"])
+    ]
 
 
 def _made_of(source: Source | None) -> str | None:

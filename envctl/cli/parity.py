@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target, complete_target
-from envctl.cli.declare import Argument, AsJson
+from envctl.cli.declare import Argument, AsJson, Option
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
-    from envctl.parity.comparing import Comparison, Finding
-
-_HEAD = ("UNIT", "CATEGORY", "SAME", "SUBSTRATE", "DECLARED", "DIFFERENT")
+    from envctl.parity.result import Parity
 
 
 def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
@@ -41,65 +39,51 @@ def parity(
     first: Annotated[
         str, Argument("TARGET", "ENV, ENV@BACKEND, or a file that `facts` wrote.", complete_target)
     ],
-    second: Annotated[str, Argument("TARGET", "The one to compare it with.", complete_target)],
+    others: Annotated[
+        list[str], Argument("TARGET", "What to compare with it, one by one.", complete_target)
+    ],
     *,
+    html: Annotated[
+        Path | None, Option(("--html",), "Write the report to this file, as a page to keep.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Compare what is true inside the units of two targets that are up.
+    """Compare what is true inside the units of targets that are up, each with the first.
 
     A difference is substrate if it came with a machine, such as its kernel and its SSH server; declared if the
-    spec accepts it; and else makes the exit code 3.
+    spec accepts it (`accept`); and else makes the exit code 3. An entry of `accept` that matches nothing is
+    reported, and changes no exit code.
 
-    JSON: an object with `before`, `after` (targets), `equal` (how many facts are the same) and `findings`, each
-    with `unit`, `category`, `key`, `before`, `after` (null where there is none), `verdict` and `reason`.
+    JSON: an object with `format`, `version`, `comparisons` and `stale` (entries of `accept`, each with `where`,
+    `unit`, `category`, `key` and `reason`). A comparison has `before` and `after` (each with `target`, `project`,
+    `environment`, `backend`, and `file` or null), `facts` (how many are `equal`, `declared`, `substrate`,
+    `undeclared`), `subjects` (the same by `unit` and `category`), and `findings`, each with `unit`, `category`,
+    `key`, `before`, `after` (null where there is none), `verdict`, `reason` and `where` (null unless it is declared).
     """
-    found = session.workspace.parity(first, second)
+    if html is not None:
+        from envctl.writing import writable
+
+        writable(html)
+    found = session.workspace.parity(first, *others)
     if as_json:
-        session.json(
-            {
-                "before": found.before,
-                "after": found.after,
-                "equal": sum(found.equal.values()),
-                "findings": [_json(one) for one in found.findings],
-            }
-        )
+        from envctl.parity.report import to_json
+
+        session.json(to_json(found))
     else:
-        _show(session, found)
-    return Exit.DIFFERENT if found.undeclared else Exit.OK
+        from envctl.cli.comparison import show
+
+        show(found, session.out)
+    if html is not None:
+        _write(html, found)
+        session.note(f"wrote {html}")
+    return Exit.DIFFERENT if found.differences else Exit.OK
 
 
-def _json(one: Finding) -> dict[str, Any]:
-    return {
-        "unit": one.unit,
-        "category": one.category,
-        "key": one.key,
-        "before": one.before,
-        "after": one.after,
-        "verdict": str(one.verdict),
-        "reason": one.reason,
-    }
+def _write(path: Path, found: Parity) -> None:
+    from datetime import UTC, datetime
 
+    from envctl import __version__
+    from envctl.parity.report import to_html
+    from envctl.writing import write_whole
 
-def _show(session: Session, found: Comparison) -> None:
-    from envctl.parity.comparing import Verdict
-
-    out = session.out
-    total = sum(found.equal.values()) + len(found.findings)
-    out.line(out.safe(f"{found.before} against {found.after}: {total:,} facts compared"))
-    rows = [
-        (unit, category, *(str(found.count(unit, category, verdict)) for verdict in Verdict))
-        for unit, category in found.subjects
-    ]
-    if rows:
-        out.table(rows, head=_HEAD)
-    _list(session, found.undeclared)
-
-
-def _list(session: Session, findings: Sequence[Finding]) -> None:
-    from envctl.plan.text import shown
-
-    out = session.out
-    for one in findings:
-        out.line(out.paint(f"{one.unit} {one.category} {one.key}", "bold"))
-        for sign, color, value in (("-", "red", one.before), ("+", "green", one.after)):
-            out.line(out.paint(f"  {sign} {'not there' if value is None else shown(value)}", color))
+    write_whole(path, to_html(found, at=datetime.now(UTC), version=__version__))

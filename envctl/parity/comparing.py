@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from envctl.parity.accepting import Acceptance
 from envctl.parity.facts import DIGEST, SUBSTRATE, Category, Facts, UnitFacts
+from envctl.plan.categories import COMPARED, UNITS
 
-_UNITS: Final = "units"
-"""The category of units that are there, or not."""
+_FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
+"""Files that each machine makes for itself when it boots for the first time: no two have the same."""
 
 
 class Verdict(StrEnum):
-    """What a difference is worth."""
+    """What it is worth that a fact is so on both sides, or not."""
 
     EQUAL = "equal"
-    SUBSTRATE = "substrate"
     DECLARED = "declared"
+    SUBSTRATE = "substrate"
     UNDECLARED = "undeclared"
 
 
@@ -33,41 +35,48 @@ class Finding:
     before: str | None
     after: str | None
     verdict: Verdict
-    reason: str = ""
+    accepted: Acceptance | None = None
+    """The first entry of the spec that declares it."""
+
+    def covered_by(self, entry: Acceptance) -> bool:
+        """Whether an entry of the spec is about it."""
+        return entry.covers(self.unit, self.category, self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What was compared: by unit and category how many facts were the same, and what was not."""
 
-    before: str
-    after: str
     equal: Mapping[tuple[str, str], int]
     findings: Sequence[Finding]
 
     @property
     def undeclared(self) -> Sequence[Finding]:
         """The differences that nobody has given a reason for."""
-        return [one for one in self.findings if one.verdict is Verdict.UNDECLARED]
+        return self.of(Verdict.UNDECLARED)
+
+    def of(self, verdict: Verdict) -> Sequence[Finding]:
+        """The findings that are so."""
+        return [one for one in self.findings if one.verdict is verdict]
 
     @property
     def subjects(self) -> Sequence[tuple[str, str]]:
         """Units and categories that anything was compared of, in order."""
         known = {*self.equal, *((one.unit, one.category) for one in self.findings)}
-        order = [*Category, _UNITS]
-        return sorted(known, key=lambda one: (one[0], order.index(one[1])))
+        return sorted(known, key=lambda one: (one[0], COMPARED.index(one[1])))
 
     def count(self, unit: str, category: str, verdict: Verdict) -> int:
         """How many facts of a unit and a category are so."""
         if verdict is Verdict.EQUAL:
             return self.equal.get((unit, category), 0)
-        return sum(
-            (one.unit, one.category, one.verdict) == (unit, category, verdict)
-            for one in self.findings
-        )
+        return sum((one.unit, one.category) == (unit, category) for one in self.of(verdict))
+
+    def total(self, verdict: Verdict) -> int:
+        """How many of all facts are so."""
+        return sum(self.equal.values()) if verdict is Verdict.EQUAL else len(self.of(verdict))
 
 
-def compare(before: Facts, after: Facts) -> Comparison:
+def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
     """All facts of the units that both have; a unit that one of them lacks is a difference."""
     equal: Counter[tuple[str, str]] = Counter()
     findings: list[Finding] = []
@@ -75,7 +84,8 @@ def compare(before: Facts, after: Facts) -> Comparison:
         one, other = before.units.get(unit), after.units.get(unit)
         if one is None or other is None:
             left, right = (None if side is None else "runs" for side in (one, other))
-            findings.append(Finding(unit, _UNITS, unit, left, right, Verdict.UNDECLARED))
+            found = Finding(unit, UNITS, unit, left, right, Verdict.UNDECLARED)
+            findings.append(_declared(found, accept))
             continue
         same = (before.project, before.environment) == (after.project, after.environment)
         for category, key, left, right in _pairs(one, other, digests=same):
@@ -83,8 +93,9 @@ def compare(before: Facts, after: Facts) -> Comparison:
                 equal[unit, category] += 1
             else:
                 verdict = _verdict(category, key, one, other)
-                findings.append(Finding(unit, category, key, left, right, verdict))
-    return Comparison(before.name, after.name, equal, findings)
+                found = Finding(unit, category, key, left, right, verdict)
+                findings.append(_declared(found, accept))
+    return Comparison(equal, findings)
 
 
 def _pairs(
@@ -99,8 +110,21 @@ def _pairs(
 
 
 def _verdict(category: str, key: str, one: UnitFacts, other: UnitFacts) -> Verdict:
-    """The kernel is never a unit's own; all else that a machine brings along stands in its box's list."""
-    came_along = category == Category.KERNEL or any(
-        f"{category}\t{key}" in side.get(SUBSTRATE, {}) for side in (one, other)
-    )
-    return Verdict.SUBSTRATE if came_along else Verdict.UNDECLARED
+    """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
+
+    The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package.
+    """
+    machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
+    if len(machines) == 2:
+        came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
+    else:
+        came_along = any(f"{category}\t{key}" in listed for listed in machines)
+    return Verdict.SUBSTRATE if came_along or category == Category.KERNEL else Verdict.UNDECLARED
+
+
+def _declared(found: Finding, accept: Sequence[Acceptance]) -> Finding:
+    """The finding, declared if it needs a reason and an entry gives one."""
+    if found.verdict is not Verdict.UNDECLARED:
+        return found
+    entry = next((one for one in accept if found.covered_by(one)), None)
+    return replace(found, verdict=Verdict.DECLARED, accepted=entry) if entry else found

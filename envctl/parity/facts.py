@@ -9,34 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from envctl.errors import EnvctlError
+from envctl.plan.categories import Category
+
+__all__ = [
+    "DIGEST",
+    "FORMAT",
+    "SUBSTRATE",
+    "VERSION",
+    "Category",
+    "Facts",
+    "UnitFacts",
+    "from_file",
+    "from_json",
+    "to_json",
+]
 
 FORMAT: Final = "envctl facts"
 VERSION: Final = 1
-
-
-class Category(StrEnum):
-    """What a fact is about."""
-
-    OS = "os"
-    KERNEL = "kernel"
-    PACKAGES = "packages"
-    PYTHON = "python"
-    NPM = "npm"
-    USERS = "users"
-    GROUPS = "groups"
-    FILES = "files"
-    PROCESS = "process"
-    ENVIRONMENT = "environment"
-    LIMITS = "limits"
-    SOCKETS = "sockets"
-    LOCALE = "locale"
-    NAMES = "names"
-    SECRETS = "secrets"
-
 
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 """By category, by key. What the category SUBSTRATE has says of the others what came with a machine."""
@@ -77,11 +70,20 @@ def to_json(facts: Facts) -> dict[str, Any]:
     }
 
 
+def from_file(name: str) -> Facts:
+    """The facts kept in a file. EnvctlError, which names it, if it cannot be read or has none."""
+    try:
+        text = Path(name).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise EnvctlError(f"{name} cannot be read: {error}") from error
+    return from_json(text, name=name)
+
+
 def from_json(text: str, *, name: str) -> Facts:
     """The facts a file has. EnvctlError, which names the file, if it has none or of a version to come."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EnvctlError(f"{name} is no JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise EnvctlError(

@@ -195,6 +195,15 @@ class CanonicalSecret(TypedDict):
     generate: int | None
 
 
+class CanonicalAcceptance(TypedDict):
+    """A difference that `parity` accepts: `unit` and `key` are patterns, `category` is a word of facts."""
+
+    unit: str
+    category: str
+    key: str
+    reason: str
+
+
 class CanonicalSpec(TypedDict):
     """One environment of a project, resolved."""
 
@@ -204,6 +213,7 @@ class CanonicalSpec(TypedDict):
     vars: dict[str, str]
     secrets: dict[str, CanonicalSecret]
     services: dict[str, CanonicalService]
+    accept: list[CanonicalAcceptance]
 
 
 @dataclass(frozen=True, slots=True)

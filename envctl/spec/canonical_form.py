@@ -6,6 +6,7 @@ import posixpath
 from typing import Literal
 
 from envctl.spec.canonical import (
+    CanonicalAcceptance,
     CanonicalBase,
     CanonicalDockerfile,
     CanonicalMount,
@@ -16,7 +17,7 @@ from envctl.spec.canonical import (
     CanonicalStep,
 )
 from envctl.spec.running import HealthForm, MountForm, PortForm
-from envctl.spec.schema import ServiceForm
+from envctl.spec.schema import AcceptForm, ServiceForm
 from envctl.spec.steps import BaseForm, DockerfileForm, SecretForm, StepForm
 
 
@@ -39,6 +40,16 @@ def secret(given: SecretForm) -> CanonicalSecret:
         "file": given.file,
         "command": given.command,
         "generate": given.generate,
+    }
+
+
+def acceptance(given: AcceptForm) -> CanonicalAcceptance:
+    """What `parity` accepts."""
+    return {
+        "unit": given.unit,
+        "category": given.category,
+        "key": given.key,
+        "reason": " ".join(given.reason.split()),
     }
 
 

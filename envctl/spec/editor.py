@@ -11,6 +11,7 @@ _NULL = {"type": "null"}
 _VARIABLE = "[$][{]"
 """Matches what a variable is used in: its value is not known to an editor."""
 _WHOLE = (
+    "AcceptForm",
     "CopyForm",
     "MountForm",
     "PipForm",

@@ -52,6 +52,9 @@ def collect(
         found["vars", name] = _raw(value)
     if isinstance(secrets := tree.get("secrets"), Table):
         _entries(("secrets",), secrets, found)
+    if "accept" in tree:
+        found["accept",] = (tree.spots["accept"], tree["accept"].replaced)
+        _generic(("accept",), tree["accept"], found)
     services = tree.get("services")
     if isinstance(services, Table):
         for name, node in services.items():

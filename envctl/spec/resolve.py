@@ -302,6 +302,7 @@ def _data(
             name: canonical_form.secret(one) for name, one in (top.secrets if top else {}).items()
         },
         "services": {},
+        "accept": [canonical_form.acceptance(one) for one in (top.accept if top else ())],
     }
     for name, node in given.items():
         one = _service(name, node, given.spots[name], problems)

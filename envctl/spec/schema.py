@@ -10,11 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from envctl.plan.categories import COMPARED
 from envctl.spec.fields import (
     Anything,
     Command,
     EnvName,
     EnvText,
+    Filled,
     Form,
     Free,
     Image,
@@ -135,6 +137,26 @@ class ServiceForm(Form):
     )
 
 
+class AcceptForm(Form):
+    """Differences that `parity` may find, and why they are no mistake."""
+
+    category: Annotated[str, words(*COMPARED)] = Field(
+        description="What facts it is about.", examples=["packages"]
+    )
+    reason: Filled = Field(
+        description="Why the two may differ there; stands in the report.",
+        examples=["dev has tools for debugging"],
+    )
+    unit: Filled = Field(
+        "*", description="The units, by name; `*`, `?` and `[…]` work.", examples=["web*"]
+    )
+    key: Filled = Field(
+        "*",
+        description="The facts of the category, by key; `*`, `?` and `[…]` work.",
+        examples=["/etc/ssl/*"],
+    )
+
+
 class OverlayForm(Form):
     """`environments/NAME.yaml`, or an entry of `environments`: what differs in one environment."""
 
@@ -160,6 +182,11 @@ class OverlayForm(Form):
     services: dict[Name, ServiceForm] = Field(
         {}, description="Services, by name.", examples=[{"web": {"image": "redis:7"}}]
     )
+    accept: list[AcceptForm] = Field(
+        [],
+        description="Differences that `parity` accepts.",
+        examples=[[{"category": "packages", "key": "strace", "reason": "for debugging in dev"}]],
+    )
 
 
 class SpecForm(OverlayForm):
@@ -179,3 +206,4 @@ class HeadForm(Form):
     base: Base | None = None
     secrets: dict[Variable, SecretForm] = Field({})
     options: dict[Name, Free] = Field({})
+    accept: list[AcceptForm] = Field([])

@@ -43,6 +43,7 @@ def authored(data: CanonicalSpec) -> dict[str, Any]:
                 name: _filled(_literal(secret)) for name, secret in data["secrets"].items()
             },
             "services": {name: _service(one) for name, one in data["services"].items()},
+            "accept": _literal(data["accept"]),
             "environments": {data["environment"]: {}},
         }
     ) | {"environments": {data["environment"]: {}}}

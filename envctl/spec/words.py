@@ -90,6 +90,7 @@ SHORT: Final[Mapping[type[Form], str]] = {
 TITLES: Final[Mapping[type[Form], str]] = {
     form.SpecForm: "envctl.yaml",
     form.OverlayForm: "An environment",
+    form.AcceptForm: "Accepted difference",
     form.ServiceForm: "Service",
     step.StepForm: "Build step",
     step.SecretForm: "Secret's source",
@@ -205,6 +206,9 @@ NOTES: Final[Mapping[type[Form], str]] = {
     "service is its host name for the others.\n\n"
     "`checks` are validated and part of the plan; `verify`, which is to run them, is not there yet "
     "(`envctl exec` runs one by hand).",
+    form.AcceptForm: "What `envctl parity` may find without calling it a difference; nothing that runs depends on it. "
+    "A key that stands here as it is in the report matches itself, also one with brackets in it. "
+    "An entry that matches nothing is reported. [Parity](how-to/parity.md#accept-a-difference) tells more.",
     step.BaseForm: "Either a `name` or an `image`; a `snapshot` goes with a `name`. Which names there are says "
     "`envctl base list`. `box` is what a folder rendered for Vagrant starts from.",
     step.CopyForm: "A folder's content goes into `to`. `.git`, `.envctl`, `__pycache__` and `*.pyc` are never "

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place
+from envctl.parity.accepting import Acceptance
 from envctl.parity.comparing import Verdict, compare
 from envctl.parity.facts import Category, Facts, from_json, to_json
 
@@ -59,18 +60,96 @@ def test_a_file_of_facts_has_the_same_facts(known):
     assert from_json(json.dumps(to_json(before)), name="x.json") == before
 
 
-def test_a_difference_is_undeclared_unless_it_came_with_a_machine():
-    one = {"packages": {"bash": "1"}, "kernel": {"release": "6"}}
-    other = {
-        "packages": {"bash": "2", "openssh-server": "9"},
-        "kernel": {"release": "5"},
-        "substrate": {"packages\topenssh-server": ""},
-    }
+def machine(**categories):
+    """Facts of a machine that brought openssh-server and a host key along."""
+    key = {"/etc/ssh/ssh_host_ed25519_key": "mode 600"}
+    return {
+        "packages": {"openssh-server": "9"},
+        "files": key,
+        "substrate": {"packages\topenssh-server": "", "files\t/etc/ssh/ssh_host_ed25519_key": ""},
+    } | categories
+
+
+def test_beside_a_container_what_a_machine_brought_along_is_substrate():
+    one = {"packages": {"bash": "1"}, "files": {}}
+    other = machine(packages={"bash": "2", "openssh-server": "9"})
     assert told(one, other) == [
-        ("kernel", "release", "6", "5", Verdict.SUBSTRATE),
         ("packages", "bash", "1", "2", Verdict.UNDECLARED),
         ("packages", "openssh-server", None, "9", Verdict.SUBSTRATE),
+        ("files", "/etc/ssh/ssh_host_ed25519_key", None, "mode 600", Verdict.SUBSTRATE),
     ]
+
+
+def test_two_machines_have_to_agree_on_what_both_brought_along():
+    assert told(machine(), machine(packages={"openssh-server": "10"})) == [
+        ("packages", "openssh-server", "9", "10", Verdict.UNDECLARED)
+    ]
+    assert told(machine(), machine(packages={})) == [
+        ("packages", "openssh-server", "9", None, Verdict.UNDECLARED)
+    ]
+
+
+def test_what_each_machine_makes_for_itself_on_its_first_boot_is_substrate():
+    key = "/etc/ssh/ssh_host_ed25519_key"
+    assert told(machine(), machine(files={key: "mode 600, sha256 other"})) == [
+        ("files", key, "mode 600", "mode 600, sha256 other", Verdict.SUBSTRATE)
+    ]
+    other = machine(files={key: "mode 600", "/etc/ssh/sshd_config": "mode 666"})
+    assert told(machine(), other) == [
+        ("files", "/etc/ssh/sshd_config", None, "mode 666", Verdict.UNDECLARED)
+    ]
+
+
+def test_between_containers_a_host_key_is_a_file_like_any_other():
+    key = "/etc/ssh/ssh_host_rsa_key"
+    assert told({"files": {key: "a"}}, {"files": {key: "b"}}) == [
+        ("files", key, "a", "b", Verdict.UNDECLARED)
+    ]
+
+
+@pytest.mark.parametrize("also", [{}, {"substrate": {"packages\tx": ""}}])
+def test_the_kernel_is_never_a_unit_s_own(also):
+    assert told({"kernel": {"release": "6"}} | also, {"kernel": {"release": "5"}} | also) == [
+        ("kernel", "release", "6", "5", Verdict.SUBSTRATE)
+    ]
+
+
+def entry(category, key="*", unit="*", line=1):
+    return Acceptance(unit, category, key, "because", Place("envctl.yaml", line, 5))
+
+
+def test_a_difference_that_an_entry_covers_is_declared_with_the_first_one_s_reason():
+    first, second = entry("packages", "b*"), entry("packages", line=2)
+    found = compare(
+        facts({"web": {"packages": {"bash": "1", "curl": "1"}, "os": {"id": "a"}}}),
+        facts({"web": {"packages": {"bash": "2", "curl": "2"}, "os": {"id": "b"}}}),
+        accept=[first, second],
+    )
+    assert [(one.key, one.verdict, one.accepted) for one in found.findings] == [
+        ("id", Verdict.UNDECLARED, None),
+        ("bash", Verdict.DECLARED, first),
+        ("curl", Verdict.DECLARED, second),
+    ]
+
+
+def test_a_unit_that_one_lacks_can_be_declared():
+    found = compare(facts({"seed": {}}), facts({}), accept=[entry("units", unit="se?d")])
+    assert not found.undeclared
+    assert found.total(Verdict.DECLARED) == 1
+
+
+def test_what_is_substrate_needs_no_reason_and_takes_none():
+    one, other = facts({"web": {"kernel": {"a": "1"}}}), facts({"web": {"kernel": {"a": "2"}}})
+    (found,) = compare(one, other, accept=[entry("kernel")]).findings
+    assert (found.verdict, found.accepted) == (Verdict.SUBSTRATE, None)
+
+
+@given(units, units)
+def test_every_fact_is_counted_once(one, other):
+    found = compare(facts(one), facts(other), accept=[entry("files"), entry("os", "a*")])
+    for verdict in Verdict:
+        assert found.total(verdict) == sum(found.count(*of, verdict) for of in found.subjects)
+    assert sum(map(found.total, Verdict)) == sum(found.equal.values()) + len(found.findings)
 
 
 def test_a_unit_that_one_lacks_is_a_difference():
@@ -92,6 +171,7 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
     ("text", "said"),
     [
         ("{", "x.json is no JSON"),
+        ("[" * 100_000, "x.json is no JSON"),
         ("[]", "x.json has no facts in it"),
         ('{"format": "envctl facts", "version": 2}', "is of version 2"),
         ('{"format": "envctl facts", "version": 1}', "is not whole"),

@@ -74,6 +74,10 @@ def test_an_overlay_needs_nothing_and_may_remove() -> None:
         {"services": {"web": {"depends_on": {"db": "ready"}}}},
         {"services": {"web": {"workdir": "relative"}}},
         {"secrets": {"token": {"generate": 1000}}},
+        {"accept": [{"category": "package", "reason": "a"}]},
+        {"accept": [{"category": "packages"}]},
+        {"accept": [{"category": "packages", "reason": "a", "keys": "b"}]},
+        {"accept": {"category": "packages", "reason": "a"}},
         {"base": {"snapshot": "yesterday", "name": "debian:bookworm"}},
     ],
 )

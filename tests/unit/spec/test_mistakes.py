@@ -130,6 +130,16 @@ MISTAKES = [
     Mistake("an unknown service to extend", web("extends: wbe"), "6:14", "which is no service"),
     Mistake("services that extend each other", web("extends: b") + "  b: {extends: web}\n", "7:16", "web → b → web"),
     Mistake("two probes", web("healthcheck: {tcp: 80, command: a}"), "6:28", "tcp and command"),
+    # --- what parity accepts
+    Mistake("an unknown category", top("accept: [{category: package, reason: a}]"), "3:21", "did you mean 'packages'?"),
+    Mistake("an accepted difference without a category", top("accept: [{reason: a}]"), "3:10", "accept.0 lacks 'category'"),
+    Mistake("an accepted difference without a reason", top("accept:\n  - {category: os}"), "4:5", "accept.0 lacks 'reason'"),
+    Mistake("an accepted difference with a blank reason", top('accept: [{category: os, reason: " "}]'), "3:33", "accept.0.reason: it is empty"),
+    Mistake("an unknown key of an accepted difference", top("accept: [{category: os, reson: a, reason: b}]"), "3:25", "did you mean 'reason'?"),
+    Mistake("a list for a pattern", top("accept: [{category: os, key: [id], reason: b}]"), "3:30", "expected a text, got a list"),
+    Mistake("one accepted difference without a list", top("accept: {category: os, reason: b}"), "3:9", "expected a list"),
+    Mistake("an accepted difference that is a text", top("accept: [packages]"), "3:10", "expected a mapping"),
+    Mistake("an accepted difference in an overlay, misspelt", WEB, "dev:1:31", "did you mean 'files'?", "accept: !append [ { category: fils, reason: a } ]\n"),
     # --- variables
     Mistake("an undeclared variable", web('ports: ["${prt}:80"]'), "6:13", "'prt' is not declared"),
     Mistake("a misspelt variable", top("vars: {http_port: 1}").replace("[serve]", "['${http_prt}']"), "4:28", "did you mean 'http_port'?"),

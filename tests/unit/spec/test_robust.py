@@ -53,6 +53,9 @@ services:
   db: {image: "postgres:16", healthcheck: {tcp: 5432}}
   setup: {extends: web, kind: task, depends_on: [db], ports: null, healthcheck: null, hooks: null, packages: !append [git]}
   own: {dockerfile: {file: app/Dockerfile, context: ., args: {V: 1}}}
+accept:
+  - {unit: web*, category: packages, key: "vim*", reason: "costs $$5; for ${port}"}
+  - {category: units, reason: "one more"}
 environments:
   inline: {vars: {port: 80}, services: {own: null, web: {packages: !prepend [vim]}}}
 """

@@ -1,0 +1,104 @@
+"""Targets compared, for people: what was compared, then what differs, then what is accepted for no use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from envctl.cli.output import Stream
+from envctl.parity.comparing import Comparison, Finding, Verdict
+from envctl.parity.report import declared, folded
+from envctl.parity.result import Pair, Parity
+from envctl.plan.text import shown
+
+_WORDS: Final = {
+    Verdict.EQUAL: "the same",
+    Verdict.DECLARED: "declared",
+    Verdict.SUBSTRATE: "substrate",
+    Verdict.UNDECLARED: "different",
+}
+_HEADS: Final = {
+    Verdict.EQUAL: "SAME",
+    Verdict.DECLARED: "DECLARED",
+    Verdict.SUBSTRATE: "SUBSTRATE",
+    Verdict.UNDECLARED: "DIFFERENT",
+}
+_MISSING: Final = "not there"
+
+
+def show(parity: Parity, out: Stream) -> None:
+    """Print every comparison, then the entries of `accept` that match nothing."""
+    for number, pair in enumerate(parity.pairs):
+        if number:
+            out.line()
+        _pair(pair, out)
+    if parity.stale:
+        out.line()
+        out.line(out.paint("accepted, but no difference here", "yellow"))
+        out.table([(f"  {one.where}", one.subject, one.reason) for one in parity.stale])
+
+
+def _pair(pair: Pair, out: Stream) -> None:
+    found = pair.found
+    out.line(out.paint(f"{pair.before.name} against {pair.after.name}", "bold"))
+    _table(found, out)
+    total = sum(map(found.total, Verdict))
+    parts = [f"{found.total(verdict):,} {word}" for verdict, word in _WORDS.items()]
+    facts = "fact" if total == 1 else "facts"
+    out.line(out.safe(f"{total:,} {facts} compared: {', '.join(parts)}"))
+    _declared(found, out)
+    if found.undeclared:
+        out.line()
+        signs = f"(- {pair.before.name}, + {pair.after.name})"
+        out.line(out.paint("different", "red", "bold") + out.safe(f"  {signs}"))
+        for told in folded(found.undeclared):
+            _difference(told.top, len(told.below), out)
+
+
+def _table(found: Comparison, out: Stream) -> None:
+    """How many facts are so, by unit and category; a column of nothing but zeros is left out."""
+    units = [unit for unit, _ in found.subjects]
+    columns = [
+        ["UNIT", *(unit if unit != last else "" for last, unit in pairwise(["", *units]))],
+        ["CATEGORY", *(category for _, category in found.subjects)],
+        *(
+            _right(head, [found.count(*one, verdict) for one in found.subjects])
+            for verdict, head in _HEADS.items()
+        ),
+    ]
+    head, *rows = zip(*columns, strict=True)
+    if rows:
+        out.table(rows, head=head)
+
+
+def _right(head: str, numbers: Sequence[int]) -> Sequence[str]:
+    """A column of numbers, its head first; nothing where there is none."""
+    texts = [f"{number:,}" if number else "" for number in numbers]
+    width = max(map(len, [head, *texts]))
+    return [text and text.rjust(width) for text in [head, *texts]]
+
+
+def _declared(found: Comparison, out: Stream) -> None:
+    every = declared(found)
+    if not every:
+        return
+    out.line()
+    out.line(out.paint("declared", "bold"))
+    for one in every:
+        more = f"  and {len(one.keys) - 1:,} more" if len(one.keys) > 1 else ""
+        out.line(out.safe(f"  {one.unit} {one.category} {_plain(one.keys[0])}{more}"))
+        out.line(out.safe(f"    {one.entry.reason}  ({one.entry.where})"))
+
+
+def _difference(one: Finding, below: int, out: Stream) -> None:
+    more = f"  and {below:,} below it" if below else ""
+    out.line(out.paint(f"  {one.unit} {one.category} {_plain(one.key)}", "bold") + out.safe(more))
+    for sign, color, value in (("-", "red", one.before), ("+", "green", one.after)):
+        out.line(out.paint(f"    {sign} {_MISSING if value is None else _plain(value)}", color))
+
+
+def _plain(text: str) -> str:
+    """A text as it is, or as JSON where it would be mistaken for something else."""
+    fine = text.isprintable() and text == text.strip() and text not in ("", _MISSING)
+    return text if fine else shown(text)

@@ -1,0 +1,193 @@
+"""A comparison as data, which docs/schemas/parity-1.json describes, and as a page to keep, report.html.j2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import files
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from envctl.parity.accepting import Acceptance
+from envctl.parity.comparing import Comparison, Finding, Verdict
+from envctl.parity.result import Pair, Parity, Side
+from envctl.plan.categories import Category
+
+FORMAT: Final = "envctl parity"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The differences of a unit and a category that one entry of `accept` declares."""
+
+    unit: str
+    category: str
+    entry: Acceptance
+    keys: Sequence[str]
+
+
+def declared(found: Comparison) -> Sequence[Declared]:
+    """The declared differences, those with one reason together, in the order of the units."""
+    groups: dict[tuple[str, str, Acceptance], list[str]] = {}
+    for one in found.findings:
+        if one.accepted is not None:
+            groups.setdefault((one.unit, one.category, one.accepted), []).append(one.key)
+    return [Declared(*about, keys) for about, keys in groups.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A difference; `below` are those of the files in it, where it is a folder that one side lacks."""
+
+    top: Finding
+    below: list[Finding] = field(default_factory=list)
+
+
+def folded(findings: Sequence[Finding]) -> Sequence[Told]:
+    """Differences in their order: of a folder that one side lacks, nobody need be told file by file."""
+    found: list[Told] = []
+    lacking: dict[tuple[str, str, bool], Told] = {}
+    for one in findings:
+        before = one.before is None
+        is_file = one.category == Category.FILES and None in (one.before, one.after)
+        above = PurePosixPath(one.key).parents if is_file else ()
+        folders = (lacking.get((one.unit, str(folder), before)) for folder in above)
+        if folder := next(filter(None, folders), None):
+            folder.below.append(one)
+            continue
+        told = Told(one)
+        found.append(told)
+        if is_file:
+            lacking[one.unit, one.key, before] = told
+    return found
+
+
+def to_json(parity: Parity) -> dict[str, Any]:
+    """What `parity --json` prints."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "comparisons": [_comparison(pair) for pair in parity.pairs],
+        "stale": [_entry(one) for one in parity.stale],
+    }
+
+
+def _comparison(pair: Pair) -> dict[str, Any]:
+    found = pair.found
+    return {
+        "before": _side(pair.before),
+        "after": _side(pair.after),
+        "facts": {str(verdict): found.total(verdict) for verdict in Verdict},
+        "subjects": [
+            {
+                "unit": unit,
+                "category": category,
+                **_counts(found, unit, category),
+            }
+            for unit, category in found.subjects
+        ],
+        "findings": [_finding(one) for one in found.findings],
+    }
+
+
+def _side(side: Side) -> dict[str, Any]:
+    facts = side.facts
+    return {
+        "target": facts.name,
+        "project": facts.project,
+        "environment": facts.environment,
+        "backend": facts.backend,
+        "file": side.file or None,
+    }
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    accepted = one.accepted
+    return {
+        "unit": one.unit,
+        "category": one.category,
+        "key": one.key,
+        "before": one.before,
+        "after": one.after,
+        "verdict": str(one.verdict),
+        "reason": accepted.reason if accepted else None,
+        "where": str(accepted.where) if accepted else None,
+    }
+
+
+def _entry(one: Acceptance) -> dict[str, str]:
+    return {
+        "where": str(one.where),
+        "unit": one.unit,
+        "category": one.category,
+        "key": one.key,
+        "reason": one.reason,
+    }
+
+
+def to_html(parity: Parity, *, at: datetime, version: str) -> str:
+    """The report as one page that needs nothing else; `at` is when it was made, `version` envctl's.
+
+    The template is ours, and a project's own templates do not replace it: it is evidence.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    source = (files("envctl.parity") / "report.html.j2").read_text("utf-8")
+    return environment.from_string(source).render(
+        parity=parity,
+        pairs=[_shown(pair) for pair in parity.pairs],
+        verdicts=[*map(str, Verdict)],
+        at=at,
+        version=version,
+    )
+
+
+def _shown(pair: Pair) -> Mapping[str, Any]:
+    """A pair as the template wants it: what belongs together in one place."""
+    found = pair.found
+    return {
+        "before": pair.before,
+        "after": pair.after,
+        "totals": {str(verdict): found.total(verdict) for verdict in Verdict},
+        "subjects": [
+            (unit, [(category, _counts(found, unit, category)) for _, category in group])
+            for unit, group in groupby(found.subjects, key=itemgetter(0))
+        ],
+        "undeclared": [
+            (unit, category, folded(group))
+            for unit, category, group in _by_subject(found.undeclared)
+        ],
+        "declared": declared(found),
+        "substrate": _by_subject(found.of(Verdict.SUBSTRATE)),
+    }
+
+
+def _counts(found: Comparison, unit: str, category: str) -> Mapping[str, int]:
+    return {str(verdict): found.count(unit, category, verdict) for verdict in Verdict}
+
+
+def _by_subject(findings: Sequence[Finding]) -> Sequence[tuple[str, str, Sequence[Finding]]]:
+    """Findings by unit and category; they come in that order."""
+    groups = groupby(findings, key=attrgetter("unit", "category"))
+    return [(unit, category, list(group)) for (unit, category), group in groups]
+
+
+def _visible(value: object) -> object:
+    r"""A text in which nothing hides: control characters, and those that turn the reading direction, as \x1b, \u202e."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in value
+    )

@@ -1,0 +1,67 @@
+"""Several targets compared, each with the first; and what the spec accepts that nowhere differs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from envctl.parity.accepting import Acceptance
+from envctl.parity.comparing import Comparison, Verdict, compare
+from envctl.parity.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A target that is compared: its facts, what its spec accepts, and the file they were kept in, if any."""
+
+    facts: Facts
+    accept: Sequence[Acceptance] = ()
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
+        return f"{self.facts.name} ({self.file})" if self.file else self.facts.name
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two sides and how they compare, what either accepts being declared."""
+
+    before: Side
+    after: Side
+    accept: Sequence[Acceptance]
+    found: Comparison
+
+    @property
+    def used(self) -> Iterator[Acceptance]:
+        """The entries that a declared difference needs; those that say the same, all of them."""
+        declared = self.found.of(Verdict.DECLARED)
+        return (entry for entry in self.accept if any(one.covered_by(entry) for one in declared))
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The outcome: all pairs, and the entries that matched nothing in any of them."""
+
+    pairs: Sequence[Pair]
+    stale: Sequence[Acceptance]
+
+    @property
+    def differences(self) -> int:
+        """How many there are that nobody has given a reason for."""
+        return sum(len(one.found.undeclared) for one in self.pairs)
+
+
+def compare_sides(first: Side, *others: Side) -> Parity:
+    """Compare each of the others with the first."""
+    pairs = [_pair(first, other) for other in others]
+    # By place: with other variables an entry of the file that environments share may have other values.
+    used = {entry.where for pair in pairs for entry in pair.used}
+    every = {entry.where: entry for pair in pairs for entry in pair.accept}
+    return Parity(pairs, [every[where] for where in sorted(every) if where not in used])
+
+
+def _pair(before: Side, after: Side) -> Pair:
+    accept = list(dict.fromkeys([*before.accept, *after.accept]))
+    return Pair(before, after, accept, compare(before.facts, after.facts, accept=accept))

@@ -1,0 +1,43 @@
+"""Files that a user asked for, written at one stroke."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from envctl.errors import EnvctlError
+
+
+def writable(path: Path) -> Path:
+    """The file that `path` names, links followed. EnvctlError, which names it, if none can be written there."""
+    try:
+        target = path.resolve()
+        if target.is_dir():
+            raise EnvctlError(f"{path} is a folder", hint="name a file in it")
+        if target.exists() and not target.is_file():
+            raise EnvctlError(f"{path} is not a regular file", hint="name another one")
+        if not target.parent.is_dir():
+            raise EnvctlError(f"{path} cannot be written: there is no folder {path.parent}")
+    except (OSError, RuntimeError) as error:
+        raise _unwritable(path, error) from error
+    return target
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file at one stroke: whoever reads it finds the former or the new one, whole.
+
+    EnvctlError, which names it, if that is impossible.
+    """
+    target = writable(path)
+    try:
+        # Made in a folder of its own it gets the permissions that any new file would.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".envctl-") as folder:
+            fresh = Path(folder, "fresh")
+            fresh.write_text(text, "utf-8", errors="backslashreplace")
+            fresh.replace(target)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> EnvctlError:
+    return EnvctlError(f"{path} cannot be written: {getattr(error, 'strerror', error)}")

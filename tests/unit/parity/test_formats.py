@@ -1,0 +1,126 @@
+"""What is kept and read by others: the JSON of facts and of comparisons is what docs/schemas says, whole."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+
+from envctl.errors import Place
+from envctl.parity.accepting import Acceptance
+from envctl.parity.facts import SUBSTRATE, Category, Facts, from_file, from_json, to_json
+from envctl.parity.report import to_json as parity_to_json
+from envctl.parity.result import Parity, Side, compare_sides
+from tests.unit.parity.test_comparing import units
+
+SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
+FIRST = Path(__file__).parent / "data" / "facts-1.json"
+"""A file of facts as the first version wrote it."""
+
+
+def schema(name: str, *, closed: bool = False) -> Any:
+    """A schema; closed, it refuses keys that it does not tell of."""
+    found = json.loads((SCHEMAS / name).read_text())
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(_closed(found) if closed else found)
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _closed(item) for key, item in node.items()}
+    if "properties" in result and "type" in result:
+        result["additionalProperties"] = False
+    return result
+
+
+def parity() -> Parity:
+    """A comparison in which there is everything: all verdicts, values missing, a file, a stale entry."""
+    first = from_file(str(FIRST))
+    changed = copy.deepcopy(to_json(first))
+    changed["backend"] = "docker"
+    web = changed["units"]["web"]
+    for category in (SUBSTRATE, "names"):
+        del web[category]
+    del web["packages"]["openssh-server"], web["users"]["sshd"]
+    web["os"]["id"] = "other"
+    web["environment"]["NEW"] = ""
+    del changed["units"]["db"]
+    other = from_json(json.dumps(changed), name="other.json")
+    entries = [
+        Acceptance("*", category, "*", "because", Place("envctl.yaml", line, 5))
+        for line, category in enumerate(("os", "npm"), start=1)
+    ]
+    return compare_sides(Side(first, entries, "facts-1.json"), Side(other), Side(first))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_of_the_first_version_is_what_its_schema_says_and_is_read(closed: bool) -> None:
+    schema("facts-1.json", closed=closed).validate(json.loads(FIRST.read_text()))
+
+    found = from_file(str(FIRST))
+
+    assert (found.project, found.name) == ("guestbook", "prod@vagrant")
+    assert found.units["web"]["environment"]["LOG_LEVEL"] == "warning"
+    assert found.units["db"]["substrate"] == {"packages\topenssh-server": "", "users\tsshd": ""}
+
+
+@given(units)
+def test_facts_are_written_as_their_schema_says(known: Any) -> None:
+    written = json.loads(json.dumps(to_json(Facts("shop", "dev", "docker", known))))
+
+    schema("facts-1.json", closed=True).validate(written)
+
+
+def test_the_schema_of_facts_tells_of_every_category() -> None:
+    told = schema("facts-1.json").schema["$defs"]["unit"]["properties"]
+
+    assert list(told) == [*map(str, Category), SUBSTRATE]
+
+
+def test_a_comparison_is_written_as_its_schema_says_and_has_all_that_it_tells_of() -> None:
+    written = json.loads(json.dumps(parity_to_json(parity())))
+
+    schema("parity-1.json", closed=True).validate(written)
+    one, same = written["comparisons"]
+    assert {found["verdict"] for found in one["findings"]} == {
+        "declared",
+        "substrate",
+        "undeclared",
+    }
+    assert one["before"]["file"] == "facts-1.json"
+    assert one["after"]["file"] is None
+    assert same["findings"] == []
+    assert [entry["category"] for entry in written["stale"]] == ["npm"]
+
+
+def test_a_comparison_s_counts_are_of_its_findings() -> None:
+    one = parity_to_json(parity())["comparisons"][0]
+
+    for verdict in ("declared", "substrate", "undeclared"):
+        found = [each for each in one["findings"] if each["verdict"] == verdict]
+        assert one["facts"][verdict] == len(found)
+        assert sum(subject[verdict] for subject in one["subjects"]) == len(found)
+    assert sum(subject["equal"] for subject in one["subjects"]) == one["facts"]["equal"] > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "envctl facts"},
+        {"version": 2},
+        {"comparisons": []},
+        {"stale": [{"where": "envctl.yaml:1:5"}]},
+    ],
+)
+def test_the_schema_refuses_what_is_no_comparison(change: Any) -> None:
+    written = {**parity_to_json(parity()), **change}
+
+    assert list(schema("parity-1.json").iter_errors(written))
