@@ -188,7 +188,7 @@ class Opened:
             recipe=self._recipe,
             also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
         )
-        return self.backend.arrange(plan)
+        return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
 
     def _unknown_options(self) -> Sequence[Problem]:
         """Options of backends that there are not, each told once."""
@@ -317,6 +317,22 @@ class Opened:
         return EnvctlError(
             f"{self.target.environment} has no {name!r} that is there", hint=hint or up
         )
+
+
+def _on_free_ports(plan: Plan) -> Plan:
+    """The plan, its ports on the host left to the engine."""
+    return replace(
+        plan,
+        units=tuple(
+            replace(
+                unit,
+                run=replace(
+                    unit.run, ports=tuple(replace(port, host=0) for port in unit.run.ports)
+                ),
+            )
+            for unit in plan.units
+        ),
+    )
 
 
 def _usual_backend(workspace: Workspace) -> str:

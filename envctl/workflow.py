@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,11 +82,14 @@ class Workspace:
         environ: Mapping[str, str],
         sets: Mapping[str, str] | None = None,
         report: Report = silent,
+        free_ports: bool = False,
     ) -> None:
         self.root = root
         self.environ = environ
         self.sets = sets or {}
         self.report = report
+        self.free_ports = free_ports
+        """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
 
     # --- the spec
 
@@ -279,18 +282,41 @@ class Workspace:
             mask=opened.store.masked,
         )
 
-    def parity(self, *targets: str) -> Parity:
-        """The facts of targets compared, each with the first's; any may be a file of facts, too."""
+    def parity(self, *targets: str, up: bool = False) -> Parity:
+        """The facts of targets compared, each with the first's; any may be a file of facts, too.
+
+        With `up`, those of which nothing is there are up for as long as it takes.
+        """
         from envctl.parity.result import compare_sides
 
-        return compare_sides(*map(self._side, targets))
+        live = [Target.parse(name) for name in targets if not _is_file(name)] if up else ()
+        with self._there(live):
+            return compare_sides(*map(self._side, targets))
+
+    @contextmanager
+    def _there(self, targets: Sequence[Target]) -> Iterator[None]:
+        """Have targets up, those that are not on free ports; what was brought up is taken down in the end.
+
+        So are its volumes, if there were none before.
+        """
+        visitor = Workspace(
+            self.root, environ=self.environ, sets=self.sets, report=self.report, free_ports=True
+        )
+        with ExitStack() as afterwards:
+            for target in targets:
+                there = self.observed(target)
+                if not there.units:
+                    fresh = not there.volumes
+                    afterwards.callback(visitor.down, target, volumes=fresh)
+                    visitor.up(target)
+            yield
 
     def _side(self, name: str) -> Side:
         """A target, or a file of facts, and what its environment's spec accepts."""
         from envctl.parity.facts import from_file
         from envctl.parity.result import Side
 
-        file = name if name.endswith(".json") else ""
+        file = name if _is_file(name) else ""
         facts = from_file(file) if file else self.facts(Target.parse(name))
         return Side(facts, self._accepted(facts), file)
 
@@ -367,6 +393,11 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
+
+
+def _is_file(name: str) -> bool:
+    """Whether what is compared is a file of facts, not a target."""
+    return name.endswith(".json")
 
 
 def _acceptances(resolved: Resolved) -> Sequence[Acceptance]:

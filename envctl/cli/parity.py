@@ -46,6 +46,12 @@ def parity(
     html: Annotated[
         Path | None, Option(("--html",), "Write the report to this file, as a page to keep.")
     ] = None,
+    up: Annotated[
+        bool,
+        Option(
+            ("--up",), "Have targets that are not there up for it, on free ports, and then down."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Compare what is true inside the units of targets that are up, each with the first.
@@ -64,7 +70,8 @@ def parity(
         from envctl.writing import writable
 
         writable(html)
-    found = session.workspace.parity(first, *others)
+    found = session.workspace.parity(first, *others, up=up)
+    session.reporter.pause()
     if as_json:
         from envctl.parity.report import to_json
 

@@ -109,6 +109,7 @@ def project(request, make_project) -> Project:
     project.write("settings.ini", "a=1")
     specify(project)
     project.up()
+    assert isinstance(project, Project)
     return project
 
 
