@@ -25,15 +25,14 @@ other:
   packages: [less, socat]
   command: [sleep, infinity]
 """
-PLACES = {
-    word: f"envctl.yaml:{number}"
-    for number, line in enumerate(SPEC.strip().splitlines(), 5)
-    for word in [
-        line.strip("- ").partition(" ")[0].strip(":"),
-        line.split("to: ")[-1].split(",")[0].strip("}"),
-    ]
-}
-"""By key, or by what is copied to, the line of envctl.yaml that says it."""
+LINES = dict(enumerate(SPEC.strip().splitlines(), 5))
+
+
+def place(text):
+    """The first line of envctl.yaml that has a text."""
+    return next(f"envctl.yaml:{number}" for number, line in LINES.items() if text in line)
+
+
 END_SOCAT = (
     'for one in /proc/[0-9]*; do [ "$(cat $one/comm)" != socat ] || kill ${one#/proc/}; done'
 )
@@ -109,7 +108,7 @@ def test_every_drift_is_found_where_it_was_planted(web):
 
     def plant(script, subject, found, line, *, user="root"):
         web.by_hand(script, user)
-        planted[subject] = (found, PLACES[line])
+        planted[subject] = (found, place(line))
         assert web.found() == planted
 
     plant(
@@ -126,23 +125,23 @@ def test_every_drift_is_found_where_it_was_planted(web):
         "another content",
         "/srv/page.txt",
     )
-    plant("dpkg --purge less", "web packages less", "not installed", "packages")
-    plant(END_SOCAT, "web sockets tcp 8000", "not listened on", "ports", user="web")
-    planted["web checks page"] = ("exit code 1", PLACES["checks"])
+    plant("dpkg --purge less", "web packages less", "not installed", "packages:")
+    plant(END_SOCAT, "web sockets tcp 8000", "not listened on", "ports:", user="web")
+    planted["web checks page"] = ("exit code 1", place("checks:"))
     plant("echo bye > /srv/page.txt", "web files /srv/page.txt", "another content", "/srv/page.txt")
-    plant("sed -i 's/^web:x:[0-9]*/web:x:7777/' /etc/passwd", "web users web", "uid 7777", "user")
+    plant("sed -i 's/^web:x:[0-9]*/web:x:7777/' /etc/passwd", "web users web", "uid 7777", "user:")
 
 
 def test_what_was_replaced_by_other_means_is_found(web):
     web.replace(Env=["LOG_LEVEL=info"])
     assert web.found() == {
-        "web environment LOG_LEVEL": ('"info"', PLACES["env"]),
+        "web environment LOG_LEVEL": ('"info"', place("env:")),
         # It was not connected by its name.
-        "other names web": ("not known", PLACES["other"]),
+        "other names web": ("not known", place("other:")),
     }
 
     stranger = web.replace(Labels={})
-    assert web.found() == {"web unit": ("it is not there", PLACES["web"])}
+    assert web.found() == {"web unit": ("it is not there", place("web:"))}
     web.api.remove_container(stranger, force=True)
 
     web.project.up()

@@ -53,7 +53,7 @@ def _claim(unit: Unit, told: UnitFacts, put: Put, root: Path, since: Since) -> C
     if since.touched(put.path) and not _may_be_a_hooks(unit, told, now):
         # A touch of what was built otherwise makes no drift of it.
         certain = not put.alterable or since.written(put.path)
-        for expected, seen in _aspects(told, put, root, now) if certain else ():
+        for expected, seen in _aspects(unit, told, put, root=root) if certain else ():
             if expected != seen:
                 wanted.append(expected)
                 found.append(seen)
@@ -70,8 +70,9 @@ def _may_be_a_hooks(unit: Unit, told: UnitFacts, now: str) -> bool:
     )
 
 
-def _aspects(told: UnitFacts, put: Put, root: Path, now: str) -> Iterator[tuple[str, str]]:
+def _aspects(unit: Unit, told: UnitFacts, put: Put, *, root: Path) -> Iterator[tuple[str, str]]:
     """What the project's file gives, side by side with what is so."""
+    now = told[Category.FILES][put.path]
     source = root / put.file.source if put.file.text is None else None
     if source is not None and source.is_symlink():
         if match := _LINK.fullmatch(now):
@@ -92,7 +93,7 @@ def _aspects(told: UnitFacts, put: Put, root: Path, now: str) -> Iterator[tuple[
         yield f"mode {mode:o}", f"mode {match[1]}"
     user, _, group = (view(put.step)["owner"] or "0:0").partition(":")
     for what, name, number in (("owner", user, match[2]), ("group", group, match[3])):
-        wanted = _number(told, what, name)
+        wanted = _number(unit, told, what, name)
         if wanted is not None:
             yield f"{what} {wanted}", f"{what} {number}"
 
@@ -109,9 +110,12 @@ def _mode(file: ContextFile, source: Path | None) -> int | None:
     return 0o755 if stat.S_IMODE(source.stat().st_mode) & 0o111 else 0o644
 
 
-def _number(told: UnitFacts, what: str, name: str) -> str | None:
+def _number(unit: Unit, told: UnitFacts, what: str, name: str) -> str | None:
+    """A user's or a group's; the unit's own user is the one its process runs as, whatever its name means by now."""
     if name.isdigit():
         return name
+    if what == "owner" and name == unit.run.process.user:
+        return uid_of(unit, told) or None
     category = Category.USERS if what == "owner" else Category.GROUPS
     match = _NUMBER.match(told.get(category, {}).get(name, ""))
     return match[1] if match else None

@@ -20,7 +20,7 @@ from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
 
 _REQUIREMENT: Final = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?:(==)\s*([^\s,;*]+)|[<>!=~].*)?"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?:(==)\s*([^\s,;*]+)|[<>!=~][^;]*)?"
 )
 _NUMBERS: Final = re.compile(r"\d+(\.\d+)*")
 _NPM: Final = re.compile(r"(@?[a-z0-9._/-]+?)(?:@(.+))?")
