@@ -47,12 +47,25 @@ def _show(session: Session, found: Verification) -> None:
             out.line(out.safe(f"    {line}"))
         if one.hint:
             out.line(out.safe(f"    hint: {one.hint}"))
-    total = sum(found.holding.values())
-    units = f"{len(found.units)} unit{'s' if len(found.units) != 1 else ''}"
-    drifted = f"; {out.paint(f'{len(found.findings)} drifted', 'red')}" if found.findings else ""
-    out.line(f"{units}, {total:,} facts hold{drifted}")
+    out.line(_summary(session, found))
     if found.findings:
         session.note(_remedy(found))
+
+
+def _summary(session: Session, found: Verification) -> str:
+    def counted(number: int, one: str, more: str) -> str:
+        return f"{number:,} {one if number == 1 else more}"
+
+    failing = sum(not one.claim.holds for one in found.checks)
+    drifted = len(found.findings) - failing
+    units = counted(len(found.units), "unit", "units")
+    holding = counted(sum(found.holding.values()), "fact holds", "facts hold")
+    wrong = [
+        *([f"{drifted:,} drifted"] if drifted else []),
+        *([counted(failing, "check fails", "checks fail")] if failing else []),
+    ]
+    shown = f"; {session.out.paint(', '.join(wrong), 'red')}" if wrong else ""
+    return f"{units}, {holding}{shown}"
 
 
 def _remedy(found: Verification) -> str:

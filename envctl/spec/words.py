@@ -203,8 +203,8 @@ NOTES: Final[Mapping[type[Form], str]] = {
     "{keys}.",
     form.ServiceForm: "With a base, `command` is required. `packages` and `build` need a base. The name of a "
     "service is its host name for the others.\n\n"
-    "`checks` are validated and part of the plan; `verify`, which is to run them, is not there yet "
-    "(`envctl exec` runs one by hand).",
+    "`checks` run inside the service's units, as their user, when [`envctl verify`](how-to/verify.md) is called; "
+    "one fails if its exit code is not 0.",
     step.BaseForm: "Either a `name` or an `image`; a `snapshot` goes with a `name`. Which names there are says "
     "`envctl base list`. `box` is what a folder rendered for Vagrant starts from.",
     step.CopyForm: "A folder's content goes into `to`. `.git`, `.envctl`, `__pycache__` and `*.pyc` are never "

@@ -67,5 +67,5 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
     except EnvctlError as error:
         cause = mask(error.brief)
     seconds = time.monotonic() - begin
-    lines = mask(output.decode("utf-8", "replace")).splitlines()[-_SHOWN:]
+    lines = mask(output.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
     return Outcome(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

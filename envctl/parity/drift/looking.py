@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -56,9 +56,12 @@ class Sight:
             time.sleep(_PAUSE)
 
     def _told(self, unit: Unit) -> UnitFacts:
+        # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
+        there = replace(self.plan, units=tuple(self.running))
+
         def ask(user: str | None) -> UnitFacts:
             return collecting.ask(
-                self.plan,
+                there,
                 unit,
                 self.backend,
                 key=self.key,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from envctl.errors import Place
-from envctl.parity.drift.claim import Claim, presence
+from envctl.parity.drift.claim import Claim
 from envctl.parity.drift.made import Since, runs_after, steps
 from envctl.parity.facts import Category, UnitFacts
 from envctl.parity.inquiry import Asked
@@ -40,58 +40,51 @@ def _declared(
     unit: Unit, told: UnitFacts, installed: Mapping[str, str], since: Since
 ) -> Iterator[Claim]:
     provided = told.get(Asked.PROVIDES, {})
+    changed = _changed(told, since)
     for index, step in enumerate(steps(unit)):
         if not isinstance(step, InstallPackages):
             continue
         # A command of the build may have removed what only the build needs.
-        certain = not runs_after(unit, index) or since.written(STATUS)
+        built = runs_after(unit, index)
         for word in step.names:
             name, _, wanted = word.partition("=")
             if name.endswith("-") and name not in installed:
                 continue  # to the packager that means that it is to be removed
             version, _, rest = installed.get(name, "").partition(" ")
+            there = bool(version) or (name in provided and not wanted)
+            if not there and built and name not in changed:
+                continue
             if state := rest.partition(" ")[2]:
-                yield Claim(unit.name, Category.PACKAGES, name, "installed", state, step.where)
-            elif not version:
-                there = name in provided and not wanted
-                if there or certain:
-                    yield presence(
-                        unit.name,
-                        Category.PACKAGES,
-                        name,
-                        word="installed",
-                        there=there,
-                        where=step.where,
-                    )
-            elif wanted and (certain or version == wanted):
-                yield Claim(unit.name, Category.PACKAGES, name, wanted, version, step.where)
+                expected, found = "installed", state
+            elif version and wanted and (name in changed or not built):
+                expected, found = wanted, version
             else:
-                yield presence(
-                    unit.name,
-                    Category.PACKAGES,
-                    name,
-                    word="installed",
-                    there=True,
-                    where=step.where,
-                )
+                expected, found = "installed", "installed" if there else "not installed"
+            yield Claim(unit.name, Category.PACKAGES, name, expected, found, step.where)
 
 
-def _by_hand(unit: Unit, told: UnitFacts, since: Since, known: set[str]) -> Iterator[Claim]:
-    """Packages that were installed, upgraded or removed since the unit was made."""
+def _changed(told: UnitFacts, since: Since) -> Mapping[str, str]:
+    """Packages that were installed, upgraded or removed since the unit was made, and which of these."""
     installed = told.get(Category.PACKAGES, {})
-    changed: dict[str, str] = {}
+    found: dict[str, str] = {}
     for path in since.below(INFO):
         name, extension = posixpath.splitext(posixpath.basename(path))
         name = name.partition(":")[0]
         if extension == ".list":
             now = f"{installed[name].split()[0]}, put there" if name in installed else "removed"
-            changed[name] = f"{now} since"
+            found[name] = f"{now} since"
     if since.written(STATUS):
         for name, when in told.get(Asked.REMOVED, {}).items():
             if name not in installed and _seconds(when) > (since.made or 0):
-                changed.setdefault(name, "removed since")
-        if not changed and not known:
-            changed["dpkg"] = "its records were changed since"
+                found[name] = "removed since"
+    return found
+
+
+def _by_hand(unit: Unit, told: UnitFacts, since: Since, known: set[str]) -> Iterator[Claim]:
+    """Of what was changed since, but for what is `known` already."""
+    changed = dict(_changed(told, since))
+    if since.written(STATUS) and not changed and not known:
+        changed["dpkg"] = "its records were changed since"
     for name in sorted(changed.keys() - known):
         where = _where(unit, name)
         yield Claim(unit.name, Category.PACKAGES, name, _BUILT, changed[name], where)

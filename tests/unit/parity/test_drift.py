@@ -92,10 +92,18 @@ def test_a_version_in_the_spec_must_be_that_version():
     assert said(packages.claims(web(InstallPackages(("curl=1.0-1",), AT)), installed("curl"))) == []
 
 
-def test_a_package_that_the_build_may_have_removed_is_none_unless_somebody_was_at_it_since():
+def test_a_package_that_the_build_may_have_removed_is_none_unless_it_was_removed_since():
     steps = (CURL, script("apt-get purge curl"))
+
+    def found(when):
+        told = installed("bash", times=STATUS_NOW, removed={"curl": when, "vim": "1970-01-01 00:02:30"})  # fmt: skip
+        return [one for one in said(packages.claims(web(*steps), told)) if "curl" in one]
+
     assert said(packages.claims(web(*steps), installed("bash"))) == []
-    assert len(said(packages.claims(web(*steps), installed("bash", times=STATUS_NOW)))) == 1
+    assert found("1970-01-01 00:00:50") == []
+    assert found("1970-01-01 00:02:30") == [
+        "packages curl: declared, not installed (envctl.yaml:9:5)"
+    ]
 
 
 def test_packages_changed_by_hand_are_found_once():
