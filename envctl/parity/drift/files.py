@@ -10,6 +10,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,7 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
     since, there = Since(told), told.get(Category.FILES, {})
     for put in made.files(unit):
         if put.path in told.get(Asked.GONE, {}):
-            if not put.alterable:
+            if not put.alterable and not unit.hooks.after_start:
                 yield presence(
                     unit.name,
                     Category.FILES,
@@ -43,7 +44,9 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
                     where=put.step.where,
                 )
         elif put.path in there and since.made is not None:
-            yield _claim(unit, told, put, root, since)
+            # The project's own file may have gone meanwhile.
+            with suppress(OSError):
+                yield _claim(unit, told, put, root, since)
 
 
 def _claim(unit: Unit, told: UnitFacts, put: Put, root: Path, since: Since) -> Claim:

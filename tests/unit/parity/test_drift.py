@@ -270,6 +270,9 @@ def test_what_a_volume_covers_or_a_hook_may_write_is_not_judged(root):
     assert len(said(files.claims(web(owned), told, root=root))) == 1
     hooked = replace(web(owned), hooks=Hooks((("migrate",),)))
     assert said(files.claims(hooked, told, root=root)) == []
+    assert said(files.claims(hooked, {"gone": {"/srv/page.txt": ""}}, root=root)) == []
+    (root / "page.txt").unlink()
+    assert said(files.claims(web(owned), told, root=root)) == []
 
 
 def test_links_are_held_against_where_they_lead(root):
