@@ -28,6 +28,7 @@ from envctl.trust import bundle
 
 if TYPE_CHECKING:
     from envctl.parity.accepting import Acceptance
+    from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
     from envctl.parity.result import Parity, Side
     from envctl.render import Templates
@@ -326,6 +327,34 @@ class Workspace:
             return ()
         resolved = self.resolved(facts.environment)
         return _acceptances(resolved) if resolved.data["project"] == facts.project else ()
+
+    def verify(self, target: Target) -> Verification:
+        """What is so of a target, held against its spec; the spec's own checks, run inside."""
+        from envctl.parity.drift import checks, looking, units
+        from envctl.parity.drift.verification import Verification
+
+        opened = self._open(target)
+        observed = opened.observe()
+        plan, changes, store = opened.wanted, opened.changes(observed), opened.store
+        states = {state.name: state for state in opened.asked(plan.units, observed)}
+        claims = list(units.claims(plan, changes, states))
+        name, names = (
+            f"{target.environment}@{opened.backend.name}",
+            [one.name for one in plan.units],
+        )
+        if not opened.backend.capabilities.executes:
+            return Verification(name, names, claims, on_paper=True)
+        running = units.running(plan, states)
+        secrets = {one.name for unit in plan.units for one in unit.run.secrets}
+        digests = {one: store.facts_digest(one) for one in secrets}
+        sight = looking.Sight(
+            plan, opened.backend, running, store.facts_key(), digests, store.masked
+        )
+        claims += sight.claims(units.looked_into(plan, changes, states))
+        outcomes = list(
+            checks.run(running, opened.backend, mask=store.masked, report=opened.report)
+        )
+        return Verification(name, names, claims, outcomes)
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -33,25 +33,39 @@ def collect(
     `key` is what digests of secrets are made with, `mask` takes their values out of what processes were given.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
-        told = pool.map(lambda unit: _told(plan, unit, backend, key), units)
-        found = {unit.name: _masked(one, mask) for unit, one in zip(units, told, strict=True)}
+        told = pool.map(lambda unit: ask(plan, unit, backend, key=key, mask=mask), units)
+        found = {unit.name: one for unit, one in zip(units, told, strict=True)}
     return Facts(plan.scope.project, plan.scope.environment, plan.backend, found)
 
 
-def _told(plan: Plan, unit: Unit, backend: Backend, key: str) -> UnitFacts:
+def ask(
+    plan: Plan,
+    unit: Unit,
+    backend: Backend,
+    *,
+    key: str,
+    mask: Callable[[str], str],
+    also: Iterable[tuple[str, str]] = (),
+    user: str | None = None,
+) -> UnitFacts:
+    """The facts of one unit, as `collect` has them; `also` is asked beyond what every one is.
+
+    `user` asks in place of the unit's own.
+    """
     mark = secrets.token_hex(16)
     script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
-    asked = "".join(f"{kind}\t{value}\n" for kind, value in inquiry(plan, unit))
+    asked = "".join(f"{kind}\t{value}\n" for kind, value in (*inquiry(plan, unit), *also))
     told: list[bytes] = []
     execution = Execution(
         ("/bin/sh", "-c", script, "facts", mark),
         stdin=io.BytesIO(f"{key}\n{asked}".encode()),
         stdout=told.append,
         timeout=TIMEOUT,
+        user=user,
     )
     code = backend.exec(unit.name, execution)
     try:
-        return _ours(unit, reading.facts(b"".join(told), mark))
+        return _masked(_ours(unit, reading.facts(b"".join(told), mark)), mask)
     except ValueError as error:
         raise EnvctlError(
             f"{unit.name} does not tell what is in it (exit code {code}): {error}",
@@ -103,18 +117,20 @@ _NEVER: Final = frozenset(
 
 def _ours(unit: Unit, told: UnitFacts) -> UnitFacts:
     """Without what is another's: files of volumes, of mounts, of the engine."""
-    targets = [mount.target for mount in unit.run.mounts]
-    targets += [volume.target for volume in unit.run.volumes]
-    others = [target.rstrip("/") for target in targets]
     kept = {
         path: value
         for path, value in told.get("files", {}).items()
-        if path not in _NEVER
-        and not f"{path}/".startswith(_ENVCTL)
-        and not any(f"{path}/".startswith(f"{other}/") for other in others)
+        if path not in _NEVER and not f"{path}/".startswith(_ENVCTL) and not is_covered(unit, path)
     }
     sockets = {key: who for key, who in told.get("sockets", {}).items() if _DNS not in key}
     return {**told, "files": kept, "sockets": sockets}
+
+
+def is_covered(unit: Unit, path: str) -> bool:
+    """Whether what is at a path is a volume's or the host's, and not what the unit was made with."""
+    targets = [mount.target for mount in unit.run.mounts]
+    targets += [volume.target for volume in unit.run.volumes]
+    return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
 
 
 def _masked(told: UnitFacts, mask: Callable[[str], str]) -> UnitFacts:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from envctl.parity.facts import DIGEST, SUBSTRATE, Category, UnitFacts
+from envctl.parity.inquiry import Asked
 
 Values: TypeAlias = Iterator[tuple[str, str]]
 
@@ -213,6 +214,32 @@ def _secret(body: str) -> Values:
             yield f"{path}{DIGEST}", digest or "unreadable"
 
 
+def _times(body: str) -> Values:
+    for line in body.splitlines():
+        times, tab, path = line.partition("\t")
+        if tab:
+            yield path, times
+
+
+def _provides(body: str) -> Values:
+    for line in body.splitlines():
+        state, _, provided = line.partition("\t")
+        if state == "installed":
+            for one in filter(None, provided.split(",")):
+                yield one.split()[0].partition(":")[0], ""
+
+
+def _removed(body: str) -> Values:
+    for line in body.splitlines():
+        if len(fields := line.split()) > 3:
+            day, time, _, package = fields[:4]
+            yield package.partition(":")[0], f"{day} {time}"
+
+
+def _words(body: str) -> Values:
+    yield from ((line, "") for line in body.splitlines())
+
+
 def _substrate(body: str) -> Values:
     for line in body.splitlines():
         category, tab, key = line.partition("\t")
@@ -241,4 +268,10 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Values]]]] = {
     "name": (Category.NAMES, _name),
     "secret": (Category.SECRETS, _secret),
     "substrate": (SUBSTRATE, _substrate),
+    "times": (Asked.TIMES, _times),
+    "gone": (Asked.GONE, _words),
+    "given": (Asked.GIVEN, _environ),
+    "tool": (Asked.TOOLS, _words),
+    "provides": (Asked.PROVIDES, _provides),
+    "removed": (Asked.REMOVED, _removed),
 }

@@ -67,6 +67,13 @@ class SecretStore:
         """What digests in facts are made with: made of the key of the others, and not to be told from it."""
         return hmac.new(self._key(), b"facts", hashlib.sha256).hexdigest()
 
+    def facts_digest(self, name: str) -> str:
+        """What facts have to say of the value, made with `facts_key`; "" if there is none yet."""
+        value = self._find(name)
+        return (
+            "" if value is None else hashlib.sha256(self.facts_key().encode() + value).hexdigest()
+        )
+
     def value(self, name: str) -> bytes:
         """The value; made and kept if it is one to generate."""
         value = self._find(name)

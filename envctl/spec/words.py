@@ -204,8 +204,8 @@ NOTES: Final[Mapping[type[Form], str]] = {
     "{keys}.",
     form.ServiceForm: "With a base, `command` is required. `packages` and `build` need a base. The name of a "
     "service is its host name for the others.\n\n"
-    "`checks` are validated and part of the plan; `verify`, which is to run them, is not there yet "
-    "(`envctl exec` runs one by hand).",
+    "`checks` run inside the service's units, as their user, when [`envctl verify`](how-to/verify.md) is called; "
+    "one fails if its exit code is not 0.",
     form.AcceptForm: "What `envctl parity` may find without calling it a difference; nothing that runs depends on it. "
     "A key that stands here as it is in the report matches itself, also one with brackets in it. "
     "An entry that matches nothing is reported. [Parity](how-to/parity.md#accept-a-difference) tells more.",

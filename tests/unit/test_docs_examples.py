@@ -19,7 +19,7 @@ __all__ = ["envctl"]
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
-NEEDS_AN_ENGINE = {"doctor", "base", "exec", "shell", "logs", "facts", "parity"}
+NEEDS_AN_ENGINE = {"doctor", "base", "exec", "shell", "logs", "facts", "parity", "verify"}
 """Verbs that mean nothing on the memory backend: their lines are only parsed."""
 
 BLOCK = re.compile(

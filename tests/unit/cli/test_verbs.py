@@ -175,6 +175,23 @@ def test_status_without_a_target_shows_all_that_are_up(envctl: Run, shop: Path) 
     ]  # fmt: skip
 
 
+def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) -> None:
+    found = envctl("verify", "dev")
+    assert found.code == 3
+    assert "web unit: it is not there  (envctl.yaml:" in found.out
+    assert "2 units, 0 facts hold; 2 drifted" in found.out
+    assert "`envctl up dev@memory` brings it to what the spec has" in found.err
+    envctl("up", "dev")
+    fine = envctl("verify", "dev")
+    assert (fine.code, fine.out) == (0, "2 units, 2 facts hold\n")
+    assert "dev@memory is on paper only" in fine.err
+    told = envctl("verify", "dev", "--set", "level=x", "--json")
+    assert told.code == 3
+    (finding,) = told.json["findings"]
+    assert finding["found"].startswith("env LOG_LEVEL")
+    assert told.json.keys() == {"format", "version", "target", "units", "findings", "checks"}
+
+
 def test_stop_keeps_what_down_removes(envctl: Run, shop: Path) -> None:
     envctl("up", "dev")
     assert {change["action"] for change in envctl("stop", "dev", "--json").json["changes"]} == {

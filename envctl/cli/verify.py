@@ -1,0 +1,80 @@
+"""verify: whether what is up is as the spec has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envctl.cli.arguments import Target
+from envctl.cli.declare import AsJson
+from envctl.cli.session import Session
+from envctl.errors import Exit
+
+if TYPE_CHECKING:
+    from envctl.parity.drift.verification import Verification
+
+
+def verify(session: Session, target: Target = None, *, as_json: AsJson = False) -> int:
+    """Hold what is up against the spec: what was changed inside since, and whether the spec's `checks` pass.
+
+    The exit code is 3 if anything is not as the spec has it, or a check fails.
+
+    JSON: an object with `format`, `version`, `target`, `units` (each with `unit` and `holding`, how many claims
+    of the spec hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
+    ("file:line:column" or null) and `hint`, and `checks`, each with `unit`, `check`, `exit_code` (null if it was
+    ended, or could not run), `cause`, `seconds` and `output` (its last lines).
+    """
+    from envctl.parity.drift.verification import to_json
+
+    found = session.workspace.verify(session.target(target))
+    session.reporter.pause()
+    if as_json:
+        session.json(to_json(found))
+    else:
+        _show(session, found)
+    if found.on_paper:
+        session.note(f"{found.target} is on paper only: nothing runs that could be looked into")
+    return Exit.DIFFERENT if found.findings else Exit.OK
+
+
+def _show(session: Session, found: Verification) -> None:
+    out = session.out
+    outputs = {(one.unit, one.check.name): one.output for one in found.checks}
+    for one in found.findings:
+        subject = " ".join(filter(None, (one.unit, one.category, one.key)))
+        place = f"  ({one.where})" if one.where else ""
+        out.line(out.paint(subject, "bold") + out.safe(f": {one.said}{place}"))
+        for line in outputs.get((one.unit, one.key), ()) if one.category == "checks" else ():
+            out.line(out.safe(f"    {line}"))
+        if one.hint:
+            out.line(out.safe(f"    hint: {one.hint}"))
+    out.line(_summary(session, found))
+    if found.findings:
+        session.note(_remedy(found))
+
+
+def _summary(session: Session, found: Verification) -> str:
+    def counted(number: int, one: str, more: str) -> str:
+        return f"{number:,} {one if number == 1 else more}"
+
+    failing = sum(not one.claim.holds for one in found.checks)
+    drifted = len(found.findings) - failing
+    units = counted(len(found.units), "unit", "units")
+    holding = counted(sum(found.holding.values()), "fact holds", "facts hold")
+    wrong = [
+        *([f"{drifted:,} drifted"] if drifted else []),
+        *([counted(failing, "check fails", "checks fail")] if failing else []),
+    ]
+    shown = f"; {session.out.paint(', '.join(wrong), 'red')}" if wrong else ""
+    return f"{units}, {holding}{shown}"
+
+
+def _remedy(found: Verification) -> str:
+    """What mends it."""
+    from envctl.parity.drift.claim import CHECKS, UNITS
+
+    kinds = {one.category for one in found.findings}
+    if kinds - {CHECKS, UNITS}:
+        return f"`envctl down {found.target}` and `envctl up {found.target}` make it anew, as the spec has it"
+    if UNITS in kinds:
+        return f"`envctl up {found.target}` brings it to what the spec has"
+    return "what a check prints says what it misses"

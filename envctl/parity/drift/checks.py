@@ -1,0 +1,71 @@
+"""The spec's own checks: commands that run inside a unit, as its user, and have to end well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from envctl.backends.base import Backend, Execution
+from envctl.errors import EnvctlError
+from envctl.parity.drift.claim import CHECKS, Claim
+from envctl.plan.model import Check, Unit
+from envctl.plan.progress import Progress, Report, Stage
+
+_SHOWN: Final = 20
+"""How many of the last lines of a check's output are kept."""
+_KEPT: Final = 64 * 1024
+"""Bytes of output that are kept while it runs."""
+_FINE: Final = "exit code 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a check ended: its exit code, None if it had to be ended or could not run, and then `cause` says why."""
+
+    unit: str
+    check: Check
+    exit_code: int | None
+    seconds: float
+    output: tuple[str, ...]
+    cause: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """That it has to end well, and how it did."""
+        found = self.cause or f"exit code {self.exit_code}"
+        return Claim(self.unit, CHECKS, self.check.name, _FINE, found, self.check.where)
+
+
+def run(
+    units: Sequence[Unit], backend: Backend, *, mask: Callable[[str], str], report: Report
+) -> Iterator[Outcome]:
+    """Run the checks of these units, which run, one after the other; `mask` takes secrets out of their output."""
+    for unit in units:
+        for check in unit.checks:
+            work = f"check {unit.name} {check.name}"
+            report(Progress(work, Stage.STARTED))
+            outcome = _run(unit, check, backend, mask)
+            claim = outcome.claim
+            stage = Stage.DONE if claim.holds else Stage.FAILED
+            report(Progress(work, stage, "" if claim.holds else claim.found))
+            yield outcome
+
+
+def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str]) -> Outcome:
+    output = bytearray()
+
+    def keep(data: bytes) -> None:
+        output.extend(data)
+        del output[:-_KEPT]
+
+    execution = Execution(check.argv, stdout=keep, stderr=keep, timeout=check.timeout)
+    begin, code, cause = time.monotonic(), None, ""
+    try:
+        code = backend.exec(unit.name, execution)
+    except EnvctlError as error:
+        cause = mask(error.brief)
+    seconds = time.monotonic() - begin
+    lines = mask(output.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
+    return Outcome(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

@@ -1,0 +1,103 @@
+"""What a unit was made with, and whether something was changed since: what all rules go by. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from envctl.backends.staging import ContextFile, placed
+from envctl.parity.collecting import is_covered
+from envctl.parity.facts import UnitFacts
+from envctl.parity.inquiry import Asked
+from envctl.plan.model import (
+    Build,
+    CopyFiles,
+    NpmInstall,
+    PipInstall,
+    RunCommand,
+    Step,
+    Unit,
+    WriteFile,
+)
+
+REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
+"""What comes to be when a container is made, and when a machine starts for the first time."""
+_WORK: Final = (RunCommand, PipInstall, NpmInstall)
+"""Steps that may change what earlier ones put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A file that a step of the build puts there; `alterable` if a later one may have changed it."""
+
+    path: str
+    file: ContextFile
+    step: CopyFiles | WriteFile
+    alterable: bool
+
+
+def steps(unit: Unit) -> Sequence[Step]:
+    """The steps of the unit's build, if it is made of a base and steps."""
+    return unit.source.steps if isinstance(unit.source, Build) else ()
+
+
+def runs_after(unit: Unit, index: int) -> bool:
+    """Whether a command runs after the build's step of that index."""
+    return any(isinstance(step, RunCommand) for step in steps(unit)[index + 1 :])
+
+
+def files(unit: Unit) -> Iterator[Put]:
+    """The files that the build puts there, as the last step has each; none that a mount or a volume covers."""
+    found: dict[str, Put] = {}
+    works = [index for index, step in enumerate(steps(unit)) if isinstance(step, _WORK)]
+    for index, step in enumerate(steps(unit)):
+        if isinstance(step, CopyFiles | WriteFile):
+            alterable = bool(works) and index < works[-1]
+            for target, file in placed(step):
+                path = posixpath.normpath(target)
+                found[path] = Put(path, file, step, alterable)
+    yield from (put for put in found.values() if not is_covered(unit, put.path))
+
+
+def text_of(put: Put, root: Path) -> str:
+    """The text of such a file, from the project in `root`; "" if it has none that can be read."""
+    if put.file.text is not None:
+        return put.file.text
+    try:
+        return (root / put.file.source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+class Since:
+    """Whether something was changed after the unit was made; nothing was, as long as nobody knows when that was."""
+
+    def __init__(self, told: UnitFacts) -> None:
+        self._times: Mapping[str, str] = told.get(Asked.TIMES, {})
+        known = [self._of(path)[0] for path in REFERENCES if path in self._times]
+        self.made = max(known, default=None)
+        """Seconds of the epoch, or None."""
+
+    def touched(self, path: str) -> bool:
+        """Whether a file's content, mode or owner was, or was only said to be."""
+        return self._later(path, 0)
+
+    def written(self, path: str) -> bool:
+        """Whether a file's content was."""
+        return self._later(path, 0) and self._later(path, 1)
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The files in a folder that were written."""
+        for path in self._times:
+            if path.startswith(f"{folder}/") and self.written(path):
+                yield path
+
+    def _later(self, path: str, which: int) -> bool:
+        return self.made is not None and path in self._times and self._of(path)[which] > self.made
+
+    def _of(self, path: str) -> tuple[int, int]:
+        changed, written = self._times[path].split()
+        return int(changed), int(written)

@@ -1,0 +1,80 @@
+"""What `verify` found, and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envctl.parity.drift.checks import Outcome
+from envctl.parity.drift.claim import UNITS, Claim
+
+FORMAT: Final = "envctl verify"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All that was held against the spec of a target; `on_paper` if nothing really runs there."""
+
+    target: str
+    units: Sequence[str]
+    claims: Sequence[Claim]
+    checks: Sequence[Outcome] = ()
+    on_paper: bool = False
+
+    @property
+    def findings(self) -> Sequence[Claim]:
+        """What is not so: drift, and checks that fail."""
+        return [one for one in self._all if not one.holds]
+
+    @property
+    def holding(self) -> Mapping[str, int]:
+        """How many claims hold, by unit."""
+        found = dict.fromkeys(self.units, 0)
+        for one in self._all:
+            if one.holds:
+                found[one.unit] = found.get(one.unit, 0) + 1
+        return found
+
+    @property
+    def _all(self) -> Sequence[Claim]:
+        claims = [*self.claims, *(one.claim for one in self.checks)]
+        # The units as the plan has them; of each first what it is as a whole.
+        order = {name: index for index, name in enumerate(self.units)}
+        return sorted(
+            claims, key=lambda one: (order.get(one.unit, len(order)), one.category != UNITS)
+        )
+
+
+def to_json(found: Verification) -> dict[str, Any]:
+    """What `verify --json` prints."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "target": found.target,
+        "units": [{"unit": name, "holding": count} for name, count in found.holding.items()],
+        "findings": [
+            {
+                "unit": one.unit,
+                "category": one.category,
+                "key": one.key,
+                "expected": one.expected,
+                "found": one.found,
+                "where": str(one.where) if one.where else None,
+                "hint": one.hint,
+            }
+            for one in found.findings
+        ],
+        "checks": [
+            {
+                "unit": one.unit,
+                "check": one.check.name,
+                "exit_code": one.exit_code,
+                "cause": one.cause,
+                "seconds": one.seconds,
+                "output": list(one.output),
+            }
+            for one in found.checks
+        ],
+    }

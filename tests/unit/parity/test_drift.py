@@ -1,0 +1,570 @@
+"""Drift: each kind is found with the line that declares it, and what the spec itself can have caused is none."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import replace
+from importlib.resources import files as resources
+
+import pytest
+
+from envctl.errors import EnvctlError, Place
+from envctl.parity import reading
+from envctl.parity.drift import checks, files, libraries, looking, packages, process, units
+from envctl.parity.drift.verification import Verification, to_json
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import (
+    Check,
+    CopyFiles,
+    CreateUser,
+    Hooks,
+    InstallPackages,
+    NpmInstall,
+    PipInstall,
+    Port,
+    Probe,
+    ProbeKind,
+    Process,
+    Resources,
+    Secret,
+    Volume,
+    WriteFile,
+)
+from envctl.plan.state import Health, Status
+from tests.support.plans import made, plan, script, unit
+
+AT = Place("envctl.yaml", 9, 5)
+CURL = InstallPackages(("curl",), AT)
+MADE = {"/.dockerenv": "100 100"}
+WEB = "uid 20001, gid 20001, /home/web, /usr/sbin/nologin"
+
+
+def said(claims):
+    """Findings as people see them, without the unit."""
+    return [
+        f"{one.category} {one.key}: {one.said} ({one.where})" for one in claims if not one.holds
+    ]
+
+
+def web(*steps, user="web", origins=None, **run):
+    """A unit that runs as `web`."""
+    process = run.pop("process", Process(("app",), user, "/srv"))
+    made = unit("web", *steps, origins=origins, **run)
+    return replace(made, run=replace(made.run, process=process))
+
+
+# --- packages
+
+
+def installed(*names, times=None, **more):
+    found = {"packages": dict.fromkeys(names, "1.0-1 amd64"), "times": {**MADE, **(times or {})}}
+    return {**found, **more}
+
+
+STATUS_NOW = {"/var/lib/dpkg/status": "150 150"}
+
+
+def test_a_package_that_is_declared_and_not_installed_is_found():
+    assert said(packages.claims(web(CURL), installed("bash"))) == [
+        "packages curl: declared, not installed (envctl.yaml:9:5)"
+    ]
+    assert said(packages.claims(web(CURL), installed("curl"))) == []
+
+
+def test_a_package_that_is_only_half_there_is_found():
+    told = {"packages": {"curl": "1.0-1 amd64 half-configured"}}
+    assert said(packages.claims(web(CURL), told)) == [
+        "packages curl: declared installed, found half-configured (envctl.yaml:9:5)"
+    ]
+
+
+def test_a_package_that_another_provides_is_installed():
+    told = installed("mawk", provides={"awk": ""})
+    assert said(packages.claims(web(InstallPackages(("awk",), AT)), told)) == []
+
+
+def test_a_version_in_the_spec_must_be_that_version():
+    step = InstallPackages(("curl=7.88-1",), AT)
+    assert said(packages.claims(web(step), installed("curl"))) == [
+        "packages curl: declared 7.88-1, found 1.0-1 (envctl.yaml:9:5)"
+    ]
+    assert said(packages.claims(web(InstallPackages(("curl=1.0-1",), AT)), installed("curl"))) == []
+
+
+def test_a_package_that_the_build_may_have_removed_is_none_unless_it_was_removed_since():
+    steps = (CURL, script("apt-get purge curl"))
+
+    def found(when):
+        told = installed("bash", times=STATUS_NOW, removed={"curl": when, "vim": "1970-01-01 00:02:30"})  # fmt: skip
+        return [one for one in said(packages.claims(web(*steps), told)) if "curl" in one]
+
+    assert said(packages.claims(web(*steps), installed("bash"))) == []
+    assert found("1970-01-01 00:00:50") == []
+    assert found("1970-01-01 00:02:30") == [
+        "packages curl: declared, not installed (envctl.yaml:9:5)"
+    ]
+
+
+def test_packages_changed_by_hand_are_found_once():
+    told = installed(
+        "curl",
+        "nmap",
+        times={
+            **STATUS_NOW,
+            "/var/lib/dpkg/info/nmap.list": "150 150",
+            "/var/lib/dpkg/info/libc6:amd64.list": "150 150",
+            "/var/lib/dpkg/info/curl.list": "99 90",
+        },
+        removed={"vim": "1970-01-01 00:02:30", "gcc": "1970-01-01 00:00:50", "nmap": "1970-01-01 00:02:20"},
+    )  # fmt: skip
+    assert said(packages.claims(web(CURL), told)) == [
+        "packages libc6: declared as it was built, found removed since (envctl.yaml:9:5)",
+        "packages nmap: declared as it was built, found 1.0-1, put there since (envctl.yaml:9:5)",
+        "packages vim: declared as it was built, found removed since (envctl.yaml:9:5)",
+    ]
+    told = installed("curl", times=STATUS_NOW)
+    assert said(packages.claims(web(CURL), told)) == [
+        "packages dpkg: declared as it was built, found its records were changed since (envctl.yaml:9:5)"
+    ]
+
+
+def test_what_a_hook_of_root_installs_is_no_drift():
+    told = installed("curl", times=STATUS_NOW)
+    hooked = replace(web(CURL, user="root"), hooks=Hooks((("apt-get", "install"),)))
+    assert said(packages.claims(hooked, told)) == []
+
+
+def test_nothing_is_said_of_packages_where_nobody_can_tell():
+    assert list(packages.claims(web(CURL), {})) == []
+    # Nobody knows when the unit was made.
+    told = {"packages": {"curl": "1 all"}, "times": {"/var/lib/dpkg/info/curl.list": "150 150"}}
+    assert said(packages.claims(web(CURL), told)) == []
+
+
+# --- pip and npm
+
+PIP = PipInstall("/opt/web", "/srv/requirements.txt", ("flask==3.1",), AT)
+FOLDER = "/opt/web/lib/python3.11/site-packages"
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "Jinja_2==3.1.4 \\\n    --hash=sha256:0\nclick>=8 # so\n-r other\nx @ https://y\n"
+        'tomli==2; python_version < "3"\n'
+    )
+    (tmp_path / "page.txt").write_text("hello")
+    (tmp_path / "page.txt").chmod(0o644)
+    return tmp_path
+
+
+def copy(source="requirements.txt", target="/srv/", **options):
+    return CopyFiles(source, target, "0", files=(source,), where=AT, **options)
+
+
+def test_pinned_python_packages_are_held_against_their_pins(root):
+    found = {"flask": "3.1.0", "jinja-2": "3.1.5", "other": "1"}
+    told = {"python": {f"{FOLDER}: {name}": version for name, version in found.items()}}
+    assert said(libraries.claims(web(copy(), PIP), told, root=root)) == [
+        "python /opt/web: Jinja_2: declared 3.1.4, found 3.1.5 (envctl.yaml:9:5)",
+        "python /opt/web: click: declared, not installed (envctl.yaml:9:5)",
+    ]
+
+
+def test_what_later_steps_may_have_changed_is_not_judged(root):
+    told = {"python": {f"{FOLDER}: flask": "2.0", f"{FOLDER}: jinja-2": "1", f"{FOLDER}: click": "8"}}  # fmt: skip
+    upgrade = PipInstall("/opt/web", packages=("flask",), where=AT)
+    assert said(libraries.claims(web(copy(), PIP, upgrade), told, root=root)) == []
+    assert said(libraries.claims(web(copy(), PIP, script("pip …")), {}, root=root)) == []
+    covered = web(copy(), PIP, volumes=(Volume("venv", "/opt/web"),))
+    assert said(libraries.claims(covered, {}, root=root)) == []
+
+
+def test_versions_that_have_several_spellings_are_not_judged(root):
+    step = PipInstall("/opt/web", packages=("torch==2.0", "a==1.0rc1", "b==2.*"), where=AT)
+    told = {"python": {f"{FOLDER}: torch": "2.0.0+cpu", f"{FOLDER}: a": "1.0.rc1", f"{FOLDER}: b": "2.5"}}  # fmt: skip
+    assert said(libraries.claims(web(step), told, root=root)) == []
+
+
+def test_npm_packages_that_are_missing_or_of_another_version_are_found(root):
+    (root / "package.json").write_text('{"dependencies": {"left": "^1", "right": "^2"}}')
+    steps = (
+        copy("package.json", "/srv/package.json"),
+        NpmInstall("/srv", where=AT),
+        NpmInstall(packages=("serve@14.2.0", "@vue/cli", "https://x/y.tgz"), where=AT),
+    )
+    told = {"npm": {"/srv: left": "1.0.0 sha512-x", "/usr/lib: serve": "14.2.1"}}
+    assert said(libraries.claims(web(*steps), told, root=root)) == [
+        "npm /srv: right: declared, not installed (envctl.yaml:9:5)",
+        "npm serve: declared 14.2.0, found 14.2.1 (envctl.yaml:9:5)",
+        "npm @vue/cli: declared, not installed (envctl.yaml:9:5)",
+    ]
+
+
+# --- files
+
+HELLO = hashlib.sha256(b"hello").hexdigest()
+
+
+def file(text=f"mode 644, owner 0:0, sha256 {HELLO}", *, times="150 150", path="/srv/page.txt"):
+    known = {"users": {"web": WEB}, "groups": {"web": "gid 20001"}}
+    return {"files": {path: text}, "times": {**MADE, path: times}, **known}
+
+
+PAGE = copy("page.txt", "/srv/page.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mode 644, owner 0:0, sha256 77", "declared the content of page.txt, found another content"),
+        (f"mode 666, owner 0:0, sha256 {HELLO}", "declared mode 644, found mode 666"),
+        (f"mode 644, owner 20001:20001, sha256 {HELLO}", "declared owner 0, group 0, found owner 20001, group 20001"),
+        ("mode 644, owner 0:0, folder", "declared a file, found a folder"),
+        ("link to /x, owner 0:0", "declared a file, found a link"),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_changed_since_is_found(root, text, expected):
+    assert said(files.claims(web(PAGE), file(text), root=root)) == [
+        f"files /srv/page.txt: {expected} (envctl.yaml:9:5)"
+    ]
+
+
+@pytest.mark.parametrize("times", ["90 150", "100 100", "99 0"])
+def test_a_file_as_old_as_its_unit_is_as_it_was_built(root, times):
+    told = file("mode 600, owner 7:7, sha256 77", times=times)
+    assert said(files.claims(web(PAGE), told, root=root)) == []
+
+
+def test_a_file_that_was_touched_only_is_as_it_was(root):
+    assert said(files.claims(web(PAGE), file(), root=root)) == []
+    assert said(files.claims(web(PAGE), file("mode 644, owner 0:0, sha256 unreadable"), root=root)) == []  # fmt: skip
+
+
+def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(root):
+    steps = (PAGE, script("sed -i s/a/b/ /srv/page.txt"))
+    told = file("mode 600, owner 0:0, sha256 77", times="150 90")
+    assert said(files.claims(web(*steps), told, root=root)) == []
+    told = file("mode 644, owner 0:0, sha256 77")
+    assert len(said(files.claims(web(*steps), told, root=root))) == 1
+    # Of what is gone nobody can tell who has removed it.
+    gone = {"gone": {"/srv/page.txt": ""}}
+    assert said(files.claims(web(*steps), gone, root=root)) == []
+    assert said(files.claims(web(PAGE), gone, root=root)) == [
+        "files /srv/page.txt: declared, not there (envctl.yaml:9:5)"
+    ]
+
+
+def test_the_last_step_that_puts_a_file_there_counts(root):
+    template = WriteFile("/srv/page.txt", "hello", owner="web", mode="0600", where=AT)
+    told = file(f"mode 600, owner 20001:20001, sha256 {HELLO}")
+    assert said(files.claims(web(copy(), PAGE, template), told, root=root)) == []
+    assert len(said(files.claims(web(template, PAGE), told, root=root))) == 1
+
+
+def test_what_a_volume_covers_or_a_hook_may_write_is_not_judged(root):
+    told = file("mode 644, owner 20001:20001, sha256 77")
+    assert said(files.claims(web(PAGE, volumes=(Volume("d", "/srv"),)), told, root=root)) == []
+    owned = copy("page.txt", "/srv/page.txt", owner="web")
+    assert len(said(files.claims(web(owned), told, root=root))) == 1
+    hooked = replace(web(owned), hooks=Hooks((("migrate",),)))
+    assert said(files.claims(hooked, told, root=root)) == []
+    assert said(files.claims(hooked, {"gone": {"/srv/page.txt": ""}}, root=root)) == []
+    (root / "page.txt").unlink()
+    assert said(files.claims(web(owned), told, root=root)) == []
+
+
+def test_links_are_held_against_where_they_lead(root):
+    (root / "link").symlink_to("page.txt")
+    step = copy("link", "/srv/link")
+    told = file("link to page.txt, owner 0:0", path="/srv/link")
+    assert said(files.claims(web(step), told, root=root)) == []
+    told = file("link to /etc/passwd, owner 0:0", path="/srv/link")
+    assert said(files.claims(web(step), told, root=root)) == [
+        "files /srv/link: declared link to page.txt, found link to /etc/passwd (envctl.yaml:9:5)"
+    ]
+
+
+# --- secrets
+
+TOKEN = Secret("token", "/run/secrets/token")
+DIGESTS = {"token": hashlib.sha256(b"keyvalue").hexdigest()}
+
+
+def secret(mode="mode 400, owner 20001:20001", digest=DIGESTS["token"]):
+    told = {"/run/secrets/token": mode, "/run/secrets/token digest": digest}
+    return {"secrets": told, "users": {"web": WEB}}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (secret(), None),
+        ({}, "declared, not there"),
+        (secret("mode 444, owner 20001:20001"), "declared mode 400, owner 20001, found mode 444, owner 20001"),
+        (secret("mode 400, owner 0:0"), "declared mode 400, owner 20001, found mode 400, owner 0"),
+        (secret(digest="77"), "declared the value of token, found another value"),
+        (secret(digest=hashlib.sha256(b"key").hexdigest()), None),
+    ],
+)  # fmt: skip
+def test_secrets_are_there_their_users_alone_and_of_the_right_value(told, expected):
+    holder = web(secrets=(TOKEN,), origins={"secrets.0": AT})
+    found = said(files.secrets(holder, told, digests=DIGESTS, key="key"))
+    assert found == ([f"secrets /run/secrets/token: {expected} (envctl.yaml:9:5)"] if expected else [])  # fmt: skip
+
+
+# --- the process
+
+
+def looked(one, told, *others):
+    return said(process.claims(one, told, mask=lambda text: text, neighbours=others))
+
+
+USER = CreateUser("web", 20001, "/home/web", AT)
+
+
+@pytest.mark.parametrize(
+    ("users", "uid", "expected"),
+    [
+        ({"web": WEB}, "20001", []),
+        ({"root": "uid 0, gid 0, /root, /bin/sh"}, "20001", ["users web: declared, not there"]),
+        ({"web": WEB.replace("uid 20001", "uid 7")}, "20001", ["users web: declared uid 20001, found uid 7"]),
+        ({"web": WEB.replace("/home/web", "/tmp")}, "20001", ["users web: declared home /home/web, found home /tmp"]),
+        ({"web": WEB}, "0", ["process uid: declared 20001, found 0"]),
+        # A package, or the base, has made it before.
+        ({"web": "uid 33, gid 33, /var/www, /bin/sh"}, "33", []),
+    ],
+)  # fmt: skip
+def test_the_user_is_there_as_planned_and_runs_the_process(users, uid, expected):
+    one = web(USER, origins={"process.user": AT})
+    told = {"users": users, "process": {"uid": uid}}
+    assert looked(one, told) == [f"{line} (envctl.yaml:9:5)" for line in expected]
+
+
+def test_a_number_that_the_spec_gives_must_be_the_users():
+    one = web(USER, origins={"process.user.uid": AT})
+    told = {"users": {"web": "uid 33, gid 33, /x, /bin/sh"}, "process": {"uid": "33"}}
+    assert looked(one, told) == ["users web: declared uid 20001, found uid 33 (envctl.yaml:9:5)"]
+
+
+def test_a_home_that_a_later_command_may_have_changed_is_not_judged():
+    told = {"users": {"web": WEB.replace("/home/web", "/srv")}, "process": {"uid": "20001"}}
+    assert looked(web(USER, script("usermod -d /srv web")), told) == []
+
+
+LEVEL = {"process.env.LEVEL": AT}
+
+
+@pytest.mark.parametrize(
+    ("argv", "has", "given", "expected"),
+    [
+        ('["app"]', {"LEVEL": "debug", "HOME": "/"}, {}, []),
+        ('["app"]', {"LEVEL": "info"}, {"LEVEL": "debug"}, ['declared "debug", found "info"']),
+        ('["/bin/sh", "app"]', {"HOME": "/"}, {}, ["declared, not set"]),
+        # A script has set it, or the program has written its title over it.
+        ('["other"]', {"LEVEL": "info"}, {"LEVEL": "debug"}, []),
+        ('["other"]', {"LEVEL": "info"}, {"LEVEL": "info"}, ['declared "debug", found "info"']),
+        ("", {}, {"LEVEL": "info"}, ['declared "debug", found "info"']),
+        ("", {}, {}, []),
+    ],
+)
+def test_declared_variables_are_what_the_process_has(argv, has, given, expected):
+    one = web(process=Process(("app",), None, "/", {"LEVEL": "debug"}), origins=LEVEL)
+    told = {"process": {"argv": argv}, "environment": has, "given": given}
+    assert looked(one, told) == [f"environment LEVEL: {line} (envctl.yaml:9:5)" for line in expected]  # fmt: skip
+
+
+def test_a_secret_that_a_variable_has_is_held_against_its_mask():
+    one = web(process=Process(("app",), None, "/", {"URL": "x:hunter2hunter2"}))
+    told = {"process": {"argv": '["app"]'}, "environment": {"URL": "x:‹secret a›"}}
+    mask = lambda text: text.replace("hunter2hunter2", "‹secret a›")  # noqa: E731
+    assert said(process.claims(one, told, mask=mask, neighbours=())) == []
+
+
+def test_limits_are_in_force():
+    one = web(resources=Resources(0.5, 100_000_001), origins={"resources.memory": AT, "resources.cpus": AT})  # fmt: skip
+    assert looked(one, {"limits": {"memory": "99999744", "processors": "0.5"}}) == []
+    assert looked(one, {"limits": {"memory": "none", "processors": "2"}}) == [
+        "limits memory: declared 100000001, found none (envctl.yaml:9:5)",
+        "limits processors: declared 0.5, found 2 (envctl.yaml:9:5)",
+    ]
+    assert looked(one, {}) == []
+
+
+def test_what_the_process_may_do_is_what_is_declared():
+    one = web(process=Process(("app",), None, "/", {}, ("NET_BIND_SERVICE",)))
+    fine = {"no new privileges": "1", "capabilities at most": "0000000000000400"}
+    assert looked(one, {"process": fine}) == []
+    more = {"no new privileges": "0", "capabilities at most": "0000000000200400"}
+    assert looked(one, {"process": more}) == [
+        "process no new privileges: declared yes, found no (envctl.yaml:2:3)",
+        "process capabilities: declared NET_BIND_SERVICE, found NET_BIND_SERVICE SYS_ADMIN (envctl.yaml:2:3)",
+    ]
+
+
+def test_something_listens_on_each_declared_port():
+    one = web(ports=(Port(8000), Port(53, protocol="udp")), origins={"ports.0": AT, "ports": AT})
+    fine = {"tcp [::]:8000": "uid 1", "udp 127.0.0.1:53": "uid 1"}
+    assert looked(one, {"sockets": fine}) == []
+    assert looked(one, {"sockets": {"tcp 0.0.0.0:53": "", "tcp 0.0.0.0:80": ""}}) == [
+        "sockets tcp 8000: declared, not listened on (envctl.yaml:9:5)",
+        "sockets udp 53: declared, not listened on (envctl.yaml:9:5)",
+    ]
+
+
+def test_names_of_the_others_resolve_where_that_can_be_told():
+    db = unit("db")
+    assert looked(web(), {"tools": {"getent": ""}}, db) == [
+        "names db: declared, not known (envctl.yaml:2:3)"
+    ]
+    assert looked(web(), {"tools": {"getent": ""}, "names": {"db": "known"}}, db) == []
+    assert looked(web(), {}, db) == []
+    assert looked(web(options={"network_mode": "none"}), {"tools": {"getent": ""}}, db) == []
+
+
+# --- units as a whole
+
+
+def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
+    probed = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1")), origins={"probe": AT})
+    task, db, gone = unit("migrate", kind="task"), unit("db"), unit("cache")
+    decided = plan(probed, task, db, gone)
+    states = {
+        "web": made(probed, health=Health.UNHEALTHY, cause="HTTP 500"),
+        "migrate": made(task, status=Status.RUNNING, exit_code=None),
+        "db": made(db, status=Status.RESTARTING),
+        "cache": made(gone),
+    }
+    changes = (
+        Change(Action.BUILD, "cache", "the image is not there", AT),
+        Change(Action.REPLACE, "cache", 'env A "1" → "2"', AT),
+        Change(Action.REMOVE, "web-2", "web has fewer replicas now"),
+    )
+    found = list(units.claims(decided, changes, states))
+    assert [(one.unit, one.said, str(one.where)) for one in found if not one.holds] == [
+        ("web", "it is unhealthy; HTTP 500", "envctl.yaml:9:5"),
+        ("migrate", "it has not completed: it is running", "envctl.yaml:2:3"),
+        ("db", "it is not running: it is restarting", "envctl.yaml:2:3"),
+        ("cache", 'env A "1" → "2"', "envctl.yaml:9:5"),
+        ("web-2", "web has fewer replicas now", "None"),
+    ]
+    # What is replaced anyway is not looked into; its checks run.
+    assert [one.name for one in units.looked_into(decided, changes, states)] == ["web"]
+    assert [one.name for one in units.running(decided, states)] == ["web", "cache"]
+
+
+def test_what_is_as_planned_holds():
+    probed, task = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))), unit("job", kind="task")
+    decided = plan(probed, task)
+    states = {one.name: made(one) for one in decided.units}
+    assert all(one.holds for one in units.claims(decided, (), states))
+
+
+# --- checks, and the whole
+
+
+class Shell:
+    """A backend whose units are this host, without their user."""
+
+    def exec(self, _unit, execution):
+        if execution.argv == ("late",):
+            raise EnvctlError("web: `late` did not end within 1 s")
+        done = subprocess.run(execution.argv, capture_output=True, check=False)
+        execution.stdout(done.stdout)
+        execution.stderr(done.stderr)
+        return done.returncode
+
+
+def checked(*argv):
+    one = replace(unit("web"), checks=(Check("it", argv, 1.0, AT),))
+    (found,) = checks.run([one], Shell(), mask=lambda text: text.replace("hush", "***"), report=lambda _: None)  # fmt: skip
+    return found
+
+
+def test_a_check_that_fails_is_told_with_its_exit_code_and_its_last_lines():
+    found = checked("sh", "-c", "seq 30; echo hush >&2; exit 7")
+    assert said([found.claim]) == ["checks it: exit code 7 (envctl.yaml:9:5)"]
+    assert found.output == (*map(str, range(12, 31)), "***")
+    assert said([checked("true").claim]) == []
+    assert said([checked("late").claim]) == [
+        "checks it: web: `late` did not end within 1 s (envctl.yaml:9:5)"
+    ]
+
+
+def test_json_has_what_was_found():
+    found = Verification("dev@docker", ["db", "web"], list(packages.claims(web(CURL), installed("bash"))), [checked("true")])  # fmt: skip
+    told = to_json(found)
+    assert (told["format"], told["version"], told["target"]) == ("envctl verify", 1, "dev@docker")
+    assert told["units"] == [{"unit": "db", "holding": 0}, {"unit": "web", "holding": 1}]
+    (finding,) = told["findings"]
+    assert finding["found"] == "not installed"
+    assert finding["where"] == "envctl.yaml:9:5"
+    assert told["checks"][0]["exit_code"] == 0
+
+
+class Silent:
+    """A backend whose units answer to root only, or to nobody."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def exec(self, _unit, execution):
+        if execution.user != "0" or not self.root:
+            raise EnvctlError("unable to find user web", hint="so")
+        users = "root:x:0:0:root:/root:/bin/sh\n"
+        mark = execution.argv[-1]
+        execution.stdout(f"{mark}:users\0{users}{mark}:end\0".encode())
+        return 0
+
+
+def test_a_unit_that_does_not_tell_is_a_finding():
+    def found(root):
+        decided = plan(web())
+        sight = looking.Sight(decided, Silent(root), decided.units, "key", {}, lambda text: text)
+        return said(sight.claims(decided.units))
+
+    assert found(root=False) == ["unit : unable to find user web (envctl.yaml:2:3)"]
+    assert "users web: declared, not there (envctl.yaml:2:3)" in found(root=True)
+
+
+# --- what the script tells of it
+
+
+def test_the_script_tells_what_is_gone_and_when_things_were_changed(tmp_path):
+    mark = "0123456789abcdef"
+    (tmp_path / "here").write_text("x")
+    asked = [
+        f"times\t{tmp_path}/here",
+        f"gone\t{tmp_path}/here",
+        f"gone\t{tmp_path}/a/b",
+        "gone\t/proc/nothing",
+        "given\tall",
+        "tool\tsh",
+        "tool\tno-such-tool",
+    ]
+    source = (resources("envctl.parity") / "collect.sh").read_text()
+    done = subprocess.run(
+        ["/bin/sh", "-c", source, "facts", mark],
+        input="\n".join(["key", *asked, ""]).encode(),
+        capture_output=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "LEVEL": "a\nb"},
+    )
+    told = reading.facts(done.stdout, mark)
+    state = (tmp_path / "here").stat()
+    assert told["times"] == {f"{tmp_path}/here": f"{int(state.st_ctime)} {int(state.st_mtime)}"}
+    same = tmp_path.stat().st_dev == tmp_path.parents[len(tmp_path.parents) - 1].stat().st_dev
+    assert told.get("gone", {}) == ({f"{tmp_path}/a/b": ""} if same else {})
+    assert told["given"]["LEVEL"] == "a\nb"
+    assert told["tools"] == {"sh": ""}
+
+
+def test_the_packagers_words_are_read():
+    mark = "0123456789abcdef"
+    log = "2026-01-02 03:04:05 remove less:amd64 590-2 <none>\n2026-01-02 03:04:06 purge\n"
+    provides = "installed\tawk\ninstalled\tmail (= 1), mta:any\nconfig-files\tgone\ninstalled\t\n"
+    told = f"{mark}:removed\0{log}{mark}:provides\0{provides}{mark}:end\0"
+    found = reading.facts(told.encode(), mark)
+    assert found["removed"] == {"less": "2026-01-02 03:04:05"}
+    assert sorted(found["provides"]) == ["awk", "mail", "mta"]
