@@ -13,7 +13,7 @@ from envctl import compare, spec
 from envctl.backends import is_backend
 from envctl.backends.base import Execution, LogLine, NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Plan, ReadyImage, Source

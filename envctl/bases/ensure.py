@@ -11,7 +11,7 @@ from pathlib import Path
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.model import Base
 from envctl.plan.progress import Progress, Report, Stage
 

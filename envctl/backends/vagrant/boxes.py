@@ -19,7 +19,7 @@ from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build
 from envctl.plan.progress import Progress, Stage
