@@ -22,14 +22,17 @@ from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
 from envctl.spec.canonical import Resolved
 from envctl.status import Row, rows_of
-from envctl.target import Opened, Target
+from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.lock.comparing import Difference
+    from envctl.lock.model import Lock
+    from envctl.locking import Frozen
     from envctl.parity.comparing import Comparison
     from envctl.parity.facts import Facts
     from envctl.render import Templates
-    from envctl.spec.differences import Difference
+    from envctl.spec.differences import Difference as SpecDifference
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Told what was decided, before any of it is done."""
@@ -128,7 +131,7 @@ class Workspace:
 
     def diff(
         self, before: Target, after: Target
-    ) -> tuple[tuple[Difference, ...], Mapping[str, BuildPair]]:
+    ) -> tuple[tuple[SpecDifference, ...], Mapping[str, BuildPair]]:
         """What two targets' specs differ in, and by unit whether they run the same build; no engine is asked."""
         from envctl.spec.differences import differences
 
@@ -164,24 +167,35 @@ class Workspace:
     # --- doing
 
     def up(
-        self, target: Target, *, services: Sequence[str] = (), decided: Decided = _unsaid
+        self,
+        target: Target,
+        *,
+        services: Sequence[str] = (),
+        decided: Decided = _unsaid,
+        frozen: bool = False,
+        offline: bool = False,
     ) -> UpResult:
         """Bring an environment up, or what of it these services need; waits until all is ready.
 
-        `decided` is told the changes before the first is made.
+        `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
+        nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
         from envctl.execute import bring_up
 
         opened = self._open(target)
+        kept = self._frozen(opened, services, offline=offline) if frozen else None
         with self._locked(opened):
             opened.backend.check()
             opened.make_secrets()
             observed = opened.observe()
             plan = opened.select(services)
-            changes = opened.changes(observed)
-            if services:
-                changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
+            changes = _only(opened.changes(observed), plan, services)
             decided(changes)
+            if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
+                observed = opened.observe()
+                before, changes = changes, _only(opened.changes(observed), plan, services)
+                if {*changes} - {*before}:
+                    decided(changes)
             self._bases(opened, changes)
             seen = bring_up(
                 changes,
@@ -228,6 +242,55 @@ class Workspace:
             decided(changes)
             carry_out(changes, opened.backend, self.report)
             return changes
+
+    # --- locking
+
+    def lock(
+        self, environments: Sequence[str] = (), *, update: Sequence[str] | None = None
+    ) -> tuple[Lock, tuple[Difference, ...]]:
+        """Write what the builds of these environments, or of all, come to; the lock, and what moved.
+
+        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them.
+        """
+        from envctl.lock import text
+        from envctl.lock.comparing import moved
+        from envctl.lock.model import Lock
+        from envctl.locking import Maker
+
+        before = text.load(self.root) or Lock()
+        with exclusive(private_folder(self.root, "locks"), "lock", self.report):
+            lock = Maker(self._plain(environments), before, update=update).make()
+            text.save(lock, self.root)
+        return lock, moved(before, lock)
+
+    def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
+        """What the spec, and what is built of it here, differ in from the lock."""
+        from envctl.lock import text
+        from envctl.lock.model import Lock
+        from envctl.locking import check
+
+        lock = text.load(self.root) or Lock()
+        return check(lock, self._plain(environments), whole=not environments)
+
+    def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:
+        """Environments as a container engine has them: machines are made of the same images."""
+        names = tuple(environments) or self.environments()
+        if not names:
+            raise EnvctlError(
+                "the project has no environments",
+                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
+            )
+        return [self._open(Target(name, DEFAULT_BACKEND)) for name in names]
+
+    def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
+        from envctl.lock import text
+        from envctl.locking import Frozen
+
+        lock = text.load(self.root)
+        (plain,) = self._plain([opened.target.environment])
+        kept = Frozen(opened, plain, lock)
+        kept.insist({unit.service: None for unit in opened.select(services).units})
+        return kept
 
     # --- looking
 
@@ -360,6 +423,13 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
+
+
+def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:
+    """The changes of a plan that is for these services, if there are any."""
+    if not services:
+        return changes
+    return compare.only(changes, frozenset(unit.name for unit in plan.units))
 
 
 def _made_of(source: Source | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from envctl.bases.catalogue import CATALOGUE, Entry, image_for, resolve_name
 from envctl.bases.commands import Row, build, inspect, listing
-from envctl.bases.ensure import ensure
+from envctl.bases.ensure import ensure, renew
 from envctl.bases.store import Found, ImageStore
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "image_for",
     "inspect",
     "listing",
+    "renew",
     "resolve_name",
 ]

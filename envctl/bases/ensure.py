@@ -32,6 +32,23 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
     return found
 
 
+def renew(base: Base, store: ImageStore, report: Report) -> Found:
+    """The base's newest image: from where the one at hand came, its registry or the mirror."""
+    info = store.info(base.image)
+    if base.snapshot or info is None:
+        return ensure(base, store, report)
+    if LABEL in info.get("labels", {}):
+        return ensure(base, store, report, force=True)
+    try:
+        return _pulled(base, store, report)
+    except EnvctlError as error:
+        if recipe_for(base) is None:
+            raise
+        note = f"registry: not reachable ({_reason(error)})"
+        report(Progress(f"base {base.image}", Stage.NOTE, note))
+        return ensure(base, store, report, force=True)
+
+
 def _local(base: Base, store: ImageStore) -> Found | None:
     image = store.find(base.image)
     if image is None:

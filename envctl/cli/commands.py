@@ -19,6 +19,7 @@ COMMANDS = Group(
         "diff": "envctl.cli.diff:diff",
         "facts": "envctl.cli.parity:facts",
         "parity": "envctl.cli.parity:parity",
+        "lock": "envctl.cli.lock:lock",
         "up": "envctl.cli.up:up",
         "down": "envctl.cli.up:down",
         "stop": "envctl.cli.up:stop",

@@ -33,7 +33,7 @@ class Images:
         return str(found["Id"]) if found else None
 
     def info(self, name: str) -> Mapping[str, Any] | None:
-        """`id`, `size` in bytes, `created` (RFC 3339) and `labels` of an image; None if not there."""
+        """`id`, `size` in bytes, `created` (RFC 3339), `labels` and registries' `digests` of an image, or None."""
         found = self._inspect(name)
         if found is None:
             return None
@@ -42,6 +42,7 @@ class Images:
             "size": found.get("Size", 0),
             "created": found.get("Created", ""),
             "labels": (found.get("Config") or {}).get("Labels") or {},
+            "digests": found.get("RepoDigests") or [],
         }
 
     def pull(self, name: str) -> None:
