@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import ImageSource, Supplies
+from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError, Place, UsageError
 from envctl.lock.comparing import Difference, differences, merged
 from envctl.lock.inputs import inputs
@@ -18,6 +18,7 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
+from envctl.vendoring import Kitchen, Vendor
 
 _SHOWN: Final = 30
 """How many differences an error lists."""
@@ -86,6 +87,12 @@ class Maker:
         found = looks(self.engine, {self.engine.name_of(one.source) for one in self.asked})
         roots = looks(self.engine, {base.image for base in bases})
         return self._lock(bases, found, roots)
+
+    def vendor(self, lock: Lock, *, whole: bool) -> None:
+        """Keep the files of a lock that was just made of all, or not the whole, of the environments."""
+        sources = {one.name: one.source for one in self.asked}
+        self.opened[0].supplies = lambda _build: NO_SUPPLIES
+        Vendor(self.opened[0], lock, sources).keep(whole=whole)
 
     def _known(self, names: Sequence[str]) -> None:
         known = {one.service for one in self.asked} | {
@@ -274,7 +281,9 @@ class Frozen:
     `plain` is the same environment as an engine's: a backend may pack the units of its own plan together.
     """
 
-    def __init__(self, opened: Opened, plain: Opened, lock: Lock | None) -> None:
+    def __init__(
+        self, opened: Opened, plain: Opened, lock: Lock | None, *, offline: bool = False
+    ) -> None:
         if lock is None:
             raise EnvctlError(
                 f"there is no {FILE}", hint="`envctl lock` writes it; commit it with the spec"
@@ -285,7 +294,10 @@ class Frozen:
         self.asked = {one.service: one for one in asked([plain])}
         self.expected: dict[str, Manifest] = {}
         self._fresh: set[str] = set()
+        root = Path(plain.plan.scope.root)
+        self._kitchen = Kitchen(self.engine, lock, root, opened.report) if offline else None
         opened.supplies = self._supplies
+        opened.have_base = self.have_base
 
     @property
     def engine(self) -> ImageSource:
@@ -329,19 +341,40 @@ class Frozen:
         return bool(builds)
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
-        if self.engine.images.find(name) is None:
-            if all(isinstance(one, ReadyImage) for one in self._of(sources, name).values()):
-                self.engine.images.pull(name)
-            else:
-                return True
-        return any(self._differences(sources, name))
+        there = self.engine.images.find(name) is not None
+        if not there or (self._kitchen and any(self._differences(sources, name))):
+            (source, *_) = self._of(sources, name).values()
+            there = self._is_had(name, source, self.lock.of(self._units(sources, name)[0]))
+        return not there or any(self._differences(sources, name))
+
+    def _is_had(self, name: str, source: Source, known: LockedBuild | None) -> bool:
+        """Have an image that is not built here; whether it could be."""
+        if isinstance(source, Build):
+            return self.engine.images.find(name) is not None
+        if self._kitchen is not None:
+            what = (
+                source.digest
+                if isinstance(source, DockerfileBuild)
+                else known.image
+                if known
+                else ""
+            )
+            self._kitchen.image(name, what)
+            return True
+        if isinstance(source, ReadyImage):
+            self.engine.images.pull(name)
+            return True
+        return False
+
+    def _units(self, sources: Mapping[str, Source], name: str) -> list[str]:
+        return [f"{self.environment}/{service}" for service in self._of(sources, name)]
 
     def _of(self, sources: Mapping[str, Source], name: str) -> Mapping[str, Source]:
         return {key: one for key, one in sources.items() if self.engine.name_of(one) == name}
 
     def _differences(self, sources: Mapping[str, Source], name: str) -> Iterator[Difference]:
         seen = look(self.engine, name)
-        units = [f"{self.environment}/{service}" for service in self._of(sources, name)]
+        units = self._units(sources, name)
         if self.lock.architecture not in ("", seen.architecture):
             raise EnvctlError(
                 f"{FILE} was made for {self.lock.architecture}, and {name} is of {seen.architecture}"
@@ -360,6 +393,8 @@ class Frozen:
             assert isinstance(source, Build | DockerfileBuild)
             if isinstance(source, Build):
                 self.have_base(source.base)
+            # What is lacking of it is told before the first build starts.
+            self._supplies(source)
             if self.engine.images.find(name) is not None:
                 self._fresh.add(source.digest)
             changes.append(

@@ -66,6 +66,8 @@ class Opened:
         self._unknown: UsageError | None = None
         self.supplies: Callable[[Build | DockerfileBuild], Supplies] = lambda _build: NO_SUPPLIES
         """What builds are given while they run; may be set until the first one starts."""
+        self.have_base: Callable[[Base], object] = self._ensure_base
+        """Has a base on the engine; may be another way, too."""
 
     @cached_property
     def resolved(self) -> Resolved | None:
@@ -150,6 +152,9 @@ class Opened:
         return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
 
     def _have_base(self, base: Base) -> None:
+        self.have_base(base)
+
+    def _ensure_base(self, base: Base) -> None:
         from envctl.bases import ensure
 
         ensure(base, self.engine.images, self.report)

@@ -246,11 +246,16 @@ class Workspace:
     # --- locking
 
     def lock(
-        self, environments: Sequence[str] = (), *, update: Sequence[str] | None = None
+        self,
+        environments: Sequence[str] = (),
+        *,
+        update: Sequence[str] | None = None,
+        vendor: bool = False,
     ) -> tuple[Lock, tuple[Difference, ...]]:
         """Write what the builds of these environments, or of all, come to; the lock, and what moved.
 
-        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them.
+        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them;
+        with `vendor` the files of all that is locked are kept.
         """
         from envctl.lock import text
         from envctl.lock.comparing import moved
@@ -259,8 +264,11 @@ class Workspace:
 
         before = text.load(self.root) or Lock()
         with exclusive(private_folder(self.root, "locks"), "lock", self.report):
-            lock = Maker(self._plain(environments), before, update=update).make()
+            maker = Maker(self._plain(environments), before, update=update)
+            lock = maker.make()
             text.save(lock, self.root)
+            if vendor:
+                maker.vendor(lock, whole=not environments)
         return lock, moved(before, lock)
 
     def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
@@ -288,7 +296,7 @@ class Workspace:
 
         lock = text.load(self.root)
         (plain,) = self._plain([opened.target.environment])
-        kept = Frozen(opened, plain, lock)
+        kept = Frozen(opened, plain, lock, offline=offline)
         kept.insist({unit.service: None for unit in opened.select(services).units})
         return kept
 

@@ -91,6 +91,17 @@ class Errand:
     timeout: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A build that a backend makes beside those of the spec, or on one of them.
+
+    `downloads` are packages that its commands fetch without installing them, each with the first that it depends on.
+    """
+
+    build: Build
+    downloads: tuple[str, ...] = ()
+
+
 class ImageSource(Protocol):
     """A container engine, for backends that make machines of images, and for what looks into images."""
 
@@ -179,6 +190,9 @@ class Backend(Protocol):
 
         The units stay the same, in name and order; a plan without `problems` can be arranged.
         """
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """What is built, of packages, for a unit with this image to run here. Talks to no engine."""
 
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""

@@ -35,6 +35,12 @@ def lock(
         bool,
         Option(("--update",), "Build anew, with the versions that the mirrors have now."),
     ] = False,
+    vendor: Annotated[
+        bool,
+        Option(
+            ("--vendor",), "Keep the very packages in envctl.vendor, for builds without a network."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Write envctl.lock: the versions of all that is installed in what the environments are made from.
@@ -48,14 +54,16 @@ def lock(
     JSON: an object with `differences`, each with `kind` ("unit", "spec", "image", "packages", "pip FOLDER" or
     "npm FOLDER"), `name`, `before`, `after` (null where there is none) and `units` (ENVIRONMENT/SERVICE).
     """
-    if check and update:
-        raise UsageError("--check writes nothing, and --update moves the lock: take one of them")
+    if check and (update or vendor):
+        raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
     environments, others = _sorted(session, names or (), update=update)
     if check:
         found = session.workspace.check_lock(environments)
         _show(session, found, "envctl.lock is what the spec asks for", as_json=as_json)
         return Exit.DIFFERENT if found else Exit.OK
-    _, found = session.workspace.lock(environments, update=others if update else None)
+    _, found = session.workspace.lock(
+        environments, update=others if update else None, vendor=vendor
+    )
     session.reporter.pause()
     _show(session, found, "nothing moved", as_json=as_json)
     session.note("wrote envctl.lock")

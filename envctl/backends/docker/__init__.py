@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envctl.backends import probe
 from envctl.backends.base import (
+    Beside,
     Capabilities,
     Context,
     Errand,
@@ -57,6 +58,11 @@ class DockerBackend:
     def arrange(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """The image is all there is to it."""
+        del image
+        return ()
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""

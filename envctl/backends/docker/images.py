@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,6 +143,18 @@ class Images:
         with self._engine.doing(f"save {image}") as api, file.open("wb") as target:
             for chunk in api.get_image(identity, chunk_size=_CHUNK):
                 target.write(chunk)
+
+    def restore(self, file: Path, *, name: str) -> None:
+        """Take in an image that `save` wrote, under this name."""
+        repository, tag = _parted(name)
+        with self._engine.doing(f"load {name}") as api, file.open("rb") as source:
+            identity = ""
+            for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
+                found = re.search(r"sha256:[0-9a-f]{64}", str(event.get("stream", "")))
+                identity = found[0] if found else identity
+            if not identity:
+                raise EnvctlError(f"the engine did not take {name} in")
+            api.tag(identity, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
@@ -57,6 +57,11 @@ class MemoryBackend:
     def arrange(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """The image is all there is to it."""
+        del image
+        return ()
 
     def check(self) -> None:
         """It is always there."""
