@@ -406,19 +406,31 @@ class Frozen:
         """Have a base at hand as it is locked. EnvctlError, naming the packages, if it is another."""
         from envctl.bases import ensure
 
-        ensure(base, self.engine.images, self.opened.report)
+        if self._kitchen is None:
+            ensure(base, self.engine.images, self.opened.report)
+        elif self.engine.images.find(base.image) is None or self._base_differences(base):
+            self._kitchen.base(base)
+        found = self._base_differences(base)
+        if found:
+            raise _other(self.environment, found)
+
+    def _base_differences(self, base: Base) -> tuple[Difference, ...]:
         known = self.lock.bases.get(base.image)
-        if known is not None:
-            seen = look(self.engine, base.image)
-            found = differences(Manifest(known.packages), seen.manifest, [f"base {base.image}"])
-            if found:
-                raise _other(self.environment, found)
+        if known is None:
+            return ()
+        seen = look(self.engine, base.image)
+        return differences(Manifest(known.packages), seen.manifest, [f"base {base.image}"])
 
     def _supplies(self, build: Build | DockerfileBuild) -> Supplies:
         known = self.expected.get(self.engine.name_of(build))
-        if known is None:
-            return Supplies()
-        return replace(pins(known), fresh=build.digest in self._fresh)
+        if known is not None:
+            given = self._kitchen.supplies(build, known) if self._kitchen else pins(known)
+            return replace(given, fresh=build.digest in self._fresh)
+        if self._kitchen is None or not isinstance(build, Build):
+            return NO_SUPPLIES
+        # A backend builds it beside what is locked, or on it.
+        below = look(self.engine, build.base.image).manifest
+        return self._kitchen.supplies_beside(build, below)
 
 
 def _both(one: Manifest, other: Manifest) -> Manifest:

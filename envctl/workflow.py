@@ -193,8 +193,9 @@ class Workspace:
             decided(changes)
             if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
                 observed = opened.observe()
-                before, changes = changes, _only(opened.changes(observed), plan, services)
-                if {*changes} - {*before}:
+                said = {(change.action, change.unit) for change in changes}
+                changes = _only(opened.changes(observed), plan, services)
+                if {(change.action, change.unit) for change in changes} - said:
                     decided(changes)
             self._bases(opened, changes)
             seen = bring_up(
