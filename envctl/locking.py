@@ -157,7 +157,7 @@ class Maker:
                 hint="a lock is made on one: build all of them on the same engine",
             )
         environments = {one.target.environment for one in self.opened}
-        builds = tuple(_others(self.old, environments)) + self._builds(found)
+        builds = _together([*_others(self.old, environments), *self._builds(found)])
         locked = {
             base.image: LockedBase(
                 roots[base.image].identity, roots[base.image].manifest.packages, base.snapshot
@@ -168,25 +168,26 @@ class Maker:
         kept = {name: base for name, base in self.old.bases.items() if name in used}
         return Lock(next(iter(architectures), self.old.architecture), {**kept, **locked}, builds)
 
-    def _builds(self, found: Mapping[str, Look]) -> tuple[LockedBuild, ...]:
-        """Units whose builds are asked for and came out alike share one entry."""
-        groups: dict[tuple[object, ...], list[Asked]] = {}
+    def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:
         for one in self.asked:
             seen = found[self.engine.name_of(one.source)]
-            image = seen.identity if isinstance(one.source, ReadyImage) else ""
-            base = one.source.base.image if isinstance(one.source, Build) else ""
-            key = (one.inputs, seen.manifest.digest, base, image)
-            groups.setdefault(key, []).append(one)
-        return tuple(
-            LockedBuild(
-                tuple(one.name for one in group),
-                group[0].inputs,
-                found[self.engine.name_of(group[0].source)].manifest,
-                str(base),
-                str(image),
+            yield LockedBuild(
+                (one.name,),
+                one.inputs,
+                seen.manifest,
+                one.source.base.image if isinstance(one.source, Build) else "",
+                seen.identity if isinstance(one.source, ReadyImage) else "",
             )
-            for (_, _, base, image), group in groups.items()
-        )
+
+
+def _together(builds: Iterable[LockedBuild]) -> tuple[LockedBuild, ...]:
+    """Units that ask for the same and whose builds came out alike, in one entry."""
+    groups: dict[tuple[object, ...], LockedBuild] = {}
+    for one in builds:
+        key = (one.inputs, one.manifest.digest, one.base, one.image)
+        units = (*groups[key].units, *one.units) if key in groups else one.units
+        groups[key] = replace(one, units=tuple(sorted(units)))
+    return tuple(groups.values())
 
 
 def _others(lock: Lock, environments: set[str]) -> Iterator[LockedBuild]:

@@ -17,6 +17,7 @@ from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.supplying import TOOLS, integrities, kept_files
 from envctl.lock.vendor import DEB, FOLDER, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
+from envctl.plan.names import base_image
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.target import Opened
 
@@ -65,7 +66,10 @@ class Vendor:
         if info is None:
             # Of another environment, whose lock was not made now.
             return
-        if LABEL in info.get("labels", {}):
+        labels = info.get("labels", {})
+        made = base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", ""))
+        # What is made on a base has the base's labels, too.
+        if made == name:
             self._fetcher.debs(name, self._lock.bases[name].packages)
             text = self._engine.images.read_file(name, SOURCES).decode("utf-8", "replace")
             self._store.index.sources[name] = text
@@ -91,14 +95,23 @@ class Vendor:
         else:
             base = self._lock.bases[build.base].packages
             self._fetcher.all_of(name, build.manifest, but=base)
-            if source.base.name:
-                for beside in _beside(self._opened, name):
-                    self._keep_beside(beside, build.units[0])
+            if "dpkg" in build.manifest.packages:
+                self._all_beside(name, build.units[0])
+
+    def _all_beside(self, image: str, unit: str) -> None:
+        """Keep what any backend builds beside an image; one that cannot be built here keeps nothing else away."""
+        for beside in _beside(self._opened, image):
+            try:
+                self._keep_beside(beside, unit)
+            except EnvctlError as error:
+                text = f"what machines of {unit} need is not kept: {error.brief}"
+                self._opened.report(Progress("vendor", Stage.NOTE, text))
 
     def _keep_beside(self, beside: Beside, unit: str) -> None:
         """Keep what another backend's machines need: it is built here, to know what that is."""
         start = beside.build.base.image
-        self._opened.have_base(beside.build.base) if beside.build.base.name else None
+        if beside.build.base.name:
+            self._opened.have_base(beside.build.base)
         below = look(self._engine, start).manifest
         key = below.digest + ("+" if beside.downloads else "")
         if key in self._store.index.beside:

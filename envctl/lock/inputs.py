@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.staging import ContextFile, placed
+from envctl.errors import EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Base,
@@ -41,7 +41,7 @@ def inputs(source: Source, root: Path) -> tuple[str, ...]:
         case ReadyImage():
             return (f"image {source.image}",)
         case DockerfileBuild():
-            recipe = hashlib.sha256((root / source.dockerfile).read_bytes()).hexdigest()
+            recipe = _text(ContextFile(source.dockerfile), root)
             return (_line(source.dockerfile, [recipe, source.target, source.args]),)
         case Build():
             return tuple(_build(source, root))
@@ -102,4 +102,7 @@ def _contents(
 def _text(file: ContextFile, root: Path) -> str:
     if file.text is not None:
         return file.text
-    return (root / file.source).read_text("utf-8", "replace")
+    try:
+        return (root / file.source).read_text("utf-8", "replace")
+    except OSError as error:
+        raise EnvctlError(f"{file.source} cannot be read: {error.strerror or error}") from error

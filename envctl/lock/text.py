@@ -128,8 +128,13 @@ def _scalar(value: str) -> str:
     special = _NUMBER.fullmatch(value) or value.lower() in _WORDS or ": " in value
     if plain and not special:
         return value
-    # YAML's reader takes no half of a surrogate pair, and neither are there any in what is locked.
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else _escaped(char) for char in quoted)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 # --- reading ----------------------------------------------------------------------------------
