@@ -42,11 +42,10 @@ def renew(base: Base, store: ImageStore, report: Report) -> Found:
     try:
         return _pulled(base, store, report)
     except EnvctlError as error:
-        if recipe_for(base) is None:
-            raise
         note = f"registry: not reachable ({_reason(error)})"
         report(Progress(f"base {base.image}", Stage.NOTE, note))
-        return ensure(base, store, report, force=True)
+        # One that was brought here by hand has no newer one.
+        return ensure(base, store, report, force=recipe_for(base) is not None)
 
 
 def _local(base: Base, store: ImageStore) -> Found | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,8 +38,16 @@ def bootstrap_kept(base: Base, folder: Path, sources: str, store: Loader, report
             f"the base {base.image} is none of the catalogue, and was not kept as an image",
             hint="`envctl lock --vendor`, where there is a network, keeps it",
         )
+    (folder / "Release").write_text(_release(recipe.entry.suite, folder / "Packages"), "utf-8")
     script = folder / "sources.sh"
     script.write_text(f'#!/bin/sh\nprintf %s {shlex.quote(sources)} >"$1{SOURCES}"\n', "utf-8")
     script.chmod(0o755)
     whole = replace(recipe, sources=(_Folder(folder),), hooks=(str(script),))
     return bootstrap(base, whole, store, report)
+
+
+def _release(suite: str, packages: Path) -> str:
+    """What tells that these are packages of a suite: mmdebstrap looks for the essential ones of its own alone."""
+    data = packages.read_bytes()
+    listed = f" {hashlib.sha256(data).hexdigest()} {len(data)} Packages"
+    return f"Suite: {suite}\nCodename: {suite}\nSHA256:\n{listed}\n"
