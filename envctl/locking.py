@@ -18,7 +18,7 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
-from envctl.vendoring import Kitchen, Vendor
+from envctl.vendoring import Kitchen, Vendor, all_backends
 
 _SHOWN: Final = 30
 """How many differences an error lists."""
@@ -160,13 +160,23 @@ class Maker:
         builds = _together([*_others(self.old, environments), *self._builds(found)])
         locked = {
             base.image: LockedBase(
-                roots[base.image].identity, roots[base.image].manifest.packages, base.snapshot
+                roots[base.image].identity,
+                roots[base.image].manifest.packages,
+                base.snapshot,
+                self._box(base),
             )
             for base in bases
         }
         used = {build.base for build in builds}
         kept = {name: base for name, base in self.old.bases.items() if name in used}
         return Lock(next(iter(architectures), self.old.architecture), {**kept, **locked}, builds)
+
+    def _box(self, base: Base) -> str:
+        found = (
+            getattr(one, "box_checksum", lambda _base: "")(base)
+            for one in all_backends(self.opened[0])
+        )
+        return next(filter(None, found), "")
 
     def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:
         for one in self.asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.supplying import TOOLS, integrities, kept_files
 from envctl.lock.vendor import DEB, FOLDER, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
-from envctl.plan.names import base_image
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.target import Opened
 
@@ -59,17 +58,14 @@ class Vendor:
     # --- parts
 
     def _base(self, name: str) -> None:
+        from envctl.bases import is_made
         from envctl.bases.kept import SOURCES
-        from envctl.bases.store import LABEL
 
         info = self._engine.images.info(name)
         if info is None:
             # Of another environment, whose lock was not made now.
             return
-        labels = info.get("labels", {})
-        made = base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", ""))
-        # What is made on a base has the base's labels, too.
-        if made == name:
+        if is_made(name, info):
             self._fetcher.debs(name, self._lock.bases[name].packages)
             text = self._engine.images.read_file(name, SOURCES).decode("utf-8", "replace")
             self._store.index.sources[name] = text
@@ -158,14 +154,19 @@ class Vendor:
         return found
 
 
-def _beside(opened: Opened, image: str) -> Sequence[Beside]:
-    """What any backend would build beside an image: a lock serves all of them."""
+def all_backends(opened: Opened) -> Iterator[Any]:
+    """Every backend there is, for the same environment: a lock serves all of them."""
     context = opened.backend.context  # type: ignore[attr-defined]
-    found: list[Beside] = []
-    for name in backend_names():
-        backend: Any = open_backend(name, context)
-        found += getattr(backend, "beside", lambda _image: ())(image)
-    return found
+    return (open_backend(name, context) for name in backend_names())
+
+
+def _beside(opened: Opened, image: str) -> Sequence[Beside]:
+    """What any backend would build beside an image; one of others may not know the question."""
+    return [
+        one
+        for backend in all_backends(opened)
+        for one in getattr(backend, "beside", lambda _image: ())(image)
+    ]
 
 
 # --- building of it ---------------------------------------------------------------------------

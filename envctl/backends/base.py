@@ -194,6 +194,9 @@ class Backend(Protocol):
     def beside(self, image: str) -> Sequence[Beside]:
         """What is built, of packages, for a unit with this image to run here. Talks to no engine."""
 
+    def box_checksum(self, base: Base) -> str:
+        """The checksum of the box that machines of a base alone start from; "" where there is none."""
+
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
 

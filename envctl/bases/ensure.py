@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
 from envctl.plan.model import Base
+from envctl.plan.names import base_image
 from envctl.plan.progress import Progress, Report, Stage
 
 
@@ -37,7 +39,7 @@ def renew(base: Base, store: ImageStore, report: Report) -> Found:
     info = store.info(base.image)
     if base.snapshot or info is None:
         return ensure(base, store, report)
-    if LABEL in info.get("labels", {}):
+    if is_made(base.image, info):
         return ensure(base, store, report, force=True)
     try:
         return _pulled(base, store, report)
@@ -46,6 +48,12 @@ def renew(base: Base, store: ImageStore, report: Report) -> Found:
         report(Progress(f"base {base.image}", Stage.NOTE, note))
         # One that was brought here by hand has no newer one.
         return ensure(base, store, report, force=recipe_for(base) is not None)
+
+
+def is_made(image: str, info: Mapping[str, Any]) -> bool:
+    """Whether an image is a base that was made here; what somebody made on one has its labels, too."""
+    labels = info.get("labels", {})
+    return base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", "")) == image
 
 
 def _local(base: Base, store: ImageStore) -> Found | None:

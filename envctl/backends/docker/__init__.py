@@ -25,7 +25,7 @@ from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, DockerfileBuild, Plan, ReadyImage, Source, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit
 from envctl.plan.state import Observed, Status
 
 _PROBE_GRACE = 2.0
@@ -63,6 +63,11 @@ class DockerBackend:
         """The image is all there is to it."""
         del image
         return ()
+
+    def box_checksum(self, base: Base) -> str:
+        """There are no boxes here."""
+        del base
+        return ""
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""

@@ -21,7 +21,7 @@ from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text, steps_text
 
@@ -62,6 +62,11 @@ class MemoryBackend:
         """The image is all there is to it."""
         del image
         return ()
+
+    def box_checksum(self, base: Base) -> str:
+        """There are no boxes here."""
+        del base
+        return ""
 
     def check(self) -> None:
         """It is always there."""

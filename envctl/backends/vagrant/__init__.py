@@ -15,7 +15,7 @@ from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
 from envctl.plan.state import Observed
 
 _PROBE_GRACE: Final = 5.0
@@ -53,6 +53,10 @@ class VagrantBackend:
         kernel = boot.kernel_build(boot.KERNEL_BASE, recipe=recipe)
         machine = Beside(boot.machine_build(image, recipe=recipe))
         return machine, Beside(kernel, (boot.KERNEL_PACKAGE,))
+
+    def box_checksum(self, base: Base) -> str:
+        """Of the disk of the base's box, if that is here."""
+        return self._boxes.checksum(base)
 
     def check(self) -> None:
         """Raise EnvctlError unless all there is to call is installed; libvirt says itself if it does not answer."""
