@@ -232,7 +232,8 @@ def _source_cause(
             return None
         return f"image {shown(state.image)} → {shown(source.image)}", source.where or unit.where
     if state.build == source.digest:
-        return None
+        where = source.where or unit.where
+        return ("its image was made anew since", where) if state.outdated else None
     return _build_cause(unit, state, observed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from envctl import compare, spec
 from envctl.backends import backend_names, is_backend, open_backend
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import Backend, Context
+from envctl.backends.base import NO_SUPPLIES, Backend, Context, Supplies
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.changes import Change
-from envctl.plan.model import Base, Build, Plan, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
 from envctl.plan.progress import Progress
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.planner import make_plan, make_scope, with_digests
@@ -64,6 +64,10 @@ class Opened:
         self.target = target
         self.lenient = lenient
         self._unknown: UsageError | None = None
+        self.supplies: Callable[[Build | DockerfileBuild], Supplies] = lambda _build: NO_SUPPLIES
+        """What builds are given while they run; may be set until the first one starts."""
+        self.have_base: Callable[[Base], object] = self._ensure_base
+        """Has a base on the engine; may be another way, too."""
 
     @cached_property
     def resolved(self) -> Resolved | None:
@@ -124,9 +128,13 @@ class Opened:
             have_base=self._have_base,
             bootstrap=self._bootstrap,
             recipe=self._recipe,
+            supplies=self._supplied,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)
+
+    def _supplied(self, build: Build | DockerfileBuild) -> Supplies:
+        return self.supplies(build)
 
     @cached_property
     def _recipe(self) -> str:
@@ -144,6 +152,9 @@ class Opened:
         return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
 
     def _have_base(self, base: Base) -> None:
+        self.have_base(base)
+
+    def _ensure_base(self, base: Base) -> None:
         from envctl.bases import ensure
 
         ensure(base, self.engine.images, self.report)

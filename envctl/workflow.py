@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from envctl import compare, spec
 from envctl.backends import is_backend
 from envctl.backends.base import Execution, LogLine, NotRunningError
-from envctl.errors import EnvctlError, Place, Problem, SpecError
-from envctl.lock import exclusive
+from envctl.errors import EnvctlError, Problem, SpecError
+from envctl.exclusive import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build, Plan, ReadyImage, Source
@@ -21,18 +21,20 @@ from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
 from envctl.spec.canonical import Resolved
-from envctl.spec.names import ROOT_FILE
 from envctl.status import Row, rows_of
-from envctl.target import Opened, Target
+from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.lock.comparing import Difference
+    from envctl.lock.model import Lock
+    from envctl.locking import Frozen
     from envctl.parity.accepting import Acceptance
     from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
     from envctl.parity.result import Parity, Side
     from envctl.render import Templates
-    from envctl.spec.differences import Difference
+    from envctl.spec.differences import Difference as SpecDifference
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Told what was decided, before any of it is done."""
@@ -134,7 +136,7 @@ class Workspace:
 
     def diff(
         self, before: Target, after: Target
-    ) -> tuple[tuple[Difference, ...], Mapping[str, BuildPair]]:
+    ) -> tuple[tuple[SpecDifference, ...], Mapping[str, BuildPair]]:
         """What two targets' specs differ in, and by unit whether they run the same build; no engine is asked."""
         from envctl.spec.differences import differences
 
@@ -170,24 +172,36 @@ class Workspace:
     # --- doing
 
     def up(
-        self, target: Target, *, services: Sequence[str] = (), decided: Decided = _unsaid
+        self,
+        target: Target,
+        *,
+        services: Sequence[str] = (),
+        decided: Decided = _unsaid,
+        frozen: bool = False,
+        offline: bool = False,
     ) -> UpResult:
         """Bring an environment up, or what of it these services need; waits until all is ready.
 
-        `decided` is told the changes before the first is made.
+        `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
+        nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
         from envctl.execute import bring_up
 
         opened = self._open(target)
+        kept = self._frozen(opened, services, offline=offline) if frozen else None
         with self._locked(opened):
             opened.backend.check()
             opened.make_secrets()
             observed = opened.observe()
             plan = opened.select(services)
-            changes = opened.changes(observed)
-            if services:
-                changes = compare.only(changes, frozenset(unit.name for unit in plan.units))
+            changes = _only(opened.changes(observed), plan, services)
             decided(changes)
+            if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
+                observed = opened.observe()
+                said = {(change.action, change.unit) for change in changes}
+                changes = _only(opened.changes(observed), plan, services)
+                if {(change.action, change.unit) for change in changes} - said:
+                    decided(changes)
             self._bases(opened, changes)
             seen = bring_up(
                 changes,
@@ -235,6 +249,63 @@ class Workspace:
             carry_out(changes, opened.backend, self.report)
             return changes
 
+    # --- locking
+
+    def lock(
+        self,
+        environments: Sequence[str] = (),
+        *,
+        update: Sequence[str] | None = None,
+        vendor: bool = False,
+    ) -> tuple[Lock, tuple[Difference, ...]]:
+        """Write what the builds of these environments, or of all, come to; the lock, and what moved.
+
+        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them;
+        with `vendor` the files of all that is locked are kept.
+        """
+        from envctl.lock import text
+        from envctl.lock.comparing import moved
+        from envctl.lock.model import Lock
+        from envctl.locking import Maker
+
+        before = text.load(self.root) or Lock()
+        with exclusive(private_folder(self.root, "locks"), "lock", self.report):
+            maker = Maker(self._plain(environments), before, update=update)
+            lock = maker.make()
+            text.save(lock, self.root)
+            if vendor:
+                maker.vendor(lock, whole=not environments)
+        return lock, moved(before, lock)
+
+    def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
+        """What the spec, and what is built of it here, differ in from the lock."""
+        from envctl.lock import text
+        from envctl.lock.model import Lock
+        from envctl.locking import check
+
+        lock = text.load(self.root) or Lock()
+        return check(lock, self._plain(environments), whole=not environments)
+
+    def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:
+        """Environments as a container engine has them: machines are made of the same images."""
+        names = tuple(environments) or self.environments()
+        if not names:
+            raise EnvctlError(
+                "the project has no environments",
+                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
+            )
+        return [self._open(Target(name, DEFAULT_BACKEND)) for name in names]
+
+    def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
+        from envctl.lock import text
+        from envctl.locking import Frozen
+
+        lock = text.load(self.root)
+        (plain,) = self._plain([opened.target.environment])
+        kept = Frozen(opened, plain, lock, offline=offline)
+        kept.insist({unit.service: None for unit in opened.select(services).units})
+        return kept
+
     # --- looking
 
     def status(self, target: Target) -> tuple[Row, ...]:
@@ -260,28 +331,9 @@ class Workspace:
 
     def facts(self, target: Target) -> Facts:
         """What is true inside the units of a target that run. EnvctlError if none does."""
-        from envctl.parity.collecting import collect
+        from envctl.evidence import facts
 
-        opened = self._open(target)
-        states = opened.observe().units
-        running = [
-            unit
-            for unit in opened.plan.units
-            if unit.name in states and states[unit.name].status is Status.RUNNING
-        ]
-        if not running:
-            raise EnvctlError(
-                f"nothing of {target.environment} runs on {opened.backend.name}",
-                hint=f"bring it up with `envctl up {target}`",
-            )
-        opened.know_secrets()
-        return collect(
-            opened.plan,
-            running,
-            opened.backend,
-            key=opened.store.facts_key(),
-            mask=opened.store.masked,
-        )
+        return facts(self._open(target))
 
     def parity(self, *targets: str, up: bool = False) -> Parity:
         """The facts of targets compared, each with the first's; any may be a file of facts, too.
@@ -323,38 +375,16 @@ class Workspace:
 
     def _accepted(self, facts: Facts) -> Sequence[Acceptance]:
         """What the spec accepts of the environment; nothing of another project's."""
-        if facts.environment not in self.environments():
-            return ()
-        resolved = self.resolved(facts.environment)
-        return _acceptances(resolved) if resolved.data["project"] == facts.project else ()
+        from envctl.evidence import accepted
+
+        known = facts.environment in self.environments()
+        return accepted(self.resolved(facts.environment), facts) if known else ()
 
     def verify(self, target: Target) -> Verification:
         """What is so of a target, held against its spec; the spec's own checks, run inside."""
-        from envctl.parity.drift import checks, looking, units
-        from envctl.parity.drift.verification import Verification
+        from envctl.evidence import verify
 
-        opened = self._open(target)
-        observed = opened.observe()
-        plan, changes, store = opened.wanted, opened.changes(observed), opened.store
-        states = {state.name: state for state in opened.asked(plan.units, observed)}
-        claims = list(units.claims(plan, changes, states))
-        name, names = (
-            f"{target.environment}@{opened.backend.name}",
-            [one.name for one in plan.units],
-        )
-        if not opened.backend.capabilities.executes:
-            return Verification(name, names, claims, on_paper=True)
-        running = units.running(plan, states)
-        secrets = {one.name for unit in plan.units for one in unit.run.secrets}
-        digests = {one: store.facts_digest(one) for one in secrets}
-        sight = looking.Sight(
-            plan, opened.backend, running, store.facts_key(), digests, store.masked
-        )
-        claims += sight.claims(units.looked_into(plan, changes, states))
-        outcomes = list(
-            checks.run(running, opened.backend, mask=store.masked, report=opened.report)
-        )
-        return Verification(name, names, claims, outcomes)
+        return verify(self._open(target))
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""
@@ -424,18 +454,16 @@ class Workspace:
             ensure(base, images, self.report)
 
 
+def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:
+    """The changes of a plan that is for these services, if there are any."""
+    if not services:
+        return changes
+    return compare.only(changes, frozenset(unit.name for unit in plan.units))
+
+
 def _is_file(name: str) -> bool:
     """Whether what is compared is a file of facts, not a target."""
     return name.endswith(".json")
-
-
-def _acceptances(resolved: Resolved) -> Sequence[Acceptance]:
-    from envctl.parity.accepting import Acceptance
-
-    return [
-        Acceptance(**entry, where=resolved.where("accept", index) or Place(ROOT_FILE, 1, 1))
-        for index, entry in enumerate(resolved.data["accept"])
-    ]
 
 
 def _made_of(source: Source | None) -> str | None:

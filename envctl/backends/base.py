@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Change
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Scope, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Scope, Source, Unit
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed
 
@@ -59,8 +59,51 @@ class NotRunningError(EnvctlError):
     """A command was to run in a unit that is not there, or does not run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What a build is given while it runs, of which nothing stays in what is built.
+
+    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
+    reaches no network; a `fresh` one takes nothing from the builder's cache.
+    """
+
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    fresh: bool = False
+
+
+NO_SUPPLIES: Final = Supplies()
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A shell script to be run in a throwaway copy of an image, as root, with `words` as its arguments.
+
+    Without `network` it has no rights and can write nothing. With it, it is to fetch things: the host's
+    certificates are trusted, and files that it leaves in /out are put into the folder `bring`. `timeout` in seconds.
+    """
+
+    script: str
+    words: tuple[str, ...] = ()
+    network: bool = False
+    bring: Path | None = None
+    timeout: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A build that a backend makes beside those of the spec, or on one of them.
+
+    `downloads` are packages that its commands fetch without installing them, each with the first that it depends on.
+    """
+
+    build: Build
+    downloads: tuple[str, ...] = ()
+
+
 class ImageSource(Protocol):
-    """A container engine, for backends that make machines of images."""
+    """A container engine, for backends that make machines of images, and for what looks into images."""
 
     images: Any
     """The engine's images: what `bases` keeps base images in."""
@@ -68,8 +111,14 @@ class ImageSource(Protocol):
     def check(self) -> None:
         """Raise EnvctlError unless the engine answers."""
 
+    def name_of(self, source: Source) -> str:
+        """The name of the image of a unit's source, made or not."""
+
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
+
+    def run_errand(self, image: str, errand: Errand) -> bytes:
+        """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack the root filesystem of an image, with owners and modes, into a folder."""
@@ -94,6 +143,10 @@ def _no_secret(_name: str) -> bytes:
     return b""
 
 
+def _no_supplies(_build: Build | DockerfileBuild) -> Supplies:
+    return NO_SUPPLIES
+
+
 def _no_template(_template: str, _context: Mapping[str, Any]) -> str:
     return ""
 
@@ -107,7 +160,8 @@ class Context:
     inspecting proxy needs while building, or None; `images` opens a container engine, `have_base` has
     the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
     catalogue, as a root filesystem in a folder, without an engine. `recipe` is a digest of the project's own
-    templates that images are made from, or "": what is made by them is no other project's.
+    templates that images are made from, or "": what is made by them is no other project's. `supplies` says
+    what a build is given while it runs.
     """
 
     scope: Scope
@@ -119,6 +173,7 @@ class Context:
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
+    supplies: Callable[[Build | DockerfileBuild], Supplies] = _no_supplies
 
 
 class Backend(Protocol):
@@ -135,6 +190,12 @@ class Backend(Protocol):
 
         The units stay the same, in name and order; a plan without `problems` can be arranged.
         """
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """What is built, of packages, for a unit with this image to run here. Talks to no engine."""
+
+    def box_checksum(self, base: Base) -> str:
+        """The checksum of the box that machines of a base alone start from; "" where there is none."""
 
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""

@@ -35,6 +35,17 @@ def add_file(tar: tarfile.TarFile, path: str, file: ContextFile, *, root: Path) 
         ) from error
 
 
+def add_content(tar: tarfile.TarFile, path: str, source: Path) -> None:
+    """Add a file of wherever it is. EnvctlError if it cannot be read."""
+    try:
+        with source.open("rb") as content:
+            entry = _entry(path, 0o644)
+            entry.size = source.stat().st_size
+            tar.addfile(entry, content)
+    except OSError as error:
+        raise EnvctlError(f"{source} cannot be read: {error.strerror or error}") from error
+
+
 def add_text(tar: tarfile.TarFile, path: str, text: str, *, mode: int = 0o644) -> None:
     """Add a text as a file."""
     data = text.encode("utf-8", "surrogateescape")

@@ -2,7 +2,7 @@
 
 from envctl.bases.catalogue import CATALOGUE, Entry, image_for, resolve_name
 from envctl.bases.commands import Row, build, inspect, listing
-from envctl.bases.ensure import ensure
+from envctl.bases.ensure import ensure, is_made, renew
 from envctl.bases.store import Found, ImageStore
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "ensure",
     "image_for",
     "inspect",
+    "is_made",
     "listing",
+    "renew",
     "resolve_name",
 ]

@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.model import Base
+from envctl.plan.names import base_image
 from envctl.plan.progress import Progress, Report, Stage
 
 
@@ -30,6 +32,28 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
                 return _fetch(base, store, report, force=force)
     report(Progress(f"base {base.image}", Stage.DONE, "local image"))
     return found
+
+
+def renew(base: Base, store: ImageStore, report: Report) -> Found:
+    """The base's newest image: from where the one at hand came, its registry or the mirror."""
+    info = store.info(base.image)
+    if base.snapshot or info is None:
+        return ensure(base, store, report)
+    if is_made(base.image, info):
+        return ensure(base, store, report, force=True)
+    try:
+        return _pulled(base, store, report)
+    except EnvctlError as error:
+        note = f"registry: not reachable ({_reason(error)})"
+        report(Progress(f"base {base.image}", Stage.NOTE, note))
+        # One that was brought here by hand has no newer one.
+        return ensure(base, store, report, force=recipe_for(base) is not None)
+
+
+def is_made(image: str, info: Mapping[str, Any]) -> bool:
+    """Whether an image is a base that was made here; what somebody made on one has its labels, too."""
+    labels = info.get("labels", {})
+    return base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", "")) == image
 
 
 def _local(base: Base, store: ImageStore) -> Found | None:

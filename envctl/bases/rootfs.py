@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from envctl.bases.catalogue import Entry
-from envctl.bases.mirrors import Source
 
 PACKAGE_MARK = "envctl-package"
 SOURCE_MARK = "envctl-source"
@@ -58,6 +58,13 @@ brings all of Perl: 40 MB more."""
 _TIMESTAMP = re.compile(r"(\d{8}T\d{6}Z)")
 
 
+class Line(Protocol):
+    """What says where packages come from."""
+
+    def line(self) -> str:
+        """The line as apt reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What to make: the base, where its packages come from, the dated mirror if one is asked for.
@@ -67,7 +74,7 @@ class Recipe:
     """
 
     entry: Entry
-    sources: tuple[Source, ...] = ()
+    sources: tuple[Line, ...] = ()
     snapshot: str = ""
     packages: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ COMMANDS = Group(
         "facts": "envctl.cli.parity:facts",
         "parity": "envctl.cli.parity:parity",
         "verify": "envctl.cli.verify:verify",
+        "lock": "envctl.cli.lock:lock",
         "up": "envctl.cli.up:up",
         "down": "envctl.cli.up:down",
         "stop": "envctl.cli.up:stop",

@@ -31,7 +31,7 @@ where the project has one environment.
 | 0 | fine |
 | 1 | error: standard error says what is wrong and what to do next |
 | 2 | wrong usage |
-| 3 | there are differences (`plan --exit-code`, `diff`, `parity`) |
+| 3 | there are differences (`plan --exit-code`, `diff`, `parity`, `verify`, `lock --check`) |
 | 130 | interrupted; run the command again to go on |
 | 141 | the reader of standard output went away |
 

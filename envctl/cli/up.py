@@ -9,6 +9,7 @@ from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.notes import note_mounts, note_variables
 from envctl.cli.session import Session
+from envctl.errors import UsageError
 
 if TYPE_CHECKING:
     from envctl.plan.changes import Change
@@ -44,6 +45,18 @@ def up(
     target: Target = None,
     services: Services = None,
     *,
+    frozen: Annotated[
+        bool,
+        Option(
+            ("--frozen",), "Build as envctl.lock says; change nothing if it comes out otherwise."
+        ),
+    ] = False,
+    offline: Annotated[
+        bool,
+        Option(
+            ("--offline",), "With --frozen: build of what `lock --vendor` kept, without a network."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, and wait until all of it is ready.
@@ -51,9 +64,13 @@ def up(
     Says first what changes and why, then what it does, and last the addresses to open. What is up
     and as the spec wants it is left alone. With services, only they and what they depend on.
 
+    With --frozen the images are made and compared with envctl.lock before anything else is done.
+
     JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses`, from a
     unit's name to a list.
     """
+    if offline and not frozen:
+        raise UsageError("--offline goes with --frozen: what was kept is what the lock names")
     goal = session.target(target)
     note_variables(session, goal.environment)
     announce = _announce(session, goal, "nothing changes", as_json=as_json)
@@ -62,7 +79,9 @@ def up(
         note_mounts(session, _units(changes))
         announce(changes)
 
-    result = session.workspace.up(goal, services=services or (), decided=decided)
+    result = session.workspace.up(
+        goal, services=services or (), decided=decided, frozen=frozen, offline=offline
+    )
     session.reporter.pause()
     if as_json:
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}

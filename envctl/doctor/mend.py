@@ -12,7 +12,7 @@ from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.doctor.start import start
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.progress import Progress, Report, Stage
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}

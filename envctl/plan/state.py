@@ -33,7 +33,7 @@ class UnitState:
 
     `build` is the digest of the build it was made from ("" for a ready image, whose reference
     stands in `image`); `run` is the canonical text of the run it was made for (`digest.run_text`).
-    `id` names this incarnation: another id is another container or machine.
+    `outdated` says that the build's image was made anew since. `id` names this incarnation: another id is another container or machine.
     """
 
     name: str
@@ -50,6 +50,7 @@ class UnitState:
     restarts: int = 0
     started_at: str = ""
     cause: str = ""
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

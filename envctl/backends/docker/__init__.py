@@ -7,7 +7,15 @@ from functools import cached_property
 from pathlib import Path
 
 from envctl.backends import probe
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import (
+    Beside,
+    Capabilities,
+    Context,
+    Errand,
+    Execution,
+    LogLine,
+    NotRunningError,
+)
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
@@ -17,7 +25,7 @@ from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit
 from envctl.plan.state import Observed, Status
 
 _PROBE_GRACE = 2.0
@@ -50,6 +58,16 @@ class DockerBackend:
     def arrange(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """The image is all there is to it."""
+        del image
+        return ()
+
+    def box_checksum(self, base: Base) -> str:
+        """There are no boxes here."""
+        del base
+        return ""
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
@@ -89,12 +107,24 @@ class DockerBackend:
         else:
             self._lifecycle.apply(change)
 
+    def name_of(self, source: Source) -> str:
+        """The name of the image of a unit's source."""
+        return source.image if isinstance(source, ReadyImage) else self._names.image(source)
+
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
         name = self._names.image(build)
         if self.images.find(name) is None:
             self._build(unit, build)
         return name
+
+    def run_errand(self, image: str, errand: Errand) -> bytes:
+        """Run a script in a throwaway container of an image; its output."""
+        from envctl.backends.docker.build import proxies
+        from envctl.backends.docker.errands import run
+
+        trust = self.context.trust
+        return run(self._engine, image, errand, trust=trust, proxies=proxies())
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack an image's root filesystem."""
@@ -148,7 +178,9 @@ class DockerBackend:
             unit,
             engine=self._engine,
             names=self._names,
-            sender=Sender(Path(context.scope.root), context.render, context.trust),
+            sender=Sender(
+                Path(context.scope.root), context.render, context.trust, context.supplies(wanted)
+            ),
             report=context.report,
         )
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from envctl.backends.base import Supplies
 from envctl.backends.docker import names as n
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.client import Engine
@@ -52,7 +53,7 @@ def build(
             engine.doing(f"build {unit}", where=wanted.where) as api,
             api.post(
                 f"{api.base_url}/v{api.api_version}/build",
-                params=_parameters(wanted, names),
+                params=_parameters(wanted, names, sender.supplies),
                 data=iter(lambda: context.read(1 << 20), b""),
                 headers={"Content-Type": "application/x-tar"},
                 timeout=(CONNECT_TIMEOUT, QUIET_TIMEOUT),
@@ -67,8 +68,10 @@ def build(
         watch.failed("the builder ended without an image")
 
 
-def _parameters(wanted: Build | DockerfileBuild, names: Names) -> Mapping[str, str]:
-    arguments = {**_proxies(), **(wanted.args if isinstance(wanted, DockerfileBuild) else {})}
+def _parameters(
+    wanted: Build | DockerfileBuild, names: Names, supplies: Supplies
+) -> Mapping[str, str]:
+    arguments = {**proxies(), **(wanted.args if isinstance(wanted, DockerfileBuild) else {})}
     labels = {
         n.PROJECT: names.scope.project,
         n.BUILD: wanted.digest,
@@ -83,10 +86,12 @@ def _parameters(wanted: Build | DockerfileBuild, names: Names) -> Mapping[str, s
         "target": wanted.target if isinstance(wanted, DockerfileBuild) else "",
         "rm": "1",
         "forcerm": "1",
+        **({"networkmode": "none"} if supplies.offline else {}),
+        **({"nocache": "1"} if supplies.fresh else {}),
     }
 
 
-def _proxies() -> dict[str, str]:
+def proxies() -> dict[str, str]:
     """The host's proxies, which the builder passes on without keeping them; not those only the host reaches."""
     found = {name: os.environ.get(name, "") for name in _PROXIES}
     return {name: value for name, value in found.items() if value and not _LOOPBACK.search(value)}

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from envctl.backends.base import NO_SUPPLIES, Supplies
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
-from envctl.backends.packing import add_file, add_text
+from envctl.backends.packing import add_content, add_file, add_text
 from envctl.backends.staging import ContextFile, context_files
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"
 """A name of its own, so that it is not taken for a file of the project."""
+_APT: Final = "trust/apt.conf"
 
 
 def dockerfile_path(build: Build | DockerfileBuild) -> str:
@@ -30,11 +32,15 @@ def dockerfile_path(build: Build | DockerfileBuild) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any."""
+    """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any.
+
+    `supplies` are in the same folder beside it, which is mounted while the build's commands run.
+    """
 
     root: Path
     render: Render
     trust: Path | None = None
+    supplies: Supplies = NO_SUPPLIES
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
         """Write the context as a tar. The same files give the same bytes, whatever their times."""
@@ -46,14 +52,28 @@ class Sender:
                 self._theirs(build, tar)
 
     def _own(self, build: Build, tar: tarfile.TarFile) -> None:
-        text = dockerfile(build, up=True, render=self.render, trust=self.trust is not None)
+        text = dockerfile(
+            build,
+            up=True,
+            render=self.render,
+            trust=self.trust is not None,
+            supplies=self.supplies,
+        )
         add_text(tar, DOCKERFILE, text)
         for path, file in sorted(context_files(build).items()):
             add_file(tar, path, file, root=self.root)
-        if self.trust is not None:
-            bundle = self.trust.read_text("utf-8", "replace")
-            for path, text in trust_files(bundle).items():
-                add_text(tar, path, text)
+        for path, content in sorted(self._mounted().items()):
+            if isinstance(content, Path):
+                add_content(tar, path, content)
+            else:
+                add_text(tar, path, content)
+
+    def _mounted(self) -> Mapping[str, str | Path]:
+        """The files of the folder that is mounted: apt has one file of settings for both purposes."""
+        trusted = trust_files(self.trust.read_text("utf-8", "replace")) if self.trust else {}
+        supplied = {f"trust/{path}": content for path, content in self.supplies.files.items()}
+        apt = [one[_APT] for one in (trusted, supplied) if isinstance(one.get(_APT), str)]
+        return {**trusted, **supplied, **({_APT: "".join(map(str, apt))} if apt else {})}
 
     def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile) -> None:
         sent = {posixpath.relpath(path, build.context): path for path in build.files}

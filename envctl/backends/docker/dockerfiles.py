@@ -6,27 +6,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from envctl.backends.base import NO_SUPPLIES, Supplies
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.backends.staging import view
 from envctl.plan.digest import digest
 from envctl.plan.model import Build, RunCommand
 
+MEDIA: Final = "/media"
+"""Where what commands are given while building is mounted."""
+TRUSTING: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            "SSL_CERT_FILE",
+            "PIP_CERT",
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "GIT_SSL_CAINFO",
+            "NODE_EXTRA_CA_CERTS",
+            "NPM_CONFIG_CAFILE",
+        ),
+        f"{MEDIA}/ca.crt",
+    ),
+    "APT_CONFIG": f"{MEDIA}/apt.conf",
+}
+"""The variables by which programs trust the certificates that are mounted."""
 Render = Callable[[str, Mapping[str, Any]], str]
 
 
-def dockerfile(build: Build, *, up: bool, render: Render, trust: bool = False) -> str:
+def dockerfile(
+    build: Build,
+    *,
+    up: bool,
+    render: Render,
+    trust: bool = False,
+    supplies: Supplies = NO_SUPPLIES,
+) -> str:
     """The Dockerfile of a build, to be built in the context `context_files` tells of.
 
     With `up` it is for BuildKit: caches and the trusted certificates are mounted. Without, it is
     portable: no mounts, no here-documents. With `trust` the context must have `trust_files` too; the
     portable file then copies them in, and the image keeps them in a layer, though not in its files.
+    `supplies` are for BuildKit alone.
     """
-    return render("docker/Dockerfile.j2", dockerfile_context(build, up=up, trust=trust))
+    context = dockerfile_context(build, up=up, trust=trust, supplies=supplies)
+    return render("docker/Dockerfile.j2", context)
 
 
-def dockerfile_context(build: Build, *, up: bool, trust: bool = False) -> Mapping[str, Any]:
+def dockerfile_context(
+    build: Build, *, up: bool, trust: bool = False, supplies: Supplies = NO_SUPPLIES
+) -> Mapping[str, Any]:
     """What the Dockerfile's template is given."""
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
     return {
@@ -37,6 +67,8 @@ def dockerfile_context(build: Build, *, up: bool, trust: bool = False) -> Mappin
         "steps": [view(step) for step in build.steps],
         "up": up,
         "trust": trust,
+        "settings": list({**(TRUSTING if trust else {}), **supplies.env}.items()),
+        "mounted": trust or bool(supplies.files),
     }
 
 

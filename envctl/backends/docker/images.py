@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ class Images:
         return str(found["Id"]) if found else None
 
     def info(self, name: str) -> Mapping[str, Any] | None:
-        """`id`, `size` in bytes, `created` (RFC 3339) and `labels` of an image; None if not there."""
+        """`id`, `size` in bytes, `created` (RFC 3339), `labels` and registries' `digests` of an image, or None."""
         found = self._inspect(name)
         if found is None:
             return None
@@ -42,6 +43,7 @@ class Images:
             "size": found.get("Size", 0),
             "created": found.get("Created", ""),
             "labels": (found.get("Config") or {}).get("Labels") or {},
+            "digests": found.get("RepoDigests") or [],
         }
 
     def pull(self, name: str) -> None:
@@ -141,6 +143,18 @@ class Images:
         with self._engine.doing(f"save {image}") as api, file.open("wb") as target:
             for chunk in api.get_image(identity, chunk_size=_CHUNK):
                 target.write(chunk)
+
+    def restore(self, file: Path, *, name: str) -> None:
+        """Take in an image that `save` wrote, under this name."""
+        repository, tag = _parted(name)
+        with self._engine.doing(f"load {name}") as api, file.open("rb") as source:
+            identity = ""
+            for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
+                found = re.search(r"sha256:[0-9a-f]{64}", str(event.get("stream", "")))
+                identity = found[0] if found else identity
+            if not identity:
+                raise EnvctlError(f"the engine did not take {name} in")
+            api.tag(identity, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -73,15 +73,17 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     """The environment; with `images` also which builds are at hand."""
     there = containers(engine, names)
     held = held_volumes(there.keepers)
-    units = {
-        name: _state(engine, names, one, held=held) for name, one in sorted(there.units.items())
-    }
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))["Volumes"] or []
         networks = api.networks(filters=dict(names.filters))
         built = (
             api.images(filters={"label": [f"{n.PROJECT}={names.scope.project}"]}) if images else []
         )
+    current = {digest: str(image.get("Id")) for digest, image in _named(built, names)}
+    units = {
+        name: _state(engine, names, one, held=held, current=current)
+        for name, one in sorted(there.units.items())
+    }
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
         *(f"container {_name(one)}" for one in there.keepers),
@@ -89,21 +91,18 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     ]
     return Observed(
         units,
-        _images(built, names),
+        {digest: image["Labels"].get(n.STEPS, "") for digest, image in _named(built, names)},
         frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]),
         tuple(sorted(leftovers)),
     )
 
 
-def _images(images: Sequence[Mapping[str, Any]], names: Names) -> Mapping[str, str]:
-    """The recorded steps of builds at hand: an image counts if it still has the name it is found by."""
-    found: dict[str, str] = {}
+def _named(images: Sequence[Listed], names: Names) -> Iterator[tuple[str, Listed]]:
+    """Builds at hand, by digest: an image counts if it still has the name it is found by."""
     for image in images:
-        labels = image.get("Labels") or {}
-        digest = labels.get(n.BUILD, "")
+        digest = (image.get("Labels") or {}).get(n.BUILD, "")
         if digest and f"{names.repository}:{digest}" in (image.get("RepoTags") or ()):
-            found[digest] = labels.get(n.STEPS, "")
-    return found
+            yield digest, image
 
 
 def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
@@ -116,7 +115,14 @@ def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
     )
 
 
-def _state(engine: Engine, names: Names, one: Listed, *, held: frozenset[str]) -> UnitState:
+def _state(
+    engine: Engine,
+    names: Names,
+    one: Listed,
+    *,
+    held: frozenset[str],
+    current: Mapping[str, str],
+) -> UnitState:
     labels, text = one["Labels"], str(one.get("Status", ""))
     status = _STATUS.get(one["State"], Status.EXITED)
     cause = ""
@@ -139,7 +145,13 @@ def _state(engine: Engine, names: Names, one: Listed, *, held: frozenset[str]) -
         addresses=_addresses(one.get("Ports") or ()) if running else (),
         restarts=_restarts(engine, one["Id"]) if status is Status.RESTARTING else 0,
         cause=cause,
+        outdated=_is_outdated(one, current),
     )
+
+
+def _is_outdated(one: Listed, current: Mapping[str, str]) -> bool:
+    image = current.get(one["Labels"].get(n.BUILD, ""))
+    return image is not None and one.get("ImageID", image) != image
 
 
 def _has_lost_secrets(names: Names, one: Listed, held: frozenset[str]) -> bool:

@@ -16,6 +16,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.artifact import Quoted
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
+_SETTING: Final = re.compile(r"[A-Za-z0-9_./:@+-]+")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]")
 _EXPANDED: Final = re.compile(r"""[\\$"']""")
 
@@ -62,6 +63,13 @@ def word(text: str) -> Quoted:
             hint="an image, user or group is made of letters, digits and . _ - : / @ +",
         )
     return Quoted(text)
+
+
+def setting(name: str, value: str) -> Quoted:
+    """NAME=value for ARG: a path or a word, refused if it is neither."""
+    if not _SETTING.fullmatch(value):
+        raise EnvctlError(f"{json.dumps(value)} cannot be written in a Dockerfile here")
+    return Quoted(f"{word(name)}={value}")
 
 
 def compose(text: str) -> Quoted:
@@ -129,6 +137,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "arguments": arguments,
     "copy_form": copy_form,
     "word": word,
+    "setting": setting,
     "comment": comment,
     "compose": compose,
     "compose_list": compose_list,

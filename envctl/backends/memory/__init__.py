@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text, steps_text
 
@@ -57,6 +57,16 @@ class MemoryBackend:
     def arrange(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """The image is all there is to it."""
+        del image
+        return ()
+
+    def box_checksum(self, base: Base) -> str:
+        """There are no boxes here."""
+        del base
+        return ""
 
     def check(self) -> None:
         """It is always there."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends import probe
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.lifecycle import Lifecycle
@@ -15,7 +15,7 @@ from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, DockerfileBuild, Plan, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
 from envctl.plan.state import Observed
 
 _PROBE_GRACE: Final = 5.0
@@ -44,6 +44,19 @@ class VagrantBackend:
     def arrange(self, plan: Plan) -> Plan:
         """The plan, its units that share a machine made from one build."""
         return layout.arrange(plan)
+
+    def beside(self, image: str) -> Sequence[Beside]:
+        """An init and an SSH server on the image, and a kernel."""
+        from envctl.backends.vagrant import boot
+
+        recipe = self.context.recipe
+        kernel = boot.kernel_build(boot.KERNEL_BASE, recipe=recipe)
+        machine = Beside(boot.machine_build(image, recipe=recipe))
+        return machine, Beside(kernel, (boot.KERNEL_PACKAGE,))
+
+    def box_checksum(self, base: Base) -> str:
+        """Of the disk of the base's box, if that is here."""
+        return self._boxes.checksum(base)
 
     def check(self) -> None:
         """Raise EnvctlError unless all there is to call is installed; libvirt says itself if it does not answer."""

@@ -25,6 +25,7 @@ ON_DEMAND: Final = ("overlay",)
 """Modules that only a machine asks for whose command line says so."""
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 """Kernels come from here, whatever the machines' own base is."""
+KERNEL_PACKAGE: Final = "linux-image-cloud-amd64"
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 

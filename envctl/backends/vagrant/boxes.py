@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from functools import cached_property
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from threading import get_ident
 from typing import Final
@@ -19,7 +19,7 @@ from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build
 from envctl.plan.progress import Progress, Stage
@@ -74,6 +74,14 @@ class Boxes:
             return bool(note["kind"] == self._kind)
         except (OSError, ValueError, KeyError):
             return False
+
+    def checksum(self, base: Base) -> str:
+        """The checksum of the disk of a base's own box; "" if it is not here."""
+        name = basebox.name(base, self._context.recipe)
+        if not self.is_here(name):
+            return ""
+        with (_folder(name) / disks.FILE).open("rb") as disk:
+            return f"sha256:{file_digest(disk, 'sha256').hexdigest()}"
 
     # --- making
 

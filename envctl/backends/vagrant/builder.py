@@ -24,7 +24,7 @@ from envctl.backends.vagrant.names import Names, cache
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.model import Build, Scope
 from envctl.plan.progress import Progress, Stage, silent
 from envctl.plan.text import step_text

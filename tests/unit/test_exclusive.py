@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.progress import silent
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from envctl.lock import exclusive
+from envctl.exclusive import exclusive
 from envctl.plan.progress import silent
 with exclusive(Path(sys.argv[1]), "dev@docker", silent):
     print("held", flush=True)

@@ -1,0 +1,53 @@
+"""A base made anew of packages that were kept: no mirror is asked, and what comes out has the same packages."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.store import Loader
+from envctl.errors import EnvctlError
+from envctl.plan.model import Base
+from envctl.plan.progress import Report
+
+SOURCES = "/etc/apt/sources.list"
+"""Where a bootstrapped base says where its packages come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder of packages with apt's index of them, as a source; its files are what their hashes say."""
+
+    path: Path
+
+    def line(self) -> str:
+        return f"deb [trusted=yes] copy:{self.path} ./"
+
+
+def bootstrap_kept(base: Base, folder: Path, sources: str, store: Loader, report: Report) -> str:
+    """Make a base of the catalogue of the packages in a folder, with these lines as its sources; its image's id.
+
+    EnvctlError if the catalogue does not have it, or with mmdebstrap's last lines if it fails.
+    """
+    recipe = recipe_for(base)
+    if recipe is None:
+        raise EnvctlError(
+            f"the base {base.image} is none of the catalogue, and was not kept as an image",
+            hint="`envctl lock --vendor`, where there is a network, keeps it",
+        )
+    (folder / "Release").write_text(_release(recipe.entry.suite, folder / "Packages"), "utf-8")
+    script = folder / "sources.sh"
+    script.write_text(f'#!/bin/sh\nprintf %s {shlex.quote(sources)} >"$1{SOURCES}"\n', "utf-8")
+    script.chmod(0o755)
+    whole = replace(recipe, sources=(_Folder(folder),), hooks=(str(script),))
+    return bootstrap(base, whole, store, report)
+
+
+def _release(suite: str, packages: Path) -> str:
+    """What tells that these are packages of a suite: mmdebstrap looks for the essential ones of its own alone."""
+    data = packages.read_bytes()
+    listed = f" {hashlib.sha256(data).hexdigest()} {len(data)} Packages"
+    return f"Suite: {suite}\nCodename: {suite}\nSHA256:\n{listed}\n"

@@ -1,0 +1,105 @@
+"""lock: what the builds came to, kept and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from envctl.cli.arguments import complete_target
+from envctl.cli.declare import Argument, AsJson, Option
+from envctl.cli.session import Session
+from envctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from envctl.lock.comparing import Difference
+
+Names = Annotated[
+    list[str] | None,
+    Argument(
+        "NAME",
+        "Environments; all of them if none is named. With --update also services and bases.",
+        complete_target,
+    ),
+]
+
+
+def lock(
+    session: Session,
+    names: Names = None,
+    *,
+    check: Annotated[
+        bool,
+        Option(("--check",), "Write nothing; exit with 3 if the spec or what is built differs."),
+    ] = False,
+    update: Annotated[
+        bool,
+        Option(("--update",), "Build anew, with the versions that the mirrors have now."),
+    ] = False,
+    vendor: Annotated[
+        bool,
+        Option(
+            ("--vendor",), "Keep the very packages in envctl.vendor, for builds without a network."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write envctl.lock: the versions of all that is installed in what the environments are made from.
+
+    What is not built yet is built, and keeps to the versions that are locked already where they can still be
+    had. --update moves on: all, or the services and bases that are named. Says what moved.
+
+    With --check the lock is compared with the spec and, where an engine answers, with the images that are at
+    hand: the exit code is 3 if there is a difference.
+
+    JSON: an object with `differences`, each with `kind` ("unit", "spec", "image", "packages", "pip FOLDER" or
+    "npm FOLDER"), `name`, `before`, `after` (null where there is none) and `units` (ENVIRONMENT/SERVICE).
+    """
+    if check and (update or vendor):
+        raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
+    environments, others = _sorted(session, names or (), update=update)
+    if check:
+        found = session.workspace.check_lock(environments)
+        _show(session, found, "envctl.lock is what the spec asks for", as_json=as_json)
+        return Exit.DIFFERENT if found else Exit.OK
+    _, found = session.workspace.lock(
+        environments, update=others if update else None, vendor=vendor
+    )
+    session.reporter.pause()
+    _show(session, found, "nothing moved", as_json=as_json)
+    session.note("wrote envctl.lock")
+    return Exit.OK
+
+
+def _sorted(session: Session, names: Sequence[str], *, update: bool) -> tuple[list[str], list[str]]:
+    """The environments among the names, and the others."""
+    from envctl.suggest import did_you_mean
+
+    known = session.workspace.environments()
+    others = [name for name in names if name not in known]
+    if others and not update:
+        raise UsageError(
+            f"there is no environment {others[0]!r}", hint=did_you_mean(others[0], known)
+        )
+    return [name for name in names if name in known], others
+
+
+def _show(session: Session, found: Sequence[Difference], nothing: str, *, as_json: bool) -> None:
+    from envctl.locking import told
+
+    if as_json:
+        session.json({"differences": [_json(one) for one in found]})
+        return
+    for one in found:
+        session.out.line(session.out.safe(told(one)))
+    if not found:
+        session.out.line(nothing)
+
+
+def _json(one: Difference) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "name": one.name,
+        "before": one.before,
+        "after": one.after,
+        "units": list(one.units),
+    }

@@ -1,0 +1,76 @@
+"""What two manifests, or two locks, differ in, by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from envctl.lock.model import Lock, Manifest
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One name with another version, or with none (None), before and after. `units` are those it is in."""
+
+    kind: str
+    name: str
+    before: str | None
+    after: str | None
+    units: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        folder = self.kind.partition(" ")[2]
+        where = f" in {folder}" if folder else ""
+        before, after = _version(self.before), _version(self.after)
+        if before == after:
+            return f"{self.name}{where} {before}: other content under the same version"
+        return f"{self.name}{where} {before or 'not there'} → {after or 'not there'}"
+
+
+def _version(text: str | None) -> str:
+    return (text or "").partition(" ")[0]
+
+
+def differences(
+    before: Manifest, after: Manifest, units: Sequence[str] = ()
+) -> tuple[Difference, ...]:
+    """All names whose versions differ."""
+    old = {(kind, name): version for kind, name, version in before.items()}
+    new = {(kind, name): version for kind, name, version in after.items()}
+    return tuple(
+        Difference(kind, name, old.get((kind, name)), new.get((kind, name)), tuple(units))
+        for kind, name in sorted({*old, *new})
+        if old.get((kind, name)) != new.get((kind, name))
+    )
+
+
+def merged(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """The same difference in several units told once, with all of them."""
+    units: dict[tuple[str, str, str | None, str | None], dict[str, None]] = {}
+    for one in found:
+        key = (one.kind, one.name, one.before, one.after)
+        units.setdefault(key, {}).update(dict.fromkeys(one.units))
+    # A version that is not there sorts before all others.
+    return tuple(
+        Difference(*key, tuple(sorted(units[key])))
+        for key in sorted(units, key=lambda key: (key[0], key[1], key[2] or "", key[3] or ""))
+    )
+
+
+def moved(before: Lock, after: Lock) -> tuple[Difference, ...]:
+    """What moved from one lock to the next: by base, and by unit that both have."""
+    return merged(_moved(before, after))
+
+
+def _moved(before: Lock, after: Lock) -> Iterator[Difference]:
+    for name in sorted({*before.bases} & {*after.bases}):
+        old, new = before.bases[name], after.bases[name]
+        yield from differences(Manifest(old.packages), Manifest(new.packages), [f"base {name}"])
+    units = {unit for one in before.builds for unit in one.units}
+    for build in after.builds:
+        for unit in sorted(units & {*build.units}):
+            known = before.of(unit)
+            assert known is not None
+            if known.image != build.image:
+                yield Difference("image", "image", known.image, build.image, (unit,))
+            yield from differences(known.manifest, build.manifest, [unit])

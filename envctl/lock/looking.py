@@ -1,0 +1,58 @@
+"""What is in images: asked of themselves, in throwaway containers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from envctl.backends.atonce import all_at_once
+from envctl.backends.base import Errand, ImageSource
+from envctl.errors import EnvctlError
+from envctl.lock import reading
+from envctl.lock.model import Manifest
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is in an image, and what it is: a registry's digest if it has one, else the engine's id."""
+
+    architecture: str
+    manifest: Manifest
+    identity: str
+
+
+def look(engine: ImageSource, image: str) -> Look:
+    """Look into an image that is at hand. EnvctlError if it does not tell."""
+    mark = secrets.token_hex(16)
+    script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
+    told = engine.run_errand(image, Errand(script, (mark,)))
+    try:
+        architecture, manifest = reading.manifest(told, mark)
+    except ValueError as error:
+        raise EnvctlError(f"{image} does not tell what is in it: {error}") from error
+    return Look(architecture, manifest, identity(engine, image))
+
+
+def looks(engine: ImageSource, images: Iterable[str]) -> Mapping[str, Look]:
+    """Look into several images, a few at a time."""
+    names = sorted(set(images))
+    found: dict[str, Look] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        answers = all_at_once(lambda name: look(engine, name), some)
+        found.update(zip(some, answers, strict=True))
+    return found
+
+
+def identity(engine: ImageSource, image: str) -> str:
+    """What an image is, whatever it is called."""
+    info = engine.images.info(image) or {}
+    for one in info.get("digests", ()):
+        name, _, digest = one.partition("@")
+        if image.partition("@")[0].startswith(name):
+            return str(digest)
+    return str(info.get("id", ""))

@@ -1,0 +1,104 @@
+"""What a root filesystem told of itself, as a manifest. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from envctl.lock.model import Manifest, Versions
+
+_DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
+_VENV: Final = re.compile(r"(.+)/lib(?:64)?/python[\d.]+/site-packages")
+_NPM_VERSION: Final = re.compile(r'.+/node_modules/(.+)/package\.json:\s*"version":\s*"([^"]*)"')
+_MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
+"""Wheels for plain "linux" are not published: pip made it here, of a source."""
+
+
+def manifest(told: bytes, mark: str) -> tuple[str, Manifest]:
+    """The architecture, and what is installed; `mark` is what the script was given. ValueError if it was cut off."""
+    sections = _sections(told, mark)
+    if "end" not in sections:
+        raise ValueError("it was cut off")
+    architecture = "".join(sections["architecture"]).strip()
+    pip: dict[str, dict[str, str]] = defaultdict(dict)
+    for body in sections["python"]:
+        for folder, name, version in _python(body):
+            pip[folder][name] = version
+    npm: dict[str, Versions] = {}
+    for body in sections["npm"]:
+        folder, versions = _npm(body)
+        if versions:
+            npm[folder or "/"] = versions
+    packages = dict(_packages("".join(sections["packages"]), architecture))
+    return architecture, Manifest(packages, dict(pip), npm)
+
+
+def _sections(told: bytes, mark: str) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for part in told.decode("utf-8", "replace").split(f"{mark}:")[1:]:
+        name, _, body = part.partition("\0")
+        found[name].append(body)
+    return found
+
+
+def _packages(body: str, own: str) -> Iterator[tuple[str, str]]:
+    for line in body.splitlines():
+        name, *rest = line.split("\t")
+        if len(rest) == 3:
+            architecture, version, state = rest
+            if state != "config-files":
+                foreign = architecture not in (own, "all", "noarch", "(none)", "")
+                broken = "" if state == "installed" else f" {state}"
+                yield f"{name}:{architecture}" if foreign else name, version + broken
+        elif name:
+            # As apk has it: NAME-VERSION-rRELEASE.
+            package, _, release = name.rpartition("-")
+            package, _, number = package.rpartition("-")
+            yield package or name, f"{number}-{release}"
+
+
+def _python(body: str) -> Iterator[tuple[str, str, str]]:
+    head, _, record = body.partition("\n\n")
+    folder, _, tags = head.partition("\n")
+    if match := _DIST.fullmatch(folder):
+        site, name, version = match.groups()
+        venv = _VENV.fullmatch(site)
+        shown = re.sub(r"[-_.]+", "-", name).lower()
+        digest = record_digest(record, made_here=bool(_MADE_HERE.search(tags)))
+        yield venv[1] if venv else site, shown, f"{version} sha256:{digest}"
+
+
+def record_digest(record: str, *, made_here: bool = False) -> str:
+    """A hash of a Python package's own files, made of the hashes in its RECORD.
+
+    What the installer writes, and what differs from one installation to the next, is left out: metadata,
+    programs in bin, compiled Python; of a package that was made here, of a source, machine code too.
+    """
+    lines = []
+    for line in record.splitlines():
+        path, _, rest = line.rpartition(",")
+        path, _, hashed = path.rpartition(",")
+        left_out = ".dist-info/" in path or path.startswith("..") or not hashed
+        if not left_out and not (made_here and path.endswith(".so")):
+            lines.append(f"{path},{hashed},{rest}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _npm(body: str) -> tuple[str, Versions]:
+    folder, _, said = body.partition("\n")
+    try:
+        packages = json.loads(said)["packages"].items()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        found = filter(None, map(_NPM_VERSION.match, said.splitlines()))
+        return folder, {match[1]: match[2] for match in found}
+    return folder, {
+        path.removeprefix("node_modules/"): " ".join(
+            word for word in (package.get("version", ""), package.get("integrity", "")) if word
+        )
+        for path, package in packages
+        if isinstance(package, dict) and path
+    }

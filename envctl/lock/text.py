@@ -1,0 +1,323 @@
+"""The lock as a file: one name a line, sorted, so that a difference reads well. See docs/lock.md.
+
+A build's packages are told as what they differ in from its base's: a version, or null for one that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError, SpecError
+from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
+from envctl.spec.problems import Problems, near
+from envctl.spec.reader import parse, read
+from envctl.spec.tree import Items, Node, Null, Spot, Table, Text, what
+
+_HEAD: Final = """\
+# What this project's builds came to: written by `envctl lock`, kept by `envctl up --frozen`. Commit it.
+# To move to newer versions: `envctl lock --update`.
+"""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./+~@-]*(?::[A-Za-z0-9_./+~@-]+)*")
+_NUMBER: Final = re.compile(
+    r"[-+]?[\d_]+(?::[\d_]+)*(?:\.[\d_]*)?(?:e[-+]?\d+)?|0x[\da-f_]+|\d{4}-\d\d?-\d\d?.*",
+    re.IGNORECASE,
+)
+"""What YAML's readers take for a number or a date."""
+_WORDS: Final = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_AGAIN: Final = "take the committed file back; or remove it, and `envctl lock` writes it anew"
+
+
+def load(root: Path) -> Lock | None:
+    """The project's lock; None if it has none. SpecError, with file, line and column, if it cannot be read."""
+    if not (root / FILE).exists():
+        return None
+    problems = Problems()
+    data = read(root, FILE, problems)
+    problems.stop()
+    assert data is not None
+    return parsed(data)
+
+
+def save(lock: Lock, root: Path) -> None:
+    """Write the project's lock, whole or not at all."""
+    path = root / FILE
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=root)
+        fresh = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text(lock))
+            fresh.chmod(0o644)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvctlError(f"{FILE} cannot be written: {error.strerror or error}") from error
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def text(lock: Lock) -> str:
+    """The file's content."""
+    return _HEAD + "\n".join(_lines(lock)) + "\n"
+
+
+def _lines(lock: Lock) -> Iterator[str]:
+    yield f"version: {VERSION}"
+    yield f"architecture: {_scalar(lock.architecture)}"
+    yield "bases:" if lock.bases else "bases: {}"
+    for name, base in sorted(lock.bases.items()):
+        yield f"  {_scalar(name)}:"
+        yield f"    image: {_scalar(base.image)}"
+        if base.snapshot:
+            yield f"    snapshot: {_scalar(base.snapshot)}"
+        if base.box:
+            yield f"    box: {_scalar(base.box)}"
+        yield f"    manifest: {base.manifest}"
+        yield from _versions("    ", "packages", base.packages)
+    yield "builds:" if lock.builds else "builds: []"
+    for build in sorted(lock.builds, key=lambda one: sorted(one.units)):
+        yield "  - units:"
+        yield from (f"      - {_scalar(unit)}" for unit in sorted(build.units))
+        yield "    inputs:"
+        yield from (f"      - {_scalar(line)}" for line in build.inputs)
+        if build.base:
+            yield f"    base: {_scalar(build.base)}"
+        if build.image:
+            yield f"    image: {_scalar(build.image)}"
+        yield f"    manifest: {build.manifest.digest}"
+        yield from _build(build, lock.bases.get(build.base))
+
+
+def _build(build: LockedBuild, base: LockedBase | None) -> Iterator[str]:
+    own, inherited = build.manifest.packages, base.packages if base else {}
+    changed: dict[str, str | None] = {
+        name: own.get(name)
+        for name in sorted({*own, *inherited})
+        if own.get(name) != inherited.get(name)
+    }
+    yield from _versions("    ", "packages", changed)
+    for kind, folders in (("pip", build.manifest.pip), ("npm", build.manifest.npm)):
+        if folders:
+            yield f"    {kind}:"
+            for folder, versions in sorted(folders.items()):
+                yield from _versions("      ", folder, versions)
+
+
+def _versions(indent: str, name: str, versions: Mapping[str, str | None]) -> Iterator[str]:
+    if not versions:
+        yield f"{indent}{_scalar(name)}: {{}}"
+        return
+    yield f"{indent}{_scalar(name)}:"
+    for key, version in sorted(versions.items()):
+        yield f"{indent}  {_scalar(key)}: {'null' if version is None else _scalar(version)}"
+
+
+def _scalar(value: str) -> str:
+    """A text as YAML: plain where every reader takes that for the same text, else as JSON writes it."""
+    words = value.split(" ")
+    plain = all(_PLAIN.fullmatch(word) for word in words)
+    special = _NUMBER.fullmatch(value) or value.lower() in _WORDS or ": " in value
+    if plain and not special:
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else _escaped(char) for char in quoted)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def parsed(data: bytes) -> Lock:
+    """The lock in a file's bytes. SpecError tells all that is wrong with it, each with its place."""
+    problems = Problems()
+    table = parse(data, FILE, problems)
+    problems.stop()
+    assert table is not None
+    reader = _Reader(problems)
+    lock = reader.lock(table)
+    if problems.found:
+        raise LockError(problems)
+    return lock
+
+
+class LockError(SpecError):
+    """All that is wrong with a lock."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(tuple(sorted(problems.found, key=lambda item: item.where)))
+        count = len(self.problems)
+        self.brief = f"{count} problem{'s' if count != 1 else ''} in {FILE}"
+
+
+class _Reader:
+    """Reads the parts of a tree; what is wrong is noted, and an empty part takes its place."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def lock(self, table: Table) -> Lock:
+        version = self.text(table, "version")
+        if version != str(VERSION):
+            spot = _spot(table, "version")
+            newer = version.isdecimal() and int(version) > VERSION
+            hint = "use the envctl that wrote it, or a newer one" if newer else _AGAIN
+            self.problems.add(
+                spot,
+                f"this is version {version or 'none'} of the format",
+                expected=f"version {VERSION}",
+                hint=hint,
+            )
+            return Lock()
+        self.known(table, ("version", "architecture", "bases", "builds"))
+        bases = {
+            name: self.base(one) for name, one in self.table(table, "bases", optional=True).items()
+        }
+        builds = tuple(
+            self.build(self.is_table(one, _of(one)), bases)
+            for one in self.items(table, "builds", optional=True)
+        )
+        self.once(builds, table)
+        return Lock(self.text(table, "architecture"), bases, builds)
+
+    def base(self, node: Node) -> LockedBase:
+        table = self.is_table(node, _of(node))
+        self.known(table, ("image", "snapshot", "box", "manifest", "packages"))
+        base = LockedBase(
+            self.text(table, "image"),
+            self.versions(self.table(table, "packages")),
+            self.text(table, "snapshot", optional=True),
+            self.text(table, "box", optional=True),
+        )
+        self.whole(table, base.manifest)
+        return base
+
+    def build(self, table: Table, bases: Mapping[str, LockedBase]) -> LockedBuild:
+        self.known(
+            table, ("units", "inputs", "base", "image", "manifest", "packages", "pip", "npm")
+        )
+        base = self.text(table, "base", optional=True)
+        if base and base not in bases:
+            self.problems.add(
+                _spot(table, "base"),
+                f"{base!r} is none of the bases above",
+                hint=near(base, bases) or _AGAIN,
+            )
+            return LockedBuild((), (), Manifest())
+        packages = dict(bases[base].packages) if base else {}
+        for name, node in self.table(table, "packages").items():
+            if isinstance(node, Null) and name in packages:
+                del packages[name]
+            else:
+                packages[name] = self.is_text(node, _of(node))
+        manifest = Manifest(packages, self.folders(table, "pip"), self.folders(table, "npm"))
+        self.whole(table, manifest.digest)
+        return LockedBuild(
+            self.texts(table, "units"),
+            self.texts(table, "inputs"),
+            manifest,
+            base,
+            self.text(table, "image", optional=True),
+        )
+
+    def once(self, builds: Sequence[LockedBuild], table: Table) -> None:
+        """A unit is in one build."""
+        seen: set[str] = set()
+        for build, node in zip(builds, self.items(table, "builds", optional=True), strict=True):
+            for unit in build.units:
+                if unit in seen:
+                    self.problems.add(_of(node), f"{unit} is locked twice")
+                seen.add(unit)
+
+    def whole(self, table: Table, computed: str) -> None:
+        written = self.text(table, "manifest")
+        if not written:
+            return
+        if not _DIGEST.fullmatch(written):
+            self.problems.add(
+                _spot(table, "manifest"), "this is no digest", expected="sha256: and 64 digits"
+            )
+        elif written != computed and not self.problems.found:
+            self.problems.add(
+                _spot(table, "manifest"),
+                "this is not the digest of what is listed below it: somebody edited the file",
+                hint=_AGAIN,
+            )
+
+    def folders(self, table: Table, key: str) -> Mapping[str, Versions]:
+        return {
+            folder: self.versions(self.is_table(node, _of(node)))
+            for folder, node in self.table(table, key, optional=True).items()
+        }
+
+    def versions(self, table: Table) -> Versions:
+        return {name: self.is_text(node, _of(node)) for name, node in table.items()}
+
+    # --- kinds of nodes
+
+    def known(self, table: Table, keys: Sequence[str]) -> None:
+        for key in table:
+            if key not in keys:
+                self.problems.add(
+                    table.spots[key], f"unknown key {key!r}", expected=", ".join(keys)
+                )
+
+    def text(self, table: Table, key: str, *, optional: bool = False) -> str:
+        if key not in table:
+            if not optional:
+                self.problems.add(table.spot, f"{key!r} is missing")
+            return ""
+        return self.is_text(table[key], _spot(table, key))
+
+    def texts(self, table: Table, key: str) -> tuple[str, ...]:
+        return tuple(self.is_text(node, _of(node)) for node in self.items(table, key))
+
+    def table(self, table: Table, key: str, *, optional: bool = False) -> Table:
+        if key not in table:
+            if not optional:
+                self.problems.add(table.spot, f"{key!r} is missing")
+            return Table(table.spot)
+        return self.is_table(table[key], _spot(table, key))
+
+    def items(self, table: Table, key: str, *, optional: bool = False) -> Items:
+        node = table.get(key)
+        if isinstance(node, Items):
+            return node
+        if node is None:
+            if not optional:
+                self.problems.add(table.spot, f"{key!r} is missing")
+        else:
+            self.problems.add(_spot(table, key), f"expected a list, got {what(node)}")
+        return Items(table.spot)
+
+    def is_table(self, node: Node, spot: Spot) -> Table:
+        if isinstance(node, Table):
+            return node
+        self.problems.add(spot, f"expected a mapping, got {what(node)}")
+        return Table(spot)
+
+    def is_text(self, node: Node, spot: Spot) -> str:
+        if isinstance(node, Text) and node:
+            return str(node)
+        self.problems.add(spot, f"expected a text, got {what(node)}")
+        return ""
+
+
+def _spot(table: Table, key: str) -> Spot:
+    return table.spots.get(key, table.spot)
+
+
+def _of(node: Node) -> Spot:
+    return node.spot

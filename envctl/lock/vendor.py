@@ -1,0 +1,222 @@
+"""The store of kept files, envctl.vendor: each under the hash of its content, which is looked at on every use.
+
+`index.json` says what each is. Links in it and paths out of it lead nowhere: names are looked at, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from envctl.errors import EnvctlError
+
+FOLDER: Final = "envctl.vendor"
+INDEX: Final = "index.json"
+VERSION: Final = 1
+DEB, WHEEL, NPM, IMAGE = "deb", "wheel", "npm", "image"
+
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%=-]*")
+_CHUNK: Final = 1 << 20
+_AGAIN: Final = "`envctl lock --vendor` fetches what is missing"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A file that is kept: what it is (kind, name, version), what it is called, its hash and its size in bytes.
+
+    `control` is what a package of Debian's says of itself.
+    """
+
+    kind: str
+    name: str
+    version: str
+    file: str
+    sha256: str
+    size: int
+    control: str = ""
+
+
+@dataclass(slots=True)
+class Index:
+    """All that is kept. `sources` are apt's sources of bases that can be made anew, by the base's image.
+
+    `beside` are the packages of what a backend builds beside a build or on it: by the digest of the manifest that it
+    starts from, by name.
+    """
+
+    files: dict[tuple[str, str, str, str], Kept] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+class Store:
+    """The kept files of a project."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / FOLDER
+        self.index = self._read()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self.index.files
+
+    def find(self, kind: str, name: str, version: str) -> tuple[Kept, ...]:
+        """What is kept of that version; several where it depends on the interpreter."""
+        return tuple(
+            one for key, one in sorted(self.index.files.items()) if key[:3] == (kind, name, version)
+        )
+
+    def path(self, kept: Kept) -> Path:
+        """The file, whose content is what it was. EnvctlError if it is another, or gone."""
+        path = self.folder / "sha256" / kept.sha256
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise EnvctlError(
+                f"{kept.file} is not in {FOLDER}: {error.strerror or error}", hint=_AGAIN
+            ) from error
+        if found != kept.sha256:
+            raise EnvctlError(
+                f"{kept.file} in {FOLDER} is not what was kept: its hash is another",
+                details=f"sha256/{kept.sha256} has {found}",
+                hint=f"remove that file; {_AGAIN}",
+            )
+        return path
+
+    def has(self, kept: Kept) -> bool:
+        """Whether the file is there; its content is not looked at."""
+        return (self.folder / "sha256" / kept.sha256).is_file()
+
+    def keep(self, path: Path, kind: str, name: str, version: str, *, control: str = "") -> Kept:
+        """Take a file in; it is moved."""
+        digest = _sha256(path)
+        kept = Kept(kind, name, version, path.name, digest, path.stat().st_size, control)
+        if not _NAME.fullmatch(kept.file):
+            raise EnvctlError(f"{kept.file!r} is no name to keep a file under")
+        target = self.folder / "sha256" / digest
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f".{digest}.new")
+            shutil.move(path, fresh)
+            fresh.chmod(0o644)
+            fresh.replace(target)
+        except OSError as error:
+            raise EnvctlError(f"{FOLDER} cannot be written: {error.strerror or error}") from error
+        self.index.files[kind, name, version, kept.file] = kept
+        return kept
+
+    def prune(self, needed: Callable[[Kept], bool]) -> int:
+        """Forget what is needed no more, and remove files that nothing speaks of; how many went."""
+        self.index.files = {key: one for key, one in self.index.files.items() if needed(one)}
+        named = {one.sha256 for one in self.index.files.values()}
+        unused = [path for path in (self.folder / "sha256").glob("*") if path.name not in named]
+        for path in unused:
+            path.unlink()
+        return len(unused)
+
+    def save(self) -> None:
+        """Write the index."""
+        files = [
+            {key: value for key, value in asdict(one).items() if value != ""}
+            for _, one in sorted(self.index.files.items())
+        ]
+        data = {
+            "version": VERSION,
+            "sources": dict(sorted(self.index.sources.items())),
+            "beside": {
+                key: dict(sorted(one.items())) for key, one in sorted(self.index.beside.items())
+            },
+            "files": files,
+        }
+        path = self.folder / INDEX
+        fresh = path.with_suffix(".new")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            fresh.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            fresh.replace(path)
+        except OSError as error:
+            raise EnvctlError(f"{FOLDER} cannot be written: {error.strerror or error}") from error
+
+    def _read(self) -> Index:
+        path = self.folder / INDEX
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            return Index()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EnvctlError(f"{FOLDER}/{INDEX} cannot be read: {error}") from error
+        try:
+            return _index(json.loads(text))
+        except json.JSONDecodeError as error:
+            place = f"{FOLDER}/{INDEX}:{error.lineno}:{error.colno}"
+            raise EnvctlError(f"{place}: this is no JSON: {error.msg}", hint=_WRITTEN) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EnvctlError(f"{FOLDER}/{INDEX} is not whole: {error}", hint=_WRITTEN) from error
+
+
+_WRITTEN: Final = "take the committed file back; or remove it, and run `envctl lock --vendor`"
+
+
+def _index(data: Mapping[str, Any]) -> Index:
+    if data["version"] != VERSION:
+        raise ValueError(f"it is of version {data['version']}, and this envctl reads {VERSION}")
+    files = [_kept(one) for one in data["files"]]
+    return Index(
+        {(one.kind, one.name, one.version, one.file): one for one in files},
+        {str(key): str(value) for key, value in data["sources"].items()},
+        {
+            str(key): {str(name): str(version) for name, version in one.items()}
+            for key, one in data["beside"].items()
+        },
+    )
+
+
+def _kept(one: Mapping[str, Any]) -> Kept:
+    words = {key: str(one[key]) for key in ("kind", "name", "version", "file", "sha256")}
+    kept = Kept(**words, size=int(one["size"]), control=str(one.get("control", "")))
+    if not _HEX.fullmatch(kept.sha256):
+        raise ValueError(f"{kept.sha256!r} is no hash")
+    if not _NAME.fullmatch(kept.file):
+        raise ValueError(f"{kept.file!r} is no name of a file")
+    return kept
+
+
+def _sha256(path: Path) -> str:
+    summary = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            summary.update(chunk)
+    return summary.hexdigest()
+
+
+# --- as a repository --------------------------------------------------------------------------
+
+
+def packages_text(debs: Iterable[Kept]) -> str:
+    """Apt's index of some packages that are in one folder."""
+    return "\n".join(_stanza(one) for one in debs)
+
+
+def _stanza(one: Kept) -> str:
+    control = "\n".join(line for line in one.control.splitlines() if line.strip())
+    return f"{control}\nFilename: ./{one.file}\nSize: {one.size}\nSHA256: {one.sha256}\n"
+
+
+def control_fields(control: str) -> Mapping[str, str]:
+    """The one-line fields of what a package says of itself."""
+    return dict(_fields(control))
+
+
+def _fields(control: str) -> Iterator[tuple[str, str]]:
+    for line in control.splitlines():
+        name, colon, value = line.partition(":")
+        if colon and not line[:1].isspace():
+            yield name, value.strip()

@@ -1,0 +1,259 @@
+"""Keeping what is locked, and building of it: what the verbs do with envctl.vendor."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from envctl.backends import backend_names, open_backend
+from envctl.backends.base import Beside, ImageSource, Supplies
+from envctl.errors import EnvctlError
+from envctl.lock.fetching import Fetcher
+from envctl.lock.looking import identity, look
+from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.supplying import TOOLS, integrities, kept_files
+from envctl.lock.vendor import DEB, FOLDER, IMAGE, NPM, WHEEL, Kept, Store, packages_text
+from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.target import Opened
+
+
+class Vendor:
+    """Keeps the files of a lock that was just made; `sources` are what its units are made from, by their names."""
+
+    def __init__(self, opened: Opened, lock: Lock, sources: Mapping[str, Source]) -> None:
+        self._opened = opened
+        self._engine: ImageSource = opened.engine
+        self._lock = lock
+        self._sources = sources
+        self._store = Store(Path(opened.plan.scope.root))
+        self._fetcher = Fetcher(self._engine, self._store, opened.report)
+        self._images: set[tuple[str, str]] = set()
+
+    def keep(self, *, whole: bool) -> tuple[int, int]:
+        """Have all of it in the store: how many files there are, and their size in bytes.
+
+        `whole` says that the sources are those of all environments: what is needed no more is removed then.
+        """
+        self._opened.report(Progress("vendor", Stage.STARTED))
+        try:
+            for name in sorted({build.base for build in self._lock.builds if build.base}):
+                self._base(name)
+            for build in self._lock.builds:
+                self._build(build)
+            if whole:
+                self._store.prune(self._is_needed)
+        finally:
+            # What was fetched before something failed need not be fetched again.
+            self._store.save()
+        files = self._store.index.files.values()
+        size = sum(one.size for one in files)
+        done = f"{len(files)} files, {size / 1_000_000:.0f} MB in {FOLDER}"
+        self._opened.report(Progress("vendor", Stage.DONE, done))
+        return len(files), size
+
+    # --- parts
+
+    def _base(self, name: str) -> None:
+        from envctl.bases import is_made
+        from envctl.bases.kept import SOURCES
+
+        info = self._engine.images.info(name)
+        if info is None:
+            # Of another environment, whose lock was not made now.
+            return
+        if is_made(name, info):
+            self._fetcher.debs(name, self._lock.bases[name].packages)
+            text = self._engine.images.read_file(name, SOURCES).decode("utf-8", "replace")
+            self._store.index.sources[name] = text
+        else:
+            self._image(name, identity(self._engine, name))
+
+    def _image(self, name: str, what: str) -> None:
+        self._fetcher.image(name, what)
+        self._images.add((name, what))
+
+    def _build(self, build: LockedBuild) -> None:
+        known = [self._sources[unit] for unit in build.units if unit in self._sources]
+        if not known:
+            return
+        source = known[0]
+        name = self._engine.name_of(source)
+        if isinstance(source, ReadyImage):
+            self._image(name, build.image)
+        elif isinstance(source, DockerfileBuild):
+            for one in known:
+                assert isinstance(one, DockerfileBuild)
+                self._image(self._engine.name_of(one), one.digest)
+        else:
+            base = self._lock.bases[build.base].packages
+            self._fetcher.all_of(name, build.manifest, but=base)
+            if "dpkg" in build.manifest.packages:
+                self._all_beside(name, build.units[0])
+
+    def _all_beside(self, image: str, unit: str) -> None:
+        """Keep what any backend builds beside an image; one that cannot be built here keeps nothing else away."""
+        for beside in _beside(self._opened, image):
+            try:
+                self._keep_beside(beside, unit)
+            except EnvctlError as error:
+                text = f"what machines of {unit} need is not kept: {error.brief}"
+                self._opened.report(Progress("vendor", Stage.NOTE, text))
+
+    def _keep_beside(self, beside: Beside, unit: str) -> None:
+        """Keep what another backend's machines need: it is built here, to know what that is."""
+        start = beside.build.base.image
+        if beside.build.base.name:
+            self._opened.have_base(beside.build.base)
+        below = look(self._engine, start).manifest
+        key = below.digest + ("+" if beside.downloads else "")
+        if key in self._store.index.beside:
+            known = self._store.index.beside[key]
+            if all(self._store.find(DEB, name, version) for name, version in known.items()):
+                return
+        image = self._engine.have(f"{unit}, for machines", beside.build)
+        packages = look(self._engine, image).manifest.packages
+        own = {name: one for name, one in packages.items() if below.packages.get(name) != one}
+        self._fetcher.debs(image, own)
+        if start not in self._lock.bases and beside.build.base.name:
+            self._base_beside(start)
+        self._store.index.beside[key] = {**own, **self._fetcher.downloads(image, beside.downloads)}
+
+    def _base_beside(self, name: str) -> None:
+        self._image(name, identity(self._engine, name))
+
+    def _is_needed(self, kept: Kept) -> bool:
+        if kept.kind == IMAGE:
+            return (kept.name, kept.version) in self._images
+        return (kept.kind, kept.name, kept.version) in self._needed()
+
+    def _needed(self) -> set[tuple[str, str, str]]:
+        found = {
+            (DEB, name, version)
+            for versions in (
+                *(base.packages for base in self._lock.bases.values()),
+                *(build.manifest.packages for build in self._lock.builds),
+                *self._store.index.beside.values(),
+            )
+            for name, version in versions.items()
+        }
+        for build in self._lock.builds:
+            found |= {
+                (WHEEL, name, told.partition(" ")[0])
+                for versions in build.manifest.pip.values()
+                for name, told in versions.items()
+                if name not in TOOLS
+            }
+            found |= {
+                (NPM, package.rpartition("@")[0], integrity)
+                for integrity, package in integrities(build.manifest).items()
+            }
+        return found
+
+
+def all_backends(opened: Opened) -> Iterator[Any]:
+    """Every backend there is, for the same environment: a lock serves all of them."""
+    context = opened.backend.context  # type: ignore[attr-defined]
+    return (open_backend(name, context) for name in backend_names())
+
+
+def _beside(opened: Opened, image: str) -> Sequence[Beside]:
+    """What any backend would build beside an image; one of others may not know the question."""
+    return [
+        one
+        for backend in all_backends(opened)
+        for one in getattr(backend, "beside", lambda _image: ())(image)
+    ]
+
+
+# --- building of it ---------------------------------------------------------------------------
+
+
+class Kitchen:
+    """Gives builds what is kept of them, and makes bases and images of it. No network is used."""
+
+    def __init__(self, engine: ImageSource, lock: Lock, root: Path, report: Report) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._report = report
+        self._store = Store(root)
+        if self._store.is_empty:
+            raise EnvctlError(
+                f"nothing is kept in {FOLDER}",
+                hint="`envctl lock --vendor`, where there is a network, keeps what is locked",
+            )
+
+    def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> Supplies:
+        """The very files of a build. EnvctlError if one is lacking, or is not what was kept."""
+        base = build.base.image if isinstance(build, Build) else ""
+        known = self._lock.bases.get(base)
+        return kept_files(manifest, self._store, but=known.packages if known else {})
+
+    def supplies_beside(self, build: Build, below: Manifest) -> Supplies:
+        """The files of what a backend builds on what `below` says."""
+        names = [below.digest, f"{below.digest}+"]
+        packages: dict[str, str] = {}
+        for key in names:
+            packages |= self._store.index.beside.get(key, {})
+        if not packages:
+            raise EnvctlError(
+                f"what is built on {build.base.image} for machines is not in {FOLDER}",
+                hint="`envctl lock --vendor`, where there is a network, keeps it",
+            )
+        return kept_files(Manifest(packages), self._store, but={})
+
+    def base(self, base: Base) -> None:
+        """Make a base of its kept packages, or take in its kept image."""
+        from envctl.bases.kept import bootstrap_kept
+
+        known = self._lock.bases.get(base.image)
+        sources = self._store.index.sources.get(base.image)
+        if known is None or sources is None:
+            self.image(base.image, known.image if known else "")
+            return
+        work = f"base {base.image}"
+        self._report(Progress(work, Stage.STARTED))
+        with tempfile.TemporaryDirectory(prefix="envctl-base-") as temporary:
+            folder = Path(temporary)
+            # mmdebstrap's helpers may be another user.
+            folder.chmod(0o755)
+            debs = self._debs(known.packages.items())
+            for one in debs:
+                shutil.copy(self._store.path(one), folder / one.file)
+            (folder / "Packages").write_text(packages_text(debs), "utf-8")
+            bootstrap_kept(base, folder, sources, self._engine.images, self._report)
+        self._report(Progress(work, Stage.DONE, f"made of what is kept in {FOLDER}"))
+
+    def image(self, name: str, what: str) -> None:
+        """Take in a kept image. EnvctlError if it is not kept."""
+        found = [
+            one
+            for one in self._store.index.files.values()
+            if (one.kind, one.name) == (IMAGE, name) and what in ("", one.version)
+        ]
+        if not found:
+            raise EnvctlError(
+                f"the image {name} is not in {FOLDER}",
+                hint="`envctl lock --vendor`, where there is a network, keeps it",
+            )
+        self._report(Progress(f"image {name}", Stage.STARTED))
+        self._engine.images.restore(self._store.path(found[0]), name=name)
+        self._report(Progress(f"image {name}", Stage.DONE, f"taken from {FOLDER}"))
+
+    def _debs(self, wanted: Iterable[tuple[str, str]]) -> list[Kept]:
+        found: list[Kept] = []
+        lacking: list[str] = []
+        for name, version in sorted(wanted):
+            kept = self._store.find(DEB, name, version)
+            found += kept
+            lacking += [] if kept else [f"{name} {version}"]
+        if lacking:
+            raise EnvctlError(
+                f"not all packages of the base are in {FOLDER}",
+                details="\n".join(lacking),
+                hint="`envctl lock --vendor`, where there is a network, fetches what is missing",
+            )
+        return found

@@ -1,0 +1,197 @@
+"""A mirror that moves on, and one that is gone: what a lock and kept packages are for."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+
+import pytest
+
+from envctl.plan.names import base_image
+from tests.support.project import unique
+from tests.support.repository import Repository
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+SPEC = """
+web:
+  packages: [envctl-probe]
+  build:
+    - run: cat /proc/net/route > /srv/routes; ls -A /media /mnt > /srv/mounted
+  command: [sleep, infinity]
+"""
+
+
+@pytest.fixture
+def repository(engine, tmp_path):
+    (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
+    made = Repository(tmp_path / "repository", network["Gateway"])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def base(engine, repository):
+    """An image like the base, with this repository among its sources, in place of or beside the others."""
+    names = []
+
+    def make(*, alone: bool) -> str:
+        name = f"{unique('base')}:1"
+        names.append(name)
+        target = "sources.list" if alone else "sources.list.d/probe.list"
+        recipe = f"FROM debian:bookworm\nRUN echo '{repository.source}' >/etc/apt/{target}\n"
+        if alone:
+            recipe += "RUN rm -f /etc/apt/sources.list.d/*\n"
+        engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=name, network_mode="none")
+        return name
+
+    yield make
+    for name in names:
+        engine.api.remove_image(name, force=True)
+
+
+def locked_project(make_project, base_name, backend="docker"):
+    project = make_project(backend=backend).spec(SPEC)
+    text = (project.root / "envctl.yaml").read_text()
+    project.write(
+        "envctl.yaml", text.replace("base: debian:bookworm", f"base: {{image: {base_name}}}")
+    )
+    return project
+
+
+def version(project, unit="web"):
+    return project.run(unit, "cat", "/usr/share/envctl-probe/version")[1]
+
+
+def done(result, code=0):
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
+
+
+def moved_on(project, tmp_path, repository):
+    """The mirror has a newer version, and another checkout of the project has built it."""
+    repository.publish("envctl-probe", "2.0")
+    other = tmp_path / "other"
+    shutil.copytree(project.root, other, ignore=shutil.ignore_patterns(".envctl"))
+    shown = done(project.cli("-C", str(other), "lock", "--update")).stdout
+    assert shown == "dev/web: envctl-probe 1.0 → 2.0\n"
+
+
+def test_a_mirror_that_moves_on_is_told_refused_and_done_without(
+    engine, make_project, tmp_path, repository, base
+):
+    repository.publish("envctl-probe", "1.0")
+    project = locked_project(make_project, base(alone=True))
+    done(project.cli("lock", "--vendor"))
+    done(project.cli("up", "dev", "--frozen"))
+    done(project.cli("lock", "--check"))
+    running = project.ids()
+    assert version(project) == "1.0"
+
+    moved_on(project, tmp_path, repository)
+    told = done(project.cli("lock", "--check", "--json"), 3)
+    assert json.loads(told.stdout)["differences"] == [
+        {"kind": "packages", "name": "envctl-probe", "before": "1.0", "after": "2.0", "units": ["dev/web"]}
+    ]  # fmt: skip
+
+    refused = done(project.cli("up", "dev", "--frozen"), 1)
+    assert "dev/web: envctl-probe 1.0 → 2.0" in refused.stderr
+    assert "nothing was replaced" in refused.stderr
+    assert project.ids() == running
+
+    repository.close()
+    done(project.cli("up", "dev", "--frozen", "--offline"))
+    assert version(project) == "1.0"
+    assert project.ids() != running
+    done(project.cli("lock", "--check"))
+    again = done(project.cli("up", "dev", "--frozen", "--offline"))
+    assert "nothing changes" in again.stdout
+    _, routes, _ = project.run("web", "cat", "/srv/routes")
+    assert len(routes.splitlines()) == 1, "the offline build had a network"
+    _, mounted, _ = project.run("web", "sh", "-c", "ls -A /media /mnt; grep -r media /etc/apt")
+    assert mounted.split() == ["/media:", "/mnt:"]
+
+
+def test_a_kept_file_that_was_changed_is_refused(engine, make_project, repository, base):
+    repository.publish("envctl-probe", "1.0")
+    project = locked_project(make_project, base(alone=True))
+    done(project.cli("lock", "--vendor"))
+    index = json.loads((project.root / "envctl.vendor/index.json").read_text())
+    (deb,) = (one for one in index["files"] if one["name"] == "envctl-probe")
+    file = project.root / "envctl.vendor/sha256" / deb["sha256"]
+    file.write_bytes(file.read_bytes() + b"more")
+    for image in engine.api.images(filters={"label": f"dev.envctl.project={project.name}"}):
+        engine.api.remove_image(image["Id"], force=True)
+
+    refused = done(project.cli("up", "dev", "--frozen", "--offline"), 1)
+
+    assert "envctl-probe_1.0_all.deb in envctl.vendor is not what was kept" in refused.stderr
+    assert project.states() == {"web": "missing"}
+
+
+def test_an_image_that_is_kept_comes_back_as_it_was(engine, make_project):
+    project = make_project()
+    name = f"{project.name}:1"
+    context = io.BytesIO(b"FROM debian:bookworm\nCMD sleep infinity\n")
+    before, _ = engine.images.build(fileobj=context, tag=name)
+    project.spec(f"web: {{image: '{name}'}}")
+    done(project.cli("lock", "--vendor"))
+    engine.api.remove_image(name, force=True)
+
+    done(project.cli("up", "dev", "--frozen", "--offline"))
+
+    assert engine.images.get(name).id == before.id
+    assert project.states() == {"web": "running"}
+    done(project.cli("down", "dev"))
+    engine.api.remove_image(name, force=True)
+
+
+def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_project, tmp_path):
+    """The base of the catalogue, under a name of its own here: the other is everybody's."""
+    from envctl.bases.kept import SOURCES
+    from envctl.lock.looking import look
+    from envctl.lock.model import LockedBase
+    from envctl.plan.model import Base
+    from envctl.target import Opened, Target
+    from envctl.vendoring import Kitchen
+
+    project = make_project().spec("web: {command: [sleep, infinity]}")
+    done(project.cli("lock", "--vendor"))
+    lock, _ = project.workspace().lock()
+    kept = Opened(project.workspace(), Target("dev"))
+    own = Base("debian:bookworm", f"{project.name}:base")
+    locked = lock.bases[base_image("debian:bookworm", "")]
+    bases = {own.image: LockedBase("", locked.packages)}
+    kitchen = Kitchen(kept.engine, type(lock)(lock.architecture, bases), project.root, kept.report)
+    sources = kitchen._store.index.sources
+    sources[own.image] = sources["debian:bookworm"]
+
+    kitchen.base(own)
+
+    try:
+        assert look(kept.engine, own.image).manifest.packages == locked.packages
+        read = kept.engine.images.read_file
+        assert read(own.image, SOURCES) == read("debian:bookworm", SOURCES)
+        saved = b"".join(engine.api.get_image(own.image))
+        with tarfile.open(fileobj=io.BytesIO(saved)) as tar:
+            assert not any("envctl-base" in name for name in tar.getnames())
+    finally:
+        if engine.api.images(own.image):
+            engine.api.remove_image(own.image, force=True)
+
+
+@pytest.mark.machines
+def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path, repository, base):
+    repository.publish("envctl-probe", "1.0")
+    project = locked_project(make_project, base(alone=False), backend="vagrant")
+    done(project.cli("lock", "--vendor", timeout=1800))
+    moved_on(project, tmp_path, repository)
+    repository.close()
+
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done(project.cli("up", "dev", "--frozen", "--offline", environ=cache, timeout=1800))
+
+    assert version(project) == "1.0"
+    done(project.cli("lock", "--check"))

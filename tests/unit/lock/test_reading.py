@@ -1,0 +1,127 @@
+"""What a root filesystem told, as a manifest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import files
+
+import pytest
+
+from envctl.lock.reading import manifest, record_digest
+
+RECORD = """\
+flask/__init__.py,sha256:aaa,10
+flask/speed.so,sha256:bbb,20
+flask-3.1.dist-info/METADATA,sha256:ccc,30
+flask-3.1.dist-info/INSTALLER,sha256:ddd,4
+../../../bin/flask,sha256:eee,200
+flask/__pycache__/__init__.cpython-311.pyc,,
+"""
+
+
+def told(**sections: str) -> bytes:
+    parts = [f"M:{name.rstrip('_')}\0{body}" for name, body in sections.items()]
+    return "".join([*parts, "M:end\0"]).encode()
+
+
+def test_packages_are_told_by_name_and_foreign_ones_by_architecture_too():
+    body = (
+        "libc6\tamd64\t2.36\tinstalled\nlibc6\ti386\t2.36\tinstalled\ntzdata\tall\t2025b\tinstalled\n"
+        "gone\tamd64\t1\tconfig-files\nhalf\tamd64\t1\thalf-configured\n"
+    )
+
+    architecture, found = manifest(told(architecture="amd64\n", packages=body), "M")
+
+    assert architecture == "amd64"
+    assert found.packages == {
+        "libc6": "2.36",
+        "libc6:i386": "2.36",
+        "tzdata": "2025b",
+        "half": "1 half-configured",
+    }
+
+
+def test_alpines_packages_are_told_too():
+    _, found = manifest(told(architecture="x86_64\n", packages="musl-utils-1.2.5-r9\n"), "M")
+
+    assert found.packages == {"musl-utils": "1.2.5-r9"}
+
+
+def test_pythons_packages_are_told_by_environment_whatever_way_their_names_are_written():
+    head = (
+        "/opt/web/lib/python3.11/site-packages/Typing_Extensions-4.1.dist-info\nTag: py3-none-any\n"
+    )
+
+    _, found = manifest(told(architecture="amd64", python=f"{head}\n{RECORD}"), "M")
+
+    assert found.pip == {"/opt/web": {"typing-extensions": f"4.1 sha256:{record_digest(RECORD)}"}}
+
+
+def test_the_hash_is_of_the_packages_own_files_and_of_nothing_that_installing_makes():
+    def changed(old: str, new: str) -> bool:
+        return record_digest(RECORD.replace(old, new)) != record_digest(RECORD)
+
+    assert changed("aaa", "xxx")
+    assert changed("bbb", "xxx")
+    assert not changed("ccc", "xxx")
+    assert not changed("eee", "xxx")
+    assert not changed("cpython-311", "cpython-312")
+    made = [record_digest(text, made_here=True) for text in (RECORD, RECORD.replace("bbb", "x"))]
+    assert made[0] == made[1]
+
+
+def test_npms_packages_have_the_hash_that_npm_wrote_down():
+    lock = {
+        "packages": {
+            "node_modules/a": {"version": "1.0", "integrity": "sha512-x"},
+            "node_modules/a/node_modules/b": {"version": "2.0"},
+            "": {"version": "9"},
+        }
+    }
+
+    _, found = manifest(told(architecture="a", npm=f"/srv/web\n{json.dumps(lock)}"), "M")
+
+    assert found.npm == {"/srv/web": {"a": "1.0 sha512-x", "a/node_modules/b": "2.0"}}
+
+
+def test_globally_installed_packages_of_npm_are_told_without_a_hash():
+    body = '/usr/lib\n/usr/lib/node_modules/@x/cli/package.json:  "version": "3.1",\n'
+
+    _, found = manifest(told(architecture="a", npm=body), "M")
+
+    assert found.npm == {"/usr/lib": {"@x/cli": "3.1"}}
+
+
+@pytest.mark.parametrize("text", [b"", b"M:architecture\0amd64", b"other:end\0"])
+def test_what_was_cut_off_is_no_manifest(text):
+    with pytest.raises(ValueError, match="cut off"):
+        manifest(text, "M")
+
+
+def test_the_script_is_of_a_posix_shell_and_runs_where_there_is_next_to_nothing(tmp_path):
+    script = (files("envctl.lock") / "manifest.sh").read_text()
+    for name in ("sh", "uname"):
+        (tmp_path / name).symlink_to(f"/bin/{name}")
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "x", "M"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+
+    architecture, found = manifest(done.stdout, "M")
+    assert architecture
+    assert not list(found.items())
+
+
+@pytest.mark.parametrize("name", ["manifest.sh", "fetch.sh"])
+def test_shellcheck_has_nothing_to_say(name):
+    path = str(files("envctl.lock") / name)
+
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", path], capture_output=True, text=True, check=False
+    )
+
+    assert not done.stdout

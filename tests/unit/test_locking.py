@@ -1,0 +1,294 @@
+"""What the verbs do with a lock: made, checked, kept to. The engine here knows images by what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from envctl.backends.base import Errand
+from envctl.errors import EnvctlError, UsageError
+from envctl.lock import text
+from envctl.plan.model import ReadyImage
+from envctl.target import Opened, Target
+from tests.support.project import Project
+
+BASE = {"libc6": "1"}
+
+
+@dataclass
+class PaperEngine:
+    """Builds images by writing down what a mirror has now; `images` is itself."""
+
+    mirror: dict[str, str] = field(default_factory=lambda: {"hello": "1.0"})
+    there: dict[str, dict[str, str]] = field(default_factory=lambda: {"debian:bookworm": BASE})
+    made: list[str] = field(default_factory=list)
+    opened: Any = None
+    answers: bool = True
+
+    @property
+    def images(self) -> PaperEngine:
+        return self
+
+    def check(self) -> None:
+        if not self.answers:
+            raise EnvctlError("no engine")
+
+    def name_of(self, source: Any) -> str:
+        return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
+
+    def find(self, name: str) -> str | None:
+        return f"id of {name}" if name in self.there else None
+
+    def info(self, name: str) -> dict[str, Any]:
+        return {"id": f"id of {name} {self.there[name]}", "labels": {}}
+
+    def pull(self, name: str) -> None:
+        self.there[name] = dict(self.mirror)
+
+    def apply(self, change: Any) -> None:
+        self.made.append(change.unit)
+        wanted = self.opened.supplies(change.target).files.get("preferences", "")
+        asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
+        kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
+        packages = {name: "old-1" if name in kept else self.mirror[name] for name in asked}
+        self.there[self.name_of(change.target)] = {**self.there["debian:bookworm"], **packages}
+
+    def run_errand(self, image: str, errand: Errand) -> bytes:
+        mark = errand.words[0]
+        body = "".join(
+            f"{name}\tamd64\t{version}\tinstalled\n" for name, version in self.there[image].items()
+        )
+        return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    made = PaperEngine()
+
+    def given(self):
+        made.opened = self
+        return made
+
+    monkeypatch.setattr(Opened, "engine", property(given))
+    return made
+
+
+@pytest.fixture
+def project(tmp_path, engine):
+    return Project(tmp_path, backend="memory", environ={}).spec(
+        "web: {packages: [hello], command: [x]}"
+    )
+
+
+def forget(engine):
+    """Let the images of builds go, as a prune does."""
+    engine.there = {name: one for name, one in engine.there.items() if not name.startswith("p:")}
+
+
+def said(found):
+    return [str(one) for one in found]
+
+
+def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project, engine):
+    lock, moved = project.workspace().lock()
+
+    assert lock.of("dev/web").manifest.packages == {"libc6": "1", "hello": "1.0"}
+    assert moved == ()
+    assert text.load(project.root) == lock
+    before = (project.root / "envctl.lock").read_bytes()
+    project.workspace().lock()
+    assert (project.root / "envctl.lock").read_bytes() == before
+    assert engine.made == ["dev/web"]
+
+
+def test_a_mirror_that_moved_on_is_told_by_check_with_both_versions(project, engine):
+    project.workspace().lock()
+    assert project.workspace().check_lock() == ()
+    forget(engine)
+    engine.mirror["hello"] = "2.0"
+    assert project.workspace().check_lock() == ()  # nothing was built of it here
+
+    (source,) = project.workspace().plan(Target("dev")).builds().values()
+    engine.there[engine.name_of(source)] = {**BASE, "hello": "2.0"}
+
+    assert said(project.workspace().check_lock()) == ["hello 1.0 → 2.0"]
+
+
+def test_update_moves_on_and_says_what_moved(project, engine):
+    project.workspace().lock()
+    engine.mirror["hello"] = "2.0"
+
+    _, moved = project.workspace().lock(update=["web"])
+
+    assert said(moved) == ["hello 1.0 → 2.0"]
+    assert moved[0].units == ("dev/web",)
+    assert project.workspace().check_lock() == ()
+
+
+def test_update_of_one_service_leaves_the_others(project, engine):
+    project.spec(
+        """
+        web: {packages: [hello], command: [x]}
+        db: {packages: [world], command: [x]}
+        """
+    )
+    engine.mirror["world"] = "1"
+    project.workspace().lock()
+    engine.mirror |= {"hello": "2.0", "world": "2"}
+
+    _, moved = project.workspace().lock(update=["db"])
+
+    assert said(moved) == ["world 1 → 2"]
+
+
+def test_update_of_what_there_is_not_is_wrong_usage_and_changes_nothing(project):
+    with pytest.raises(UsageError, match="'wbe'") as caught:
+        project.workspace().lock(update=["wbe"])
+
+    assert "web" in caught.value.hint
+    assert not (project.root / "envctl.lock").exists()
+
+
+def test_what_has_to_be_built_again_keeps_to_the_locked_versions_where_it_can(project, engine):
+    engine.mirror["hello"] = "old-1"
+    project.workspace().lock()
+    engine.mirror |= {"hello": "2.0", "world": "1"}
+    project.spec("web: {packages: [hello, world], command: [x]}")
+
+    _, moved = project.workspace().lock()
+
+    assert said(moved) == ["world not there → 1"]
+
+
+def test_check_asks_no_engine_to_see_that_the_spec_has_moved_on(project, engine):
+    project.workspace().lock()
+    engine.answers = False
+    project.spec("web: {packages: [hello, world], command: [x]}")
+
+    assert [(one.kind, one.before, one.after) for one in project.workspace().check_lock()] == [
+        ("spec", "packages hello", None),
+        ("spec", None, "packages hello world"),
+    ]
+
+
+def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
+    assert [one.name for one in project.workspace().check_lock()] == ["dev/web"]
+    project.workspace().lock()
+    project.spec("other: {packages: [hello], command: [x]}")
+
+    found = project.workspace().check_lock()
+
+    assert [(one.name, one.before is None) for one in found] == [
+        ("dev/other", True),
+        ("dev/web", False),
+    ]
+
+
+def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
+    project.write("environments/prod.yaml", "backend: memory\n")
+    project.workspace().lock()
+    project.write("environments/prod.yaml", "services: {web: {packages: !append [world]}}\n")
+
+    lock, _ = project.workspace().lock(["dev"])
+
+    assert [one.units for one in lock.builds] == [("dev/web", "prod/web")]
+
+
+def frozen(project):
+    """What `up --frozen` does before it changes anything."""
+    workspace = project.workspace()
+    opened = workspace._open(Target("dev"))
+    kept = workspace._frozen(opened, (), offline=False)
+    return kept.prepare({unit.service: unit.source for unit in opened.plan.units})
+
+
+def test_without_a_lock_nothing_is_frozen(project, engine):
+    with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+        project.workspace().up(Target("dev"), frozen=True)
+
+    assert engine.made == []
+
+
+def test_a_lock_of_another_spec_is_refused_before_anything_is_done(project, engine):
+    project.workspace().lock()
+    engine.made.clear()
+    project.spec("web: {packages: [hello, world], command: [x]}")
+
+    with pytest.raises(EnvctlError, match="asks for: packages hello world"):
+        project.workspace().up(Target("dev"), frozen=True)
+
+    assert engine.made == []
+    assert project.states() == {"web": "missing"}
+
+
+def test_what_is_as_it_is_locked_is_not_built_again(project, engine):
+    project.workspace().lock()
+    engine.made.clear()
+
+    assert frozen(project) is False
+    assert engine.made == []
+
+
+def test_what_is_not_there_is_built_and_compared(project, engine):
+    project.workspace().lock()
+    forget(engine)
+
+    assert frozen(project) is True
+
+
+def test_a_build_that_comes_out_otherwise_is_refused_and_nothing_is_replaced(project, engine):
+    project.workspace().lock()
+    project.workspace().up(Target("dev"))
+    before = project.ids()
+    forget(engine)
+    engine.mirror["hello"] = "2.0"
+
+    with pytest.raises(EnvctlError) as caught:
+        project.workspace().up(Target("dev"), frozen=True)
+
+    assert caught.value.details == "dev/web: hello 1.0 → 2.0"
+    assert "nothing was replaced" in caught.value.brief
+    assert project.ids() == before
+
+
+def test_an_image_that_is_another_is_built_again_with_the_locked_versions(project, engine):
+    engine.mirror["hello"] = "old-1"
+    project.workspace().lock()
+    engine.mirror["hello"] = "2.0"
+    (name,) = (name for name in engine.there if name.startswith("p:"))
+    engine.there[name] = {**BASE, "hello": "2.0"}
+
+    assert frozen(project) is True
+    assert engine.there[name]["hello"] == "old-1"
+
+
+def test_a_base_that_is_another_is_told_before_it_is_built_on(project, engine):
+    project.workspace().lock()
+    forget(engine)
+    engine.made.clear()
+    engine.there["debian:bookworm"] = {"libc6": "2"}
+
+    with pytest.raises(EnvctlError, match="base debian:bookworm: libc6 1 → 2"):
+        frozen(project)
+
+    assert engine.made == []
+
+
+def test_a_ready_image_is_locked_as_it_is(project, engine):
+    project.spec("cache: {image: redis:7}")
+    project.workspace().lock()
+    assert frozen(project) is False
+
+    engine.there["redis:7"] = {"hello": "9"}
+
+    with pytest.raises(EnvctlError, match="dev/cache: image id"):
+        frozen(project)
+
+
+def test_offline_with_nothing_kept_says_how_to_keep_it(project):
+    project.workspace().lock()
+
+    with pytest.raises(EnvctlError, match=r"nothing is kept in envctl\.vendor"):
+        project.workspace().up(Target("dev"), frozen=True, offline=True)
