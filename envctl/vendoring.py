@@ -224,7 +224,14 @@ class Kitchen:
             for one in debs:
                 shutil.copy(self._store.path(one), folder / one.file)
             (folder / "Packages").write_text(packages_text(debs), "utf-8")
-            bootstrap_kept(base, folder, sources, self._engine.images, self._report)
+            bootstrap_kept(
+                base,
+                folder,
+                packages=sorted(known.packages),
+                sources=sources,
+                store=self._engine.images,
+                report=self._report,
+            )
         self._report(Progress(work, Stage.DONE, f"made of what is kept in {FOLDER}"))
 
     def image(self, name: str, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,8 +28,18 @@ class _Folder:
         return f"deb [trusted=yes] copy:{self.path} ./"
 
 
-def bootstrap_kept(base: Base, folder: Path, sources: str, store: Loader, report: Report) -> str:
+def bootstrap_kept(
+    base: Base,
+    folder: Path,
+    *,
+    packages: Sequence[str],
+    sources: str,
+    store: Loader,
+    report: Report,
+) -> str:
     """Make a base of the catalogue of the packages in a folder, with these lines as its sources; its image's id.
+
+    All are asked for by name: which ones a base has by priority is told by a mirror's index, not by the packages.
 
     EnvctlError if the catalogue does not have it, or with mmdebstrap's last lines if it fails.
     """
@@ -42,7 +53,9 @@ def bootstrap_kept(base: Base, folder: Path, sources: str, store: Loader, report
     script = folder / "sources.sh"
     script.write_text(f'#!/bin/sh\nprintf %s {shlex.quote(sources)} >"$1{SOURCES}"\n', "utf-8")
     script.chmod(0o755)
-    whole = replace(recipe, sources=(_Folder(folder),), hooks=(str(script),))
+    whole = replace(
+        recipe, sources=(_Folder(folder),), packages=tuple(packages), hooks=(str(script),)
+    )
     return bootstrap(base, whole, store, report)
 
 

@@ -178,6 +178,7 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
         with tarfile.open(fileobj=io.BytesIO(saved)) as tar:
             assert not any("envctl-base" in name for name in tar.getnames())
     finally:
+        kept.engine.close()
         if engine.api.images(own.image):
             engine.api.remove_image(own.image, force=True)
 

@@ -1,0 +1,8 @@
+"""Locks made, checked and kept to: what the verbs do with envctl.lock."""
+
+from envctl.locking.checking import check
+from envctl.locking.frozen import Frozen
+from envctl.locking.making import Maker
+from envctl.locking.telling import told
+
+__all__ = ["Frozen", "Maker", "check", "told"]

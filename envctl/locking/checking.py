@@ -1,0 +1,86 @@
+"""Locks compared with specs, and with what is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from envctl.backends.base import ImageSource
+from envctl.errors import EnvctlError
+from envctl.lock.comparing import Difference, differences, merged
+from envctl.lock.looking import Look, looks
+from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.locking.asking import Asked, asked
+from envctl.plan.model import Build
+from envctl.target import Opened
+
+
+def spec_differences(lock: Lock, wanted: Iterable[Asked]) -> tuple[Difference, ...]:
+    """What some services ask for and the lock was not made for. No engine is asked."""
+    found = []
+    for one in wanted:
+        known = lock.of(one.name)
+        if known is None:
+            found.append(Difference("unit", one.name, None, "in the spec", (one.name,)))
+            continue
+        gone = [line for line in known.inputs if line not in one.inputs]
+        fresh = [line for line in one.inputs if line not in known.inputs]
+        if not gone and not fresh and known.inputs != one.inputs:
+            fresh = ["the same in another order"]
+        found += [Difference("spec", line, line, None, (one.name,)) for line in gone]
+        found += [Difference("spec", line, None, line, (one.name,)) for line in fresh]
+    return merged(found)
+
+
+def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Difference, ...]:
+    """All that the spec, or an image or base that is at hand, differs in from the lock.
+
+    `whole` says that these are all environments: what is locked of others is told, too.
+    """
+    wanted = asked(opened)
+    found = list(spec_differences(lock, wanted))
+    if whole:
+        names = {one.name for one in wanted}
+        found += [
+            Difference("unit", unit, "locked", None, (unit,))
+            for build in lock.builds
+            for unit in build.units
+            if unit not in names
+        ]
+    engine = _answering(opened)
+    if engine is not None:
+        others = {unit for one in found for unit in one.units}
+        same = [one for one in wanted if one.name not in others]
+        found += _image_differences(lock, same, engine)
+    return merged(found)
+
+
+def _answering(opened: Sequence[Opened]) -> ImageSource | None:
+    """The engine, if there is one to ask."""
+    try:
+        engine: ImageSource = opened[0].engine
+        engine.check()
+    except EnvctlError:
+        return None
+    return engine
+
+
+def _image_differences(
+    lock: Lock, wanted: Sequence[Asked], engine: ImageSource
+) -> Iterator[Difference]:
+    bases = {one.source.base.image for one in wanted if isinstance(one.source, Build)}
+    here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
+    found = looks(engine, {name for name in here if engine.images.find(name) is not None})
+    for name in sorted(bases & {*lock.bases} & {*found}):
+        base = Manifest(lock.bases[name].packages)
+        yield from differences(base, found[name].manifest, [f"base {name}"])
+    for one in wanted:
+        seen, known = found.get(engine.name_of(one.source)), lock.of(one.name)
+        if seen is not None and known is not None:
+            yield from unit_differences(known, seen, one.name)
+
+
+def unit_differences(known: LockedBuild, seen: Look, unit: str) -> Iterator[Difference]:
+    """What an image differs in from what is locked."""
+    if known.image and known.image != seen.identity:
+        yield Difference("image", "image", known.image, seen.identity, (unit,))
+    yield from differences(known.manifest, seen.manifest, [unit])

@@ -1,0 +1,198 @@
+"""Locks kept to: images that come out as they are locked, or nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
+from envctl.errors import EnvctlError
+from envctl.lock.comparing import Difference, differences, merged
+from envctl.lock.looking import look
+from envctl.lock.model import FILE, Lock, LockedBuild, Manifest
+from envctl.lock.supplying import pins
+from envctl.locking.asking import asked
+from envctl.locking.checking import spec_differences
+from envctl.locking.telling import listed
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
+from envctl.target import Opened
+from envctl.vendoring import Kitchen
+
+
+class Frozen:
+    """One target whose builds have to come out as they are locked.
+
+    `plain` is the same environment as an engine's: a backend may pack the units of its own plan together.
+    """
+
+    def __init__(
+        self, opened: Opened, plain: Opened, lock: Lock | None, *, offline: bool = False
+    ) -> None:
+        if lock is None:
+            raise EnvctlError(
+                f"there is no {FILE}", hint="`envctl lock` writes it; commit it with the spec"
+            )
+        self.opened = opened
+        self.lock = lock
+        self.environment = opened.target.environment
+        self.asked = {one.service: one for one in asked([plain])}
+        self.expected: dict[str, Manifest] = {}
+        self._fresh: set[str] = set()
+        root = Path(plain.plan.scope.root)
+        self._kitchen = Kitchen(self.engine, lock, root, opened.report) if offline else None
+        opened.supplies = self._supplies
+        opened.have_base = self.have_base
+
+    @property
+    def engine(self) -> ImageSource:
+        """The engine with the images."""
+        engine: ImageSource = self.opened.engine
+        return engine
+
+    def insist(self, services: Iterable[str]) -> None:
+        """Raise EnvctlError, naming what differs, unless the lock was made for what the spec asks of these services."""
+        found = spec_differences(self.lock, [self.asked[name] for name in services])
+        if found:
+            raise EnvctlError(
+                f"{FILE} was not made for the spec of {self.environment} as it is now",
+                details=listed(found),
+                hint="`envctl lock` brings it up to date and says what moves",
+            )
+
+    def prepare(self, sources: Mapping[str, Source]) -> bool:
+        """Have the images of all services as they are locked; whether any was made.
+
+        EnvctlError, naming the packages, if one comes out otherwise; nothing else has been done by then.
+        """
+        self.engine.check()
+        for service, source in sources.items():
+            known = self.lock.of(f"{self.environment}/{service}")
+            assert known is not None
+            name = self.engine.name_of(source)
+            earlier = self.expected.get(name)
+            self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
+        wrong = {name for name in self.expected if self._differs(sources, name)}
+        builds = {
+            self.engine.name_of(source): (service, source)
+            for service, source in sources.items()
+            if not isinstance(source, ReadyImage) and self.engine.name_of(source) in wrong
+        }
+        if builds:
+            self._make(builds)
+        found = [one for name in sorted(wrong) for one in self._differences(sources, name)]
+        if found:
+            raise _other(self.environment, found)
+        return bool(builds)
+
+    def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
+        there = self.engine.images.find(name) is not None
+        if not there or (self._kitchen and any(self._differences(sources, name))):
+            (source, *_) = self._of(sources, name).values()
+            there = self._is_had(name, source, self.lock.of(self._units(sources, name)[0]))
+        return not there or any(self._differences(sources, name))
+
+    def _is_had(self, name: str, source: Source, known: LockedBuild | None) -> bool:
+        """Have an image that is not built here; whether it could be."""
+        if isinstance(source, Build):
+            return self.engine.images.find(name) is not None
+        if self._kitchen is not None:
+            what = (
+                source.digest
+                if isinstance(source, DockerfileBuild)
+                else known.image
+                if known
+                else ""
+            )
+            self._kitchen.image(name, what)
+            return True
+        if isinstance(source, ReadyImage):
+            self.engine.images.pull(name)
+            return True
+        return False
+
+    def _units(self, sources: Mapping[str, Source], name: str) -> list[str]:
+        return [f"{self.environment}/{service}" for service in self._of(sources, name)]
+
+    def _of(self, sources: Mapping[str, Source], name: str) -> Mapping[str, Source]:
+        return {key: one for key, one in sources.items() if self.engine.name_of(one) == name}
+
+    def _differences(self, sources: Mapping[str, Source], name: str) -> Iterator[Difference]:
+        seen = look(self.engine, name)
+        units = self._units(sources, name)
+        if self.lock.architecture not in ("", seen.architecture):
+            raise EnvctlError(
+                f"{FILE} was made for {self.lock.architecture}, and {name} is of {seen.architecture}"
+            )
+        known = self.lock.of(units[0])
+        assert known is not None
+        if known.image and known.image != seen.identity:
+            yield Difference("image", "image", known.image, seen.identity, tuple(units))
+        yield from differences(self.expected[name], seen.manifest, units)
+
+    def _make(self, builds: Mapping[str, tuple[str, Source]]) -> None:
+        from envctl.execute import carry_out
+
+        changes = []
+        for name, (service, source) in builds.items():
+            assert isinstance(source, Build | DockerfileBuild)
+            if isinstance(source, Build):
+                self.have_base(source.base)
+            # What is lacking of it is told before the first build starts.
+            self._supplies(source)
+            if self.engine.images.find(name) is not None:
+                self._fresh.add(source.digest)
+            changes.append(
+                Change(Action.BUILD, service, "it is to be as it is locked", None, source)
+            )
+        carry_out(changes, self.opened.engine, self.opened.report)
+
+    def have_base(self, base: Base) -> None:
+        """Have a base at hand as it is locked. EnvctlError, naming the packages, if it is another."""
+        from envctl.bases import ensure
+
+        if self._kitchen is None:
+            ensure(base, self.engine.images, self.opened.report)
+        elif self.engine.images.find(base.image) is None or self._base_differences(base):
+            self._kitchen.base(base)
+        found = self._base_differences(base)
+        if found:
+            raise _other(self.environment, found)
+
+    def _base_differences(self, base: Base) -> tuple[Difference, ...]:
+        known = self.lock.bases.get(base.image)
+        if known is None:
+            return ()
+        seen = look(self.engine, base.image)
+        return differences(Manifest(known.packages), seen.manifest, [f"base {base.image}"])
+
+    def _supplies(self, build: Build | DockerfileBuild) -> Supplies:
+        known = self.expected.get(self.engine.name_of(build))
+        if known is not None:
+            given = self._kitchen.supplies(build, known) if self._kitchen else pins(known)
+            return replace(given, fresh=build.digest in self._fresh)
+        if self._kitchen is None or not isinstance(build, Build):
+            return NO_SUPPLIES
+        # A backend builds it beside what is locked, or on it.
+        below = look(self.engine, build.base.image).manifest
+        return self._kitchen.supplies_beside(build, below)
+
+
+def _both(one: Manifest, other: Manifest) -> Manifest:
+    """What is in a build that is made of both: units that share a machine."""
+    return Manifest(
+        {**one.packages, **other.packages}, {**one.pip, **other.pip}, {**one.npm, **other.npm}
+    )
+
+
+def _other(environment: str, found: Iterable[Difference]) -> EnvctlError:
+    told = merged(found)
+    count = len(told)
+    return EnvctlError(
+        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}, "
+        "locked → found; nothing was replaced",
+        details=listed(told),
+        hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
+        "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",
+    )

@@ -1,0 +1,166 @@
+"""Locks made: what is not there is built, and all of it is looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
+from envctl.errors import EnvctlError, UsageError
+from envctl.lock.looking import Look, looks
+from envctl.lock.model import Lock, LockedBase, LockedBuild
+from envctl.lock.supplying import pins
+from envctl.locking.asking import asked
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import Base, Build, ReadyImage
+from envctl.suggest import did_you_mean
+from envctl.target import Opened
+from envctl.vendoring import Vendor, all_backends
+
+
+class Maker:
+    """Makes the lock of some environments with a container engine.
+
+    `update` are services and bases to be made anew, with no regard to what is locked; without it, what is at
+    hand is taken as it is, and what has to be built keeps to the versions of `old` where it can.
+    """
+
+    def __init__(
+        self, opened: Sequence[Opened], old: Lock, *, update: Sequence[str] | None = None
+    ) -> None:
+        self.opened = opened
+        self.old = old
+        self.asked = asked(opened)
+        self.update = update
+        self.engine: ImageSource = opened[0].engine
+        self._known(update or ())
+
+    def make(self) -> Lock:
+        """Build what is to be built, look into all of it; the lock, in which other environments stay as they were."""
+        self.engine.check()
+        bases = {one.source.base for one in self.asked if isinstance(one.source, Build)}
+        for base in sorted(bases, key=lambda one: one.image):
+            self._have_base(base)
+        self._build()
+        found = looks(self.engine, {self.engine.name_of(one.source) for one in self.asked})
+        roots = looks(self.engine, {base.image for base in bases})
+        return self._lock(bases, found, roots)
+
+    def vendor(self, lock: Lock, *, whole: bool) -> None:
+        """Keep the files of a lock that was just made of all, or not the whole, of the environments."""
+        sources = {one.name: one.source for one in self.asked}
+        self.opened[0].supplies = lambda _build: NO_SUPPLIES
+        Vendor(self.opened[0], lock, sources).keep(whole=whole)
+
+    def _known(self, names: Sequence[str]) -> None:
+        known = {one.service for one in self.asked} | {
+            name
+            for one in self.asked
+            if isinstance(one.source, Build)
+            for name in (one.source.base.image, one.source.base.name)
+            if name
+        }
+        for name in names:
+            if name not in known:
+                raise UsageError(
+                    f"no environment has a service or a base {name!r}",
+                    hint=did_you_mean(name, known),
+                )
+
+    def _is_updated(self, *names: str) -> bool:
+        if self.update is None:
+            return False
+        return not self.update or any(name in self.update for name in names)
+
+    def _have_base(self, base: Base) -> None:
+        from envctl.bases import ensure, renew
+
+        have = renew if self._is_updated(base.image, base.name) else ensure
+        have(base, self.engine.images, self.opened[0].report)
+
+    def _build(self) -> None:
+        """Make the images that are not there or are to be another; a service's base may have moved below it."""
+        from envctl.execute import carry_out
+
+        changes: dict[str, Change] = {}
+        fresh: dict[str, Supplies] = {}
+        for one in self.asked:
+            source, name = one.source, self.engine.name_of(one.source)
+            base = (source.base.image, source.base.name) if isinstance(source, Build) else ()
+            updated = self._is_updated(one.service, *base)
+            if isinstance(source, ReadyImage):
+                if updated or self.engine.images.find(name) is None:
+                    self.engine.images.pull(name)
+            elif updated or self.engine.images.find(name) is None:
+                cause = "it is to be made anew" if updated else "the image is not there"
+                changes.setdefault(name, Change(Action.BUILD, one.name, cause, one.where, source))
+                known = self.old.of(one.name)
+                fresh[source.digest] = (
+                    Supplies(fresh=True)
+                    if updated
+                    else pins(known.manifest)
+                    if known
+                    else Supplies()
+                )
+        self.opened[0].supplies = lambda build: fresh.get(build.digest, Supplies())
+        carry_out(tuple(changes.values()), self.opened[0].engine, self.opened[0].report)
+
+    def _lock(
+        self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]
+    ) -> Lock:
+        architectures = {one.architecture for one in (*found.values(), *roots.values())} - {""}
+        if len(architectures) > 1:
+            raise EnvctlError(
+                f"the images are of several architectures: {', '.join(sorted(architectures))}",
+                hint="a lock is made on one: build all of them on the same engine",
+            )
+        environments = {one.target.environment for one in self.opened}
+        builds = _together([*_others(self.old, environments), *self._builds(found)])
+        locked = {
+            base.image: LockedBase(
+                roots[base.image].identity,
+                roots[base.image].manifest.packages,
+                base.snapshot,
+                self._box(base),
+            )
+            for base in bases
+        }
+        used = {build.base for build in builds}
+        kept = {name: base for name, base in self.old.bases.items() if name in used}
+        return Lock(next(iter(architectures), self.old.architecture), {**kept, **locked}, builds)
+
+    def _box(self, base: Base) -> str:
+        found = (
+            getattr(one, "box_checksum", lambda _base: "")(base)
+            for one in all_backends(self.opened[0])
+        )
+        return next(filter(None, found), "")
+
+    def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:
+        for one in self.asked:
+            seen = found[self.engine.name_of(one.source)]
+            yield LockedBuild(
+                (one.name,),
+                one.inputs,
+                seen.manifest,
+                one.source.base.image if isinstance(one.source, Build) else "",
+                seen.identity if isinstance(one.source, ReadyImage) else "",
+            )
+
+
+def _together(builds: Iterable[LockedBuild]) -> tuple[LockedBuild, ...]:
+    """Units that ask for the same and whose builds came out alike, in one entry."""
+    groups: dict[tuple[object, ...], LockedBuild] = {}
+    for one in builds:
+        key = (one.inputs, one.manifest.digest, one.base, one.image)
+        units = (*groups[key].units, *one.units) if key in groups else one.units
+        groups[key] = replace(one, units=tuple(sorted(units)))
+    return tuple(groups.values())
+
+
+def _others(lock: Lock, environments: set[str]) -> Iterator[LockedBuild]:
+    """What is locked of other environments."""
+    for build in lock.builds:
+        units = tuple(unit for unit in build.units if unit.partition("/")[0] not in environments)
+        if units:
+            yield replace(build, units=units)
