@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -34,10 +33,12 @@ def run(
         try:
             if errand.network:
                 api.put_archive(identity, "/", _brought(trust))
-            out, err = _output(api, identity)
+            api.start(identity)
             code = int(api.wait(identity, timeout=int(errand.timeout))["StatusCode"])
+            out: bytes = api.logs(identity, stdout=True, stderr=False)
             if code:
-                lines = deque(err.decode("utf-8", "replace").splitlines(), maxlen=_SHOWN)
+                err = api.logs(identity, stdout=False, stderr=True, tail=_SHOWN)
+                lines = err.decode("utf-8", "replace").splitlines()
                 raise EnvctlError(
                     f"cannot {what}: its script ended with exit code {code}",
                     details="\n".join(lines),
@@ -71,22 +72,9 @@ def _container(
         "HostConfig": {
             **({} if errand.network else restricted),
             "SecurityOpt": ["no-new-privileges"],
-            "LogConfig": {"Type": "none"},
+            "LogConfig": {"Type": "json-file"},
         },
     }
-
-
-def _output(api: Any, identity: str) -> tuple[bytes, bytes]:
-    out: list[bytes] = []
-    err: deque[bytes] = deque(maxlen=1000)
-    stream = api.attach(identity, stdout=True, stderr=True, stream=True, demux=True)
-    api.start(identity)
-    for one, other in stream:
-        if one:
-            out.append(one)
-        if other:
-            err.append(other)
-    return b"".join(out), b"".join(err)
 
 
 def _brought(trust: Path | None) -> bytes:
