@@ -53,7 +53,8 @@ class _Walk:
             yield from self.mappings(left, right, old, new)
         elif isinstance(old, list) and isinstance(new, list):
             yield from self.lists(left, right, old, new)
-        elif old != new:
+        elif type(old) is not type(new) or old != new:
+            # `true` is no 1, though Python says so.
             yield self.difference(left, right, old, new)
 
     def mappings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from hypothesis import given
@@ -42,6 +43,8 @@ def test_the_environments_own_name_is_no_difference():
 def test_what_one_side_lacks_is_absent_there():
     assert told({"a": 1}, {"b": None}) == [("x.a", 1, ABSENT), ("x.b", ABSENT, None)]
     assert told(1, "1") == [("x", 1, "1")]
+    assert told(1, True) == [("x", 1, True)]
+    assert told({"a": [0]}, {"a": [False]}) == [("x.a[0]", 0, False)]
     assert told({}, []) == [("x", {}, [])]
 
 
@@ -58,6 +61,11 @@ values = st.recursive(
 )  # fmt: skip
 
 
+def text(value):
+    """Tells `true` from 1, and not the order of keys."""
+    return json.dumps(value, sort_keys=True)
+
+
 @given(values)
 def test_what_is_equal_does_not_differ(value):
     assert told(value, value) == []
@@ -66,5 +74,5 @@ def test_what_is_equal_does_not_differ(value):
 @given(values, values)
 def test_what_is_not_equal_differs_the_same_way_from_both_sides(one, other):
     there, back = told(one, other), told(other, one)
-    assert bool(there) == bool(back) == (repr(one) != repr(other))
+    assert bool(there) == bool(back) == (text(one) != text(other))
     assert len(there) == len(back) or isinstance(one, list | dict)
