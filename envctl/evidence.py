@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, Place
 from envctl.parity.accepting import Acceptance
+from envctl.plan.model import Kind
+from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Status
 from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE
@@ -22,11 +24,12 @@ def facts(opened: Opened) -> Facts:
     from envctl.parity.collecting import collect
 
     states = opened.observe().units
-    running = [
-        unit
-        for unit in opened.plan.units
-        if unit.name in states and states[unit.name].status is Status.RUNNING
-    ]
+    running = []
+    for unit in opened.plan.units:
+        if unit.name in states and states[unit.name].status is Status.RUNNING:
+            running.append(unit)
+        elif unit.kind is Kind.SERVICE:
+            opened.report(Progress(unit.name, Stage.NOTE, "it does not run, and has no facts"))
     if not running:
         raise EnvctlError(
             f"nothing of {opened.target.environment} runs on {opened.backend.name}",
@@ -34,7 +37,9 @@ def facts(opened: Opened) -> Facts:
         )
     opened.know_secrets()
     store = opened.store
-    return collect(opened.plan, running, opened.backend, key=store.facts_key(), mask=store.masked)
+    return collect(
+        opened.plan, running, opened.backend, key=store.facts_key(), mask=store.masked_bytes
+    )
 
 
 def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:
@@ -56,14 +61,14 @@ def verify(opened: Opened) -> Verification:
     plan, changes, store = opened.wanted, opened.changes(observed), opened.store
     states = {state.name: state for state in opened.asked(plan.units, observed)}
     claims = list(units.claims(plan, changes, states))
-    name = f"{opened.target.environment}@{opened.backend.name}"
+    name = opened.known_as
     names = [unit.name for unit in plan.units]
     if not opened.backend.capabilities.executes:
         return Verification(name, names, claims, on_paper=True)
     running = units.running(plan, states)
     secrets = {one.name for unit in plan.units for one in unit.run.secrets}
     digests = {one: store.facts_digest(one) for one in secrets}
-    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store.masked)
+    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store)
     claims += sight.claims(units.looked_into(plan, changes, states))
     outcomes = list(checks.run(running, opened.backend, mask=store.masked, report=opened.report))
     return Verification(name, names, claims, outcomes)

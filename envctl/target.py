@@ -100,6 +100,11 @@ class Opened:
             raise self._unknown
 
     @property
+    def known_as(self) -> str:
+        """The environment with its backend, whether or not the target names it."""
+        return f"{self.target.environment}@{self.backend.name}"
+
+    @property
     def doubt(self) -> str:
         """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
         if self.known_plan is not None:

@@ -185,38 +185,49 @@ class Workspace:
         `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
         nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
-        from envctl.execute import bring_up
-
         opened = self._open(target)
         kept = self._frozen(opened, services, offline=offline) if frozen else None
         with self._locked(opened):
-            opened.backend.check()
-            opened.make_secrets()
+            return self._up(opened, services, decided=decided, kept=kept)
+
+    def _up(
+        self,
+        opened: Opened,
+        services: Sequence[str] = (),
+        *,
+        decided: Decided = _unsaid,
+        kept: Frozen | None = None,
+    ) -> UpResult:
+        """`up` of what is locked already."""
+        from envctl.execute import bring_up
+
+        opened.backend.check()
+        opened.make_secrets()
+        observed = opened.observe()
+        plan = opened.select(services)
+        changes = _only(opened.changes(observed), plan, services)
+        decided(changes)
+        if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
             observed = opened.observe()
-            plan = opened.select(services)
+            said = {(change.action, change.unit) for change in changes}
             changes = _only(opened.changes(observed), plan, services)
-            decided(changes)
-            if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
-                observed = opened.observe()
-                said = {(change.action, change.unit) for change in changes}
-                changes = _only(opened.changes(observed), plan, services)
-                if {(change.action, change.unit) for change in changes} - said:
-                    decided(changes)
-            self._bases(opened, changes)
-            seen = bring_up(
-                changes,
-                plan,
-                opened.backend,
-                opened.report,
-                observed=observed,
-                mask=opened.store.masked,
-            )
-            return UpResult(
-                plan,
-                changes,
-                _addresses(seen),
-                on_paper=not opened.backend.capabilities.executes,
-            )
+            if {(change.action, change.unit) for change in changes} - said:
+                decided(changes)
+        self._bases(opened, changes)
+        seen = bring_up(
+            changes,
+            plan,
+            opened.backend,
+            opened.report,
+            observed=observed,
+            mask=opened.store.masked,
+        )
+        return UpResult(
+            plan,
+            changes,
+            _addresses(seen),
+            on_paper=not opened.backend.capabilities.executes,
+        )
 
     def down(
         self, target: Target, *, volumes: bool = False, decided: Decided = _unsaid
@@ -225,17 +236,23 @@ class Workspace:
 
         It need not be in the spec any more, and a spec that is broken does not hinder it.
         """
-        from envctl.execute import carry_out
-
         opened = self._open(target, lenient=True)
         with self._locked(opened):
-            opened.backend.check()
-            changes = compare.down(opened.observe(), volumes=volumes, plan=opened.known_plan)
-            decided(changes)
-            carry_out(changes, opened.backend, self.report)
-            if volumes:
-                opened.store.release(opened.backend.name)
-            return changes
+            return self._down(opened, volumes=volumes, decided=decided)
+
+    def _down(
+        self, opened: Opened, *, volumes: bool, decided: Decided = _unsaid
+    ) -> tuple[Change, ...]:
+        """`down` of what is locked already."""
+        from envctl.execute import carry_out
+
+        opened.backend.check()
+        changes = compare.down(opened.observe(), volumes=volumes, plan=opened.known_plan)
+        decided(changes)
+        carry_out(changes, opened.backend, self.report)
+        if volumes:
+            opened.store.release(opened.backend.name)
+        return changes
 
     def stop(self, target: Target, *, decided: Decided = _unsaid) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
@@ -342,36 +359,52 @@ class Workspace:
         """
         from envctl.parity.result import compare_sides
 
-        live = [Target.parse(name) for name in targets if not _is_file(name)] if up else ()
-        with self._there(live):
-            return compare_sides(*map(self._side, targets))
+        # What may be wrong with a file or a name is told before anything is brought up or asked.
+        kept = {name: self._kept_side(name) for name in targets if _is_file(name)}
+        live = {name: Target.parse(name) for name in targets if name not in kept}
+        with self._there(tuple(live.values()) if up else ()):
+            return compare_sides(
+                *(kept[name] if name in kept else self._live_side(live[name]) for name in targets)
+            )
 
     @contextmanager
     def _there(self, targets: Sequence[Target]) -> Iterator[None]:
         """Have targets up, those that are not on free ports; what was brought up is taken down in the end.
 
-        So are its volumes, if there were none before.
+        So are its volumes and its generated secrets, if there were none before. Meanwhile nobody else can bring it up.
         """
         visitor = Workspace(
             self.root, environ=self.environ, sets=self.sets, report=self.report, free_ports=True
         )
+        every = {one.known_as: one for one in map(visitor._open, targets)}
         with ExitStack() as afterwards:
-            for target in targets:
-                there = self.observed(target)
-                if not there.units:
-                    fresh = not there.volumes
-                    afterwards.callback(visitor.down, target, volumes=fresh)
-                    visitor.up(target)
+            # In one order, so that two runs do not wait for each other.
+            for _, opened in sorted(every.items()):
+                with ExitStack() as here:
+                    here.enter_context(visitor._locked(opened))
+                    there = opened.observe()
+                    if there.units:
+                        continue
+                    fresh = not there.volumes and not opened.store.keeps_any()
+                    here.callback(visitor._down, opened, volumes=fresh)
+                    visitor._up(opened)
+                    afterwards.enter_context(here.pop_all())
             yield
 
-    def _side(self, name: str) -> Side:
-        """A target, or a file of facts, and what its environment's spec accepts."""
+    def _kept_side(self, name: str) -> Side:
+        """A file of facts, and what its environment's spec accepts."""
         from envctl.parity.facts import from_file
         from envctl.parity.result import Side
 
-        file = name if _is_file(name) else ""
-        facts = from_file(file) if file else self.facts(Target.parse(name))
-        return Side(facts, self._accepted(facts), file)
+        facts = from_file(name)
+        return Side(facts, self._accepted(facts), name)
+
+    def _live_side(self, target: Target) -> Side:
+        """What runs of a target, and what its spec accepts."""
+        from envctl.parity.result import Side
+
+        facts = self.facts(target)
+        return Side(facts, self._accepted(facts))
 
     def _accepted(self, facts: Facts) -> Sequence[Acceptance]:
         """What the spec accepts of the environment; nothing of another project's."""
@@ -435,8 +468,7 @@ class Workspace:
         return opened
 
     def _locked(self, opened: Opened) -> AbstractContextManager[None]:
-        name = f"{opened.target.environment}@{opened.backend.name}"
-        return exclusive(private_folder(self.root, "locks"), name, self.report)
+        return exclusive(private_folder(self.root, "locks"), opened.known_as, self.report)
 
     def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""

@@ -25,6 +25,10 @@ class Capabilities:
     """Processes really run: exec, logs, ports and files can be looked at."""
 
 
+_SHOWN: Final = 100
+"""Characters of a command that an error shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """How a command runs inside a unit. None takes the unit's own user, directory, environment.
@@ -43,6 +47,12 @@ class Execution:
     stderr: Callable[[bytes], object] | None = None
     tty: bool = False
     timeout: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The command in a short line: a script may be pages long."""
+        line = " ".join(" ".join(self.argv).split())
+        return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 @dataclass(frozen=True, slots=True)

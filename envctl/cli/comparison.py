@@ -87,18 +87,18 @@ def _declared(found: Comparison, out: Stream) -> None:
     out.line(out.paint("declared", "bold"))
     for one in every:
         more = f"  and {len(one.keys) - 1:,} more" if len(one.keys) > 1 else ""
-        out.line(out.safe(f"  {one.unit} {one.category} {_plain(one.keys[0])}{more}"))
+        out.line(out.safe(f"  {one.unit} {one.category} {plain(one.keys[0])}{more}"))
         out.line(out.safe(f"    {one.entry.reason}  ({one.entry.where})"))
 
 
 def _difference(one: Finding, below: int, out: Stream) -> None:
     more = f"  and {below:,} below it" if below else ""
-    out.line(out.paint(f"  {one.unit} {one.category} {_plain(one.key)}", "bold") + out.safe(more))
+    out.line(out.paint(f"  {one.unit} {one.category} {plain(one.key)}", "bold") + out.safe(more))
     for sign, color, value in (("-", "red", one.before), ("+", "green", one.after)):
-        out.line(out.paint(f"    {sign} {_MISSING if value is None else _plain(value)}", color))
+        out.line(out.paint(f"    {sign} {_MISSING if value is None else plain(value)}", color))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text as it is, or as JSON where it would be mistaken for something else."""
     fine = text.isprintable() and text == text.strip() and text not in ("", _MISSING)
     return text if fine else shown(text)

@@ -22,6 +22,7 @@ def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -
     JSON: an object with `format`, `version`, `project`, `environment`, `backend` and `units`, by unit and
     category a mapping of keys to values; `parity` reads it.
     """
+    from envctl.cli.comparison import plain
     from envctl.parity.facts import to_json
 
     found = session.workspace.facts(session.target(target))
@@ -31,7 +32,8 @@ def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -
     for unit, known in found.units.items():
         for category, values in known.items():
             for key, value in values.items():
-                session.out.line(session.out.safe(f"{unit}  {category}  {key}  {value}".rstrip()))
+                told = f"{unit}  {category}  {plain(key)}  {plain(value)}"
+                session.out.line(session.out.safe(told))
 
 
 def parity(

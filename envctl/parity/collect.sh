@@ -1,8 +1,8 @@
 # Tells what is true in here: sections of text, each behind a mark that nothing in here can know beforehand.
 # Needs a POSIX shell, and of the rest what is there: what is missing tells nothing, and fails nothing.
-# Argument: the mark. Standard input: the key of the secrets' digests, then line by line what else to look at.
-mark=$1
+# Standard input: the mark, the key of the secrets' digests, then line by line what else to look at.
 exec 2>/dev/null
+IFS= read -r mark || exit
 IFS= read -r key || key=
 section() { printf '%s:%s\000' "$mark" "$1"; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -11,7 +11,7 @@ export LC_ALL=C
 tab=$(printf '\t')
 
 section os
-cat /etc/os-release
+head -c 65536 /etc/os-release
 section kernel
 uname -s -r -m
 section packages
@@ -24,9 +24,9 @@ elif has apk; then
     apk info -v
 fi
 section users
-cat /etc/passwd
+head -c 4194304 /etc/passwd
 section groups
-cat /etc/group
+head -c 4194304 /etc/group
 section timezone
 date '+%Z %z'
 readlink /etc/localtime
@@ -37,7 +37,7 @@ for table in tcp tcp6 udp udp6; do
     [ ! -r "/proc/net/$table" ] || { echo "$table" && cat "/proc/net/$table"; }
 done
 section substrate
-cat /usr/lib/envctl/substrate
+head -c 4194304 /usr/lib/envctl/substrate
 
 # The main process: the oldest in this control group, but for an init that is there to wait for others.
 IFS= read -r own </proc/self/cgroup
@@ -94,7 +94,7 @@ ask() {
     python) find "$2" -xdev -maxdepth 5 \( -name '*.dist-info' -o -name '*.egg-info' \) -prune ;;
     npm)
         echo "$2"
-        cat "$2/node_modules/.package-lock.json" ||
+        head -c 16777216 "$2/node_modules/.package-lock.json" ||
             grep -H -m 1 '"version":' "$2"/node_modules/*/package.json "$2"/node_modules/@*/*/package.json
         ;;
     # What only `verify` asks.

@@ -19,6 +19,8 @@ from envctl.plan.model import Build, CopyFiles, Kind, NpmInstall, PipInstall, Pl
 TIMEOUT: Final = 300.0
 """Seconds that one unit may take; a machine that is emulated and busy needs most of a minute."""
 WORKERS: Final = 4
+MOST: Final = 64 * 2**20
+"""Bytes that a unit may tell; a large one tells a few MiB."""
 _FILES: Final = ("/etc", "/opt", "/srv", "/usr/local")
 """Where settings and what is not the distribution's own are; in full, whatever the spec puts there."""
 _PYTHON: Final = ("/opt", "/usr/lib", "/usr/local/lib")
@@ -26,11 +28,11 @@ _NPM: Final = ("/usr/lib", "/usr/local/lib")
 
 
 def collect(
-    plan: Plan, units: Sequence[Unit], backend: Backend, *, key: str, mask: Callable[[str], str]
+    plan: Plan, units: Sequence[Unit], backend: Backend, *, key: str, mask: Callable[[bytes], bytes]
 ) -> Facts:
     """The facts of these units, which run. EnvctlError if one cannot be asked.
 
-    `key` is what digests of secrets are made with, `mask` takes their values out of what processes were given.
+    `key` is what digests of secrets are made with, `mask` takes their values out of what is told.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         told = pool.map(lambda unit: ask(plan, unit, backend, key=key, mask=mask), units)
@@ -44,7 +46,7 @@ def ask(
     backend: Backend,
     *,
     key: str,
-    mask: Callable[[str], str],
+    mask: Callable[[bytes], bytes],
     also: Iterable[tuple[str, str]] = (),
     user: str | None = None,
 ) -> UnitFacts:
@@ -55,22 +57,41 @@ def ask(
     mark = secrets.token_hex(16)
     script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
     asked = "".join(f"{kind}\t{value}\n" for kind, value in (*inquiry(plan, unit), *also))
-    told: list[bytes] = []
+    told = _Told()
     execution = Execution(
-        ("/bin/sh", "-c", script, "facts", mark),
-        stdin=io.BytesIO(f"{key}\n{asked}".encode()),
-        stdout=told.append,
+        ("/bin/sh", "-c", script, "facts"),
+        # Whoever is in there, too, can read a command line, and so could tell things in our name.
+        stdin=io.BytesIO(f"{mark}\n{key}\n{asked}".encode()),
+        stdout=told.take,
         timeout=TIMEOUT,
         user=user,
     )
     code = backend.exec(unit.name, execution)
     try:
-        return _masked(_ours(unit, reading.facts(b"".join(told), mark)), mask)
+        return _ours(unit, reading.facts(mask(told.whole()), mark))
     except ValueError as error:
         raise EnvctlError(
             f"{unit.name} does not tell what is in it (exit code {code}): {error}",
             hint="facts need a shell inside",
         ) from error
+
+
+class _Told:
+    """What a unit says, as far as it is not beyond all measure."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def take(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size <= MOST:
+            self._parts.append(part)
+
+    def whole(self) -> bytes:
+        if self._size > MOST:
+            raise ValueError(f"it tells more than {MOST // 2**20} MiB")
+        return b"".join(self._parts)
 
 
 def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
@@ -131,10 +152,3 @@ def is_covered(unit: Unit, path: str) -> bool:
     targets = [mount.target for mount in unit.run.mounts]
     targets += [volume.target for volume in unit.run.volumes]
     return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
-
-
-def _masked(told: UnitFacts, mask: Callable[[str], str]) -> UnitFacts:
-    return {
-        category: {key: mask(value) for key, value in values.items()}
-        for category, values in told.items()
-    }

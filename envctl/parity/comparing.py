@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from envctl.parity.accepting import Acceptance
@@ -43,7 +44,7 @@ class Finding:
         return entry.covers(self.unit, self.category, self.key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """What was compared: by unit and category how many facts were the same, and what was not."""
 
@@ -69,7 +70,11 @@ class Comparison:
         """How many facts of a unit and a category are so."""
         if verdict is Verdict.EQUAL:
             return self.equal.get((unit, category), 0)
-        return sum((one.unit, one.category) == (unit, category) for one in self.of(verdict))
+        return self._counts[unit, category, verdict]
+
+    @cached_property
+    def _counts(self) -> Counter[tuple[str, str, Verdict]]:
+        return Counter((one.unit, one.category, one.verdict) for one in self.findings)
 
     def total(self, verdict: Verdict) -> int:
         """How many of all facts are so."""

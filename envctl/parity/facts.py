@@ -75,7 +75,11 @@ def from_file(name: str) -> Facts:
     try:
         text = Path(name).read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise EnvctlError(f"{name} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise EnvctlError(
+            f"{name} cannot be read: {why}",
+            hint="`envctl facts ENV --json > FILE` writes such a file",
+        ) from error
     return from_json(text, name=name)
 
 

@@ -21,12 +21,15 @@ _STATUS: Final = {
     "Uid": "uid", "Gid": "gid", "Groups": "groups", "Umask": "umask", "NoNewPrivs": "no new privileges",
     "CapEff": "capabilities", "CapBnd": "capabilities at most",
 }  # fmt: skip
-_LIMIT: Final = re.compile(r"Max (.+?)\s{2,}(\S+)\s+(\S+)")
+_LIMIT: Final = re.compile(r"Max ((?:\S+ )*\S+)\s{2,}(\S+)\s+(\S+)")
 _HASH: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 _MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
-_LINK: Final = re.compile(r"link (\d+) (\d+) '(.+)' -> '(.*)'")
+_LINK: Final = re.compile(r"link (\d+) (\d+) '")
+_ARROW: Final = "' -> '"
 _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
-_NPM_VERSION: Final = re.compile(r'.+/node_modules/(.+)/package\.json:\s*"version":\s*"([^"]*)"')
+_NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
+_LONGEST: Final = 16 * 1024
+"""Characters of a line; nothing that is told in lines has longer ones, two paths included."""
 _NO_LIMIT: Final = 1 << 60
 """Bytes: above it the kernel means that there is none."""
 
@@ -39,7 +42,16 @@ def facts(told: bytes, mark: str) -> UnitFacts:
         raise ValueError("it was cut off")
     for name, (category, read) in _READERS.items():
         for body in sections.get(name, ()):
-            found[category].update(read(body))
+            try:
+                found[category].update(read(body))
+            except (
+                ArithmeticError,
+                LookupError,
+                RecursionError,
+                ValueError,
+                struct.error,
+            ) as error:
+                raise ValueError(f"what it says of {category} cannot be read") from error
     return {category: values for category, values in found.items() if values}
 
 
@@ -51,8 +63,14 @@ def _sections(told: bytes, mark: str) -> Mapping[str, list[str]]:
     return found
 
 
+def _lines(body: str) -> list[str]:
+    """The lines of a text, as programs end them: whatever else is a line's end to some may be in a name."""
+    lines = body.removesuffix("\n").split("\n") if body else []
+    return [line for line in lines if len(line) <= _LONGEST]
+
+
 def _os(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         name, equals, value = line.partition("=")
         if equals and name in ("ID", "VERSION_ID", "VERSION_CODENAME", "PRETTY_NAME"):
             yield name.lower(), value.strip('"')
@@ -63,7 +81,7 @@ def _kernel(body: str) -> Values:
 
 
 def _packages(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         name, *rest = line.split("\t")
         if len(rest) == 3:
             architecture, version, state = rest
@@ -79,7 +97,7 @@ def _packages(body: str) -> Values:
 
 
 def _python(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         if match := _PYTHON.fullmatch(line):
             folder, name, version = match.groups()
             yield f"{folder}: {name.lower().replace('_', '-')}", version
@@ -88,27 +106,28 @@ def _python(body: str) -> Values:
 def _npm(body: str) -> Values:
     folder, _, said = body.partition("\n")
     try:
-        packages = json.loads(said).get("packages", {})
-    except ValueError:
-        for line in said.splitlines():
-            if match := _NPM_VERSION.match(line):
-                yield f"{folder}: {match[1]}", match[2]
+        packages = json.loads(said)["packages"].items()
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        for line in _lines(said):
+            path, _, rest = line.partition("/package.json:")
+            if match := _NPM_VERSION.match(rest):
+                yield f"{folder}: {path.rpartition('/node_modules/')[2]}", match[1]
         return
-    for path, package in packages.items():
+    for path, package in packages:
         if isinstance(package, dict):
             told = f"{package.get('version', '')} {package.get('integrity', '')}"
             yield f"{folder}: {path.removeprefix('node_modules/')}", told.strip()
 
 
 def _users(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         if len(fields := line.split(":")) == 7:
             name, _, uid, gid, _, home, shell = fields
             yield name, f"uid {uid}, gid {gid}, {home}, {shell}"
 
 
 def _groups(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         if len(fields := line.split(":")) == 4:
             name, _, gid, members = fields
             yield name, f"gid {gid}" + (f": {members}" if members else "")
@@ -127,7 +146,7 @@ def _locale(body: str) -> Values:
 
 def _sockets(body: str) -> Values:
     table = ""
-    for line in body.splitlines():
+    for line in _lines(body):
         fields = line.split()
         if len(fields) == 1:
             table = fields[0]
@@ -155,7 +174,7 @@ def _environ(body: str) -> Values:
 
 
 def _status(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         name, _, value = line.partition(":")
         if name in _STATUS:
             fields = value.split()
@@ -165,7 +184,7 @@ def _status(body: str) -> Values:
 
 
 def _limits(body: str) -> Values:
-    for line in body.splitlines()[1:]:
+    for line in _lines(body)[1:]:
         if match := _LIMIT.match(line):
             yield match[1], f"{match[2]} to {match[3]}"
 
@@ -176,7 +195,7 @@ def _cwd(body: str) -> Values:
 
 def _cgroup(body: str) -> Values:
     """Limits of a control group, whatever version it is of: memory in bytes, processors as a number."""
-    values = dict(line.split(" ", 1) for line in body.splitlines() if " " in line)
+    values = dict(line.split(" ", 1) for line in _lines(body) if " " in line)
     memory = values.get("memory.max") or values.get("memory.limit_in_bytes") or "max"
     unlimited = memory == "max" or int(memory) >= _NO_LIMIT
     yield "memory", "none" if unlimited else memory
@@ -189,11 +208,12 @@ def _cgroup(body: str) -> Values:
 
 
 def _files(body: str) -> Values:
-    hashes = {match[2]: match[1] for match in map(_HASH.fullmatch, body.splitlines()) if match}
-    for line in body.splitlines():
-        if match := _LINK.fullmatch(line):
-            uid, gid, path, target = match.groups()
-            yield path, f"link to {target}, owner {uid}:{gid}"
+    hashes = {match[2]: match[1] for match in map(_HASH.fullmatch, _lines(body)) if match}
+    for line in _lines(body):
+        if match := _LINK.match(line):
+            path, arrow, target = line[match.end() :].partition(_ARROW)
+            if path and arrow:
+                yield path, f"link to {target[:-1]}, owner {match[1]}:{match[2]}"
         elif match := _MODE.fullmatch(line):
             mode, uid, gid, kind, path = match.groups()
             what = "folder" if kind == "directory" else f"sha256 {hashes.get(path, 'unreadable')}"
@@ -206,7 +226,7 @@ def _name(body: str) -> Values:
 
 
 def _secret(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         if match := _MODE.fullmatch(line):
             mode, uid, gid, _, path = match.groups()
             digest = next((word for word in body.split() if re.fullmatch("[0-9a-f]{64}", word)), "")
@@ -215,14 +235,14 @@ def _secret(body: str) -> Values:
 
 
 def _times(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         times, tab, path = line.partition("\t")
         if tab:
             yield path, times
 
 
 def _provides(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         state, _, provided = line.partition("\t")
         if state == "installed":
             for one in filter(None, provided.split(",")):
@@ -230,18 +250,18 @@ def _provides(body: str) -> Values:
 
 
 def _removed(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         if len(fields := line.split()) > 3:
             day, time, _, package = fields[:4]
             yield package.partition(":")[0], f"{day} {time}"
 
 
 def _words(body: str) -> Values:
-    yield from ((line, "") for line in body.splitlines())
+    yield from ((line, "") for line in _lines(body))
 
 
 def _substrate(body: str) -> Values:
-    for line in body.splitlines():
+    for line in _lines(body):
         category, tab, key = line.partition("\t")
         if tab:
             yield f"{category}\t{key}", ""

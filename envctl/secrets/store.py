@@ -9,7 +9,7 @@ import secrets
 import stat
 import string
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -119,15 +119,29 @@ class SecretStore:
 
         Of a value of several lines each line counts, since logs are told in lines.
         """
+        for part, name in self._parts():
+            text = text.replace(part.decode("utf-8", "replace"), name)
+        return text
+
+    def masked_bytes(self, data: bytes) -> bytes:
+        """As `masked`, of what need not be text."""
+        for part, name in self._parts():
+            data = data.replace(part, name.encode())
+        return data
+
+    def _parts(self) -> Sequence[tuple[bytes, str]]:
+        """What is not to be told and what to say instead, the longest first."""
         parts = {
             line: f"‹secret {name}›"
             for name, value in list(self._values.items())
-            for line in value.decode("utf-8", "replace").splitlines()
-            if len(line.encode()) >= _LEAST_MASKED
+            for line in value.splitlines()
+            if len(line) >= _LEAST_MASKED
         }
-        for part in sorted(parts, key=len, reverse=True):
-            text = text.replace(part, parts[part])
-        return text
+        return sorted(parts.items(), key=lambda part: len(part[0]), reverse=True)
+
+    def keeps_any(self) -> bool:
+        """Whether values that were generated are kept for this environment."""
+        return existing_folder(self._root, *self._own) is not None
 
     def _declaration(self, name: str) -> CanonicalSecret:
         return self._declared[name]

@@ -100,7 +100,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
         except TimeoutError as error:
             _end(api, container, execution.user, mark)
             raise EnvctlError(
-                f"{unit}: `{' '.join(execution.argv)}` did not end within {execution.timeout:g} s",
+                f"{unit}: `{execution.shown}` did not end within {execution.timeout:g} s",
                 hint="it was ended; give it more time, or look at what it waits for",
             ) from error
         finally:

@@ -29,7 +29,7 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
         )
     except TimeoutError as error:
         raise EnvctlError(
-            f"{unit}: `{' '.join(execution.argv)}` did not end within {execution.timeout:g} s",
+            f"{unit}: `{execution.shown}` did not end within {execution.timeout:g} s",
             hint="it was ended; give it more time, or look at what it waits for",
         ) from error
 

@@ -67,5 +67,7 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
     except EnvctlError as error:
         cause = mask(error.brief)
     seconds = time.monotonic() - begin
-    lines = mask(output.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
+    # The first line may begin in the middle of a value that is not to be told.
+    whole = output if len(output) < _KEPT else output.partition(b"\n")[2]
+    lines = mask(whole.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
     return Outcome(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Backend
@@ -24,11 +24,21 @@ _PAUSE: Final = 0.5
 _LATE: Final = (Category.SOCKETS, Category.NAMES)
 
 
+class Masks(Protocol):
+    """Takes the values of secrets out."""
+
+    def masked(self, text: str) -> str:
+        """Out of a text."""
+
+    def masked_bytes(self, data: bytes) -> bytes:
+        """Out of bytes, whatever they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What is needed to look into units.
 
-    `digests` are what the secrets' values give with `key`; `mask` takes the values out of what is told.
+    `digests` are what the secrets' values give with `key`; `masks` takes the values out of what is told.
     """
 
     plan: Plan
@@ -36,7 +46,7 @@ class Sight:
     running: Sequence[Unit]
     key: str
     digests: Mapping[str, str]
-    mask: Callable[[str], str]
+    masks: Masks
 
     def claims(self, units: Sequence[Unit]) -> list[Claim]:
         """What is so of these units, of those that run."""
@@ -48,7 +58,7 @@ class Sight:
             try:
                 found = list(self._held(unit, self._told(unit)))
             except EnvctlError as error:
-                said = self.mask(error.brief)
+                said = self.masks.masked(error.brief)
                 return [Claim(unit.name, UNITS, "", "tells", said, unit.where, error.hint)]
             late = any(not one.holds and one.category in _LATE for one in found)
             if not late or time.monotonic() > end:
@@ -65,7 +75,7 @@ class Sight:
                 unit,
                 self.backend,
                 key=self.key,
-                mask=self.mask,
+                mask=self.masks.masked_bytes,
                 also=inquiry(unit),
                 user=user,
             )
@@ -83,7 +93,7 @@ class Sight:
         neighbours = [one for one in self.running if one.name != unit.name]
         yield from packages.claims(unit, told)
         yield from libraries.claims(unit, told, root=root)
-        yield from process.claims(unit, told, mask=self.mask, neighbours=neighbours)
+        yield from process.claims(unit, told, mask=self.masks.masked, neighbours=neighbours)
         yield from files.claims(unit, told, root=root)
         yield from files.secrets(unit, told, digests=self.digests, key=self.key)
 

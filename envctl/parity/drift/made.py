@@ -25,8 +25,6 @@ from envctl.plan.model import (
 
 REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
 """What comes to be when a container is made, and when a machine starts for the first time."""
-_WORK: Final = (RunCommand, PipInstall, NpmInstall)
-"""Steps that may change what earlier ones put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +50,28 @@ def runs_after(unit: Unit, index: int) -> bool:
 def files(unit: Unit) -> Iterator[Put]:
     """The files that the build puts there, as the last step has each; none that a mount or a volume covers."""
     found: dict[str, Put] = {}
-    works = [index for index, step in enumerate(steps(unit)) if isinstance(step, _WORK)]
-    for index, step in enumerate(steps(unit)):
+    every = steps(unit)
+    for index, step in enumerate(every):
         if isinstance(step, CopyFiles | WriteFile):
-            alterable = bool(works) and index < works[-1]
+            later = every[index + 1 :]
             for target, file in placed(step):
                 path = posixpath.normpath(target)
+                alterable = any(_may_alter(one, path) for one in later)
                 found[path] = Put(path, file, step, alterable)
     yield from (put for put in found.values() if not is_covered(unit, put.path))
+
+
+def _may_alter(step: Step, path: str) -> bool:
+    """Whether a step may change a file that is there: a command any, pip and npm those where they install."""
+    match step:
+        case RunCommand():
+            return True
+        case PipInstall():
+            return f"{path}/".startswith(f"{step.venv.rstrip('/')}/")
+        case NpmInstall():
+            return f"{path}/".startswith(f"{step.directory.rstrip('/')}/")
+        case _:
+            return False
 
 
 def text_of(put: Put, root: Path) -> str:

@@ -256,6 +256,18 @@ def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(
     ]
 
 
+def test_pip_and_npm_count_where_they_install_only(root):
+    gone = {"gone": {"/srv/page.txt": ""}}
+    for step in (PipInstall("/opt/venv", packages=("x",)), NpmInstall("/opt/app")):
+        assert len(said(files.claims(web(PAGE, step), gone, root=root))) == 1
+    for step in (
+        PipInstall("/srv", packages=("x",)),
+        NpmInstall("/srv"),
+        NpmInstall(packages=("x",)),
+    ):
+        assert said(files.claims(web(PAGE, step), gone, root=root)) == []
+
+
 def test_the_last_step_that_puts_a_file_there_counts(root):
     template = WriteFile("/srv/page.txt", "hello", owner="web", mode="0600", where=AT)
     told = file(f"mode 600, owner 20001:20001, sha256 {HELLO}")
@@ -513,15 +525,23 @@ class Silent:
         if execution.user != "0" or not self.root:
             raise EnvctlError("unable to find user web", hint="so")
         users = "root:x:0:0:root:/root:/bin/sh\n"
-        mark = execution.argv[-1]
+        mark = execution.stdin.readline().decode().strip()
         execution.stdout(f"{mark}:users\0{users}{mark}:end\0".encode())
         return 0
+
+
+class Unmasked:
+    def masked(self, text):
+        return text
+
+    def masked_bytes(self, data):
+        return data
 
 
 def test_a_unit_that_does_not_tell_is_a_finding():
     def found(root):
         decided = plan(web())
-        sight = looking.Sight(decided, Silent(root), decided.units, "key", {}, lambda text: text)
+        sight = looking.Sight(decided, Silent(root), decided.units, "key", {}, Unmasked())
         return said(sight.claims(decided.units))
 
     assert found(root=False) == ["unit : unable to find user web (envctl.yaml:2:3)"]
@@ -545,8 +565,8 @@ def test_the_script_tells_what_is_gone_and_when_things_were_changed(tmp_path):
     ]
     source = (resources("envctl.parity") / "collect.sh").read_text()
     done = subprocess.run(
-        ["/bin/sh", "-c", source, "facts", mark],
-        input="\n".join(["key", *asked, ""]).encode(),
+        ["/bin/sh", "-c", source, "facts"],
+        input="\n".join([mark, "key", *asked, ""]).encode(),
         capture_output=True,
         check=True,
         env={"PATH": "/usr/bin:/bin", "LEVEL": "a\nb"},

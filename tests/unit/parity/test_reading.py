@@ -28,8 +28,8 @@ def test_the_script_tells_of_this_host_what_is_so(tmp_path):
     script = (files("envctl.parity") / "collect.sh").read_text()
 
     told = subprocess.run(
-        ["/bin/sh", "-c", script, "facts", MARK],
-        input=asked.encode(),
+        ["/bin/sh", "-c", script, "facts"],
+        input=f"{MARK}\n{asked}".encode(),
         capture_output=True,
         check=True,
     ).stdout
@@ -62,6 +62,37 @@ def test_the_script_pleases_the_fields_own_reader():
 def test_what_was_cut_off_is_not_taken_for_all():
     with pytest.raises(ValueError, match="cut off"):
         reading.facts(f"{MARK}:os\0ID=debian\n".encode(), MARK)
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x85", "\u2028"])
+def test_a_file_cannot_be_named_so_that_it_tells_of_another(end):
+    lie = "777 9 9 regular file\t/etc/shadow"
+    found = read(
+        file=f"640 0 42 regular file\t/etc/shadow\n644 1 1 regular file\t/srv/x{end}{lie}\n"
+    )
+    assert found["files"]["/etc/shadow"] == "mode 640, owner 0:42, sha256 unreadable"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"npm": "/srv\n[]"},
+        {"npm": '/srv\n{"packages": []}'},
+        {"npm": "/srv\n" + "[" * 100_000},
+        {"npm": "/srv\n" + "/node_modules/a" * 4000},
+        {"limits": "Limit\nMax " + " " * 16_000},
+    ],
+)
+def test_nonsense_tells_nothing(section):
+    assert read(os="ID=debian\n", **section) == {"os": {"id": "debian"}}
+
+
+@pytest.mark.parametrize(
+    "section", [{"cgroup": "cpu.max 1 0\n"}, {"sockets": "tcp\n0: -1:1 0:0 0A 0 0 0 0 0\n"}]
+)
+def test_what_cannot_be_read_is_said(section):
+    with pytest.raises(ValueError, match=r"what it says of .* cannot be read"):
+        read(**section)
 
 
 def test_text_inside_that_looks_like_a_section_is_text():
