@@ -92,7 +92,9 @@ def test_awkward_values_and_options_are_read_back_by_the_fields_tools(make_proje
     web = json.loads(read.stdout)["services"]["web"]
     assert [word.replace("$$", "$") for word in web["command"]] == ["echo", *AWKWARD]
     assert web["environment"]["AWKWARD"].replace("$$", "$") == "".join(AWKWARD)
-    assert web["ulimits"] == {"nofile": {"soft": 1024, "hard": 4096}, "nproc": 99}
+    assert web["ulimits"]["nofile"] == {"soft": 1024, "hard": 4096}
+    assert web["ulimits"]["nproc"] == 99
+    assert web["ulimits"]["core"] == {"hard": -1}
     assert web["stop_grace_period"] == "1m30s"
     assert web["tmpfs"] == ["/scratch:size=1m"]
     assert web["shm_size"] == str(256 * 1024**2)

@@ -135,7 +135,7 @@ def test_every_drift_is_found_where_it_was_planted(web):
 
 
 def test_what_was_replaced_by_other_means_is_found(web):
-    web.replace(Env=["LOG_LEVEL=info"])
+    web.replace(Env=["LOG_LEVEL=info"], Hostname="elsewhere")
     assert web.found() == {
         "web environment LOG_LEVEL": ('"info"', place("env:")),
         # It was not connected by its name.

@@ -104,7 +104,8 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
 def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options as keys of a service in a Compose file. They must be right."""
     ulimits = {
-        name: {"soft": soft, "hard": hard} for name, (soft, hard) in limits.limits(options).items()
+        name: soft if soft == hard else {"soft": soft, "hard": hard}
+        for name, (soft, hard) in limits.limits(options).items()
     }
     return {
         _OPTIONS[name].compose or name: _in_compose(name, value)

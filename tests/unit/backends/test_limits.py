@@ -35,7 +35,7 @@ def test_a_limit_of_the_spec_stands_instead_of_the_usual_one():
     assert found["core"] == (0, 0)
     assert found["locks"] == (-1, -1)
     assert found["nproc"] == limits({})["nproc"]
-    assert compose(options)["ulimits"]["nofile"] == {"soft": 65536, "hard": 65536}
+    assert compose(options)["ulimits"]["nofile"] == 65536
     changed = replace(unit("web"), run=replace(unit("web").run, options=options))
     assert "LimitNOFILE=65536:65536\n" in service(changed, Room("web"))
     assert "LimitLOCKS=infinity:infinity\n" in service(changed, Room("web"))
