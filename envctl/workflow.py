@@ -297,10 +297,12 @@ class Workspace:
     def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
         """What the spec, and what is built of it here, differ in from the lock."""
         from envctl.lock import text
-        from envctl.lock.model import Lock
+        from envctl.lock.model import FILE
         from envctl.locking import check
 
-        lock = text.load(self.root) or Lock()
+        lock = text.load(self.root)
+        if lock is None:
+            raise EnvctlError(f"there is no {FILE}", hint="`envctl lock` writes it")
         return check(lock, self._plain(environments), whole=not environments)
 
     def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:

@@ -51,9 +51,11 @@ def lock(
     With --check the lock is compared with the spec and, where an engine answers, with the images that are at
     hand: the exit code is 3 if there is a difference.
 
-    JSON: an object with `differences`, each with `kind` ("unit", "spec", "image", "packages", "pip FOLDER" or
-    "npm FOLDER"), `name`, `before`, `after` (null where there is none) and `units` (ENVIRONMENT/SERVICE).
+    JSON: an object with `format`, `version` and `differences`, each with `kind` ("unit", "spec", "architecture",
+    "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null where there is none) and `units` (ENVIRONMENT/SERVICE).
     """
+    from envctl.lock.model import FILE
+
     if check and (update or vendor):
         raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
     environments, others = _sorted(session, names or (), update=update)
@@ -61,11 +63,14 @@ def lock(
         found = session.workspace.check_lock(environments)
         _show(session, found, "envctl.lock is what the spec asks for", as_json=as_json)
         return Exit.DIFFERENT if found else Exit.OK
-    _, found = session.workspace.lock(
+    first = not (session.root / FILE).exists()
+    lock, found = session.workspace.lock(
         environments, update=others if update else None, vendor=vendor
     )
     session.reporter.pause()
-    _show(session, found, "nothing moved", as_json=as_json)
+    count = sum(len(build.units) for build in lock.builds)
+    nothing = f"{count} services locked" if first else "nothing moved"
+    _show(session, found, nothing, as_json=as_json)
     session.note("wrote envctl.lock")
     return Exit.OK
 
@@ -87,7 +92,8 @@ def _show(session: Session, found: Sequence[Difference], nothing: str, *, as_jso
     from envctl.locking import told
 
     if as_json:
-        session.json({"differences": [_json(one) for one in found]})
+        told_all = [_json(one) for one in found]
+        session.json({"format": "envctl lock differences", "version": 1, "differences": told_all})
         return
     for one in found:
         session.out.line(session.out.safe(told(one)))

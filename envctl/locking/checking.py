@@ -11,6 +11,7 @@ from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.locking.asking import Asked, asked
 from envctl.plan.model import Build
+from envctl.plan.progress import Progress, Stage
 from envctl.target import Opened
 
 
@@ -22,13 +23,24 @@ def spec_differences(lock: Lock, wanted: Iterable[Asked]) -> tuple[Difference, .
         if known is None:
             found.append(Difference("unit", one.name, None, "in the spec", (one.name,)))
             continue
-        gone = [line for line in known.inputs if line not in one.inputs]
-        fresh = [line for line in one.inputs if line not in known.inputs]
+        before, after = ([*_told_apart(lines)] for lines in (known.inputs, one.inputs))
+        gone = [line for line in before if line not in after]
+        fresh = [line for line in after if line not in before]
         if not gone and not fresh and known.inputs != one.inputs:
             fresh = ["the same in another order"]
         found += [Difference("spec", line, line, None, (one.name,)) for line in gone]
         found += [Difference("spec", line, None, line, (one.name,)) for line in fresh]
     return merged(found)
+
+
+def _told_apart(lines: Iterable[str]) -> Iterator[str]:
+    """What is asked for, package by package."""
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        if kind == "packages":
+            yield from (f"package {name}" for name in rest.split())
+        else:
+            yield line
 
 
 def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Difference, ...]:
@@ -47,7 +59,10 @@ def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Differe
             if unit not in names
         ]
     engine = _answering(opened)
-    if engine is not None:
+    if engine is None:
+        note = "no container engine answers: what is built was not looked at"
+        opened[0].report(Progress("lock", Stage.NOTE, note))
+    else:
         others = {unit for one in found for unit in one.units}
         same = [one for one in wanted if one.name not in others]
         found += _image_differences(lock, same, engine)
@@ -70,6 +85,8 @@ def _image_differences(
     bases = {one.source.base.image for one in wanted if isinstance(one.source, Build)}
     here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
     found = looks(engine, {name for name in here if engine.images.find(name) is not None})
+    for other in sorted({one.architecture for one in found.values()} - {lock.architecture, ""}):
+        yield Difference("architecture", "architecture", lock.architecture, other, ("all",))
     for name in sorted(bases & {*lock.bases} & {*found}):
         base = Manifest(lock.bases[name].packages)
         yield from differences(base, found[name].manifest, [f"base {name}"])

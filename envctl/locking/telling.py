@@ -29,6 +29,6 @@ def told(one: Difference) -> str:
                 else f"{one.name} is in the spec no more"
             )
         case "spec":
-            return f"{units} asks {'for' if one.before is None else 'no more for'}: {one.name}"
+            return f"{units}: {'asked for now' if one.before is None else 'asked for no more'}: {one.name}"
         case _:
             return f"{units}: {one}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -168,13 +168,21 @@ def test_check_asks_no_engine_to_see_that_the_spec_has_moved_on(project, engine)
     project.spec("web: {packages: [hello, world], command: [x]}")
 
     assert [(one.kind, one.before, one.after) for one in project.workspace().check_lock()] == [
-        ("spec", "packages hello", None),
-        ("spec", None, "packages hello world"),
+        ("spec", None, "package world")
     ]
+    assert "no container engine answers" in project.events[-1].text
+
+
+def test_check_names_another_architecture(project, engine):
+    lock, _ = project.workspace().lock()
+    text.save(replace(lock, architecture="arm64"), project.root)
+
+    assert said(project.workspace().check_lock()) == ["architecture arm64 → amd64"]
 
 
 def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
-    assert [one.name for one in project.workspace().check_lock()] == ["dev/web"]
+    with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+        project.workspace().check_lock()
     project.workspace().lock()
     project.spec("other: {packages: [hello], command: [x]}")
 
@@ -216,7 +224,7 @@ def test_a_lock_of_another_spec_is_refused_before_anything_is_done(project, engi
     engine.made.clear()
     project.spec("web: {packages: [hello, world], command: [x]}")
 
-    with pytest.raises(EnvctlError, match="asks for: packages hello world"):
+    with pytest.raises(EnvctlError, match="asked for now: package world"):
         project.workspace().up(Target("dev"), frozen=True)
 
     assert engine.made == []
