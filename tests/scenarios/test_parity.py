@@ -37,7 +37,7 @@ def test_containers_and_machines_are_equal(both):
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = json.loads(done.stdout)["comparisons"]
     assert {one["verdict"] for one in found["findings"]} == {"substrate"}
-    assert found["equal"] > 2000
+    assert found["facts"]["equal"] > 2000
 
     seen = {}
     for backend in ("docker", "vagrant"):
