@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from envctl.lock import words
 from envctl.lock.model import Manifest, Versions
 
 _DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
@@ -34,7 +35,21 @@ def manifest(told: bytes, mark: str) -> tuple[str, Manifest]:
         if versions:
             npm[folder or "/"] = versions
     packages = dict(_packages("".join(sections["packages"]), architecture))
-    return architecture, Manifest(packages, dict(pip), npm)
+    found = Manifest(packages, dict(pip), npm)
+    _check(found)
+    return architecture, found
+
+
+def _check(found: Manifest) -> None:
+    """ValueError if something is called what no package is called: apt, pip or npm would take it for something else."""
+    for where, name, version in found.items():
+        kind, _, folder = where.partition(" ")
+        if folder and not words.is_folder(folder):
+            raise ValueError(f"{folder!r} is no folder")
+        if not words.NAMES[kind](name):
+            raise ValueError(f"{name!r} is no name of a package")
+        if not words.VERSIONS[kind](version):
+            raise ValueError(f"{version!r} is no version of {name}")
 
 
 def _sections(told: bytes, mark: str) -> Mapping[str, list[str]]:
@@ -64,7 +79,9 @@ def _packages(body: str, own: str) -> Iterator[tuple[str, str]]:
 def _python(body: str) -> Iterator[tuple[str, str, str]]:
     head, _, record = body.partition("\n\n")
     folder, _, tags = head.partition("\n")
-    if match := _DIST.fullmatch(folder):
+    match = _DIST.fullmatch(folder)
+    # What pip left behind when it was cut off is called ~NAME, and pip sees no package in it either.
+    if match and not match[2].startswith("~"):
         site, name, version = match.groups()
         venv = _VENV.fullmatch(site)
         shown = re.sub(r"[-_.]+", "-", name).lower()

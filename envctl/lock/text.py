@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError, SpecError
+from envctl.lock import words
 from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
 from envctl.spec.problems import Problems, near
 from envctl.spec.reader import parse, read
@@ -197,7 +198,7 @@ class _Reader:
         self.known(table, ("image", "snapshot", "box", "manifest", "packages"))
         base = LockedBase(
             self.text(table, "image"),
-            self.versions(self.table(table, "packages")),
+            self.versions(self.table(table, "packages"), "packages"),
             self.text(table, "snapshot", optional=True),
             self.text(table, "box", optional=True),
         )
@@ -221,7 +222,7 @@ class _Reader:
             if isinstance(node, Null) and name in packages:
                 del packages[name]
             else:
-                packages[name] = self.is_text(node, _of(node))
+                packages[name] = self.version(name, node, "packages")
         manifest = Manifest(packages, self.folders(table, "pip"), self.folders(table, "npm"))
         self.whole(table, manifest.digest)
         return LockedBuild(
@@ -257,13 +258,26 @@ class _Reader:
             )
 
     def folders(self, table: Table, key: str) -> Mapping[str, Versions]:
+        found = self.table(table, key, optional=True)
+        for folder in found:
+            if not words.is_folder(folder):
+                self.problems.add(_spot(found, folder), f"{folder!r} is no folder", hint=_AGAIN)
         return {
-            folder: self.versions(self.is_table(node, _of(node)))
-            for folder, node in self.table(table, key, optional=True).items()
+            folder: self.versions(self.is_table(node, _of(node)), key)
+            for folder, node in found.items()
         }
 
-    def versions(self, table: Table) -> Versions:
-        return {name: self.is_text(node, _of(node)) for name, node in table.items()}
+    def versions(self, table: Table, kind: str) -> Versions:
+        return {name: self.version(name, node, kind) for name, node in table.items()}
+
+    def version(self, name: str, node: Node, kind: str) -> str:
+        """A version; what is no name or no version would be something else to apt, pip or npm."""
+        version = self.is_text(node, _of(node))
+        if not words.NAMES[kind](name):
+            self.problems.add(_of(node), f"{name!r} is no name of a package", hint=_AGAIN)
+        elif version and not words.VERSIONS[kind](version):
+            self.problems.add(_of(node), f"{version!r} is no version", hint=_AGAIN)
+        return version
 
     # --- kinds of nodes
 

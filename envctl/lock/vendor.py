@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from envctl.errors import EnvctlError
+from envctl.lock import words
 
 FOLDER: Final = "envctl.vendor"
 INDEX: Final = "index.json"
@@ -23,6 +24,7 @@ DEB, WHEEL, NPM, IMAGE = "deb", "wheel", "npm", "image"
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%=-]*")
+_PLACING: Final = frozenset(("filename", "size", "md5sum", "sha1", "sha256", "sha512"))
 _CHUNK: Final = 1 << 20
 _AGAIN: Final = "`envctl lock --vendor` fetches what is missing"
 
@@ -99,8 +101,10 @@ class Store:
         """Take a file in; it is moved."""
         digest = _sha256(path)
         kept = Kept(kind, name, version, path.name, digest, path.stat().st_size, control)
-        if not _NAME.fullmatch(kept.file):
-            raise EnvctlError(f"{kept.file!r} is no name to keep a file under")
+        try:
+            _check(kept)
+        except ValueError as error:
+            raise EnvctlError(f"{kept.file!r} cannot be kept: {error}") from error
         target = self.folder / "sha256" / digest
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -173,10 +177,16 @@ def _index(data: Mapping[str, Any]) -> Index:
         {(one.kind, one.name, one.version, one.file): one for one in files},
         {str(key): str(value) for key, value in data["sources"].items()},
         {
-            str(key): {str(name): str(version) for name, version in one.items()}
+            str(key): {_package(str(name)): str(version) for name, version in one.items()}
             for key, one in data["beside"].items()
         },
     )
+
+
+def _package(name: str) -> str:
+    if not words.NAMES["packages"](name):
+        raise ValueError(f"{name!r} is no name of a package")
+    return name
 
 
 def _kept(one: Mapping[str, Any]) -> Kept:
@@ -184,9 +194,25 @@ def _kept(one: Mapping[str, Any]) -> Kept:
     kept = Kept(**words, size=int(one["size"]), control=str(one.get("control", "")))
     if not _HEX.fullmatch(kept.sha256):
         raise ValueError(f"{kept.sha256!r} is no hash")
+    _check(kept)
+    return kept
+
+
+def _check(kept: Kept) -> None:
+    """ValueError if something of it is written as it must not be."""
+    if kept.kind not in words.KEPT:
+        raise ValueError(f"{kept.kind!r} is no kind of file")
+    is_name, is_version = words.KEPT[kept.kind]
+    if not is_name(kept.name):
+        raise ValueError(f"{kept.name!r} is no name")
+    if not is_version(kept.version):
+        raise ValueError(f"{kept.version!r} is no version")
     if not _NAME.fullmatch(kept.file):
         raise ValueError(f"{kept.file!r} is no name of a file")
-    return kept
+    for name in control_fields(kept.control):
+        # These say where apt finds the file; they are written here.
+        if name.lower() in _PLACING:
+            raise ValueError(f"{kept.file} says its own {name}")
 
 
 def _sha256(path: Path) -> str:

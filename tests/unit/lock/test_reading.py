@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import pytest
 
+from envctl.lock.model import Manifest
 from envctl.lock.reading import manifest, record_digest
 
 RECORD = """\
@@ -40,6 +41,28 @@ def test_packages_are_told_by_name_and_foreign_ones_by_architecture_too():
         "tzdata": "2025b",
         "half": "1 half-configured",
     }
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"packages": "-oDir=/x\tamd64\t1\tinstalled\n"},
+        {"packages": "a\tamd64\t1 2 3\tinstalled\n"},
+        {"python": "/opt/lib/python3.11/site-packages/demo-1 @ file:x.dist-info\n\n"},
+        {"npm": '/srv\n{"packages": {"node_modules/-x y": {"version": "1"}}}'},
+    ],
+)
+def test_an_image_that_tells_what_no_package_is_called_is_refused(sections):
+    with pytest.raises(ValueError, match=r"is no (name|version)"):
+        manifest(told(architecture="amd64", **sections), "M")
+
+
+def test_what_pip_left_behind_is_no_package():
+    body = "/opt/lib/python3.11/site-packages/~lask-3.1.dist-info\n\n"
+
+    _, found = manifest(told(architecture="amd64", python=body), "M")
+
+    assert found == Manifest()
 
 
 def test_alpines_packages_are_told_too():

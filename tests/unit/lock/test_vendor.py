@@ -54,7 +54,18 @@ def test_a_file_that_was_changed_or_removed_is_refused(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("file", "../../etc/passwd"), ("file", ".hidden"), ("sha256", "../x"), ("size", "many")],
+    [
+        ("file", "../../etc/passwd"),
+        ("file", ".hidden"),
+        ("sha256", "../x"),
+        ("size", "many"),
+        ("kind", "other"),
+        ("name", "-oDir::Bin::Methods::copy=/evil.sh"),
+        ("name", "hello\nPackage: other"),
+        ("version", "1 evil\n"),
+        ("control", "Package: hello\nFilename: /etc/shadow\n"),
+        ("control", "Package: hello\nSHA256: 00\n"),
+    ],
 )
 def test_an_index_that_leads_out_of_the_store_is_refused(store, tmp_path, key, value):
     keep(store, tmp_path)
@@ -65,6 +76,14 @@ def test_an_index_that_leads_out_of_the_store_is_refused(store, tmp_path, key, v
     index.write_text(json.dumps(data))
 
     with pytest.raises(EnvctlError, match=r"index\.json is not whole"):
+        Store(tmp_path)
+
+
+def test_names_of_what_lies_beside_a_build_are_looked_at_too(store, tmp_path):
+    store.index.beside["sha256:x"] = {"-o=evil": "1"}
+    store.save()
+
+    with pytest.raises(EnvctlError, match="is no name of a package"):
         Store(tmp_path)
 
 
