@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ from envctl.backends import backend_names, open_backend
 from envctl.backends.base import Beside, ImageSource, Supplies
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
+from envctl.lock.folder import FOLDER
 from envctl.lock.looking import identity, look
 from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.supplying import TOOLS, integrities, kept_files
-from envctl.lock.vendor import DEB, FOLDER, IMAGE, NPM, WHEEL, Kept, Store, packages_text
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.target import Opened
@@ -30,11 +30,19 @@ class Vendor:
         self._lock = lock
         self._sources = sources
         self._store = Store(Path(opened.plan.scope.root))
+        self._store.insist(lock.vendor)
         self._fetcher = Fetcher(self._engine, self._store, opened.report)
         self._images: set[tuple[str, str]] = set()
 
+    @property
+    def digest(self) -> str:
+        """One hash for all that is kept."""
+        return self._store.digest
+
     def keep(self, *, whole: bool) -> tuple[int, int]:
         """Have all of it in the store: how many files there are, and their size in bytes.
+
+        EnvctlError if what is kept already is not what the lock vouches for: it would vouch for it from now on.
 
         `whole` says that the sources are those of all environments: what is needed no more is removed then.
         """
@@ -173,7 +181,10 @@ def _beside(opened: Opened, image: str) -> Sequence[Beside]:
 
 
 class Kitchen:
-    """Gives builds what is kept of them, and makes bases and images of it. No network is used."""
+    """Gives builds what is kept of them, and makes bases and images of it. No network is used.
+
+    EnvctlError if nothing is kept, or other files than the lock vouches for: packages' scripts run as root.
+    """
 
     def __init__(self, engine: ImageSource, lock: Lock, root: Path, report: Report) -> None:
         self._engine = engine
@@ -185,6 +196,7 @@ class Kitchen:
                 f"nothing is kept in {FOLDER}",
                 hint="`envctl lock --vendor`, where there is a network, keeps what is locked",
             )
+        self._store.insist(lock.vendor)
 
     def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> Supplies:
         """The very files of a build. EnvctlError if one is lacking, or is not what was kept."""
@@ -222,7 +234,7 @@ class Kitchen:
             folder.chmod(0o755)
             debs = self._debs(known.packages.items())
             for one in debs:
-                shutil.copy(self._store.path(one), folder / one.file)
+                self._store.copy(one, folder / one.file)
             (folder / "Packages").write_text(packages_text(debs), "utf-8")
             bootstrap_kept(
                 base,

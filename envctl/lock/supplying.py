@@ -11,8 +11,9 @@ from typing import Final
 from envctl.backends.base import Supplies
 from envctl.errors import EnvctlError
 from envctl.lock import words
+from envctl.lock.folder import FOLDER
 from envctl.lock.model import Manifest, Versions
-from envctl.lock.vendor import DEB, FOLDER, NPM, WHEEL, Kept, Store, packages_text
+from envctl.lock.vendor import DEB, NPM, WHEEL, Kept, Store, packages_text
 
 _APT: Final = 'Dir::Etc::Preferences "/media/preferences";\n'
 TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))

@@ -74,6 +74,8 @@ def text(lock: Lock) -> str:
 def _lines(lock: Lock) -> Iterator[str]:
     yield f"version: {VERSION}"
     yield f"architecture: {_scalar(lock.architecture)}"
+    if lock.vendor:
+        yield f"vendor: {lock.vendor}"
     yield "bases:" if lock.bases else "bases: {}"
     for name, base in sorted(lock.bases.items()):
         yield f"  {_scalar(name)}:"
@@ -182,7 +184,7 @@ class _Reader:
                 hint=hint,
             )
             return Lock()
-        self.known(table, ("version", "architecture", "bases", "builds"))
+        self.known(table, ("version", "architecture", "vendor", "bases", "builds"))
         bases = {
             name: self.base(one) for name, one in self.table(table, "bases", optional=True).items()
         }
@@ -191,7 +193,10 @@ class _Reader:
             for one in self.items(table, "builds", optional=True)
         )
         self.once(builds, table)
-        return Lock(self.text(table, "architecture"), bases, builds)
+        vendor = self.text(table, "vendor", optional=True)
+        if vendor:
+            self.is_digest(table, "vendor", vendor)
+        return Lock(self.text(table, "architecture"), bases, builds, vendor)
 
     def base(self, node: Node) -> LockedBase:
         table = self.is_table(node, _of(node))
@@ -246,16 +251,22 @@ class _Reader:
         written = self.text(table, "manifest")
         if not written:
             return
-        if not _DIGEST.fullmatch(written):
-            self.problems.add(
-                _spot(table, "manifest"), "this is no digest", expected="sha256: and 64 digits"
-            )
-        elif written != computed and not self.problems.found:
+        if (
+            self.is_digest(table, "manifest", written)
+            and written != computed
+            and not self.problems.found
+        ):
             self.problems.add(
                 _spot(table, "manifest"),
                 "this is not the digest of what is listed below it: somebody edited the file",
                 hint=_AGAIN,
             )
+
+    def is_digest(self, table: Table, key: str, written: str) -> bool:
+        if _DIGEST.fullmatch(written):
+            return True
+        self.problems.add(_spot(table, key), "this is no digest", expected="sha256: and 64 digits")
+        return False
 
     def folders(self, table: Table, key: str) -> Mapping[str, Versions]:
         found = self.table(table, key, optional=True)

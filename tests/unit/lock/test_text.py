@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -263,6 +264,15 @@ def test_what_is_no_version_is_refused_with_its_place(kind, version):
 
     with pytest.raises(SpecError, match=r"envctl\.lock:\d+:\d+: .* is no version"):
         parsed(text(Lock("amd64", {}, (LockedBuild(("dev/web",), ("x",), manifest),))).encode())
+
+
+def test_a_lock_vouches_for_what_is_kept():
+    lock = replace(LOCK, vendor=f"sha256:{'0' * 64}")
+
+    assert parsed(text(lock).encode()).vendor == lock.vendor
+    jsonschema.validate(yaml.safe_load(text(lock)), json.loads(SCHEMA.read_text()))
+    with pytest.raises(SpecError, match=r"envctl\.lock:5:1: this is no digest"):
+        parsed(text(replace(LOCK, vendor="sha256:0")).encode())
 
 
 def test_a_folder_is_a_path_in_one_line():
