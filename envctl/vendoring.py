@@ -248,19 +248,34 @@ class Kitchen:
 
     def image(self, name: str, what: str) -> None:
         """Take in a kept image. EnvctlError if it is not kept."""
-        found = [
-            one
-            for one in self._store.index.files.values()
-            if (one.kind, one.name) == (IMAGE, name) and what in ("", one.version)
-        ]
-        if not found:
+        kept = self._image(name, what)
+        if kept is None:
             raise EnvctlError(
                 f"the image {name} is not in {FOLDER}",
                 hint="`envctl lock --vendor`, where there is a network, keeps it",
             )
         self._report(Progress(f"image {name}", Stage.STARTED))
-        self._engine.images.restore(self._store.path(found[0]), name=name)
+        with tempfile.TemporaryDirectory(prefix="envctl-image-") as temporary:
+            file = self._store.copy(kept, Path(temporary) / "image.tar")
+            self._engine.images.restore(file, name=name, identity=kept.image)
         self._report(Progress(f"image {name}", Stage.DONE, f"taken from {FOLDER}"))
+
+    def is_kept_as(self, name: str, what: str) -> bool:
+        """Whether the engine's image of that name is the one that is kept whole as `what`."""
+        kept = self._image(name, what)
+        return kept is not None and kept.image == self._engine.images.find(name)
+
+    def is_kept_whole(self, name: str) -> bool:
+        """Whether a base is kept as an image, and not as packages to make it of."""
+        return name not in self._store.index.sources and self._image(name, "") is not None
+
+    def _image(self, name: str, what: str) -> Kept | None:
+        found = (
+            one
+            for one in self._store.index.files.values()
+            if (one.kind, one.name) == (IMAGE, name) and what in ("", one.version)
+        )
+        return next(found, None)
 
     def _debs(self, wanted: Iterable[tuple[str, str]]) -> list[Kept]:
         found: list[Kept] = []

@@ -63,7 +63,8 @@ class Fetcher:
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             file = Path(temporary) / "image.tar"
             self._engine.save(name, file)
-            self._store.keep(file, IMAGE, name, identity)
+            known = self._engine.images.find(name) or ""
+            self._store.keep(file, IMAGE, name, identity, image=known)
 
     # --- parts
 

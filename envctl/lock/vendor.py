@@ -33,6 +33,7 @@ VERSION: Final = 1
 DEB, WHEEL, NPM, IMAGE = "deb", "wheel", "npm", "image"
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
+_IDENTITY: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%=-]*")
 _PLACING: Final = frozenset(("filename", "size", "md5sum", "sha1", "sha256", "sha512"))
 _MOST: Final = 64 * 1024 * 1024
@@ -44,7 +45,7 @@ _AGAIN: Final = "`envctl lock --vendor` fetches what is missing"
 class Kept:
     """A file that is kept: what it is (kind, name, version), what it is called, its hash and its size in bytes.
 
-    `control` is what a package of Debian's says of itself.
+    `control` is what a package of Debian's says of itself, `image` the id by which the engine knew an image.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Kept:
     sha256: str
     size: int
     control: str = ""
+    image: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -125,10 +127,19 @@ class Store:
         except OSError:
             return False
 
-    def keep(self, path: Path, kind: str, name: str, version: str, *, control: str = "") -> Kept:
+    def keep(
+        self,
+        path: Path,
+        kind: str,
+        name: str,
+        version: str,
+        *,
+        control: str = "",
+        image: str = "",
+    ) -> Kept:
         """Take a file in; it is copied. It takes the place of the same package in another file."""
         try:
-            kept = Kept(kind, name, version, path.name, "", 0, control)
+            kept = Kept(kind, name, version, path.name, "", 0, control, image)
             _check(kept)
         except ValueError as error:
             raise EnvctlError(f"{path.name!r} cannot be kept: {error}") from error
@@ -226,8 +237,9 @@ def _package(name: str) -> str:
 
 
 def _kept(one: Mapping[str, Any]) -> Kept:
-    words = {key: str(one[key]) for key in ("kind", "name", "version", "file", "sha256")}
-    kept = Kept(**words, size=int(one["size"]), control=str(one.get("control", "")))
+    told = {key: str(one[key]) for key in ("kind", "name", "version", "file", "sha256")}
+    more = {key: str(one.get(key, "")) for key in ("control", "image")}
+    kept = Kept(**told, size=int(one["size"]), **more)
     if not _HEX.fullmatch(kept.sha256):
         raise ValueError(f"{kept.sha256!r} is no hash")
     _check(kept)
@@ -245,6 +257,8 @@ def _check(kept: Kept) -> None:
         raise ValueError(f"{kept.version!r} is no version")
     if not _NAME.fullmatch(kept.file):
         raise ValueError(f"{kept.file!r} is no name of a file")
+    if kept.kind == IMAGE and not _IDENTITY.fullmatch(kept.image):
+        raise ValueError(f"{kept.image!r} is no id of an image")
     for name in control_fields(kept.control):
         # These say where apt finds the file; they are written here.
         if name.lower() in _PLACING:

@@ -28,6 +28,8 @@ class PaperEngine:
     made: list[str] = field(default_factory=list)
     opened: Any = None
     answers: bool = True
+    ids: dict[str, str] = field(default_factory=dict)
+    restored: dict[str, str] = field(default_factory=dict)
 
     @property
     def images(self) -> PaperEngine:
@@ -41,10 +43,14 @@ class PaperEngine:
         return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
 
     def find(self, name: str) -> str | None:
-        return f"id of {name}" if name in self.there else None
+        return self.ids.get(name, f"id of {name}") if name in self.there else None
 
     def info(self, name: str) -> dict[str, Any]:
         return {"id": f"id of {name} {self.there[name]}", "labels": {}}
+
+    def restore(self, _file: Any, *, name: str, identity: str) -> None:
+        self.there[name] = dict(BASE)
+        self.restored[name] = identity
 
     def pull(self, name: str) -> None:
         self.there[name] = dict(self.mirror)
@@ -357,3 +363,28 @@ def test_what_was_kept_before_something_failed_is_vouched_for(project, monkeypat
         project.workspace().lock(vendor=True)
 
     assert text.load(project.root).vendor == Store(project.root).digest != digest
+
+
+@pytest.mark.parametrize("there", ["1", "2"])
+def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
+    lock, _ = project.workspace().lock()
+    registry, kept = f"sha256:{'a' * 64}", f"sha256:{'1' * 64}"
+    store = Store(project.root)
+    (project.root / "image.tar").write_text("image")
+    store.keep(project.root / "image.tar", "image", "debian:bookworm", registry, image=kept)
+    store.save()
+    bases = {name: replace(base, image=registry) for name, base in lock.bases.items()}
+    text.save(replace(lock, bases=bases, vendor=store.digest), project.root)
+    engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
+    workspace = project.workspace()
+    opened = workspace._open(Target("dev"))
+    frozen = workspace._frozen(opened, (), offline=True)
+    (unit,) = opened.plan.units
+
+    if there == "1":
+        frozen.have_base(unit.source.base)
+        assert engine.restored == {}
+    else:
+        with pytest.raises(EnvctlError, match="base debian:bookworm: image sha256:a"):
+            frozen.have_base(unit.source.base)
+        assert engine.restored == {"debian:bookworm": kept}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,17 +143,31 @@ class Images:
             for chunk in api.get_image(identity, chunk_size=_CHUNK):
                 target.write(chunk)
 
-    def restore(self, file: Path, *, name: str) -> None:
-        """Take in an image that `save` wrote, under this name."""
+    def restore(self, file: Path, *, name: str, identity: str = "") -> None:
+        """Take in an image that `save` wrote, under this name, and no other.
+
+        EnvctlError if the file gives names itself, or is not the image with that id: nothing is loaded then.
+        """
+        from envctl.backends.docker.saved import identities
+
         repository, tag = _parted(name)
-        with self._engine.doing(f"load {name}") as api, file.open("rb") as source:
-            identity = ""
-            for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
-                found = re.search(r"sha256:[0-9a-f]{64}", str(event.get("stream", "")))
-                identity = found[0] if found else identity
-            if not identity:
-                raise EnvctlError(f"the engine did not take {name} in")
-            api.tag(identity, repository.partition("@")[0], None if "@" in name else tag)
+        with file.open("rb") as source:
+            known = identities(source, name)
+            if identity and identity not in known:
+                raise EnvctlError(
+                    f"what is kept of {name} is another image",
+                    details=f"kept as {identity}, it is {known[0]}",
+                )
+            source.seek(0)
+            with self._engine.doing(f"load {name}") as api:
+                for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
+                    if event.get("error"):
+                        raise EnvctlError(f"the engine did not take {name} in: {event['error']}")
+        found = next(filter(self.find, (identity,) if identity else known), None)
+        if found is None:
+            raise EnvctlError(f"the engine did not take {name} in")
+        with self._engine.doing(f"name {name}") as api:
+            api.tag(found, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
 

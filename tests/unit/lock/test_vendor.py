@@ -13,7 +13,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
 from envctl.lock.supplying import kept_files, pins
-from envctl.lock.vendor import DEB, NPM, WHEEL, Store, packages_text
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store, packages_text
 
 CONTROL = "Package: hello\nVersion: 1:1.0\nArchitecture: amd64\nDescription: says\n hello\n"
 
@@ -341,3 +341,11 @@ def test_a_package_is_kept_once_and_an_index_that_has_it_twice_is_refused(store,
 
     with pytest.raises(EnvctlError, match="is in it twice"):
         Store(tmp_path)
+
+
+@pytest.mark.parametrize("image", ["", "debian:bookworm", "sha256:0"])
+def test_an_image_is_kept_with_its_id(store, tmp_path, image):
+    (tmp_path / "image.tar").write_bytes(b"tar")
+
+    with pytest.raises(EnvctlError, match="is no id of an image"):
+        store.keep(tmp_path / "image.tar", IMAGE, "redis:7", "sha256:x", image=image)
