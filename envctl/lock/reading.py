@@ -22,7 +22,8 @@ _MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
 def manifest(told: bytes, mark: str) -> tuple[str, Manifest]:
     """The architecture, and what is installed; `mark` is what the script was given. ValueError if it was cut off."""
     sections = _sections(told, mark)
-    if "end" not in sections:
+    # A log that is too long for the engine loses its beginning.
+    if not told.startswith(f"{mark}:architecture\0".encode()) or "end" not in sections:
         raise ValueError("it was cut off")
     architecture = "".join(sections["architecture"]).strip()
     pip: dict[str, dict[str, str]] = defaultdict(dict)

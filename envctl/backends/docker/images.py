@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from envctl.backends.docker.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage, silent
@@ -101,14 +102,14 @@ class Images:
         return found
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image. EnvctlError if it is not there."""
+        """The content of a file in an image. EnvctlError if it is not there, or has no end."""
         with self._engine.doing(f"read {path} in {image}") as api:
             made = api.create_container_from_config(  # type: ignore[no-untyped-call]
                 {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
             )
             try:
                 stream, _ = api.get_archive(made["Id"], path)
-                data = b"".join(stream)
+                data = b"".join(bounded(stream, TOLD, f"{path} in {image}"))
             finally:
                 api.remove_container(made["Id"], force=True, v=True)
         content = file_in(data)

@@ -116,7 +116,16 @@ def test_globally_installed_packages_of_npm_are_told_without_a_hash():
     assert found.npm == {"/usr/lib": {"@x/cli": "3.1"}}
 
 
-@pytest.mark.parametrize("text", [b"", b"M:architecture\0amd64", b"other:end\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"M:architecture\0amd64",
+        b"other:end\0",
+        b"amd64\nM:packages\0M:end\0",
+        b"M:packages\0M:end\0",
+    ],
+)
 def test_what_was_cut_off_is_no_manifest(text):
     with pytest.raises(ValueError, match="cut off"):
         manifest(text, "M")
