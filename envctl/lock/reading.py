@@ -14,7 +14,9 @@ from envctl.lock.model import Manifest, Versions
 
 _DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
 _VENV: Final = re.compile(r"(.+)/lib(?:64)?/python[\d.]+/site-packages")
-_NPM_VERSION: Final = re.compile(r'.+/node_modules/(.+)/package\.json:\s*"version":\s*"([^"]*)"')
+_NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
+_LONGEST: Final = 8192
+"""Characters of a line that grep found; a path has no more than half of them."""
 _MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
 """Wheels for plain "linux" are not published: pip made it here, of a source."""
 
@@ -109,14 +111,32 @@ def record_digest(record: str, *, made_here: bool = False) -> str:
 def _npm(body: str) -> tuple[str, Versions]:
     folder, _, said = body.partition("\n")
     try:
-        packages = json.loads(said)["packages"].items()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        found = filter(None, map(_NPM_VERSION.match, said.splitlines()))
-        return folder, {match[1]: match[2] for match in found}
+        packages = json.loads(said)["packages"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return folder, dict(filter(None, map(_found, said.splitlines())))
+    if not isinstance(packages, dict):
+        # What is wrong is the text; callers know that as ValueError.
+        raise ValueError(  # noqa: TRY004
+            f"{folder}/node_modules/.package-lock.json has no packages by their paths"
+        )
     return folder, {
         path.removeprefix("node_modules/"): " ".join(
-            word for word in (package.get("version", ""), package.get("integrity", "")) if word
+            package[key] for key in ("version", "integrity") if package.get(key)
         )
-        for path, package in packages
-        if isinstance(package, dict) and path
+        for path, package in packages.items()
+        # A link is told as what it leads to.
+        if path and isinstance(package, dict) and _is_told(package)
     }
+
+
+def _is_told(package: Mapping[str, object]) -> bool:
+    version, integrity = package.get("version"), package.get("integrity", "")
+    return isinstance(version, str) and bool(version) and isinstance(integrity, str)
+
+
+def _found(line: str) -> tuple[str, str] | None:
+    """Name and version of a package, from a line that grep found in its package.json."""
+    path, _, rest = line[:_LONGEST].partition("/package.json:")
+    _, below, name = path.rpartition("/node_modules/")
+    match = _NPM_VERSION.match(rest)
+    return (name, match[1]) if below and name and match else None

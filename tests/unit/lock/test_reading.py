@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+import time
 from importlib.resources import files
 
 import pytest
@@ -157,3 +159,51 @@ def test_shellcheck_has_nothing_to_say(name):
     )
 
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/node_modules/a" * 40_000,
+        "/node_modules/a/package.json:" * 40_000,
+        '/node_modules/a/package.json:"version":' + " " * 400_000,
+        '/x/node_modules/a/package.json:"version":"' * 20_000,
+        "/lib/python3" * 40_000,
+    ],
+)
+def test_no_line_of_an_image_takes_long(line):
+    start = time.process_time()
+
+    with contextlib.suppress(ValueError):
+        manifest(told(architecture="a", npm=f"/srv\n{line}\n", python=f"{line}\n\n"), "M")
+
+    assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "1", "{}", "[" * 200_000, '{"packages":' * 100_000])
+def test_what_is_no_lock_of_npms_tells_nothing(text):
+    _, found = manifest(told(architecture="a", npm=f"/srv\n{text}"), "M")
+
+    assert found == Manifest()
+
+
+@pytest.mark.parametrize("packages", ["[]", "null", "1", '"x"'])
+def test_a_lock_of_npm_without_packages_by_their_paths_is_refused(packages):
+    with pytest.raises(ValueError, match="has no packages by their paths"):
+        manifest(told(architecture="a", npm=f'/srv\n{{"packages": {packages}}}'), "M")
+
+
+def test_a_link_and_what_has_no_version_is_no_package():
+    packages = {
+        "node_modules/a": {"link": True, "resolved": "packages/a"},
+        "packages/a": {"version": "1"},
+        "node_modules/b": {"version": ["1"]},
+        "node_modules/c": {"version": "1", "integrity": {}},
+        "node_modules/d": "1",
+    }
+
+    _, found = manifest(
+        told(architecture="a", npm=f"/srv\n{json.dumps({'packages': packages})}"), "M"
+    )
+
+    assert found.npm == {"/srv": {"packages/a": "1"}}
