@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ from envctl.backends import backend_names, open_backend
 from envctl.backends.base import Beside, ImageSource, Supplies
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
+from envctl.lock.folder import FOLDER
 from envctl.lock.looking import identity, look
 from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.supplying import TOOLS, integrities, kept_files
-from envctl.lock.vendor import DEB, FOLDER, IMAGE, NPM, WHEEL, Kept, Store, packages_text
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.target import Opened
@@ -30,11 +30,19 @@ class Vendor:
         self._lock = lock
         self._sources = sources
         self._store = Store(Path(opened.plan.scope.root))
+        self._store.insist(lock.vendor)
         self._fetcher = Fetcher(self._engine, self._store, opened.report)
         self._images: set[tuple[str, str]] = set()
 
+    @property
+    def digest(self) -> str:
+        """One hash for all that is kept."""
+        return self._store.digest
+
     def keep(self, *, whole: bool) -> tuple[int, int]:
         """Have all of it in the store: how many files there are, and their size in bytes.
+
+        EnvctlError if what is kept already is not what the lock vouches for: it would vouch for it from now on.
 
         `whole` says that the sources are those of all environments: what is needed no more is removed then.
         """
@@ -173,7 +181,10 @@ def _beside(opened: Opened, image: str) -> Sequence[Beside]:
 
 
 class Kitchen:
-    """Gives builds what is kept of them, and makes bases and images of it. No network is used."""
+    """Gives builds what is kept of them, and makes bases and images of it. No network is used.
+
+    EnvctlError if nothing is kept, or other files than the lock vouches for: packages' scripts run as root.
+    """
 
     def __init__(self, engine: ImageSource, lock: Lock, root: Path, report: Report) -> None:
         self._engine = engine
@@ -185,6 +196,7 @@ class Kitchen:
                 f"nothing is kept in {FOLDER}",
                 hint="`envctl lock --vendor`, where there is a network, keeps what is locked",
             )
+        self._store.insist(lock.vendor)
 
     def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> Supplies:
         """The very files of a build. EnvctlError if one is lacking, or is not what was kept."""
@@ -222,7 +234,7 @@ class Kitchen:
             folder.chmod(0o755)
             debs = self._debs(known.packages.items())
             for one in debs:
-                shutil.copy(self._store.path(one), folder / one.file)
+                self._store.copy(one, folder / one.file)
             (folder / "Packages").write_text(packages_text(debs), "utf-8")
             bootstrap_kept(
                 base,
@@ -236,19 +248,34 @@ class Kitchen:
 
     def image(self, name: str, what: str) -> None:
         """Take in a kept image. EnvctlError if it is not kept."""
-        found = [
-            one
-            for one in self._store.index.files.values()
-            if (one.kind, one.name) == (IMAGE, name) and what in ("", one.version)
-        ]
-        if not found:
+        kept = self._image(name, what)
+        if kept is None:
             raise EnvctlError(
                 f"the image {name} is not in {FOLDER}",
                 hint="`envctl lock --vendor`, where there is a network, keeps it",
             )
         self._report(Progress(f"image {name}", Stage.STARTED))
-        self._engine.images.restore(self._store.path(found[0]), name=name)
+        with tempfile.TemporaryDirectory(prefix="envctl-image-") as temporary:
+            file = self._store.copy(kept, Path(temporary) / "image.tar")
+            self._engine.images.restore(file, name=name, identity=kept.image)
         self._report(Progress(f"image {name}", Stage.DONE, f"taken from {FOLDER}"))
+
+    def is_kept_as(self, name: str, what: str) -> bool:
+        """Whether the engine's image of that name is the one that is kept whole as `what`."""
+        kept = self._image(name, what)
+        return kept is not None and kept.image == self._engine.images.find(name)
+
+    def is_kept_whole(self, name: str) -> bool:
+        """Whether a base is kept as an image, and not as packages to make it of."""
+        return name not in self._store.index.sources and self._image(name, "") is not None
+
+    def _image(self, name: str, what: str) -> Kept | None:
+        found = (
+            one
+            for one in self._store.index.files.values()
+            if (one.kind, one.name) == (IMAGE, name) and what in ("", one.version)
+        )
+        return next(found, None)
 
     def _debs(self, wanted: Iterable[tuple[str, str]]) -> list[Kept]:
         found: list[Kept] = []

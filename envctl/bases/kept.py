@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import Loader
@@ -16,6 +18,9 @@ from envctl.plan.progress import Report
 
 SOURCES = "/etc/apt/sources.list"
 """Where a bootstrapped base says where its packages come from."""
+
+_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?")
+"""What apt takes for a package to install, and for nothing else: "a-" would remove one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,15 @@ def bootstrap_kept(
 
     All are asked for by name: which ones a base has by priority is told by a mirror's index, not by the packages.
 
-    EnvctlError if the catalogue does not have it, or with mmdebstrap's last lines if it fails.
+    EnvctlError if the catalogue does not have it, if something is no package's name (apt would take it for an
+    option or a path), or with mmdebstrap's last lines if it fails.
     """
+    strange = [name for name in packages if not _PACKAGE.fullmatch(name)]
+    if strange:
+        raise EnvctlError(
+            f"the base {base.image} cannot be made of what is kept",
+            details="\n".join(f"{name!r} is no name of a package" for name in strange),
+        )
     recipe = recipe_for(base)
     if recipe is None:
         raise EnvctlError(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import Errand, ImageSource
 from envctl.errors import EnvctlError
+from envctl.lock.left import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions
 from envctl.lock.supplying import TOOLS, integrities
-from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store, control_fields
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
 from envctl.plan.progress import Progress, Report, Stage
 
 _TIMEOUT: Final = 3600.0
@@ -37,15 +39,23 @@ class Fetcher:
 
     def debs(self, image: str, packages: Versions) -> None:
         """Keep packages of the distribution. EnvctlError if the mirror has one no more."""
-        wanted = [
-            f"{name}={version}"
-            for name, version in sorted(packages.items())
+        wanted = {
+            name: version
+            for name, version in packages.items()
             if not self._is_kept(DEB, name, version)
-        ]
+        }
         if not wanted:
             return
         self._say(image, f"{len(wanted)} packages")
-        self._debs(image, ("deb", *wanted), packages)
+        words = sorted(f"{name}={version.partition(' ')[0]}" for name, version in wanted.items())
+        with self._fetched(image, ("deb", *words)) as folder:
+            for deb in left(folder):
+                for known in (f"{deb.name}:{deb.architecture}", deb.name):
+                    # What was not asked for is not kept under a name that it gives itself.
+                    if wanted.get(known, "").partition(" ")[0] == deb.version:
+                        version = wanted[known]
+                        self._store.keep(deb.file, DEB, known, version, control=deb.control)
+                        break
         self._insist(DEB, packages)
 
     def downloads(self, image: str, names: Sequence[str]) -> Versions:
@@ -53,7 +63,19 @@ class Fetcher:
         if not names:
             return {}
         self._say(image, " ".join(names))
-        return self._debs(image, ("first", *names), {})
+        found: dict[str, str] = {}
+        with self._fetched(image, ("first", *names)) as folder:
+            there = {deb.name: deb for deb in left(folder)}
+            asked = [name for name in names if name in there]
+            firsts = [first for name in asked if (first := there[name].depends) in there]
+            for name in dict.fromkeys((*asked, *firsts)):
+                deb = there[name]
+                self._store.keep(deb.file, DEB, name, deb.version, control=deb.control)
+                found[name] = deb.version
+        lacking = sorted({*names} - {*found})
+        if lacking:
+            raise EnvctlError(f"{image} did not fetch {', '.join(lacking)}", hint=_MOVED)
+        return found
 
     def image(self, name: str, identity: str) -> None:
         """Keep an image as it is: one that is ready, or made by a recipe that envctl does not know."""
@@ -63,43 +85,27 @@ class Fetcher:
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             file = Path(temporary) / "image.tar"
             self._engine.save(name, file)
-            self._store.keep(file, IMAGE, name, identity)
+            known = self._engine.images.find(name) or ""
+            self._store.keep(file, IMAGE, name, identity, image=known)
 
     # --- parts
 
-    def _debs(self, image: str, words: Sequence[str], packages: Versions) -> Versions:
-        found: dict[str, str] = {}
-        with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
-            folder = Path(temporary)
-            self._fetch(image, folder, words)
-            for file in sorted(folder.glob("*.deb")):
-                control = file.with_name(f"{file.name}.control").read_text("utf-8")
-                told = control_fields(control)
-                name, version = told["Package"], told["Version"]
-                foreign = f"{name}:{told['Architecture']}"
-                known = foreign if packages.get(foreign) == version else name
-                self._store.keep(file, DEB, known, version, control=control)
-                found[known] = version
-        return found
-
     def _wheels(self, image: str, venv: str, versions: Versions) -> None:
         plain = {name: version.partition(" ")[0] for name, version in versions.items()}
-        wanted = [
-            f"{name}=={version}"
-            for name, version in sorted(plain.items())
+        wanted = {
+            name: version
+            for name, version in plain.items()
             if name not in TOOLS and not self._is_kept(WHEEL, name, version)
-        ]
+        }
         if not wanted:
             return
         self._say(image, f"{len(wanted)} wheels of {venv}")
         python = f"{venv}/bin/python" if not venv.endswith("-packages") else "python3"
-        with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
-            folder = Path(temporary)
-            self._fetch(image, folder, ("wheel", python, *wanted))
-            for file in sorted(folder.glob("*.whl")):
-                name, version, *_ = file.name.split("-")
-                known = name.lower().replace("_", "-").replace(".", "-")
-                self._store.keep(file, WHEEL, known, version)
+        words = sorted(f"{name}=={version}" for name, version in wanted.items())
+        with self._fetched(image, ("wheel", python, *words)) as folder:
+            for (name, version), file in wheels(folder).items():
+                if same_version(wanted.get(name, ""), version):
+                    self._store.keep(file, WHEEL, name, wanted[name])
         self._insist(WHEEL, {name: plain[name] for name in plain if name not in TOOLS})
 
     def _npm(self, image: str, manifest: Manifest) -> None:
@@ -111,11 +117,10 @@ class Fetcher:
         if not wanted:
             return
         self._say(image, f"{len(wanted)} packages of npm")
-        with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
-            folder = Path(temporary)
-            self._fetch(image, folder, ("npm", *sorted(set(wanted.values()))))
+        with self._fetched(image, ("npm", *sorted(set(wanted.values())))) as folder:
             for file in sorted(folder.iterdir()):
-                digest = hashlib.sha512(file.read_bytes()).digest()
+                with file.open("rb") as content:
+                    digest = hashlib.file_digest(content, "sha512").digest()
                 integrity = f"sha512-{base64.b64encode(digest).decode()}"
                 if integrity in wanted:
                     name = wanted[integrity].rpartition("@")[0]
@@ -135,6 +140,13 @@ class Fetcher:
             raise EnvctlError(
                 "what is locked cannot be had any more", details="\n".join(lacking), hint=_MOVED
             )
+
+    @contextmanager
+    def _fetched(self, image: str, words: Sequence[str]) -> Iterator[Path]:
+        """A folder with what an errand in the image left."""
+        with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
+            self._fetch(image, Path(temporary), words)
+            yield Path(temporary)
 
     def _fetch(self, image: str, folder: Path, words: Sequence[str]) -> None:
         script = (files("envctl.lock") / "fetch.sh").read_text("utf-8")

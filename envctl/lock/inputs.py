@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,11 @@ from envctl.plan.text import step_text
 
 _NPM_FILES: Final = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
 _INCLUDED: Final = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
+_PIP: Final = re.compile(
+    r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]*\])?(([=<>!~]=?|===)[A-Za-z0-9.*+!_-]+)?"
+)
+_NPM: Final = re.compile(r"(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+(@[A-Za-z0-9.^~*+-]+)?")
+_HIDDEN: Final = "…"
 _SHOWN: Final = 12
 _LONGEST: Final = 120
 
@@ -55,18 +61,30 @@ def _build(build: Build, root: Path) -> Iterator[str]:
     if names:
         yield f"packages {' '.join(sorted(names))}"
     there: dict[str, ContextFile] = {}
+    runs = 0
     for step in build.steps:
         match step:
             case CopyFiles() | WriteFile():
                 there.update(placed(step))
             case PipInstall():
                 read = list(_requirements(step.requirements, there, root))
-                yield _line(step_text(step), read) if read else step_text(step)
+                shown = replace(step, packages=_shown(step.packages, _PIP))
+                told = [*read, *(step.packages if shown != step else ())]
+                yield _line(step_text(shown), told) if told else step_text(step)
             case NpmInstall():
                 paths = [posixpath.join(step.directory, name) for name in _NPM_FILES]
-                yield _line(step_text(step), [step.production, _contents(paths, there, root)])
+                shown_npm = replace(step, packages=_shown(step.packages, _NPM))
+                told_npm = [step.production, step.packages, _contents(paths, there, root)]
+                yield _line(step_text(shown_npm), told_npm)
             case RunCommand():
-                yield _line(step_text(step), step)
+                # Variables are filled in by now, and a lock is committed: only a hash tells of the command.
+                runs += 1
+                yield _line(f"run {runs}", step)
+
+
+def _shown(packages: Sequence[str], plain: re.Pattern[str]) -> tuple[str, ...]:
+    """Packages by name and version; an address may have a password in it, and is told by a hash alone."""
+    return tuple(one if plain.fullmatch(one) else _HIDDEN for one in packages)
 
 
 def base_text(base: Base) -> str:

@@ -76,11 +76,15 @@ class LockedBuild:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """All that is locked; `architecture` is the one it was made on, in the distribution's words."""
+    """All that is locked; `architecture` is the one it was made on, in the distribution's words.
+
+    `vendor` is a hash of the index of what is kept, or "": nothing else vouches for those files.
+    """
 
     architecture: str = ""
     bases: Mapping[str, LockedBase] = field(default_factory=dict)
     builds: tuple[LockedBuild, ...] = ()
+    vendor: str = ""
 
     def of(self, unit: str) -> LockedBuild | None:
         """The build of ENVIRONMENT/SERVICE, None if it is not locked."""

@@ -9,11 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from envctl.lock import words
 from envctl.lock.model import Manifest, Versions
 
 _DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
 _VENV: Final = re.compile(r"(.+)/lib(?:64)?/python[\d.]+/site-packages")
-_NPM_VERSION: Final = re.compile(r'.+/node_modules/(.+)/package\.json:\s*"version":\s*"([^"]*)"')
+_NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
+_LONGEST: Final = 8192
+"""Characters of a line that grep found; a path has no more than half of them."""
 _MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
 """Wheels for plain "linux" are not published: pip made it here, of a source."""
 
@@ -21,7 +24,8 @@ _MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
 def manifest(told: bytes, mark: str) -> tuple[str, Manifest]:
     """The architecture, and what is installed; `mark` is what the script was given. ValueError if it was cut off."""
     sections = _sections(told, mark)
-    if "end" not in sections:
+    # A log that is too long for the engine loses its beginning.
+    if not told.startswith(f"{mark}:architecture\0".encode()) or "end" not in sections:
         raise ValueError("it was cut off")
     architecture = "".join(sections["architecture"]).strip()
     pip: dict[str, dict[str, str]] = defaultdict(dict)
@@ -34,7 +38,21 @@ def manifest(told: bytes, mark: str) -> tuple[str, Manifest]:
         if versions:
             npm[folder or "/"] = versions
     packages = dict(_packages("".join(sections["packages"]), architecture))
-    return architecture, Manifest(packages, dict(pip), npm)
+    found = Manifest(packages, dict(pip), npm)
+    _check(found)
+    return architecture, found
+
+
+def _check(found: Manifest) -> None:
+    """ValueError if something is called what no package is called: apt, pip or npm would take it for something else."""
+    for where, name, version in found.items():
+        kind, _, folder = where.partition(" ")
+        if folder and not words.is_folder(folder):
+            raise ValueError(f"{folder!r} is no folder")
+        if not words.NAMES[kind](name):
+            raise ValueError(f"{name!r} is no name of a package")
+        if not words.VERSIONS[kind](version):
+            raise ValueError(f"{version!r} is no version of {name}")
 
 
 def _sections(told: bytes, mark: str) -> Mapping[str, list[str]]:
@@ -64,7 +82,9 @@ def _packages(body: str, own: str) -> Iterator[tuple[str, str]]:
 def _python(body: str) -> Iterator[tuple[str, str, str]]:
     head, _, record = body.partition("\n\n")
     folder, _, tags = head.partition("\n")
-    if match := _DIST.fullmatch(folder):
+    match = _DIST.fullmatch(folder)
+    # What pip left behind when it was cut off is called ~NAME, and pip sees no package in it either.
+    if match and not match[2].startswith("~"):
         site, name, version = match.groups()
         venv = _VENV.fullmatch(site)
         shown = re.sub(r"[-_.]+", "-", name).lower()
@@ -91,14 +111,32 @@ def record_digest(record: str, *, made_here: bool = False) -> str:
 def _npm(body: str) -> tuple[str, Versions]:
     folder, _, said = body.partition("\n")
     try:
-        packages = json.loads(said)["packages"].items()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        found = filter(None, map(_NPM_VERSION.match, said.splitlines()))
-        return folder, {match[1]: match[2] for match in found}
+        packages = json.loads(said)["packages"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return folder, dict(filter(None, map(_found, said.splitlines())))
+    if not isinstance(packages, dict):
+        # What is wrong is the text; callers know that as ValueError.
+        raise ValueError(  # noqa: TRY004
+            f"{folder}/node_modules/.package-lock.json has no packages by their paths"
+        )
     return folder, {
         path.removeprefix("node_modules/"): " ".join(
-            word for word in (package.get("version", ""), package.get("integrity", "")) if word
+            package[key] for key in ("version", "integrity") if package.get(key)
         )
-        for path, package in packages
-        if isinstance(package, dict) and path
+        for path, package in packages.items()
+        # A link is told as what it leads to.
+        if path and isinstance(package, dict) and _is_told(package)
     }
+
+
+def _is_told(package: Mapping[str, object]) -> bool:
+    version, integrity = package.get("version"), package.get("integrity", "")
+    return isinstance(version, str) and bool(version) and isinstance(integrity, str)
+
+
+def _found(line: str) -> tuple[str, str] | None:
+    """Name and version of a package, from a line that grep found in its package.json."""
+    path, _, rest = line[:_LONGEST].partition("/package.json:")
+    _, below, name = path.rpartition("/node_modules/")
+    match = _NPM_VERSION.match(rest)
+    return (name, match[1]) if below and name and match else None

@@ -10,8 +10,10 @@ from typing import Final
 
 from envctl.backends.base import Supplies
 from envctl.errors import EnvctlError
+from envctl.lock import words
+from envctl.lock.folder import FOLDER
 from envctl.lock.model import Manifest, Versions
-from envctl.lock.vendor import DEB, FOLDER, NPM, WHEEL, Kept, Store, packages_text
+from envctl.lock.vendor import DEB, NPM, WHEEL, Kept, Store, packages_text
 
 _APT: Final = 'Dir::Etc::Preferences "/media/preferences";\n'
 TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))
@@ -38,7 +40,7 @@ def pins(manifest: Manifest) -> Supplies:
 def _preferences(manifest: Manifest) -> Iterator[str]:
     for name, version in sorted(manifest.packages.items()):
         # A version that is older than what is there is taken from 1000 on.
-        yield f"Package: {name}\nPin: version {version}\nPin-Priority: 1001\n"
+        yield f"Package: {name}\nPin: version {version.partition(' ')[0]}\nPin-Priority: 1001\n"
 
 
 def _constraints(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -98,8 +100,9 @@ def integrities(manifest: Manifest) -> Mapping[str, str]:
     for versions in manifest.npm.values():
         for path, told in versions.items():
             version, _, integrity = told.partition(" ")
-            if integrity.startswith("sha512-"):
-                found[integrity] = f"{path.rpartition('node_modules/')[2]}@{version}"
+            name = path.rpartition("node_modules/")[2]
+            if integrity.startswith("sha512-") and words.is_npm_package(name):
+                found[integrity] = f"{name}@{version}"
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError, SpecError
+from envctl.lock import words
 from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
 from envctl.spec.problems import Problems, near
 from envctl.spec.reader import parse, read
@@ -73,6 +74,8 @@ def text(lock: Lock) -> str:
 def _lines(lock: Lock) -> Iterator[str]:
     yield f"version: {VERSION}"
     yield f"architecture: {_scalar(lock.architecture)}"
+    if lock.vendor:
+        yield f"vendor: {lock.vendor}"
     yield "bases:" if lock.bases else "bases: {}"
     for name, base in sorted(lock.bases.items()):
         yield f"  {_scalar(name)}:"
@@ -181,7 +184,7 @@ class _Reader:
                 hint=hint,
             )
             return Lock()
-        self.known(table, ("version", "architecture", "bases", "builds"))
+        self.known(table, ("version", "architecture", "vendor", "bases", "builds"))
         bases = {
             name: self.base(one) for name, one in self.table(table, "bases", optional=True).items()
         }
@@ -190,14 +193,17 @@ class _Reader:
             for one in self.items(table, "builds", optional=True)
         )
         self.once(builds, table)
-        return Lock(self.text(table, "architecture"), bases, builds)
+        vendor = self.text(table, "vendor", optional=True)
+        if vendor:
+            self.is_digest(table, "vendor", vendor)
+        return Lock(self.text(table, "architecture"), bases, builds, vendor)
 
     def base(self, node: Node) -> LockedBase:
         table = self.is_table(node, _of(node))
         self.known(table, ("image", "snapshot", "box", "manifest", "packages"))
         base = LockedBase(
             self.text(table, "image"),
-            self.versions(self.table(table, "packages")),
+            self.versions(self.table(table, "packages"), "packages"),
             self.text(table, "snapshot", optional=True),
             self.text(table, "box", optional=True),
         )
@@ -221,7 +227,7 @@ class _Reader:
             if isinstance(node, Null) and name in packages:
                 del packages[name]
             else:
-                packages[name] = self.is_text(node, _of(node))
+                packages[name] = self.version(name, node, "packages")
         manifest = Manifest(packages, self.folders(table, "pip"), self.folders(table, "npm"))
         self.whole(table, manifest.digest)
         return LockedBuild(
@@ -245,25 +251,44 @@ class _Reader:
         written = self.text(table, "manifest")
         if not written:
             return
-        if not _DIGEST.fullmatch(written):
-            self.problems.add(
-                _spot(table, "manifest"), "this is no digest", expected="sha256: and 64 digits"
-            )
-        elif written != computed and not self.problems.found:
+        if (
+            self.is_digest(table, "manifest", written)
+            and written != computed
+            and not self.problems.found
+        ):
             self.problems.add(
                 _spot(table, "manifest"),
                 "this is not the digest of what is listed below it: somebody edited the file",
                 hint=_AGAIN,
             )
 
+    def is_digest(self, table: Table, key: str, written: str) -> bool:
+        if _DIGEST.fullmatch(written):
+            return True
+        self.problems.add(_spot(table, key), "this is no digest", expected="sha256: and 64 digits")
+        return False
+
     def folders(self, table: Table, key: str) -> Mapping[str, Versions]:
+        found = self.table(table, key, optional=True)
+        for folder in found:
+            if not words.is_folder(folder):
+                self.problems.add(_spot(found, folder), f"{folder!r} is no folder", hint=_AGAIN)
         return {
-            folder: self.versions(self.is_table(node, _of(node)))
-            for folder, node in self.table(table, key, optional=True).items()
+            folder: self.versions(self.is_table(node, _of(node)), key)
+            for folder, node in found.items()
         }
 
-    def versions(self, table: Table) -> Versions:
-        return {name: self.is_text(node, _of(node)) for name, node in table.items()}
+    def versions(self, table: Table, kind: str) -> Versions:
+        return {name: self.version(name, node, kind) for name, node in table.items()}
+
+    def version(self, name: str, node: Node, kind: str) -> str:
+        """A version; what is no name or no version would be something else to apt, pip or npm."""
+        version = self.is_text(node, _of(node))
+        if not words.NAMES[kind](name):
+            self.problems.add(_of(node), f"{name!r} is no name of a package", hint=_AGAIN)
+        elif version and not words.VERSIONS[kind](version):
+            self.problems.add(_of(node), f"{version!r} is no version", hint=_AGAIN)
+        return version
 
     # --- kinds of nodes
 

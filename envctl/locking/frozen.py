@@ -127,7 +127,7 @@ class Frozen:
             )
         known = self.lock.of(units[0])
         assert known is not None
-        if known.image and known.image != seen.identity:
+        if known.image and not self._is_image(name, known.image, seen.identity):
             yield Difference("image", "image", known.image, seen.identity, tuple(units))
         yield from differences(self.expected[name], seen.manifest, units)
 
@@ -164,8 +164,17 @@ class Frozen:
         known = self.lock.bases.get(base.image)
         if known is None:
             return ()
-        seen = look(self.engine, base.image)
-        return differences(Manifest(known.packages), seen.manifest, [f"base {base.image}"])
+        seen, units = look(self.engine, base.image), (f"base {base.image}",)
+        found = differences(Manifest(known.packages), seen.manifest, units)
+        whole = self._kitchen is not None and self._kitchen.is_kept_whole(base.image)
+        if whole and not self._is_image(base.image, known.image, seen.identity):
+            return (Difference("image", "image", known.image, seen.identity, units), *found)
+        return found
+
+    def _is_image(self, name: str, locked: str, seen: str) -> bool:
+        """Whether an image is the locked one. Of one that came from a file the engine knows no registry's digest."""
+        kitchen = self._kitchen
+        return locked == seen or (kitchen is not None and kitchen.is_kept_as(name, locked))
 
     def _supplies(self, build: Build | DockerfileBuild) -> Supplies:
         known = self.expected.get(self.engine.name_of(build))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError, UsageError
+from envctl.lock import text
 from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
@@ -47,10 +49,17 @@ class Maker:
         return self._lock(bases, found, roots)
 
     def vendor(self, lock: Lock, *, whole: bool) -> None:
-        """Keep the files of a lock that was just made of all, or not the whole, of the environments."""
+        """Keep the files of a lock that was just made of all, or not the whole, of the environments.
+
+        The lock is written once more: it vouches for what is kept, also for what was before something failed.
+        """
         sources = {one.name: one.source for one in self.asked}
         self.opened[0].supplies = lambda _build: NO_SUPPLIES
-        Vendor(self.opened[0], lock, sources).keep(whole=whole)
+        vendor = Vendor(self.opened[0], lock, sources)
+        try:
+            vendor.keep(whole=whole)
+        finally:
+            text.save(replace(lock, vendor=vendor.digest), Path(self.opened[0].plan.scope.root))
 
     def _known(self, names: Sequence[str]) -> None:
         known = {one.service for one in self.asked} | {
@@ -127,7 +136,8 @@ class Maker:
         }
         used = {build.base for build in builds}
         kept = {name: base for name, base in self.old.bases.items() if name in used}
-        return Lock(next(iter(architectures), self.old.architecture), {**kept, **locked}, builds)
+        architecture = next(iter(architectures), self.old.architecture)
+        return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
     def _box(self, base: Base) -> str:
         found = (

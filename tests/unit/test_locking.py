@@ -10,8 +10,10 @@ import pytest
 from envctl.backends.base import Errand
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
+from envctl.lock.vendor import Store
 from envctl.plan.model import ReadyImage
 from envctl.target import Opened, Target
+from envctl.vendoring import Vendor
 from tests.support.project import Project
 
 BASE = {"libc6": "1"}
@@ -26,6 +28,8 @@ class PaperEngine:
     made: list[str] = field(default_factory=list)
     opened: Any = None
     answers: bool = True
+    ids: dict[str, str] = field(default_factory=dict)
+    restored: dict[str, str] = field(default_factory=dict)
 
     @property
     def images(self) -> PaperEngine:
@@ -39,10 +43,14 @@ class PaperEngine:
         return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
 
     def find(self, name: str) -> str | None:
-        return f"id of {name}" if name in self.there else None
+        return self.ids.get(name, f"id of {name}") if name in self.there else None
 
     def info(self, name: str) -> dict[str, Any]:
         return {"id": f"id of {name} {self.there[name]}", "labels": {}}
+
+    def restore(self, _file: Any, *, name: str, identity: str) -> None:
+        self.there[name] = dict(BASE)
+        self.restored[name] = identity
 
     def pull(self, name: str) -> None:
         self.there[name] = dict(self.mirror)
@@ -300,3 +308,91 @@ def test_offline_with_nothing_kept_says_how_to_keep_it(project):
 
     with pytest.raises(EnvctlError, match=r"nothing is kept in envctl\.vendor"):
         project.workspace().up(Target("dev"), frozen=True, offline=True)
+
+
+def keeping(project, **files):
+    """Some file is in the store, as another run or another person left it."""
+    store = Store(project.root)
+    for name, content in files.items():
+        path = project.root / f"{name}.deb"
+        path.write_text(content)
+        store.keep(path, "deb", name, "1", control=f"Package: {name}\nVersion: 1\n")
+    store.save()
+    return store
+
+
+@pytest.mark.parametrize("vendor", ["", f"sha256:{'0' * 64}"])
+def test_files_that_the_lock_does_not_vouch_for_are_not_built_of(project, engine, vendor):
+    lock, _ = project.workspace().lock()
+    text.save(replace(lock, vendor=vendor), project.root)
+    keeping(project, hello="evil")
+    engine.made.clear()
+    forget(engine)
+
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
+        project.workspace().up(Target("dev"), frozen=True, offline=True)
+
+    assert engine.made == []
+
+
+def test_files_that_came_from_elsewhere_are_not_vouched_for_by_keeping_more(project):
+    keeping(project, hello="evil")
+
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
+        project.workspace().lock(vendor=True)
+
+    assert text.load(project.root).vendor == ""
+
+
+def test_a_lock_made_again_still_vouches_for_what_is_kept(project):
+    lock, _ = project.workspace().lock()
+    digest = keeping(project, hello="good").digest
+    text.save(replace(lock, vendor=digest), project.root)
+
+    project.workspace().lock(update=[])
+
+    assert text.load(project.root).vendor == digest
+
+
+def test_what_was_kept_before_something_failed_is_vouched_for(project, monkeypatch):
+    lock, _ = project.workspace().lock()
+    digest = keeping(project, hello="good").digest
+    text.save(replace(lock, vendor=digest), project.root)
+
+    def fails(self, name):
+        keeping(project)
+        path = project.root / "more.deb"
+        path.write_text("more")
+        self._store.keep(path, "deb", "more", "1", control="Package: more\nVersion: 1\n")
+        raise EnvctlError("the mirror is gone")
+
+    monkeypatch.setattr(Vendor, "_base", fails)
+    with pytest.raises(EnvctlError, match="the mirror is gone"):
+        project.workspace().lock(vendor=True)
+
+    assert text.load(project.root).vendor == Store(project.root).digest != digest
+
+
+@pytest.mark.parametrize("there", ["1", "2"])
+def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
+    lock, _ = project.workspace().lock()
+    registry, kept = f"sha256:{'a' * 64}", f"sha256:{'1' * 64}"
+    store = Store(project.root)
+    (project.root / "image.tar").write_text("image")
+    store.keep(project.root / "image.tar", "image", "debian:bookworm", registry, image=kept)
+    store.save()
+    bases = {name: replace(base, image=registry) for name, base in lock.bases.items()}
+    text.save(replace(lock, bases=bases, vendor=store.digest), project.root)
+    engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
+    workspace = project.workspace()
+    opened = workspace._open(Target("dev"))
+    frozen = workspace._frozen(opened, (), offline=True)
+    (unit,) = opened.plan.units
+
+    if there == "1":
+        frozen.have_base(unit.source.base)
+        assert engine.restored == {}
+    else:
+        with pytest.raises(EnvctlError, match="base debian:bookworm: image sha256:a"):
+            frozen.have_base(unit.source.base)
+        assert engine.restored == {"debian:bookworm": kept}

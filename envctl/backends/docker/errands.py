@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
+import secrets
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from envctl.backends.base import Errand
 from envctl.backends.docker import names as n
+from envctl.backends.docker.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
 from envctl.backends.packing import add_text
@@ -20,25 +25,41 @@ _OUT: Final = "/out"
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _SHOWN: Final = 30
 """How many of a script's last lines an error shows."""
+_LONGEST: Final = 64 * 1024
+_FETCHED: Final = 8 << 30
+"""Bytes that an errand brings home at most."""
+_LOG: Final = "256m"
+"""What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
+When there is more, the beginning is lost, and readers see that it is."""
+_NAME: Final = "envctl-errand-"
+_STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-[0-9a-f]+")
+_SLACK: Final = 600
+"""Seconds that an errand may take beyond its own time, to begin and to bring things home."""
 
 
 def run(
     engine: Engine, image: str, errand: Errand, *, trust: Path | None, proxies: Mapping[str, str]
 ) -> bytes:
-    """Run the script; its output. The container is gone afterwards, however this ends."""
+    """Run the script; its output. The container is gone afterwards, however this ends.
+
+    One that a killed envctl left behind goes with the next errand, when its time is over.
+    """
     body = _container(image, errand, trusts=trust is not None, proxies=proxies)
     what = f"look into {image}" if not errand.network else f"fetch with {image}"
     with engine.doing(what) as api:
-        identity = str(api.create_container_from_config(body)["Id"])  # type: ignore[no-untyped-call]
+        _sweep(api)
+        name = f"{_NAME}{int(time.time() + errand.timeout + _SLACK)}-{secrets.token_hex(6)}"
+        made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
+        identity = str(made["Id"])
         try:
             if errand.network:
                 api.put_archive(identity, "/", _brought(trust))
             api.start(identity)
             code = int(api.wait(identity, timeout=int(errand.timeout))["StatusCode"])
-            out: bytes = api.logs(identity, stdout=True, stderr=False)
+            out = _said(api, identity, what, stdout=True, stderr=False)
             if code:
-                err = api.logs(identity, stdout=False, stderr=True, tail=_SHOWN)
-                lines = err.decode("utf-8", "replace").splitlines()
+                err = _said(api, identity, what, stdout=False, stderr=True, tail=_SHOWN)
+                lines = err[-_LONGEST:].decode("utf-8", "replace").splitlines()
                 raise EnvctlError(
                     f"cannot {what}: its script ended with exit code {code}",
                     details="\n".join(lines),
@@ -48,6 +69,30 @@ def run(
         finally:
             api.remove_container(identity, force=True, v=True)
     return out
+
+
+def _said(api: Any, identity: str, what: str, **options: Any) -> bytes:
+    """What it wrote, as far as the engine has kept it."""
+    stream = api.logs(identity, stream=True, follow=False, **options)
+    try:
+        return b"".join(bounded(stream, TOLD, f"what comes of the attempt to {what}"))
+    except EnvctlError:
+        # The rest of it is still on its way.
+        with suppress(Exception):
+            stream.close()
+        raise
+
+
+def _sweep(api: Any) -> None:
+    """Remove errands whose time is over. They are known by their names, which no image can set."""
+    from docker.errors import APIError
+
+    for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
+        names = (_STALE.fullmatch(name) for name in one["Names"] or ())
+        if any(name and int(name[1]) < time.time() for name in names):
+            # Another run may have been quicker.
+            with suppress(APIError):
+                api.remove_container(one["Id"], force=True, v=True)
 
 
 def _container(
@@ -72,7 +117,7 @@ def _container(
         "HostConfig": {
             **({} if errand.network else restricted),
             "SecurityOpt": ["no-new-privileges"],
-            "LogConfig": {"Type": "json-file"},
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG, "max-file": "1"}},
         },
     }
 
@@ -93,7 +138,7 @@ def _brought(trust: Path | None) -> bytes:
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
     """The plain files of what was fetched, by their last name: a tar's paths lead nowhere here."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-        for chunk in stream:
+        for chunk in bounded(stream, _FETCHED, "what was fetched"):
             spool.write(chunk)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:

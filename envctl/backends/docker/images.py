@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from envctl.backends.docker.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage, silent
@@ -102,14 +102,14 @@ class Images:
         return found
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image. EnvctlError if it is not there."""
+        """The content of a file in an image. EnvctlError if it is not there, or has no end."""
         with self._engine.doing(f"read {path} in {image}") as api:
             made = api.create_container_from_config(  # type: ignore[no-untyped-call]
                 {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
             )
             try:
                 stream, _ = api.get_archive(made["Id"], path)
-                data = b"".join(stream)
+                data = b"".join(bounded(stream, TOLD, f"{path} in {image}"))
             finally:
                 api.remove_container(made["Id"], force=True, v=True)
         content = file_in(data)
@@ -144,17 +144,31 @@ class Images:
             for chunk in api.get_image(identity, chunk_size=_CHUNK):
                 target.write(chunk)
 
-    def restore(self, file: Path, *, name: str) -> None:
-        """Take in an image that `save` wrote, under this name."""
+    def restore(self, file: Path, *, name: str, identity: str = "") -> None:
+        """Take in an image that `save` wrote, under this name, and no other.
+
+        EnvctlError if the file gives names itself, or is not the image with that id: nothing is loaded then.
+        """
+        from envctl.backends.docker.saved import identities
+
         repository, tag = _parted(name)
-        with self._engine.doing(f"load {name}") as api, file.open("rb") as source:
-            identity = ""
-            for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
-                found = re.search(r"sha256:[0-9a-f]{64}", str(event.get("stream", "")))
-                identity = found[0] if found else identity
-            if not identity:
-                raise EnvctlError(f"the engine did not take {name} in")
-            api.tag(identity, repository.partition("@")[0], None if "@" in name else tag)
+        with file.open("rb") as source:
+            known = identities(source, name)
+            if identity and identity not in known:
+                raise EnvctlError(
+                    f"what is kept of {name} is another image",
+                    details=f"kept as {identity}, it is {known[0]}",
+                )
+            source.seek(0)
+            with self._engine.doing(f"load {name}") as api:
+                for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
+                    if event.get("error"):
+                        raise EnvctlError(f"the engine did not take {name} in: {event['error']}")
+        found = next(filter(self.find, (identity,) if identity else known), None)
+        if found is None:
+            raise EnvctlError(f"the engine did not take {name} in")
+        with self._engine.doing(f"name {name}") as api:
+            api.tag(found, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
 

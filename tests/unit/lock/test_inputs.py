@@ -117,3 +117,36 @@ def test_a_dockerfile_counts_and_its_context_does_not(tmp_path):
     assert lines(project.write("app/main.py", "print()")) == before
 
     assert lines(project.write("app/Dockerfile", "FROM y\n")) != before
+
+
+SECRET = """
+web:
+  build:
+    - run: curl -H 'Token ${token}' https://example.org/tool
+    - run: {command: [tool, "${token}"]}
+    - pip: {venv: /opt/web, packages: ["x @ https://${token}@example.org/x.whl", flask==3.1]}
+    - npm: {packages: ["https://${token}@example.org/y.tgz", "@a/b@1.0"]}
+  command: [x]
+"""
+
+
+def test_what_a_variable_is_set_to_decides_and_is_not_told(tmp_path):
+    """A lock is committed, and `--set` is how a token gets in."""
+    project = Project(tmp_path, backend="memory", environ={})
+    project.spec(SECRET, top="vars: {token: none}\n")
+
+    def told(value: str) -> tuple[str, ...]:
+        plan = project.workspace(token=value).plan(Target("dev"))
+        return inputs(plan.units[0].source, project.root)
+
+    before, after = told("hunter2"), told("hunter3")
+
+    assert not any("hunter" in line for line in (*before, *after))
+    assert heads(tuple(line for line in after if line not in before)) == [
+        "run",
+        "run",
+        "pip",
+        "npm",
+    ]
+    assert any("flask==3.1" in line for line in before)
+    assert any("@a/b@1.0" in line for line in before)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+import time
 from importlib.resources import files
 
 import pytest
 
+from envctl.lock.model import Manifest
 from envctl.lock.reading import manifest, record_digest
 
 RECORD = """\
@@ -40,6 +43,28 @@ def test_packages_are_told_by_name_and_foreign_ones_by_architecture_too():
         "tzdata": "2025b",
         "half": "1 half-configured",
     }
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"packages": "-oDir=/x\tamd64\t1\tinstalled\n"},
+        {"packages": "a\tamd64\t1 2 3\tinstalled\n"},
+        {"python": "/opt/lib/python3.11/site-packages/demo-1 @ file:x.dist-info\n\n"},
+        {"npm": '/srv\n{"packages": {"node_modules/-x y": {"version": "1"}}}'},
+    ],
+)
+def test_an_image_that_tells_what_no_package_is_called_is_refused(sections):
+    with pytest.raises(ValueError, match=r"is no (name|version)"):
+        manifest(told(architecture="amd64", **sections), "M")
+
+
+def test_what_pip_left_behind_is_no_package():
+    body = "/opt/lib/python3.11/site-packages/~lask-3.1.dist-info\n\n"
+
+    _, found = manifest(told(architecture="amd64", python=body), "M")
+
+    assert found == Manifest()
 
 
 def test_alpines_packages_are_told_too():
@@ -93,7 +118,16 @@ def test_globally_installed_packages_of_npm_are_told_without_a_hash():
     assert found.npm == {"/usr/lib": {"@x/cli": "3.1"}}
 
 
-@pytest.mark.parametrize("text", [b"", b"M:architecture\0amd64", b"other:end\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"M:architecture\0amd64",
+        b"other:end\0",
+        b"amd64\nM:packages\0M:end\0",
+        b"M:packages\0M:end\0",
+    ],
+)
 def test_what_was_cut_off_is_no_manifest(text):
     with pytest.raises(ValueError, match="cut off"):
         manifest(text, "M")
@@ -125,3 +159,51 @@ def test_shellcheck_has_nothing_to_say(name):
     )
 
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/node_modules/a" * 40_000,
+        "/node_modules/a/package.json:" * 40_000,
+        '/node_modules/a/package.json:"version":' + " " * 400_000,
+        '/x/node_modules/a/package.json:"version":"' * 20_000,
+        "/lib/python3" * 40_000,
+    ],
+)
+def test_no_line_of_an_image_takes_long(line):
+    start = time.process_time()
+
+    with contextlib.suppress(ValueError):
+        manifest(told(architecture="a", npm=f"/srv\n{line}\n", python=f"{line}\n\n"), "M")
+
+    assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "1", "{}", "[" * 200_000, '{"packages":' * 100_000])
+def test_what_is_no_lock_of_npms_tells_nothing(text):
+    _, found = manifest(told(architecture="a", npm=f"/srv\n{text}"), "M")
+
+    assert found == Manifest()
+
+
+@pytest.mark.parametrize("packages", ["[]", "null", "1", '"x"'])
+def test_a_lock_of_npm_without_packages_by_their_paths_is_refused(packages):
+    with pytest.raises(ValueError, match="has no packages by their paths"):
+        manifest(told(architecture="a", npm=f'/srv\n{{"packages": {packages}}}'), "M")
+
+
+def test_a_link_and_what_has_no_version_is_no_package():
+    packages = {
+        "node_modules/a": {"link": True, "resolved": "packages/a"},
+        "packages/a": {"version": "1"},
+        "node_modules/b": {"version": ["1"]},
+        "node_modules/c": {"version": "1", "integrity": {}},
+        "node_modules/d": "1",
+    }
+
+    _, found = manifest(
+        told(architecture="a", npm=f"/srv\n{json.dumps({'packages': packages})}"), "M"
+    )
+
+    assert found.npm == {"/srv": {"packages/a": "1"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -131,8 +132,26 @@ TRICKY = st.sampled_from(
 ).filter(bool)
 # "<<" is a merge to the reader of specs; nothing that is installed is called so.
 NAMES = st.one_of(WORDS, TRICKY).filter(lambda word: word != "<<")
-VERSIONS = st.dictionaries(NAMES, NAMES, max_size=4)
-FOLDERS = st.dictionaries(NAMES, VERSIONS.filter(bool), max_size=2)
+TOLD = st.one_of(st.from_regex(r"[0-9A-Za-z][0-9A-Za-z.+~-]{0,9}", fullmatch=True), st.sampled_from(["1", "1.0", "1e3", "0x1f", "1:20", "1:2.3", "yes", "2026-11-25"]))  # fmt: skip
+VERSIONS = st.dictionaries(
+    st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,9}(:[a-z0-9]{1,4})?", fullmatch=True), TOLD, max_size=4
+)
+
+
+def folders(name: str, version: str) -> st.SearchStrategy[dict[str, dict[str, str]]]:
+    versions = st.dictionaries(
+        st.from_regex(name, fullmatch=True),
+        st.from_regex(version, fullmatch=True),
+        min_size=1,
+        max_size=3,
+    )
+    return st.dictionaries(NAMES.map(lambda folder: f"/{folder}"), versions, max_size=2)
+
+
+PIP = folders(r"[a-z0-9][a-z0-9-]{0,9}", r"[0-9][0-9a-z.!]{0,5}( sha256:[0-9a-f]{64})?")
+NPM = folders(
+    r"(@[a-z]{1,3}/)?[a-z][a-z0-9.]{0,5}", r"[0-9][0-9a-z.-]{0,5}( sha512-[A-Za-z0-9+/]{8}==)?"
+)
 
 
 @st.composite
@@ -147,7 +166,7 @@ def locks(draw):
         LockedBuild(
             (unit,),
             tuple(draw(st.lists(NAMES, min_size=1, max_size=2))),
-            draw(st.builds(Manifest, VERSIONS, FOLDERS, FOLDERS)),
+            draw(st.builds(Manifest, VERSIONS, PIP, NPM)),
             draw(st.sampled_from(["", *bases])),
         )
         for unit in sorted(units)
@@ -200,6 +219,64 @@ def test_what_somebody_broke_is_told_with_its_place(old, new, place, message):
         f"envctl.lock:{place}:" in str(problem) and message in str(problem)
         for problem in caught.value.problems
     ), str(caught.value)
+
+
+EVIL = [
+    "-oDir::Bin::Methods::copy=/path/evil.sh",
+    "/etc/passwd",
+    "a b",
+    "a,b",
+    "a\nPackage: b",
+    "?essential",
+    "ä",
+]
+
+
+@pytest.mark.parametrize("name", EVIL)
+@pytest.mark.parametrize("kind", ["base", "packages", "pip", "npm"])
+def test_what_is_no_name_of_a_package_is_refused_with_its_place(kind, name):
+    manifest = {
+        "base": Manifest(),
+        "packages": Manifest({name: "1"}),
+        "pip": Manifest({}, {"/opt": {name: "1"}}),
+        "npm": Manifest({}, {}, {"/srv": {name: "1"}}),
+    }[kind]
+    bases = {"x": LockedBase("y", {name: "1"} if kind == "base" else {})}
+
+    with pytest.raises(SpecError, match=r"envctl\.lock:\d+:\d+: .* is no name of a package"):
+        parsed(text(Lock("amd64", bases, (LockedBuild(("dev/web",), ("x",), manifest),))).encode())
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["1\nPin-Priority: -1", "1 @ file:///x #", "@ file:///evil.whl #", "1;x", "-1", "*", "1 a b"],
+)
+@pytest.mark.parametrize("kind", ["packages", "pip", "npm"])
+def test_what_is_no_version_is_refused_with_its_place(kind, version):
+    manifest = {
+        "packages": Manifest({"demo": version}),
+        "pip": Manifest({}, {"/opt": {"demo": version}}),
+        "npm": Manifest({}, {}, {"/srv": {"demo": version}}),
+    }[kind]
+
+    with pytest.raises(SpecError, match=r"envctl\.lock:\d+:\d+: .* is no version"):
+        parsed(text(Lock("amd64", {}, (LockedBuild(("dev/web",), ("x",), manifest),))).encode())
+
+
+def test_a_lock_vouches_for_what_is_kept():
+    lock = replace(LOCK, vendor=f"sha256:{'0' * 64}")
+
+    assert parsed(text(lock).encode()).vendor == lock.vendor
+    jsonschema.validate(yaml.safe_load(text(lock)), json.loads(SCHEMA.read_text()))
+    with pytest.raises(SpecError, match=r"envctl\.lock:5:1: this is no digest"):
+        parsed(text(replace(LOCK, vendor="sha256:0")).encode())
+
+
+def test_a_folder_is_a_path_in_one_line():
+    build = LockedBuild(("dev/web",), ("x",), Manifest({}, {"opt\n": {"demo": "1"}}))
+
+    with pytest.raises(SpecError, match="is no folder"):
+        parsed(text(Lock("amd64", {}, (build,))).encode())
 
 
 def test_a_version_to_come_says_what_to_do():

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
 from envctl.lock.supplying import kept_files, pins
-from envctl.lock.vendor import DEB, NPM, WHEEL, Store, packages_text
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store, packages_text
 
 CONTROL = "Package: hello\nVersion: 1:1.0\nArchitecture: amd64\nDescription: says\n hello\n"
 
@@ -54,7 +56,18 @@ def test_a_file_that_was_changed_or_removed_is_refused(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("file", "../../etc/passwd"), ("file", ".hidden"), ("sha256", "../x"), ("size", "many")],
+    [
+        ("file", "../../etc/passwd"),
+        ("file", ".hidden"),
+        ("sha256", "../x"),
+        ("size", "many"),
+        ("kind", "other"),
+        ("name", "-oDir::Bin::Methods::copy=/evil.sh"),
+        ("name", "hello\nPackage: other"),
+        ("version", "1 evil\n"),
+        ("control", "Package: hello\nFilename: /etc/shadow\n"),
+        ("control", "Package: hello\nSHA256: 00\n"),
+    ],
 )
 def test_an_index_that_leads_out_of_the_store_is_refused(store, tmp_path, key, value):
     keep(store, tmp_path)
@@ -65,6 +78,14 @@ def test_an_index_that_leads_out_of_the_store_is_refused(store, tmp_path, key, v
     index.write_text(json.dumps(data))
 
     with pytest.raises(EnvctlError, match=r"index\.json is not whole"):
+        Store(tmp_path)
+
+
+def test_names_of_what_lies_beside_a_build_are_looked_at_too(store, tmp_path):
+    store.index.beside["sha256:x"] = {"-o=evil": "1"}
+    store.save()
+
+    with pytest.raises(EnvctlError, match="is no name of a package"):
         Store(tmp_path)
 
 
@@ -136,3 +157,195 @@ def test_a_frozen_build_is_told_which_versions_to_take():
     # Two environments with a version each of six: neither can be asked of both.
     assert given.files["constraints.txt"] == "flask==3.1\n"
     assert not given.offline
+
+
+def edited(store, change):
+    index = store.folder / "index.json"
+    data = json.loads(index.read_text())
+    change(data)
+    index.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["files"][0].update(sha256="0" * 64),
+        lambda data: data["files"][0].update(control="Package: hello\nPre-Depends: evil\n"),
+        lambda data: data["files"][0].update(file="other.deb"),
+        lambda data: data["files"].clear(),
+        lambda data: data["sources"].update({"debian:bookworm": "deb http://evil/ x main"}),
+        lambda data: data["beside"].update({"sha256:x": {"evil": "1"}}),
+    ],
+)
+def test_an_index_that_says_anything_else_is_not_the_one_the_lock_vouches_for(
+    store, tmp_path, change
+):
+    keep(store, tmp_path)
+    store.index.sources["debian:trixie"] = "deb http://mirror/ trixie main"
+    store.save()
+    digest = store.digest
+    Store(tmp_path).insist(digest)
+
+    edited(store, change)
+
+    with pytest.raises(EnvctlError, match=r"is not what envctl\.lock vouches for"):
+        Store(tmp_path).insist(digest)
+
+
+def test_what_is_removed_can_be_kept_anew(store, tmp_path):
+    store.insist(f"sha256:{'0' * 64}")
+
+
+def test_a_lock_that_vouches_for_nothing_takes_nothing(store, tmp_path):
+    store.insist("")
+    keep(store, tmp_path)
+
+    with pytest.raises(EnvctlError, match="it names no such folder"):
+        store.insist("")
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """A folder of the user's, with files that look like kept ones."""
+    folder = tmp_path / "victim"
+    folder.mkdir()
+    (folder / ("a" * 64)).write_text("mine")
+    (folder / "index.json").write_text("mine")
+    yield folder
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    assert found == {"a" * 64: "mine", "index.json": "mine"}
+
+
+@pytest.mark.parametrize("place", ["envctl.vendor", "envctl.vendor/sha256"])
+def test_nothing_is_written_removed_or_read_through_a_link_to_a_folder(tmp_path, victim, place):
+    store = Store(tmp_path)
+    kept = keep(store, tmp_path)
+    store.save()
+    (tmp_path / place).rename(tmp_path / "aside")
+    (tmp_path / place).symlink_to(victim)
+
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor cannot be written: \S+ is a link"):
+        keep(store, tmp_path, file="more.deb", name="more")
+    with pytest.raises(EnvctlError, match="is a link"):
+        store.prune(lambda _kept: False)
+    with pytest.raises(EnvctlError, match="is a link"):
+        store.path(kept)
+    assert not store.has(kept)
+    if place == "envctl.vendor":
+        with pytest.raises(EnvctlError, match="is a link"):
+            store.save()
+        with pytest.raises(EnvctlError, match="is a link"):
+            Store(tmp_path)
+
+
+def test_the_index_is_not_written_through_a_link(store, tmp_path, victim):
+    store.folder.mkdir()
+    for name in ("index.new", "index.json", ".index.json.new"):
+        (store.folder / name).symlink_to(victim / "index.json")
+
+    store.save()
+
+    assert not (store.folder / "index.json").is_symlink()
+    (store.folder / "index.json").unlink()
+    (store.folder / "index.json").symlink_to(victim / "index.json")
+    with pytest.raises(EnvctlError, match=r"index\.json cannot be read"):
+        Store(tmp_path)
+
+
+def test_a_file_is_not_taken_in_through_a_link(store, tmp_path, victim):
+    hashes = store.folder / "sha256"
+    hashes.mkdir(parents=True)
+    digest = hashlib.sha256(b"deb").hexdigest()
+    for name in (digest, f".{digest}.new"):
+        (hashes / name).symlink_to(victim / ("a" * 64))
+
+    kept = keep(store, tmp_path)
+
+    assert store.path(kept).read_bytes() == b"deb"
+
+
+def test_only_plain_files_under_hashes_are_pruned(store, tmp_path, victim):
+    keep(store, tmp_path)
+    hashes = store.folder / "sha256"
+    (hashes / "notes.txt").write_text("mine")
+    (hashes / ("b" * 64)).mkdir()
+    (hashes / ("c" * 64)).symlink_to(victim / ("a" * 64))
+
+    assert store.prune(lambda _kept: False) == 1
+
+    assert {path.name for path in hashes.iterdir()} == {"notes.txt", "b" * 64, "c" * 64}
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def longer(path):
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [pipe, device, longer, Path.mkdir])
+def test_what_is_no_plain_file_of_the_right_size_is_not_read(store, tmp_path, make):
+    kept = keep(store, tmp_path)
+    path = store.path(kept)
+    path.unlink()
+    make(path)
+
+    with pytest.raises(EnvctlError, match="is not what was kept"):
+        store.path(kept)
+    with pytest.raises(EnvctlError, match="is not what was kept"):
+        store.copy(kept, tmp_path / "copy")
+    assert not store.has(kept)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [pipe, device, longer, Path.mkdir])
+def test_an_index_that_is_no_plain_file_or_never_ends_is_refused(store, tmp_path, make):
+    store.folder.mkdir()
+    make(store.folder / "index.json")
+
+    with pytest.raises(EnvctlError, match=r"index\.json cannot be read"):
+        Store(tmp_path)
+
+
+def test_an_index_that_is_too_deep_is_refused(store, tmp_path):
+    store.folder.mkdir()
+    (store.folder / "index.json").write_text("[" * 200_000)
+
+    with pytest.raises(EnvctlError, match=r"index\.json is too deep"):
+        Store(tmp_path)
+
+
+def test_what_is_copied_is_looked_at_on_the_way(store, tmp_path):
+    kept = keep(store, tmp_path)
+    assert store.copy(kept, tmp_path / "good").read_bytes() == b"deb"
+    store.path(kept).write_bytes(b"bad")
+
+    with pytest.raises(EnvctlError, match="is not what was kept: its hash is"):
+        store.copy(kept, tmp_path / "bad")
+
+
+def test_a_package_is_kept_once_and_an_index_that_has_it_twice_is_refused(store, tmp_path):
+    keep(store, tmp_path)
+    other = keep(store, tmp_path, file="other.deb", content=b"other")
+    assert store.find(DEB, "hello", "1:1.0") == (other,)
+    store.save()
+
+    edited(store, lambda data: data["files"].append({**data["files"][0], "file": "third.deb"}))
+
+    with pytest.raises(EnvctlError, match="is in it twice"):
+        Store(tmp_path)
+
+
+@pytest.mark.parametrize("image", ["", "debian:bookworm", "sha256:0"])
+def test_an_image_is_kept_with_its_id(store, tmp_path, image):
+    (tmp_path / "image.tar").write_bytes(b"tar")
+
+    with pytest.raises(EnvctlError, match="is no id of an image"):
+        store.keep(tmp_path / "image.tar", IMAGE, "redis:7", "sha256:x", image=image)

@@ -1,0 +1,90 @@
+"""An image that was saved as a file, looked at before an engine loads it: which image it is, and that it names none.
+
+An engine gives every name in the file to what is in it, and takes that name from the image that had it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import tarfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final
+
+from envctl.errors import EnvctlError
+
+_MANIFEST: Final = "manifest.json"
+_INDEX: Final = "index.json"
+_OLD_NAMES: Final = "repositories"
+_MOST: Final = 16 * 1024 * 1024
+"""Bytes of what an image says of itself at most."""
+
+
+def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
+    """The ids by which an engine may know the one image of the file: hashes of what it says of itself.
+
+    EnvctlError if the file names an image, has none or several, or is no such file.
+    """
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            return tuple(dict.fromkeys(_identities(tar, _members(tar))))
+    except (
+        tarfile.TarError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise EnvctlError(f"what is kept of {what} is no image without a name: {error}") from error
+
+
+def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
+    """By path; ValueError for what an engine might take for another path, or for the same twice."""
+    found: dict[str, tarfile.TarInfo] = {}
+    for member in tar:
+        path = member.name
+        if posixpath.normpath(path) != path or path.startswith(("/", "..")):
+            raise ValueError(f"{path!r} is no plain path")
+        if path in found:
+            raise ValueError(f"{path} is in it twice")
+        # Some engines write the same layer once, and links to it.
+        link = member.issym() and posixpath.basename(path) == "layer.tar"
+        if not (member.isfile() or member.isdir() or link):
+            raise ValueError(f"{path} is no plain file")
+        found[path] = member
+    for path in found:
+        above = found.get(posixpath.dirname(path))
+        if above is not None and not above.isdir():
+            raise ValueError(f"{path} is below a file")
+    return found
+
+
+def _identities(tar: tarfile.TarFile, members: Mapping[str, tarfile.TarInfo]) -> Iterator[str]:
+    if _OLD_NAMES in members and _json(tar, members[_OLD_NAMES]):
+        raise ValueError(f"{_OLD_NAMES} names an image")
+    (image,) = _json(tar, members[_MANIFEST])
+    if image.get("RepoTags"):
+        raise ValueError(f"it is named {image['RepoTags']}")
+    yield _hashed(tar, members[image["Config"]])
+    for one in _json(tar, members[_INDEX])["manifests"] if _INDEX in members else ():
+        named = [key for key in one.get("annotations") or {} if "name" in key]
+        if named:
+            raise ValueError(f"it is named by {named[0]}")
+        yield _hashed(tar, members[f"blobs/{one['digest'].replace(':', '/')}"])
+
+
+def _json(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Any:
+    return json.loads(_content(tar, member))
+
+
+def _hashed(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    return "sha256:" + hashlib.sha256(_content(tar, member)).hexdigest()
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member) if member.isfile() and member.size <= _MOST else None
+    if file is None:
+        raise ValueError(f"{member.name} is no file, or has more than {_MOST} bytes")
+    return file.read()

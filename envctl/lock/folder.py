@@ -1,0 +1,159 @@
+"""The folder envctl.vendor on disk: plain files in plain folders. A link, a pipe or a device in it leads nowhere.
+
+It came with a project: what is written or deleted there through a link would be another file of the user's, and
+reading a device never ends. Folders are held open while they are used, so that none is exchanged meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO, Final
+
+from envctl.errors import EnvctlError
+
+FOLDER: Final = "envctl.vendor"
+HASHES: Final = "sha256"
+
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_CHUNK: Final = 1 << 20
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def read_file(root: Path, name: str, most: int) -> bytes:
+    """A file of the folder itself, of so many bytes at most. FileNotFoundError if it is not there, else OSError."""
+    with _folder(root) as here, _opened(here, name) as file:
+        data = file.read(most + 1)
+        if len(data) > most:
+            raise OSError(f"it has more than {most} bytes")
+        return data
+
+
+def write_file(root: Path, name: str, data: bytes) -> None:
+    """Write a file of the folder itself, whole or not at all. EnvctlError if that cannot be."""
+    with _told(), _folder(root, make=True) as here, _fresh(here, name) as file:
+        file.write(data)
+
+
+@contextmanager
+def open_kept(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
+    """The file with that hash, if it is a plain one of that size, for reading. Else OSError."""
+    with _folder(root) as here, _entered(here, HASHES) as hashes, _opened(hashes, digest) as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != size:
+            raise OSError(f"it has {found} bytes in place of {size}")
+        yield file
+
+
+def copied(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[str, int]:
+    """Copy a file, or just read it: the hash of what was read, and its size."""
+    summary, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK):
+        summary.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return summary.hexdigest(), size
+
+
+def take_in(root: Path, path: Path) -> tuple[str, int]:
+    """Copy a file into the folder, under the hash of its content, which is told with its size."""
+    with _told(), _folder(root, make=True) as here, _entered(here, HASHES, make=True) as hashes:
+        fresh = f".{secrets.token_hex(8)}.new"
+        try:
+            descriptor = os.open(fresh, _NEW, 0o644, dir_fd=hashes)
+            with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
+                digest, size = copied(source, target)
+            os.rename(fresh, digest, src_dir_fd=hashes, dst_dir_fd=hashes)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(fresh, dir_fd=hashes)
+    return digest, size
+
+
+def remove_but(root: Path, named: set[str]) -> int:
+    """Remove the files under hashes that are none of these; how many. What is called otherwise is somebody else's."""
+    with (
+        suppress(FileNotFoundError),
+        _told(),
+        _folder(root) as here,
+        _entered(here, HASHES) as hashes,
+    ):
+        unused = [
+            name
+            for name in os.listdir(hashes)  # noqa: PTH208  # a descriptor
+            if _HEX.fullmatch(name)
+            and name not in named
+            and stat.S_ISREG(os.stat(name, dir_fd=hashes, follow_symlinks=False).st_mode)
+        ]
+        for name in unused:
+            os.unlink(name, dir_fd=hashes)
+        return len(unused)
+    return 0
+
+
+# --- parts
+
+
+@contextmanager
+def _folder(root: Path, *, make: bool = False) -> Iterator[int]:
+    parent = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with _entered(parent, FOLDER, make=make) as here:
+            yield here
+    finally:
+        os.close(parent)
+
+
+@contextmanager
+def _entered(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=parent)
+    try:
+        here = os.open(name, _DIRECTORY, dir_fd=parent)
+    except NotADirectoryError as error:
+        raise OSError(f"{name} is a link, or no folder") from error
+    try:
+        yield here
+    finally:
+        os.close(here)
+
+
+@contextmanager
+def _opened(folder: int, name: str) -> Iterator[BinaryIO]:
+    descriptor = os.open(name, _READ, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no plain file")
+        yield file
+
+
+@contextmanager
+def _fresh(folder: int, name: str) -> Iterator[IO[bytes]]:
+    fresh = f".{name}.{secrets.token_hex(8)}"
+    try:
+        with os.fdopen(os.open(fresh, _NEW, 0o644, dir_fd=folder), "wb") as file:
+            yield file
+        os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(fresh, dir_fd=folder)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise EnvctlError(f"{FOLDER} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,150 @@
+"""What is kept of what an errand left. The image here leaves what a test says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+
+from envctl.errors import EnvctlError
+from envctl.lock.fetching import Fetcher
+from envctl.lock.model import Manifest
+from envctl.lock.vendor import DEB, NPM, WHEEL, Store
+
+
+class Leaving:
+    """An engine whose errands leave these files, whatever they are asked."""
+
+    def __init__(self, **files):
+        self.files = files
+        self.words = ()
+
+    def run_errand(self, _image, errand):
+        self.words = errand.words
+        for name, content in self.files.items():
+            data = content if isinstance(content, bytes) else content.encode()
+            (errand.bring / name).write_bytes(data)
+        return b""
+
+
+def control(name, version="1", architecture="amd64", **more):
+    fields = {"Package": name, "Version": version, "Architecture": architecture, **more}
+    return "".join(f"{key}: {value}\n" for key, value in fields.items())
+
+
+def deb(name, version="1", file="", **more):
+    file = file or f"{name}_{version}.deb"
+    return {file: f"{name} {version}", f"{file}.control": control(name, version, **more)}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def fetcher(store, **files):
+    return Fetcher(Leaving(**files), store, lambda _progress: None)
+
+
+def kept(store):
+    return sorted((one.kind, one.name, one.version) for one in store.index.files.values())
+
+
+def test_only_packages_that_were_asked_for_are_kept(store):
+    some = fetcher(
+        store, **deb("hello"), **deb("libc6"), **deb("hello", "2"), **deb("x", architecture="i386")
+    )
+
+    some.debs("web:1", {"hello": "1", "x:i386": "1"})
+
+    assert kept(store) == [(DEB, "hello", "1"), (DEB, "x:i386", "1")]
+
+
+def test_a_package_does_not_take_the_place_of_one_that_is_kept_already(store):
+    fetcher(store, **deb("libc6")).debs("web:1", {"libc6": "1"})
+    (good,) = store.find(DEB, "libc6", "1")
+
+    evil = {"libc6_1.deb": "evil", "libc6_1.deb.control": control("libc6")}
+    fetcher(store, **deb("hello"), **evil).debs("web:1", {"libc6": "1", "hello": "1"})
+
+    assert store.find(DEB, "libc6", "1") == (good,)
+
+
+def test_of_downloads_only_those_asked_for_and_what_they_first_depend_on_are_kept(store):
+    some = fetcher(
+        store, **deb("linux", Depends="linux-5 (= 1), other"), **deb("linux-5"), **deb("other")
+    )
+
+    assert some.downloads("web:1", ["linux"]) == {"linux": "1", "linux-5": "1"}
+    assert kept(store) == [(DEB, "linux", "1"), (DEB, "linux-5", "1")]
+
+
+def test_a_download_that_did_not_come_is_told(store):
+    with pytest.raises(EnvctlError, match="did not fetch linux"):
+        fetcher(store, **deb("other")).downloads("web:1", ["linux"])
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"x.deb": "x"}, "does not say what it is"),
+        ({"x.deb": "x", "x.deb.control": b"Package: \xff"}, "does not say what it is"),
+        ({"x.deb": "x", "x.deb.control": "Version: 1\n"}, "there is no Package"),
+        ({"x.deb": "x", "x.deb.control": "Package: x\n"}, "there is no Version"),
+        ({"x.deb": "x", "x.deb.control": "Package: x\nVersion: 1\n"}, "there is no Architecture"),
+        ({"x.deb": "x", "x.deb.control": control("x", More="y" * 2_000_000)}, "more than 1048576"),
+        ({**deb("hello"), **deb("hello", file="again.deb")}, "are the same package"),
+        ({"-x.deb": "x", "-x.deb.control": control("hello")}, "is no name of a file"),
+    ],
+)
+def test_a_package_that_does_not_say_what_it_is_is_refused(store, files, message):
+    with pytest.raises(EnvctlError, match=message):
+        fetcher(store, **files).debs("web:1", {"hello": "1"})
+
+    assert kept(store) == []
+
+
+def wheel_manifest(**versions):
+    return Manifest({}, {"/opt/web": {name: f"{one} sha256:x" for name, one in versions.items()}})
+
+
+def test_only_wheels_that_were_asked_for_are_kept(store):
+    some = fetcher(
+        store,
+        **{
+            "Flask-3.1-py3-none-any.whl": "x",
+            "flask-3.2-py3-none-any.whl": "x",
+            "evil-1-py3-none-any.whl": "x",
+        },
+    )
+
+    some.all_of("web:1", wheel_manifest(flask="3.1"), but={})
+
+    assert kept(store) == [(WHEEL, "flask", "3.1")]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["flask.whl"], "is not called as a wheel is"),
+        (["flask-3.1.whl"], "is not called as a wheel is"),
+        (["--.whl"], "is not called as a wheel is"),
+        (["flask-3.1-py3-x.whl", "Flask-3.1-py3-y.whl"], "are the same package"),
+    ],
+)
+def test_a_wheel_that_is_called_otherwise_is_refused(store, names, message):
+    with pytest.raises(EnvctlError, match=message):
+        fetcher(store, **dict.fromkeys(names, "x")).all_of(
+            "web:1", wheel_manifest(flask="3.1"), but={}
+        )
+
+
+def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(store):
+    digest = hashlib.sha512(b"good").digest()
+    integrity = f"sha512-{base64.b64encode(digest).decode()}"
+    manifest = Manifest({}, {}, {"/srv": {"left-pad": f"1.3.0 {integrity}"}})
+
+    fetcher(store, one="good", other="evil").all_of("web:1", manifest, but={})
+
+    assert kept(store) == [(NPM, "left-pad", integrity)]
