@@ -164,7 +164,8 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
     own = Base("debian:bookworm", f"{project.name}:base")
     locked = lock.bases[base_image("debian:bookworm", "")]
     bases = {own.image: LockedBase("", locked.packages)}
-    kitchen = Kitchen(kept.engine, type(lock)(lock.architecture, bases), project.root, kept.report)
+    own_lock = type(lock)(lock.architecture, bases, vendor=lock.vendor)
+    kitchen = Kitchen(kept.engine, own_lock, project.root, kept.report)
     sources = kitchen._store.index.sources
     sources[own.image] = sources["debian:bookworm"]
 
