@@ -44,7 +44,9 @@ def base(engine, repository):
         recipe = f"FROM debian:bookworm\nRUN echo '{repository.source}' >/etc/apt/{target}\n"
         if alone:
             recipe += "RUN rm -f /etc/apt/sources.list.d/*\n"
-        engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=name, network_mode="none")
+        engine.images.build(
+            fileobj=io.BytesIO(recipe.encode()), tag=name, network_mode="none", rm=True
+        )
         return name
 
     yield make
@@ -135,7 +137,7 @@ def test_an_image_that_is_kept_comes_back_as_it_was(engine, make_project):
     project = make_project()
     name = f"{project.name}:1"
     context = io.BytesIO(b"FROM debian:bookworm\nCMD sleep infinity\n")
-    before, _ = engine.images.build(fileobj=context, tag=name)
+    before, _ = engine.images.build(fileobj=context, tag=name, rm=True)
     project.spec(f"web: {{image: '{name}'}}")
     done(project.cli("lock", "--vendor"))
     engine.api.remove_image(name, force=True)
