@@ -41,7 +41,8 @@ def load(root: Path) -> Lock | None:
         return None
     problems = Problems()
     data = read(root, FILE, problems)
-    problems.stop()
+    if problems.found:
+        raise LockError(problems)
     assert data is not None
     return parsed(data)
 
@@ -146,8 +147,13 @@ def _escaped(char: str) -> str:
 def parsed(data: bytes) -> Lock:
     """The lock in a file's bytes. SpecError tells all that is wrong with it, each with its place."""
     problems = Problems()
-    table = parse(data, FILE, problems)
-    problems.stop()
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.startswith(b"<<<<<<< "):
+            hint = f"take one side of {FILE}, and `envctl lock` brings it up to date"
+            problems.add((FILE, number, 1), "a merge stopped here, at a conflict", hint=hint)
+    table = None if problems.found else parse(data, FILE, problems)
+    if problems.found:
+        raise LockError(problems)
     assert table is not None
     reader = _Reader(problems)
     lock = reader.lock(table)

@@ -299,3 +299,17 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 def test_no_file_is_no_lock(tmp_path):
     assert load(tmp_path) is None
+
+
+def test_a_conflict_of_a_merge_is_called_one():
+    with pytest.raises(SpecError) as caught:
+        parsed(b"version: 1\n<<<<<<< HEAD\narchitecture: amd64\n=======\n>>>>>>> other\n")
+    assert str(caught.value).startswith("envctl.lock:2:1: a merge stopped here, at a conflict")
+    assert caught.value.brief == "1 problem in envctl.lock"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"a: [", b""])
+def test_what_is_no_lock_at_all_is_a_problem_of_the_lock(data):
+    with pytest.raises(SpecError) as caught:
+        parsed(data)
+    assert caught.value.brief.endswith("in envctl.lock")
