@@ -62,7 +62,7 @@ class Frozen:
             )
 
     def prepare(self, sources: Mapping[str, Source]) -> bool:
-        """Have the images of all services as they are locked; whether any was made.
+        """Have the images of all services as they are locked; whether that may change what has to be done.
 
         EnvctlError, naming the packages, if one comes out otherwise; nothing else has been done by then.
         """
@@ -84,7 +84,17 @@ class Frozen:
         found = [one for name in sorted(wrong) for one in self._differences(sources, name)]
         if found:
             raise _other(self.environment, found)
-        return bool(builds)
+        # A backend that makes something else of images looks whether it was made of these.
+        hold = getattr(self.opened.backend, "made_of", None)
+        if hold is not None:
+            hold(
+                {
+                    source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
+                    for source in sources.values()
+                    if isinstance(source, Build)
+                }
+            )
+        return bool(builds) or hold is not None
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
         there = self.engine.images.find(name) is not None

@@ -187,6 +187,21 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
 
 
 @pytest.mark.machines
+def test_a_machine_made_of_an_earlier_image_is_made_anew(make_project, machines, repository, base):
+    repository.publish("envctl-probe", "1.0")
+    project = locked_project(make_project, base(alone=False), backend="vagrant")
+    done(project.cli("up", "dev", timeout=1800))
+    assert version(project) == "1.0"
+
+    repository.publish("envctl-probe", "2.0")
+    done(project.cli("lock", "--update", timeout=1800))
+    done(project.cli("up", "dev", "--frozen", timeout=1800))
+
+    assert version(project) == "2.0"
+    assert "nothing changes" in done(project.cli("up", "dev", "--frozen")).stdout
+
+
+@pytest.mark.machines
 def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path, repository, base):
     repository.publish("envctl-probe", "1.0")
     project = locked_project(make_project, base(alone=False), backend="vagrant")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,6 +80,10 @@ class VagrantBackend:
         from envctl.backends.vagrant.observe import observe
 
         return observe(self._names, self._boxes, self._lifecycle, images=plan is not None)
+
+    def made_of(self, images: Mapping[str, str]) -> None:
+        """Hold boxes and machines to images from now on: by build, the id of the one it has to be made of."""
+        self._boxes.current = images
 
     def apply(self, change: Change) -> None:
         """Do one change."""

@@ -46,6 +46,8 @@ class Boxes:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.current: Mapping[str, str] = {}
+        """By build, the id of the image that its box has to be made of, where that matters."""
 
     @cached_property
     def _kind(self) -> str:
@@ -61,11 +63,20 @@ class Boxes:
         for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
             try:
                 data = json.loads(note.read_text("utf-8"))
-                if data["kind"] == self._kind and data["build"]:
+                wanted = self.current.get(data["build"])
+                outdated = wanted is not None and data.get("image") != wanted
+                if data["kind"] == self._kind and data["build"] and not outdated:
                     found[data["build"]] = data["steps"]
             except (OSError, ValueError, KeyError):
                 continue
         return found
+
+    def image_of(self, name: str) -> str:
+        """The id of the image that a box was made of; "" if it was made otherwise."""
+        try:
+            return str(json.loads((_folder(name) / NOTE).read_text("utf-8")).get("image", ""))
+        except (OSError, ValueError):
+            return ""
 
     def is_here(self, name: str) -> bool:
         """Whether a box of this name is at hand, of this version's making."""
@@ -95,13 +106,15 @@ class Boxes:
         engine = self._context.images()
         self._context.have_base(build.base)
         image = engine.have(unit, build)
-        whole = engine.have(unit, boot.machine_build(image, recipe=self._context.recipe))
+        made_of = engine.images.find(image) or ""
+        # By its id: under one name there may be another image by now.
+        whole = engine.have(unit, boot.machine_build(image, recipe=self._context.recipe + made_of))
         with workshop() as folder:
             root = folder / "root"
             root.mkdir()
             self._say(unit, "making the disk")
             engine.export(whole, root)
-            self.bake(unit, self.name(build), root, note_of(build))
+            self.bake(unit, self.name(build), root, {**note_of(build), "image": made_of})
 
     def base(self, unit: str, base: Base) -> str:
         """The name of the box of a base alone, which is made if it is not here."""

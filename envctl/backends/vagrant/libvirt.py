@@ -48,6 +48,11 @@ class Domain:
         return str((self.stamp or {}).get("made_for", ""))
 
     @property
+    def made_of(self) -> str:
+        """The id of the image that its box was made of; "" if it was made otherwise."""
+        return str((self.stamp or {}).get("made_of", ""))
+
+    @property
     def address(self) -> str:
         """The address it had when a unit was settled in it last; "" if that is not known."""
         return str((self.stamp or {}).get("address", ""))

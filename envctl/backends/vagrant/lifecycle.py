@@ -111,7 +111,14 @@ class Lifecycle:
 
     def _suits(self, machine: layout.Machine, domain: libvirt.Domain, unit: Unit) -> bool:
         """Whether a machine there is as it should be and is only short of this unit, or of its new settings."""
-        return layout.is_shared(unit) and domain.made_for == machine.digest
+        made = (
+            self._boxes.image_of(self._boxes.name(machine.source))
+            if isinstance(machine.source, Build)
+            else ""
+        )
+        return (
+            layout.is_shared(unit) and domain.made_for == machine.digest and domain.made_of == made
+        )
 
     def _start(self, unit: Unit) -> None:
         """Have the machine running and the unit's service as the spec wants it now."""
@@ -227,7 +234,10 @@ class Lifecycle:
         text = self._context.render("vagrant/Vagrantfile.j2", values)
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
-        libvirt.stamp(self._names.domain(machine.name), {"made_for": machine.digest, "units": {}})
+        libvirt.stamp(
+            self._names.domain(machine.name),
+            {"made_for": machine.digest, "made_of": self._boxes.image_of(box), "units": {}},
+        )
 
     def _box(self, source: Source, unit: Unit) -> str:
         if isinstance(source, Build):
@@ -290,11 +300,13 @@ class Lifecycle:
             "aliases": sorted({unit.name, unit.service, *unit.run.aliases}),
             "ports": ports,
         }
-        made_for = layout.machine_of(unit).digest
-        units = {**domain.units, unit.name: note}
-        libvirt.stamp(
-            domain.name, {"made_for": made_for, "address": machine.address, "units": units}
-        )
+        stamp = {
+            "made_for": layout.machine_of(unit).digest,
+            "made_of": domain.made_of,
+            "address": machine.address,
+            "units": {**domain.units, unit.name: note},
+        }
+        libvirt.stamp(domain.name, stamp)
         self._spread()
 
     def _spread(self) -> None:

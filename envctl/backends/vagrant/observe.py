@@ -24,7 +24,9 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
         for name, domain in there.domains.items()
         if (machine := names.unit(name)) is not None
     }
-    asked = all_at_once(lambda item: tuple(_states(lifecycle, *item)), sorted(found.items()))
+    asked = all_at_once(
+        lambda item: tuple(_states(lifecycle, *item, boxes.current)), sorted(found.items())
+    )
     units = {state.name: state for machine in asked for state in machine}
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
@@ -37,13 +39,15 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
     )
 
 
-def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Iterator[UnitState]:
-    """The units of a machine."""
+def _states(
+    lifecycle: Lifecycle, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
+) -> Iterator[UnitState]:
+    """The units of a machine; `current` is by build the image that it has to be made of."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)
         return
-    states = [_noted(name, note, domain) for name, note in domain.units.items()]
+    states = [_noted(name, note, domain, current) for name, note in domain.units.items()]
     if not domain.running:
         yield from (
             _ended(state, domain.units[state.name], "its machine is off") for state in states
@@ -70,14 +74,18 @@ def _states(lifecycle: Lifecycle, machine: str, domain: libvirt.Domain) -> Itera
             yield state
 
 
-def _noted(name: str, note: Mapping[str, Any], domain: libvirt.Domain) -> UnitState:
+def _noted(
+    name: str, note: Mapping[str, Any], domain: libvirt.Domain, current: Mapping[str, str]
+) -> UnitState:
     """A unit as far as its machine's stamp tells."""
+    build = str(note["build"])
     return UnitState(
         name,
         str(note["service"]),
         Status.EXITED,
         replica=int(note["replica"]),
-        build=str(note["build"]),
+        build=build,
+        outdated=current.get(build, domain.made_of) != domain.made_of,
         image=str(note.get("image", "")),
         run=str(note["run"]),
         id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,
