@@ -50,7 +50,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest tests/unit tests/architecture -m "not engine" -n 2 -q $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit tests/architecture -m "not engine" -n 2 --dist worksteal -q $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev ## measure, and print the numbers
 	$(BIN)/python -m bench

@@ -170,11 +170,7 @@ def all_backends(opened: Opened) -> Iterator[Any]:
 
 def _beside(opened: Opened, image: str) -> Sequence[Beside]:
     """What any backend would build beside an image; one of others may not know the question."""
-    return [
-        one
-        for backend in all_backends(opened)
-        for one in getattr(backend, "beside", lambda _image: ())(image)
-    ]
+    return [one for backend in all_backends(opened) for one in backend.beside(image)]
 
 
 # --- building of it ---------------------------------------------------------------------------

@@ -207,6 +207,12 @@ class Backend(Protocol):
     def box_checksum(self, base: Base) -> str:
         """The checksum of the box that machines of a base alone start from; "" where there is none."""
 
+    def hold_to(self, images: Mapping[str, str]) -> bool:
+        """Have what is made of images be made of these: by build, the id. Whether anything is made of images.
+
+        From then on `observe` tells what was made of another one as not at hand, and units as outdated.
+        """
+
     def check(self) -> None:
         """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
 

@@ -84,17 +84,12 @@ class Frozen:
         found = [one for name in sorted(wrong) for one in self._differences(sources, name)]
         if found:
             raise _other(self.environment, found)
-        # A backend that makes something else of images looks whether it was made of these.
-        hold = getattr(self.opened.backend, "made_of", None)
-        if hold is not None:
-            hold(
-                {
-                    source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
-                    for source in sources.values()
-                    if isinstance(source, Build)
-                }
-            )
-        return bool(builds) or hold is not None
+        images = {
+            source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
+            for source in sources.values()
+            if isinstance(source, Build)
+        }
+        return self.opened.backend.hold_to(images) or bool(builds)
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
         there = self.engine.images.find(name) is not None

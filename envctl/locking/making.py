@@ -140,10 +140,7 @@ class Maker:
         return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
     def _box(self, base: Base) -> str:
-        found = (
-            getattr(one, "box_checksum", lambda _base: "")(base)
-            for one in all_backends(self.opened[0])
-        )
+        found = (one.box_checksum(base) for one in all_backends(self.opened[0]))
         return next(filter(None, found), "")
 
     def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:

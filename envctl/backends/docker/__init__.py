@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -68,6 +68,11 @@ class DockerBackend:
         """There are no boxes here."""
         del base
         return ""
+
+    def hold_to(self, images: Mapping[str, str]) -> bool:
+        """Units are made of the images themselves."""
+        del images
+        return False
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""

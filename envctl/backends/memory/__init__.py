@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,11 @@ class MemoryBackend:
         """There are no boxes here."""
         del base
         return ""
+
+    def hold_to(self, images: Mapping[str, str]) -> bool:
+        """Units are made of the images themselves."""
+        del images
+        return False
 
     def check(self) -> None:
         """It is always there."""

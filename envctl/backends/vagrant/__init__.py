@@ -81,9 +81,10 @@ class VagrantBackend:
 
         return observe(self._names, self._boxes, self._lifecycle, images=plan is not None)
 
-    def made_of(self, images: Mapping[str, str]) -> None:
-        """Hold boxes and machines to images from now on: by build, the id of the one it has to be made of."""
+    def hold_to(self, images: Mapping[str, str]) -> bool:
+        """Have boxes and machines be made of these images."""
         self._boxes.current = images
+        return True
 
     def apply(self, change: Change) -> None:
         """Do one change."""
