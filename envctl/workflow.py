@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from envctl import compare, spec
 from envctl.backends import is_backend
@@ -16,10 +15,11 @@ from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, Plan, ReadyImage, Source
+from envctl.plan.model import Build, Plan
 from envctl.plan.progress import Report, silent
 from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
+from envctl.results import BuildPair, Decided, UpResult, unsaid
 from envctl.spec.canonical import Resolved
 from envctl.status import Row, rows_of
 from envctl.target import DEFAULT_BACKEND, Opened, Target
@@ -29,50 +29,11 @@ if TYPE_CHECKING:
     from envctl.lock.comparing import Difference
     from envctl.lock.model import Lock
     from envctl.locking import Frozen
-    from envctl.parity.accepting import Acceptance
     from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
     from envctl.parity.result import Parity, Side
     from envctl.render import Templates
     from envctl.spec.differences import Difference as SpecDifference
-
-Decided: TypeAlias = Callable[[Sequence[Change]], None]
-"""Told what was decided, before any of it is done."""
-
-
-def _unsaid(_changes: Sequence[Change]) -> None:
-    """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpResult:
-    """What `up` did, and where what is up can be reached."""
-
-    plan: Plan
-    changes: tuple[Change, ...]
-    addresses: Mapping[str, tuple[str, ...]]
-    on_paper: bool = False
-    """Nothing really runs, and no address answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuildPair:
-    """What a unit is made of in two environments: a build's digest or an image's name, None where it is not."""
-
-    before: str | None
-    after: str | None
-
-    @property
-    def same(self) -> bool:
-        """Whether it is the very same."""
-        return self.before == self.after
-
-    @property
-    def only(self) -> str:
-        """Said of a unit that one of them has not."""
-        if self.before is None:
-            return "only in the second"
-        return "only in the first" if self.after is None else ""
 
 
 class Workspace:
@@ -147,7 +108,7 @@ class Workspace:
         ]
         left, right = ({unit.name: unit.source for unit in one.plan.units} for one in sides)
         builds = {
-            name: BuildPair(_made_of(left.get(name)), _made_of(right.get(name)))
+            name: BuildPair.of(left.get(name), right.get(name))
             for name in dict.fromkeys([*left, *right])
         }
         return differences(*specs), builds
@@ -176,7 +137,7 @@ class Workspace:
         target: Target,
         *,
         services: Sequence[str] = (),
-        decided: Decided = _unsaid,
+        decided: Decided = unsaid,
         frozen: bool = False,
         offline: bool = False,
     ) -> UpResult:
@@ -195,7 +156,7 @@ class Workspace:
         opened: Opened,
         services: Sequence[str] = (),
         *,
-        decided: Decided = _unsaid,
+        decided: Decided = unsaid,
         kept: Frozen | None = None,
     ) -> UpResult:
         """`up` of what is locked already."""
@@ -230,7 +191,7 @@ class Workspace:
         )
 
     def down(
-        self, target: Target, *, volumes: bool = False, decided: Decided = _unsaid
+        self, target: Target, *, volumes: bool = False, decided: Decided = unsaid
     ) -> tuple[Change, ...]:
         """Take an environment down; its data only with `volumes`.
 
@@ -241,7 +202,7 @@ class Workspace:
             return self._down(opened, volumes=volumes, decided=decided)
 
     def _down(
-        self, opened: Opened, *, volumes: bool, decided: Decided = _unsaid
+        self, opened: Opened, *, volumes: bool, decided: Decided = unsaid
     ) -> tuple[Change, ...]:
         """`down` of what is locked already."""
         from envctl.execute import carry_out
@@ -254,7 +215,7 @@ class Workspace:
             opened.store.release(opened.backend.name)
         return changes
 
-    def stop(self, target: Target, *, decided: Decided = _unsaid) -> tuple[Change, ...]:
+    def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
         from envctl.execute import carry_out
 
@@ -280,30 +241,22 @@ class Workspace:
         With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them;
         with `vendor` the files of all that is locked are kept.
         """
-        from envctl.lock import text
-        from envctl.lock.comparing import moved
-        from envctl.lock.model import Lock
-        from envctl.locking import Maker
+        from envctl.locking import make
 
-        before = text.load(self.root) or Lock()
         with exclusive(private_folder(self.root, "locks"), "lock", self.report):
-            maker = Maker(self._plain(environments), before, update=update)
-            lock = maker.make()
-            text.save(lock, self.root)
-            if vendor:
-                maker.vendor(lock, whole=not environments)
-        return lock, moved(before, lock)
+            return make(
+                self.root,
+                self._plain(environments),
+                update=update,
+                vendor=vendor,
+                whole=not environments,
+            )
 
     def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
         """What the spec, and what is built of it here, differ in from the lock."""
-        from envctl.lock import text
-        from envctl.lock.model import FILE
-        from envctl.locking import check
+        from envctl.locking import check, existing
 
-        lock = text.load(self.root)
-        if lock is None:
-            raise EnvctlError(f"there is no {FILE}", hint="`envctl lock` writes it")
-        return check(lock, self._plain(environments), whole=not environments)
+        return check(existing(self.root), self._plain(environments), whole=not environments)
 
     def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:
         """Environments as a container engine has them: machines are made of the same images."""
@@ -316,12 +269,10 @@ class Workspace:
         return [self._open(Target(name, DEFAULT_BACKEND)) for name in names]
 
     def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
-        from envctl.lock import text
-        from envctl.locking import Frozen
+        from envctl.locking import Frozen, existing
 
-        lock = text.load(self.root)
         (plain,) = self._plain([opened.target.environment])
-        kept = Frozen(opened, plain, lock, offline=offline)
+        kept = Frozen(opened, plain, existing(self.root), offline=offline)
         kept.insist({unit.service: None for unit in opened.select(services).units})
         return kept
 
@@ -359,14 +310,18 @@ class Workspace:
 
         With `up`, those of which nothing is there are up for as long as it takes.
         """
+        from envctl.parity.facts import from_file
         from envctl.parity.result import compare_sides
 
         # What may be wrong with a file or a name is told before anything is brought up or asked.
-        kept = {name: self._kept_side(name) for name in targets if _is_file(name)}
+        kept = {name: self._side(from_file(name), name) for name in targets if _is_file(name)}
         live = {name: Target.parse(name) for name in targets if name not in kept}
         with self._there(tuple(live.values()) if up else ()):
             return compare_sides(
-                *(kept[name] if name in kept else self._live_side(live[name]) for name in targets)
+                *(
+                    kept[name] if name in kept else self._side(self.facts(live[name]))
+                    for name in targets
+                )
             )
 
     @contextmanager
@@ -393,27 +348,13 @@ class Workspace:
                     afterwards.enter_context(here.pop_all())
             yield
 
-    def _kept_side(self, name: str) -> Side:
-        """A file of facts, and what its environment's spec accepts."""
-        from envctl.parity.facts import from_file
-        from envctl.parity.result import Side
-
-        facts = from_file(name)
-        return Side(facts, self._accepted(facts), name)
-
-    def _live_side(self, target: Target) -> Side:
-        """What runs of a target, and what its spec accepts."""
-        from envctl.parity.result import Side
-
-        facts = self.facts(target)
-        return Side(facts, self._accepted(facts))
-
-    def _accepted(self, facts: Facts) -> Sequence[Acceptance]:
-        """What the spec accepts of the environment; nothing of another project's."""
+    def _side(self, facts: Facts, file: str = "") -> Side:
+        """Facts, with what the spec of their environment accepts; nothing of another project's."""
         from envctl.evidence import accepted
+        from envctl.parity.result import Side
 
         known = facts.environment in self.environments()
-        return accepted(self.resolved(facts.environment), facts) if known else ()
+        return Side(facts, accepted(self.resolved(facts.environment), facts) if known else (), file)
 
     def verify(self, target: Target) -> Verification:
         """What is so of a target, held against its spec; the spec's own checks, run inside."""
@@ -498,12 +439,6 @@ def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> t
 def _is_file(name: str) -> bool:
     """Whether what is compared is a file of facts, not a target."""
     return name.endswith(".json")
-
-
-def _made_of(source: Source | None) -> str | None:
-    if source is None:
-        return None
-    return source.image if isinstance(source, ReadyImage) else source.digest
 
 
 def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:

@@ -12,8 +12,8 @@ from envctl.cli.session import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
+    from envctl.results import BuildPair
     from envctl.spec.differences import Difference
-    from envctl.workflow import BuildPair
 
 
 def diff(

@@ -14,8 +14,8 @@ from envctl.errors import UsageError
 if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan, Unit
+    from envctl.results import Decided
     from envctl.target import Target as Goal
-    from envctl.workflow import Decided
 
 
 def _announce(session: Session, goal: Goal, nothing: str, *, as_json: bool) -> Decided:

@@ -47,6 +47,16 @@ def load(root: Path) -> Lock | None:
     return parsed(data)
 
 
+def existing(root: Path) -> Lock:
+    """The project's lock. EnvctlError if it has none, SpecError as `load`."""
+    lock = load(root)
+    if lock is None:
+        raise EnvctlError(
+            f"there is no {FILE}", hint="`envctl lock` writes it; commit it with the spec"
+        )
+    return lock
+
+
 def save(lock: Lock, root: Path) -> None:
     """Write the project's lock, whole or not at all."""
     path = root / FILE

@@ -27,13 +27,7 @@ class Frozen:
     `plain` is the same environment as an engine's: a backend may pack the units of its own plan together.
     """
 
-    def __init__(
-        self, opened: Opened, plain: Opened, lock: Lock | None, *, offline: bool = False
-    ) -> None:
-        if lock is None:
-            raise EnvctlError(
-                f"there is no {FILE}", hint="`envctl lock` writes it; commit it with the spec"
-            )
+    def __init__(self, opened: Opened, plain: Opened, lock: Lock, *, offline: bool = False) -> None:
         self.opened = opened
         self.lock = lock
         self.environment = opened.target.environment

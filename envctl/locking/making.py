@@ -9,6 +9,7 @@ from pathlib import Path
 from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
+from envctl.lock.comparing import Difference, moved
 from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
@@ -18,6 +19,27 @@ from envctl.plan.model import Base, Build, ReadyImage
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
 from envctl.vendoring import Vendor, all_backends
+
+
+def make(
+    root: Path,
+    opened: Sequence[Opened],
+    *,
+    update: Sequence[str] | None = None,
+    vendor: bool = False,
+    whole: bool = False,
+) -> tuple[Lock, tuple[Difference, ...]]:
+    """Write the lock of some, or the whole, of a project's environments; the lock, and what moved.
+
+    With `update`, these services and bases, or all if it is empty, are made anew; with `vendor` all files are kept.
+    """
+    before = text.load(root) or Lock()
+    maker = Maker(opened, before, update=update)
+    lock = maker.make()
+    text.save(lock, root)
+    if vendor:
+        maker.vendor(lock, whole=whole)
+    return lock, moved(before, lock)
 
 
 class Maker:
