@@ -50,6 +50,14 @@ def test_exec_of_something_that_is_not_there_says_so(project):
     assert "did you mean 'web'?" in caught.value.hint
 
 
+def test_exec_in_a_unit_whose_process_has_ended_says_so(project):
+    project.spec("web: {command: [sleep, infinity]}\njob: {kind: task, command: ['true']}").up()
+
+    with pytest.raises(EnvctlError, match=r"job is not running \(exited\)"):
+        project.run("job", "true")
+    assert project.run("web", "sh", "-c", "exit 125")[0] == 125
+
+
 def test_a_command_that_takes_too_long_is_ended(project):
     project.spec(IDLE).up()
     before = time.monotonic()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from envctl.backends import probe
 from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.vagrant import layout
-from envctl.backends.vagrant.boxes import Boxes
-from envctl.backends.vagrant.lifecycle import Lifecycle
+from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
 from envctl.plan.state import Observed
+
+if TYPE_CHECKING:
+    from envctl.backends.vagrant.boxes import Boxes
+    from envctl.backends.vagrant.lifecycle import Lifecycle
 
 _PROBE_GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
@@ -32,8 +34,19 @@ class VagrantBackend:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._names = Names(context.scope)
-        self._boxes = Boxes(context)
-        self._lifecycle = Lifecycle(context, self._names, self._boxes)
+        self._machines = Machines(self._names)
+
+    @cached_property
+    def _boxes(self) -> Boxes:
+        from envctl.backends.vagrant.boxes import Boxes
+
+        return Boxes(self.context)
+
+    @cached_property
+    def _lifecycle(self) -> Lifecycle:
+        from envctl.backends.vagrant.lifecycle import Lifecycle
+
+        return Lifecycle(self.context, self._names, self._machines, self._boxes)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What machines cannot do, and what is wrong in `options.vagrant`."""
@@ -43,6 +56,8 @@ class VagrantBackend:
 
     def arrange(self, plan: Plan) -> Plan:
         """The plan, its units that share a machine made from one build."""
+        from envctl.backends.vagrant import layout
+
         return layout.arrange(plan)
 
     def beside(self, image: str) -> Sequence[Beside]:
@@ -79,7 +94,7 @@ class VagrantBackend:
         """What is there; which boxes are at hand only if a plan is given."""
         from envctl.backends.vagrant.observe import observe
 
-        return observe(self._names, self._boxes, self._lifecycle, images=plan is not None)
+        return observe(self._names, self._boxes, self._machines, images=plan is not None)
 
     def hold_to(self, images: Mapping[str, str]) -> bool:
         """Have boxes and machines be made of these images."""
@@ -97,13 +112,14 @@ class VagrantBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Ask once, as seen from inside the machine."""
+        from envctl.backends import probe
         from envctl.backends.vagrant import reach
 
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
-        if reach.is_reachable(wanted) and (domain := self._lifecycle.domain_of(unit.name)):
-            return reach.ask(wanted, self._lifecycle.machine(domain))
+        if reach.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
+            return reach.ask(wanted, self._machines.reach(domain))
         return probe.ask(
             wanted,
             lambda execution: self.exec(unit.name, execution),
@@ -112,15 +128,16 @@ class VagrantBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
-        from envctl.backends.vagrant import guest, inside
+        from envctl.backends.vagrant import inside
 
-        domain = self._lifecycle.domain_of(unit)
+        domain = self._machines.of(unit)
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
-        machine, service = self._lifecycle.machine(domain), guest.Room(unit).service
-        if not machine.services([service])[service].is_running:
+        machine = self._machines.reach(domain)
+        code = inside.run(unit, domain.units[unit], machine, execution)
+        if code is None:
             raise self._not_running(unit)
-        return inside.run(unit, domain.units[unit], machine, execution)
+        return code
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
@@ -130,9 +147,9 @@ class VagrantBackend:
 
         machines = {}
         for unit in units:
-            domain = self._lifecycle.domain_of(unit)
+            domain = self._machines.of(unit)
             if domain is not None and domain.running:
-                machines[unit] = self._lifecycle.machine(domain)
+                machines[unit] = self._machines.reach(domain)
         return (journal.follow if follow else journal.past)(machines, tail)
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ from envctl.plan.model import Kind, Process, Secret, Unit
 SECRETS: Final = "/run/secrets"
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _JOURNAL: Final = "/usr/bin/systemd-cat --priority=info --stderr-priority=err --level-prefix=false"
+NOT_RUNNING: Final = 125
+"""With what a command inside ends if its unit does not run; one that ran may end so, too."""
 STOP_TIMEOUT: Final = 10
 """Seconds a process has to end after SIGTERM, as in a container."""
 
@@ -35,6 +37,11 @@ class Room:
     def service(self) -> str:
         """The unit's service of systemd."""
         return f"envctl-{self.unit}.service"
+
+    @property
+    def processes(self) -> str:
+        """The file that lists the unit's processes; it is there only while there are some, or are about to be."""
+        return f"/sys/fs/cgroup/system.slice/{self.service}/cgroup.procs"
 
     @property
     def script(self) -> str:
@@ -160,11 +167,18 @@ def command(
     )
     return (
         # It shares the unit's limits, and ends with it, as in a container.
-        f"echo $$ 2>/dev/null > /sys/fs/cgroup/system.slice/{room.service}/cgroup.procs || :;"
-        f" {looked_up}; {enter}"
+        f"echo $$ 2>/dev/null > {room.processes} || :; {looked_up}; {enter}"
         f' setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment({**process.env, **env})} {words(_argv(argv))}"
+    )
+
+
+def insist(room: Room) -> str:
+    """Shell commands that end the shell with NOT_RUNNING unless the unit's process is there; no other one starts."""
+    return (
+        f"tries=0; until read -r _ <{room.processes}; do tries=$((tries + 1));"
+        f" [ -e {room.processes} ] && [ $tries -lt 50 ] || exit {NOT_RUNNING}; sleep 0.1; done 2>/dev/null;"
     )
 
 

@@ -12,11 +12,24 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import Process
 
 
-def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int:
-    """Run it; its exit code. `note` is what the machine's stamp tells of the unit."""
+def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
+    """Run it; its exit code, or None if the unit does not run. `note` is what the machine's stamp tells of the unit.
+
+    The command itself finds out first whether the unit runs: to ask the init of every machine for that took
+    an eighth of the time.
+    """
     room = guest.Room(unit, bool(note.get("shared")))
     main = machine.main_process(room.service) if room.shared else 0
-    script = _script(room, note, execution, main)
+    if room.shared and not main:
+        return None
+    script = f"{guest.insist(room)} {_script(room, note, execution, main)}"
+    code = _run(unit, machine, execution, script)
+    if code == guest.NOT_RUNNING and not machine.services([room.service])[room.service].is_running:
+        return None
+    return code
+
+
+def _run(unit: str, machine: Machine, execution: Execution, script: str) -> int:
     if execution.tty:
         return machine.terminal(script)
     try:

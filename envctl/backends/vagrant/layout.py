@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from envctl.backends.staging import placed
 from envctl.backends.vagrant import container, guest, options
+from envctl.backends.vagrant.names import SHARED
 from envctl.errors import Place, Problem
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (
@@ -27,8 +28,6 @@ from envctl.plan.model import (
 )
 
 SINGLE: Final = "single"
-SHARED: Final = "_all"
-"""The name of the machine of all units that share one; no unit can be called so."""
 _OWN_ADDRESSES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MACHINE: Final = "machine"
 """The option in which an arranged unit has what its machine is like."""

@@ -28,6 +28,7 @@ from envctl.backends.vagrant import (
 )
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.enginebox import EngineBoxes
+from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
@@ -47,9 +48,10 @@ _POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 class Lifecycle:
     """Makes, starts, stops and removes the machines of one environment, and what they share."""
 
-    def __init__(self, context: Context, names: Names, boxes: Boxes) -> None:
+    def __init__(self, context: Context, names: Names, machines: Machines, boxes: Boxes) -> None:
         self._context = context
         self._names = names
+        self._machines = machines
         self._boxes = boxes
         self.engine_boxes = EngineBoxes(context, boxes)
         self._guard = Lock()
@@ -77,25 +79,6 @@ class Lifecycle:
                 with_unit[change.action](unit)
         else:
             without[change.action](change.unit)
-
-    @property
-    def key(self) -> Path:
-        """The private key of the environment's machines."""
-        return self._names.folder / "key"
-
-    def machine(self, domain: libvirt.Domain) -> ssh.Machine:
-        """How to reach a machine: where it said it is, or where libvirt sees it."""
-        name = self._names.unit(domain.name) or domain.name
-        address = domain.address or libvirt.address(domain.name)
-        return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
-
-    def domain_of(self, unit: str) -> libvirt.Domain | None:
-        """The machine a unit lives in."""
-        own = libvirt.domain(self._names.domain(unit))
-        if own is not None and unit in own.units:
-            return own
-        shared = libvirt.domain(self._names.domain(layout.SHARED))
-        return shared if shared is not None and unit in shared.units else own
 
     # --- units
 
@@ -133,7 +116,7 @@ class Lifecycle:
     def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
         """Whether the unit runs as it should and only its ports were lost, which are given back."""
         noted = domain.units.get(unit.name)
-        machine, service = self.machine(domain), guest.Room(unit.name).service
+        machine, service = self._machines.reach(domain), guest.Room(unit.name).service
         if noted is None or noted["run"] != run_text(unit.run):
             return False
         if forwarding.are_carried(noted["ports"], machine):
@@ -153,7 +136,7 @@ class Lifecycle:
                 if now is None or not now.running:
                     # Another thread has shut it down meanwhile.
                     continue
-                machine = self.machine(now)
+                machine = self._machines.reach(now)
                 active = machine.run(f"{guest.stop(unit, now.units)}{_ACTIVE}")
                 if not active.strip():
                     self._shut_down(now, machine)
@@ -176,11 +159,11 @@ class Lifecycle:
 
     def _remove(self, unit: str) -> None:
         """Remove a unit, and the machine that has no other; its volumes stay."""
-        domain = self.domain_of(unit)
+        domain = self._machines.of(unit)
         name = self._names.unit(domain.name) if domain else None
         with self._locks[name or unit]:
             # Another thread may have taken another unit out meanwhile.
-            domain = self.domain_of(unit)
+            domain = self._machines.of(unit)
             others = (
                 {key: one for key, one in domain.units.items() if key != unit} if domain else {}
             )
@@ -188,7 +171,7 @@ class Lifecycle:
                 self._remove_machine(name or unit)
             else:
                 if domain.running:
-                    machine = self.machine(domain)
+                    machine = self._machines.reach(domain)
                     forwarding.drop(domain.units[unit]["ports"], machine)
                     machine.run(guest.leave(guest.Room(unit, shared=True)))
                 libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
@@ -219,7 +202,7 @@ class Lifecycle:
             Path(self._names.scope.root), "vagrant", self._names.scope.environment, machine.name
         )
         with self._guard:
-            public_key = ssh.make_key(self.key)
+            public_key = ssh.make_key(self._machines.key)
             libvirt.have_pool()
             libvirt.have_network(self._names.network, self._names.addresses)
         box = self._box(machine.source, unit)
@@ -228,7 +211,7 @@ class Lifecycle:
             self._names,
             {machine.name: machine},
             {machine.name: box},
-            key=str(self.key),
+            key=str(self._machines.key),
             public_key=public_key,
         )
         text = self._context.render("vagrant/Vagrantfile.j2", values)
@@ -249,7 +232,7 @@ class Lifecycle:
         domain = self._domain(machine)
         assert domain is not None  # it is there: it was made, or seen, a moment ago
         if not domain.running:
-            self.machine(domain).disconnect()
+            self._machines.reach(domain).disconnect()
             folder = self._names.machine(machine)
             if (folder / "Vagrantfile").exists():
                 Vagrant(folder).up()
@@ -263,8 +246,8 @@ class Lifecycle:
         if domain is not None and domain.running and domain.units:
             # One that does not answer any more is removed all the same.
             with suppress(EnvctlError):
-                self.machine(domain).run(_END, timeout=3 * guest.STOP_TIMEOUT)
-        ssh.Machine(machine, self.key, folder / "known_hosts", "").disconnect()
+                self._machines.reach(domain).run(_END, timeout=3 * guest.STOP_TIMEOUT)
+        ssh.Machine(machine, self._machines.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(machine))
         if folder.is_symlink():
             # Whatever it leads to is not ours.
@@ -277,7 +260,7 @@ class Lifecycle:
 
     def _settle(self, unit: Unit, domain: libvirt.Domain) -> None:
         """Give a unit its service, secrets and ports in a running machine, and note what it is for."""
-        machine = self.machine(domain)
+        machine = self._machines.reach(domain)
         room = guest.Room(unit.name, layout.is_shared(unit))
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
         timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
@@ -325,7 +308,7 @@ class Lifecycle:
                     own["127.0.0.1"] = own.pop(domain.address)
                 with suppress(EnvctlError):
                     text = guest.hosts(own).encode()
-                    self.machine(domain).run("cat > /etc/hosts", data=text, timeout=20)
+                    self._machines.reach(domain).run("cat > /etc/hosts", data=text, timeout=20)
 
 
 def _unaddressed(domain: libvirt.Domain) -> Mapping[str, Any] | None:

@@ -12,6 +12,8 @@ from typing import Final
 
 from envctl.plan.model import Scope
 
+SHARED: Final = "_all"
+"""The name of the machine of all units that share one; no unit can be called so."""
 _MACHINE: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 
 

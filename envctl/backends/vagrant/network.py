@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from envctl.backends.vagrant import layout
+from envctl.backends.vagrant.names import SHARED
 from envctl.plan.model import Plan, Port, Unit
 
 _FIRST: Final = 10
@@ -82,7 +83,7 @@ class Network:
 def machine_name(plan: Plan, unit: Unit) -> str:
     """What the machine of a unit is called; one that units share, after the environment."""
     name = layout.machine_of(unit).name
-    if name != layout.SHARED:
+    if name != SHARED:
         return name
     shared = plan.scope.environment
     while any(one.name == shared for one in plan.units):

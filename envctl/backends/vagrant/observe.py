@@ -9,14 +9,13 @@ from typing import Any
 from envctl.backends.atonce import all_at_once
 from envctl.backends.vagrant import forwarding, guest, libvirt, notes, systemd
 from envctl.backends.vagrant.boxes import Boxes
-from envctl.backends.vagrant.layout import SHARED
-from envctl.backends.vagrant.lifecycle import Lifecycle
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant.names import SHARED, Names
 from envctl.errors import EnvctlError
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 
-def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -> Observed:
+def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> Observed:
     """The environment; with `images` also which builds are at hand."""
     there = libvirt.inventory(f"{names.prefix}_", names.likely)
     found = {
@@ -25,7 +24,7 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
         if (machine := names.unit(name)) is not None
     }
     asked = all_at_once(
-        lambda item: tuple(_states(lifecycle, *item, boxes.current)), sorted(found.items())
+        lambda item: tuple(_states(machines, *item, boxes.current)), sorted(found.items())
     )
     units = {state.name: state for machine in asked for state in machine}
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
@@ -40,7 +39,7 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
 
 
 def _states(
-    lifecycle: Lifecycle, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
+    machines: Machines, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
 ) -> Iterator[UnitState]:
     """The units of a machine; `current` is by build the image that it has to be made of."""
     if not domain.units:
@@ -53,7 +52,7 @@ def _states(
             _ended(state, domain.units[state.name], "its machine is off") for state in states
         )
         return
-    reached = lifecycle.machine(domain)
+    reached = machines.reach(domain)
     lost = {
         unit
         for unit, note in domain.units.items()

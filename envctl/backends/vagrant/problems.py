@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.vagrant import layout, options
+from envctl.backends.vagrant.names import SHARED
 from envctl.errors import Place, Problem
 from envctl.plan.model import Plan, Unit
 
@@ -61,7 +62,7 @@ def _contested(plan: Plan) -> Iterator[Problem]:
     """Volumes that more than one machine wants."""
     owners: dict[str, str] = {}
     for unit in plan.units:
-        machine = layout.SHARED if layout.wants_single(unit) else unit.name
+        machine = SHARED if layout.wants_single(unit) else unit.name
         for volume in unit.run.volumes:
             owner = owners.setdefault(volume.name, machine)
             if owner != machine:

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envctl.backends.vagrant.layout import SHARED, Machine
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.layout import Machine
+from envctl.backends.vagrant.names import SHARED, Names
 from envctl.backends.vagrant.quoting import FUNCTIONS, kernel
 from envctl.plan.model import Mount
 

@@ -77,6 +77,18 @@ def test_a_name_that_is_nobodys_is_told():
     assert (done.returncode, done.stderr) == (126, "there is no user nobody-at-all\n")
 
 
+@pytest.mark.parametrize(
+    ("processes", "code"), [("17\n", 0), ("", guest.NOT_RUNNING), (None, guest.NOT_RUNNING)]
+)
+def test_a_command_runs_only_where_the_unit_has_a_process(tmp_path, processes, code):
+    room, file = Room("web"), tmp_path / "cgroup.procs"
+    if processes is not None:
+        file.write_text(processes, "utf-8")
+    text = guest.insist(room).replace(room.processes, str(file)).replace("sleep 0.1", "sleep 0")
+    done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (code, "")
+
+
 def test_secrets_of_a_number_are_given_to_it_without_a_group():
     web = unit("web", secrets=(Secret("a", "/run/secrets/a"),))
     numbered = replace(web, run=replace(web.run, process=replace(web.run.process, user="1000")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend, layout, options
+from envctl.backends.vagrant.names import SHARED
 from envctl.plan.model import (
     Build,
     CopyFiles,
@@ -50,7 +51,7 @@ def test_units_of_one_machine_share_a_build_with_the_steps_of_all_once():
     ]  # fmt: skip
     assert third.source == other.source
     assert layout.machine_of(first) == layout.machine_of(second)
-    assert layout.machine_of(first).name == layout.SHARED
+    assert layout.machine_of(first).name == SHARED
 
 
 def test_a_shared_machine_has_the_disks_folders_and_room_of_all():

@@ -1,0 +1,34 @@
+"""The machines that there are: whose they are, and how each is reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envctl.backends.vagrant import libvirt, ssh
+from envctl.backends.vagrant.names import SHARED, Names
+
+
+class Machines:
+    """The machines of one environment, as libvirt has them now."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    @property
+    def key(self) -> Path:
+        """Their private key."""
+        return self._names.folder / "key"
+
+    def reach(self, domain: libvirt.Domain) -> ssh.Machine:
+        """How to reach a machine: where it said it is, or where libvirt sees it."""
+        name = self._names.unit(domain.name) or domain.name
+        address = domain.address or libvirt.address(domain.name)
+        return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
+
+    def of(self, unit: str) -> libvirt.Domain | None:
+        """The machine a unit lives in."""
+        own = libvirt.domain(self._names.domain(unit))
+        if own is not None and unit in own.units:
+            return own
+        shared = libvirt.domain(self._names.domain(SHARED))
+        return shared if shared is not None and unit in shared.units else own
