@@ -86,12 +86,16 @@ class Supplies:
 NO_SUPPLIES: Final = Supplies()
 
 
+BROUGHT: Final = "/.envctl"
+"""The folder, inside, of what an errand brings: in no image is there one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """A shell script to be run in a throwaway copy of an image, as root, with `words` as its arguments.
 
-    Without `network` it has no rights and can write nothing. With it, it is to fetch things: the host's
-    certificates are trusted, and files that it leaves in /out are put into the folder `bring`. `timeout` in seconds.
+    One that brings nothing has no rights and can write nothing. Files that it leaves in BROUGHT are put into the
+    folder `bring`. With `network` it is to fetch things: the host's certificates are trusted. `timeout` in seconds.
     """
 
     script: str

@@ -1,9 +1,9 @@
-# Fetches the very files that were installed in here into /out. Arguments: deb NAME=VERSION…,
+# Fetches the very files that were installed in here into /.envctl. Arguments: deb NAME=VERSION…,
 # first NAME… (each, and the first package it depends on), wheel PYTHON NAME==VERSION…, or npm NAME@VERSION…
 set -e
 kind=$1
 shift
-cd /out
+cd /.envctl
 case $kind in
 deb)
     apt-get update -q >&2
@@ -21,12 +21,12 @@ first)
 wheel)
     python=$1
     shift
-    "$python" -m pip wheel --quiet --no-input --disable-pip-version-check --no-deps --no-cache-dir --wheel-dir /out -- "$@" >&2
+    "$python" -m pip wheel --quiet --no-input --disable-pip-version-check --no-deps --no-cache-dir --wheel-dir /.envctl -- "$@" >&2
     ;;
 npm)
     npm_config_cache=$(mktemp -d)
     export npm_config_cache npm_config_update_notifier=false
     for one; do npm cache add -- "$one" >&2; done
-    find "$npm_config_cache/_cacache/content-v2" -type f -exec cp {} /out/ \;
+    find "$npm_config_cache/_cacache/content-v2" -type f -exec cp {} /.envctl/ \;
     ;;
 esac

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from envctl.backends.base import Errand
+from envctl.backends.base import BROUGHT, Errand
 from envctl.backends.docker import names as n
 from envctl.backends.docker.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine
@@ -21,7 +21,6 @@ from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
 from envctl.backends.packing import add_text
 from envctl.errors import EnvctlError
 
-_OUT: Final = "/out"
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _SHOWN: Final = 30
 """How many of a script's last lines an error shows."""
@@ -45,15 +44,15 @@ def run(
     One that a killed envctl left behind goes with the next errand, when its time is over.
     """
     body = _container(image, errand, trusts=trust is not None, proxies=proxies)
-    what = f"look into {image}" if not errand.network else f"fetch with {image}"
+    what = f"{_what(errand)} {image}"
     with engine.doing(what) as api:
         _sweep(api)
         name = f"{_NAME}{int(time.time() + errand.timeout + _SLACK)}-{secrets.token_hex(6)}"
         made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
         identity = str(made["Id"])
         try:
-            if errand.network:
-                api.put_archive(identity, "/", _brought(trust))
+            if errand.bring is not None:
+                api.put_archive(identity, "/", _brought(trust if errand.network else None))
             api.start(identity)
             code = int(api.wait(identity, timeout=int(errand.timeout))["StatusCode"])
             out = _said(api, identity, what, stdout=True, stderr=False)
@@ -65,7 +64,7 @@ def run(
                     details="\n".join(lines),
                 )
             if errand.bring is not None:
-                _take_home(api.get_archive(identity, _OUT)[0], errand.bring)
+                _take_home(api.get_archive(identity, BROUGHT)[0], errand.bring)
         finally:
             api.remove_container(identity, force=True, v=True)
     return out
@@ -98,11 +97,8 @@ def _sweep(api: Any) -> None:
 def _container(
     image: str, errand: Errand, *, trusts: bool, proxies: Mapping[str, str]
 ) -> dict[str, Any]:
-    restricted: Mapping[str, Any] = {
-        "NetworkMode": "none",
-        "CapDrop": ["ALL"],
-        "ReadonlyRootfs": True,
-    }
+    looks = errand.bring is None
+    restricted: Mapping[str, Any] = {"CapDrop": ["ALL"], "ReadonlyRootfs": True} if looks else {}
     env = {**proxies, **(TRUSTING if trusts else {})} if errand.network else {}
     return {
         "Image": image,
@@ -115,18 +111,25 @@ def _container(
         # What the image is labelled with is the container's too: it is no unit.
         "Labels": {n.UNIT: "", n.KEEPER: ""},
         "HostConfig": {
-            **({} if errand.network else restricted),
+            **({} if errand.network else {"NetworkMode": "none"}),
+            **restricted,
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG, "max-file": "1"}},
         },
     }
 
 
+def _what(errand: Errand) -> str:
+    if errand.network:
+        return "fetch with"
+    return "look into" if errand.bring is None else "read"
+
+
 def _brought(trust: Path | None) -> bytes:
-    """An empty folder for what is fetched, and the certificates."""
+    """An empty folder for what is brought, and the certificates."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
-        folder = tarfile.TarInfo(_OUT.lstrip("/"))
+        folder = tarfile.TarInfo(BROUGHT.lstrip("/"))
         folder.type, folder.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(folder)
         if trust is not None:
@@ -136,9 +139,9 @@ def _brought(trust: Path | None) -> bytes:
 
 
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
-    """The plain files of what was fetched, by their last name: a tar's paths lead nowhere here."""
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-        for chunk in bounded(stream, _FETCHED, "what was fetched"):
+    """The plain files of what was brought, by their last name: a tar's paths lead nowhere here."""
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
+        for chunk in bounded(stream, _FETCHED, "what was brought"):
             spool.write(chunk)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:

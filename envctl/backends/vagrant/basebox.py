@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import Context, ImageSource
-from envctl.backends.vagrant import boot
+from envctl.backends.vagrant import boot, disks
+from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build, Source
@@ -57,10 +58,10 @@ def name(base: Base, recipe: str = "") -> str:
     return f"envctl/{text}{dated}{own}"
 
 
-def unpack(
-    unit: str, base: Base, context: Context, *, engine: ImageSource | None, root: Path
+def disk(
+    unit: str, base: Base, context: Context, *, engine: ImageSource | None, folder: Path
 ) -> None:
-    """Have the root filesystem of a base as a machine's in a folder: the same with an engine and without.
+    """Make the disk of a base, as a machine's, in a folder: the same with an engine and without.
 
     Machines made of it accept Vagrant's well-known key if they are started without one of their own.
     """
@@ -68,6 +69,8 @@ def unpack(
     build = boot.machine_build(base.image, key=WELL_KNOWN_KEY, recipe=context.recipe)
     if engine is not None:
         context.have_base(base)
-        engine.export(engine.have(unit, build), root)
+        disks.from_image(engine, engine.have(unit, build), folder)
     else:
-        context.bootstrap(replace(build, base=base), root)
+        with workshop() as root:
+            context.bootstrap(replace(build, base=base), root)
+            disks.from_root(root, folder)

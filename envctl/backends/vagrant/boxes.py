@@ -110,11 +110,9 @@ class Boxes:
         # By its id: under one name there may be another image by now.
         whole = engine.have(unit, boot.machine_build(image, recipe=self._context.recipe + made_of))
         with workshop() as folder:
-            root = folder / "root"
-            root.mkdir()
             self._say(unit, "making the disk")
-            engine.export(whole, root)
-            self.bake(unit, self.name(build), root, {**note_of(build), "image": made_of})
+            disks.from_image(engine, whole, folder)
+            self.add(unit, self.name(build), folder, {**note_of(build), "image": made_of})
 
     def base(self, unit: str, base: Base) -> str:
         """The name of the box of a base alone, which is made if it is not here."""
@@ -122,28 +120,19 @@ class Boxes:
         with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
             if not self.is_here(name):
                 with workshop() as folder:
-                    root = folder / "root"
-                    root.mkdir()
-                    basebox.unpack(unit, base, self._context, engine=self.engine, root=root)
-                    self.bake(unit, name, root, {"build": "", "steps": "[]"}, base=True)
+                    basebox.disk(unit, base, self._context, engine=self.engine, folder=folder)
+                    note = {"build": "", "steps": "[]"}
+                    self.add(unit, name, folder, note, base=True)
         return name
-
-    def bake(
-        self, unit: str, name: str, root: Path, note: Mapping[str, str], *, base: bool = False
-    ) -> None:
-        """Add a root filesystem, unpacked in a folder, as the box of this name; the folder is used up.
-
-        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`. A `base` is
-        one that Vagrant alone can start, too.
-        """
-        with workshop() as folder:
-            disks.from_root(root, folder)
-            self.add(unit, name, folder, note, base=base)
 
     def add(
         self, unit: str, name: str, folder: Path, note: Mapping[str, str], *, base: bool = False
     ) -> None:
-        """Add the disk in this folder as the box of this name."""
+        """Add the disk in this folder as the box of this name.
+
+        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`. A `base` is
+        one that Vagrant alone can start, too.
+        """
         for file in self._kernel(unit):
             shutil.copy(file, folder / file.name)
         size = int(disks.SIZE.removesuffix("G"))

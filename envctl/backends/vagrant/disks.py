@@ -1,20 +1,49 @@
-"""Disks made with `mke2fs -d` and `qemu-img`: no mounts, no loop devices."""
+"""Disks made with `mke2fs -d` and `qemu-img`: no mounts, no loop devices; of images, no root on this host either."""
 
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from envctl.backends.base import BROUGHT, Errand, ImageSource
 from envctl.errors import EnvctlError
 
 SIZE: Final = "20G"
 """How large a machine's root disk may grow."""
 FILE: Final = "box.img"
+_TIMEOUT: Final = 1800.0
+"""Seconds that a container may take to make the disk of its image."""
 _EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
 _MENDED: Final = 1
 """The exit code of e2fsck when all is well now."""
+
+
+def from_image(engine: ImageSource, image: str, folder: Path) -> None:
+    """Make the disk of a machine's image in a folder. The image makes it itself, in a container."""
+    script = (files("envctl.backends.vagrant") / "disk.sh").read_text("utf-8")
+    words = (BROUGHT, SIZE)
+    engine.run_errand(image, Errand(script, words, bring=folder, timeout=_TIMEOUT))
+    tar, raw = folder / "disk.tar", folder / "raw"
+    run(
+        "tar",
+        "-C",
+        str(folder),
+        "-xSf",
+        str(tar),
+        "--no-same-owner",
+        "--no-same-permissions",
+        "raw",
+    )
+    tar.unlink()
+    found = raw.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        # What an image says is a disk must not be another file of this host.
+        raise EnvctlError(f"{image} makes no disk of itself")
+    _pack(raw, folder)
 
 
 def from_root(root: Path, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from envctl.backends.base import Context, ImageSource
-from envctl.backends.vagrant import boot, container
+from envctl.backends.vagrant import boot, container, disks
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.preload import preload
 from envctl.backends.vagrant.workshop import workshop
@@ -73,4 +73,5 @@ class EngineBoxes:
             self._context.report(Progress(f"build {unit}", Stage.WORKING, "loading the image"))
             if preload(target, container.NAME, root / "var/lib/docker"):
                 target.unlink()
-            self._boxes.bake(unit, name, root, note)
+            disks.from_root(root, folder)
+            self._boxes.add(unit, name, folder, note)

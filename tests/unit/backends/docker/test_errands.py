@@ -92,15 +92,36 @@ def test_the_engine_keeps_so_much_of_it_and_no_more():
     assert body["HostConfig"]["LogConfig"]["Config"] == {"max-size": "256m", "max-file": "1"}
 
 
-def test_what_is_fetched_has_a_bound(monkeypatch, tmp_path):
+def test_what_is_brought_has_a_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(errands, "_FETCHED", 3 << 20)
     engine = Talking(archive=bytes(1 << 20), times=1000)
 
-    with pytest.raises(EnvctlError, match="what was fetched is more than 3 MB"):
+    with pytest.raises(EnvctlError, match="what was brought is more than 3 MB"):
         go(engine, network=True, bring=tmp_path)
 
     assert engine.read < 5 << 20
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "rights"),
+    [
+        ({}, {"NetworkMode": "none", "CapDrop": ["ALL"], "ReadonlyRootfs": True}),
+        ({"bring": True}, {"NetworkMode": "none"}),
+        ({"bring": True, "network": True}, {}),
+    ],
+)
+def test_an_errand_has_the_rights_that_it_needs(tmp_path, given, rights):
+    archive = io.BytesIO()
+    tarfile.open(fileobj=archive, mode="w").close()
+    engine = Talking(archive=archive.getvalue())
+
+    go(engine, **{**given, **({"bring": tmp_path} if "bring" in given else {})})
+
+    (body,) = engine.made.values()
+    kept = {key: body["HostConfig"][key] for key in rights}
+    assert kept == rights
+    assert {*body["HostConfig"]} - {*rights} == {"SecurityOpt", "LogConfig"}
 
 
 def test_a_file_of_an_image_has_a_bound(monkeypatch):

@@ -1,0 +1,25 @@
+# Makes the disk of the image that this runs in, as a sparse file in a tar: with the right of the container's root
+# alone. Arguments: a folder, which is not part of the disk, and the disk's size.
+set -e
+folder=$1 size=$2
+root=$folder/root
+mkdir "$root"
+set --
+for one in /* /.[!.]* /..?*; do
+    case $one in
+    "$folder" | /dev | /proc | /sys | /.dockerenv | '/.[!.]*' | '/..?*') ;;
+    *) set -- "$@" "$one" ;;
+    esac
+done
+# All at once: names of one file stay so.
+cp -a "$@" "$root/"
+mkdir -m 755 "$root/dev"
+mkdir -m 555 "$root/proc" "$root/sys"
+# They are the container's own.
+for file in hostname hosts resolv.conf; do : >"$root/etc/$file"; done
+mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,root_owner=0:0 -m 0 -L root \
+    -d "$root" "$folder/raw" "$size" >&2
+rm -rf "$root"
+fallocate --dig-holes "$folder/raw"
+tar -C "$folder" -cSf "$folder/disk.tar" raw
+rm "$folder/raw"
