@@ -1,4 +1,4 @@
-"""The root example as a user would have it: a checkout of its own, on free ports."""
+"""The root example as a user would have it, a checkout of its own on free ports; and a mirror of a test's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.http import Guestbook, free_port
 from tests.support.project import TREE, unique
+from tests.support.repository import Repository
 
 
 @pytest.fixture
@@ -36,3 +37,11 @@ def make_guestbook(engine, make_project):
 @pytest.fixture
 def guestbook(make_guestbook):
     return make_guestbook()
+
+
+@pytest.fixture
+def repository(engine, tmp_path):
+    (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
+    made = Repository(tmp_path / "repository", network["Gateway"])
+    yield made
+    made.close()

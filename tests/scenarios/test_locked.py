@@ -11,7 +11,6 @@ import pytest
 
 from envctl.plan.names import base_image
 from tests.support.project import unique
-from tests.support.repository import Repository
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -22,14 +21,6 @@ web:
     - run: cat /proc/net/route > /srv/routes; ls -A /media /mnt > /srv/mounted
   command: [sleep, infinity]
 """
-
-
-@pytest.fixture
-def repository(engine, tmp_path):
-    (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
-    made = Repository(tmp_path / "repository", network["Gateway"])
-    yield made
-    made.close()
 
 
 @pytest.fixture

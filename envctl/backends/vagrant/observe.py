@@ -42,7 +42,7 @@ def observe(names: Names, boxes: Boxes, lifecycle: Lifecycle, *, images: bool) -
 def _states(
     lifecycle: Lifecycle, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
 ) -> Iterator[UnitState]:
-    """The units of a machine; `current` is by build the image that it has to be made of."""
+    """The units of a machine; `current` is by build what it has to be made of."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant.builder import Watch
+from envctl.backends.vagrant.watch import Watch
 from envctl.errors import EnvctlError, Place
 from envctl.plan.progress import Progress
 from envctl.render import Templates
