@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import tarfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from envctl.backends.base import Context
+from envctl.backends.base import NO_SUPPLIES, Context, Supplies
 from envctl.backends.vagrant.watch import Watch
 from envctl.errors import EnvctlError, Place
+from envctl.plan.model import NpmInstall
 from envctl.plan.progress import Progress
 from envctl.render import Templates
 from tests.support.plans import SCOPE, build, packages, script
@@ -26,10 +31,21 @@ class Machine:
         self.sent.append(command)
         return ""
 
-    def stream(self, _command: str, *, stdout, **_given: object) -> int:
+    def stream(self, command: str, *, stdout, **_given: object) -> int:
+        self.sent.append(command)
         for start in range(0, len(self.says), 7):
             stdout(self.says[start : start + 7])
         return self.code
+
+
+def given(supplies: Supplies = NO_SUPPLIES, trust: Path | None = None) -> dict[str, str]:
+    """The files that a build is sent with, as texts."""
+    context = Context(SCOPE, render=Templates(None).render, trust=trust)
+    steps = packages("curl"), NpmInstall("/srv", ())
+    archive = Watch(build(*steps), "web", context, supplies).archive()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = {one.name: tar.extractfile(one) for one in tar}
+        return {path: file.read().decode() for path, file in files.items() if file}
 
 
 def watched(machine: Machine) -> tuple[list[str], EnvctlError | None]:
@@ -68,3 +84,48 @@ def test_a_build_that_cannot_begin_is_told_too():
     assert error is not None
     assert "preparing failed (exit code 127)" in error.brief
     assert "not found" in error.details
+
+
+PINS = Supplies({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD": "it's $x"})
+
+
+def test_what_a_build_is_given_is_mounted_while_its_script_runs(tmp_path):
+    kept = tmp_path / "a.deb"
+    kept.write_text("a package")
+    supplies = Supplies({**PINS.files, "debs/a.deb": kept}, PINS.env)
+
+    files = given(supplies)
+
+    assert files["media/apt.conf"] == "x;\n"
+    assert files["media/debs/a.deb"] == "a package"
+    assert 'mount --bind -- "$files/media" /media' in files["build.sh"]
+    assert "export APT_CONFIG=/media/apt.conf" in files["build.sh"]
+    assert "export 'ODD=it'\"'\"'s $x'" in files["build.sh"]
+    assert files["build.sh"].index("umount --lazy /media") < files["build.sh"].index('rm -rf /run/envctl-enabled')  # fmt: skip
+
+
+def test_a_build_that_is_given_nothing_has_nothing_mounted():
+    assert "/media" not in given()["build.sh"]
+
+
+@pytest.mark.parametrize("trusts", [False, True])
+def test_shellcheck_has_nothing_to_say_against_the_script(tmp_path, trusts):
+    trust = tmp_path / "ca.crt"
+    trust.write_text("certificates")
+    script = tmp_path / "build.sh"
+    script.write_text(given(PINS, trust if trusts else None)["build.sh"])
+
+    done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+
+    assert done.stdout == ""
+    assert ('>>"$files/media/apt.conf"' in script.read_text()) == trusts
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_build_of_what_is_kept_has_no_network(offline):
+    machine = Machine(b"", 0)
+    context = Context(SCOPE, render=Templates(None).render)
+
+    Watch(build(), "web", context, Supplies(offline=offline)).run(machine)
+
+    assert ("unshare --net" in machine.sent[-1]) == offline

@@ -1,0 +1,59 @@
+"""A build in a machine that is to be on the locked base: its box is made anew once."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.backends.base import Context, OtherBaseError
+from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.builder import Builder
+from tests.support.plans import SCOPE, build
+
+
+class Bases(Boxes):
+    """Has an old box of each base, and makes a new one."""
+
+    def base(self, *_given, anew=False):
+        return "new" if anew else "old"
+
+
+class PaperBuilder(Builder):
+    """Notes what it would start a machine from; the inspector would refuse `others`."""
+
+    def __init__(self, others):
+        context = Context(SCOPE)
+        super().__init__(context, Bases(context))
+        self.others = others
+        self.started = []
+
+    def _sweep(self):
+        pass
+
+    def _make(self, *_given, base):
+        self.started.append(base)
+        if base in self.others:
+            raise OtherBaseError(f"{base} is another")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(("others", "started"), [([], ["old"]), (["old"], ["old", "new"])])
+def test_a_box_of_the_base_that_is_another_is_made_anew(others, started):
+    builder = PaperBuilder(others)
+
+    builder.make("web", build())
+
+    assert builder.started == started
+
+
+def test_a_base_that_still_is_another_is_refused():
+    builder = PaperBuilder(["old", "new"])
+
+    with pytest.raises(OtherBaseError, match="new is another"):
+        builder.make("web", build())
+
+    assert builder.started == ["old", "new"]
