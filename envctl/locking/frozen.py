@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,9 +53,10 @@ class Frozen:
         engine: ImageSource = self.opened.engine
         return engine
 
-    def insist(self, services: Iterable[str]) -> None:
+    def insist(self, services: Collection[str]) -> None:
         """Raise EnvctlError, naming what differs, unless the lock was made for what the spec asks of these services."""
-        found = spec_differences(self.lock, [self.asked[name] for name in services])
+        wanted = self._sources(services)
+        found = spec_differences(self.lock, [self.asked[name] for name in wanted])
         if found:
             raise EnvctlError(
                 f"{FILE} was not made for the spec of {self.environment} as it is now",
@@ -63,11 +64,12 @@ class Frozen:
                 hint="`envctl lock` brings it up to date and says what moves",
             )
 
-    def prepare(self, sources: Mapping[str, Source]) -> bool:
-        """Have what all services are made from as it is locked; whether that may change what has to be done.
+    def prepare(self, services: Collection[str]) -> bool:
+        """Have what these services are made from as it is locked; whether that may change what has to be done.
 
         EnvctlError, naming the packages, if something comes out otherwise; nothing else has been done by then.
         """
+        sources = self._sources(services)
         for service, source in sources.items():
             known = self.lock.of(f"{self.environment}/{service}")
             assert known is not None
@@ -84,6 +86,18 @@ class Frozen:
         held = self.opened.backend.hold_to({**self._ids(images), **self._hashes()})
         provisioned = bool(self._provisioned) and self._provision()
         return made or held or provisioned
+
+    def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
+        """What services are made from, and with them those that a backend packs into one build with them."""
+        name = self.engine.name_of
+        found = {unit.service: unit.source for unit in self.opened.plan.units}
+        wanted = {name(found[service]) for service in services}
+        return {
+            service: source
+            for service, source in found.items()
+            if service in services
+            or (name(source) in wanted and name(source) != name(self.asked[service].source))
+        }
 
     # --- images
 

@@ -11,6 +11,7 @@ from envctl.lock import text
 from envctl.lock.vendor import Store
 from envctl.target import Target
 from envctl.vendoring import Vendor
+from tests.support.project import Project
 from tests.unit.locking.conftest import BASE
 
 
@@ -136,12 +137,12 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
     assert [one.units for one in lock.builds] == [("dev/web", "prod/web")]
 
 
-def frozen(project):
+def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
     workspace = project.workspace()
     opened = workspace._open(Target("dev"))
-    kept = workspace._frozen(opened, (), offline=False)
-    return kept.prepare({unit.service: unit.source for unit in opened.plan.units})
+    kept = workspace._frozen(opened, services, offline=False)
+    return kept.prepare({unit.service for unit in opened.select(services).units})
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
@@ -320,3 +321,14 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
         with pytest.raises(EnvctlError, match="base debian:bookworm: image sha256:a"):
             frozen.have_base(unit.source.base)
         assert engine.restored == {"debian:bookworm": kept}
+
+
+def test_one_of_the_services_that_share_a_machine_is_held_to_the_locks_of_all(tmp_path, engine):
+    project = Project(tmp_path, backend="vagrant", environ={}).spec(
+        "web: {packages: [hello], command: [x]}\ndb: {packages: [world], command: [x]}",
+        top="options: {vagrant: {layout: single}}\n",
+    )
+    engine.mirror["world"] = "1.0"
+    project.workspace().lock()
+
+    assert frozen(project, "web") is True

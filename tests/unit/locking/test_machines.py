@@ -62,7 +62,7 @@ def frozen(project, machines, *, offline=False):
     MemoryBackend.__init__(machines, opened.backend.context)
     opened.backend = machines
     kept = workspace._frozen(opened, (), offline=offline)
-    return kept.prepare({unit.service: unit.source for unit in opened.plan.units})
+    return kept.prepare({unit.service for unit in opened.plan.units})
 
 
 def test_a_box_is_made_and_held_to_the_lock_without_an_engine(project, machines):
