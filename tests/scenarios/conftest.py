@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 
 import pytest
 
 from tests.support.http import Guestbook, free_port
+from tests.support.machines import remove_base_box
 from tests.support.project import TREE, unique
 from tests.support.repository import Repository
 
@@ -45,3 +47,26 @@ def repository(engine, tmp_path):
     made = Repository(tmp_path / "repository", network["Gateway"])
     yield made
     made.close()
+
+
+@pytest.fixture
+def base(engine, repository):
+    """An image like the base, with this repository among its sources, in place of or beside the others."""
+    names = []
+
+    def make(*, alone: bool) -> str:
+        name = f"{unique('base')}:1"
+        names.append(name)
+        target = "sources.list" if alone else "sources.list.d/probe.list"
+        recipe = f"FROM debian:bookworm\nRUN echo '{repository.source}' >/etc/apt/{target}\n"
+        if alone:
+            recipe += "RUN rm -f /etc/apt/sources.list.d/*\n"
+        engine.images.build(
+            fileobj=io.BytesIO(recipe.encode()), tag=name, network_mode="none", rm=True
+        )
+        return name
+
+    yield make
+    for name in names:
+        remove_base_box(name)
+        engine.api.remove_image(name, force=True)

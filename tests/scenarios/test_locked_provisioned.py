@@ -7,8 +7,8 @@ import json
 import pytest
 
 from envctl.lock import text
-from tests.scenarios.test_locked import done, version
-from tests.scenarios.test_machines_provisioned import boxes, builders
+from tests.scenarios.test_locked import done, locked_project, version
+from tests.scenarios.test_machines_provisioned import TOP, boxes, builders
 
 pytestmark = [
     pytest.mark.engine,
@@ -71,3 +71,22 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
     running = project.ids()
     assert "nothing changes" in up("--frozen")
     assert (project.ids(), noted(project)) == (running, held)
+
+
+def test_a_machine_is_provisioned_of_kept_packages(make_project, machines, repository, base):
+    repository.publish("envctl-probe", "1.0")
+    project = locked_project(make_project, base(alone=False), backend="vagrant", top=TOP)
+    done(project.cli("lock", "--vendor", timeout=1800))
+    repository.close()
+
+    done(project.cli("up", "dev", "--frozen", "--offline", timeout=1800))
+
+    assert version(project) == "1.0"
+    (held,) = noted(project)
+    assert held[0] != ""
+    _, routes, _ = project.run("web", "cat", "/srv/routes")
+    assert len(routes.splitlines()) == 1, "the offline build had a network"
+    assert project.run("web", "ls", "-A", "/media", "/var/tmp")[1].split() == [
+        "/media:",
+        "/var/tmp:",
+    ]
