@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from ipaddress import ip_network
 
 import pytest
 
@@ -44,7 +45,9 @@ def guestbook(make_guestbook):
 @pytest.fixture
 def repository(engine, tmp_path):
     (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
-    made = Repository(tmp_path / "repository", network["Gateway"])
+    # An engine that has just made the network does not tell its own address in it.
+    address = network.get("Gateway") or str(ip_network(network["Subnet"])[1])
+    made = Repository(tmp_path / "repository", address)
     yield made
     made.close()
 
