@@ -84,7 +84,7 @@ class Errand:
     timeout: float = 300.0
 
 
-Run: TypeAlias = Callable[[Errand], bytes]
+RunErrand: TypeAlias = Callable[[Errand], bytes]
 """Runs an errand somewhere; its output."""
 
 
@@ -99,10 +99,10 @@ class Inspector(Protocol):
     def made_of(self) -> str:
         """What the result is noted to be made of, if it does."""
 
-    def before(self, run: Run) -> None:
+    def before(self, run: RunErrand) -> None:
         """Before the build's steps. OtherBaseError, naming what differs, unless it is the base as it is locked."""
 
-    def after(self, run: Run) -> None:
+    def after(self, run: RunErrand) -> None:
         """After them. EnvctlError, naming what differs, unless all of it is as it is locked."""
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.resources import files
 
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import Errand, ImageSource, Run
+from envctl.backends.base import Errand, ImageSource, RunErrand
 from envctl.errors import EnvctlError
 from envctl.lock import reading
 from envctl.lock.model import Manifest
@@ -32,7 +32,7 @@ def look(engine: ImageSource, image: str) -> Look:
     return Look(architecture, manifest, identity(engine, image))
 
 
-def tell(run: Run, what: str) -> tuple[str, Manifest]:
+def tell(run: RunErrand, what: str) -> tuple[str, Manifest]:
     """The architecture and what is installed where errands run, in `what`. EnvctlError if it does not tell."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
