@@ -13,7 +13,7 @@ from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER
 from envctl.lock.looking import identity, look
-from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.model import Lock, LockedBuild, Manifest, Versions
 from envctl.lock.supplying import TOOLS, integrities, kept_files
 from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
@@ -79,6 +79,8 @@ class Vendor:
             self._store.index.sources[name] = text
         else:
             self._image(name, identity(self._engine, name))
+        # Machines that are provisioned start from the base.
+        self._all_beside(name, f"base {name}", self._lock.bases[name].packages)
 
     def _image(self, name: str, what: str) -> None:
         self._fetcher.image(name, what)
@@ -99,12 +101,11 @@ class Vendor:
         else:
             base = self._lock.bases[build.base].packages
             self._fetcher.all_of(name, build.manifest, but=base)
-            if "dpkg" in build.manifest.packages:
-                self._all_beside(name, build.units[0])
+            self._all_beside(name, build.units[0], build.manifest.packages)
 
-    def _all_beside(self, image: str, unit: str) -> None:
+    def _all_beside(self, image: str, unit: str, packages: Versions) -> None:
         """Keep what any backend builds beside an image; one that cannot be built here keeps nothing else away."""
-        for beside in _beside(self._opened, image):
+        for beside in _beside(self._opened, image) if "dpkg" in packages else ():
             try:
                 self._keep_beside(beside, unit)
             except EnvctlError as error:

@@ -168,7 +168,7 @@ class Workspace:
         plan = opened.select(services)
         changes = _only(opened.changes(observed), plan, services)
         decided(changes)
-        if kept and kept.prepare({unit.service: unit.source for unit in plan.units}):
+        if kept and kept.prepare({unit.service for unit in plan.units}):
             observed = opened.observe()
             said = {(change.action, change.unit) for change in changes}
             changes = _only(opened.changes(observed), plan, services)
@@ -273,7 +273,7 @@ class Workspace:
 
         (plain,) = self._plain([opened.target.environment])
         kept = Frozen(opened, plain, existing(self.root), offline=offline)
-        kept.insist({unit.service: None for unit in opened.select(services).units})
+        kept.insist({unit.service for unit in opened.select(services).units})
         return kept
 
     # --- looking

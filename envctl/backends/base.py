@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
@@ -69,23 +69,6 @@ class NotRunningError(EnvctlError):
     """A command was to run in a unit that is not there, or does not run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """What a build is given while it runs, of which nothing stays in what is built.
-
-    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
-    reaches no network; a `fresh` one takes nothing from the builder's cache.
-    """
-
-    files: Mapping[str, str | Path] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    offline: bool = False
-    fresh: bool = False
-
-
-NO_SUPPLIES: Final = Supplies()
-
-
 BROUGHT: Final = "/.envctl"
 """The folder, inside, of what an errand brings: in no image is there one."""
 
@@ -103,6 +86,47 @@ class Errand:
     network: bool = False
     bring: Path | None = None
     timeout: float = 300.0
+
+
+RunErrand: TypeAlias = Callable[[Errand], bytes]
+"""Runs an errand somewhere; its output."""
+
+
+class OtherBaseError(EnvctlError):
+    """What a build is done on is not the base that is locked."""
+
+
+class Inspector(Protocol):
+    """Looks into a machine that a build is done in, by errands: whether it comes to what is locked."""
+
+    @property
+    def made_of(self) -> str:
+        """What the result is noted to be made of, if it does."""
+
+    def before(self, run: RunErrand) -> None:
+        """Before the build's steps. OtherBaseError, naming what differs, unless it is the base as it is locked."""
+
+    def after(self, run: RunErrand) -> None:
+        """After them. EnvctlError, naming what differs, unless all of it is as it is locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What a build is given while it runs, of which nothing stays in what is built.
+
+    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
+    reaches no network; a `fresh` one takes nothing from the builder's cache. The `inspector` is for a build that is
+    done in a machine, and of which no image tells what is in it.
+    """
+
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    fresh: bool = False
+    inspector: Inspector | None = None
+
+
+NO_SUPPLIES: Final = Supplies()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +235,14 @@ class Backend(Protocol):
     def box_checksum(self, base: Base) -> str:
         """The checksum of the box that machines of a base alone start from; "" where there is none."""
 
-    def hold_to(self, images: Mapping[str, str]) -> bool:
-        """Have what is made of images be made of these: by build, the id. Whether anything is made of images.
+    def provisions(self, build: Build) -> bool:
+        """Whether it does this build in a machine of its own, and needs no image of it."""
 
-        From then on `observe` tells what was made of another one as not at hand, and units as outdated.
+    def hold_to(self, made_of: Mapping[str, str]) -> bool:
+        """Have what is made of builds be made of these: by build, the id of its image, or what an inspector calls it.
+
+        From then on `observe` tells what was made of another one as not at hand, and units as outdated. Whether
+        anything is made of images.
         """
 
     def check(self) -> None:

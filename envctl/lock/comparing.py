@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from envctl.lock.model import Lock, Manifest
 
@@ -35,8 +36,42 @@ def differences(
     before: Manifest, after: Manifest, units: Sequence[str] = ()
 ) -> tuple[Difference, ...]:
     """All names whose versions differ."""
-    old = {(kind, name): version for kind, name, version in before.items()}
-    new = {(kind, name): version for kind, name, version in after.items()}
+    return _differences(_entries(before), _entries(after), units)
+
+
+def base_differences(
+    base: Manifest, build: Manifest, machine: Manifest, units: Sequence[str]
+) -> tuple[Difference, ...]:
+    """What a machine differs in from a locked base on which a build is to be done in it.
+
+    It has more than an image: its init, its SSH server. What of that is neither the base's nor the build's is its own.
+    What the build is to have and the machine brings along has to be as the build has it.
+    """
+    there, of_base = _entries(machine), _entries(base)
+    locked = {**_entries(build), **of_base}
+    old = {key: one for key, one in locked.items() if key in of_base or key in there}
+    return _differences(old, {key: there[key] for key in old if key in there}, units)
+
+
+def build_differences(
+    base: Manifest, build: Manifest, before: Manifest, after: Manifest, units: Sequence[str]
+) -> tuple[Difference, ...]:
+    """What a machine differs in from a locked build that was done in it: without what was its own before."""
+    locked = _entries(build)
+    own = _entries(before).keys() - _entries(base).keys() - locked.keys()
+    found = {key: one for key, one in _entries(after).items() if key not in own}
+    return _differences(locked, found, units)
+
+
+_Entries: TypeAlias = Mapping[tuple[str, str], str]
+
+
+def _entries(manifest: Manifest) -> _Entries:
+    """Versions by kind and name."""
+    return {(kind, name): version for kind, name, version in manifest.items()}
+
+
+def _differences(old: _Entries, new: _Entries, units: Sequence[str]) -> tuple[Difference, ...]:
     return tuple(
         Difference(kind, name, old.get((kind, name)), new.get((kind, name)), tuple(units))
         for kind, name in sorted({*old, *new})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import Errand, ImageSource
+from envctl.backends.base import Errand, ImageSource, RunErrand
 from envctl.errors import EnvctlError
 from envctl.lock import reading
 from envctl.lock.model import Manifest
@@ -27,14 +28,19 @@ class Look:
 
 def look(engine: ImageSource, image: str) -> Look:
     """Look into an image that is at hand. EnvctlError if it does not tell."""
+    architecture, manifest = tell(partial(engine.run_errand, image), image)
+    return Look(architecture, manifest, identity(engine, image))
+
+
+def tell(run: RunErrand, what: str) -> tuple[str, Manifest]:
+    """The architecture and what is installed where errands run, in `what`. EnvctlError if it does not tell."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
-    told = engine.run_errand(image, Errand(script, (mark,)))
+    told = run(Errand(script, (mark,)))
     try:
-        architecture, manifest = reading.manifest(told, mark)
+        return reading.manifest(told, mark)
     except ValueError as error:
-        raise EnvctlError(f"{image} does not tell what is in it: {error}") from error
-    return Look(architecture, manifest, identity(engine, image))
+        raise EnvctlError(f"{what} does not tell what is in it: {error}") from error
 
 
 def looks(engine: ImageSource, images: Iterable[str]) -> Mapping[str, Look]:

@@ -1,20 +1,21 @@
-"""Locks kept to: images that come out as they are locked, or nothing is done."""
+"""Locks kept to: images, and boxes made without them, that come out as they are locked, or nothing is done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError
-from envctl.lock.comparing import Difference, differences, merged
+from envctl.lock.comparing import Difference, differences
 from envctl.lock.looking import look
 from envctl.lock.model import FILE, Lock, LockedBuild, Manifest
 from envctl.lock.supplying import pins
 from envctl.locking.asking import asked
 from envctl.locking.checking import spec_differences
-from envctl.locking.telling import listed
+from envctl.locking.inspecting import Inspection
+from envctl.locking.telling import insist_on_architecture, listed, refusal
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.target import Opened
@@ -34,6 +35,7 @@ class Frozen:
         self.asked = {one.service: one for one in asked([plain])}
         self.expected: dict[str, Manifest] = {}
         self._fresh: set[str] = set()
+        self._provisioned: dict[str, Build] = {}
         root = Path(plain.plan.scope.root)
         self._kitchen = Kitchen(self.engine, lock, root, opened.report) if offline else None
         opened.supplies = self._supplies
@@ -45,9 +47,10 @@ class Frozen:
         engine: ImageSource = self.opened.engine
         return engine
 
-    def insist(self, services: Iterable[str]) -> None:
+    def insist(self, services: Collection[str]) -> None:
         """Raise EnvctlError, naming what differs, unless the lock was made for what the spec asks of these services."""
-        found = spec_differences(self.lock, [self.asked[name] for name in services])
+        wanted = self._sources(services)
+        found = spec_differences(self.lock, [self.asked[name] for name in wanted])
         if found:
             raise EnvctlError(
                 f"{FILE} was not made for the spec of {self.environment} as it is now",
@@ -55,19 +58,48 @@ class Frozen:
                 hint="`envctl lock` brings it up to date and says what moves",
             )
 
-    def prepare(self, sources: Mapping[str, Source]) -> bool:
-        """Have the images of all services as they are locked; whether that may change what has to be done.
+    def prepare(self, services: Collection[str]) -> bool:
+        """Have what these services are made from as it is locked; whether that may change what has to be done.
 
-        EnvctlError, naming the packages, if one comes out otherwise; nothing else has been done by then.
+        EnvctlError, naming the packages, if something comes out otherwise; nothing else has been done by then.
         """
-        self.engine.check()
+        sources = self._sources(services)
         for service, source in sources.items():
             known = self.lock.of(f"{self.environment}/{service}")
             assert known is not None
             name = self.engine.name_of(source)
             earlier = self.expected.get(name)
             self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
-        wrong = {name for name in self.expected if self._differs(sources, name)}
+            if isinstance(source, Build) and self.opened.backend.provisions(source):
+                self._provisioned[service] = source
+        if self._provisioned and self._kitchen:
+            self._insist_on_engine()
+        images = {key: one for key, one in sources.items() if key not in self._provisioned}
+        # Without an image there need not be an engine.
+        made = bool(images) and self._have_images(images)
+        held = self.opened.backend.hold_to({**self._ids(images), **self._hashes()})
+        provisioned = bool(self._provisioned) and self._provision()
+        return made or held or provisioned
+
+    def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
+        """What services are made from, and with them those that a backend packs into one build with them."""
+        name = self.engine.name_of
+        found = {unit.service: unit.source for unit in self.opened.plan.units}
+        wanted = {name(found[service]) for service in services}
+        return {
+            service: source
+            for service, source in found.items()
+            if service in services
+            or (name(source) in wanted and name(source) != name(self.asked[service].source))
+        }
+
+    # --- images
+
+    def _have_images(self, sources: Mapping[str, Source]) -> bool:
+        """Have images as they are locked; whether any was made."""
+        self.engine.check()
+        names = {self.engine.name_of(source) for source in sources.values()}
+        wrong = {name for name in names if self._differs(sources, name)}
         builds = {
             self.engine.name_of(source): (service, source)
             for service, source in sources.items()
@@ -77,13 +109,16 @@ class Frozen:
             self._make(builds)
         found = [one for name in sorted(wrong) for one in self._differences(sources, name)]
         if found:
-            raise _other(self.environment, found)
-        images = {
+            raise refusal(self.environment, found)
+        return bool(builds)
+
+    def _ids(self, sources: Mapping[str, Source]) -> Mapping[str, str]:
+        """The images' ids by build."""
+        return {
             source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
             for source in sources.values()
             if isinstance(source, Build)
         }
-        return self.opened.backend.hold_to(images) or bool(builds)
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
         there = self.engine.images.find(name) is not None
@@ -120,10 +155,7 @@ class Frozen:
     def _differences(self, sources: Mapping[str, Source], name: str) -> Iterator[Difference]:
         seen = look(self.engine, name)
         units = self._units(sources, name)
-        if self.lock.architecture not in ("", seen.architecture):
-            raise EnvctlError(
-                f"{FILE} was made for {self.lock.architecture}, and {name} is of {seen.architecture}"
-            )
+        insist_on_architecture(self.lock, seen.architecture, name)
         known = self.lock.of(units[0])
         assert known is not None
         if known.image and not self._is_image(name, known.image, seen.identity):
@@ -142,10 +174,43 @@ class Frozen:
             self._supplies(source)
             if self.engine.images.find(name) is not None:
                 self._fresh.add(source.digest)
-            changes.append(
-                Change(Action.BUILD, service, "it is to be as it is locked", None, source)
-            )
+            changes.append(_build(service, source))
         carry_out(changes, self.opened.engine, self.opened.report)
+
+    # --- what is provisioned in machines
+
+    def _insist_on_engine(self) -> None:
+        try:
+            self.engine.check()
+        except EnvctlError as error:
+            raise EnvctlError(
+                "machines cannot be provisioned offline without a container engine",
+                details=str(error),
+                hint="what they start from is made with one of what is kept: start it, or leave out --offline",
+            ) from error
+
+    def _hashes(self) -> Mapping[str, str]:
+        """What is locked by build."""
+        return {
+            build.digest: self.expected[self.engine.name_of(build)].digest
+            for build in self._provisioned.values()
+        }
+
+    def _provision(self) -> bool:
+        """Have what is done in machines as it is locked; whether any was made."""
+        from envctl.execute import carry_out
+
+        there = self.opened.observe().images
+        wanted = {build.digest: (service, build) for service, build in self._provisioned.items()}
+        changes = [_build(*one) for digest, one in wanted.items() if digest not in there]
+        for change in changes:
+            assert isinstance(change.target, Build)
+            # What is lacking of it is told before the first build starts.
+            self._supplies(change.target)
+        carry_out(changes, self.opened.backend, self.opened.report)
+        return bool(changes)
+
+    # --- what builds are given
 
     def have_base(self, base: Base) -> None:
         """Have a base at hand as it is locked. EnvctlError, naming the packages, if it is another."""
@@ -157,7 +222,7 @@ class Frozen:
             self._kitchen.base(base)
         found = self._base_differences(base)
         if found:
-            raise _other(self.environment, found)
+            raise refusal(self.environment, found)
 
     def _base_differences(self, base: Base) -> tuple[Difference, ...]:
         known = self.lock.bases.get(base.image)
@@ -179,28 +244,33 @@ class Frozen:
         known = self.expected.get(self.engine.name_of(build))
         if known is not None:
             given = self._kitchen.supplies(build, known) if self._kitchen else pins(known)
-            return replace(given, fresh=build.digest in self._fresh)
+            return replace(
+                given, fresh=build.digest in self._fresh, inspector=self._inspector(build, known)
+            )
         if self._kitchen is None or not isinstance(build, Build):
             return NO_SUPPLIES
         # A backend builds it beside what is locked, or on it.
         below = look(self.engine, build.base.image).manifest
         return self._kitchen.supplies_beside(build, below)
 
+    def _inspector(self, build: Build | DockerfileBuild, expected: Manifest) -> Inspection | None:
+        """What looks into the machine of a build that is done in one."""
+        units = tuple(
+            f"{self.environment}/{service}"
+            for service, one in self._provisioned.items()
+            if one.digest == build.digest
+        )
+        if not units or not isinstance(build, Build):
+            return None
+        return Inspection(self.environment, self.lock, units, build.base.image, expected)
+
+
+def _build(service: str, source: Build | DockerfileBuild) -> Change:
+    return Change(Action.BUILD, service, "it is to be as it is locked", None, source)
+
 
 def _both(one: Manifest, other: Manifest) -> Manifest:
     """What is in a build that is made of both: units that share a machine."""
     return Manifest(
         {**one.packages, **other.packages}, {**one.pip, **other.pip}, {**one.npm, **other.npm}
-    )
-
-
-def _other(environment: str, found: Iterable[Difference]) -> EnvctlError:
-    told = merged(found)
-    count = len(told)
-    return EnvctlError(
-        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}, "
-        "locked → found; nothing was replaced",
-        details=listed(told),
-        hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
-        "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",
     )

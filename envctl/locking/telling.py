@@ -1,11 +1,13 @@
-"""Differences in words."""
+"""What is not as it is locked, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from envctl.lock.comparing import Difference
+from envctl.errors import EnvctlError
+from envctl.lock.comparing import Difference, merged
+from envctl.lock.model import FILE, Lock
 
 _SHOWN: Final = 30
 """How many differences an error lists."""
@@ -32,3 +34,24 @@ def told(one: Difference) -> str:
             return f"{units}: {'asked for now' if one.before is None else 'asked for no more'}: {one.name}"
         case _:
             return f"{units}: {one}"
+
+
+def refusal(
+    environment: str, found: Iterable[Difference], *, kind: type[EnvctlError] = EnvctlError
+) -> EnvctlError:
+    """The error for what came out otherwise than it is locked."""
+    told = merged(found)
+    count = len(told)
+    return kind(
+        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}, "
+        "locked → found; nothing was replaced",
+        details=listed(told),
+        hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
+        "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",
+    )
+
+
+def insist_on_architecture(lock: Lock, found: str, what: str) -> None:
+    """EnvctlError unless the lock was made for the architecture that was found in something."""
+    if lock.architecture not in ("", found):
+        raise EnvctlError(f"{FILE} was made for {lock.architecture}, and {what} is of {found}")

@@ -10,8 +10,6 @@ import tarfile
 import pytest
 
 from envctl.plan.names import base_image
-from tests.support.project import unique
-from tests.support.repository import Repository
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -19,43 +17,15 @@ SPEC = """
 web:
   packages: [envctl-probe]
   build:
-    - run: cat /proc/net/route > /srv/routes; ls -A /media /mnt > /srv/mounted
+    - run: echo NAME; cat /proc/net/route > /srv/routes; ls -A /media /mnt > /srv/mounted
   command: [sleep, infinity]
 """
 
 
-@pytest.fixture
-def repository(engine, tmp_path):
-    (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
-    made = Repository(tmp_path / "repository", network["Gateway"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def base(engine, repository):
-    """An image like the base, with this repository among its sources, in place of or beside the others."""
-    names = []
-
-    def make(*, alone: bool) -> str:
-        name = f"{unique('base')}:1"
-        names.append(name)
-        target = "sources.list" if alone else "sources.list.d/probe.list"
-        recipe = f"FROM debian:bookworm\nRUN echo '{repository.source}' >/etc/apt/{target}\n"
-        if alone:
-            recipe += "RUN rm -f /etc/apt/sources.list.d/*\n"
-        engine.images.build(
-            fileobj=io.BytesIO(recipe.encode()), tag=name, network_mode="none", rm=True
-        )
-        return name
-
-    yield make
-    for name in names:
-        engine.api.remove_image(name, force=True)
-
-
-def locked_project(make_project, base_name, backend="docker"):
-    project = make_project(backend=backend).spec(SPEC)
+def locked_project(make_project, base_name, backend="docker", top=""):
+    project = make_project(backend=backend)
+    # Its boxes are found by that in the end.
+    project.spec(SPEC.replace("NAME", project.name), top=top)
     text = (project.root / "envctl.yaml").read_text()
     project.write(
         "envctl.yaml", text.replace("base: debian:bookworm", f"base: {{image: {base_name}}}")

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from envctl.backends.vagrant import provision
-from envctl.backends.vagrant.builder import Watch
+from envctl.backends.vagrant.watch import Watch
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Build
 from envctl.target import Opened, Target

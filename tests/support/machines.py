@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant import basebox, libvirt
 from envctl.backends.vagrant.boxes import NOTE
 from envctl.backends.vagrant.names import home
+from envctl.plan.model import Base
 from tests.support.project import Project
 
 
@@ -86,11 +87,19 @@ def remove_boxes(project: Project) -> None:
     """Remove the boxes of builds that have the project's name in a step, and so are nobody else's."""
     for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
         if project.name in note.read_text("utf-8"):
-            box = note.parents[2]
-            libvirt.remove_disks(
-                [disk for disk in libvirt.disks() if disk.startswith(f"{box.name}_")]
-            )
-            shutil.rmtree(box)
+            _remove_box(note.parents[2])
+
+
+def remove_base_box(image: str) -> None:
+    """Remove the box of a base that is a test's own image, if one was made."""
+    folder = basebox.name(Base("", image)).replace("/", "-VAGRANTSLASH-")
+    if (box := home() / "boxes" / folder).exists():
+        _remove_box(box)
+
+
+def _remove_box(box: Path) -> None:
+    libvirt.remove_disks([disk for disk in libvirt.disks() if disk.startswith(f"{box.name}_")])
+    shutil.rmtree(box)
 
 
 def disks_of(project: Project) -> Iterator[Path]:

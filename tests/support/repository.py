@@ -34,12 +34,12 @@ class Repository:
         for old in self.folder.glob(f"{name}_*.deb"):
             old.unlink()
         root = self.folder.parent / f"{name}-{version}"
-        (root / "DEBIAN").mkdir(parents=True)
+        (root / "DEBIAN").mkdir(parents=True, exist_ok=True)
         (root / "DEBIAN/control").write_text(
             f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
             "Maintainer: Nobody <nobody@example.org>\nDescription: for a test\n"
         )
-        (root / "usr/share" / name).mkdir(parents=True)
+        (root / "usr/share" / name).mkdir(parents=True, exist_ok=True)
         (root / "usr/share" / name / "version").write_text(version)
         deb = self.folder / f"{name}_{version}_all.deb"
         subprocess.run(

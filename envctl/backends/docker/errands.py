@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from envctl.backends.base import BROUGHT, Errand
+from envctl.backends.bounded import TOLD, bounded
 from envctl.backends.docker import names as n
-from envctl.backends.docker.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
 from envctl.backends.packing import add_text

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from envctl.backends.docker.bounded import TOLD, bounded
+from envctl.backends.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage, silent

@@ -68,9 +68,14 @@ class MemoryBackend:
         del base
         return ""
 
-    def hold_to(self, images: Mapping[str, str]) -> bool:
+    def provisions(self, build: Build) -> bool:
+        """Units are made of images."""
+        del build
+        return False
+
+    def hold_to(self, made_of: Mapping[str, str]) -> bool:
         """Units are made of the images themselves."""
-        del images
+        del made_of
         return False
 
     def check(self) -> None:

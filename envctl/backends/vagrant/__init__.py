@@ -96,9 +96,13 @@ class VagrantBackend:
 
         return observe(self._names, self._boxes, self._machines, images=plan is not None)
 
-    def hold_to(self, images: Mapping[str, str]) -> bool:
-        """Have boxes and machines be made of these images."""
-        self._boxes.current = images
+    def provisions(self, build: Build) -> bool:
+        """Where a machine is wanted, or no container engine answers."""
+        return self._boxes.provisions(build)
+
+    def hold_to(self, made_of: Mapping[str, str]) -> bool:
+        """Have boxes and machines be made of these."""
+        self._boxes.current = made_of
         return True
 
     def apply(self, change: Change) -> None:

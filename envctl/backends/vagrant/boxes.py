@@ -47,7 +47,9 @@ class Boxes:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.current: Mapping[str, str] = {}
-        """By build, the id of the image that its box has to be made of, where that matters."""
+        """By build, what its box has to be made of, where that matters: an image's id, or what is locked."""
+        self._renewed: set[str] = set()
+        """Boxes of bases that were made in this run."""
 
     @cached_property
     def _kind(self) -> str:
@@ -64,17 +66,17 @@ class Boxes:
             try:
                 data = json.loads(note.read_text("utf-8"))
                 wanted = self.current.get(data["build"])
-                outdated = wanted is not None and data.get("image") != wanted
+                outdated = wanted is not None and data.get("made_of") != wanted
                 if data["kind"] == self._kind and data["build"] and not outdated:
                     found[data["build"]] = data["steps"]
             except (OSError, ValueError, KeyError):
                 continue
         return found
 
-    def image_of(self, name: str) -> str:
-        """The id of the image that a box was made of; "" if it was made otherwise."""
+    def made_of(self, name: str) -> str:
+        """The id of the image that a box was made of, or what is locked that it was held to; else ""."""
         try:
-            return str(json.loads((_folder(name) / NOTE).read_text("utf-8")).get("image", ""))
+            return str(json.loads((_folder(name) / NOTE).read_text("utf-8")).get("made_of", ""))
         except (OSError, ValueError):
             return ""
 
@@ -85,6 +87,16 @@ class Boxes:
             return bool(note["kind"] == self._kind)
         except (OSError, ValueError, KeyError):
             return False
+
+    def is_current(self, build: Build) -> bool:
+        """Whether the box of a build is at hand, and made of what it has to be made of."""
+        name = self.name(build)
+        made_of = self.made_of(name)
+        return self.is_here(name) and self.current.get(build.digest, made_of) == made_of
+
+    def provisions(self, build: Build) -> bool:
+        """Whether a build is done in a machine: where no engine is, or is wanted."""
+        return build.how == _PROVISION or (build.how != _IMAGE and self.engine is None)
 
     def checksum(self, base: Base) -> str:
         """The checksum of the disk of a base's own box; "" if it is not here."""
@@ -97,8 +109,8 @@ class Boxes:
     # --- making
 
     def make(self, unit: str, build: Build) -> None:
-        """Have the box of a build, made of its image or, where no engine is or is wanted, in a machine."""
-        if build.how == _PROVISION or (build.how != _IMAGE and self.engine is None):
+        """Have the box of a build, made of its image or in a machine."""
+        if self.provisions(build):
             from envctl.backends.vagrant.builder import Builder
 
             Builder(self._context, self).make(unit, build)
@@ -112,17 +124,18 @@ class Boxes:
         with workshop() as folder:
             self._say(unit, "making the disk")
             disks.from_image(engine, whole, folder)
-            self.add(unit, self.name(build), folder, {**note_of(build), "image": made_of})
+            self.add(unit, self.name(build), folder, note_of(build, made_of))
 
-    def base(self, unit: str, base: Base) -> str:
-        """The name of the box of a base alone, which is made if it is not here."""
+    def base(self, unit: str, base: Base, *, anew: bool = False) -> str:
+        """The name of the box of a base alone, which is made if it is not here; `anew`, if not in this run."""
         name = basebox.name(base, self._context.recipe)
         with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
-            if not self.is_here(name):
+            if not self.is_here(name) or (anew and name not in self._renewed):
                 with workshop() as folder:
                     basebox.disk(unit, base, self._context, engine=self.engine, folder=folder)
                     note = {"build": "", "steps": "[]"}
                     self.add(unit, name, folder, note, base=True)
+                self._renewed.add(name)
         return name
 
     def add(
@@ -130,7 +143,7 @@ class Boxes:
     ) -> None:
         """Add the disk in this folder as the box of this name.
 
-        `note` is kept with it: `build`, the digest of what it is made for or "", and `steps`. A `base` is
+        `note` is kept with it: `build`, the digest of what it is made for or "", its `steps`, `made_of`. A `base` is
         one that Vagrant alone can start, too.
         """
         for file in self._kernel(unit):
@@ -222,6 +235,6 @@ def _folder(name: str) -> Path:
     return home() / "boxes" / _folded(name) / "0/libvirt"
 
 
-def note_of(build: Build) -> Mapping[str, str]:
+def note_of(build: Build, made_of: str) -> Mapping[str, str]:
     """What is kept with the box of a build."""
-    return {"build": build.digest, "steps": steps_text(build.steps)}
+    return {"build": build.digest, "steps": steps_text(build.steps), "made_of": made_of}

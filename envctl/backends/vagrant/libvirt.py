@@ -49,7 +49,7 @@ class Domain:
 
     @property
     def made_of(self) -> str:
-        """The id of the image that its box was made of; "" if it was made otherwise."""
+        """What its box was made of: an image's id, or what is locked that it was held to; else ""."""
         return str((self.stamp or {}).get("made_of", ""))
 
     @property

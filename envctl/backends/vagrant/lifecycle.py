@@ -95,7 +95,7 @@ class Lifecycle:
     def _suits(self, machine: layout.Machine, domain: libvirt.Domain, unit: Unit) -> bool:
         """Whether a machine there is as it should be and is only short of this unit, or of its new settings."""
         made = (
-            self._boxes.image_of(self._boxes.name(machine.source))
+            self._boxes.made_of(self._boxes.name(machine.source))
             if isinstance(machine.source, Build)
             else ""
         )
@@ -219,7 +219,7 @@ class Lifecycle:
         Vagrant(folder).up()
         libvirt.stamp(
             self._names.domain(machine.name),
-            {"made_for": machine.digest, "made_of": self._boxes.image_of(box), "units": {}},
+            {"made_for": machine.digest, "made_of": self._boxes.made_of(box), "units": {}},
         )
 
     def _box(self, source: Source, unit: Unit) -> str:

@@ -41,7 +41,7 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
 def _states(
     machines: Machines, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
 ) -> Iterator[UnitState]:
-    """The units of a machine; `current` is by build the image that it has to be made of."""
+    """The units of a machine; `current` is by build what it has to be made of."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from envctl.backends.base import NO_SUPPLIES, Supplies
 from envctl.backends.staging import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted
@@ -17,8 +18,13 @@ MARK: Final = "envctl: step "
 """What the lines begin with in which the script tells where it is."""
 
 
-def context(name: str, build: Build, *, trust: bool) -> Mapping[str, Any]:
-    """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them."""
+def context(
+    name: str, build: Build, *, trust: bool, supplies: Supplies = NO_SUPPLIES
+) -> Mapping[str, Any]:
+    """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them.
+
+    Those of `supplies` are in the folder `media`.
+    """
     steps = [view(step) for step in build.steps]
     return {
         **FUNCTIONS,
@@ -28,4 +34,5 @@ def context(name: str, build: Build, *, trust: bool) -> Mapping[str, Any]:
         "steps": steps,
         "kinds": sorted({step["kind"] for step in steps}),
         "trust": trust,
+        "settings": list(supplies.env.items()),
     }

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from envctl.backends.base import Errand
+from envctl.backends.bounded import bounded
 from envctl.backends.docker import errands, images
-from envctl.backends.docker.bounded import bounded
 from envctl.backends.docker.errands import run
 from envctl.errors import EnvctlError
 

@@ -1,70 +1,59 @@
-"""What a build in a machine says, told as progress and, if it fails, as an error with its place."""
+"""A build in a machine that is to be on the locked base: its box is made anew once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 
-from envctl.backends.base import Context
-from envctl.backends.vagrant.builder import Watch
-from envctl.errors import EnvctlError, Place
-from envctl.plan.progress import Progress
-from envctl.render import Templates
-from tests.support.plans import SCOPE, build, packages, script
+from envctl.backends.base import Context, OtherBaseError
+from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.builder import Builder
+from tests.support.plans import SCOPE, build
 
 
-@dataclass
-class Machine:
-    """Plays a machine in which the script says and ends as it is told."""
+class Bases(Boxes):
+    """Has an old box of each base, and makes a new one."""
 
-    says: bytes
-    code: int
-    sent: list[str] = field(default_factory=list)
-
-    def run(self, command: str, **_given: object) -> str:
-        self.sent.append(command)
-        return ""
-
-    def stream(self, _command: str, *, stdout, **_given: object) -> int:
-        for start in range(0, len(self.says), 7):
-            stdout(self.says[start : start + 7])
-        return self.code
+    def base(self, *_given, anew=False):
+        return "new" if anew else "old"
 
 
-def watched(machine: Machine) -> tuple[list[str], EnvctlError | None]:
-    """The progress of a build of two steps, and the error it ends with."""
-    said: list[Progress] = []
-    context = Context(SCOPE, report=said.append, render=Templates(None).render)
-    watch = Watch(build(packages("curl"), script("make")), "web", context)
-    try:
-        watch.run(machine)  # type: ignore[arg-type]
-    except EnvctlError as error:
-        return [one.text for one in said], error
-    return [one.text for one in said], None
+class PaperBuilder(Builder):
+    """Notes what it would start a machine from; the inspector would refuse `others`."""
+
+    def __init__(self, others):
+        context = Context(SCOPE)
+        super().__init__(context, Bases(context))
+        self.others = others
+        self.started = []
+
+    def _sweep(self):
+        pass
+
+    def _make(self, *_given, base):
+        self.started.append(base)
+        if base in self.others:
+            raise OtherBaseError(f"{base} is another")
 
 
-def test_steps_and_what_they_print_are_told_as_they_come():
-    said, error = watched(Machine(b"envctl: step 1/2 x\nhello\nenvctl: step 2/2 y\nmade\nlast", 0))
-
-    assert error is None
-    assert said == ["step 1/2 packages curl", "hello", "step 2/2 run sh: make", "made", "last"]
-
-
-@pytest.mark.parametrize("ending", [b"\nenvctl: step 2/2 y failed (exit code 3)\n", b""])
-def test_a_step_that_fails_is_told_with_its_output_and_its_place(ending):
-    says = b"envctl: step 1/2 x\nof before\nenvctl: step 2/2 y\nabout to fail" + ending
-    _, error = watched(Machine(says, 3))
-
-    assert error is not None
-    assert error.brief == "cannot build web: step 2/2 run sh: make failed (exit code 3)"
-    assert error.details.strip() == "about to fail"
-    assert error.where == Place("envctl.yaml", 7, 9)
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_a_build_that_cannot_begin_is_told_too():
-    _, error = watched(Machine(b"sh: not found\n", 127))
+@pytest.mark.parametrize(("others", "started"), [([], ["old"]), (["old"], ["old", "new"])])
+def test_a_box_of_the_base_that_is_another_is_made_anew(others, started):
+    builder = PaperBuilder(others)
 
-    assert error is not None
-    assert "preparing failed (exit code 127)" in error.brief
-    assert "not found" in error.details
+    builder.make("web", build())
+
+    assert builder.started == started
+
+
+def test_a_base_that_still_is_another_is_refused():
+    builder = PaperBuilder(["old", "new"])
+
+    with pytest.raises(OtherBaseError, match="new is another"):
+        builder.make("web", build())
+
+    assert builder.started == ["old", "new"]

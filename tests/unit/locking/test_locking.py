@@ -2,92 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from envctl.backends.base import Errand
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.vendor import Store
-from envctl.plan.model import ReadyImage
-from envctl.target import Opened, Target
+from envctl.target import Target
 from envctl.vendoring import Vendor
 from tests.support.project import Project
-
-BASE = {"libc6": "1"}
-
-
-@dataclass
-class PaperEngine:
-    """Builds images by writing down what a mirror has now; `images` is itself."""
-
-    mirror: dict[str, str] = field(default_factory=lambda: {"hello": "1.0"})
-    there: dict[str, dict[str, str]] = field(default_factory=lambda: {"debian:bookworm": BASE})
-    made: list[str] = field(default_factory=list)
-    opened: Any = None
-    answers: bool = True
-    ids: dict[str, str] = field(default_factory=dict)
-    restored: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def images(self) -> PaperEngine:
-        return self
-
-    def check(self) -> None:
-        if not self.answers:
-            raise EnvctlError("no engine")
-
-    def name_of(self, source: Any) -> str:
-        return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
-
-    def find(self, name: str) -> str | None:
-        return self.ids.get(name, f"id of {name}") if name in self.there else None
-
-    def info(self, name: str) -> dict[str, Any]:
-        return {"id": f"id of {name} {self.there[name]}", "labels": {}}
-
-    def restore(self, _file: Any, *, name: str, identity: str) -> None:
-        self.there[name] = dict(BASE)
-        self.restored[name] = identity
-
-    def pull(self, name: str) -> None:
-        self.there[name] = dict(self.mirror)
-
-    def apply(self, change: Any) -> None:
-        self.made.append(change.unit)
-        wanted = self.opened.supplies(change.target).files.get("preferences", "")
-        asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
-        kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
-        packages = {name: "old-1" if name in kept else self.mirror[name] for name in asked}
-        self.there[self.name_of(change.target)] = {**self.there["debian:bookworm"], **packages}
-
-    def run_errand(self, image: str, errand: Errand) -> bytes:
-        mark = errand.words[0]
-        body = "".join(
-            f"{name}\tamd64\t{version}\tinstalled\n" for name, version in self.there[image].items()
-        )
-        return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
-
-
-@pytest.fixture
-def engine(monkeypatch):
-    made = PaperEngine()
-
-    def given(self):
-        made.opened = self
-        return made
-
-    monkeypatch.setattr(Opened, "engine", property(given))
-    return made
-
-
-@pytest.fixture
-def project(tmp_path, engine):
-    return Project(tmp_path, backend="memory", environ={}).spec(
-        "web: {packages: [hello], command: [x]}"
-    )
+from tests.unit.locking.conftest import BASE
 
 
 def forget(engine):
@@ -212,12 +137,12 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
     assert [one.units for one in lock.builds] == [("dev/web", "prod/web")]
 
 
-def frozen(project):
+def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
     workspace = project.workspace()
     opened = workspace._open(Target("dev"))
-    kept = workspace._frozen(opened, (), offline=False)
-    return kept.prepare({unit.service: unit.source for unit in opened.plan.units})
+    kept = workspace._frozen(opened, services, offline=False)
+    return kept.prepare({unit.service for unit in opened.select(services).units})
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
@@ -396,3 +321,14 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
         with pytest.raises(EnvctlError, match="base debian:bookworm: image sha256:a"):
             frozen.have_base(unit.source.base)
         assert engine.restored == {"debian:bookworm": kept}
+
+
+def test_one_of_the_services_that_share_a_machine_is_held_to_the_locks_of_all(tmp_path, engine):
+    project = Project(tmp_path, backend="vagrant", environ={}).spec(
+        "web: {packages: [hello], command: [x]}\ndb: {packages: [world], command: [x]}",
+        top="options: {vagrant: {layout: single}}\n",
+    )
+    engine.mirror["world"] = "1.0"
+    project.workspace().lock()
+
+    assert frozen(project, "web") is True

@@ -1,0 +1,46 @@
+"""Boxes that are at hand, by what they are noted to be made of."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant.boxes import NOTE, Boxes, note_of
+from tests.support.plans import SCOPE, build, packages
+
+WANTED = "sha256:what is locked"
+BUILD = build(packages("curl"))
+
+
+@pytest.fixture
+def boxes(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Boxes(Context(SCOPE))
+
+
+def keep(boxes, home, made_of):
+    """Have a box of the build there, as Vagrant keeps it."""
+    folder = home / "boxes" / boxes.name(BUILD) / "0/libvirt"
+    folder.mkdir(parents=True)
+    note = {**note_of(BUILD, made_of), "kind": boxes.name(BUILD).rpartition("-")[2]}
+    (folder / NOTE).write_text(json.dumps(note))
+
+
+@pytest.mark.parametrize("made_of", ["", "sha256:an image", WANTED])
+def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_path, made_of):
+    keep(boxes, tmp_path, made_of)
+    assert boxes.is_current(BUILD)
+    assert [*boxes.here()] == [BUILD.digest]
+
+    boxes.current = {BUILD.digest: WANTED}
+
+    right = made_of == WANTED
+    assert boxes.is_current(BUILD) == right
+    assert [*boxes.here()] == [BUILD.digest] * right
+
+
+def test_a_box_that_is_not_there_is_not_current(boxes):
+    assert not boxes.is_current(BUILD)

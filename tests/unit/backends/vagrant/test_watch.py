@@ -1,0 +1,131 @@
+"""What a build in a machine says, told as progress and, if it fails, as an error with its place."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from envctl.backends.base import NO_SUPPLIES, Context, Supplies
+from envctl.backends.vagrant.watch import Watch
+from envctl.errors import EnvctlError, Place
+from envctl.plan.model import NpmInstall
+from envctl.plan.progress import Progress
+from envctl.render import Templates
+from tests.support.plans import SCOPE, build, packages, script
+
+
+@dataclass
+class Machine:
+    """Plays a machine in which the script says and ends as it is told."""
+
+    says: bytes
+    code: int
+    sent: list[str] = field(default_factory=list)
+
+    def run(self, command: str, **_given: object) -> str:
+        self.sent.append(command)
+        return ""
+
+    def stream(self, command: str, *, stdout, **_given: object) -> int:
+        self.sent.append(command)
+        for start in range(0, len(self.says), 7):
+            stdout(self.says[start : start + 7])
+        return self.code
+
+
+def given(supplies: Supplies = NO_SUPPLIES, trust: Path | None = None) -> dict[str, str]:
+    """The files that a build is sent with, as texts."""
+    context = Context(SCOPE, render=Templates(None).render, trust=trust)
+    steps = packages("curl"), NpmInstall("/srv", ())
+    archive = Watch(build(*steps), "web", context, supplies).archive()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = {one.name: tar.extractfile(one) for one in tar}
+        return {path: file.read().decode() for path, file in files.items() if file}
+
+
+def watched(machine: Machine) -> tuple[list[str], EnvctlError | None]:
+    """The progress of a build of two steps, and the error it ends with."""
+    said: list[Progress] = []
+    context = Context(SCOPE, report=said.append, render=Templates(None).render)
+    watch = Watch(build(packages("curl"), script("make")), "web", context)
+    try:
+        watch.run(machine)  # type: ignore[arg-type]
+    except EnvctlError as error:
+        return [one.text for one in said], error
+    return [one.text for one in said], None
+
+
+def test_steps_and_what_they_print_are_told_as_they_come():
+    said, error = watched(Machine(b"envctl: step 1/2 x\nhello\nenvctl: step 2/2 y\nmade\nlast", 0))
+
+    assert error is None
+    assert said == ["step 1/2 packages curl", "hello", "step 2/2 run sh: make", "made", "last"]
+
+
+@pytest.mark.parametrize("ending", [b"\nenvctl: step 2/2 y failed (exit code 3)\n", b""])
+def test_a_step_that_fails_is_told_with_its_output_and_its_place(ending):
+    says = b"envctl: step 1/2 x\nof before\nenvctl: step 2/2 y\nabout to fail" + ending
+    _, error = watched(Machine(says, 3))
+
+    assert error is not None
+    assert error.brief == "cannot build web: step 2/2 run sh: make failed (exit code 3)"
+    assert error.details.strip() == "about to fail"
+    assert error.where == Place("envctl.yaml", 7, 9)
+
+
+def test_a_build_that_cannot_begin_is_told_too():
+    _, error = watched(Machine(b"sh: not found\n", 127))
+
+    assert error is not None
+    assert "preparing failed (exit code 127)" in error.brief
+    assert "not found" in error.details
+
+
+PINS = Supplies({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD": "it's $x"})
+
+
+def test_what_a_build_is_given_is_mounted_while_its_script_runs(tmp_path):
+    kept = tmp_path / "a.deb"
+    kept.write_text("a package")
+    supplies = Supplies({**PINS.files, "debs/a.deb": kept}, PINS.env)
+
+    files = given(supplies)
+
+    assert files["media/apt.conf"] == "x;\n"
+    assert files["media/debs/a.deb"] == "a package"
+    assert 'mount --bind -- "$files/media" /media' in files["build.sh"]
+    assert "export APT_CONFIG=/media/apt.conf" in files["build.sh"]
+    assert "export 'ODD=it'\"'\"'s $x'" in files["build.sh"]
+    assert files["build.sh"].index("umount --lazy /media") < files["build.sh"].index('rm -rf /run/envctl-enabled')  # fmt: skip
+
+
+def test_a_build_that_is_given_nothing_has_nothing_mounted():
+    assert "/media" not in given()["build.sh"]
+
+
+@pytest.mark.parametrize("trusts", [False, True])
+def test_shellcheck_has_nothing_to_say_against_the_script(tmp_path, trusts):
+    trust = tmp_path / "ca.crt"
+    trust.write_text("certificates")
+    script = tmp_path / "build.sh"
+    script.write_text(given(PINS, trust if trusts else None)["build.sh"])
+
+    done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+
+    assert done.stdout == ""
+    assert ('>>"$files/media/apt.conf"' in script.read_text()) == trusts
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_build_of_what_is_kept_has_no_network(offline):
+    machine = Machine(b"", 0)
+    context = Context(SCOPE, render=Templates(None).render)
+
+    Watch(build(), "web", context, Supplies(offline=offline)).run(machine)
+
+    assert ("unshare --net" in machine.sent[-1]) == offline

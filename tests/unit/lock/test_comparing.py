@@ -1,0 +1,90 @@
+"""What a machine that a build is done in differs in from what is locked: it has more than an image."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.lock.comparing import base_differences, build_differences
+from envctl.lock.model import Manifest
+
+BASE = {"libc6": "1", "tzdata": "1"}
+BUILD = {**BASE, "hello": "1", "libssl3": "1"}
+MACHINE = {**BASE, "init": "7", "libssl3": "1"}
+
+
+def before(machine, build=BUILD):
+    found = base_differences(Manifest(BASE), Manifest(build), Manifest(machine), ["base"])
+    return [str(one) for one in found]
+
+
+def after(machine, build=BUILD, start=MACHINE):
+    manifests = map(Manifest, (BASE, build, start, machine))
+    return [str(one) for one in build_differences(*manifests, ["web"])]
+
+
+def test_what_is_the_machines_own_is_not_compared():
+    assert before(MACHINE) == []
+    assert after({**MACHINE, "hello": "1"}) == []
+    assert after({**BUILD, "init": "8"}) == []
+    assert after(BUILD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"libc6": "2"}, "libc6 1 → 2"),
+        ({"tzdata": ""}, "tzdata 1 → not there"),
+        # It came with the init: no step of the build would make it another.
+        ({"libssl3": "2"}, "libssl3 1 → 2"),
+    ],
+)
+def test_a_base_that_is_another_is_told(change, told):
+    machine = {name: one for name, one in {**MACHINE, **change}.items() if one}
+
+    assert before(machine) == [told]
+
+
+def test_what_the_build_changes_or_removes_is_first_there_as_the_base_has_it():
+    build = {"libc6": "2", "hello": "1"}
+
+    assert before(MACHINE, build) == []
+    assert before({**MACHINE, "libc6": "2"}, build) == ["libc6 1 → 2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"hello": "2"}, "hello 1 → 2"),
+        ({"hello": ""}, "hello 1 → not there"),
+        ({"more": "1"}, "more not there → 1"),
+        ({"libssl3": "2"}, "libssl3 1 → 2"),
+        ({"libc6": "2"}, "libc6 1 → 2"),
+    ],
+)
+def test_a_build_that_comes_out_otherwise_is_told(change, told):
+    machine = {name: one for name, one in {**MACHINE, "hello": "1", **change}.items() if one}
+
+    assert after(machine) == [told]
+
+
+def test_what_the_build_should_have_removed_is_told():
+    build = {name: one for name, one in BUILD.items() if name != "tzdata"}
+
+    assert after({**MACHINE, "hello": "1"}, build) == ["tzdata not there → 1"]
+
+
+def test_what_pip_and_npm_installed_is_compared_too():
+    start = Manifest(BASE, {"/usr": {"own": "1"}})
+    build = Manifest(BASE, {"/opt/web": {"flask": "3.1 sha256:a"}}, {"/srv": {"left-pad": "1"}})
+    found = Manifest(
+        BASE,
+        {"/usr": {"own": "1"}, "/opt/web": {"flask": "3.1 sha256:b"}},
+        {"/srv": {"left-pad": "2"}},
+    )
+
+    told = build_differences(Manifest(BASE), build, start, found, ["web"])
+
+    assert [str(one) for one in told] == [
+        "left-pad in /srv 1 → 2",
+        "flask in /opt/web 3.1: other content under the same version",
+    ]
