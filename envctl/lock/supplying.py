@@ -100,9 +100,10 @@ def integrities(manifest: Manifest) -> Mapping[str, str]:
     for versions in manifest.npm.values():
         for path, told in versions.items():
             version, _, integrity = told.partition(" ")
-            name = path.rpartition("node_modules/")[2]
+            own, _, number = version.removeprefix("npm:").rpartition("@")
+            name = own or path.rpartition("node_modules/")[2]
             if integrity.startswith("sha512-") and words.is_npm_package(name):
-                found[integrity] = f"{name}@{version}"
+                found[integrity] = f"{name}@{number}"
     return found
 
 

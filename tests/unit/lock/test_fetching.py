@@ -148,3 +148,20 @@ def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(sto
     fetcher(store, one="good", other="evil").all_of("web:1", manifest, but={})
 
     assert kept(store) == [(NPM, "left-pad", integrity)]
+
+
+def test_each_version_of_a_package_of_npms_has_to_be_had(store):
+    integrity = {
+        content: "sha512-" + base64.b64encode(hashlib.sha512(content.encode()).digest()).decode()
+        for content in ("old", "new")
+    }
+    manifest = Manifest(
+        {},
+        {},
+        {"/srv": {"a": f"1.0 {integrity['old']}", "b/node_modules/a": f"2.0 {integrity['new']}"}},
+    )
+
+    with pytest.raises(EnvctlError, match="cannot be had any more") as caught:
+        fetcher(store, one="new").all_of("web:1", manifest, but={})
+
+    assert caught.value.details == f"a {integrity['old']}"
