@@ -79,13 +79,14 @@ class Fetcher:
 
     def image(self, name: str, identity: str) -> None:
         """Keep an image as it is: one that is ready, or made by a recipe that envctl does not know."""
-        if self._is_kept(IMAGE, name, identity):
+        known = self._engine.images.find(name) or ""
+        there = self._store.find(IMAGE, name, identity)
+        if any(one.image == known and self._store.has(one) for one in there):
             return
         self._say(name, "the image")
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             file = Path(temporary) / "image.tar"
             self._engine.save(name, file)
-            known = self._engine.images.find(name) or ""
             self._store.keep(file, IMAGE, name, identity, image=known)
 
     # --- parts

@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from envctl.backends.base import Errand
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.vendor import Store
-from envctl.plan.model import ReadyImage
-from envctl.target import Opened, Target
+from envctl.target import Target
 from envctl.vendoring import Vendor
+from tests.support.paper import BASE, opened_with
 from tests.support.project import Project
-
-BASE = {"libc6": "1"}
-
-
-@dataclass
-class PaperEngine:
-    """Builds images by writing down what a mirror has now; `images` is itself."""
-
-    mirror: dict[str, str] = field(default_factory=lambda: {"hello": "1.0"})
-    there: dict[str, dict[str, str]] = field(default_factory=lambda: {"debian:bookworm": BASE})
-    made: list[str] = field(default_factory=list)
-    opened: Any = None
-    answers: bool = True
-    ids: dict[str, str] = field(default_factory=dict)
-    restored: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def images(self) -> PaperEngine:
-        return self
-
-    def check(self) -> None:
-        if not self.answers:
-            raise EnvctlError("no engine")
-
-    def name_of(self, source: Any) -> str:
-        return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
-
-    def find(self, name: str) -> str | None:
-        return self.ids.get(name, f"id of {name}") if name in self.there else None
-
-    def info(self, name: str) -> dict[str, Any]:
-        return {"id": f"id of {name} {self.there[name]}", "labels": {}}
-
-    def restore(self, _file: Any, *, name: str, identity: str) -> None:
-        self.there[name] = dict(BASE)
-        self.restored[name] = identity
-
-    def pull(self, name: str) -> None:
-        self.there[name] = dict(self.mirror)
-
-    def apply(self, change: Any) -> None:
-        self.made.append(change.unit)
-        wanted = self.opened.supplies(change.target).files.get("preferences", "")
-        asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
-        kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
-        packages = {name: "old-1" if name in kept else self.mirror[name] for name in asked}
-        self.there[self.name_of(change.target)] = {**self.there["debian:bookworm"], **packages}
-
-    def run_errand(self, image: str, errand: Errand) -> bytes:
-        mark = errand.words[0]
-        body = "".join(
-            f"{name}\tamd64\t{version}\tinstalled\n" for name, version in self.there[image].items()
-        )
-        return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
 
 
 @pytest.fixture
 def engine(monkeypatch):
-    made = PaperEngine()
-
-    def given(self):
-        made.opened = self
-        return made
-
-    monkeypatch.setattr(Opened, "engine", property(given))
-    return made
+    return opened_with(monkeypatch)
 
 
 @pytest.fixture
@@ -88,11 +25,6 @@ def project(tmp_path, engine):
     return Project(tmp_path, backend="memory", environ={}).spec(
         "web: {packages: [hello], command: [x]}"
     )
-
-
-def forget(engine):
-    """Let the images of builds go, as a prune does."""
-    engine.there = {name: one for name, one in engine.there.items() if not name.startswith("p:")}
 
 
 def said(found):
@@ -114,7 +46,7 @@ def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project
 def test_a_mirror_that_moved_on_is_told_by_check_with_both_versions(project, engine):
     project.workspace().lock()
     assert project.workspace().check_lock() == ()
-    forget(engine)
+    engine.forget()
     engine.mirror["hello"] = "2.0"
     assert project.workspace().check_lock() == ()  # nothing was built of it here
 
@@ -249,7 +181,7 @@ def test_what_is_as_it_is_locked_is_not_built_again(project, engine):
 
 def test_what_is_not_there_is_built_and_compared(project, engine):
     project.workspace().lock()
-    forget(engine)
+    engine.forget()
 
     assert frozen(project) is True
 
@@ -258,7 +190,7 @@ def test_a_build_that_comes_out_otherwise_is_refused_and_nothing_is_replaced(pro
     project.workspace().lock()
     project.workspace().up(Target("dev"))
     before = project.ids()
-    forget(engine)
+    engine.forget()
     engine.mirror["hello"] = "2.0"
 
     with pytest.raises(EnvctlError) as caught:
@@ -282,7 +214,7 @@ def test_an_image_that_is_another_is_built_again_with_the_locked_versions(projec
 
 def test_a_base_that_is_another_is_told_before_it_is_built_on(project, engine):
     project.workspace().lock()
-    forget(engine)
+    engine.forget()
     engine.made.clear()
     engine.there["debian:bookworm"] = {"libc6": "2"}
 
@@ -327,7 +259,7 @@ def test_files_that_the_lock_does_not_vouch_for_are_not_built_of(project, engine
     text.save(replace(lock, vendor=vendor), project.root)
     keeping(project, hello="evil")
     engine.made.clear()
-    forget(engine)
+    engine.forget()
 
     with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
         project.workspace().up(Target("dev"), frozen=True, offline=True)
