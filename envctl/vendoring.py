@@ -14,10 +14,12 @@ from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER
 from envctl.lock.looking import identity, look
 from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.registry import asking
 from envctl.lock.supplying import TOOLS, beside_key, integrities, kept_files
 from envctl.lock.vendor import BESIDE, DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.text import step_text
 from envctl.target import Opened
 
 
@@ -102,8 +104,17 @@ class Vendor:
         else:
             base = self._lock.bases[build.base].packages
             self._fetcher.all_of(name, build.manifest, but=base)
+            self._warn(source, build.units[0])
         if not isinstance(source, Build) or "dpkg" in build.manifest.packages:
             self._all_beside(source, build.units[0])
+
+    def _warn(self, source: Build, unit: str) -> None:
+        for step in asking(source, Path(self._opened.plan.scope.root)):
+            text = (
+                f"{unit} cannot be built of what is kept: `{step_text(step)}` ({step.where}) asks npm's registry "
+                "unless a package-lock.json is copied in before that has `resolved` for each package"
+            )
+            self._opened.report(Progress("vendor", Stage.NOTE, text))
 
     def _all_beside(self, source: Source, unit: str) -> None:
         """Keep what any backend builds for a source; one that cannot be built here keeps nothing else away."""

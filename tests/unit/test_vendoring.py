@@ -74,3 +74,13 @@ def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, e
     frozen.have_base(Base("debian:bookworm", "debian:bookworm"))
 
     assert engine.find("debian:bookworm") == ONE
+
+
+def test_what_will_ask_a_registry_all_the_same_is_told(project, engine):
+    engine.mirror["npm"] = "1"
+    project.spec("web: {packages: [npm], build: [{npm: {packages: [serve]}}], command: [x]}")
+
+    vendored(project)
+
+    (told,) = [one.text for one in project.events if "registry" in one.text]
+    assert told.startswith("dev/web cannot be built of what is kept: `npm serve` (envctl.yaml:4:")
