@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import tarfile
+from ipaddress import ip_network
 
 import pytest
 
@@ -27,7 +28,9 @@ web:
 @pytest.fixture
 def repository(engine, tmp_path):
     (network,) = engine.api.inspect_network("bridge")["IPAM"]["Config"]
-    made = Repository(tmp_path / "repository", network["Gateway"])
+    # Engines up to 20.10 do not always tell of it.
+    gateway = network.get("Gateway") or str(next(ip_network(network["Subnet"]).hosts()))
+    made = Repository(tmp_path / "repository", gateway)
     yield made
     made.close()
 
