@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER
 from envctl.lock.looking import identity, look
-from envctl.lock.model import Lock, LockedBuild, Manifest, Versions
-from envctl.lock.supplying import TOOLS, integrities, kept_files
-from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
+from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.registry import asking
+from envctl.lock.supplying import TOOLS, beside_key, integrities, kept_files
+from envctl.lock.vendor import BESIDE, DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.text import step_text
 from envctl.target import Opened
 
 
@@ -29,10 +31,15 @@ class Vendor:
         self._engine: ImageSource = opened.engine
         self._lock = lock
         self._sources = sources
+        self._bases = {
+            one.base.image: one.base for one in sources.values() if isinstance(one, Build)
+        }
         self._store = Store(Path(opened.plan.scope.root))
         self._store.insist(lock.vendor)
         self._fetcher = Fetcher(self._engine, self._store, opened.report)
         self._images: set[tuple[str, str]] = set()
+        self._beside: set[str] = set()
+        self._knows_all = True
 
     @property
     def digest(self) -> str:
@@ -53,7 +60,7 @@ class Vendor:
             for build in self._lock.builds:
                 self._build(build)
             if whole:
-                self._store.prune(self._is_needed)
+                self._prune()
         finally:
             # What was fetched before something failed need not be fetched again.
             self._store.save()
@@ -70,7 +77,7 @@ class Vendor:
         from envctl.bases.kept import SOURCES
 
         info = self._engine.images.info(name)
-        if info is None:
+        if info is None or name not in self._bases:
             # Of another environment, whose lock was not made now.
             return
         if is_made(name, info):
@@ -78,9 +85,11 @@ class Vendor:
             text = self._engine.images.read_file(name, SOURCES).decode("utf-8", "replace")
             self._store.index.sources[name] = text
         else:
+            self._store.index.sources.pop(name, None)
             self._image(name, identity(self._engine, name))
-        # Machines that are provisioned start from the base.
-        self._all_beside(name, f"base {name}", self._lock.bases[name].packages)
+        if "dpkg" in self._lock.bases[name].packages:
+            # Machines that are provisioned start from it.
+            self._all_beside(self._bases[name], f"base {name}")
 
     def _image(self, name: str, what: str) -> None:
         self._fetcher.image(name, what)
@@ -101,24 +110,46 @@ class Vendor:
         else:
             base = self._lock.bases[build.base].packages
             self._fetcher.all_of(name, build.manifest, but=base)
-            self._all_beside(name, build.units[0], build.manifest.packages)
+            self._warn(source, build.units[0])
+        if not isinstance(source, Build) or "dpkg" in build.manifest.packages:
+            self._all_beside(source, build.units[0])
 
-    def _all_beside(self, image: str, unit: str, packages: Versions) -> None:
-        """Keep what any backend builds beside an image; one that cannot be built here keeps nothing else away."""
-        for beside in _beside(self._opened, image) if "dpkg" in packages else ():
+    def _warn(self, source: Build, unit: str) -> None:
+        for step in asking(source, Path(self._opened.plan.scope.root)):
+            text = (
+                f"{unit} cannot be built of what is kept: `{step_text(step)}` ({step.where}) asks npm's registry "
+                "unless a package-lock.json is copied in before that has `resolved` for each package"
+            )
+            self._opened.report(Progress("vendor", Stage.NOTE, text))
+
+    def _all_beside(self, source: Source | Base, unit: str) -> None:
+        """Keep what any backend builds for a source; one that cannot be built here keeps nothing else away."""
+        for backend in all_backends(self._opened):
             try:
-                self._keep_beside(beside, unit)
+                made: dict[str, Build] = {}
+                for beside in backend.beside(source):
+                    self._keep_beside(beside, unit, made)
+                    made[self._engine.name_of(beside.build)] = beside.build
             except EnvctlError as error:
+                self._knows_all = False
                 text = f"what machines of {unit} need is not kept: {error.brief}"
                 self._opened.report(Progress("vendor", Stage.NOTE, text))
 
-    def _keep_beside(self, beside: Beside, unit: str) -> None:
-        """Keep what another backend's machines need: it is built here, to know what that is."""
+    def _keep_beside(self, beside: Beside, unit: str, made: Mapping[str, Build]) -> None:
+        """Keep what another backend's machines need: it is built here, to know what that is.
+
+        `made` are those that it may stand on, by their images' names.
+        """
         start = beside.build.base.image
-        if beside.build.base.name:
+        if start in made:
+            self._engine.have(f"{unit}, for machines", made[start])
+        elif beside.build.base.name:
             self._opened.have_base(beside.build.base)
+            if start not in self._lock.bases:
+                self._image(start, BESIDE)
         below = look(self._engine, start).manifest
-        key = below.digest + ("+" if beside.downloads else "")
+        key = beside_key(beside.build, below)
+        self._beside.add(key)
         if key in self._store.index.beside:
             known = self._store.index.beside[key]
             if all(self._store.find(DEB, name, version) for name, version in known.items()):
@@ -127,16 +158,19 @@ class Vendor:
         packages = look(self._engine, image).manifest.packages
         own = {name: one for name, one in packages.items() if below.packages.get(name) != one}
         self._fetcher.debs(image, own)
-        if start not in self._lock.bases and beside.build.base.name:
-            self._base_beside(start)
         self._store.index.beside[key] = {**own, **self._fetcher.downloads(image, beside.downloads)}
 
-    def _base_beside(self, name: str) -> None:
-        self._image(name, identity(self._engine, name))
+    def _prune(self) -> None:
+        """Forget what is needed no more; of what machines need, only if all that they do is known."""
+        index = self._store.index
+        if self._knows_all:
+            index.beside = {key: one for key, one in index.beside.items() if key in self._beside}
+        self._store.prune(self._is_needed)
 
     def _is_needed(self, kept: Kept) -> bool:
         if kept.kind == IMAGE:
-            return (kept.name, kept.version) in self._images
+            # What could not be looked at may need the image of another base.
+            return not self._knows_all or (kept.name, kept.version) in self._images
         return (kept.kind, kept.name, kept.version) in self._needed()
 
     def _needed(self) -> set[tuple[str, str, str]]:
@@ -169,11 +203,6 @@ def all_backends(opened: Opened) -> Iterator[Any]:
     return (open_backend(name, context) for name in backend_names())
 
 
-def _beside(opened: Opened, image: str) -> Sequence[Beside]:
-    """What any backend would build beside an image; one of others may not know the question."""
-    return [one for backend in all_backends(opened) for one in backend.beside(image)]
-
-
 # --- building of it ---------------------------------------------------------------------------
 
 
@@ -203,11 +232,8 @@ class Kitchen:
 
     def supplies_beside(self, build: Build, below: Manifest) -> Supplies:
         """The files of what a backend builds on what `below` says."""
-        names = [below.digest, f"{below.digest}+"]
-        packages: dict[str, str] = {}
-        for key in names:
-            packages |= self._store.index.beside.get(key, {})
-        if not packages:
+        packages = self._store.index.beside.get(beside_key(build, below))
+        if packages is None:
             raise EnvctlError(
                 f"what is built on {build.base.image} for machines is not in {FOLDER}",
                 hint="`envctl lock --vendor`, where there is a network, keeps it",
@@ -221,7 +247,7 @@ class Kitchen:
         known = self._lock.bases.get(base.image)
         sources = self._store.index.sources.get(base.image)
         if known is None or sources is None:
-            self.image(base.image, known.image if known else "")
+            self.image(base.image, known.image if known else BESIDE)
             return
         work = f"base {base.image}"
         self._report(Progress(work, Stage.STARTED))

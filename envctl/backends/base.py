@@ -229,8 +229,13 @@ class Backend(Protocol):
         The units stay the same, in name and order; a plan without `problems` can be arranged.
         """
 
-    def beside(self, image: str) -> Sequence[Beside]:
-        """What is built, of packages, for a unit with this image to run here. Talks to no engine."""
+    def beside(self, source: Source | Base) -> Sequence[Beside]:
+        """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
+
+        Talks to no engine.
+
+        What stands on another of these builds comes after it.
+        """
 
     def box_checksum(self, base: Base) -> str:
         """The checksum of the box that machines of a base alone start from; "" where there is none."""

@@ -26,7 +26,7 @@ wheel)
 npm)
     npm_config_cache=$(mktemp -d)
     export npm_config_cache npm_config_update_notifier=false
-    for one; do npm cache add -- "$one" >&2; done
+    npm cache add -- "$@" >&2
     find "$npm_config_cache/_cacache/content-v2" -type f -exec cp {} /.envctl/ \;
     ;;
 esac

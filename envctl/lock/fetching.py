@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -56,7 +56,7 @@ class Fetcher:
                         version = wanted[known]
                         self._store.keep(deb.file, DEB, known, version, control=deb.control)
                         break
-        self._insist(DEB, packages)
+        self._insist(DEB, packages.items())
 
     def downloads(self, image: str, names: Sequence[str]) -> Versions:
         """Keep packages that are not installed in an image, in the version that its mirror has; their versions."""
@@ -79,13 +79,14 @@ class Fetcher:
 
     def image(self, name: str, identity: str) -> None:
         """Keep an image as it is: one that is ready, or made by a recipe that envctl does not know."""
-        if self._is_kept(IMAGE, name, identity):
+        known = self._engine.images.find(name) or ""
+        there = self._store.find(IMAGE, name, identity)
+        if any(one.image == known and self._store.has(one) for one in there):
             return
         self._say(name, "the image")
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             file = Path(temporary) / "image.tar"
             self._engine.save(name, file)
-            known = self._engine.images.find(name) or ""
             self._store.keep(file, IMAGE, name, identity, image=known)
 
     # --- parts
@@ -106,7 +107,7 @@ class Fetcher:
             for (name, version), file in wheels(folder).items():
                 if same_version(wanted.get(name, ""), version):
                     self._store.keep(file, WHEEL, name, wanted[name])
-        self._insist(WHEEL, {name: plain[name] for name in plain if name not in TOOLS})
+        self._insist(WHEEL, [one for one in plain.items() if one[0] not in TOOLS])
 
     def _npm(self, image: str, manifest: Manifest) -> None:
         wanted = {
@@ -125,15 +126,15 @@ class Fetcher:
                 if integrity in wanted:
                     name = wanted[integrity].rpartition("@")[0]
                     self._store.keep(file, NPM, name, integrity)
-        self._insist(NPM, {one.rpartition("@")[0]: key for key, one in wanted.items()})
+        self._insist(NPM, [(one.rpartition("@")[0], key) for key, one in wanted.items()])
 
     def _is_kept(self, kind: str, name: str, version: str) -> bool:
         return any(self._store.has(one) for one in self._store.find(kind, name, version))
 
-    def _insist(self, kind: str, wanted: Mapping[str, str]) -> None:
+    def _insist(self, kind: str, wanted: Iterable[tuple[str, str]]) -> None:
         lacking = [
             f"{name} {version}"
-            for name, version in sorted(wanted.items())
+            for name, version in sorted(wanted)
             if not self._is_kept(kind, name, version)
         ]
         if lacking:

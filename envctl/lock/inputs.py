@@ -74,7 +74,7 @@ def _build(build: Build, root: Path) -> Iterator[str]:
             case NpmInstall():
                 paths = [posixpath.join(step.directory, name) for name in _NPM_FILES]
                 shown_npm = replace(step, packages=_shown(step.packages, _NPM))
-                told_npm = [step.production, step.packages, _contents(paths, there, root)]
+                told_npm = [step.production, step.packages, contents(paths, there, root)]
                 yield _line(step_text(shown_npm), told_npm)
             case RunCommand():
                 # Variables are filled in by now, and a lock is committed: only a hash tells of the command.
@@ -111,9 +111,10 @@ def _requirements(path: str, there: Mapping[str, ContextFile], root: Path) -> It
         todo += [posixpath.normpath(posixpath.join(here, one)) for one in _INCLUDED.findall(text)]
 
 
-def _contents(
+def contents(
     paths: Sequence[str], there: Mapping[str, ContextFile], root: Path
 ) -> Mapping[str, str]:
+    """What is in those files of some that the project at `root` has."""
     return {path: _text(there[path], root) for path in paths if path in there}
 
 

@@ -11,7 +11,10 @@ FILE: Final = "envctl.lock"
 VERSION: Final = 1
 
 Versions: TypeAlias = Mapping[str, str]
-"""Versions by name. Python's and npm's have a hash behind them: "3.1.3 sha256:…"."""
+"""Versions by name. Python's and npm's have a hash behind them: "3.1.3 sha256:…".
+
+A package of npm's that is installed under another name has its own one before it: "npm:NAME@VERSION sha512-…".
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,7 @@ def _npm(body: str) -> tuple[str, Versions]:
             f"{folder}/node_modules/.package-lock.json has no packages by their paths"
         )
     return folder, {
-        path.removeprefix("node_modules/"): " ".join(
-            package[key] for key in ("version", "integrity") if package.get(key)
-        )
+        path.removeprefix("node_modules/"): _version(path, package)
         for path, package in packages.items()
         # A link is told as what it leads to.
         if path and isinstance(package, dict) and _is_told(package)
@@ -130,8 +128,20 @@ def _npm(body: str) -> tuple[str, Versions]:
 
 
 def _is_told(package: Mapping[str, object]) -> bool:
-    version, integrity = package.get("version"), package.get("integrity", "")
-    return isinstance(version, str) and bool(version) and isinstance(integrity, str)
+    told = (package.get(key, "") for key in ("version", "integrity", "name"))
+    return bool(package.get("version")) and all(isinstance(one, str) for one in told)
+
+
+def _version(path: str, package: Mapping[str, str]) -> str:
+    """Version and hash of a package; behind its own name, if it is installed under another."""
+    _, below, installed_as = path.rpartition("node_modules/")
+    name = package.get("name") or installed_as
+    version = (
+        package["version"]
+        if name == installed_as or not below
+        else f"npm:{name}@{package['version']}"
+    )
+    return " ".join(filter(None, (version, package.get("integrity"))))
 
 
 def _found(line: str) -> tuple[str, str] | None:

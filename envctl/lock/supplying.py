@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from envctl.lock import words
 from envctl.lock.folder import FOLDER
 from envctl.lock.model import Manifest, Versions
 from envctl.lock.vendor import DEB, NPM, WHEEL, Kept, Store, packages_text
+from envctl.plan.model import Build, InstallPackages
 
 _APT: Final = 'Dir::Etc::Preferences "/media/preferences";\n'
 TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))
@@ -94,15 +96,22 @@ def _kept(store: Store, kind: str, versions: Versions) -> Iterator[Kept]:
         )
 
 
+def beside_key(build: Build, below: Manifest) -> str:
+    """What the index knows the packages by that a backend's build adds to what is below it: what it asks for, on what."""
+    asked = (step.names for step in build.steps if isinstance(step, InstallPackages))
+    return " ".join((below.digest, *sorted(chain.from_iterable(asked))))
+
+
 def integrities(manifest: Manifest) -> Mapping[str, str]:
     """By the hash of its file, each package of npm as NAME@VERSION; those without a hash are left out."""
     found: dict[str, str] = {}
     for versions in manifest.npm.values():
         for path, told in versions.items():
             version, _, integrity = told.partition(" ")
-            name = path.rpartition("node_modules/")[2]
+            own, _, number = version.removeprefix("npm:").rpartition("@")
+            name = own or path.rpartition("node_modules/")[2]
             if integrity.startswith("sha512-") and words.is_npm_package(name):
-                found[integrity] = f"{name}@{version}"
+                found[integrity] = f"{name}@{number}"
     return found
 
 

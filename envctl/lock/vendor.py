@@ -31,6 +31,8 @@ from envctl.lock.model import FILE
 INDEX: Final = "index.json"
 VERSION: Final = 1
 DEB, WHEEL, NPM, IMAGE = "deb", "wheel", "npm", "image"
+BESIDE: Final = "beside"
+"""The version of an image that only what a backend builds starts from: the lock has none of it."""
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _IDENTITY: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -68,7 +70,7 @@ class Index:
     """All that is kept. `sources` are apt's sources of bases that can be made anew, by the base's image.
 
     `beside` are the packages of what a backend builds beside a build or on it: by the digest of the manifest that it
-    starts from, by name.
+    starts from and what it asks for, by name.
     """
 
     files: dict[tuple[str, str, str, str], Kept] = field(default_factory=dict)

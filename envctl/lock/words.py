@@ -16,7 +16,9 @@ _PIP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PIP_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]*( sha256:[0-9A-Za-z]+)?")
 _NPM: Final = re.compile(r"(@[A-Za-z0-9~_][A-Za-z0-9._~-]*/)?[A-Za-z0-9~_][A-Za-z0-9._~-]*")
 _NPM_PATH: Final = re.compile(r"[A-Za-z0-9@._~][A-Za-z0-9@._~+/-]*")
-_NPM_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_~-]*( [a-z0-9]+-[A-Za-z0-9+/]+=*)*")
+_NPM_VERSION: Final = re.compile(
+    rf"(npm:{_NPM.pattern}@)?[0-9A-Za-z][0-9A-Za-z.+_~-]*( [a-z0-9]+-[A-Za-z0-9+/]+=*)*"
+)
 _INTEGRITY: Final = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _FOLDER: Final = re.compile(r"/[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")

@@ -12,6 +12,7 @@ from envctl.lock.comparing import Difference, differences
 from envctl.lock.looking import look
 from envctl.lock.model import FILE, Lock, LockedBuild, Manifest
 from envctl.lock.supplying import pins
+from envctl.lock.vendor import BESIDE
 from envctl.locking.asking import asked
 from envctl.locking.checking import spec_differences
 from envctl.locking.inspecting import Inspection
@@ -117,7 +118,7 @@ class Frozen:
         return {
             source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
             for source in sources.values()
-            if isinstance(source, Build)
+            if not isinstance(source, ReadyImage)
         }
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
@@ -226,13 +227,14 @@ class Frozen:
 
     def _base_differences(self, base: Base) -> tuple[Difference, ...]:
         known = self.lock.bases.get(base.image)
-        if known is None:
+        whole = self._kitchen is not None and self._kitchen.is_kept_whole(base.image)
+        if known is None and not whole:
             return ()
         seen, units = look(self.engine, base.image), (f"base {base.image}",)
-        found = differences(Manifest(known.packages), seen.manifest, units)
-        whole = self._kitchen is not None and self._kitchen.is_kept_whole(base.image)
-        if whole and not self._is_image(base.image, known.image, seen.identity):
-            return (Difference("image", "image", known.image, seen.identity, units), *found)
+        found = differences(Manifest(known.packages), seen.manifest, units) if known else ()
+        locked = known.image if known else BESIDE
+        if whole and not self._is_image(base.image, locked, seen.identity):
+            return (Difference("image", "image", locked, seen.identity, units), *found)
         return found
 
     def _is_image(self, name: str, locked: str, seen: str) -> bool:

@@ -33,6 +33,15 @@ def locked_project(make_project, base_name, backend="docker", top=""):
     return project
 
 
+DEAD = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")  # fmt: skip
+
+
+def remove_images(engine, project):
+    """Remove all images that were made for the project."""
+    for image in engine.api.images(filters={"label": f"dev.envctl.project={project.name}"}):
+        engine.api.remove_image(image["Id"], force=True)
+
+
 def version(project, unit="web"):
     return project.run(unit, "cat", "/usr/share/envctl-probe/version")[1]
 
@@ -94,8 +103,7 @@ def test_a_kept_file_that_was_changed_is_refused(engine, make_project, repositor
     (deb,) = (one for one in index["files"] if one["name"] == "envctl-probe")
     file = project.root / "envctl.vendor/sha256" / deb["sha256"]
     file.write_bytes(file.read_bytes() + b"more")
-    for image in engine.api.images(filters={"label": f"dev.envctl.project={project.name}"}):
-        engine.api.remove_image(image["Id"], force=True)
+    remove_images(engine, project)
 
     refused = done(project.cli("up", "dev", "--frozen", "--offline"), 1)
 
@@ -183,4 +191,34 @@ def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path
     done(project.cli("up", "dev", "--frozen", "--offline", environ=cache, timeout=1800))
 
     assert version(project) == "1.0"
+    done(project.cli("lock", "--check"))
+
+
+NODE = """
+web:
+  packages: [nodejs, npm]
+  build:
+    - copy: {from: app/, to: /srv/app/}
+    - npm: {directory: /srv/app}
+  workdir: /srv/app
+  command: [sleep, infinity]
+"""
+
+
+def test_npm_builds_of_what_is_kept(engine, make_project):
+    """A scoped package whose dependencies are installed under other names, and in two versions."""
+    project = make_project().spec(NODE)
+    package = {"name": "app", "version": "1.0.0", "dependencies": {"@isaacs/cliui": "8.0.2"}}
+    project.write("app/package.json", json.dumps(package))
+    done(project.cli("up", "dev"))
+    _, lock, _ = project.run("web", "cat", "package-lock.json")
+    project.write("app/package-lock.json", lock)
+    done(project.cli("lock", "--vendor"))
+    done(project.cli("down", "dev"))
+    remove_images(engine, project)
+
+    done(project.cli("up", "dev", "--frozen", "--offline", environ=DEAD))
+
+    used = "require('@isaacs/cliui'); console.log(require('string-width-cjs')('four'))"
+    assert project.run("web", "node", "-e", used)[1] == "4\n"
     done(project.cli("lock", "--check"))

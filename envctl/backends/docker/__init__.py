@@ -59,9 +59,9 @@ class DockerBackend:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, image: str) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[Beside]:
         """The image is all there is to it."""
-        del image
+        del source
         return ()
 
     def box_checksum(self, base: Base) -> str:

@@ -21,7 +21,7 @@ from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text, steps_text
 
@@ -58,9 +58,9 @@ class MemoryBackend:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, image: str) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[Beside]:
         """The image is all there is to it."""
-        del image
+        del source
         return ()
 
     def box_checksum(self, base: Base) -> str:

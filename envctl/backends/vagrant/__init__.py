@@ -13,7 +13,7 @@ from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit
 from envctl.plan.state import Observed
 
 if TYPE_CHECKING:
@@ -60,14 +60,18 @@ class VagrantBackend:
 
         return layout.arrange(plan)
 
-    def beside(self, image: str) -> Sequence[Beside]:
-        """An init and an SSH server on the image, and a kernel."""
+    def beside(self, source: Source | Base) -> Sequence[Beside]:
+        """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
         from envctl.backends.vagrant import boot
+        from envctl.backends.vagrant.enginebox import engine_build
 
-        recipe = self.context.recipe
-        kernel = boot.kernel_build(boot.KERNEL_BASE, recipe=recipe)
-        machine = Beside(boot.machine_build(image, recipe=recipe))
-        return machine, Beside(kernel, (boot.KERNEL_PACKAGE,))
+        recipe, name_of = self.context.recipe, self.context.images().name_of
+        kernel = Beside(boot.kernel_build(boot.KERNEL_BASE, recipe=recipe), (boot.KERNEL_PACKAGE,))
+        if isinstance(source, Base):
+            return kernel, Beside(boot.machine_build(source.image, recipe=recipe))
+        below = source if isinstance(source, Build) else engine_build(recipe)
+        machine = Beside(boot.machine_build(name_of(below), recipe=recipe))
+        return (kernel, *(() if below is source else (Beside(below),)), machine)
 
     def box_checksum(self, base: Base) -> str:
         """Of the disk of the base's box, if that is here."""

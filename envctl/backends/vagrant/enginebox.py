@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from envctl.backends.base import Context, ImageSource
@@ -16,6 +17,12 @@ from envctl.plan.progress import Progress, Stage
 _ENGINE: Final = InstallPackages(("docker.io",))
 
 
+def engine_build(recipe: str = "") -> Build:
+    """An image with a Docker engine, of which machines for other images are made."""
+    base, steps = boot.KERNEL_BASE, (_ENGINE,)
+    return Build(base, steps, build_digest(base, steps, recipe))
+
+
 class EngineBoxes:
     """Made with the container engine here, which has or makes the image."""
 
@@ -24,12 +31,15 @@ class EngineBoxes:
         self._boxes = boxes
 
     def have(self, unit: str, source: Source) -> str:
-        """The name of the box of an image, which is made if it is not there."""
+        """The name of the box of an image, which is made if it is not there, or is of an earlier image."""
         engine = self._context.images()
         image = self._image(unit, source, engine)
-        name = f"envctl-{self._identity(source, image, engine)}-engine-{self._kind()}"
-        if not self._boxes.is_here(name):
-            self._make(unit, name, source, image, engine)
+        made_of = engine.images.find(image) or ""
+        build = "" if isinstance(source, ReadyImage) else source.digest
+        name = f"envctl-{build or digest(made_of)}-engine-{self._kind()}"
+        if not self._boxes.is_here(name) or self._boxes.made_of(name) != made_of:
+            note = {"build": build, "steps": "[]", "made_of": made_of}
+            self._make(unit, name, image, engine, note)
         return name
 
     def make(self, unit: str, build: DockerfileBuild) -> None:
@@ -49,19 +59,13 @@ class EngineBoxes:
             engine.images.pull(source.image)
         return source.image
 
-    def _identity(self, source: Source, image: str, engine: ImageSource) -> str:
-        """A Dockerfile's digest, or one of what the name of a ready image means now."""
-        if not isinstance(source, ReadyImage):
-            return source.digest
-        return digest(engine.images.find(image))
-
-    def _make(self, unit: str, name: str, source: Source, image: str, engine: ImageSource) -> None:
-        base = boot.KERNEL_BASE
+    def _make(
+        self, unit: str, name: str, image: str, engine: ImageSource, note: Mapping[str, str]
+    ) -> None:
         recipe = self._context.recipe
-        own = Build(base, (_ENGINE,), build_digest(base, (_ENGINE,), recipe))
-        self._context.have_base(base)
+        own = engine_build(recipe)
+        self._context.have_base(own.base)
         whole = engine.have(unit, boot.machine_build(engine.have(unit, own), recipe=recipe))
-        note = {"build": "" if isinstance(source, ReadyImage) else source.digest, "steps": "[]"}
         with workshop() as folder:
             root = folder / "root"
             root.mkdir()

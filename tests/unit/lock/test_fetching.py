@@ -10,7 +10,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.model import Manifest
-from envctl.lock.vendor import DEB, NPM, WHEEL, Store
+from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
 
 
 class Leaving:
@@ -19,6 +19,17 @@ class Leaving:
     def __init__(self, **files):
         self.files = files
         self.words = ()
+        self.image = f"sha256:{'0' * 64}"
+
+    @property
+    def images(self):
+        return self
+
+    def find(self, _name):
+        return self.image
+
+    def save(self, _name, file):
+        file.write_text(self.image)
 
     def run_errand(self, _image, errand):
         self.words = errand.words
@@ -148,3 +159,33 @@ def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(sto
     fetcher(store, one="good", other="evil").all_of("web:1", manifest, but={})
 
     assert kept(store) == [(NPM, "left-pad", integrity)]
+
+
+def test_each_version_of_a_package_of_npms_has_to_be_had(store):
+    integrity = {
+        content: "sha512-" + base64.b64encode(hashlib.sha512(content.encode()).digest()).decode()
+        for content in ("old", "new")
+    }
+    manifest = Manifest(
+        {},
+        {},
+        {"/srv": {"a": f"1.0 {integrity['old']}", "b/node_modules/a": f"2.0 {integrity['new']}"}},
+    )
+
+    with pytest.raises(EnvctlError, match="cannot be had any more") as caught:
+        fetcher(store, one="new").all_of("web:1", manifest, but={})
+
+    assert caught.value.details == f"a {integrity['old']}"
+
+
+def test_an_image_that_was_made_anew_takes_the_place_of_the_one_that_is_kept(store):
+    leaving = Leaving()
+    some = Fetcher(leaving, store, lambda _progress: None)
+    some.image("own", "digest")
+    leaving.image = f"sha256:{'1' * 64}"
+
+    some.image("own", "digest")
+
+    (one,) = store.find(IMAGE, "own", "digest")
+    assert one.image == leaving.image
+    assert store.path(one).read_text() == leaving.image

@@ -110,6 +110,22 @@ def test_npms_packages_have_the_hash_that_npm_wrote_down():
     assert found.npm == {"/srv/web": {"a": "1.0 sha512-x", "a/node_modules/b": "2.0"}}
 
 
+def test_a_package_of_npms_under_another_name_is_told_by_its_own():
+    lock = {
+        "packages": {
+            "node_modules/a-cjs": {"name": "@x/a", "version": "1.0", "integrity": "sha512-x"},
+            "node_modules/b": {"name": "b", "version": "2.0"},
+            "packages/c": {"name": "@x/c", "version": "3.0"},
+        }
+    }
+
+    _, found = manifest(told(architecture="a", npm=f"/srv/web\n{json.dumps(lock)}"), "M")
+
+    assert found.npm == {
+        "/srv/web": {"a-cjs": "npm:@x/a@1.0 sha512-x", "b": "2.0", "packages/c": "3.0"}
+    }
+
+
 def test_globally_installed_packages_of_npm_are_told_without_a_hash():
     body = '/usr/lib\n/usr/lib/node_modules/@x/cli/package.json:  "version": "3.1",\n'
 

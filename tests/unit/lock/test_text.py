@@ -249,7 +249,21 @@ def test_what_is_no_name_of_a_package_is_refused_with_its_place(kind, name):
 
 @pytest.mark.parametrize(
     "version",
-    ["1\nPin-Priority: -1", "1 @ file:///x #", "@ file:///evil.whl #", "1;x", "-1", "*", "1 a b"],
+    [
+        "1\nPin-Priority: -1",
+        "1 @ file:///x #",
+        "@ file:///evil.whl #",
+        "1;x",
+        "-1",
+        "*",
+        "1 a b",
+        "npm:file:../evil@1",
+        "npm:../evil@1",
+        "npm:-g@1",
+        "npm:a@",
+        "npm:a/b@1",
+        "npm:a@1@file:x",
+    ],
 )
 @pytest.mark.parametrize("kind", ["packages", "pip", "npm"])
 def test_what_is_no_version_is_refused_with_its_place(kind, version):

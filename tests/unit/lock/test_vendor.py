@@ -12,7 +12,7 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
-from envctl.lock.supplying import kept_files, pins
+from envctl.lock.supplying import integrities, kept_files, pins
 from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store, packages_text
 
 CONTROL = "Package: hello\nVersion: 1:1.0\nArchitecture: amd64\nDescription: says\n hello\n"
@@ -136,6 +136,21 @@ def test_an_offline_build_gets_the_very_files_but_those_of_its_base(store, tmp_p
         f"npm/_cacache/content-v2/sha512/{hexed[:2]}/{hexed[2:4]}/{hexed[4:]}",
     }  # fmt: skip
     assert given.env["PIP_NO_INDEX"] == "1"
+
+
+def test_npms_packages_are_asked_for_by_their_own_names():
+    versions = {
+        "a": "1.0 sha512-x",
+        "a-cjs": "npm:@x/a@2.0 sha512-y",
+        "b/node_modules/@x/a": "3.0 sha512-z",
+        "bundled": "1.0",
+    }
+
+    assert integrities(Manifest({}, {}, {"/srv": versions})) == {
+        "sha512-x": "a@1.0",
+        "sha512-y": "@x/a@2.0",
+        "sha512-z": "@x/a@3.0",
+    }
 
 
 def test_all_that_is_lacking_is_named(store, tmp_path):

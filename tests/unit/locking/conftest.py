@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 
-from envctl.backends.base import Errand
-from envctl.errors import EnvctlError
-from envctl.plan.model import ReadyImage
-from envctl.target import Opened
+from tests.support.paper import opened_with
 from tests.support.project import Project
-
-BASE = {"libc6": "1"}
-
-
-@dataclass
-class PaperEngine:
-    """Builds images by writing down what a mirror has now; `images` is itself."""
-
-    mirror: dict[str, str] = field(default_factory=lambda: {"hello": "1.0"})
-    there: dict[str, dict[str, str]] = field(default_factory=lambda: {"debian:bookworm": BASE})
-    made: list[str] = field(default_factory=list)
-    opened: Any = None
-    answers: bool = True
-    ids: dict[str, str] = field(default_factory=dict)
-    restored: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def images(self) -> PaperEngine:
-        return self
-
-    def check(self) -> None:
-        if not self.answers:
-            raise EnvctlError("no engine")
-
-    def name_of(self, source: Any) -> str:
-        return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
-
-    def find(self, name: str) -> str | None:
-        return self.ids.get(name, f"id of {name}") if name in self.there else None
-
-    def info(self, name: str) -> dict[str, Any]:
-        return {"id": f"id of {name} {self.there[name]}", "labels": {}}
-
-    def restore(self, _file: Any, *, name: str, identity: str) -> None:
-        self.there[name] = dict(BASE)
-        self.restored[name] = identity
-
-    def pull(self, name: str) -> None:
-        self.there[name] = dict(self.mirror)
-
-    def apply(self, change: Any) -> None:
-        self.made.append(change.unit)
-        wanted = self.opened.supplies(change.target).files.get("preferences", "")
-        asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
-        kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
-        packages = {name: "old-1" if name in kept else self.mirror[name] for name in asked}
-        self.there[self.name_of(change.target)] = {**self.there["debian:bookworm"], **packages}
-
-    def run_errand(self, image: str, errand: Errand) -> bytes:
-        return told_of(self.there[image], errand)
-
-
-def told_of(packages: dict[str, str], errand: Errand) -> bytes:
-    """What the script says where these packages are installed."""
-    mark = errand.words[0]
-    body = "".join(f"{name}\tamd64\t{one}\tinstalled\n" for name, one in packages.items())
-    return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
 
 
 @pytest.fixture
 def engine(monkeypatch):
-    made = PaperEngine()
-
-    def given(self):
-        made.opened = self
-        return made
-
-    monkeypatch.setattr(Opened, "engine", property(given))
-    return made
+    return opened_with(monkeypatch)
 
 
 @pytest.fixture

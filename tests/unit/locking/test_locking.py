@@ -11,13 +11,8 @@ from envctl.lock import text
 from envctl.lock.vendor import Store
 from envctl.target import Target
 from envctl.vendoring import Vendor
+from tests.support.paper import BASE
 from tests.support.project import Project
-from tests.unit.locking.conftest import BASE
-
-
-def forget(engine):
-    """Let the images of builds go, as a prune does."""
-    engine.there = {name: one for name, one in engine.there.items() if not name.startswith("p:")}
 
 
 def said(found):
@@ -39,7 +34,7 @@ def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project
 def test_a_mirror_that_moved_on_is_told_by_check_with_both_versions(project, engine):
     project.workspace().lock()
     assert project.workspace().check_lock() == ()
-    forget(engine)
+    engine.forget()
     engine.mirror["hello"] = "2.0"
     assert project.workspace().check_lock() == ()  # nothing was built of it here
 
@@ -174,7 +169,7 @@ def test_what_is_as_it_is_locked_is_not_built_again(project, engine):
 
 def test_what_is_not_there_is_built_and_compared(project, engine):
     project.workspace().lock()
-    forget(engine)
+    engine.forget()
 
     assert frozen(project) is True
 
@@ -183,7 +178,7 @@ def test_a_build_that_comes_out_otherwise_is_refused_and_nothing_is_replaced(pro
     project.workspace().lock()
     project.workspace().up(Target("dev"))
     before = project.ids()
-    forget(engine)
+    engine.forget()
     engine.mirror["hello"] = "2.0"
 
     with pytest.raises(EnvctlError) as caught:
@@ -207,7 +202,7 @@ def test_an_image_that_is_another_is_built_again_with_the_locked_versions(projec
 
 def test_a_base_that_is_another_is_told_before_it_is_built_on(project, engine):
     project.workspace().lock()
-    forget(engine)
+    engine.forget()
     engine.made.clear()
     engine.there["debian:bookworm"] = {"libc6": "2"}
 
@@ -252,7 +247,7 @@ def test_files_that_the_lock_does_not_vouch_for_are_not_built_of(project, engine
     text.save(replace(lock, vendor=vendor), project.root)
     keeping(project, hello="evil")
     engine.made.clear()
-    forget(engine)
+    engine.forget()
 
     with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
         project.workspace().up(Target("dev"), frozen=True, offline=True)

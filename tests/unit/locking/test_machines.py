@@ -12,7 +12,7 @@ from envctl.errors import EnvctlError
 from envctl.lock import text
 from envctl.lock.vendor import Store
 from envctl.target import Target
-from tests.unit.locking.conftest import BASE, told_of
+from tests.support.paper import BASE, told_of
 
 INIT = {"init": "7"}
 

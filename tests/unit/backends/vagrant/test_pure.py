@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.base import Context
+from envctl.backends.docker import DockerBackend
 from envctl.backends.vagrant import VagrantBackend, boot, boxes, layout, options, vagrantfile
 from envctl.backends.vagrant.names import Names
-from envctl.plan.model import Mount, Port, Resources, Scope, Volume
+from envctl.plan.model import (
+    DockerfileBuild,
+    InstallPackages,
+    Mount,
+    Port,
+    ReadyImage,
+    Resources,
+    Scope,
+    Volume,
+)
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 
@@ -93,3 +103,32 @@ def test_a_machines_image_adds_nothing_but_init_ssh_and_their_settings():
     assert build.base.image == "envctl/shop:abc"
     assert build == boot.machine_build("envctl/shop:abc")
     assert boxes.kind() == boxes.kind()
+
+
+def installed(beside):
+    return [step.names for step in beside.build.steps if isinstance(step, InstallPackages)]
+
+
+@pytest.mark.parametrize(
+    "source", [ReadyImage("redis:7"), DockerfileBuild(".", "Dockerfile", "0" * 24)]
+)
+def test_for_a_container_image_a_machine_is_made_of_one_with_an_engine(source):
+    engine = DockerBackend(Context(SCOPE))
+    backend = VagrantBackend(Context(SCOPE, images=lambda: engine))
+
+    kernel, docker, machine = backend.beside(source)
+
+    assert kernel.downloads == (boot.KERNEL_PACKAGE,)
+    assert installed(docker) == [("docker.io",)]
+    assert docker.build.base == boot.KERNEL_BASE
+    assert machine.build.base.image == engine.name_of(docker.build)
+    assert installed(machine) == [boot.PACKAGES]
+
+
+def test_for_a_build_a_machine_is_made_of_its_own_image():
+    engine = DockerBackend(Context(SCOPE))
+    build = unit("web").source
+
+    _, machine = VagrantBackend(Context(SCOPE, images=lambda: engine)).beside(build)
+
+    assert machine.build.base.image == engine.name_of(build)

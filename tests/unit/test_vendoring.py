@@ -1,0 +1,86 @@
+"""What is kept of a lock. The engine here knows images by what is in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from envctl.lock.vendor import Store
+from envctl.plan.model import Base
+from envctl.target import Target
+from tests.support.paper import opened_with
+from tests.support.project import Project
+
+PACKAGES = ("busybox-static", "cpio", "docker.io", "e2fsprogs", "kmod", "openssh-server", "systemd-sysv")  # fmt: skip
+ONE, OTHER = (f"sha256:{digit * 64}" for digit in "12")
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    made = opened_with(monkeypatch)
+    made.mirror |= dict.fromkeys(PACKAGES, "1")
+    made.ids = {"redis:7": ONE, "debian:bookworm": ONE}
+    return made
+
+
+@pytest.fixture
+def project(tmp_path, engine):
+    return Project(tmp_path, backend="memory", environ={}).spec("cache: {image: redis:7}")
+
+
+def vendored(project):
+    """Keep what is locked; what is kept, by kind, and of what machines need what was asked for."""
+    project.workspace().lock(vendor=True)
+    index = Store(project.root).index
+    return (
+        sorted((one.kind, one.name) for one in index.files.values()),
+        sorted(key.partition(" ")[2] for key in index.beside),
+    )
+
+
+def test_of_a_ready_image_its_machines_packages_and_what_they_start_from_are_kept(project, engine):
+    files, beside = vendored(project)
+
+    debs = [("deb", name) for name in sorted((*PACKAGES, "linux-image-cloud-amd64"))]
+    assert files == [*debs, ("image", "debian:bookworm"), ("image", "redis:7")]
+    assert beside == [
+        "busybox-static cpio kmod",
+        "docker.io",
+        "e2fsprogs openssh-server systemd-sysv",
+    ]
+    assert vendored(project) == (files, beside)
+    engine.forget()
+    assert vendored(project) == (files, beside)
+
+
+def test_what_machines_of_earlier_images_needed_is_kept_no_longer(project, engine):
+    vendored(project)
+    engine.mirror["dpkg"] = "1"
+    project.spec("web: {packages: [dpkg], command: [x]}")
+
+    files, beside = vendored(project)
+
+    assert ("deb", "docker.io") not in files
+    assert beside == ["busybox-static cpio kmod", "e2fsprogs openssh-server systemd-sysv"]
+
+
+@pytest.mark.parametrize("there", [ONE, OTHER])
+def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, engine, there):
+    vendored(project)
+    engine.ids["debian:bookworm"] = there
+    workspace = project.workspace()
+    frozen = workspace._frozen(workspace._open(Target("dev")), (), offline=True)
+    engine.restore = lambda _file, *, name, identity: engine.ids.update({name: identity})
+
+    frozen.have_base(Base("debian:bookworm", "debian:bookworm"))
+
+    assert engine.find("debian:bookworm") == ONE
+
+
+def test_what_will_ask_a_registry_all_the_same_is_told(project, engine):
+    engine.mirror["npm"] = "1"
+    project.spec("web: {packages: [npm], build: [{npm: {packages: [serve]}}], command: [x]}")
+
+    vendored(project)
+
+    (told,) = [one.text for one in project.events if "registry" in one.text]
+    assert told.startswith("dev/web cannot be built of what is kept: `npm serve` (envctl.yaml:4:")
