@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson
+from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -29,6 +30,8 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
     session.reporter.pause()
     if as_json:
         session.json(to_json(found))
+    elif session.options.quiet:
+        session.out.line(session.out.safe(f"{found.target}: ") + _summary(session, found))
     else:
         _show(session, found)
     if found.on_paper:
@@ -53,9 +56,6 @@ def _show(session: Session, found: Verification) -> None:
 
 
 def _summary(session: Session, found: Verification) -> str:
-    def counted(number: int, one: str, more: str) -> str:
-        return f"{number:,} {one if number == 1 else more}"
-
     failing = sum(not one.claim.holds for one in found.checks)
     drifted = len(found.findings) - failing
     units = counted(len(found.units), "unit", "units")

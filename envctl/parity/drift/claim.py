@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import Place
+from envctl.parity.facts import readable
 from envctl.plan.model import Unit
 
 UNITS: Final = "unit"
@@ -40,7 +41,10 @@ class Claim:
             return self.found
         if self.found == f"not {self.expected}":
             return f"declared, {self.found}"
-        return f"declared {self.expected}, found {self.found}"
+        expected, found = (
+            readable(self.category, self.key, value) for value in (self.expected, self.found)
+        )
+        return f"declared {expected}, found {found}"
 
 
 def presence(

@@ -93,6 +93,38 @@ def test_what_could_be_mistaken_for_something_else_is_quoted(envctl: Run, keep: 
     ]
 
 
+def test_bytes_are_told_in_units_and_are_numbers_in_json(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    limits = {"memory": "268435456", "locked memory": "65536 to unlimited", "processors": "1024"}
+    one = keep("one.json", limits=limits, process={"memory": "1024"})
+    other = keep("x.json", limits={"memory": "none"})
+
+    told = envctl("parity", one, other, "--html", "x.html").out
+    data = envctl("parity", one, other, "--json").json
+
+    shown = lines(told)[told.splitlines().index("") + 2 :]
+    assert shown == [
+        "web process memory",
+        "- 1024",
+        "+ not there",
+        "web limits locked memory",
+        "- 64 KiB to unlimited",
+        "+ not there",
+        "web limits memory",
+        "- 256 MiB",
+        "+ none",
+        "web limits processors",
+        "- 1024",
+        "+ not there",
+    ]
+    assert "256 MiB" in (shop / "x.html").read_text()
+    assert {finding["before"] for finding in data["comparisons"][0]["findings"]} == {
+        "1024",
+        *limits.values(),
+    }
+
+
 def test_a_folder_that_one_side_lacks_is_told_once(envctl: Run, keep: Keep) -> None:
     files = {"/srv/web": "folder", "/srv/web/a": "x", "/srv/web/b": "x"}
     ended = envctl("parity", keep("one.json"), keep("x.json", files=files))
@@ -199,6 +231,27 @@ def test_targets_that_are_up_are_asked_and_their_specs_accept(
     assert [pair.after.name for pair in found.pairs] == ["test@memory", "dev@memory"]
     assert [len(pair.found.undeclared) for pair in found.pairs] == [0, 1]
     assert not found.stale
+
+
+def test_a_quiet_run_prints_a_line_a_pair_and_the_verdict_in_it(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    accept(shop, "{category: packages, key: vim, reason: dev edits}")
+    one = keep("one.json", packages={"bash": "1", "curl": "7", "vim": "1"})
+    other = keep("other.json", packages={"bash": "2", "curl": "8", "vim": "2"})
+    third = keep("third.json", packages={"bash": "1", "curl": "7", "vim": "3"})
+
+    ended = envctl("parity", one, other, third, "--quiet", "--html", "report.html")
+
+    assert ended.code == 3
+    between = "dev@docker (one.json) against dev@docker"
+    assert ended.out.splitlines() == [
+        f"{between} (other.json): 2 differences without a reason, 3 facts compared",
+        f"{between} (third.json): no difference without a reason, 3 facts compared",
+    ]
+    assert ended.err == ""
+    assert envctl("parity", one, third, "-q").code == 0
+    assert envctl("parity", one, other, "-q", "--json").json["comparisons"]
 
 
 def test_one_target_alone_is_wrong_usage(envctl: Run, keep: Keep) -> None:

@@ -181,6 +181,9 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     assert "web unit: it is not there  (envctl.yaml:" in found.out
     assert "2 units, 0 facts hold; 2 drifted" in found.out
     assert "`envctl up dev@memory` brings it to what the spec has" in found.err
+    quiet = envctl("verify", "dev", "-q")
+    assert (quiet.code, quiet.err) == (3, "")
+    assert quiet.out == "dev@memory: 2 units, 0 facts hold; 2 drifted\n"
     envctl("up", "dev")
     fine = envctl("verify", "dev")
     assert (fine.code, fine.out) == (0, "2 units, 2 facts hold\n")
@@ -340,12 +343,35 @@ def test_diff_shows_both_sides_and_the_lines_that_make_the_difference(
     assert data["builds"]["db"]["after"] is None
 
 
+def test_diff_tells_memory_in_units_and_as_a_number_in_json(envctl: Run, shop: Path) -> None:
+    limits = "services: {web: {resources: {memory: 256M}, env: {memory: 1024}}}\n"
+    (shop / "environments/lab.yaml").write_text(f"backend: memory\n{limits}")
+    shown = envctl("diff", "dev", "lab").out
+    assert "  + 256 MiB  (environments/lab.yaml:2:38)" in shown
+    assert '  + "1024"  (environments/lab.yaml:2:59)' in shown
+    data = envctl("diff", "dev", "lab", "--json").json
+    values = {one["path"]: one["after"] for one in data["differences"]}
+    assert values["services.web.resources.memory"] == 256 * 2**20
+
+
 def test_diff_of_an_environment_with_itself_finds_nothing(envctl: Run, shop: Path) -> None:
     ended = envctl("diff", "dev", "dev")
     assert (ended.code, ended.out) == (
         0,
         "the specs say the same\nbuilds: db the same, web the same\n",
     )
+
+
+def test_a_quiet_diff_is_the_verdict_in_a_line(envctl: Run, shop: Path) -> None:
+    overlay = "backend: memory\nservices: {web: {env: {A: b}, packages: [curl]}}\n"
+    (shop / "environments/lab.yaml").write_text(overlay)
+    ended = envctl("diff", "dev", "lab", "-q")
+    assert (ended.code, ended.out) == (
+        3,
+        "dev against lab: 2 differences in the spec, 1 build differs\n",
+    )
+    ended = envctl("diff", "dev", "dev", "-q")
+    assert (ended.code, ended.out) == (0, "dev against dev: no difference\n")
 
 
 def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -> None:

@@ -398,7 +398,7 @@ def test_limits_are_in_force():
     one = web(resources=Resources(0.5, 100_000_001), origins={"resources.memory": AT, "resources.cpus": AT})  # fmt: skip
     assert looked(one, {"limits": {"memory": "99999744", "processors": "0.5"}}) == []
     assert looked(one, {"limits": {"memory": "none", "processors": "2"}}) == [
-        "limits memory: declared 100000001, found none (envctl.yaml:9:5)",
+        "limits memory: declared 100000001 bytes, found none (envctl.yaml:9:5)",
         "limits processors: declared 0.5, found 2 (envctl.yaml:9:5)",
     ]
     assert looked(one, {}) == []
