@@ -39,7 +39,7 @@ class Claim:
         """What is wrong, in words."""
         if self.category in (UNITS, CHECKS):
             return self.found
-        if self.found == f"not {self.expected}":
+        if self.found.startswith(f"not {self.expected}"):
             return f"declared, {self.found}"
         expected, found = (
             readable(self.category, self.key, value) for value in (self.expected, self.found)
