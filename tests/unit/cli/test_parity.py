@@ -187,6 +187,23 @@ def test_an_entry_that_matches_nothing_is_told_everywhere_and_changes_no_exit_co
     assert "environments/dev.yaml:3:5" in (shop / "report.html").read_text()
 
 
+def test_an_entry_for_a_unit_that_there_is_not_is_a_mistake_and_not_stale(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    accept(shop, "{category: packages, unit: wbe, reason: gone}")
+    one, other = keep("one.json", os={"id": "a"}), keep("other.json", os={"id": "a"})
+
+    for words in ((one, other), ("dev", "test", "--up")):
+        ended = envctl("parity", *words)
+        assert (ended.code, ended.out) == (1, "")
+        assert "envctl.yaml:14:32: accept.0.unit: no environment has a unit 'wbe'" in ended.err
+        assert "did you mean 'web'?" in ended.err
+
+    facts = shop / one
+    facts.write_text(facts.read_text().replace('"web"', '"wbe"'))
+    assert envctl("parity", one, one).code == 0
+
+
 @pytest.mark.parametrize(("environment", "project"), [("dev", "other"), ("gone", "shop")])
 def test_another_project_s_facts_and_an_unknown_environment_s_are_compared_without_a_spec(
     envctl: Run, shop: Path, keep: Keep, environment: str, project: str

@@ -267,6 +267,67 @@ def test_a_misspelt_backend_is_a_problem_of_the_spec_with_its_place(
     ]
 
 
+def accepting(shop: Path, unit: str, category: str = "limits") -> None:
+    """Let the file that environments share accept differences of a unit."""
+    file = shop / "envctl.yaml"
+    entry = f"  - {{category: {category}, unit: {unit!r}, reason: none}}\n"
+    file.write_text(f"{file.read_text()}accept:\n{entry}")
+
+
+@pytest.mark.parametrize("words", ["validate", "validate dev"])
+def test_accepting_differences_of_a_unit_that_no_environment_has_is_a_mistake(
+    envctl: Run, shop: Path, words: str
+) -> None:
+    accepting(shop, "wbe")
+    ended = envctl(*words.split())
+    assert ended.code == 1
+    assert ended.err == (
+        "envctl.yaml:14:30: accept.0.unit: no environment has a unit 'wbe'\n"
+        "      - {category: limits, unit: 'wbe', reason: none}\n"
+        "                                 ^\n"
+        "    hint: did you mean 'web'?\n"
+        "1 problem in the spec\n"
+    )
+    (problem,) = envctl(*words.split(), "--json").json["problems"]
+    assert (problem["line"], problem["hint"]) == (14, "did you mean 'web'?")
+    assert envctl("up", "dev").code == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "category"),
+    [
+        ("web", "limits"),
+        ("w*", "limits"),
+        ("web-7", "limits"),  # how many there are may be a variable
+        ("web-*", "limits"),
+        ("extra", "limits"),
+        ("gone", "units"),  # kept facts may be of a time when there was one
+    ],
+)
+def test_accepting_differences_of_a_unit_that_some_environment_may_have_is_none(
+    envctl: Run, shop: Path, unit: str, category: str
+) -> None:
+    overlay = "backend: memory\nservices: {extra: {command: [x]}}\n"
+    (shop / "environments/test.yaml").write_text(overlay)
+    accepting(shop, unit, category)
+    assert envctl("validate", "dev").code == 0
+
+
+def test_a_broken_environment_may_have_the_unit(envctl: Run, shop: Path) -> None:
+    (shop / "environments/test.yaml").write_text("backend: memory\nservices: {extra: {x: 1}}\n")
+    accepting(shop, "extra")
+    assert envctl("validate", "dev").code == 0
+    assert "accept" not in envctl("validate").err
+
+
+def test_a_variable_of_one_environment_alone_hinders_no_look_at_the_others(
+    envctl: Run, shop: Path
+) -> None:
+    (shop / "environments/test.yaml").write_text("backend: memory\nvars: {only_here: 1}\n")
+    accepting(shop, "web")
+    assert envctl("validate", "test", "--set", "only_here=2").code == 0
+
+
 def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path) -> None:
     data = envctl("config", "test", "--json").json
     assert data["services"]["web"]["env"] == {"LOG_LEVEL": "debug"}
