@@ -3,6 +3,6 @@
 from envctl.locking.checking import check
 from envctl.locking.frozen import Frozen
 from envctl.locking.making import Maker
-from envctl.locking.telling import told
+from envctl.locking.telling import compared, moved, remedy
 
-__all__ = ["Frozen", "Maker", "check", "told"]
+__all__ = ["Frozen", "Maker", "check", "compared", "moved", "remedy"]

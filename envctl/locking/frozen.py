@@ -204,8 +204,8 @@ def _other(environment: str, found: Iterable[Difference]) -> EnvctlError:
     told = merged(found)
     count = len(told)
     return EnvctlError(
-        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}, "
-        "locked → found; nothing was replaced",
+        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}; "
+        "nothing was replaced",
         details=listed(told),
         hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
         "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",
