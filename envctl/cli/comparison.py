@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -24,6 +25,8 @@ _HEADS: Final = {
     Verdict.SUBSTRATE: "SUBSTRATE",
     Verdict.UNDECLARED: "DIFFERENT",
 }
+_WORD: Final = re.compile(r"[A-Za-z/…][A-Za-z0-9/._…-]*")
+"""What stands in YAML without quotes."""
 _MISSING: Final = "not there"
 
 
@@ -49,6 +52,17 @@ def show_verdicts(parity: Parity, out: Stream) -> None:
             + out.paint(f"{verdict} without a reason", "red" if count else "green")
             + f", {_compared(pair.found)}"
         )
+
+
+def accepting(parity: Parity) -> str:
+    """How the first difference would be accepted, if it is meant."""
+    one = next(one for pair in parity.pairs for one in pair.found.undeclared)
+    words = {"unit": one.unit, "category": one.category, "key": one.key, "reason": "…"}
+    entry = ", ".join(
+        f"{name}: {value if _WORD.fullmatch(value) else shown(value)}"
+        for name, value in words.items()
+    )
+    return f"what is meant to differ stands in the spec with its reason: accept: [{{{entry}}}]"
 
 
 def _compared(found: Comparison) -> str:

@@ -97,8 +97,10 @@ def _verdict(found: Sequence[Difference], builds: Mapping[str, BuildPair]) -> st
     if not found and not others:
         return "no difference"
     spec = f"{counted(len(found), 'difference', 'differences')} in the spec"
-    differ = counted(others, "build differs", "builds differ")
-    return f"{spec}, {differ}"
+    builds_differ = (
+        counted(others, "build differs", "builds differ") if others else "no build differs"
+    )
+    return f"{spec}, {builds_differ}"
 
 
 def _readable(path: str, value: Any) -> str:

@@ -46,12 +46,14 @@ def parity(
     ],
     *,
     html: Annotated[
-        Path | None, Option(("--html",), "Write the report to this file, as a page to keep.")
+        Path | None,
+        Option(("--html",), "Write the report to this file, too, as an HTML page to keep."),
     ] = None,
     up: Annotated[
         bool,
         Option(
-            ("--up",), "Have targets that are not there up for it, on free ports, and then down."
+            ("--up",),
+            "Bring up what is not there, on free ports, and take it down when it is compared.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -79,9 +81,11 @@ def parity(
 
         session.json(to_json(found))
     else:
-        from envctl.cli.comparison import show, show_verdicts
+        from envctl.cli.comparison import accepting, show, show_verdicts
 
         (show_verdicts if session.options.quiet else show)(found, session.out)
+        if found.differences:
+            session.note(accepting(found))
     if html is not None:
         _write(html, found)
         session.note(f"wrote {html}")

@@ -52,7 +52,7 @@ def _show(session: Session, found: Verification) -> None:
             out.line(out.safe(f"    hint: {one.hint}"))
     out.line(_summary(session, found))
     if found.findings:
-        session.note(_remedy(found))
+        session.note(remedy(found))
 
 
 def _summary(session: Session, found: Verification) -> str:
@@ -68,11 +68,18 @@ def _summary(session: Session, found: Verification) -> str:
     return f"{units}, {holding}{shown}"
 
 
-def _remedy(found: Verification) -> str:
+def remedy(found: Verification) -> str:
     """What mends it."""
     from envctl.parity.drift.claim import CHECKS, UNITS
+    from envctl.plan.categories import Category
 
     kinds = {one.category for one in found.findings}
+    if kinds <= {Category.SOCKETS, Category.NAMES}:
+        units = " ".join(dict.fromkeys(one.unit for one in found.findings))
+        return (
+            f"`envctl logs {found.target} {units}` tells what keeps them; "
+            "with a `healthcheck` `up` waits for a service that starts slowly"
+        )
     if kinds - {CHECKS, UNITS}:
         return f"`envctl down {found.target}` and `envctl up {found.target}` make it anew, as the spec has it"
     if UNITS in kinds:

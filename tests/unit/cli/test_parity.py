@@ -271,6 +271,24 @@ def test_a_quiet_run_prints_a_line_a_pair_and_the_verdict_in_it(
     assert envctl("parity", one, other, "-q", "--json").json["comparisons"]
 
 
+@pytest.mark.parametrize(
+    ("category", "key", "shown"),
+    [("limits", "memory", "memory"), ("sockets", "tcp [::]:80", '"tcp [::]:80"'), ("os", "a\n", r'"a\n"')],
+)  # fmt: skip
+def test_the_first_difference_is_told_as_it_would_be_accepted(
+    envctl: Run, shop: Path, keep: Keep, category: str, key: str, shown: str
+) -> None:
+    one, other = keep("one.json", **{category: {key: "1"}}), keep("other.json")
+    entry = f"{{unit: web, category: {category}, key: {shown}, reason: …}}"
+
+    assert envctl("parity", one, other).err == (
+        f"what is meant to differ stands in the spec with its reason: accept: [{entry}]\n"
+    )
+
+    accept(shop, entry)
+    assert (envctl("parity", one, other).code, envctl("parity", one, other).err) == (0, "")
+
+
 def test_one_target_alone_is_wrong_usage(envctl: Run, keep: Keep) -> None:
     ended = envctl("parity", keep("one.json"))
     assert ended.code == 2

@@ -10,6 +10,9 @@ import pytest
 from envctl.backends.base import Capabilities
 from envctl.backends.memory import MemoryBackend
 from envctl.cli.up import to_open
+from envctl.cli.verify import remedy
+from envctl.parity.drift.claim import Claim
+from envctl.parity.drift.verification import Verification
 from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.unit.cli.conftest import Run
@@ -193,6 +196,23 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     (finding,) = told.json["findings"]
     assert finding["found"].startswith("env LOG_LEVEL")
     assert told.json.keys() == {"format", "version", "target", "units", "findings", "checks"}
+
+
+@pytest.mark.parametrize(
+    ("categories", "said"),
+    [
+        (("sockets", "names"), "`envctl logs dev@docker web db` tells what keeps them"),
+        (("sockets", "packages"), "`envctl down dev@docker` and `envctl up dev@docker`"),
+        (("unit", "checks"), "`envctl up dev@docker` brings it"),
+        (("checks", "checks"), "what a check prints"),
+    ],
+)
+def test_verify_ends_with_what_mends_it(categories: tuple[str, str], said: str) -> None:
+    claims = [
+        Claim(unit, category, "x", "so", "not so")
+        for unit, category in zip(("web", "db"), categories, strict=True)
+    ]
+    assert said in remedy(Verification("dev@docker", ["web", "db"], claims))
 
 
 def test_stop_keeps_what_down_removes(envctl: Run, shop: Path) -> None:
