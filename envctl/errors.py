@@ -17,11 +17,15 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where in a file something was written; line and column count from 1."""
+    """Where in a file something was written; line and column count from 1.
+
+    `note` says which variables made the value what it is: "http_port is '8081', from ENVCTL_VAR_http_port".
+    """
 
     file: str
     line: int
     column: int
+    note: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

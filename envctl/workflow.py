@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -80,9 +80,23 @@ class Workspace:
                 self.plan(Target.parse(name))
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
+        every = [Target.parse(name).environment for name in names]
+        problems.update(dict.fromkeys(self._misnamed(every)))
         if problems:
             raise SpecError(tuple(problems))
         return names
+
+    def _misnamed(
+        self, environments: Iterable[str], *, also: Iterable[str] = ()
+    ) -> Sequence[Problem]:
+        """What these environments accept of units that there are not, if it is known what units there are."""
+        from envctl.evidence import misnamed
+
+        try:
+            specs = {name: self.resolved(name) for name in self.environments()}
+        except EnvctlError:
+            return ()
+        return misnamed(specs, environments, also=also)
 
     # --- deciding
 
@@ -316,6 +330,11 @@ class Workspace:
         # What may be wrong with a file or a name is told before anything is brought up or asked.
         kept = {name: self._side(from_file(name), name) for name in targets if _is_file(name)}
         live = {name: Target.parse(name) for name in targets if name not in kept}
+        own = [side.facts.environment for side in kept.values() if side.accept]
+        units = {unit for side in kept.values() for unit in side.facts.units}
+        environments = [*own, *(target.environment for target in live.values())]
+        if mistakes := self._misnamed(environments, also=units):
+            raise SpecError(tuple(mistakes))
         with self._there(tuple(live.values()) if up else ()):
             return compare_sides(
                 *(

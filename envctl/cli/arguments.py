@@ -25,7 +25,9 @@ def complete_service(_incomplete: str, target: str, folder: Path) -> Sequence[st
 
 Target: TypeAlias = Annotated[
     str | None,
-    Argument("TARGET", "ENV or ENV@BACKEND; may be left out if there is one.", complete_target),
+    Argument(
+        "TARGET", "ENV or ENV@BACKEND; may be left out if the project has one.", complete_target
+    ),
 ]
 Services: TypeAlias = Annotated[
     list[str] | None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from envctl.cli.output import Stream
-from envctl.parity.comparing import Comparison, Finding, Verdict
-from envctl.parity.report import declared, folded
+from envctl.cli.output import Stream, counted
+from envctl.parity.comparing import Comparison, Verdict
+from envctl.parity.report import Told, declared, folded
 from envctl.parity.result import Pair, Parity
 from envctl.plan.text import shown
 
@@ -24,6 +25,8 @@ _HEADS: Final = {
     Verdict.SUBSTRATE: "SUBSTRATE",
     Verdict.UNDECLARED: "DIFFERENT",
 }
+_WORD: Final = re.compile(r"[A-Za-z/…][A-Za-z0-9/._…-]*")
+"""What stands in YAML without quotes."""
 _MISSING: Final = "not there"
 
 
@@ -39,21 +42,46 @@ def show(parity: Parity, out: Stream) -> None:
         out.table([(f"  {one.where}", one.subject, one.reason) for one in parity.stale])
 
 
+def show_verdicts(parity: Parity, out: Stream) -> None:
+    """Print a line a comparison: whether there are differences that nobody gave a reason for."""
+    for pair in parity.pairs:
+        count = len(pair.found.undeclared)
+        verdict = counted(count, "difference", "differences") if count else "no difference"
+        out.line(
+            out.safe(f"{pair.before.name} against {pair.after.name}: ")
+            + out.paint(f"{verdict} without a reason", "red" if count else "green")
+            + f", {_compared(pair.found)}"
+        )
+
+
+def accepting(parity: Parity) -> str:
+    """How the first difference would be accepted, if it is meant."""
+    one = next(one for pair in parity.pairs for one in pair.found.undeclared)
+    words = {"unit": one.unit, "category": one.category, "key": one.key, "reason": "…"}
+    entry = ", ".join(
+        f"{name}: {value if _WORD.fullmatch(value) else shown(value)}"
+        for name, value in words.items()
+    )
+    return f"what is meant to differ stands in the spec with its reason: accept: [{{{entry}}}]"
+
+
+def _compared(found: Comparison) -> str:
+    return f"{counted(sum(map(found.total, Verdict)), 'fact', 'facts')} compared"
+
+
 def _pair(pair: Pair, out: Stream) -> None:
     found = pair.found
     out.line(out.paint(f"{pair.before.name} against {pair.after.name}", "bold"))
     _table(found, out)
-    total = sum(map(found.total, Verdict))
     parts = [f"{found.total(verdict):,} {word}" for verdict, word in _WORDS.items()]
-    facts = "fact" if total == 1 else "facts"
-    out.line(out.safe(f"{total:,} {facts} compared: {', '.join(parts)}"))
+    out.line(out.safe(f"{_compared(found)}: {', '.join(parts)}"))
     _declared(found, out)
     if found.undeclared:
         out.line()
         signs = f"(- {pair.before.name}, + {pair.after.name})"
         out.line(out.paint("different", "red", "bold") + out.safe(f"  {signs}"))
         for told in folded(found.undeclared):
-            _difference(told.top, len(told.below), out)
+            _difference(told, out)
 
 
 def _table(found: Comparison, out: Stream) -> None:
@@ -91,10 +119,11 @@ def _declared(found: Comparison, out: Stream) -> None:
         out.line(out.safe(f"    {one.entry.reason}  ({one.entry.where})"))
 
 
-def _difference(one: Finding, below: int, out: Stream) -> None:
-    more = f"  and {below:,} below it" if below else ""
+def _difference(told: Told, out: Stream) -> None:
+    one = told.top
+    more = f"  and {len(told.below):,} below it" if told.below else ""
     out.line(out.paint(f"  {one.unit} {one.category} {plain(one.key)}", "bold") + out.safe(more))
-    for sign, color, value in (("-", "red", one.before), ("+", "green", one.after)):
+    for sign, color, value in (("-", "red", told.before), ("+", "green", told.after)):
         out.line(out.paint(f"    {sign} {_MISSING if value is None else plain(value)}", color))
 
 

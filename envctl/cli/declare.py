@@ -101,7 +101,10 @@ Sets: TypeAlias = Annotated[
     list[str] | None, Option(("--set",), "Set a variable of the spec, name=value. Repeatable.")
 ]
 Debug: TypeAlias = Annotated[bool, Option(("--debug",), "Show tracebacks of errors.")]
-Quiet: TypeAlias = Annotated[bool, Option(("--quiet", "-q"), "Show errors and results only.")]
+Quiet: TypeAlias = Annotated[
+    bool,
+    Option(("--quiet", "-q"), "Show errors and results only; of comparisons the verdict alone."),
+]
 NoColor: TypeAlias = Annotated[bool, Option(("--no-color",), "Show no colours.")]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson
 from envctl.cli.notes import note_variables
+from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -47,6 +48,8 @@ def diff(
                 },
             }
         )
+    elif session.options.quiet:
+        session.out.line(session.out.safe(f"{first} against {second}: {_verdict(found, builds)}"))
     else:
         _show(session, found)
         session.out.line(session.out.safe(f"builds: {_builds(builds) or 'none'}"))
@@ -67,7 +70,6 @@ def _json(one: Difference) -> dict[str, Any]:
 
 def _show(session: Session, found: Sequence[Difference]) -> None:
     """Each difference as its path and its two sides, as a patch shows them."""
-    from envctl.plan.text import shown
     from envctl.spec.differences import ABSENT
 
     out = session.out
@@ -81,11 +83,32 @@ def _show(session: Session, found: Sequence[Difference]) -> None:
         ):
             if value is not ABSENT:
                 place = f"  ({where})" if where else ""
-                out.line(out.paint(f"  {sign} {shown(value)}", color) + out.safe(place))
+                told = _readable(one.path, value)
+                out.line(out.paint(f"  {sign} {told}", color) + out.safe(place))
             elif where:
                 out.line(out.paint(f"  {sign} not there", color) + out.safe(f"  ({where})"))
     if found:
         out.line()
+
+
+def _verdict(found: Sequence[Difference], builds: Mapping[str, BuildPair]) -> str:
+    """How much differs, in a line."""
+    others = sum(not pair.same for pair in builds.values())
+    if not found and not others:
+        return "no difference"
+    spec = f"{counted(len(found), 'difference', 'differences')} in the spec"
+    builds_differ = (
+        counted(others, "build differs", "builds differ") if others else "no build differs"
+    )
+    return f"{spec}, {builds_differ}"
+
+
+def _readable(path: str, value: Any) -> str:
+    """A value on one line; of memory in words."""
+    from envctl.plan.text import shown, size_text
+
+    is_memory = path.endswith(".resources.memory") and isinstance(value, int)
+    return size_text(value) if is_memory else shown(value)
 
 
 def _builds(builds: Mapping[str, BuildPair]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson, Option
+from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit, UsageError
 
@@ -52,7 +53,9 @@ def lock(
     hand: the exit code is 3 if there is a difference.
 
     JSON: an object with `format`, `version` and `differences`, each with `kind` ("unit", "spec", "architecture",
-    "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null where there is none) and `units` (ENVIRONMENT/SERVICE).
+    "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null where there is none), `units`
+    (ENVIRONMENT/SERVICE), `where` ("file:line:column" of what the spec asks for, or null), `said` (which files have
+    changed, where only hashes are locked, or "") and `details` (what of them is not locked as it is asked for).
     """
     from envctl.lock.model import FILE
 
@@ -61,8 +64,11 @@ def lock(
     environments, others = _sorted(session, names or (), update=update)
     if check:
         found = session.workspace.check_lock(environments)
-        _show(session, found, "envctl.lock is what the spec asks for", as_json=as_json)
+        session.reporter.pause()
+        _check(session, found, as_json=as_json)
         return Exit.DIFFERENT if found else Exit.OK
+    from envctl.locking import moved
+
     first = not (session.root / FILE).exists()
     lock, found = session.workspace.lock(
         environments, update=others if update else None, vendor=vendor
@@ -70,7 +76,13 @@ def lock(
     session.reporter.pause()
     count = sum(len(build.units) for build in lock.builds)
     nothing = f"{count} services locked" if first else "nothing moved"
-    _show(session, found, nothing, as_json=as_json)
+    if as_json:
+        _json(session, found)
+    else:
+        for one in found:
+            session.out.line(session.out.safe(moved(one)))
+        if not found:
+            session.out.line(nothing)
     session.note("wrote envctl.lock")
     return Exit.OK
 
@@ -88,24 +100,35 @@ def _sorted(session: Session, names: Sequence[str], *, update: bool) -> tuple[li
     return [name for name in names if name in known], others
 
 
-def _show(session: Session, found: Sequence[Difference], nothing: str, *, as_json: bool) -> None:
-    from envctl.locking import told
+def _check(session: Session, found: Sequence[Difference], *, as_json: bool) -> None:
+    """What the lock and what there is differ in, and what to do next."""
+    from envctl.lock.model import FILE
+    from envctl.locking import compared, remedy
 
     if as_json:
-        told_all = [_json(one) for one in found]
-        session.json({"format": "envctl lock differences", "version": 1, "differences": told_all})
-        return
-    for one in found:
-        session.out.line(session.out.safe(told(one)))
-    if not found:
-        session.out.line(nothing)
+        _json(session, found)
+    elif not found:
+        session.out.line(f"{FILE} is what the spec asks for")
+    elif session.options.quiet:
+        session.out.line(f"{FILE}: {counted(len(found), 'difference', 'differences')}")
+    else:
+        for one in found:
+            session.out.text(compared(one))
+        session.note(remedy(found))
 
 
-def _json(one: Difference) -> dict[str, Any]:
-    return {
-        "kind": one.kind,
-        "name": one.name,
-        "before": one.before,
-        "after": one.after,
-        "units": list(one.units),
-    }
+def _json(session: Session, found: Sequence[Difference]) -> None:
+    differences = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "before": one.before,
+            "after": one.after,
+            "units": list(one.units),
+            "where": str(one.where) if one.where else None,
+            "said": one.said,
+            "details": list(one.details),
+        }
+        for one in found
+    ]
+    session.json({"format": "envctl lock differences", "version": 1, "differences": differences})

@@ -58,6 +58,11 @@ def json_text(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False).translate(_IN_JSON)
 
 
+def counted(number: int, one: str, more: str) -> str:
+    """A number of things: "1 unit", "1,200 units"."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def is_terminal(file: IO[str]) -> bool:
     """Whether a person reads this, on a terminal that can move its cursor."""
     return file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

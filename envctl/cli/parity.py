@@ -23,7 +23,7 @@ def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -
     category a mapping of keys to values; `parity` reads it.
     """
     from envctl.cli.comparison import plain
-    from envctl.parity.facts import to_json
+    from envctl.parity.facts import readable, to_json
 
     found = session.workspace.facts(session.target(target))
     if as_json:
@@ -32,8 +32,8 @@ def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -
     for unit, known in found.units.items():
         for category, values in known.items():
             for key, value in values.items():
-                told = f"{unit}  {category}  {plain(key)}  {plain(value)}"
-                session.out.line(session.out.safe(told))
+                told = plain(readable(category, key, value))
+                session.out.line(session.out.safe(f"{unit}  {category}  {plain(key)}  {told}"))
 
 
 def parity(
@@ -46,12 +46,14 @@ def parity(
     ],
     *,
     html: Annotated[
-        Path | None, Option(("--html",), "Write the report to this file, as a page to keep.")
+        Path | None,
+        Option(("--html",), "Write the report to this file, too, as an HTML page to keep."),
     ] = None,
     up: Annotated[
         bool,
         Option(
-            ("--up",), "Have targets that are not there up for it, on free ports, and then down."
+            ("--up",),
+            "Bring up what is not there, on free ports, and take it down when it is compared.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -79,9 +81,11 @@ def parity(
 
         session.json(to_json(found))
     else:
-        from envctl.cli.comparison import show
+        from envctl.cli.comparison import accepting, show, show_verdicts
 
-        show(found, session.out)
+        (show_verdicts if session.options.quiet else show)(found, session.out)
+        if found.differences:
+            session.note(accepting(found))
     if html is not None:
         _write(html, found)
         session.note(f"wrote {html}")

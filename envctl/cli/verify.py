@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson
+from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -29,6 +30,8 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
     session.reporter.pause()
     if as_json:
         session.json(to_json(found))
+    elif session.options.quiet:
+        session.out.line(session.out.safe(f"{found.target}: ") + _summary(session, found))
     else:
         _show(session, found)
     if found.on_paper:
@@ -49,13 +52,10 @@ def _show(session: Session, found: Verification) -> None:
             out.line(out.safe(f"    hint: {one.hint}"))
     out.line(_summary(session, found))
     if found.findings:
-        session.note(_remedy(found))
+        session.note(remedy(found))
 
 
 def _summary(session: Session, found: Verification) -> str:
-    def counted(number: int, one: str, more: str) -> str:
-        return f"{number:,} {one if number == 1 else more}"
-
     failing = sum(not one.claim.holds for one in found.checks)
     drifted = len(found.findings) - failing
     units = counted(len(found.units), "unit", "units")
@@ -68,11 +68,18 @@ def _summary(session: Session, found: Verification) -> str:
     return f"{units}, {holding}{shown}"
 
 
-def _remedy(found: Verification) -> str:
+def remedy(found: Verification) -> str:
     """What mends it."""
     from envctl.parity.drift.claim import CHECKS, UNITS
+    from envctl.plan.categories import Category
 
     kinds = {one.category for one in found.findings}
+    if kinds <= {Category.SOCKETS, Category.NAMES}:
+        units = " ".join(dict.fromkeys(one.unit for one in found.findings))
+        return (
+            f"`envctl logs {found.target} {units}` tells what keeps them; "
+            "with a `healthcheck` `up` waits for a service that starts slowly"
+        )
     if kinds - {CHECKS, UNITS}:
         return f"`envctl down {found.target}` and `envctl up {found.target}` make it anew, as the spec has it"
     if UNITS in kinds:

@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from envctl.errors import Place
 from envctl.lock.model import Lock, Manifest
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """One name with another version, or with none (None), before and after. `units` are those it is in."""
+    """One name with another version, or with none (None), before and after. `units` are those it is in.
+
+    What the spec asks for has the place that does, and of what is told by a hash `said`, what has changed, and
+    `details`, line by line.
+    """
 
     kind: str
     name: str
     before: str | None
     after: str | None
     units: tuple[str, ...] = ()
+    where: Place | None = None
+    said: str = ""
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.is_hidden:
+            return f"{self.subject} {self.old}: other content under the same version"
+        return f"{self.subject} {self.old or 'not there'} → {self.new or 'not there'}"
+
+    @property
+    def subject(self) -> str:
+        """What has another version: "flask in /opt/web"."""
         folder = self.kind.partition(" ")[2]
-        where = f" in {folder}" if folder else ""
-        before, after = _version(self.before), _version(self.after)
-        if before == after:
-            return f"{self.name}{where} {before}: other content under the same version"
-        return f"{self.name}{where} {before or 'not there'} → {after or 'not there'}"
+        return f"{self.name} in {folder}" if folder else self.name
 
+    @property
+    def old(self) -> str:
+        """The version before, without the hash that may be behind it; "" for none."""
+        return self._version(self.before)
 
-def _version(text: str | None) -> str:
-    return (text or "").partition(" ")[0]
+    @property
+    def new(self) -> str:
+        """The version after."""
+        return self._version(self.after)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether both are called the same, and are not."""
+        return self.old == self.new
+
+    def _version(self, text: str | None) -> str:
+        has_hash = self.kind.startswith(("pip", "npm"))
+        return (text or "").partition(" ")[0] if has_hash else text or ""
 
 
 def differences(
@@ -81,14 +107,13 @@ def _differences(old: _Entries, new: _Entries, units: Sequence[str]) -> tuple[Di
 
 def merged(found: Iterable[Difference]) -> tuple[Difference, ...]:
     """The same difference in several units told once, with all of them."""
-    units: dict[tuple[str, str, str | None, str | None], dict[str, None]] = {}
+    units: dict[Difference, dict[str, None]] = {}
     for one in found:
-        key = (one.kind, one.name, one.before, one.after)
-        units.setdefault(key, {}).update(dict.fromkeys(one.units))
+        units.setdefault(replace(one, units=()), {}).update(dict.fromkeys(one.units))
+    every = [replace(one, units=tuple(sorted(units[one]))) for one in units]
     # A version that is not there sorts before all others.
     return tuple(
-        Difference(*key, tuple(sorted(units[key])))
-        for key in sorted(units, key=lambda key: (key[0], key[1], key[2] or "", key[3] or ""))
+        sorted(every, key=lambda one: (one.kind, one.name, one.before or "", one.after or ""))
     )
 
 

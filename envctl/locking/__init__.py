@@ -3,7 +3,7 @@
 from envctl.lock.text import existing
 from envctl.locking.checking import check
 from envctl.locking.frozen import Frozen
-from envctl.locking.making import Maker, make
-from envctl.locking.telling import told
+from envctl.locking.making import make
+from envctl.locking.telling import compared, moved, remedy
 
-__all__ = ["Frozen", "Maker", "check", "existing", "make", "told"]
+__all__ = ["Frozen", "check", "compared", "existing", "make", "moved", "remedy"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envctl.errors import Place
-from envctl.lock.inputs import inputs
-from envctl.plan.model import Source
+from envctl.lock.inputs import Input, inputs
+from envctl.plan.model import DockerfileBuild, ReadyImage, Source, Unit
 from envctl.target import Opened
 
 
@@ -19,7 +19,7 @@ class Asked:
     environment: str
     service: str
     source: Source
-    inputs: tuple[str, ...]
+    inputs: tuple[Input, ...]
     where: Place | None
 
     @property
@@ -35,7 +35,7 @@ def asked(opened: Iterable[Opened]) -> tuple[Asked, ...]:
             one.target.environment,
             unit.service,
             unit.source,
-            inputs(unit.source, Path(one.plan.scope.root)),
+            inputs(unit.source, Path(one.plan.scope.root), where=_place(one, unit)),
             unit.where,
         )
         for one in opened
@@ -43,3 +43,10 @@ def asked(opened: Iterable[Opened]) -> tuple[Asked, ...]:
         if unit.replica == 1
     )
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _place(opened: Opened, unit: Unit) -> Place | None:
+    """The place that says what a unit is made from."""
+    key = {ReadyImage: "image", DockerfileBuild: "dockerfile"}.get(type(unit.source), "base")
+    resolved = opened.resolved
+    return resolved.where("services", unit.service, key) if resolved else unit.where

@@ -2,45 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from envctl.backends.base import ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.comparing import Difference, differences, merged
 from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.unmet import unmet
 from envctl.locking.asking import Asked, asked
 from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage
 from envctl.target import Opened
 
+_MADE_FROM: Final = re.compile(r"(base|image) (.+)")
+_HASHED: Final = re.compile(r"(?!base |image |package )(.+) ([0-9a-f]{12})")
+
 
 def spec_differences(lock: Lock, wanted: Iterable[Asked]) -> tuple[Difference, ...]:
     """What some services ask for and the lock was not made for. No engine is asked."""
-    found = []
-    for one in wanted:
-        known = lock.of(one.name)
-        if known is None:
-            found.append(Difference("unit", one.name, None, "in the spec", (one.name,)))
-            continue
-        before, after = ([*_told_apart(lines)] for lines in (known.inputs, one.inputs))
-        gone = [line for line in before if line not in after]
-        fresh = [line for line in after if line not in before]
-        if not gone and not fresh and known.inputs != one.inputs:
-            fresh = ["the same in another order"]
-        found += [Difference("spec", line, line, None, (one.name,)) for line in gone]
-        found += [Difference("spec", line, None, line, (one.name,)) for line in fresh]
-    return merged(found)
+    return merged(difference for one in wanted for difference in _asked_differences(lock, one))
 
 
-def _told_apart(lines: Iterable[str]) -> Iterator[str]:
-    """What is asked for, package by package."""
-    for line in lines:
-        kind, _, rest = line.partition(" ")
-        if kind == "packages":
-            yield from (f"package {name}" for name in rest.split())
+def _asked_differences(lock: Lock, one: Asked) -> Iterator[Difference]:
+    units, known = (one.name,), lock.of(one.name)
+    if known is None:
+        yield Difference("unit", one.name, None, "in the spec", units, one.where)
+        return
+    before = [line for text in known.inputs for line in _told_apart(text)]
+    after = [(line, wanted) for wanted in one.inputs for line in _told_apart(wanted.line)]
+    kept = {line for line, _ in after}
+    gone = [line for line in before if line not in kept]
+    fresh = [(line, wanted) for line, wanted in after if line not in before]
+    if not gone and not fresh and known.inputs != tuple(wanted.line for wanted in one.inputs):
+        yield Difference("spec", "steps", "in another order", "in this one", units, one.where)
+    for line, wanted in fresh:
+        name, value = _name_and_value(line)
+        old = next((text for text in gone if value and _name_and_value(text)[0] == name), None)
+        if old is None:
+            yield Difference("spec", _shown(line), None, line, units, wanted.where)
         else:
-            yield line
+            gone.remove(old)
+            was, details = _name_and_value(old)[1], unmet(wanted, known.manifest)
+            yield Difference("spec", name, was, value, units, wanted.where, wanted.said, details)
+    yield from (Difference("spec", _shown(line), line, None, units) for line in gone)
+
+
+def _told_apart(text: str) -> Iterator[str]:
+    """What is asked for, package by package."""
+    kind, _, rest = text.partition(" ")
+    if kind == "packages":
+        yield from (f"package {name}" for name in rest.split())
+    else:
+        yield text
+
+
+def _name_and_value(line: str) -> tuple[str, str]:
+    """What of a line stays the same if another value is asked for, and the value, or ""."""
+    match = _HASHED.fullmatch(line) or _MADE_FROM.fullmatch(line)
+    return (match[1], match[2]) if match else (line, "")
+
+
+def _shown(line: str) -> str:
+    """A line without the hash that it may end with."""
+    match = _HASHED.fullmatch(line)
+    return match[1] if match else line
 
 
 def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Difference, ...]:
@@ -86,7 +114,7 @@ def _image_differences(
     here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
     found = looks(engine, {name for name in here if engine.images.find(name) is not None})
     for other in sorted({one.architecture for one in found.values()} - {lock.architecture, ""}):
-        yield Difference("architecture", "architecture", lock.architecture, other, ("all",))
+        yield Difference("architecture", "architecture", lock.architecture, other)
     for name in sorted(bases & {*lock.bases} & {*found}):
         base = Manifest(lock.bases[name].packages)
         yield from differences(base, found[name].manifest, [f"base {name}"])

@@ -170,7 +170,7 @@ class Maker:
             seen = found[self.engine.name_of(one.source)]
             yield LockedBuild(
                 (one.name,),
-                one.inputs,
+                tuple(asked.line for asked in one.inputs),
                 seen.manifest,
                 one.source.base.image if isinstance(one.source, Build) else "",
                 seen.identity if isinstance(one.source, ReadyImage) else "",

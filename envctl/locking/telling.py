@@ -14,26 +14,58 @@ _SHOWN: Final = 30
 
 
 def listed(found: Sequence[Difference]) -> str:
-    """Differences, a line each, so many as a reader bears."""
-    lines = [told(one) for one in found[:_SHOWN]]
+    """Differences of what was found from the lock, so many as a reader bears."""
+    lines = [compared(one) for one in found[:_SHOWN]]
     more = len(found) - _SHOWN
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def told(one: Difference) -> str:
-    """A difference in a line, with the units that have it."""
-    units = ", ".join(one.units)
+def moved(one: Difference) -> str:
+    """In a line what moved from one lock to the next, with the units that have it."""
+    return f"{', '.join(one.units)}: {one}"
+
+
+def compared(one: Difference) -> str:
+    """What the lock has, and what the spec or an image has in its place; `details` below it."""
+    units = f"{', '.join(one.units)}: " if one.units and one.kind != "unit" else ""
+    place = f"  ({one.where})" if one.where else ""
+    return "\n".join([f"{units}{_said(one)}{place}", *(f"  {line}" for line in one.details)])
+
+
+def _said(one: Difference) -> str:
     match one.kind:
         case "unit":
-            return (
-                f"{one.name} is not locked"
+            return f"{one.name}: " + (
+                "not locked, the spec has it"
                 if one.before is None
-                else f"{one.name} is in the spec no more"
+                else "locked, no more in the spec"
             )
+        case "spec" if one.said:
+            return f"{one.said} changed since it was locked"
+        case "spec" if one.before is None:
+            return f"{one.name}: not locked, asked for"
+        case "spec" if one.after is None:
+            return f"{one.name}: locked, not asked for"
         case "spec":
-            return f"{units}: {'asked for now' if one.before is None else 'asked for no more'}: {one.name}"
-        case _:
-            return f"{units}: {one}"
+            return f"{one.name}: locked {one.before}, asked for {one.after}"
+    if one.is_hidden:
+        return f"{one.subject}: locked and found {one.old}, with other content"
+    locked = f"locked {one.old}" if one.old else "not locked"
+    found = f"found {one.new}" if one.new else "not found"
+    return f"{one.subject}: {locked}, {found}"
+
+
+def remedy(found: Sequence[Difference]) -> str:
+    """What to do about what the lock, the spec and what is built differ in."""
+    kinds = {one.kind for one in found}
+    if kinds & {"unit", "spec"}:
+        return f"`envctl lock` brings {FILE} up to date and says what moves"
+    if "architecture" in kinds:
+        return f"{FILE} is of one architecture: check it on such a machine, or make it here with `envctl lock`"
+    return (
+        "what is built here is another: `envctl up ENV --frozen` builds what is locked, "
+        "`envctl lock` locks what is built"
+    )
 
 
 def refusal(
@@ -43,8 +75,8 @@ def refusal(
     told = merged(found)
     count = len(told)
     return kind(
-        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}, "
-        "locked → found; nothing was replaced",
+        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}; "
+        "nothing was replaced",
         details=listed(told),
         hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
         "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",

@@ -20,7 +20,7 @@ class Acceptance:
 
     def covers(self, unit: str, category: str, key: str) -> bool:
         """Whether it is about this difference."""
-        return category == self.category and _matches(self.unit, unit) and _matches(self.key, key)
+        return category == self.category and matches(self.unit, unit) and matches(self.key, key)
 
     @property
     def subject(self) -> str:
@@ -28,6 +28,6 @@ class Acceptance:
         return f"{self.unit} {self.category} {self.key}"
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """A text matches itself, too: keys such as "tcp [::]:80" have brackets in them."""
     return pattern == text or fnmatchcase(text, pattern)

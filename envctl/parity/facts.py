@@ -7,6 +7,7 @@ category a mapping of keys to values. Secrets are told of by presence, mode, own
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from envctl.errors import EnvctlError
 from envctl.plan.categories import Category
+from envctl.plan.text import size_text
 
 __all__ = [
     "DIGEST",
@@ -25,6 +27,7 @@ __all__ = [
     "UnitFacts",
     "from_file",
     "from_json",
+    "readable",
     "to_json",
 ]
 
@@ -36,6 +39,13 @@ UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 SUBSTRATE: Final = "substrate"
 DIGEST: Final = " digest"
 """What the key of a secret's digest ends with."""
+_IN_BYTES: Final = frozenset(
+    {
+        "memory", "address space", "core file size", "data size", "file size",
+        "locked memory", "msgqueue size", "resident set", "stack size",
+    }
+)  # fmt: skip
+"""The limits that are numbers of bytes (https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,13 @@ class Facts:
     def name(self) -> str:
         """The target they are of."""
         return f"{self.environment}@{self.backend}"
+
+
+def readable(category: str, key: str, value: str) -> str:
+    """A fact's value for people: bytes as MiB, say, and all else as it is."""
+    if category != Category.LIMITS or key not in _IN_BYTES:
+        return value
+    return re.sub(r"[0-9]+", lambda match: size_text(int(match[0])), value)
 
 
 def to_json(facts: Facts) -> dict[str, Any]:

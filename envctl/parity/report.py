@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from envctl.parity.accepting import Acceptance
 from envctl.parity.comparing import Comparison, Finding, Verdict
+from envctl.parity.facts import readable
 from envctl.parity.result import Pair, Parity, Side
 from envctl.plan.categories import Category
 
@@ -45,6 +46,19 @@ class Told:
 
     top: Finding
     below: list[Finding] = field(default_factory=list)
+
+    @property
+    def before(self) -> str | None:
+        """The first side's value, for people."""
+        return self._readable(self.top.before)
+
+    @property
+    def after(self) -> str | None:
+        """The other side's."""
+        return self._readable(self.top.after)
+
+    def _readable(self, value: str | None) -> str | None:
+        return None if value is None else readable(self.top.category, self.top.key, value)
 
 
 def folded(findings: Sequence[Finding]) -> Sequence[Told]:

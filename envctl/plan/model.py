@@ -342,6 +342,17 @@ class Unit:
         """Whether it keeps running or runs to completion."""
         return self.run.kind
 
+    def where_port(self, host: int) -> Place | None:
+        """The place that chose a port of the host."""
+        paths = [
+            path
+            for index, port in enumerate(self.run.ports)
+            if port.host == host
+            for path in (f"ports.{index}.host", f"ports.{index}")
+        ]
+        known = (self.origins[path] for path in (*paths, "ports") if path in self.origins)
+        return next(known, self.where)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

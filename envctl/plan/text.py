@@ -39,6 +39,8 @@ SIGNS: Mapping[Action, str] = {
     Action.DISMANTLE: "-",
 }
 
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
 
 def shown(value: object) -> str:
     """A value on one line: JSON, so that control characters cannot reach a terminal."""
@@ -49,6 +51,16 @@ def shown(value: object) -> str:
 def _escaped(char: str) -> str:
     """A character as JSON writes it; DEL, which JSON would leave, too."""
     return json.dumps(char)[1:-1] if not char.isascii() else f"\\u{ord(char):04x}"
+
+
+def size_text(count: int) -> str:
+    """A number of bytes in the largest unit that it is a whole number of: two that differ never look the same."""
+    unit = 0
+    while count and count % 1024 == 0 and unit < len(_UNITS) - 1:
+        count, unit = count // 1024, unit + 1
+    if not count:
+        return "0"
+    return "1 byte" if (count, unit) == (1, 0) else f"{count} {_UNITS[unit]}"
 
 
 def argv_text(argv: Sequence[str]) -> str:
@@ -159,7 +171,7 @@ def _policy_lines(run: Run) -> Iterator[str]:
     if run.resources.cpus is not None:
         yield f"cpus {run.resources.cpus:g}"
     if run.resources.memory is not None:
-        yield f"memory {run.resources.memory}"
+        yield f"memory {size_text(run.resources.memory)}"
     yield f"restart {run.restart}"
     for name in run.process.capabilities:
         yield f"capability {name}"

@@ -18,7 +18,7 @@ from envctl.private import NAME, existing_folder, open_private, private_folder
 from envctl.spec.canonical import KeyPath, Resolved
 from envctl.spec.origins import Origins, Raw
 
-FORMAT = 1
+FORMAT = 2
 _FOLDER = "cache"
 
 
@@ -89,8 +89,8 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
 def _origins(text: bytes) -> dict[KeyPath, Raw]:
     try:
         return {
-            tuple(item[0]): (tuple(item[1]), tuple((tuple(spot), old) for spot, old in item[2]))
-            for item in json.loads(text)
+            tuple(path): (tuple(spot), tuple((tuple(place), old) for place, old in replaced), note)
+            for path, spot, replaced, note in json.loads(text)
         }
     except (ValueError, TypeError, IndexError):
         return {}

@@ -279,7 +279,7 @@ class Checker:
                     self._add(
                         spot,
                         f"services.{name}: the host's port {port['host']} is taken by {owner}",
-                        hint=f"see {':'.join(map(str, where))}",
+                        hint="; ".join(filter(None, [_seen(where), _note(ports[index])])),
                     )
                 taken.setdefault(key, (name, spot))
 
@@ -316,6 +316,16 @@ class Checker:
     def _needed(self, name: str) -> Iterator[str]:
         services = self.data["services"]
         return iter([one for one in services[name]["depends_on"] if one in services])
+
+
+def _seen(spot: Spot) -> str:
+    return f"see {':'.join(map(str, spot))}"
+
+
+def _note(port: Node) -> str:
+    """Which variables made a port of the host what it is."""
+    node = port.get("host") if isinstance(port, Table) else port
+    return node.note if isinstance(node, Text) else ""
 
 
 def _numbers(replicas: int) -> list[str]:

@@ -12,7 +12,8 @@ from envctl.errors import Place
 from envctl.spec.canonical import KeyPath, Origin
 from envctl.spec.tree import Items, Node, Replaced, Spot, Table, Text
 
-Raw: TypeAlias = tuple[Spot, Replaced]
+Raw: TypeAlias = tuple[Spot, Replaced, str]
+"""A place, what was there before, and which variables' values it has, in words."""
 
 
 class Origins(Mapping[KeyPath, Origin]):
@@ -30,8 +31,8 @@ class Origins(Mapping[KeyPath, Origin]):
         return self._raw
 
     def __getitem__(self, path: KeyPath) -> Origin:
-        spot, replaced = self.raw[path]
-        return Origin(Place(*spot), tuple((Place(*place), text) for place, text in replaced))
+        spot, replaced, note = self.raw[path]
+        return Origin(Place(*spot, note), tuple((Place(*place), text) for place, text in replaced))
 
     def __iter__(self) -> Iterator[KeyPath]:
         return iter(self.raw)
@@ -53,22 +54,24 @@ def collect(
     if isinstance(secrets := tree.get("secrets"), Table):
         _entries(("secrets",), secrets, found)
     if "accept" in tree:
-        found["accept",] = (tree.spots["accept"], tree["accept"].replaced)
+        found["accept",] = _raw(tree["accept"], tree.spots["accept"])
         _generic(("accept",), tree["accept"], found)
     services = tree.get("services")
     if isinstance(services, Table):
         for name, node in services.items():
             path: KeyPath = ("services", name)
-            found[path] = (services.spots[name], node.replaced)
+            found[path] = _raw(node, services.spots[name])
             if "base" in tree and data["services"][name]["base"] is not None:
-                found[*path, "base"] = (tree.spots["base"], tree["base"].replaced)
+                found[*path, "base"] = _raw(tree["base"], tree.spots["base"])
             if isinstance(node, Table):
                 _service(path, node, found)
     return found
 
 
-def _raw(node: Node) -> Raw:
-    return (node.spot, node.replaced)
+def _raw(node: Node, spot: Spot | None = None) -> Raw:
+    """A node's own place, or that of its key."""
+    note = node.note if isinstance(node, Text) else ""
+    return (spot or node.spot, node.replaced, note)
 
 
 def _service(path: KeyPath, table: Table, found: dict[KeyPath, Raw]) -> None:
@@ -76,9 +79,9 @@ def _service(path: KeyPath, table: Table, found: dict[KeyPath, Raw]) -> None:
         here: KeyPath = (*path, key)
         own = _OWN.get(key)
         if isinstance(node, Text):
-            found[here] = (node.spot, node.replaced)
+            found[here] = _raw(node)
             continue
-        found[here] = (table.spots[key], node.replaced)
+        found[here] = _raw(node, table.spots[key])
         if own is not None:
             own(here, node, found)
         else:
@@ -90,7 +93,7 @@ def _generic(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
         _entries(path, node, found)
     elif isinstance(node, Items):
         for index, item in enumerate(node):
-            found[*path, index] = (item.spot, item.replaced)
+            found[*path, index] = _raw(item)
             if not isinstance(item, Text):
                 _generic((*path, index), item, found)
 
@@ -98,9 +101,9 @@ def _generic(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
 def _entries(path: KeyPath, table: Table, found: dict[KeyPath, Raw]) -> None:
     for key, node in table.items():
         if isinstance(node, Text):
-            found[*path, key] = (node.spot, node.replaced)
+            found[*path, key] = _raw(node)
         else:
-            found[*path, key] = (table.spots[key], node.replaced)
+            found[*path, key] = _raw(node, table.spots[key])
             _generic((*path, key), node, found)
 
 
@@ -110,7 +113,7 @@ def _numbered(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
         _generic(path, node, found)
         return
     for index, (key, item) in enumerate(node.items()):
-        found[*path, index] = (node.spots[key], item.replaced)
+        found[*path, index] = _raw(item, node.spots[key])
         _generic((*path, index), item, found)
 
 
@@ -120,12 +123,12 @@ def _named(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
         _generic(path, node, found)
         return
     for item in node:
-        found[*path, str(item)] = (item.spot, item.replaced)
+        found[*path, str(item)] = _raw(item)
 
 
 def _build(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
     for index, step in enumerate(node if isinstance(node, Items) else ()):
-        found[*path, index] = (step.spot, step.replaced)
+        found[*path, index] = _raw(step)
         for body in step.values() if isinstance(step, Table) else ():
             for key, value in body.items() if isinstance(body, Table) else ():
                 name = {"from": "source", "to": "target"}.get(key, key)
@@ -142,7 +145,7 @@ def _renamed(names: Mapping[str, str]) -> Callable[[KeyPath, Node, dict[KeyPath,
 
 def _ports(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:
     for index, port in enumerate(node if isinstance(node, Items) else ()):
-        found[*path, index] = (port.spot, port.replaced)
+        found[*path, index] = _raw(port)
         _renamed({"public": "address"})((*path, index), port, found)
 
 

@@ -208,7 +208,7 @@ NOTES: Final[Mapping[type[Form], str]] = {
     "one fails if its exit code is not 0.",
     form.AcceptForm: "What `envctl parity` may find without calling it a difference; nothing that runs depends on it. "
     "A key that stands here as it is in the report matches itself, also one with brackets in it. "
-    "An entry that matches nothing is reported. [Parity](how-to/parity.md#accept-a-difference) tells more.",
+    "An entry that matches nothing is reported; one for a unit that no environment has is a mistake. [Parity](how-to/parity.md#accept-a-difference) tells more.",
     step.BaseForm: "Either a `name` or an `image`; a `snapshot` goes with a `name`. Which names there are says "
     "`envctl base list`. `box` is what a folder rendered for Vagrant starts from.",
     step.CopyForm: "A folder's content goes into `to`. `.git`, `.envctl`, `__pycache__` and `*.pyc` are never "

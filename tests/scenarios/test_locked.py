@@ -78,7 +78,7 @@ def test_a_mirror_that_moves_on_is_told_refused_and_done_without(
     ]  # fmt: skip
 
     refused = done(project.cli("up", "dev", "--frozen"), 1)
-    assert "dev/web: envctl-probe 1.0 → 2.0" in refused.stderr
+    assert "dev/web: envctl-probe: locked 1.0, found 2.0" in refused.stderr
     assert "nothing was replaced" in refused.stderr
     assert project.ids() == running
 

@@ -52,7 +52,7 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
     refused = up("--frozen", code=1)
 
     assert "dev does not come out as envctl.lock says: 1 difference" in refused
-    assert "dev/web: envctl-probe 1.0 → 2.0" in refused
+    assert "dev/web: envctl-probe: locked 1.0, found 2.0" in refused
     assert "nothing was replaced" in refused
     assert (project.ids(), noted(project), builders()) == (running, unverified, [])
 

@@ -130,7 +130,7 @@ def test_every_drift_is_found_where_it_was_planted(web):
     plant("echo bye > /srv/page.txt", "web files /srv/page.txt", "another content", "/srv/page.txt")
     # While `web` is still who runs it.
     web.by_hand(END_SOCAT, "web")
-    planted["web sockets tcp 8000"] = ("not listened on", place("ports:"))
+    planted["web sockets tcp 8000"] = ("not listened on within 5 s", place("ports:"))
     plant("sed -i 's/^web:x:[0-9]*/web:x:7777/' /etc/passwd", "web users web", "uid 7777", "user:")
 
 

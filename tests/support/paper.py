@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from envctl.backends.base import Errand
@@ -26,6 +28,8 @@ class PaperEngine:
     answers: bool = True
     ids: dict[str, str] = field(default_factory=dict)
     restored: dict[str, str] = field(default_factory=dict)
+    venv: dict[str, str] = field(default_factory=dict)
+    """What is installed at /opt/web in images of builds."""
 
     @property
     def images(self) -> PaperEngine:
@@ -88,13 +92,18 @@ class PaperEngine:
     def run_errand(self, image: str, errand: Errand) -> bytes:
         if errand.bring is not None:
             self._leave(errand.words[1:], errand.bring)
-        return told_of(self.there[image], errand)
+        return told_of(self.there[image], errand, venv=self.venv if image.startswith("p:") else {})
 
 
-def told_of(packages: dict[str, str], errand: Errand) -> bytes:
+def told_of(
+    packages: Mapping[str, str], errand: Errand, *, venv: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
     """What the script says where these packages are installed."""
-    mark = errand.words[0]
+    mark, site = errand.words[0], "/opt/web/lib/python3.11/site-packages"
     body = "".join(f"{name}\tamd64\t{one}\tinstalled\n" for name, one in packages.items())
+    body += "".join(
+        f"{mark}:python\0{site}/{name}-{one}.dist-info\n\n" for name, one in venv.items()
+    )
     return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
 
 

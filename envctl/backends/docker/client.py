@@ -24,7 +24,6 @@ OLDEST_API = "1.41"
 """Of engine 20.10."""
 _CONNECTIONS = 64
 
-ANOTHER_PORT = "write another port in the spec, or a variable for it"
 _TAKEN = re.compile(r"(?:Bind for |listen (?:tcp|udp)[46]? )(\S*?):(\d+)[: ]")
 
 
@@ -117,12 +116,6 @@ def translated(
 
 def _known(text: str) -> tuple[str, str]:
     """What is wrong and what to do, for what goes wrong often."""
-    if "already allocated" in text or "address already in use" in text:
-        found = _TAKEN.search(text)
-        port = found[2] if found else ""
-        return f"port {port} is in use already".replace("  ", " "), (
-            f"`lsof -i :{port}` shows by whom; or {ANOTHER_PORT}"
-        )
     if "no space left on device" in text:
         return "the engine's disk is full", "`docker system df` shows what fills it"
     if "bind source path does not exist" in text:

@@ -188,10 +188,9 @@ def _start(api: Any, unit: Unit, container: str) -> None:
         api.start(container)
     except APIError as error:
         port = taken_port(error)
-        held = in_use(api, port, unit.name, where=_place(unit)) if port is not None else None
-        if held is None:
+        if port is None:
             raise
-        raise held from error
+        raise in_use(api, port, unit, said=str(error.explanation or error)) from error
 
 
 def _stop(api: Any, container: str) -> None:

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import ANOTHER_PORT
 from envctl.backends.docker.observe import Listed
-from envctl.errors import EnvctlError, Place
+from envctl.backends.taken import port_taken
+from envctl.errors import EnvctlError
+from envctl.plan.model import Unit
 
 
-def in_use(api: Any, port: int, unit: str, *, where: Place | None = None) -> EnvctlError | None:
-    """The error for a unit whose port a container holds; None if it is none of the engine's."""
+def in_use(api: Any, port: int, unit: Unit, *, said: str = "") -> EnvctlError:
+    """The error for a unit whose port is another's; `said` is what the engine says of it."""
     holder = _holder(api.containers(), port)
     if holder is None:
-        return None
+        return port_taken(unit, port, said=said)
     labels = holder["Labels"]
     name = str(holder["Names"][0]).lstrip("/")
     by, remedy = f"the container {name}", f"stop it: `docker stop {name}`"
@@ -23,11 +24,7 @@ def in_use(api: Any, port: int, unit: str, *, where: Place | None = None) -> Env
         project, root = labels.get(n.PROJECT, ""), labels.get(n.ROOT, "")
         by += f", of the environment {environment} of {project}" + (f" in {root}" if root else "")
         remedy = f"`envctl down {environment}`" + (f" in {root}" if root else "") + " frees it"
-    return EnvctlError(
-        f"cannot start {unit}: port {port} is in use already by {by}",
-        hint=f"{remedy}; or {ANOTHER_PORT}",
-        where=where,
-    )
+    return port_taken(unit, port, by=by, remedy=remedy)
 
 
 def _holder(listed: Iterable[Listed], port: int) -> Listed | None:

@@ -13,8 +13,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
+from envctl.backends.taken import port_taken
 from envctl.backends.vagrant.ssh import Machine
-from envctl.plan.model import Port
+from envctl.plan.model import Port, Unit
 
 _LISTENS: Final = "0A"
 """A socket's state in the kernel's table."""
@@ -42,13 +43,14 @@ def are_carried(ports: Mapping[str, int], machine: Machine) -> bool:
     )
 
 
-def carry(ports: Mapping[str, int], machine: Machine) -> None:
-    """Have them carried. EnvctlError if one is another program's."""
+def carry(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:
+    """Have a unit's ports carried. EnvctlError if one is another program's."""
     if ports:
         machine.connect()
     for key, port in ports.items():
         address, _, inside = key.rpartition("/")
-        machine.forward(address, port, int(inside))
+        if said := machine.forward(address, port, int(inside)):
+            raise port_taken(unit, port, said=said)
 
 
 def drop(ports: Mapping[str, int], machine: Machine) -> None:

@@ -123,7 +123,7 @@ class Lifecycle:
             return False
         if not machine.services([service])[service].is_running:
             return False
-        forwarding.carry(noted["ports"], machine)
+        forwarding.carry(noted["ports"], machine, unit)
         return True
 
     def _stop(self, unit: str) -> None:
@@ -270,7 +270,7 @@ class Lifecycle:
         before = domain.units.get(unit.name, {}).get("ports", {})
         forwarding.drop(before, machine)
         ports = forwarding.chosen(unit.run.ports, before)
-        forwarding.carry(ports, machine)
+        forwarding.carry(ports, machine, unit)
         source = unit.source
         note = {
             "service": unit.service,

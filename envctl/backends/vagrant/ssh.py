@@ -93,20 +93,18 @@ class Machine:
         for socket_file in self.control.parent.glob(f"{self.control.name}*"):
             socket_file.unlink(missing_ok=True)
 
-    def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> None:
-        """Carry a port of this host to one of the machine, as long as the connection lasts or it is cancelled."""
+    def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> str:
+        """Carry a port of this host to one of the machine, as long as the connection lasts or it is cancelled.
+
+        What is told of it if that cannot be done, for instance because another program has the port; else "".
+        """
         spec = f"{address}:{port}:127.0.0.1:{inside}"
         if cancel:
             self._control("cancel", "-L", spec)
-            return
+            return ""
         done = self._control("forward", "-L", spec)
-        if done.returncode:
-            raise EnvctlError(
-                f"port {port} is in use already",
-                details=done.stderr.decode("utf-8", "replace"),
-                hint=f"`lsof -i :{port}` shows by whom; or take another port, for instance by a "
-                "variable: `--set http_port=8081`",
-            )
+        said = done.stderr.decode("utf-8", "replace").strip()
+        return (said or "ssh does not say why") if done.returncode else ""
 
     def dial(self, target: str, timeout: float) -> socket.socket:
         """A connection to HOST:PORT as seen from inside, or to a socket inside, carried by the shared one.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import Place
+from envctl.parity.facts import readable
 from envctl.plan.model import Unit
 
 UNITS: Final = "unit"
@@ -38,9 +39,12 @@ class Claim:
         """What is wrong, in words."""
         if self.category in (UNITS, CHECKS):
             return self.found
-        if self.found == f"not {self.expected}":
+        if self.found.startswith(f"not {self.expected}"):
             return f"declared, {self.found}"
-        return f"declared {self.expected}, found {self.found}"
+        expected, found = (
+            readable(self.category, self.key, value) for value in (self.expected, self.found)
+        )
+        return f"declared {expected}, found {found}"
 
 
 def presence(

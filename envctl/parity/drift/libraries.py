@@ -5,7 +5,6 @@ What a later step may have changed again is not judged: pip upgrades what an ear
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -18,11 +17,8 @@ from envctl.parity.drift.claim import Claim, presence
 from envctl.parity.drift.made import Put, runs_after, steps
 from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
+from envctl.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
 
-_REQUIREMENT: Final = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?:(==)\s*([^\s,;*]+)|[<>!=~][^;]*)?"
-)
-_NUMBERS: Final = re.compile(r"\d+(\.\d+)*")
 _NPM: Final = re.compile(r"(@?[a-z0-9._/-]+?)(?:@(.+))?")
 
 
@@ -37,7 +33,7 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
                 isinstance(later, PipInstall) and later.venv == step.venv
                 for later in steps(unit)[index + 1 :]
             )
-            yield from _pip(unit, step, told, lines=_lines(step, puts, root), last=last)
+            yield from _pip(unit, step, told, wanted=_wanted(step, puts, root), last=last)
         elif isinstance(step, NpmInstall):
             yield from _npm(unit, step, told, puts, root)
 
@@ -45,32 +41,33 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
 # --- pip ------------------------------------------------------------------------------------
 
 
-def _lines(step: PipInstall, puts: dict[str, Put], root: Path) -> Iterator[str]:
-    """What pip is told to install, word by word."""
-    yield from step.packages
+def _wanted(step: PipInstall, puts: dict[str, Put], root: Path) -> Iterator[Requirement]:
+    """What pip is told to install by name."""
+    yield from filter(None, map(pip_word, step.packages))
     put = puts.get(posixpath.normpath(step.requirements)) if step.requirements else None
     if put is not None:
-        for line in made.text_of(put, root).replace("\\\n", " ").splitlines():
-            yield line.partition(" #")[0].partition(" --")[0].strip()
+        yield from pip_lines(made.text_of(put, root))
 
 
 def _pip(
-    unit: Unit, step: PipInstall, told: UnitFacts, *, lines: Iterator[str], last: bool
+    unit: Unit,
+    step: PipInstall,
+    told: UnitFacts,
+    *,
+    wanted: Iterator[Requirement],
+    last: bool,
 ) -> Iterator[Claim]:
     found = {
-        _normal(name): version
+        normal(name): version
         for key, version in told.get(Category.PYTHON, {}).items()
         for folder, _, name in [key.rpartition(": ")]
         if f"{folder}/".startswith(f"{step.venv.rstrip('/')}/")
     }
-    for line in lines:
-        match = _REQUIREMENT.fullmatch(line)
-        if match is None:
-            continue  # a path, an address, an option, a condition
-        name, _, pin = match.groups()
-        version = found.get(_normal(name))
-        key = f"{step.venv}: {name}"
-        if version is None or not pin or not last or not _comparable(pin, version):
+    for one in wanted:
+        version = found.get(normal(one.name))
+        key = f"{step.venv}: {one.name}"
+        met = one.is_met(version) if version is not None and last else None
+        if version is None or met is None:
             yield presence(
                 unit.name,
                 Category.PYTHON,
@@ -80,29 +77,8 @@ def _pip(
                 where=step.where,
             )
         else:
-            seen = pin if _same(pin, version) else version
-            yield Claim(unit.name, Category.PYTHON, key, pin, seen, step.where)
-
-
-def _normal(name: str) -> str:
-    """A name as all of its spellings are (https://packaging.python.org/en/latest/specifications/name-normalization/)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _comparable(pin: str, version: str) -> bool:
-    """Whether both are plain numbers, or the very same: of other versions there are many spellings."""
-    plain = version.partition("+")[0]
-    return pin == version or bool(_NUMBERS.fullmatch(pin) and _NUMBERS.fullmatch(plain))
-
-
-def _same(pin: str, version: str) -> bool:
-    def numbers(text: str) -> list[int]:
-        found = [int(part) for part in text.split(".")]
-        while found and not found[-1]:
-            found.pop()
-        return found
-
-    return pin == version or numbers(pin) == numbers(version.partition("+")[0])
+            seen = one.pin if met else version
+            yield Claim(unit.name, Category.PYTHON, key, one.pin, seen, step.where)
 
 
 # --- npm ------------------------------------------------------------------------------------
@@ -116,8 +92,9 @@ def _npm(
         folder = posixpath.normpath(step.directory or "/")
         if is_covered(unit, f"{folder}/node_modules"):
             return
-        for name in _dependencies(puts.get(f"{folder}/package.json"), root):
-            key = f"{folder}: {name}"
+        put = puts.get(f"{folder}/package.json")
+        for one in npm_dependencies(made.text_of(put, root) if put else ""):
+            key = f"{folder}: {one.name}"
             yield presence(
                 unit.name, Category.NPM, key, word="installed", there=key in known, where=step.where
             )
@@ -139,15 +116,3 @@ def _npm(
                 there=name in found,
                 where=step.where,
             )
-
-
-def _dependencies(put: Put | None, root: Path) -> Iterator[str]:
-    if put is None:
-        return
-    try:
-        told = json.loads(made.text_of(put, root))
-    except ValueError:
-        return
-    wanted = told.get("dependencies") if isinstance(told, dict) else None
-    if isinstance(wanted, dict):
-        yield from sorted(wanted)

@@ -60,9 +60,9 @@ class Sight:
             except EnvctlError as error:
                 said = self.masks.masked(error.brief)
                 return [Claim(unit.name, UNITS, "", "tells", said, unit.where, error.hint)]
-            late = any(not one.holds and one.category in _LATE for one in found)
+            late = any(map(_may_come, found))
             if not late or time.monotonic() > end:
-                return found
+                return [_waited_for(one) if _may_come(one) else one for one in found]
             time.sleep(_PAUSE)
 
     def _told(self, unit: Unit) -> UnitFacts:
@@ -96,6 +96,14 @@ class Sight:
         yield from process.claims(unit, told, mask=self.masks.masked, neighbours=neighbours)
         yield from files.claims(unit, told, root=root)
         yield from files.secrets(unit, told, digests=self.digests, key=self.key)
+
+
+def _may_come(claim: Claim) -> bool:
+    return not claim.holds and claim.category in _LATE
+
+
+def _waited_for(claim: Claim) -> Claim:
+    return replace(claim, found=f"{claim.found} within {PATIENCE:g} s")
 
 
 def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:

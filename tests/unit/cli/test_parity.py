@@ -93,6 +93,38 @@ def test_what_could_be_mistaken_for_something_else_is_quoted(envctl: Run, keep: 
     ]
 
 
+def test_bytes_are_told_in_units_and_are_numbers_in_json(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    limits = {"memory": "268435456", "locked memory": "65536 to unlimited", "processors": "1024"}
+    one = keep("one.json", limits=limits, process={"memory": "1024"})
+    other = keep("x.json", limits={"memory": "none"})
+
+    told = envctl("parity", one, other, "--html", "x.html").out
+    data = envctl("parity", one, other, "--json").json
+
+    shown = lines(told)[told.splitlines().index("") + 2 :]
+    assert shown == [
+        "web process memory",
+        "- 1024",
+        "+ not there",
+        "web limits locked memory",
+        "- 64 KiB to unlimited",
+        "+ not there",
+        "web limits memory",
+        "- 256 MiB",
+        "+ none",
+        "web limits processors",
+        "- 1024",
+        "+ not there",
+    ]
+    assert "256 MiB" in (shop / "x.html").read_text()
+    assert {finding["before"] for finding in data["comparisons"][0]["findings"]} == {
+        "1024",
+        *limits.values(),
+    }
+
+
 def test_a_folder_that_one_side_lacks_is_told_once(envctl: Run, keep: Keep) -> None:
     files = {"/srv/web": "folder", "/srv/web/a": "x", "/srv/web/b": "x"}
     ended = envctl("parity", keep("one.json"), keep("x.json", files=files))
@@ -155,6 +187,23 @@ def test_an_entry_that_matches_nothing_is_told_everywhere_and_changes_no_exit_co
     assert "environments/dev.yaml:3:5" in (shop / "report.html").read_text()
 
 
+def test_an_entry_for_a_unit_that_there_is_not_is_a_mistake_and_not_stale(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    accept(shop, "{category: packages, unit: wbe, reason: gone}")
+    one, other = keep("one.json", os={"id": "a"}), keep("other.json", os={"id": "a"})
+
+    for words in ((one, other), ("dev", "test", "--up")):
+        ended = envctl("parity", *words)
+        assert (ended.code, ended.out) == (1, "")
+        assert "envctl.yaml:14:32: accept.0.unit: no environment has a unit 'wbe'" in ended.err
+        assert "did you mean 'web'?" in ended.err
+
+    facts = shop / one
+    facts.write_text(facts.read_text().replace('"web"', '"wbe"'))
+    assert envctl("parity", one, one).code == 0
+
+
 @pytest.mark.parametrize(("environment", "project"), [("dev", "other"), ("gone", "shop")])
 def test_another_project_s_facts_and_an_unknown_environment_s_are_compared_without_a_spec(
     envctl: Run, shop: Path, keep: Keep, environment: str, project: str
@@ -199,6 +248,45 @@ def test_targets_that_are_up_are_asked_and_their_specs_accept(
     assert [pair.after.name for pair in found.pairs] == ["test@memory", "dev@memory"]
     assert [len(pair.found.undeclared) for pair in found.pairs] == [0, 1]
     assert not found.stale
+
+
+def test_a_quiet_run_prints_a_line_a_pair_and_the_verdict_in_it(
+    envctl: Run, shop: Path, keep: Keep
+) -> None:
+    accept(shop, "{category: packages, key: vim, reason: dev edits}")
+    one = keep("one.json", packages={"bash": "1", "curl": "7", "vim": "1"})
+    other = keep("other.json", packages={"bash": "2", "curl": "8", "vim": "2"})
+    third = keep("third.json", packages={"bash": "1", "curl": "7", "vim": "3"})
+
+    ended = envctl("parity", one, other, third, "--quiet", "--html", "report.html")
+
+    assert ended.code == 3
+    between = "dev@docker (one.json) against dev@docker"
+    assert ended.out.splitlines() == [
+        f"{between} (other.json): 2 differences without a reason, 3 facts compared",
+        f"{between} (third.json): no difference without a reason, 3 facts compared",
+    ]
+    assert ended.err == ""
+    assert envctl("parity", one, third, "-q").code == 0
+    assert envctl("parity", one, other, "-q", "--json").json["comparisons"]
+
+
+@pytest.mark.parametrize(
+    ("category", "key", "shown"),
+    [("limits", "memory", "memory"), ("sockets", "tcp [::]:80", '"tcp [::]:80"'), ("os", "a\n", r'"a\n"')],
+)  # fmt: skip
+def test_the_first_difference_is_told_as_it_would_be_accepted(
+    envctl: Run, shop: Path, keep: Keep, category: str, key: str, shown: str
+) -> None:
+    one, other = keep("one.json", **{category: {key: "1"}}), keep("other.json")
+    entry = f"{{unit: web, category: {category}, key: {shown}, reason: …}}"
+
+    assert envctl("parity", one, other).err == (
+        f"what is meant to differ stands in the spec with its reason: accept: [{entry}]\n"
+    )
+
+    accept(shop, entry)
+    assert (envctl("parity", one, other).code, envctl("parity", one, other).err) == (0, "")
 
 
 def test_one_target_alone_is_wrong_usage(envctl: Run, keep: Keep) -> None:

@@ -10,6 +10,9 @@ import pytest
 from envctl.backends.base import Capabilities
 from envctl.backends.memory import MemoryBackend
 from envctl.cli.up import to_open
+from envctl.cli.verify import remedy
+from envctl.parity.drift.claim import Claim
+from envctl.parity.drift.verification import Verification
 from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.unit.cli.conftest import Run
@@ -181,6 +184,9 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     assert "web unit: it is not there  (envctl.yaml:" in found.out
     assert "2 units, 0 facts hold; 2 drifted" in found.out
     assert "`envctl up dev@memory` brings it to what the spec has" in found.err
+    quiet = envctl("verify", "dev", "-q")
+    assert (quiet.code, quiet.err) == (3, "")
+    assert quiet.out == "dev@memory: 2 units, 0 facts hold; 2 drifted\n"
     envctl("up", "dev")
     fine = envctl("verify", "dev")
     assert (fine.code, fine.out) == (0, "2 units, 2 facts hold\n")
@@ -190,6 +196,23 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     (finding,) = told.json["findings"]
     assert finding["found"].startswith("env LOG_LEVEL")
     assert told.json.keys() == {"format", "version", "target", "units", "findings", "checks"}
+
+
+@pytest.mark.parametrize(
+    ("categories", "said"),
+    [
+        (("sockets", "names"), "`envctl logs dev@docker web db` tells what keeps them"),
+        (("sockets", "packages"), "`envctl down dev@docker` and `envctl up dev@docker`"),
+        (("unit", "checks"), "`envctl up dev@docker` brings it"),
+        (("checks", "checks"), "what a check prints"),
+    ],
+)
+def test_verify_ends_with_what_mends_it(categories: tuple[str, str], said: str) -> None:
+    claims = [
+        Claim(unit, category, "x", "so", "not so")
+        for unit, category in zip(("web", "db"), categories, strict=True)
+    ]
+    assert said in remedy(Verification("dev@docker", ["web", "db"], claims))
 
 
 def test_stop_keeps_what_down_removes(envctl: Run, shop: Path) -> None:
@@ -262,6 +285,67 @@ def test_a_misspelt_backend_is_a_problem_of_the_spec_with_its_place(
         ("environments/dev.yaml", 1, "did you mean 'docker'?"),
         ("environments/test.yaml", 2, "did you mean 'ports'?"),
     ]
+
+
+def accepting(shop: Path, unit: str, category: str = "limits") -> None:
+    """Let the file that environments share accept differences of a unit."""
+    file = shop / "envctl.yaml"
+    entry = f"  - {{category: {category}, unit: {unit!r}, reason: none}}\n"
+    file.write_text(f"{file.read_text()}accept:\n{entry}")
+
+
+@pytest.mark.parametrize("words", ["validate", "validate dev"])
+def test_accepting_differences_of_a_unit_that_no_environment_has_is_a_mistake(
+    envctl: Run, shop: Path, words: str
+) -> None:
+    accepting(shop, "wbe")
+    ended = envctl(*words.split())
+    assert ended.code == 1
+    assert ended.err == (
+        "envctl.yaml:14:30: accept.0.unit: no environment has a unit 'wbe'\n"
+        "      - {category: limits, unit: 'wbe', reason: none}\n"
+        "                                 ^\n"
+        "    hint: did you mean 'web'?\n"
+        "1 problem in the spec\n"
+    )
+    (problem,) = envctl(*words.split(), "--json").json["problems"]
+    assert (problem["line"], problem["hint"]) == (14, "did you mean 'web'?")
+    assert envctl("up", "dev").code == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "category"),
+    [
+        ("web", "limits"),
+        ("w*", "limits"),
+        ("web-7", "limits"),  # how many there are may be a variable
+        ("web-*", "limits"),
+        ("extra", "limits"),
+        ("gone", "units"),  # kept facts may be of a time when there was one
+    ],
+)
+def test_accepting_differences_of_a_unit_that_some_environment_may_have_is_none(
+    envctl: Run, shop: Path, unit: str, category: str
+) -> None:
+    overlay = "backend: memory\nservices: {extra: {command: [x]}}\n"
+    (shop / "environments/test.yaml").write_text(overlay)
+    accepting(shop, unit, category)
+    assert envctl("validate", "dev").code == 0
+
+
+def test_a_broken_environment_may_have_the_unit(envctl: Run, shop: Path) -> None:
+    (shop / "environments/test.yaml").write_text("backend: memory\nservices: {extra: {x: 1}}\n")
+    accepting(shop, "extra")
+    assert envctl("validate", "dev").code == 0
+    assert "accept" not in envctl("validate").err
+
+
+def test_a_variable_of_one_environment_alone_hinders_no_look_at_the_others(
+    envctl: Run, shop: Path
+) -> None:
+    (shop / "environments/test.yaml").write_text("backend: memory\nvars: {only_here: 1}\n")
+    accepting(shop, "web")
+    assert envctl("validate", "test", "--set", "only_here=2").code == 0
 
 
 def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path) -> None:
@@ -340,12 +424,35 @@ def test_diff_shows_both_sides_and_the_lines_that_make_the_difference(
     assert data["builds"]["db"]["after"] is None
 
 
+def test_diff_tells_memory_in_units_and_as_a_number_in_json(envctl: Run, shop: Path) -> None:
+    limits = "services: {web: {resources: {memory: 256M}, env: {memory: 1024}}}\n"
+    (shop / "environments/lab.yaml").write_text(f"backend: memory\n{limits}")
+    shown = envctl("diff", "dev", "lab").out
+    assert "  + 256 MiB  (environments/lab.yaml:2:38)" in shown
+    assert '  + "1024"  (environments/lab.yaml:2:59)' in shown
+    data = envctl("diff", "dev", "lab", "--json").json
+    values = {one["path"]: one["after"] for one in data["differences"]}
+    assert values["services.web.resources.memory"] == 256 * 2**20
+
+
 def test_diff_of_an_environment_with_itself_finds_nothing(envctl: Run, shop: Path) -> None:
     ended = envctl("diff", "dev", "dev")
     assert (ended.code, ended.out) == (
         0,
         "the specs say the same\nbuilds: db the same, web the same\n",
     )
+
+
+def test_a_quiet_diff_is_the_verdict_in_a_line(envctl: Run, shop: Path) -> None:
+    overlay = "backend: memory\nservices: {web: {env: {A: b}, packages: [curl]}}\n"
+    (shop / "environments/lab.yaml").write_text(overlay)
+    ended = envctl("diff", "dev", "lab", "-q")
+    assert (ended.code, ended.out) == (
+        3,
+        "dev against lab: 2 differences in the spec, 1 build differs\n",
+    )
+    ended = envctl("diff", "dev", "dev", "-q")
+    assert (ended.code, ended.out) == (0, "dev against dev: no difference\n")
 
 
 def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envctl.lock.inputs import inputs
-from envctl.plan.model import ReadyImage
+from envctl.plan.model import ReadyImage, Source
 from envctl.target import Target
 from tests.support.project import Project
 
@@ -40,7 +40,12 @@ web:
 
 def lines(project: Project) -> tuple[str, ...]:
     plan = project.workspace().plan(Target("dev"))
-    return inputs(plan.units[0].source, project.root)
+    return told(plan.units[0].source, project.root)
+
+
+def told(source: Source, root: Path) -> tuple[str, ...]:
+    """The lines that a lock has."""
+    return tuple(one.line for one in inputs(source, root))
 
 
 def heads(found: tuple[str, ...]) -> list[str]:
@@ -103,7 +108,7 @@ def test_another_order_is_another_input(project):
 
 
 def test_a_ready_image_is_its_name(tmp_path):
-    assert inputs(ReadyImage("redis:7"), tmp_path) == ("image redis:7",)
+    assert told(ReadyImage("redis:7"), tmp_path) == ("image redis:7",)
 
 
 def test_a_dockerfile_counts_and_its_context_does_not(tmp_path):
@@ -135,11 +140,11 @@ def test_what_a_variable_is_set_to_decides_and_is_not_told(tmp_path):
     project = Project(tmp_path, backend="memory", environ={})
     project.spec(SECRET, top="vars: {token: none}\n")
 
-    def told(value: str) -> tuple[str, ...]:
+    def with_token(value: str) -> tuple[str, ...]:
         plan = project.workspace(token=value).plan(Target("dev"))
-        return inputs(plan.units[0].source, project.root)
+        return told(plan.units[0].source, project.root)
 
-    before, after = told("hunter2"), told("hunter3")
+    before, after = with_token("hunter2"), with_token("hunter3")
 
     assert not any("hunter" in line for line in (*before, *after))
     assert heads(tuple(line for line in after if line not in before)) == [

@@ -12,6 +12,7 @@ import pytest
 
 from envctl.lock.model import Manifest
 from envctl.lock.reading import manifest, record_digest
+from envctl.parity.reading import facts
 
 RECORD = """\
 flask/__init__.py,sha256:aaa,10
@@ -57,6 +58,23 @@ def test_packages_are_told_by_name_and_foreign_ones_by_architecture_too():
 def test_an_image_that_tells_what_no_package_is_called_is_refused(sections):
     with pytest.raises(ValueError, match=r"is no (name|version)"):
         manifest(told(architecture="amd64", **sections), "M")
+
+
+def test_facts_and_locks_ask_for_packages_in_the_same_words_and_know_the_same_ones():
+    """Each script is whole, to be read and run by itself; that is why the words stand in both."""
+
+    def asking(package, name):
+        script = (files(package) / name).read_text("utf-8")
+        return script.partition("section packages\n")[2].partition("\nfi\n")[0]
+
+    assert asking("envctl.lock", "manifest.sh") == asking("envctl.parity", "collect.sh")
+    assert "dpkg-query" in asking("envctl.lock", "manifest.sh")
+    body = (
+        "bash\tamd64\t5.2-1\tinstalled\nold\tall\t1\tconfig-files\n"
+        "half\tall\t2\tunpacked\nmusl-utils-1.2.4-r2\n"
+    )
+    _, locked = manifest(told(architecture="amd64\n", packages=body), "M")
+    assert locked.packages.keys() == facts(told(packages=body), "M")["packages"].keys()
 
 
 def test_what_pip_left_behind_is_no_package():

@@ -8,22 +8,31 @@ import pytest
 
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
+from envctl.lock.comparing import Difference
 from envctl.lock.vendor import Store
+from envctl.locking import compared, moved, remedy
 from envctl.target import Target
 from envctl.vendoring import Vendor
 from tests.support.paper import BASE
 from tests.support.project import Project
+from tests.unit.cli.conftest import envctl
+
+__all__ = ["envctl"]
 
 
 def said(found):
-    return [str(one) for one in found]
+    return [compared(one) for one in found]
+
+
+def moves(found):
+    return [moved(one) for one in found]
 
 
 def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project, engine):
-    lock, moved = project.workspace().lock()
+    lock, found = project.workspace().lock()
 
     assert lock.of("dev/web").manifest.packages == {"libc6": "1", "hello": "1.0"}
-    assert moved == ()
+    assert found == ()
     assert text.load(project.root) == lock
     before = (project.root / "envctl.lock").read_bytes()
     project.workspace().lock()
@@ -41,17 +50,18 @@ def test_a_mirror_that_moved_on_is_told_by_check_with_both_versions(project, eng
     (source,) = project.workspace().plan(Target("dev")).builds().values()
     engine.there[engine.name_of(source)] = {**BASE, "hello": "2.0"}
 
-    assert said(project.workspace().check_lock()) == ["hello 1.0 → 2.0"]
+    found = project.workspace().check_lock()
+    assert said(found) == ["dev/web: hello: locked 1.0, found 2.0"]
+    assert "`envctl up ENV --frozen` builds what is locked" in remedy(found)
 
 
 def test_update_moves_on_and_says_what_moved(project, engine):
     project.workspace().lock()
     engine.mirror["hello"] = "2.0"
 
-    _, moved = project.workspace().lock(update=["web"])
+    _, found = project.workspace().lock(update=["web"])
 
-    assert said(moved) == ["hello 1.0 → 2.0"]
-    assert moved[0].units == ("dev/web",)
+    assert moves(found) == ["dev/web: hello 1.0 → 2.0"]
     assert project.workspace().check_lock() == ()
 
 
@@ -66,9 +76,9 @@ def test_update_of_one_service_leaves_the_others(project, engine):
     project.workspace().lock()
     engine.mirror |= {"hello": "2.0", "world": "2"}
 
-    _, moved = project.workspace().lock(update=["db"])
+    _, found = project.workspace().lock(update=["db"])
 
-    assert said(moved) == ["world 1 → 2"]
+    assert moves(found) == ["dev/db: world 1 → 2"]
 
 
 def test_update_of_what_there_is_not_is_wrong_usage_and_changes_nothing(project):
@@ -85,9 +95,9 @@ def test_what_has_to_be_built_again_keeps_to_the_locked_versions_where_it_can(pr
     engine.mirror |= {"hello": "2.0", "world": "1"}
     project.spec("web: {packages: [hello, world], command: [x]}")
 
-    _, moved = project.workspace().lock()
+    _, found = project.workspace().lock()
 
-    assert said(moved) == ["world not there → 1"]
+    assert moves(found) == ["dev/web: world not there → 1"]
 
 
 def test_check_asks_no_engine_to_see_that_the_spec_has_moved_on(project, engine):
@@ -101,11 +111,140 @@ def test_check_asks_no_engine_to_see_that_the_spec_has_moved_on(project, engine)
     assert "no container engine answers" in project.events[-1].text
 
 
+APP = """
+web:
+  packages: [hello]
+  build:
+    - copy: {from: app/, to: /srv/}
+    - pip: {venv: /opt/web, requirements: /srv/requirements.txt}
+    - npm: {directory: /srv}
+    - run: make
+  command: [x]
+"""
+
+
+@pytest.fixture
+def app(project, engine):
+    """A project with files that pip and npm read, locked."""
+    engine.venv = {"Flask": "3.1.3", "click": "8.1", "gunicorn": "23.0.0"}
+    project.write("app/requirements.txt", "-r more.txt\nflask==3.1.3\n")
+    project.write("app/more.txt", "-c bounds.txt\ngunicorn>=20\n").write("app/bounds.txt", "")
+    project.write("app/package.json", "{}").spec(APP)
+    project.workspace().lock()
+    assert project.workspace().check_lock() == ()
+    return project
+
+
+PIP = "app/requirements.txt, app/more.txt or app/bounds.txt changed since it was locked"
+
+
+def test_files_that_changed_are_told_by_name_with_what_they_ask_for_and_is_not_locked(app):
+    app.write(
+        "app/requirements.txt",
+        "-r more.txt\nflask[async] == 3.2 --hash=x\nrich\nclick==8.1.0\n./here\nx; os_name=='y'\n",
+    ).write("app/bounds.txt", "anything==1\n")
+
+    (told,) = said(app.workspace().check_lock())
+    assert told.splitlines() == [
+        f"dev/web: {PIP}  (envctl.yaml:8:9)",
+        "  flask[async] == 3.2: locked 3.1.3",
+        "  rich: not locked",
+    ]
+    with pytest.raises(EnvctlError) as caught:
+        app.workspace().up(Target("dev"), frozen=True)
+    assert PIP in caught.value.details
+    assert "`envctl lock` brings it up to date" in caught.value.hint
+
+
+def test_a_change_that_asks_for_nothing_else_is_told_without_more(app):
+    app.write("app/requirements.txt", "# a word\n-r more.txt\nflask==3.1.3\n")
+    assert said(app.workspace().check_lock()) == [f"dev/web: {PIP}  (envctl.yaml:8:9)"]
+
+
+def test_check_ends_with_what_to_do_next_and_is_a_line_if_quiet(app, envctl, monkeypatch):
+    monkeypatch.chdir(app.root)
+    assert envctl("lock", "--check", "-q").out == "envctl.lock is what the spec asks for\n"
+    app.write("app/package.json", '{"dependencies": {"x": "1"}}')
+    app.write("app/requirements.txt", "")
+
+    ended = envctl("lock", "--check")
+    assert ended.code == 3
+    assert ended.out.count("\n") == 3
+    assert ended.err == "`envctl lock` brings envctl.lock up to date and says what moves\n"
+
+    ended = envctl("lock", "--check", "-q")
+    assert (ended.code, ended.out, ended.err) == (3, "envctl.lock: 2 differences\n", "")
+    one, _ = envctl("lock", "--check", "--json").json["differences"]
+    assert (one["kind"], one["name"], one["where"]) == ("spec", "npm /srv", "envctl.yaml:9:9")
+    assert one["details"] == ["x 1: not locked"]
+    assert one["said"] == "app/package.json or the step itself"
+    assert len(one["before"]) == len(one["after"]) == 12
+
+
+def test_so_many_packages_are_told_as_a_reader_bears(app):
+    app.write("app/requirements.txt", "".join(f"p{number}\n" for number in range(8)))
+    (told,) = said(app.workspace().check_lock())
+    assert told.splitlines()[1:] == [*(f"  p{number}: not locked" for number in range(5)), "  and 3 more"]  # fmt: skip
+
+
+def test_packages_of_npm_are_told_likewise(app):
+    app.write("app/package.json", '{"dependencies": {"left-pad": "1.3.0", "x": 1}}')
+    (told,) = said(app.workspace().check_lock())
+    changed = "app/package.json or the step itself changed since it was locked"
+    assert told.splitlines() == [
+        f"dev/web: {changed}  (envctl.yaml:9:9)",
+        "  left-pad 1.3.0: not locked",
+        "  x: not locked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("run: make", "run: make all", ["run 1 of the build changed since it was locked  (envctl.yaml:10:9)"]),
+        ("    - run: make\n", "", ["run 1: locked, not asked for"]),
+        ("packages: [hello]", "packages: [world]", [
+            "package hello: locked, not asked for",
+            "package world: not locked, asked for  (envctl.yaml:5:5)",
+        ]),
+        ("web:\n", "web:\n  base: debian:trixie\n", [
+            "base: locked debian:bookworm, asked for debian:trixie  (envctl.yaml:5:11)",
+        ]),
+        ("requirements: /srv/requirements.txt", "packages: [flask]", [
+            "pip -r /srv/requirements.txt → /opt/web: locked, not asked for",
+            "pip flask → /opt/web: not locked, asked for  (envctl.yaml:8:9)",
+        ]),
+        ("    - npm: {directory: /srv}\n    - run: make\n", "    - run: make\n    - npm: {directory: /srv}\n", [
+            "steps: locked in another order, asked for in this one  (envctl.yaml:4:3)",
+        ]),
+    ],
+)  # fmt: skip
+def test_each_thing_that_the_spec_asks_for_is_told_with_both_sides_and_its_place(
+    app, engine, old, new, lines
+):
+    engine.mirror["world"] = "1"
+    assert old in APP
+    app.spec(APP.replace(old, new))
+    assert said(app.workspace().check_lock()) == [f"dev/web: {line}" for line in lines]
+
+
+def test_the_same_version_with_other_content_is_told_and_a_broken_package_by_its_state():
+    one = Difference("pip /opt/web", "flask", "3.1 sha256:a", "3.1 sha256:b", ("dev/web",))
+    assert compared(one) == ("dev/web: flask in /opt/web: locked and found 3.1, with other content")
+    assert moved(one) == "dev/web: flask in /opt/web 3.1: other content under the same version"
+    broken = Difference("packages", "curl", "8", "8 half-configured", ("dev/web",))
+    assert compared(broken) == "dev/web: curl: locked 8, found 8 half-configured"
+    gone = Difference("npm /srv", "a", "1 sha512-x", None, ("dev/web",))
+    assert compared(gone) == "dev/web: a in /srv: locked 1, not found"
+
+
 def test_check_names_another_architecture(project, engine):
     lock, _ = project.workspace().lock()
     text.save(replace(lock, architecture="arm64"), project.root)
 
-    assert said(project.workspace().check_lock()) == ["architecture arm64 → amd64"]
+    found = project.workspace().check_lock()
+    assert said(found) == ["architecture: locked arm64, found amd64"]
+    assert "on such a machine" in remedy(found)
 
 
 def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
@@ -116,10 +255,11 @@ def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
 
     found = project.workspace().check_lock()
 
-    assert [(one.name, one.before is None) for one in found] == [
-        ("dev/other", True),
-        ("dev/web", False),
+    assert said(found) == [
+        "dev/other: not locked, the spec has it  (envctl.yaml:4:3)",
+        "dev/web: locked, no more in the spec",
     ]
+    assert remedy(found) == "`envctl lock` brings envctl.lock up to date and says what moves"
 
 
 def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
@@ -152,7 +292,7 @@ def test_a_lock_of_another_spec_is_refused_before_anything_is_done(project, engi
     engine.made.clear()
     project.spec("web: {packages: [hello, world], command: [x]}")
 
-    with pytest.raises(EnvctlError, match="asked for now: package world"):
+    with pytest.raises(EnvctlError, match="dev/web: package world: not locked, asked for"):
         project.workspace().up(Target("dev"), frozen=True)
 
     assert engine.made == []
@@ -184,7 +324,7 @@ def test_a_build_that_comes_out_otherwise_is_refused_and_nothing_is_replaced(pro
     with pytest.raises(EnvctlError) as caught:
         project.workspace().up(Target("dev"), frozen=True)
 
-    assert caught.value.details == "dev/web: hello 1.0 → 2.0"
+    assert caught.value.details == "dev/web: hello: locked 1.0, found 2.0"
     assert "nothing was replaced" in caught.value.brief
     assert project.ids() == before
 
@@ -206,7 +346,7 @@ def test_a_base_that_is_another_is_told_before_it_is_built_on(project, engine):
     engine.made.clear()
     engine.there["debian:bookworm"] = {"libc6": "2"}
 
-    with pytest.raises(EnvctlError, match="base debian:bookworm: libc6 1 → 2"):
+    with pytest.raises(EnvctlError, match="base debian:bookworm: libc6: locked 1, found 2"):
         frozen(project)
 
     assert engine.made == []
@@ -219,7 +359,7 @@ def test_a_ready_image_is_locked_as_it_is(project, engine):
 
     engine.there["redis:7"] = {"hello": "9"}
 
-    with pytest.raises(EnvctlError, match="dev/cache: image id"):
+    with pytest.raises(EnvctlError, match="dev/cache: image: locked id"):
         frozen(project)
 
 
@@ -313,7 +453,7 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
         frozen.have_base(unit.source.base)
         assert engine.restored == {}
     else:
-        with pytest.raises(EnvctlError, match="base debian:bookworm: image sha256:a"):
+        with pytest.raises(EnvctlError, match="base debian:bookworm: image: locked sha256:a"):
             frozen.have_base(unit.source.base)
         assert engine.restored == {"debian:bookworm": kept}
 

@@ -102,16 +102,16 @@ def test_a_machine_that_comes_out_otherwise_is_refused_as_an_image_is(project, m
         frozen(project, machines)
 
     assert caught.value.brief == (
-        "dev does not come out as envctl.lock says: 1 difference, locked → found; nothing was replaced"
+        "dev does not come out as envctl.lock says: 1 difference; nothing was replaced"
     )
-    assert caught.value.details == "dev/web: hello 1.0 → 2.0"
+    assert caught.value.details == "dev/web: hello: locked 1.0, found 2.0"
     assert machines.boxes == {}
 
 
 def test_a_base_that_is_another_is_told_before_the_steps(project, machines):
     machines.box["libc6"] = "2"
 
-    with pytest.raises(OtherBaseError, match="base debian:bookworm: libc6 1 → 2"):
+    with pytest.raises(OtherBaseError, match="base debian:bookworm: libc6: locked 1, found 2"):
         frozen(project, machines)
 
 
@@ -127,7 +127,7 @@ def test_units_of_one_build_are_told_together(project, engine):
     with pytest.raises(EnvctlError) as caught:
         frozen(project, made)
 
-    assert caught.value.details == "dev/one, dev/two: hello 1.0 → 2.0"
+    assert caught.value.details == "dev/one, dev/two: hello: locked 1.0, found 2.0"
     assert len(made.made) == 1
 
 

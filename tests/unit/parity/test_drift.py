@@ -398,7 +398,7 @@ def test_limits_are_in_force():
     one = web(resources=Resources(0.5, 100_000_001), origins={"resources.memory": AT, "resources.cpus": AT})  # fmt: skip
     assert looked(one, {"limits": {"memory": "99999744", "processors": "0.5"}}) == []
     assert looked(one, {"limits": {"memory": "none", "processors": "2"}}) == [
-        "limits memory: declared 100000001, found none (envctl.yaml:9:5)",
+        "limits memory: declared 100000001 bytes, found none (envctl.yaml:9:5)",
         "limits processors: declared 0.5, found 2 (envctl.yaml:9:5)",
     ]
     assert looked(one, {}) == []
@@ -546,6 +546,25 @@ def test_a_unit_that_does_not_tell_is_a_finding():
 
     assert found(root=False) == ["unit : unable to find user web (envctl.yaml:2:3)"]
     assert "users web: declared, not there (envctl.yaml:2:3)" in found(root=True)
+
+
+class Deaf(Silent):
+    """Nothing ever listens in it."""
+
+    def exec(self, _unit, execution):
+        mark = execution.stdin.readline().decode().strip()
+        execution.stdout(f"{mark}:end\0".encode())
+        return 0
+
+
+def test_a_port_that_nothing_listens_on_is_told_with_how_long_that_was_waited_for(monkeypatch):
+    monkeypatch.setattr(looking, "PATIENCE", 0.1)
+    monkeypatch.setattr(looking, "_PAUSE", 0.05)
+    decided = plan(web(ports=(Port(8000),), origins={"ports": AT}))
+    sight = looking.Sight(decided, Deaf(root=True), decided.units, "key", {}, Unmasked())
+    assert said(sight.claims(decided.units)) == [
+        "sockets tcp 8000: declared, not listened on within 0.1 s (envctl.yaml:9:5)"
+    ]
 
 
 # --- what the script tells of it

@@ -8,6 +8,7 @@ from importlib.resources import as_file, files
 import pytest
 
 from envctl.parity import reading
+from envctl.parity.facts import readable
 
 MARK = "0123456789abcdef"
 
@@ -129,6 +130,29 @@ def test_limits_mean_the_same_in_both_versions_of_control_groups():
     none = {"memory": "none", "processors": "none"}
     assert read(cgroup="memory.max max\ncpu.max max 100000\n")["limits"] == none
     assert read(cgroup="memory.limit_in_bytes 9223372036854771712\ncpu.cfs_quota_us -1\n")["limits"] == none  # fmt: skip
+
+
+def test_every_limit_that_the_kernel_counts_in_bytes_is_told_in_units():
+    table = (
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max cpu time              unlimited            unlimited            seconds   \n"
+        "Max file size             1048576              unlimited            bytes     \n"
+        "Max data size             1048576              unlimited            bytes     \n"
+        "Max stack size            1048576              unlimited            bytes     \n"
+        "Max core file size        1048576              unlimited            bytes     \n"
+        "Max resident set          1048576              unlimited            bytes     \n"
+        "Max processes             1048576              1048576              processes \n"
+        "Max open files            1048576              1048576              files     \n"
+        "Max locked memory         1048576              unlimited            bytes     \n"
+        "Max address space         1048576              unlimited            bytes     \n"
+        "Max file locks            1048576              unlimited            locks     \n"
+        "Max pending signals       1048576              1048576              signals   \n"
+        "Max msgqueue size         1048576              unlimited            bytes     \n"
+    )
+    counted = {line[4:26].strip() for line in table.splitlines() if line.split()[-1] == "bytes"}
+    found = read(limits=table)["limits"]
+    told = {key: readable("limits", key, value) for key, value in found.items()}
+    assert {key for key, value in told.items() if "MiB" in value} == counted
 
 
 def test_npm_packages_are_told_from_the_lock_or_from_themselves():

@@ -41,6 +41,7 @@ from envctl.plan.text import (
     changes_text,
     plan_text,
     shown,
+    size_text,
     source_text,
     step_text,
     steps_text,
@@ -68,6 +69,24 @@ WORDS = st.lists(TEXT, min_size=1, max_size=4).map(tuple)
 )
 def test_each_kind_of_step_has_a_line_that_names_it(step, text):
     assert step_text(step) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (1, "1 byte"),
+        (1000, "1000 bytes"),
+        (65536, "64 KiB"),
+        (268435456, "256 MiB"),
+        (268439552, "262148 KiB"),
+        (3 * 2**29, "1536 MiB"),
+        (2**40, "1 TiB"),
+        (2**60, "1048576 TiB"),
+    ],
+)
+def test_a_size_is_told_in_the_largest_unit_that_it_is_whole_in(count, text):
+    assert size_text(count) == text
 
 
 def test_what_a_unit_is_made_from_is_told_with_its_digest():
@@ -113,7 +132,7 @@ def test_a_unit_with_everything_is_told_line_by_line():
         "  secret key → /run/secrets/key",
         "  health tcp 127.0.0.1 80 every 1.5s, timeout 2s, 3 retries after 0s",
         "  cpus 0.5",
-        "  memory 1024",
+        "  memory 1 KiB",
         "  restart always",
         "  capability NET_ADMIN",
         "  option x=[1]",

@@ -80,7 +80,7 @@ task migrate: build DIGEST from debian:bookworm
   volume cache → /var/cache/web
   volume data → /var/data
   cpus 1.5
-  memory 536870912
+  memory 512 MiB
   restart no
   capability NET_BIND_SERVICE
   option speed=2
@@ -110,7 +110,7 @@ service web: build DIGEST from debian:bookworm
   secret token → /run/secrets/token
   health http http://127.0.0.1:8000/ every 60s, timeout 0.5s, 3 retries after 30s
   cpus 1.5
-  memory 536870912
+  memory 512 MiB
   restart on-failure
   capability NET_BIND_SERVICE
   option speed=2

@@ -7,7 +7,7 @@ from pathlib import Path
 from envctl import spec
 from envctl.errors import Place
 from envctl.spec.canonical import Resolved
-from tests.unit.spec.helpers import load
+from tests.unit.spec.helpers import load, write
 
 BASE = """\
 project: shop
@@ -74,6 +74,21 @@ def test_a_variable_from_outside_shows_who_gave_it_and_all_it_replaced(tmp_path:
     assert lines(tmp_path, sets={"level": "x"})["level: x"] == f"--set {was}"
     environ = {"ENVCTL_VAR_level": "xx"}
     assert lines(tmp_path, environ=environ)["level: xx"] == f"ENVCTL_VAR_level {was}"
+
+
+def test_a_place_knows_which_variables_made_the_value_also_from_the_cache(tmp_path: Path) -> None:
+    text = "project: shop\nbase: debian:bookworm\nvars: {a: '80', b: '${a}'}\n"
+    text += "services:\n  web: {command: [x], ports: ['${b}:80', {host: '1${a}', container: 1}]}\n"
+    write(tmp_path, text)
+    environ = {"ENVCTL_VAR_a": "81"}
+    said = "a is '81', from ENVCTL_VAR_a"
+    for _ in range(2):
+        found = spec.load(tmp_path, "dev", environ=environ)
+        origins = found.origins
+        assert origins["services", "web", "ports", 0].where.note == said
+        assert origins["services", "web", "ports", 1, "host"].where.note == said
+        assert origins["services", "web", "command"].where.note == ""
+        assert str(found.where("services", "web", "ports", 0)) == "envctl.yaml:5:31"
 
 
 def test_a_service_inherits_the_origins_too(tmp_path: Path) -> None:

@@ -34,6 +34,19 @@ def test_each_way_to_set_a_variable_goes_before_the_next(tmp_path: Path) -> None
     assert level(tmp_path, overlay, environ=environ, sets={"level": "line"}) == "<line>"
 
 
+@pytest.mark.parametrize("port", ['"${port}:2"', '{host: "${port}", container: 2}'])
+def test_a_port_that_another_service_has_is_told_with_the_variable_that_made_it_so(
+    tmp_path: Path, port: str
+) -> None:
+    text = HEAD + "vars: {port: 81}\nservices:\n  a: {command: [x], ports: ['80:1']}\n"
+    text += f"  b: {{command: [x], ports: [{port}]}}\n"
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, text, environ={"ENVCTL_VAR_port": "80"})
+    (problem,) = caught.value.problems
+    assert problem.message == "services.b: the host's port 80 is taken by services.a"
+    assert problem.hint == "see envctl.yaml:5:29; port is '80', from ENVCTL_VAR_port"
+
+
 def test_two_dollars_are_one_and_a_lone_one_is_itself(tmp_path: Path) -> None:
     assert load(tmp_path, SPEC).data["services"]["web"]["env"]["M"] == "$x $y"
 

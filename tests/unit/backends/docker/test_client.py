@@ -35,8 +35,6 @@ def api_error(text: str, status: int = 500) -> APIError:
         (DockerException("Connection refused"), "does not answer", "envctl doctor --fix"),
         (DockerException("PermissionError(13, 'Permission denied')"), "this user may not talk to the Docker engine", "usermod -aG docker"),
         (DockerException("Read timed out."), "cannot start web: the Docker engine did not answer in time", "docker info"),
-        (api_error("Bind for 127.0.0.1:8080 failed: port is already allocated"), "port 8080 is in use already", "lsof -i :8080"),
-        (api_error("listen tcp4 127.0.0.1:80: bind: address already in use"), "port 80 is in use already", "another port in the spec"),
         (api_error("write /x: no space left on device"), "the engine's disk is full", "docker system df"),
         (api_error("bind source path does not exist: /x"), "a mounted path is not on the engine's host", "this machine"),
         (api_error('exec: "x": executable file not found in $PATH'), "its command is not in the image", "check `command`"),

@@ -1,15 +1,22 @@
-"""Who is told to hold a port."""
+"""Who is told to hold a port, and what chose it."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 from envctl.backends.docker.ports import in_use
+from envctl.errors import Place
+from envctl.plan.model import Port
+from tests.support.plans import unit
+
+NOTE = "http_port is '8080', from ENVCTL_VAR_http_port"
+AT = Place("envctl.yaml", 7, 13, NOTE)
 
 
-def told(port, labels):
+def told(port, labels, origins=None, **more):
     one = {"Names": ["/some"], "Labels": labels, "Ports": [{"PublicPort": 8080}, {}]}
-    return in_use(SimpleNamespace(containers=lambda: [one]), port, "web")
+    web = unit("web", ports=(Port(443, 8443), Port(80, port)), origins=origins)
+    return in_use(SimpleNamespace(containers=lambda: [one]), port, web, **more)
 
 
 def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names):
@@ -22,10 +29,26 @@ def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names):
 
 
 def test_another_container_is_told_by_its_name():
-    error = told(8080, {})
+    error = told(8080, {}, said="port is already allocated")
     assert error.brief.endswith("by the container some")
     assert "docker stop some" in error.hint
+    assert error.details == ""
 
 
-def test_what_is_no_container_is_not_known():
-    assert told(80, {}) is None
+def test_what_is_no_container_is_told_with_what_the_engine_says():
+    error = told(81, {}, {"ports.1": AT}, said="address already in use\n")
+    assert error.brief == "cannot start web: port 81 is in use already"
+    assert error.details == f"{NOTE}\naddress already in use"
+    assert error.hint.startswith("`lsof -i :81` shows by whom; or write another port in the spec")
+
+
+def test_the_place_is_the_one_that_chose_the_port_and_names_the_variable():
+    other = Place("envctl.yaml", 6, 5)
+    for origins in (
+        {"ports": other, "ports.0": other, "ports.1": AT},
+        {"ports": other, "ports.1": other, "ports.1.host": AT},
+    ):
+        error = told(8080, {}, origins)
+        assert (error.where, error.details) == (AT, NOTE)
+    assert told(8080, {}, {"ports": other}).where == other
+    assert told(8080, {}).where == Place("envctl.yaml", 2, 3)

@@ -10,7 +10,9 @@ from threading import Thread
 import pytest
 
 from envctl.backends.vagrant import forwarding, reach
+from envctl.errors import EnvctlError, Place
 from envctl.plan.model import Port, Probe, ProbeKind
+from tests.support.plans import unit
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -94,6 +96,26 @@ def test_a_port_is_carried_only_while_the_connections_own_process_listens():
         assert not forwarding.are_carried(ports, Kept(0))
     assert not forwarding.are_carried(ports, Kept(os.getpid()))
     assert forwarding.are_carried({}, Kept(0))
+
+
+class Refusing:
+    """A machine whose connection cannot listen here."""
+
+    def connect(self):
+        pass
+
+    def forward(self, _address, port, _inside):
+        return "cannot listen to port: 8443" if port == 8443 else ""
+
+
+def test_a_port_that_is_taken_is_told_with_its_place_and_the_variable_that_chose_it():
+    at = Place("envctl.yaml", 7, 13, "tls is '8443', from ENVCTL_VAR_tls")
+    web = unit("web", ports=(Port(80, 8080), Port(443, 8443)), origins={"ports.1": at})
+    with pytest.raises(EnvctlError) as caught:
+        forwarding.carry({"127.0.0.1/80": 8080, "127.0.0.1/443": 8443}, Refusing(), web)
+    assert caught.value.brief == "cannot start web: port 8443 is in use already"
+    assert caught.value.details == f"{at.note}\ncannot listen to port: 8443"
+    assert caught.value.where == at
 
 
 def test_an_open_port_keeps_its_number_where_it_had_one():

@@ -1,0 +1,24 @@
+"""A port of the host that somebody else has: told alike by all backends."""
+
+from __future__ import annotations
+
+from envctl.errors import EnvctlError
+from envctl.plan.model import Unit
+
+
+def port_taken(
+    unit: Unit, port: int, *, by: str = "", remedy: str = "", said: str = ""
+) -> EnvctlError:
+    """The error for a unit that cannot have its port: the place that chose it, and the variable if one did.
+
+    `by` is who has it, as far as that is known, `said` what a program said.
+    """
+    where = unit.where_port(port)
+    note = where.note if where else ""
+    return EnvctlError(
+        f"cannot start {unit.name}: port {port} is in use already" + (f" by {by}" if by else ""),
+        details="\n".join(filter(None, [note, said.strip()])),
+        hint=f"{remedy or f'`lsof -i :{port}` shows by whom'}; "
+        "or write another port in the spec, or a variable for it",
+        where=where,
+    )
