@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -29,10 +29,15 @@ Dir::Etc::SourceParts "/dev/null";
 _SOURCE: Final = "deb [trusted=yes] file:/media/debs ./\n"
 
 
-def pins(manifest: Manifest) -> Supplies:
-    """Settings by which apt and pip take the versions of a manifest, where they are still to be had."""
+def pins(manifest: Manifest, *, but: Collection[str] = ()) -> Supplies:
+    """Settings by which apt and pip take the versions of a manifest, where they are still to be had.
+
+    `but` are packages of Python that may have any.
+    """
     preferences = "\n".join(_preferences(manifest))
-    constraints = "".join(f"{name}=={version}\n" for name, version in _constraints(manifest))
+    constraints = "".join(
+        f"{name}=={version}\n" for name, version in _constraints(manifest) if name not in but
+    )
     return Supplies(
         {"apt.conf": _APT, "preferences": preferences, "constraints.txt": constraints},
         {"APT_CONFIG": "/media/apt.conf", "PIP_CONSTRAINT": "/media/constraints.txt"},

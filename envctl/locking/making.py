@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from envctl.lock.comparing import Difference, moved
 from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
+from envctl.lock.unmet import contradicted
 from envctl.locking.asking import asked
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, ReadyImage
@@ -115,6 +117,7 @@ class Maker:
 
         changes: dict[str, Change] = {}
         fresh: dict[str, Supplies] = {}
+        held: set[str] = set()
         for one in self.asked:
             source, name = one.source, self.engine.name_of(one.source)
             base = (source.base.image, source.base.name) if isinstance(source, Build) else ()
@@ -126,15 +129,15 @@ class Maker:
                 cause = "it is to be made anew" if updated else "the image is not there"
                 changes.setdefault(name, Change(Action.BUILD, one.name, cause, one.where, source))
                 known = self.old.of(one.name)
-                fresh[source.digest] = (
-                    Supplies(fresh=True)
-                    if updated
-                    else pins(known.manifest)
-                    if known
-                    else Supplies()
-                )
+                if updated or known is None:
+                    fresh[source.digest] = Supplies(fresh=updated)
+                else:
+                    otherwise = contradicted(one.inputs, known.manifest)
+                    fresh[source.digest] = pins(known.manifest, but=otherwise)
+                    held.add(one.service)
         self.opened[0].supplies = lambda build: fresh.get(build.digest, Supplies())
-        carry_out(tuple(changes.values()), self.opened[0].engine, self.opened[0].report)
+        with _letting_go(held):
+            carry_out(tuple(changes.values()), self.opened[0].engine, self.opened[0].report)
 
     def _lock(
         self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]
@@ -175,6 +178,20 @@ class Maker:
                 one.source.base.image if isinstance(one.source, Build) else "",
                 seen.identity if isinstance(one.source, ReadyImage) else "",
             )
+
+
+@contextmanager
+def _letting_go(held: Collection[str]) -> Iterator[None]:
+    """Errors say how services that are held to what is locked are let go."""
+    try:
+        yield
+    except EnvctlError as error:
+        if held:
+            name = " ".join(sorted(held))
+            let_go = f"`envctl lock --update {name}` lets go of them"
+            either = f"{error.hint}; or, " if error.hint else ""
+            error.hint = f"{either}if the locked versions stand in the way, {let_go}"
+        raise
 
 
 def _together(builds: Iterable[LockedBuild]) -> tuple[LockedBuild, ...]:

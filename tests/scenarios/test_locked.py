@@ -74,8 +74,17 @@ def test_a_mirror_that_moves_on_is_told_refused_and_done_without(
     moved_on(project, tmp_path, repository)
     told = done(project.cli("lock", "--check", "--json"), 3)
     assert json.loads(told.stdout)["differences"] == [
-        {"kind": "packages", "name": "envctl-probe", "before": "1.0", "after": "2.0", "units": ["dev/web"]}
-    ]  # fmt: skip
+        {
+            "kind": "packages",
+            "name": "envctl-probe",
+            "before": "1.0",
+            "after": "2.0",
+            "units": ["dev/web"],
+            "where": None,
+            "said": "",
+            "details": [],
+        }
+    ]
 
     refused = done(project.cli("up", "dev", "--frozen"), 1)
     assert "dev/web: envctl-probe: locked 1.0, found 2.0" in refused.stderr

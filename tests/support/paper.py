@@ -30,6 +30,10 @@ class PaperEngine:
     restored: dict[str, str] = field(default_factory=dict)
     venv: dict[str, str] = field(default_factory=dict)
     """What is installed at /opt/web in images of builds."""
+    constraints: str = ""
+    """What pip was held to in the last build."""
+    fails: str = ""
+    """What is wrong with every build."""
 
     @property
     def images(self) -> PaperEngine:
@@ -60,8 +64,11 @@ class PaperEngine:
         self.there[name] = dict(self.mirror)
 
     def apply(self, change: Any) -> None:
+        if self.fails:
+            raise EnvctlError(self.fails, hint="mend it", where=change.where)
         self.made.append(change.unit)
-        wanted = self.opened.supplies(change.target).files.get("preferences", "")
+        given = self.opened.supplies(change.target).files
+        self.constraints, wanted = given.get("constraints.txt", ""), given.get("preferences", "")
         asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
         kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
         packages = {name: "old-1" if name in kept else self.mirror[name] for name in asked}

@@ -181,6 +181,25 @@ def test_check_ends_with_what_to_do_next_and_is_a_line_if_quiet(app, envctl, mon
     assert len(one["before"]) == len(one["after"]) == 12
 
 
+def test_a_lock_made_again_holds_pip_to_nothing_that_the_spec_asks_for_otherwise(app, engine):
+    app.write("app/requirements.txt", "flask==3.2\nclick==8.1\nrich==1\n")
+    app.workspace().lock()
+    assert engine.constraints == "click==8.1\ngunicorn==23.0.0\n"
+
+
+def test_a_build_that_fails_while_held_to_the_lock_says_how_to_let_go_of_it(app, engine):
+    app.write("app/requirements.txt", "flask>=4\n")
+    engine.fails = "ERROR: ResolutionImpossible"
+    with pytest.raises(EnvctlError, match="ResolutionImpossible") as caught:
+        app.workspace().lock()
+    assert caught.value.hint == (
+        "mend it; or, if the locked versions stand in the way, `envctl lock --update web` lets go of them"
+    )
+    with pytest.raises(EnvctlError) as caught:
+        app.workspace().lock(update=["web"])
+    assert caught.value.hint == "mend it"
+
+
 def test_so_many_packages_are_told_as_a_reader_bears(app):
     app.write("app/requirements.txt", "".join(f"p{number}\n" for number in range(8)))
     (told,) = said(app.workspace().check_lock())
