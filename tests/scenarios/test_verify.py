@@ -139,7 +139,7 @@ def test_what_was_replaced_by_other_means_is_found(web):
     assert web.found() == {
         "web environment LOG_LEVEL": ('"info"', place("env:")),
         # It was not connected by its name.
-        "other names web": ("not known", place("other:")),
+        "other names web": ("not known within 5 s", place("other:")),
     }
 
     stranger = web.replace(Labels={})
