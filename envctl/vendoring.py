@@ -232,7 +232,15 @@ class Kitchen:
 
     def supplies_beside(self, build: Build, below: Manifest) -> Supplies:
         """The files of what a backend builds on what `below` says."""
-        packages = self._store.index.beside.get(beside_key(build, below))
+        # In a machine that units share is what is in each: no more is lacking than for one of them.
+        parts = (
+            one.manifest
+            for one in self._lock.builds
+            if one.manifest.packages.items() <= below.packages.items()
+        )
+        kept = self._store.index.beside
+        found = (kept.get(beside_key(build, part)) for part in (below, *parts))
+        packages = next((one for one in found if one is not None), None)
         if packages is None:
             raise EnvctlError(
                 f"what is built on {build.base.image} for machines is not in {FOLDER}",

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from envctl.backends.vagrant import boot
+from envctl.errors import EnvctlError
+from envctl.lock import text
+from envctl.lock.model import Manifest
 from envctl.lock.vendor import Store
 from envctl.plan.model import Base
+from envctl.plan.progress import silent
 from envctl.target import Target
+from envctl.vendoring import Kitchen
 from tests.support.paper import opened_with
 from tests.support.project import Project
 
@@ -84,3 +90,24 @@ def test_what_will_ask_a_registry_all_the_same_is_told(project, engine):
 
     (told,) = [one.text for one in project.events if "registry" in one.text]
     assert told.startswith("dev/web cannot be built of what is kept: `npm serve` (envctl.yaml:4:")
+
+
+def test_a_machine_that_units_share_is_made_of_what_is_kept_for_one_of_them(project, engine):
+    engine.mirror |= {"dpkg": "1", "less": "1", "file": "1"}
+    project.spec(
+        """
+        one: {packages: [dpkg, less], command: [x]}
+        two: {packages: [dpkg, file], command: [x]}
+        """
+    )
+    vendored(project)
+    lock = text.load(project.root)
+    kitchen = Kitchen(engine, lock, project.root, silent)
+    one, two = (lock.of(f"dev/{name}").manifest.packages for name in ("one", "two"))
+    machine = boot.machine_build("both")
+
+    given = kitchen.supplies_beside(machine, Manifest({**one, **two}))
+
+    assert {f"debs/{name}.deb" for name in boot.PACKAGES} <= set(given.files)
+    with pytest.raises(EnvctlError, match="what is built on both for machines is not in"):
+        kitchen.supplies_beside(machine, Manifest({**one, **two, "less": "2", "file": "2"}))
