@@ -64,7 +64,7 @@ def up(
     Says first what changes and why, then what it does, and last the addresses to open. What is up
     and as the spec wants it is left alone. With services, only they and what they depend on.
 
-    With --frozen the images are made and compared with envctl.lock before anything else is done.
+    With --frozen images and provisioned boxes are made and compared with envctl.lock before anything else is done.
 
     JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses`, from a
     unit's name to a list.

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -129,7 +130,7 @@ class Boxes:
     def base(self, unit: str, base: Base, *, anew: bool = False) -> str:
         """The name of the box of a base alone, which is made if it is not here; `anew`, if not in this run."""
         name = basebox.name(base, self._context.recipe)
-        with exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report):
+        with self._holding(name):
             if not self.is_here(name) or (anew and name not in self._renewed):
                 with workshop() as folder:
                     basebox.disk(unit, base, self._context, engine=self.engine, folder=folder)
@@ -167,7 +168,17 @@ class Boxes:
         another Vagrant that is just uploading it, or was killed while it did.
         Source: https://github.com/vagrant-libvirt/vagrant-libvirt/blob/0.11.2/lib/vagrant-libvirt/action/handle_box_image.rb
         """
-        folder = _folder(name)
+        # Nobody makes it anew meanwhile.
+        with self._holding(name):
+            self._stock(name, _folder(name))
+
+    # --- parts
+
+    def _holding(self, name: str) -> AbstractContextManager[None]:
+        """Have a box to oneself."""
+        return exclusive(cache() / "locks", f"box-{name.replace('/', '-')}", self._context.report)
+
+    def _stock(self, name: str, folder: Path) -> None:
         disk = folder / disks.FILE
         version = int(disk.stat().st_mtime)
         wanted = {f"{_folded(name)}_vagrant_box_image_0_{version}_{disks.FILE}": disk}
@@ -180,8 +191,6 @@ class Boxes:
             with exclusive(cache() / "locks", f"pool-{volume}", self._context.report):
                 if libvirt.disk_size(volume) != file.stat().st_size:
                     libvirt.add_disk(volume, file, capacity=capacity)
-
-    # --- parts
 
     @cached_property
     def engine(self) -> ImageSource | None:
