@@ -11,6 +11,7 @@ from typing import Any
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import LABEL, Found, ImageStore
+from envctl.caches import shared
 from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
 from envctl.plan.model import Base
@@ -120,5 +121,4 @@ def _slug(image: str) -> str:
 
 def _locks(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's own folder for locks: bases belong to no project."""
-    cache = environ.get("XDG_CACHE_HOME", "")
-    return (Path(cache) if cache else Path.home() / ".cache") / "envctl" / "locks"
+    return shared("locks", environ=environ)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from envctl.caches import shared
 from envctl.doctor import kvm, libvirt
 from envctl.doctor.engine import Engine, look
 from envctl.doctor.finding import Finding, Repair
@@ -46,7 +47,7 @@ def fix(
     if not host.is_root:
         _refuse(wanted, backend, report)
         return
-    with exclusive(locks or Path.home() / ".cache/envctl/locks", "doctor", report):
+    with exclusive(locks or shared("locks", environ=host.environ), "doctor", report):
         packages = dict.fromkeys(name for finding in wanted for name in finding.packages)
         if packages:
             install(tuple(packages), host, report)

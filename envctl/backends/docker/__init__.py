@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from envctl.backends import probe
+from envctl.backends import made, probe
 from envctl.backends.base import (
     Beside,
     Capabilities,
@@ -183,7 +183,7 @@ class DockerBackend:
         from envctl.backends.docker.buildcontext import Sender
 
         context = self.context
-        build(
+        image = build(
             wanted,
             unit,
             engine=self._engine,
@@ -193,6 +193,7 @@ class DockerBackend:
             ),
             report=context.report,
         )
+        made.note(wanted.digest, image)
 
     def _container(self, unit: str) -> str:
         """The unit's running container."""

@@ -43,8 +43,8 @@ def build(
     names: Names,
     sender: Sender,
     report: Report,
-) -> None:
-    """Make the image of a build. EnvctlError names the failing step, its output and its place."""
+) -> str:
+    """Make the image of a build; its id. EnvctlError names the failing step, its output and its place."""
     watch = Watch(wanted, unit, report)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
         sender.write(wanted, context)  # type: ignore[arg-type]
@@ -66,6 +66,7 @@ def build(
                 watch.take(event)
     if not watch.image:
         watch.failed("the builder ended without an image")
+    return watch.image
 
 
 def _parameters(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from threading import get_ident
 from typing import Final
 
+from envctl.backends import made
 from envctl.backends.base import Context, ImageSource
 from envctl.backends.vagrant import basebox, boot, disks, libvirt
 from envctl.backends.vagrant.names import cache, home
@@ -62,17 +63,19 @@ class Boxes:
 
     def here(self) -> Mapping[str, str]:
         """The digests of the builds whose boxes are here, with their recorded steps."""
-        found: dict[str, str] = {}
-        for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
-            try:
-                data = json.loads(note.read_text("utf-8"))
-                wanted = self.current.get(data["build"])
-                outdated = wanted is not None and data.get("made_of") != wanted
-                if data["kind"] == self._kind and data["build"] and not outdated:
-                    found[data["build"]] = data["steps"]
-            except (OSError, ValueError, KeyError):
-                continue
-        return found
+        return {
+            note["build"]: note["steps"] for note in self._notes() if not self._is_outdated(note)
+        }
+
+    def wanted(self) -> Mapping[str, str]:
+        """By build, what its machines have to be made of: what the box at hand is, or the one that will be."""
+        found = {
+            note["build"]: made.last(note["build"])
+            if self._is_outdated(note)
+            else note.get("made_of", "")
+            for note in self._notes()
+        }
+        return {**found, **self.current}
 
     def made_of(self, name: str) -> str:
         """The id of the image that a box was made of, or what is locked that it was held to; else ""."""
@@ -94,6 +97,24 @@ class Boxes:
         name = self.name(build)
         made_of = self.made_of(name)
         return self.is_here(name) and self.current.get(build.digest, made_of) == made_of
+
+    def _notes(self) -> Iterator[Mapping[str, str]]:
+        """The notes of all boxes of builds, of this version's making."""
+        for file in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
+            with suppress(OSError, ValueError, KeyError):
+                note = json.loads(file.read_text("utf-8"))
+                if note["kind"] == self._kind and note["build"] and "steps" in note:
+                    yield note
+
+    def _is_outdated(self, note: Mapping[str, str]) -> bool:
+        """Whether a box is made of another thing than it has to be, or its image was made anew since.
+
+        What was known of the image when the box was made is no news, whatever it was: another engine may have made it.
+        """
+        build, made_of = note["build"], note.get("made_of", "")
+        if build in self.current:
+            return made_of != self.current[build]
+        return "known" in note and made.last(build) not in ("", made_of, note["known"])
 
     def provisions(self, build: Build) -> bool:
         """Whether a build is done in a machine: where no engine is, or is wanted."""
@@ -118,6 +139,7 @@ class Boxes:
             return
         engine = self._context.images()
         self._context.have_base(build.base)
+        known = made.last(build.digest)
         image = engine.have(unit, build)
         made_of = engine.images.find(image) or ""
         # By its id: under one name there may be another image by now.
@@ -125,7 +147,7 @@ class Boxes:
         with workshop() as folder:
             self._say(unit, "making the disk")
             disks.from_image(engine, whole, folder)
-            self.add(unit, self.name(build), folder, note_of(build, made_of))
+            self.add(unit, self.name(build), folder, {**note_of(build, made_of), "known": known})
 
     def base(self, unit: str, base: Base, *, anew: bool = False) -> str:
         """The name of the box of a base alone, which is made if it is not here; `anew`, if not in this run."""

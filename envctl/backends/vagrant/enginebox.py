@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from envctl.backends import made
 from envctl.backends.base import Context, ImageSource
 from envctl.backends.vagrant import boot, container, disks
 from envctl.backends.vagrant.boxes import Boxes
@@ -33,12 +34,13 @@ class EngineBoxes:
     def have(self, unit: str, source: Source) -> str:
         """The name of the box of an image, which is made if it is not there, or is of an earlier image."""
         engine = self._context.images()
+        build = "" if isinstance(source, ReadyImage) else source.digest
+        known = made.last(build) if build else ""
         image = self._image(unit, source, engine)
         made_of = engine.images.find(image) or ""
-        build = "" if isinstance(source, ReadyImage) else source.digest
         name = f"envctl-{build or digest(made_of)}-engine-{self._kind()}"
         if not self._boxes.is_here(name) or self._boxes.made_of(name) != made_of:
-            note = {"build": build, "steps": "[]", "made_of": made_of}
+            note = {"build": build, "steps": "[]", "made_of": made_of, "known": known}
             self._make(unit, name, image, engine, note)
         return name
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from envctl.caches import shared
 from envctl.plan.model import Scope
 
 SHARED: Final = "_all"
@@ -97,5 +98,4 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's folder for what all projects share: kernels, and disks in the making."""
-    base = environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "envctl" / "vagrant"
+    return shared("vagrant", environ=environ)

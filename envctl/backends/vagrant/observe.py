@@ -23,9 +23,8 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
         for name, domain in there.domains.items()
         if (machine := names.unit(name)) is not None
     }
-    asked = all_at_once(
-        lambda item: tuple(_states(machines, *item, boxes.current)), sorted(found.items())
-    )
+    wanted = boxes.wanted() if images else boxes.current
+    asked = all_at_once(lambda item: tuple(_states(machines, *item, wanted)), sorted(found.items()))
     units = {state.name: state for machine in asked for state in machine}
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
@@ -39,14 +38,14 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
 
 
 def _states(
-    machines: Machines, machine: str, domain: libvirt.Domain, current: Mapping[str, str]
+    machines: Machines, machine: str, domain: libvirt.Domain, wanted: Mapping[str, str]
 ) -> Iterator[UnitState]:
-    """The units of a machine; `current` is by build what it has to be made of."""
+    """The units of a machine; `wanted` is by build what it has to be made of."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)
         return
-    states = [_noted(name, note, domain, current) for name, note in domain.units.items()]
+    states = [_noted(name, note, domain, wanted) for name, note in domain.units.items()]
     if not domain.running:
         yield from (
             _ended(state, domain.units[state.name], "its machine is off") for state in states
@@ -74,7 +73,7 @@ def _states(
 
 
 def _noted(
-    name: str, note: Mapping[str, Any], domain: libvirt.Domain, current: Mapping[str, str]
+    name: str, note: Mapping[str, Any], domain: libvirt.Domain, wanted: Mapping[str, str]
 ) -> UnitState:
     """A unit as far as its machine's stamp tells."""
     build = str(note["build"])
@@ -84,7 +83,7 @@ def _noted(
         Status.EXITED,
         replica=int(note["replica"]),
         build=build,
-        outdated=current.get(build, domain.made_of) != domain.made_of,
+        outdated=wanted.get(build, domain.made_of) != domain.made_of,
         image=str(note.get("image", "")),
         run=str(note["run"]),
         id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from envctl.backends import made
 from envctl.backends.base import Context
 from envctl.backends.vagrant.boxes import NOTE, Boxes, note_of
 from tests.support.plans import SCOPE, build, packages
@@ -21,11 +22,11 @@ def boxes(tmp_path, monkeypatch):
     return Boxes(Context(SCOPE))
 
 
-def keep(boxes, home, made_of):
+def keep(boxes, home, made_of, **more):
     """Have a box of the build there, as Vagrant keeps it."""
     folder = home / "boxes" / boxes.name(BUILD) / "0/libvirt"
     folder.mkdir(parents=True)
-    note = {**note_of(BUILD, made_of), "kind": boxes.name(BUILD).rpartition("-")[2]}
+    note = {**note_of(BUILD, made_of), **more, "kind": boxes.name(BUILD).rpartition("-")[2]}
     (folder / NOTE).write_text(json.dumps(note))
 
 
@@ -40,6 +41,41 @@ def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_
     right = made_of == WANTED
     assert boxes.is_current(BUILD) == right
     assert [*boxes.here()] == [BUILD.digest] * right
+
+
+@pytest.mark.parametrize(
+    ("last", "right"),
+    [
+        (None, True),
+        ("sha256:an image", True),
+        ("sha256:of another engine", True),
+        ("sha256:made anew", False),
+    ],
+)
+def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, last, right):
+    keep(boxes, tmp_path, "sha256:an image", known="sha256:of another engine")
+    if last:
+        made.note(BUILD.digest, last)
+
+    assert [*boxes.here()] == [BUILD.digest] * right
+    assert boxes.wanted() == {BUILD.digest: "sha256:an image" if right else last}
+
+
+def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew(boxes, tmp_path):
+    keep(boxes, tmp_path, "")
+    made.note(BUILD.digest, "sha256:an image")
+
+    assert [*boxes.here()] == [BUILD.digest]
+    assert boxes.wanted() == {BUILD.digest: ""}
+
+
+def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
+    keep(boxes, tmp_path, WANTED, known="")
+    made.note(BUILD.digest, "sha256:made anew")
+    boxes.current = {BUILD.digest: WANTED}
+
+    assert [*boxes.here()] == [BUILD.digest]
+    assert boxes.wanted() == {BUILD.digest: WANTED}
 
 
 def test_a_box_that_is_not_there_is_not_current(boxes):

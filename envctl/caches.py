@@ -1,0 +1,13 @@
+"""Where a user has what all projects share, and what may be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def shared(*parts: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """A folder, or file, of the user's cache; it need not be there."""
+    base = environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache").joinpath("envctl", *parts)
