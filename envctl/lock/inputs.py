@@ -103,7 +103,7 @@ def _pip(step: PipInstall, there: Mapping[str, ContextFile], root: Path) -> Inpu
     words = filter(None, map(pip_word, step.packages))
     lines = (wanted for one in read if one.asks for wanted in pip_lines(one.text))
     said = _either([one.name for one in read] + (["the step's packages"] if shown != step else []))
-    return Input(line, step.where, said, "pip", step.venv, (*words, *lines))
+    return Input(line, step.where, said, "pip", posixpath.normpath(step.venv), (*words, *lines))
 
 
 def _npm(step: NpmInstall, there: Mapping[str, ContextFile], root: Path) -> Input:

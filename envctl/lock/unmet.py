@@ -31,6 +31,8 @@ def contradicted(asked: Iterable[Input], locked: Manifest) -> frozenset[str]:
 def _unmet(asked: Input, locked: Manifest) -> Iterator[tuple[Requirement, str]]:
     """What is asked for and not locked so, and the version that is, or ""."""
     folders = {"pip": locked.pip, "npm": locked.npm}.get(asked.kind, {})
+    if asked.kind == "pip" and asked.folder not in folders:
+        return  # it was not found where it is said to be
     versions = folders.get(asked.folder, {})
     for one in asked.wanted:
         found = versions.get(normal(one.name) if asked.kind == "pip" else one.name)

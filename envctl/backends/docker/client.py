@@ -24,7 +24,9 @@ OLDEST_API = "1.41"
 """Of engine 20.10."""
 _CONNECTIONS = 64
 
-_TAKEN = re.compile(r"(?:Bind for |listen (?:tcp|udp)[46]? )(\S*?):(\d+)[: ]")
+_TAKEN = re.compile(
+    r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"
+)
 
 
 class Engine:
@@ -154,7 +156,7 @@ def taken_port(error: Exception) -> int | None:
     """The port of the host that an error of the engine says is in use."""
     text = str(getattr(error, "explanation", "") or error)
     found = _TAKEN.search(text) if "already" in text else None
-    return int(found[2]) if found else None
+    return int(found[1]) if found else None
 
 
 def _first_line(text: str) -> str:

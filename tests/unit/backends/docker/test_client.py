@@ -69,12 +69,20 @@ def test_an_address_that_is_none_is_told_with_those_there_are():
     assert "ssh://USER@HOST: check DOCKER_HOST" in caught.value.hint
 
 
-def test_a_port_in_use_is_read_from_what_the_engine_says():
-    assert (
-        taken_port(api_error("Bind for 127.0.0.1:8080 failed: port is already allocated")) == 8080
-    )
-    assert taken_port(api_error("listen tcp4 0.0.0.0:80: bind: address already in use")) == 80
-    assert taken_port(api_error("no such image")) is None
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("Bind for 127.0.0.1:8080 failed: port is already allocated", 8080),
+        ("Bind for :::8080 failed: port is already allocated", 8080),
+        ("listen tcp4 0.0.0.0:80: bind: address already in use", 80),
+        # As engines say it from 28 on.
+        ("failed to bind host port 127.0.0.1:5432/tcp: address already in use", 5432),
+        ("failed to bind host port for 0.0.0.0:81:172.31.0.2:8000/tcp: address already in use", 81),
+        ("no such image", None),
+    ],
+)
+def test_a_port_that_is_taken_is_known_whatever_the_engine_calls_it(text, port):
+    assert taken_port(api_error(f"driver failed: {text}")) == port
 
 
 def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
