@@ -10,6 +10,7 @@ import tarfile
 import pytest
 
 from envctl.plan.names import base_image
+from tests.support.machines import remove_boxes
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -36,9 +37,13 @@ def locked_project(make_project, base_name, backend="docker", top=""):
 DEAD = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")  # fmt: skip
 
 
+def images_of(engine, project):
+    """All images that were made for the project."""
+    return engine.api.images(filters={"label": f"dev.envctl.project={project.name}"})
+
+
 def remove_images(engine, project):
-    """Remove all images that were made for the project."""
-    for image in engine.api.images(filters={"label": f"dev.envctl.project={project.name}"}):
+    for image in images_of(engine, project):
         engine.api.remove_image(image["Id"], force=True)
 
 
@@ -203,6 +208,40 @@ def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path
 
     assert version(project) == "1.0"
     done(project.cli("lock", "--check"))
+
+
+@pytest.mark.machines
+@pytest.mark.timeout(1800)
+def test_machines_for_container_images_are_made_of_what_is_kept(
+    engine, make_project, machines, tmp_path
+):
+    project = make_project(backend="vagrant")
+    name = f"envctl/{project.name}-ready:1"
+    own = f"FROM debian:bookworm\nRUN echo {project.name} >/made\n"
+    project.write("own/Dockerfile", f"{own}CMD sleep infinity\n")
+    recipe = io.BytesIO(f"{own}USER nobody\nCMD sleep infinity\n".encode())
+    before, _ = engine.images.build(fileobj=recipe, tag=name, rm=True)
+    project.spec(f"ready: {{image: '{name}'}}\nown: {{dockerfile: own/Dockerfile}}")
+    done(project.cli("lock", "--vendor", timeout=1800))
+    engine.api.remove_image(name, force=True)
+    remove_images(engine, project)
+
+    offline = {**DEAD, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    try:
+        done(project.cli("up", "dev", "--frozen", "--offline", environ=offline, timeout=1800))
+
+        assert engine.images.get(name).id == before.id
+        assert project.run("own", "cat", "/made")[1] == f"{project.name}\n"
+        assert project.run("ready", "id", "-un")[1] == "nobody\n"
+        again = done(project.cli("up", "dev", "--frozen", "--offline", environ=offline))
+        assert "nothing changes" in again.stdout
+        done(project.cli("lock", "--check"))
+    finally:
+        done(project.cli("down", "dev", "--volumes"))
+        remove_boxes(project, *(one["Id"] for one in images_of(engine, project)), before.id)
+        remove_images(engine, project)
+        if engine.api.images(name):
+            engine.api.remove_image(name, force=True)
 
 
 NODE = """

@@ -83,10 +83,10 @@ def boot_id(project: Project, target: str, unit: str) -> str:
     return done.stdout
 
 
-def remove_boxes(project: Project) -> None:
-    """Remove the boxes of builds that have the project's name in a step, and so are nobody else's."""
+def remove_boxes(project: Project, *images: str) -> None:
+    """Remove the boxes that have the project's name in a step, or are of these images, and so are nobody else's."""
     for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
-        if project.name in note.read_text("utf-8"):
+        if any(mark in note.read_text("utf-8") for mark in (project.name, *images)):
             _remove_box(note.parents[2])
 
 
