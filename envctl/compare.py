@@ -229,7 +229,8 @@ def _source_cause(
     source = unit.source
     if isinstance(source, ReadyImage):
         if not state.build and state.image == source.image:
-            return None
+            cause = f"{source.image} is another image now"
+            return (cause, source.where or unit.where) if state.outdated else None
         return f"image {shown(state.image)} → {shown(source.image)}", source.where or unit.where
     if state.build == source.digest:
         where = source.where or unit.where

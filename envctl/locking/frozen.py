@@ -114,11 +114,12 @@ class Frozen:
         return bool(builds)
 
     def _ids(self, sources: Mapping[str, Source]) -> Mapping[str, str]:
-        """The images' ids by build."""
+        """The images' ids by build, or by name."""
         return {
-            source.digest: self.engine.images.find(self.engine.name_of(source)) or ""
+            source.image if isinstance(source, ReadyImage) else source.digest: (
+                self.engine.images.find(self.engine.name_of(source)) or ""
+            )
             for source in sources.values()
-            if not isinstance(source, ReadyImage)
         }
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -35,3 +36,31 @@ def test_npm_packages_an_own_dockerfile_and_a_ready_image_come_up(engine, make_p
     assert [line.text for line in project.workspace().logs(project.target, ["node"])] == ["true"]
     assert project.run("own", "cat", "/v")[1] == "it's $5\n"
     assert project.up() == []
+
+
+def test_a_ready_image_is_replaced_when_its_name_means_another_and_not_when_it_is_pruned(
+    engine, make_project
+):
+    project = make_project()
+    name = f"envctl/{project.name}-ready:1"
+
+    def release(version):
+        recipe = f"FROM debian:bookworm\nRUN echo {version} >/version\nCMD sleep infinity\n"
+        engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True)
+
+    try:
+        release(1)
+        project.spec(f"web: {{image: '{name}'}}").up()
+        assert project.up() == []
+
+        release(2)
+        told = project.cli("up", "dev").stdout
+        assert f"replace web  {name} is another image now" in " ".join(told.split(" "))
+        assert project.run("web", "cat", "/version")[1] == "2\n"
+
+        engine.api.remove_image(name, force=True)
+        assert project.up() == []
+    finally:
+        project.cli("down", "dev", "--volumes")
+        if engine.api.images(name):
+            engine.api.remove_image(name, force=True)

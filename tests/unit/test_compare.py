@@ -103,6 +103,16 @@ def test_an_image_that_is_at_hand_is_not_built_again():
     assert [change.action for change in compare(plan(new), there)] == [Action.REPLACE]
 
 
+def test_a_name_that_means_another_image_now_replaces():
+    web = replace(unit("web"), source=ReadyImage("web:1"))
+    there = observed(web)
+    old = replace(there, units={"web": replace(there.units["web"], outdated=True)})
+
+    assert compare(plan(web), there) == ()
+    (change,) = compare(plan(web), old)
+    assert (change.action, change.cause) == (Action.REPLACE, "web:1 is another image now")
+
+
 def test_a_pruned_image_of_a_running_unit_is_not_missed():
     web = unit("web", script("a"))
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker import names as n
 from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
 from envctl.plan.state import Health, Observed, Status, UnitState
 
@@ -80,6 +81,8 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
             api.images(filters={"label": [f"{n.PROJECT}={names.scope.project}"]}) if images else []
         )
     current = {digest: str(image.get("Id")) for digest, image in _named(built, names)}
+    if images:
+        current |= _moved(engine, there.units.values())
     units = {
         name: _state(engine, names, one, held=held, current=current)
         for name, one in sorted(there.units.items())
@@ -150,8 +153,23 @@ def _state(
 
 
 def _is_outdated(one: Listed, current: Mapping[str, str]) -> bool:
-    image = current.get(one["Labels"].get(n.BUILD, ""))
+    labels = one["Labels"]
+    image = current.get(labels.get(n.BUILD) or labels.get(n.IMAGE, ""))
     return image is not None and one.get("ImageID", image) != image
+
+
+def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
+    """The ids of ready images that other images than the units' are called by now.
+
+    The engine lists a container's image by its name only as long as the name means that image.
+    """
+    wanted = {
+        name
+        for one in units
+        if (name := one["Labels"].get(n.IMAGE)) and one.get("Image", name) != name
+    }
+    images = Images(engine)
+    return {name: found for name in sorted(wanted) if (found := images.find(name))}
 
 
 def _has_lost_secrets(names: Names, one: Listed, held: frozenset[str]) -> bool:

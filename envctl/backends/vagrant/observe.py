@@ -76,15 +76,15 @@ def _noted(
     name: str, note: Mapping[str, Any], domain: libvirt.Domain, wanted: Mapping[str, str]
 ) -> UnitState:
     """A unit as far as its machine's stamp tells."""
-    build = str(note["build"])
+    build, image = str(note["build"]), str(note.get("image", ""))
     return UnitState(
         name,
         str(note["service"]),
         Status.EXITED,
         replica=int(note["replica"]),
         build=build,
-        outdated=wanted.get(build, domain.made_of) != domain.made_of,
-        image=str(note.get("image", "")),
+        outdated=wanted.get(build or image, domain.made_of) != domain.made_of,
+        image=image,
         run=str(note["run"]),
         id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,
     )

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
+from requests import Response
 
 from envctl.backends.docker.names import Names
 from envctl.plan.model import (
@@ -87,17 +89,28 @@ def names() -> Names:
 
 
 class CannedEngine:
-    """Answers lists that a test wrote; `details` are of single containers."""
+    """Answers lists that a test wrote; `details` are of single containers, `tags` ids of images."""
 
-    def __init__(self, containers=(), volumes=(), networks=(), images=(), details=None) -> None:
+    def __init__(
+        self, containers=(), volumes=(), networks=(), images=(), details=None, tags=None
+    ) -> None:
         self.api = SimpleNamespace(
             containers=lambda **_: list(containers),
             volumes=lambda **_: {"Volumes": list(volumes)},
             networks=lambda **_: list(networks),
             images=lambda **_: list(images),
             inspect_container=lambda name: (details or {})[name],
+            inspect_image=lambda name: _inspected(tags or {}, name),
         )
 
     @contextmanager
     def doing(self, _what: str, **_options: Any) -> Iterator[Any]:
         yield self.api
+
+
+def _inspected(tags: dict[str, str], name: str) -> dict[str, str]:
+    if name not in tags:
+        answer = Response()
+        answer.status_code = 404
+        raise ImageNotFound("no such image", answer)
+    return {"Id": tags[name]}

@@ -62,6 +62,21 @@ def test_a_containers_words_become_a_state(names, state, status, expected):
     assert (unit.build, unit.run, unit.id) == ("b1", "r1", "web-id")
 
 
+@pytest.mark.parametrize(
+    ("image", "tags", "outdated"),
+    [
+        ("web:1", {}, False),
+        ("sha256:old", {"web:1": "sha256:new"}, True),
+        ("sha256:old", {}, False),
+    ],
+)
+def test_a_ready_image_is_another_if_its_name_means_another_now(names, image, tags, outdated):
+    labels = {n.UNIT: "web", n.SERVICE: "web", n.IMAGE: "web:1", n.RUN: "r1"}
+    one = listed(Labels=labels, Image=image, ImageID="sha256:old")
+
+    assert states(names, one, tags=tags).units["web"].outdated is outdated
+
+
 def test_restarts_are_asked_for_only_where_there_are_some(names):
     one = listed(state="restarting", status="Restarting (1) 2 seconds ago")
     unit = states(names, one, details={"web-id": {"RestartCount": 4}}).units["web"]
