@@ -33,7 +33,7 @@ def from_image(engine: ImageSource, image: str, folder: Path) -> None:
     try:
         sparse.unpack(brought / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
     except (OSError, ValueError) as error:
-        raise EnvctlError(f"{image} makes no disk of itself: {error}") from error
+        raise EnvctlError(f"the disk of {image} cannot be made: {error}") from error
     shutil.rmtree(brought)
     _pack(raw, folder)
 

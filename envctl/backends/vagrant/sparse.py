@@ -36,7 +36,7 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
     """Where in the file something is, and how many bytes: in order, and within its size."""
     block = _read(source, _BLOCK)
     if block[_KIND] != _SPARSE or _number(block[_SIZE]) != size:
-        raise ValueError(f"it has no sparse file of {size} bytes")
+        raise ValueError(f"what it brings is no sparse file of {size} bytes")
     first, count, more = _HEAD
     end = 0
     while True:
@@ -48,7 +48,7 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
             if not length:
                 continue  # the list ends, or the file does with a hole
             if not end <= start < start + length <= size or (start | length) % _BLOCK:
-                raise ValueError("the parts of its file are not in order")
+                raise ValueError("the parts of what it brings are not in order")
             yield start, length
             end = start + length
         if not block[more]:
@@ -74,5 +74,5 @@ def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
 def _read(source: IO[bytes], length: int) -> bytes:
     data = source.read(length)
     if len(data) < length:
-        raise ValueError("it ends too early")
+        raise ValueError("what it brings ends too early")
     return data
