@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +70,47 @@ VOLUME /data
 """
 
 
+EVIL = r"""
+FROM debian:bookworm
+RUN printf '%s\n' '#!/bin/sh' 'cd /.envctl; touch -- --checkpoint=1 --checkpoint-action=exec=true' \
+    'echo {} >metadata.json; ln -s /etc/passwd box.img; exec /usr/bin/tar "$@"' >/usr/local/bin/tar && \
+    chmod 755 /usr/local/bin/tar
+"""
+
+
 @pytest.fixture
-def odd(engine) -> Iterator[str]:
-    name = f"envctl/t-disk:{uuid.uuid4().hex[:8]}"
-    engine.images.build(fileobj=io.BytesIO(ODD.encode()), tag=name, rm=True)
-    yield name
-    engine.api.remove_image(name, force=True)
+def build(engine) -> Iterator[Callable[[str], str]]:
+    names = []
+
+    def build_it(dockerfile: str) -> str:
+        names.append(f"envctl/t-disk:{uuid.uuid4().hex[:8]}")
+        engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=names[-1], rm=True)
+        return names[-1]
+
+    yield build_it
+    for name in names:
+        engine.api.remove_image(name, force=True)
 
 
-def test_the_disk_of_an_image_has_what_the_image_has(machines, odd, tmp_path):
-    backend = DockerBackend(Context(Scope("t", "0", "dev", str(tmp_path))))
-    disks.from_image(backend, odd, tmp_path)
+def make(image: str, folder: Path) -> None:
+    backend = DockerBackend(Context(Scope("t", "0", "dev", str(folder))))
+    disks.from_image(backend, image, folder)
     backend.close()
+
+
+def test_what_an_image_leaves_beside_its_disk_stays_away(machines, build, tmp_path):
+    image = build(EVIL)
+    seen = docker_run(image, "tar --version >/dev/null; ls -A /.envctl")
+    assert "--checkpoint-action=exec=true" in seen.splitlines()
+
+    make(image, tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [disks.FILE]
+    assert not (tmp_path / disks.FILE).is_symlink()
+
+
+def test_the_disk_of_an_image_has_what_the_image_has(machines, build, tmp_path):
+    make(build(ODD), tmp_path)
 
     raw = tmp_path / "out"
     qemu_img("convert", "-f", "qcow2", "-O", "raw", str(tmp_path / disks.FILE), str(raw))
@@ -101,6 +130,20 @@ def test_the_disk_of_an_image_has_what_the_image_has(machines, odd, tmp_path):
     assert "envctl" not in debugfs(raw, "ls -p /")
     for empty in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf"):
         assert debugfs(raw, f"cat {empty}") == ""
+
+
+def docker_run(image: str, script: str) -> str:
+    argv = [
+        "docker",
+        "run",
+        "--rm",
+        "--network=none",
+        image,
+        "sh",
+        "-c",
+        f"mkdir /.envctl; {script}",
+    ]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def told(raw: Path, *paths: str) -> list[Any]:

@@ -46,7 +46,7 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
                 _number(block[place + 12 : place + 24]),
             )
             if not length:
-                continue  # the list ends, or the file does with a hole
+                return  # the list ends, or the file does with a hole
             if not end <= start < start + length <= size or (start | length) % _BLOCK:
                 raise ValueError("the parts of what it brings are not in order")
             yield start, length

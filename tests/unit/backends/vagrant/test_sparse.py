@@ -67,6 +67,7 @@ def header(*parts, size=1 << 20, more=b"\0", data=b""):
     return bytes(block) + data
 
 
+FOUR = [(place * 1024, 512) for place in range(4)]
 WRONG = {
     "nothing": b"",
     "the end": bytes(1024),
@@ -85,8 +86,8 @@ WRONG = {
     "twice": header((0, 512), (0, 512), data=bytes(1024)),
     "no whole block": header((1, 512), data=bytes(512)),
     "cut off": header((0, 512), data=bytes(511)),
-    "list cut off": header((0, 512), more=b"\1"),
-    "no numbers": header((0, 512), more=b"\1", data=b"x" * 1024),
+    "list cut off": header(*FOUR, more=b"\1"),
+    "no numbers": header(*FOUR, more=b"\1", data=b"x" * 4096),
 }
 
 
