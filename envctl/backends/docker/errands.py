@@ -31,6 +31,8 @@ _FILES: Final = 100_000
 """Files that it brings at most: each takes memory, also one with nothing in it."""
 _KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
 """The rights that copying all of an image as it is takes."""
+_FETCHING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+"""The rights that fetching takes: apt does it as a user of its own."""
 _LOG: Final = "256m"
 """What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
 When there is more, the beginning is lost, and readers see that it is."""
@@ -121,9 +123,9 @@ def _container(
 
 
 def _rights(errand: Errand) -> Mapping[str, Any]:
-    """As few as an errand can do with; the tools that fetch things have what an engine gives to a build."""
+    """As few as an errand can do with."""
     if errand.network:
-        return {}
+        return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
     alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
     if errand.bring is None:
         return {**alone, "ReadonlyRootfs": True}

@@ -103,6 +103,7 @@ def test_what_is_brought_has_a_bound(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+FETCHING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]
 COPYING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
 
 
@@ -111,7 +112,7 @@ COPYING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
     [
         ({}, {"NetworkMode": "none", "CapDrop": ["ALL"], "ReadonlyRootfs": True}),
         ({"bring": True}, {"NetworkMode": "none", "CapDrop": ["ALL"], "CapAdd": COPYING}),
-        ({"bring": True, "network": True}, {}),
+        ({"bring": True, "network": True}, {"CapDrop": ["ALL"], "CapAdd": FETCHING}),
     ],
 )
 def test_an_errand_has_the_rights_that_it_needs(tmp_path, given, rights):
