@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+# No part of it has what addresses are made of: they may have a password in them, and requirements are shown.
 _REQUIREMENT: Final = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?:(==)\s*([^\s,;*]+)|[<>!=~][^;]*)?"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[A-Za-z0-9._,\s-]*\]\s*)?"
+    r"(?:(==)\s*([A-Za-z0-9.!+_-]+)|(?:[<>]|[!=~]=)[A-Za-z0-9.*!+_<>=~,\s-]*)?"
 )
-_NUMBERS: Final = re.compile(r"\d+(\.\d+)*")
-_EXACT: Final = re.compile(r"\d+\.\d+\.\d+")
+_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+_EXACT: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_NPM_NAME: Final = re.compile(r"(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+")
+_NPM_RANGE: Final = re.compile(r"[A-Za-z0-9.*+^~<>=| -]*")
+_HIDDEN: Final = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def pip_lines(text: str) -> Iterator[Requirement]:
 
 
 def npm_dependencies(text: str) -> Iterator[Requirement]:
-    """What a package.json asks for that is needed at run time, by name."""
+    """What a package.json asks for that is needed at run time, by name; where else it is from is not told."""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
@@ -66,11 +71,14 @@ def npm_dependencies(text: str) -> Iterator[Requirement]:
     wanted = told.get("dependencies") if isinstance(told, dict) else None
     for name, version in sorted(wanted.items()) if isinstance(wanted, dict) else ():
         said = version if isinstance(version, str) else ""
-        yield Requirement(f"{name} {said}".rstrip(), name, said if _EXACT.fullmatch(said) else "")
+        shown = said if _NPM_RANGE.fullmatch(said) else _HIDDEN
+        if _NPM_NAME.fullmatch(name):
+            pin = said if _EXACT.fullmatch(said) else ""
+            yield Requirement(f"{name} {shown}".rstrip(), name, pin)
 
 
-def _numbers(text: str) -> list[int]:
-    found = [int(part) for part in text.split(".")]
+def _numbers(text: str) -> list[str]:
+    found = [part.lstrip("0") for part in text.split(".")]
     while found and not found[-1]:
         found.pop()
     return found

@@ -29,7 +29,9 @@ from envctl.plan.text import step_text
 from envctl.requirements import Requirement, npm_dependencies, pip_lines, pip_word
 
 _NPM_FILES: Final = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
-_INCLUDED: Final = re.compile(r"^\s*(-r|-c|--requirement|--constraint)[\s=]*(\S+)", re.MULTILINE)
+_INCLUDED: Final = re.compile(
+    r"^[ \t]*(-r|-c|--requirement|--constraint)[ \t=]*(\S+)", re.MULTILINE
+)
 _PIP: Final = re.compile(
     r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]*\])?(([=<>!~]=?|===)[A-Za-z0-9.*+!_-]+)?"
 )

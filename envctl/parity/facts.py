@@ -67,7 +67,7 @@ def readable(category: str, key: str, value: str) -> str:
     """A fact's value for people: bytes as MiB, say, and all else as it is."""
     if category != Category.LIMITS or key not in _IN_BYTES:
         return value
-    return re.sub(r"[0-9]+", lambda match: size_text(int(match[0])), value)
+    return re.sub(r"\b[0-9]{1,20}\b", lambda match: size_text(int(match[0])), value)
 
 
 def to_json(facts: Facts) -> dict[str, Any]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from envctl.backends.base import Context, Errand
+from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
 from envctl.backends.vagrant import disks
-from envctl.errors import EnvctlError
 from envctl.plan.model import Scope
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.core]
@@ -63,82 +61,66 @@ def test_a_link_in_an_image_leads_nowhere_outside(machines, tmp_path):
     assert target.stat().st_mode & 0o777 == 0o700
 
 
-class Bringing:
-    """An engine whose errands bring one tar."""
-
-    def __init__(self, tar: bytes) -> None:
-        self.tar = tar
-        self.errand: Errand | None = None
-
-    def run_errand(self, _image, errand):
-        self.errand = errand
-        (errand.bring / "disk.tar").write_bytes(self.tar)
-        return b""
-
-
-def member(kind=tarfile.REGTYPE, data=b"", link=""):
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as tar:
-        info = tarfile.TarInfo("raw")
-        info.type, info.size, info.linkname = kind, len(data), link
-        tar.addfile(info, io.BytesIO(data))
-    return target.getvalue()
-
-
-def test_a_disk_is_made_of_what_the_image_brings_and_nothing_else_is_left(machines, tmp_path):
-    engine = Bringing(member(data=b"disk" * 1024))
-
-    disks.from_image(engine, "web:1", tmp_path)
-
-    assert [path.name for path in tmp_path.iterdir()] == [disks.FILE]
-    assert engine.errand is not None
-    assert not engine.errand.network
-    out = tmp_path / "out"
-    qemu_img("convert", "-f", "qcow2", "-O", "raw", str(tmp_path / disks.FILE), str(out))
-    assert out.read_bytes() == b"disk" * 1024
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_a_disk_that_is_another_file_of_this_host_is_refused(machines, tmp_path, kind):
-    other = tmp_path / "other"
-    other.write_text("of this host")
-    folder = tmp_path / "making"
-    folder.mkdir()
-
-    with pytest.raises(EnvctlError):
-        disks.from_image(Bringing(member(kind, link=str(other))), "web:1", folder)
-
-    assert not (folder / disks.FILE).exists()
-
-
 ODD = """\
 FROM debian:bookworm
 RUN mkdir /in /.x '/a b' /data && printf 'of\\nthe image' > '/a b/c"d' && ln '/a b/c"d' /.x/link && \
     ln -s /etc/passwd /.x/away && mkfifo /.x/pipe && chown 33:34 /in && chmod 1751 /in && echo kept > /data/kept && \
-    chown -R 12345:12346 /data && chmod 4755 /bin/cat
+    chown -R 12345:12346 /data && chmod 4755 /bin/cat && mknod /.x/zero c 1 5 && chmod 0 /.x/zero
 VOLUME /data
 """
 
 
+EVIL = r"""
+FROM debian:bookworm
+RUN printf '%s\n' '#!/bin/sh' 'cd /.envctl; touch -- --checkpoint=1 --checkpoint-action=exec=true' \
+    'echo {} >metadata.json; ln -s /etc/passwd box.img; exec /usr/bin/tar "$@"' >/usr/local/bin/tar && \
+    chmod 755 /usr/local/bin/tar
+"""
+
+
 @pytest.fixture
-def odd(engine) -> Iterator[str]:
-    name = f"envctl/t-disk:{uuid.uuid4().hex[:8]}"
-    engine.images.build(fileobj=io.BytesIO(ODD.encode()), tag=name, rm=True)
-    yield name
-    engine.api.remove_image(name, force=True)
+def build(engine) -> Iterator[Callable[[str], str]]:
+    names = []
+
+    def build_it(dockerfile: str) -> str:
+        names.append(f"envctl/t-disk:{uuid.uuid4().hex[:8]}")
+        engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=names[-1], rm=True)
+        return names[-1]
+
+    yield build_it
+    for name in names:
+        engine.api.remove_image(name, force=True)
 
 
-def test_the_disk_of_an_image_has_what_the_image_has(machines, odd, tmp_path):
-    backend = DockerBackend(Context(Scope("t", "0", "dev", str(tmp_path))))
-    disks.from_image(backend, odd, tmp_path)
+def make(image: str, folder: Path) -> None:
+    backend = DockerBackend(Context(Scope("t", "0", "dev", str(folder))))
+    disks.from_image(backend, image, folder)
     backend.close()
+
+
+def test_what_an_image_leaves_beside_its_disk_stays_away(machines, build, tmp_path):
+    image = build(EVIL)
+    seen = docker_run(image, "tar --version >/dev/null; ls -A /.envctl")
+    assert "--checkpoint-action=exec=true" in seen.splitlines()
+
+    make(image, tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [disks.FILE]
+    assert not (tmp_path / disks.FILE).is_symlink()
+
+
+def test_the_disk_of_an_image_has_what_the_image_has(machines, build, tmp_path):
+    make(build(ODD), tmp_path)
 
     raw = tmp_path / "out"
     qemu_img("convert", "-f", "qcow2", "-O", "raw", str(tmp_path / disks.FILE), str(raw))
-    assert told(raw, "/in", "/.x/away", "/.x/pipe", "/data/kept", "/bin/cat", "/proc") == [
+    assert told(
+        raw, "/in", "/.x/away", "/.x/pipe", "/.x/zero", "/data/kept", "/bin/cat", "/proc"
+    ) == [
         ("directory", "01751", "33", "34", "2"),
         ("symlink", "0777", "0", "0", "1"),
         ("FIFO", "0644", "0", "0", "1"),
+        ("character", "0000", "0", "0", "1"),
         ("regular", "0644", "12345", "12346", "1"),
         ("regular", "04755", "0", "0", "1"),
         ("directory", "0555", "0", "0", "2"),
@@ -148,6 +130,20 @@ def test_the_disk_of_an_image_has_what_the_image_has(machines, odd, tmp_path):
     assert "envctl" not in debugfs(raw, "ls -p /")
     for empty in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf"):
         assert debugfs(raw, f"cat {empty}") == ""
+
+
+def docker_run(image: str, script: str) -> str:
+    argv = [
+        "docker",
+        "run",
+        "--rm",
+        "--network=none",
+        image,
+        "sh",
+        "-c",
+        f"mkdir /.envctl; {script}",
+    ]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def told(raw: Path, *paths: str) -> list[Any]:

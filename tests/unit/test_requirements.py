@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from envctl.requirements import npm_dependencies, pip_lines, pip_word
@@ -50,3 +53,66 @@ def test_dependencies_are_told_in_their_order_and_exact_ones_are_pinned():
         ("b 1.2.3", "1.2.3"),
         ("c", ""),
     ]
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"x @ https://me:{SECRET}@example.org/x.whl",
+        f"x@git+https://{SECRET}@example.org/x",
+        f"x >= https://me:{SECRET}@example.org",
+        f"x==https://me:{SECRET}@example.org",
+        f"x[https://me:{SECRET}@example.org]",
+        f"index-url = https://me:{SECRET}@example.org",
+        f"password={SECRET}",
+        f"--index-url \\\n  https://me:{SECRET}@example.org",
+        f"--index-url \\\r\n  https://me:{SECRET}@example.org",
+    ],
+)
+def test_no_line_that_may_have_a_password_in_it_is_a_requirement(line):
+    assert list(pip_lines(line)) == []
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        f"git+https://{SECRET}@example.org/x.git",
+        f"https://me:{SECRET}@example.org/x.tgz",
+        f"git+ssh://git:{SECRET}@example.org/x#semver:^1",
+        f"file:{SECRET}",
+    ],
+)
+def test_where_npm_is_to_find_a_package_is_not_told(version):
+    (one,) = npm_dependencies(json.dumps({"dependencies": {"x": version}}))
+    assert (one.text, one.name, one.pin) == ("x …", "x", "")
+
+
+def test_a_name_that_is_none_of_a_package_is_left_out():
+    text = json.dumps(
+        {"dependencies": {f"https://{SECRET}@x": "1", "a\nb": "1", "": "1", "c": "1"}}
+    )
+    assert [one.name for one in npm_dependencies(text)] == ["c"]
+
+
+@pytest.mark.parametrize("pin", ["1" * 5000, "1." * 5000 + "1", "0" * 5000 + "1"])
+def test_a_version_may_have_any_number_of_digits(pin):
+    assert pip_word(f"a=={pin}").is_met("1") is pin.startswith("0")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a" + " " * 100_000 + "@",
+        "a[" * 50_000,
+        "a[x]" + " " * 100_000 + "@",
+        "a==" + " " * 100_000 + "@",
+        "a" + "-" * 100_000 + "@",
+    ],
+)
+def test_a_long_line_takes_no_longer_for_its_length(line):
+    start = time.monotonic()
+    assert list(pip_lines(line)) == []
+    assert time.monotonic() - start < 1

@@ -27,6 +27,12 @@ _SHOWN: Final = 30
 _LONGEST: Final = 64 * 1024
 _FETCHED: Final = 8 << 30
 """Bytes that an errand brings home at most."""
+_FILES: Final = 100_000
+"""Files that it brings at most: each takes memory, also one with nothing in it."""
+_KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
+"""The rights that copying all of an image as it is takes."""
+_FETCHING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+"""The rights that fetching takes: apt does it as a user of its own."""
 _LOG: Final = "256m"
 """What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
 When there is more, the beginning is lost, and readers see that it is."""
@@ -97,8 +103,6 @@ def _sweep(api: Any) -> None:
 def _container(
     image: str, errand: Errand, *, trusts: bool, proxies: Mapping[str, str]
 ) -> dict[str, Any]:
-    looks = errand.bring is None
-    restricted: Mapping[str, Any] = {"CapDrop": ["ALL"], "ReadonlyRootfs": True} if looks else {}
     env = {**proxies, **(TRUSTING if trusts else {})} if errand.network else {}
     return {
         "Image": image,
@@ -111,12 +115,21 @@ def _container(
         # What the image is labelled with is the container's too: it is no unit.
         "Labels": {n.UNIT: "", n.KEEPER: ""},
         "HostConfig": {
-            **({} if errand.network else {"NetworkMode": "none"}),
-            **restricted,
+            **_rights(errand),
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG, "max-file": "1"}},
         },
     }
+
+
+def _rights(errand: Errand) -> Mapping[str, Any]:
+    """As few as an errand can do with."""
+    if errand.network:
+        return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
+    alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
+    if errand.bring is None:
+        return {**alone, "ReadonlyRootfs": True}
+    return {**alone, "CapAdd": list(_KEEPING)}
 
 
 def _what(errand: Errand) -> str:
@@ -145,7 +158,9 @@ def _take_home(stream: Iterator[bytes], folder: Path) -> None:
             spool.write(chunk)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
+                if number > _FILES:
+                    raise EnvctlError(f"what was brought is more than {_FILES} files")
                 content = tar.extractfile(member) if member.isfile() else None
                 name = PurePosixPath(member.name).name
                 if content is not None and name not in {"", ".", ".."}:

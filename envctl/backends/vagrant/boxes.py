@@ -180,7 +180,7 @@ class Boxes:
         (folder / "Vagrantfile").write_text(text, "utf-8")
         self._say(unit, "adding the box")
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
-        disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), *files)
+        disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
         Vagrant(folder).add_box(name, folder / "x.box")
 
     def stock(self, name: str) -> None:

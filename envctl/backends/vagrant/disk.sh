@@ -21,5 +21,5 @@ mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,root_owne
     -d "$root" "$folder/raw" "$size" >&2
 rm -rf "$root"
 fallocate --dig-holes "$folder/raw"
-tar -C "$folder" -cSf "$folder/disk.tar" raw
+tar -C "$folder" --format=gnu -cSf "$folder/disk.tar" raw
 rm "$folder/raw"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import stat
 import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import BROUGHT, Errand, ImageSource
+from envctl.backends.vagrant import sparse
 from envctl.errors import EnvctlError
 
 SIZE: Final = "20G"
@@ -25,24 +25,16 @@ _MENDED: Final = 1
 def from_image(engine: ImageSource, image: str, folder: Path) -> None:
     """Make the disk of a machine's image in a folder. The image makes it itself, in a container."""
     script = (files("envctl.backends.vagrant") / "disk.sh").read_text("utf-8")
-    words = (BROUGHT, SIZE)
-    engine.run_errand(image, Errand(script, words, bring=folder, timeout=_TIMEOUT))
-    tar, raw = folder / "disk.tar", folder / "raw"
-    run(
-        "tar",
-        "-C",
-        str(folder),
-        "-xSf",
-        str(tar),
-        "--no-same-owner",
-        "--no-same-permissions",
-        "raw",
-    )
-    tar.unlink()
-    found = raw.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-        # What an image says is a disk must not be another file of this host.
-        raise EnvctlError(f"{image} makes no disk of itself")
+    # What else an image leaves there does not come among the files of a box.
+    brought, raw = folder / "brought", folder / "raw"
+    brought.mkdir()
+    errand = Errand(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
+    engine.run_errand(image, errand)
+    try:
+        sparse.unpack(brought / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
+    except (OSError, ValueError) as error:
+        raise EnvctlError(f"the disk of {image} cannot be made: {error}") from error
+    shutil.rmtree(brought)
     _pack(raw, folder)
 
 

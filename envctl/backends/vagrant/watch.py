@@ -25,9 +25,11 @@ SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where
 _TIMEOUT: Final = 4 * 3600.0
 """Seconds a build may take."""
 _SEND_TIMEOUT: Final = 600.0
-_BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}(\d+)/")
+_BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}([0-9]{{1,9}})/")
 _SHOWN: Final = 30
 """How much of a failed step's output an error shows."""
+_LONGEST: Final = 16 * 1024
+"""Bytes of a line: what is longer is told in parts, as it comes."""
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
 _LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
 _APART: Final = """\
@@ -97,6 +99,9 @@ class Watch:
         *lines, self._partial = re.split(rb"\r\n|\n|\r", self._partial + data)
         for line in lines:
             self._line(line)
+        if len(self._partial) > _LONGEST:
+            self._line(self._partial)
+            self._partial = b""
 
     def _line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()

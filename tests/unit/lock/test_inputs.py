@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,11 @@ def test_what_a_variable_is_set_to_decides_and_is_not_told(tmp_path):
     ]
     assert any("flask==3.1" in line for line in before)
     assert any("@a/b@1.0" in line for line in before)
+
+
+@pytest.mark.parametrize("text", ["\n" * 100_000, "-r" + " " * 100_000 + "\n", "-r\n" * 30_000])
+def test_long_requirements_take_no_longer_for_their_length(project, text):
+    project.write("app/more.txt", text)
+    start = time.monotonic()
+    lines(project)
+    assert time.monotonic() - start < 3

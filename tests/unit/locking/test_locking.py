@@ -217,6 +217,26 @@ def test_packages_of_npm_are_told_likewise(app):
     ]
 
 
+def test_no_password_of_an_address_is_told_when_packages_changed(app, envctl, monkeypatch):
+    monkeypatch.chdir(app.root)
+    app.write(
+        "app/package.json",
+        '{"dependencies": {"x": "git+https://hunter2@example.org/x", "y": "https://me:hunter2@example.org/y"}}',
+    )
+    app.write(
+        "app/requirements.txt",
+        "--index-url https://me:hunter2@example.org\nz @ https://me:hunter2@example.org/z.whl\nw\n",
+    )
+
+    ended = envctl("lock", "--check")
+
+    assert "  x …: not locked" in ended.out
+    assert "  w: not locked" in ended.out
+    assert "hunter2" not in ended.out + ended.err + envctl("lock", "--check", "--json").out
+    app.workspace().lock()
+    assert "hunter2" not in (app.root / "envctl.lock").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "lines"),
     [

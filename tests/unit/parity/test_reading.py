@@ -155,6 +155,11 @@ def test_every_limit_that_the_kernel_counts_in_bytes_is_told_in_units():
     assert {key for key, value in told.items() if "MiB" in value} == counted
 
 
+def test_a_limit_of_more_digits_than_any_has_is_told_as_it_is():
+    assert readable("limits", "data size", "1" * 5000) == "1" * 5000
+    assert readable("limits", "data size", "1048576 unlimited") == "1 MiB unlimited"
+
+
 def test_npm_packages_are_told_from_the_lock_or_from_themselves():
     lock = '/srv/app\n{"packages": {"node_modules/a": {"version": "1.0", "integrity": "sha512-x"}}}'
     assert read(npm=lock)["npm"] == {"/srv/app: a": "1.0 sha512-x"}

@@ -103,12 +103,16 @@ def test_what_is_brought_has_a_bound(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+FETCHING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]
+COPYING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
+
+
 @pytest.mark.parametrize(
     ("given", "rights"),
     [
         ({}, {"NetworkMode": "none", "CapDrop": ["ALL"], "ReadonlyRootfs": True}),
-        ({"bring": True}, {"NetworkMode": "none"}),
-        ({"bring": True, "network": True}, {}),
+        ({"bring": True}, {"NetworkMode": "none", "CapDrop": ["ALL"], "CapAdd": COPYING}),
+        ({"bring": True, "network": True}, {"CapDrop": ["ALL"], "CapAdd": FETCHING}),
     ],
 )
 def test_an_errand_has_the_rights_that_it_needs(tmp_path, given, rights):
@@ -158,6 +162,17 @@ def test_what_is_brought_home_is_plain_files_by_their_last_name(tmp_path):
     go(Talking(archive=data.getvalue()), network=True, bring=tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["evil"]
+
+
+def test_so_many_files_are_brought_home_and_no_more(monkeypatch, tmp_path):
+    monkeypatch.setattr(errands, "_FILES", 3)
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for number in range(5):
+            tar.addfile(tarfile.TarInfo(f"out/{number}"))
+
+    with pytest.raises(EnvctlError, match="what was brought is more than 3 files"):
+        go(Talking(archive=data.getvalue()), bring=tmp_path)
 
 
 def test_a_bound_takes_what_is_within():

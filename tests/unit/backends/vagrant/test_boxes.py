@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tarfile
 
 import pytest
 
 from envctl.backends import made
 from envctl.backends.base import Context
+from envctl.backends.vagrant import boxes as boxing
 from envctl.backends.vagrant.boxes import NOTE, Boxes, note_of
 from tests.support.plans import SCOPE, build, packages
 
@@ -80,3 +82,37 @@ def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
 
 def test_a_box_that_is_not_there_is_not_current(boxes):
     assert not boxes.is_current(BUILD)
+
+
+class Adding:
+    """Plays Vagrant, and takes boxes in."""
+
+    def __init__(self, _folder):
+        pass
+
+    def add_box(self, _name, file):
+        with tarfile.open(file) as tar:
+            raise Added(tar.getnames())
+
+
+class Added(Exception):  # noqa: N818 - that is what it tells
+    """The names of the files of a box that was added."""
+
+
+def test_a_name_of_a_file_is_no_option_when_a_box_is_packed(boxes, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxing, "Vagrant", Adding)
+    monkeypatch.setattr(Boxes, "_kernel", lambda *_given: ())
+    making = tmp_path / "making"
+    making.mkdir()
+    done = tmp_path / "done"
+    odd = ["--checkpoint=1", "--checkpoint-action=exec=touch ${PWD%making}done"]
+    for name in odd:
+        (making / name).touch()
+    (making / "box.img").write_bytes(bytes(1 << 20))
+    monkeypatch.chdir(making)
+
+    with pytest.raises(Added) as caught:
+        boxes.add("web", "x", making, note_of(BUILD, ""))
+
+    assert {*odd, "box.img"} < {*caught.value.args[0]}
+    assert not done.exists()

@@ -78,12 +78,30 @@ def test_a_step_that_fails_is_told_with_its_output_and_its_place(ending):
     assert error.where == Place("envctl.yaml", 7, 9)
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "0", "99", "\u0662", "x"])
+def test_what_a_step_prints_is_no_word_of_the_script(number):
+    says = f"envctl: step 1/2 x\nenvctl: step {number}/2 y\nlast".encode()
+    _, error = watched(Machine(says, 3))
+
+    assert error is not None
+    assert error.details.strip() == "last"
+
+
 def test_a_build_that_cannot_begin_is_told_too():
     _, error = watched(Machine(b"sh: not found\n", 127))
 
     assert error is not None
     assert "preparing failed (exit code 127)" in error.brief
     assert "not found" in error.details
+
+
+def test_a_step_that_never_ends_its_line_is_told_in_parts_and_only_its_end_is_kept():
+    said, error = watched(Machine(b"envctl: step 1/2 x\n" + b"x" * 200_000 + b"the end", 3))
+
+    assert error is not None
+    assert max(map(len, said)) < 20_000
+    assert error.details.endswith("the end")
+    assert len(error.details) < 600_000
 
 
 PINS = Supplies({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD": "it's $x"})

@@ -1,0 +1,78 @@
+"""A sparse file in a tar that an image made: read by what is in it alone, and no link, name or program of it is followed.
+
+GNU's tar would unpack it, but also what is compressed, and is a thousand times as large then.
+Source: https://www.gnu.org/software/tar/manual/html_node/Standard.html (the old format of GNU's sparse files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+_BLOCK: Final = 512
+_KIND: Final = slice(156, 157)
+_SPARSE: Final = b"S"
+_HEAD: Final = (386, 4, 482)
+"""Where in the first block parts are listed, how many, and the byte that says whether more are in the next."""
+_MORE: Final = (0, 21, 504)
+_SIZE: Final = slice(483, 495)
+_CHUNK: Final = 1 << 20
+
+
+def unpack(tar: Path, target: Path, size: int) -> None:
+    """Write the first file that is in a tar, holes as holes. ValueError unless it is sparse and of so many bytes."""
+    with tar.open("rb") as told, tar.open("rb") as content:
+        for _ in _parts(content, size):
+            pass  # what is in the file begins behind its parts' list
+        with target.open("xb") as file:
+            for start, length in _parts(told, size):
+                file.seek(start)
+                _copy(content, file, length)
+            file.truncate(size)
+
+
+def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
+    """Where in the file something is, and how many bytes: in order, and within its size."""
+    block = _read(source, _BLOCK)
+    if block[_KIND] != _SPARSE or _number(block[_SIZE]) != size:
+        raise ValueError(f"what it brings is no sparse file of {size} bytes")
+    first, count, more = _HEAD
+    end = 0
+    while True:
+        for place in range(first, first + count * 24, 24):
+            start, length = (
+                _number(block[place : place + 12]),
+                _number(block[place + 12 : place + 24]),
+            )
+            if not length:
+                return  # the list ends, or the file does with a hole
+            if not end <= start < start + length <= size or (start | length) % _BLOCK:
+                raise ValueError("the parts of what it brings are not in order")
+            yield start, length
+            end = start + length
+        if not block[more]:
+            return
+        first, count, more = _MORE
+        block = _read(source, _BLOCK)
+
+
+def _number(field: bytes) -> int:
+    """A number in octal digits, or in binary if it is too large for them."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    return int(field.rstrip(b"\0 ") or b"0", 8)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
+    while length:
+        data = _read(source, min(length, _CHUNK))
+        target.write(data)
+        length -= len(data)
+
+
+def _read(source: IO[bytes], length: int) -> bytes:
+    data = source.read(length)
+    if len(data) < length:
+        raise ValueError("what it brings ends too early")
+    return data
