@@ -31,9 +31,6 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
             hint="take a base of the catalogue (`envctl base list`), or start an engine",
             where=build.where,
         )
-    packages = [
-        name for step in build.steps if isinstance(step, InstallPackages) for name in step.names
-    ]
     with tempfile.TemporaryDirectory(prefix="envctl-hooks-") as temporary:
         hooks = Path(temporary)
         # mmdebstrap's helpers may be another user.
@@ -44,15 +41,25 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
             file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
             file.chmod(0o755)
             files.append(str(file))
-        whole = replace(recipe, packages=tuple(sorted(packages)), hooks=tuple(files))
+        whole = replace(recipe, hooks=tuple(files))
         bootstrap(build.base, whole, _Folder(folder), report)
 
 
 def _hooks(step: Step) -> Iterator[str]:
-    """What a step comes to once all packages are installed: a script that is given the root's folder."""
+    """What a step comes to once the base is whole: a script that is given the root's folder.
+
+    Packages are installed when it is their turn: steps before them see the base alone. The host's apt does it, as it
+    made the base; what of theirs would start must not.
+    """
     match step:
-        case InstallPackages():
-            return
+        case InstallPackages(names=names):
+            yield (
+                'set -e; printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d";'
+                ' chmod 755 "$1/usr/sbin/policy-rc.d";'
+                ' export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" DEBIAN_FRONTEND=noninteractive;'
+                ' exec apt-get --yes --no-install-recommends -o DPkg::Chroot-Directory="$1" install'
+                f" -- {shlex.join(sorted(names))} >&2"
+            )
         case WriteFile():
             target = f'"$1"{shlex.quote(step.target)}'
             yield (
