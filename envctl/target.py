@@ -298,10 +298,14 @@ class Opened:
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)
         state = observed.units.get(unit.name, missing)
         if state.health is Health.STARTING and state.status is Status.RUNNING and unit.run.probe:
-            healthy, said = self.backend.probe(unit)
+            try:
+                healthy, said = self.backend.probe(unit)
+            except EnvctlError as error:
+                # It may have ended since it was observed.
+                healthy, said = False, error.brief
             if healthy:
                 return replace(state, health=Health.HEALTHY)
-            return replace(state, cause=said.strip().partition("\n")[0])
+            return replace(state, cause=self.store.masked(said).strip().partition("\n")[0])
         return state
 
     def units_there(self, names: Sequence[str]) -> tuple[str, ...]:

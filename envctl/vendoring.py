@@ -152,7 +152,7 @@ class Vendor:
         self._beside.add(key)
         if key in self._store.index.beside:
             known = self._store.index.beside[key]
-            if all(self._store.find(DEB, name, version) for name, version in known.items()):
+            if all(self._fetcher.is_kept(DEB, name, version) for name, version in known.items()):
                 return
         image = self._engine.have(f"{unit}, for machines", beside.build)
         packages = look(self._engine, image).manifest.packages

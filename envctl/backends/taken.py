@@ -18,7 +18,7 @@ def port_taken(
     return EnvctlError(
         f"cannot start {unit.name}: port {port} is in use already" + (f" by {by}" if by else ""),
         details="\n".join(filter(None, [note, said.strip()])),
-        hint=f"{remedy or f'`lsof -i :{port}` shows by whom'}; "
-        "or write another port in the spec, or a variable for it",
+        hint=f"{remedy or f'`lsof -i :{port}` shows by whom'}; or "
+        + ("give that variable another value" if note else "write another port in the spec"),
         where=where,
     )

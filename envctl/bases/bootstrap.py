@@ -201,7 +201,9 @@ def _running(argv: tuple[str, ...], environ: dict[str, str]) -> Iterator[subproc
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.terminate()
+        # The whole group, as Ctrl-C on a terminal: its main process just waits for its workers.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         # Its tar blocks as long as nobody reads.
         if process.stdout is not None:
             process.stdout.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.main import get_command
@@ -91,8 +92,15 @@ def _command(name: str, place: Any, run: Callable[[Call], int]) -> Any:
     if hasattr(function, "takes_the_rest"):
         settings["allow_interspersed_args"] = False
     app = typer.Typer(name=name, add_completion=False, **_PLAIN)
-    app.command(name, help=inspect.getdoc(function), context_settings=settings)(called)
+    told = inspect.getdoc(function) or ""
+    app.command(name, help=told, short_help=_short(told), context_settings=settings)(called)
     return get_command(app)
+
+
+def _short(told: str) -> str:
+    """What the list of commands says of one: its first line, or the beginning that fits there."""
+    line = told.partition("\n")[0]
+    return line if len(line) <= _ROOM else f"{re.split('[:,]', line)[0]}."
 
 
 def _print_version(wanted: bool) -> None:
@@ -101,6 +109,8 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_ROOM: Final = 66
+"""Letters beside a command's name, on a terminal of 80."""
 _VERSION = inspect.Parameter(
     "version",
     inspect.Parameter.KEYWORD_ONLY,

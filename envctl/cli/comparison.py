@@ -62,7 +62,7 @@ def accepting(parity: Parity) -> str:
         f"{name}: {value if _WORD.fullmatch(value) else shown(value)}"
         for name, value in words.items()
     )
-    return f"what is meant to differ stands in the spec with its reason: accept: [{{{entry}}}]"
+    return f"if that is meant, say so in the spec, with the reason: accept: [{{{entry}}}]"
 
 
 def _compared(found: Comparison) -> str:

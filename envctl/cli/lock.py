@@ -44,10 +44,11 @@ def lock(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Write envctl.lock: the versions of all that is installed in what the environments are made from.
+    """Write down in envctl.lock which versions are installed.
 
-    What is not built yet is built, and keeps to the versions that are locked already where they can still be
-    had. --update moves on: all, or the services and bases that are named. Says what moved.
+    It has all that is installed in what the environments are made from. What is not built yet is built, and keeps
+    to the versions that are locked already where they can still be had. --update moves on: all, or the services
+    and bases that are named. Says what moved.
 
     With --check the lock is compared with the spec and, where an engine answers, with the images that are at
     hand: the exit code is 3 if there is a difference.

@@ -83,5 +83,5 @@ def remedy(found: Verification) -> str:
     if kinds - {CHECKS, UNITS}:
         return f"`envctl down {found.target}` and `envctl up {found.target}` make it anew, as the spec has it"
     if UNITS in kinds:
-        return f"`envctl up {found.target}` brings it to what the spec has"
+        return f"`envctl up {found.target}` brings it to what the spec has, or shows why it cannot"
     return "what a check prints says what it misses"

@@ -42,7 +42,7 @@ class Fetcher:
         wanted = {
             name: version
             for name, version in packages.items()
-            if not self._is_kept(DEB, name, version)
+            if not self.is_kept(DEB, name, version)
         }
         if not wanted:
             return
@@ -89,6 +89,10 @@ class Fetcher:
             self._engine.save(name, file)
             self._store.keep(file, IMAGE, name, identity, image=known)
 
+    def is_kept(self, kind: str, name: str, version: str) -> bool:
+        """Whether a file of that version is there; the index may speak of one that is gone."""
+        return any(self._store.has(one) for one in self._store.find(kind, name, version))
+
     # --- parts
 
     def _wheels(self, image: str, venv: str, versions: Versions) -> None:
@@ -96,7 +100,7 @@ class Fetcher:
         wanted = {
             name: version
             for name, version in plain.items()
-            if name not in TOOLS and not self._is_kept(WHEEL, name, version)
+            if name not in TOOLS and not self.is_kept(WHEEL, name, version)
         }
         if not wanted:
             return
@@ -113,7 +117,7 @@ class Fetcher:
         wanted = {
             integrity: package
             for integrity, package in integrities(manifest).items()
-            if not self._is_kept(NPM, package.rpartition("@")[0], integrity)
+            if not self.is_kept(NPM, package.rpartition("@")[0], integrity)
         }
         if not wanted:
             return
@@ -128,14 +132,11 @@ class Fetcher:
                     self._store.keep(file, NPM, name, integrity)
         self._insist(NPM, [(one.rpartition("@")[0], key) for key, one in wanted.items()])
 
-    def _is_kept(self, kind: str, name: str, version: str) -> bool:
-        return any(self._store.has(one) for one in self._store.find(kind, name, version))
-
     def _insist(self, kind: str, wanted: Iterable[tuple[str, str]]) -> None:
         lacking = [
             f"{name} {version}"
             for name, version in sorted(wanted)
-            if not self._is_kept(kind, name, version)
+            if not self.is_kept(kind, name, version)
         ]
         if lacking:
             raise EnvctlError(

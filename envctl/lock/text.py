@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -176,7 +177,10 @@ class LockError(SpecError):
     """All that is wrong with a lock."""
 
     def __init__(self, problems: Problems) -> None:
-        super().__init__(tuple(sorted(problems.found, key=lambda item: item.where)))
+        found = sorted(problems.found, key=lambda item: item.where)
+        if not any(problem.hint for problem in found):
+            found[-1] = replace(found[-1], hint=_AGAIN)
+        super().__init__(tuple(found))
         count = len(self.problems)
         self.brief = f"{count} problem{'s' if count != 1 else ''} in {FILE}"
 
@@ -189,13 +193,15 @@ class _Reader:
 
     def lock(self, table: Table) -> Lock:
         version = self.text(table, "version")
+        if not version:
+            return Lock()
         if version != str(VERSION):
             spot = _spot(table, "version")
             newer = version.isdecimal() and int(version) > VERSION
             hint = "use the envctl that wrote it, or a newer one" if newer else _AGAIN
             self.problems.add(
                 spot,
-                f"this is version {version or 'none'} of the format",
+                f"this is version {version} of the format",
                 expected=f"version {VERSION}",
                 hint=hint,
             )

@@ -86,4 +86,7 @@ def refusal(
 def insist_on_architecture(lock: Lock, found: str, what: str) -> None:
     """EnvctlError unless the lock was made for the architecture that was found in something."""
     if lock.architecture not in ("", found):
-        raise EnvctlError(f"{FILE} was made for {lock.architecture}, and {what} is of {found}")
+        raise EnvctlError(
+            f"{FILE} was made for {lock.architecture}, and {what} is of {found}",
+            hint="a lock is of one architecture: use it on such a machine, or make it here with `envctl lock`",
+        )

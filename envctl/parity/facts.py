@@ -33,6 +33,7 @@ __all__ = [
 
 FORMAT: Final = "envctl facts"
 VERSION: Final = 1
+_AGAIN: Final = "`envctl facts ENV --json > FILE` writes such a file"
 
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 """By category, by key. What the category SUBSTRATE has says of the others what came with a machine."""
@@ -93,10 +94,7 @@ def from_file(name: str) -> Facts:
         text = Path(name).read_text("utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise EnvctlError(
-            f"{name} cannot be read: {why}",
-            hint="`envctl facts ENV --json > FILE` writes such a file",
-        ) from error
+        raise EnvctlError(f"{name} cannot be read: {why}", hint=_AGAIN) from error
     return from_json(text, name=name)
 
 
@@ -105,11 +103,9 @@ def from_json(text: str, *, name: str) -> Facts:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise EnvctlError(f"{name} is no JSON: {error}") from error
+        raise EnvctlError(f"{name} is no JSON: {error}", hint=_AGAIN) from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise EnvctlError(
-            f"{name} has no facts in it", hint="`envctl facts ENV --json > FILE` writes such a file"
-        )
+        raise EnvctlError(f"{name} has no facts in it", hint=_AGAIN)
     if data.get("version") != VERSION:
         raise EnvctlError(
             f"{name} is of version {data.get('version')}, and this envctl reads version {VERSION}",
@@ -123,7 +119,7 @@ def from_json(text: str, *, name: str) -> Facts:
             _units(data["units"]),
         )
     except (KeyError, AttributeError, TypeError) as error:
-        raise EnvctlError(f"{name} is not whole: {error}") from error
+        raise EnvctlError(f"{name} is not whole: {error}", hint=_AGAIN) from error
 
 
 def _units(data: Mapping[str, Any]) -> Mapping[str, UnitFacts]:

@@ -88,8 +88,8 @@ def _one(
     name = ".".join([*path, *map(str, loc[: found.depth])]) or "the file"
     last = str(loc[-1]) if loc else ""
     if kind == "missing":
-        message, expected, hint = f"{name} lacks {last!r}", _expected(model, loc), ""
-        problems.add(found.spot, message, expected=expected, hint=hint)
+        expected = _expected(model, loc, key=f"{last}: ")
+        problems.add(found.spot, f"{name} lacks {last!r}", expected=expected)
     elif kind == "extra_forbidden":
         known = _keys(model, loc[:-1])
         hint = near(last, known)
@@ -197,11 +197,11 @@ def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
     return [name for name, _ in fields(form or model)]
 
 
-def _expected(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+def _expected(model: type[BaseModel], loc: Sequence[str | int], *, key: str = "") -> str:
     field = field_at(model, loc)
     if field is None or not field.examples:
         return ""
-    return f"for example {_example(field.examples[0])}"
+    return f"for example {key}{_example(field.examples[0])}"
 
 
 def _example(value: Any) -> str:

@@ -58,6 +58,18 @@ def test_of_a_ready_image_its_machines_packages_and_what_they_start_from_are_kep
     assert vendored(project) == (files, beside)
 
 
+def test_whatever_file_is_gone_is_fetched_again(project):
+    vendored(project)
+    store = Store(project.root)
+    for kept in store.index.files.values():
+        (store.folder / "sha256" / kept.sha256).unlink()
+
+    vendored(project)
+
+    store = Store(project.root)
+    assert [kept.name for kept in store.index.files.values() if not store.has(kept)] == []
+
+
 def test_what_machines_of_earlier_images_needed_is_kept_no_longer(project, engine):
     vendored(project)
     engine.mirror["dpkg"] = "1"

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from envctl import spec
+from envctl.backends.base import NotRunningError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.plan.state import Health
 from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.support.project import Project
@@ -128,24 +130,54 @@ def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
     )
     said = "x" * 90 + " hush-hush-hush is the wrong password, is it ok?"
     monkeypatch.setattr(MemoryBackend, "probe", lambda *_: (False, said))
-    observe = MemoryBackend.observe
-
-    def starting(self, plan=None):
-        seen = observe(self, plan)
-        units = {
-            name: replace(unit, health="starting") if name == "web" else unit
-            for name, unit in seen.units.items()
-        }
-        return replace(seen, units=units)
-
-    monkeypatch.setattr(MemoryBackend, "observe", starting)
+    starting(monkeypatch)
 
     with pytest.raises(EnvctlError) as caught:
         project.workspace().up(DEV)
 
-    assert " ‹secret token› is the wrong password, is it ok?" in str(caught.value)
+    masked = "‹secret token› is the wrong password, is it ok?"
+    assert f" {masked}" in str(caught.value)
+    (row,) = project.workspace().status(DEV)
+    assert row.cause.endswith(masked)
+    (finding,) = project.workspace().verify(DEV).findings
+    assert finding.found.endswith(masked)
     told = str(caught.value) + "".join(event.text for event in project.events)
     assert "hush" not in told
+
+
+def test_a_unit_that_ends_while_it_is_asked_is_told_with_the_others(tmp_path, monkeypatch):
+    project = Project(tmp_path, backend="memory", environ={}).spec(
+        "web: {image: x, healthcheck: {tcp: 80}}\ndb: {image: y}"
+    )
+    project.workspace().up(DEV)
+    starting(monkeypatch)
+
+    def ended(*_):
+        raise NotRunningError("web is not running (exited)")
+
+    monkeypatch.setattr(MemoryBackend, "probe", ended)
+
+    rows = project.workspace().status(DEV)
+
+    assert [(row.unit, row.cause) for row in rows] == [
+        ("web", "web is not running (exited)"),
+        ("db", ""),
+    ]
+
+
+def starting(monkeypatch):
+    """Let the engine not know yet whether web is healthy."""
+    observe = MemoryBackend.observe
+
+    def observed(self, plan=None):
+        seen = observe(self, plan)
+        units = {
+            name: replace(unit, health=Health.STARTING) if name == "web" else unit
+            for name, unit in seen.units.items()
+        }
+        return replace(seen, units=units)
+
+    monkeypatch.setattr(MemoryBackend, "observe", observed)
 
 
 # --- an environment that the spec does not tell of

@@ -122,6 +122,8 @@ def _known(text: str) -> tuple[str, str]:
         return "the engine's disk is full", "`docker system df` shows what fills it"
     if "bind source path does not exist" in text:
         return "a mounted path is not on the engine's host", "mounts need an engine on this machine"
+    if text.startswith("Container ") and text.rstrip().endswith("is not running"):
+        return "it has ended meanwhile", "`envctl logs` shows what it said last"
     if "executable file not found" in text or "no such file or directory: unknown" in text:
         return "its command is not in the image", "check `command`, and what the build installs"
     if "unable to find user" in text or "no matching entries in passwd" in text:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,25 @@ def test_a_store_that_fails_ends_the_bootstrap(store, fake, tmp_path):
     store.load = full
     with pytest.raises(EnvctlError, match="no space"):
         ensure(BOOKWORM, store, silent)
+
+
+def test_what_is_ended_gets_to_remove_what_it_made(store, fake, tmp_path):
+    # As mmdebstrap does: the main process waits for its worker, whoever asks it to stop.
+    fake(
+        "trap : TERM\necho envctl-end >&2\nhead -c 1048576 /dev/zero\n"
+        f"sh -c 'mkdir {tmp_path}/made && exec sleep 60'\nrmdir {tmp_path}/made"
+    )
+
+    def stopped(_tar, **_options):
+        while not (tmp_path / "made").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    store.load = stopped
+    with pytest.raises(KeyboardInterrupt):
+        ensure(BOOKWORM, store, silent)
+
+    assert not (tmp_path / "made").exists()
 
 
 def test_without_mmdebstrap_the_remedy_is_named(store, fake, tmp_path, monkeypatch):

@@ -168,6 +168,14 @@ def test_wrong_usage_exits_with_2_and_says_what_is_right(
     assert ended.out == ""
 
 
+def test_no_command_is_told_in_half_a_sentence(
+    envctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert "..." not in envctl("--help").out.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize(("line", "same"), [("help", "--help"), ("help up", "up --help")])
 def test_help_is_a_word_too(envctl: Run, tmp_path: Path, line: str, same: str) -> None:
     ended = envctl(*line.split())

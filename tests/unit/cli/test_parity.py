@@ -282,7 +282,7 @@ def test_the_first_difference_is_told_as_it_would_be_accepted(
     entry = f"{{unit: web, category: {category}, key: {shown}, reason: …}}"
 
     assert envctl("parity", one, other).err == (
-        f"what is meant to differ stands in the spec with its reason: accept: [{entry}]\n"
+        f"if that is meant, say so in the spec, with the reason: accept: [{entry}]\n"
     )
 
     accept(shop, entry)

@@ -183,7 +183,7 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     assert found.code == 3
     assert "web unit: it is not there  (envctl.yaml:" in found.out
     assert "2 units, 0 facts hold; 2 drifted" in found.out
-    assert "`envctl up dev@memory` brings it to what the spec has" in found.err
+    assert "`envctl up dev@memory` brings it to what the spec has, or shows why" in found.err
     quiet = envctl("verify", "dev", "-q")
     assert (quiet.code, quiet.err) == (3, "")
     assert quiet.out == "dev@memory: 2 units, 0 facts hold; 2 drifted\n"

@@ -326,4 +326,15 @@ def test_a_conflict_of_a_merge_is_called_one():
 def test_what_is_no_lock_at_all_is_a_problem_of_the_lock(data):
     with pytest.raises(SpecError) as caught:
         parsed(data)
-    assert caught.value.brief.endswith("in envctl.lock")
+    assert caught.value.brief == "1 problem in envctl.lock"
+
+
+@pytest.mark.parametrize("old", ["version: 1\n", "manifest", "3.11.2-1+b1", "amd64"])
+def test_whatever_somebody_broke_is_told_with_what_to_do_once(old):
+    good = FIRST.read_text()
+    assert old in good
+
+    with pytest.raises(SpecError) as caught:
+        parsed(good.replace(old, "").encode())
+
+    assert str(caught.value).count("`envctl lock` writes it anew") == 1, str(caught.value)

@@ -134,8 +134,12 @@ def test_units_of_one_build_are_told_together(project, engine):
 def test_a_machine_of_another_architecture_is_told(project, machines):
     text.save(replace(text.load(project.root), architecture="arm64"), project.root)
 
-    with pytest.raises(EnvctlError, match=r"made for arm64, and the machine .* is of amd64"):
+    with pytest.raises(
+        EnvctlError, match=r"made for arm64, and the machine .* is of amd64"
+    ) as caught:
         frozen(project, machines)
+
+    assert "make it here with `envctl lock`" in caught.value.hint
 
 
 def test_offline_without_an_engine_is_refused_before_anything_is_made(project, machines):

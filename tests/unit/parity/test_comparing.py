@@ -178,5 +178,7 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
     ],
 )
 def test_a_file_that_is_none_is_told(text, said):
-    with pytest.raises(EnvctlError, match=said):
+    with pytest.raises(EnvctlError, match=said) as caught:
         from_json(text, name="x.json")
+
+    assert "write" in caught.value.hint

@@ -43,7 +43,7 @@ MISTAKES = [
     Mistake("two documents", WEB + "---\na: 1\n", "6:1", "a second document"),
     Mistake("a list as the file", "- a\n- b\n", "1:1", "expected a mapping, got a list"),
     Mistake("a text as the file", "hello\n", "1:1", "expected a mapping, got 'hello'"),
-    Mistake("an empty file", "", "1:1", "lacks 'project'"),
+    Mistake("an empty file", "", "1:1", "expected: for example project: guestbook"),
     Mistake("a Python object", web("user: !!python/name:os.system x"), "6:11", "unknown tag"),
     Mistake("an unknown tag", web("packages: !extend [a1]"), "6:15", "unknown tag !extend"),
     Mistake("an append of a scalar", web("user: !append web"), "6:11", "!append stands before a list"),
@@ -133,7 +133,7 @@ MISTAKES = [
     # --- what parity accepts
     Mistake("an unknown category", top("accept: [{category: package, reason: a}]"), "3:21", "did you mean 'packages'?"),
     Mistake("an accepted difference without a category", top("accept: [{reason: a}]"), "3:10", "accept.0 lacks 'category'"),
-    Mistake("an accepted difference without a reason", top("accept:\n  - {category: os}"), "4:5", "accept.0 lacks 'reason'"),
+    Mistake("an accepted difference without a reason", top("accept:\n  - {category: os}"), "4:5", "for example reason: dev has tools"),
     Mistake("an accepted difference with a blank reason", top('accept: [{category: os, reason: " "}]'), "3:33", "accept.0.reason: it is empty"),
     Mistake("an unknown key of an accepted difference", top("accept: [{category: os, reson: a, reason: b}]"), "3:25", "did you mean 'reason'?"),
     Mistake("a list for a pattern", top("accept: [{category: os, key: [id], reason: b}]"), "3:30", "expected a text, got a list"),

@@ -90,6 +90,13 @@ def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
     assert found.brief.startswith("cannot start web")
 
 
+def test_a_container_that_ended_meanwhile_is_told_without_its_number():
+    found = translated(
+        api_error(f"Container {'4f' * 32} is not running", 409), "run sh in web", HERE
+    )
+    assert found.brief == "cannot run sh in web: it has ended meanwhile"
+
+
 def test_answers_are_told_apart_by_their_status():
     assert missing(api_error("", 404))
     assert conflict(api_error("", 409))

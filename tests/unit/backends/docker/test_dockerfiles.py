@@ -84,6 +84,12 @@ def test_packages_are_arguments_and_never_part_of_a_script():
     assert "curl" not in argv[2]
 
 
+def test_pip_may_say_which_packages_are_in_conflict():
+    (line,) = (one for one in instructions(text(*STEPS)) if "-m pip install" in one)
+    # --quiet leaves that out, and tells of a conflict only that there is one.
+    assert "--quiet" not in line
+
+
 def test_a_commands_directory_and_environment_end_with_it():
     found = instructions(text(RunCommand(("make", "$HOME"), "web", "/srv", {"A": "b c"}), up=False))
     assert found[-4:] == [

@@ -39,7 +39,7 @@ def test_what_is_no_container_is_told_with_what_the_engine_says():
     error = told(81, {}, {"ports.1": AT}, said="address already in use\n")
     assert error.brief == "cannot start web: port 81 is in use already"
     assert error.details == f"{NOTE}\naddress already in use"
-    assert error.hint.startswith("`lsof -i :81` shows by whom; or write another port in the spec")
+    assert error.hint == "`lsof -i :81` shows by whom; or give that variable another value"
 
 
 def test_the_place_is_the_one_that_chose_the_port_and_names_the_variable():
