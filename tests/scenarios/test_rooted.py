@@ -1,0 +1,38 @@
+"""What a machine is made of without a container engine is what it is made of with one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envctl.backends.vagrant import boot
+from envctl.bases.rooted import bootstrap_build
+from envctl.plan.model import Base
+from envctl.plan.progress import silent
+from envctl.target import Opened, Target
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+SUBSTRATE = "/usr/lib/envctl/substrate"
+
+
+def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
+    engine, make_project, tmp_path
+):
+    build = boot.machine_build("debian:bookworm")
+    project = make_project().spec("web: {command: [sleep, infinity]}")
+    made = Opened(project.workspace(), Target("dev", "docker")).engine
+    told = made.images.read_file(made.have("web", build), SUBSTRATE).decode()
+    made.close()
+
+    root = tmp_path / "root"
+    root.mkdir()
+    named = replace(build, base=Base("debian:bookworm", "debian:bookworm"))
+    bootstrap_build(named, root, silent)
+
+    found = (root / SUBSTRATE.lstrip("/")).read_text("utf-8")
+    assert {"packages\topenssh-server", "packages\tsystemd-sysv", "users\tsshd"} <= {
+        *found.splitlines()
+    }
+    assert found.splitlines() == told.splitlines()
