@@ -24,8 +24,11 @@ CONNECT_TIMEOUT: Final = 60.0
 """Seconds until the first word of a machine that has just been started."""
 TIMEOUT: Final = 120.0
 """Seconds that one of envctl's own commands inside may take."""
-ANSWER_TIMEOUT: Final = 30.0
-"""Seconds until a machine's init answers; one that is emulated and busy takes its time."""
+ANSWER_TIMEOUTS: Final = (10.0, 30.0)
+"""Seconds until a machine's init answers; one that is emulated and busy takes its time.
+
+It is asked twice: a unit of which nothing is known counts as one that has ended.
+"""
 _Answer = TypeVar("_Answer")
 _KEEPER: Final = re.compile(rb"\(pid=(\d+)\)")
 _PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
@@ -138,13 +141,15 @@ class Machine:
         return self._ask(lambda init: init.main_process(service))
 
     def _ask(self, question: Callable[[systemd.Init], _Answer]) -> _Answer:
-        try:
-            with self.dial(systemd.SOCKET, ANSWER_TIMEOUT) as connection:
-                return question(systemd.Init(connection))
-        except TimeoutError as error:
-            raise EnvctlError(f"{self.unit} did not answer within {ANSWER_TIMEOUT:g} s") from error
-        except OSError as error:
-            raise EnvctlError(f"{self.unit}: its init does not answer: {error}") from error
+        for timeout in ANSWER_TIMEOUTS:
+            try:
+                with self.dial(systemd.SOCKET, timeout) as connection:
+                    return question(systemd.Init(connection))
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise EnvctlError(f"{self.unit}: its init does not answer: {error}") from error
+        raise EnvctlError(f"{self.unit} did not answer within {sum(ANSWER_TIMEOUTS):g} s")
 
     # --- commands
 

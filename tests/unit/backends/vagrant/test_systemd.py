@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 from jeepney import Parser, new_error, new_method_return
 
+from envctl.backends.vagrant import ssh
 from envctl.backends.vagrant.systemd import Init, Service
 from envctl.errors import EnvctlError
 from envctl.plan.state import Status
@@ -60,6 +61,36 @@ def init_with():
     for thread in threads:
         thread.join(5)
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_a_machine_that_keeps_silent_is_asked_twice(tmp_path, monkeypatch, silent):
+    monkeypatch.setattr(ssh, "ANSWER_TIMEOUTS", (0.2, 0.2))
+    threads, peers = [], []
+
+    def dial(_machine, _target, timeout):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(timeout)
+        peers.append(theirs)
+        if len(peers) > silent:
+            threads.append(Thread(target=serve, args=(theirs, listed("active", "running"))))
+            threads[-1].start()
+        return ours
+
+    monkeypatch.setattr(ssh.Machine, "dial", dial)
+    machine = ssh.Machine("web", tmp_path / "key", tmp_path / "known", "192.0.2.1")
+    try:
+        if silent < 2:
+            assert machine.services(["envctl-web.service"])["envctl-web.service"].is_running
+        else:
+            with pytest.raises(EnvctlError, match="web did not answer within 0.4 s"):
+                machine.services(["envctl-web.service"])
+        assert len(peers) == min(silent + 1, 2)
+    finally:
+        for peer in peers[:silent]:
+            peer.close()
+        for thread in threads:
+            thread.join(5)
 
 
 def test_a_service_that_runs_is_asked_once(init_with):
