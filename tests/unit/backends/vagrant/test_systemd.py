@@ -83,7 +83,7 @@ def test_a_machine_that_keeps_silent_is_asked_twice(tmp_path, monkeypatch, silen
         if silent < 2:
             assert machine.services(["envctl-web.service"])["envctl-web.service"].is_running
         else:
-            with pytest.raises(EnvctlError, match="web did not answer within 0.4 s"):
+            with pytest.raises(EnvctlError, match=r"web did not answer within 0\.4 s"):
                 machine.services(["envctl-web.service"])
         assert len(peers) == min(silent + 1, 2)
     finally:
