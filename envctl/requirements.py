@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-# No part of it has what addresses are made of: they may have a password in them, and requirements are shown.
-_REQUIREMENT: Final = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[A-Za-z0-9._,\s-]*\]\s*)?"
-    r"(?:(==)\s*([A-Za-z0-9.!+_-]+)|(?:[<>]|[!=~]=)[A-Za-z0-9.*!+_<>=~,\s-]*)?"
-)
-_NUMBERS: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+from packaging import requirements, utils
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+_LONGEST: Final = 1000
+"""Characters of a line that may be a requirement."""
 _EXACT: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _NPM_NAME: Final = re.compile(r"(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+")
 _NPM_RANGE: Final = re.compile(r"[A-Za-z0-9.*+^~<>=| -]*")
@@ -22,36 +22,47 @@ _HIDDEN: Final = "…"
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A package that is asked for: as it is written, its name, and the one version it has to have, or ""."""
+    """A package that is asked for: as it is written, its name, and the one version it has to have, a range, or ""."""
 
     text: str
     name: str
-    pin: str = ""
+    wanted: str = ""
 
     def is_met(self, version: str) -> bool | None:
-        """Whether a version is the one that is asked for; None if any may be, or if nobody can tell.
-
-        Only plain numbers, and what is spelt alike, are compared: of other versions there are many spellings.
-        """
-        plain = version.partition("+")[0]
-        if not self.pin:
+        """Whether a version is what is asked for; None if any may be, or if nobody can tell."""
+        if not self.wanted:
             return None
-        if self.pin == version:
+        if self.wanted in (version, f"==={version}"):
             return True
-        if _NUMBERS.fullmatch(self.pin) and _NUMBERS.fullmatch(plain):
-            return _numbers(self.pin) == _numbers(plain)
-        return None
+        plain = self.wanted[0] not in "<>=!~"
+        wanted = f"=={self.wanted}" if plain else self.wanted
+        try:
+            return SpecifierSet(wanted).contains(Version(version), prereleases=True)
+        except ValueError:
+            return None
 
 
 def normal(name: str) -> str:
-    """A name as all of its spellings are (https://packaging.python.org/en/latest/specifications/name-normalization/)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """A name as all of its spellings are."""
+    return utils.canonicalize_name(name)
 
 
 def pip_word(word: str) -> Requirement | None:
-    """What a word or a line for pip asks for; None for a path, an address, an option, a condition."""
-    match = _REQUIREMENT.fullmatch(word)
-    return Requirement(word, match[1], match[3] or "") if match else None
+    """What a word or a line for pip asks for; None for a path, an address, an option, a condition.
+
+    Addresses may have a password in them, and requirements are shown.
+    """
+    try:
+        found = requirements.Requirement(word) if len(word) <= _LONGEST else None
+    except ValueError:
+        return None
+    if found is None or found.url or found.marker:
+        return None
+    (only, *more) = (*found.specifier, None)
+    exact = (
+        only is not None and len(more) == 1 and only.operator == "==" and "*" not in only.version
+    )
+    return Requirement(word, found.name, only.version if exact else str(found.specifier))
 
 
 def pip_lines(text: str) -> Iterator[Requirement]:
@@ -73,12 +84,5 @@ def npm_dependencies(text: str) -> Iterator[Requirement]:
         said = version if isinstance(version, str) else ""
         shown = said if _NPM_RANGE.fullmatch(said) else _HIDDEN
         if _NPM_NAME.fullmatch(name):
-            pin = said if _EXACT.fullmatch(said) else ""
-            yield Requirement(f"{name} {shown}".rstrip(), name, pin)
-
-
-def _numbers(text: str) -> list[str]:
-    found = [part.lstrip("0") for part in text.split(".")]
-    while found and not found[-1]:
-        found.pop()
-    return found
+            exact = said if _EXACT.fullmatch(said) else ""
+            yield Requirement(f"{name} {shown}".rstrip(), name, exact)

@@ -77,8 +77,8 @@ def _pip(
                 where=step.where,
             )
         else:
-            seen = one.pin if met else version
-            yield Claim(unit.name, Category.PYTHON, key, one.pin, seen, step.where)
+            seen = one.wanted if met else version
+            yield Claim(unit.name, Category.PYTHON, key, one.wanted, seen, step.where)
 
 
 # --- npm ------------------------------------------------------------------------------------
