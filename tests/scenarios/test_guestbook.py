@@ -158,4 +158,4 @@ def test_a_port_that_is_taken_is_told_with_the_way_out(guestbook, make_guestbook
     assert done.returncode == 1
     assert str(guestbook.port) in done.stderr
     assert guestbook.project.name in done.stderr
-    assert "another port" in done.stderr
+    assert "give that variable another value" in done.stderr
