@@ -28,18 +28,18 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 	$(BIN)/envctl doctor --fix
 	$(BIN)/envctl up $(ENVIRONMENT)
 
-test: $(VENV)/.dev ## run the whole suite, on a real engine and on virtual machines; takes an hour
+test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes an hour
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
 	$(BIN)/pytest -m "engine and not machines" --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
 	$(BIN)/envctl doctor --backend vagrant --fix
-	$(BIN)/pytest -m machines -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "machines and not long" -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
-test-machines: $(VENV)/.dev ## run a core of the tests on virtual machines
+test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix
-	$(BIN)/pytest -m "machines and core" -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m machines -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
 check: lint unit ## static checks and unit tests, under a minute
 

@@ -24,7 +24,6 @@ def test_up_brings_every_unit_up_and_says_what_it_did(project):
     assert project.states() == {"db": "running", "web": "running"}
 
 
-@pytest.mark.core
 def test_up_again_changes_nothing(project):
     project.spec(TWO).up()
     before = project.ids()
@@ -33,7 +32,6 @@ def test_up_again_changes_nothing(project):
     assert project.ids() == before
 
 
-@pytest.mark.core
 def test_a_changed_variable_changes_exactly_that_unit(project, verb):
     project.spec(TWO).up()
     before = project.ids()
@@ -69,7 +67,6 @@ def test_down_removes_everything_but_data(project):
     assert observed.volumes == {"data"}
 
 
-@pytest.mark.core
 def test_down_with_volumes_removes_data_too_and_down_again_nothing(project):
     project.spec("db: {command: [sleep, infinity], volumes: {data: /data}}").up()
 

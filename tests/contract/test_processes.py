@@ -17,7 +17,6 @@ pytestmark = pytest.mark.executes
 IDLE = "web: {command: [sleep, infinity]}"
 
 
-@pytest.mark.core
 def test_exec_keeps_the_streams_apart_and_returns_the_exit_code(project):
     project.spec(IDLE).up()
 
@@ -166,7 +165,6 @@ def test_a_copied_file_that_changes_rebuilds_and_replaces(project):
     assert project.run("web", "cat", "/srv/src/page")[1] == f"two of {project.name}"
 
 
-@pytest.mark.core
 def test_build_steps_run_in_order_with_their_own_user_directory_and_environment(project):
     project.write("page.txt.j2", "{{ greeting }} at ${PORT}\n")
     project.write("one.txt", "1")
@@ -205,7 +203,6 @@ def test_a_build_step_that_fails_is_told_with_its_output_and_its_line(project):
     assert project.states() == {"web": "missing"}
 
 
-@pytest.mark.core
 def test_a_secret_is_a_file_only_the_units_user_can_read(project):
     project.environ = {**project.environ, "TOKEN": "s3cret 'q' $x\n\tü"}
     project.spec(

@@ -196,6 +196,7 @@ def test_a_machine_made_of_an_earlier_image_is_made_anew(make_project, machines,
 
 
 @pytest.mark.machines
+@pytest.mark.long
 def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path, repository, base):
     repository.publish("envctl-probe", "1.0")
     project = locked_project(make_project, base(alone=False), backend="vagrant")
@@ -212,6 +213,7 @@ def test_a_machine_is_made_of_kept_packages_too(make_project, machines, tmp_path
 
 @pytest.mark.machines
 @pytest.mark.timeout(1800)
+@pytest.mark.long
 def test_machines_for_container_images_are_made_of_what_is_kept(
     engine, make_project, machines, tmp_path
 ):

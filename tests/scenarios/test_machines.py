@@ -68,7 +68,6 @@ def main_process(guestbook: Guestbook) -> str:
     return guestbook.project.cli(*asked).stdout
 
 
-@pytest.mark.core
 def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, elsewhere):
     prod.cli("up", "prod")
     assert prod.post("hello, wörld") == 201
@@ -103,6 +102,7 @@ def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, el
     assert left_of(prod.project) == NOTHING
 
 
+@pytest.mark.long
 def test_dev_in_containers_and_prod_in_both_are_up_together(prod):
     ports = {}
     for target in ("dev", "prod@docker", "prod"):

@@ -16,7 +16,7 @@ from envctl.backends.docker import DockerBackend
 from envctl.backends.vagrant import disks
 from envctl.plan.model import Scope
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.core]
+pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
 
 def qemu_img(*argv: str) -> str:

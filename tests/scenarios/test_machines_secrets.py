@@ -35,7 +35,6 @@ def test_the_search_finds_what_is_there(machines, tmp_path):
     assert holds(packed, tmp_path)
 
 
-@pytest.mark.core
 def test_a_secret_is_nowhere_but_in_its_units_memory(machines, make_project, tmp_path):
     project = make_project(backend="vagrant")
     project.environ = {**project.environ, "TOKEN": CANARY}

@@ -31,7 +31,6 @@ def both(machines, make_guestbook):
     guestbook.project.cli("down", "dev@vagrant", "--volumes")
 
 
-@pytest.mark.core
 def test_containers_and_machines_are_equal(both):
     done = both.project.cli("parity", "dev@docker", "dev@vagrant", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -96,9 +96,7 @@ def planted(backend: str, plants: list[Plant]) -> list[Plant]:
     return [one for one in plants if backend == "docker" or one.machines]
 
 
-@pytest.fixture(
-    params=["docker", pytest.param("vagrant", marks=[pytest.mark.machines, pytest.mark.core])]
-)
+@pytest.fixture(params=["docker", pytest.param("vagrant", marks=pytest.mark.machines)])
 def project(request, make_project) -> Project:
     if request.param == "vagrant":
         request.getfixturevalue("machines")

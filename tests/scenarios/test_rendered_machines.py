@@ -16,7 +16,7 @@ from envctl.target import Opened
 from tests.support.http import free_port
 from tests.support.machines import virsh
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.core]
+pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
 
 def run(*argv: str, folder: Path, **environ: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
+import socket
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -37,7 +40,8 @@ _LOG: Final = "256m"
 """What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
 When there is more, the beginning is lost, and readers see that it is."""
 _NAME: Final = "envctl-errand-"
-_STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-[0-9a-f]+")
+_STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]+")
+"""When it is over, and whose it is: where its process is known, and by what number."""
 _SLACK: Final = 600
 """Seconds that an errand may take beyond its own time, to begin and to bring things home."""
 
@@ -47,13 +51,14 @@ def run(
 ) -> bytes:
     """Run the script; its output. The container is gone afterwards, however this ends.
 
-    One that a killed envctl left behind goes with the next errand, when its time is over.
+    One that a killed envctl left behind goes with the next errand from here, or with another's when its time is over.
     """
     body = _container(image, errand, trusts=trust is not None, proxies=proxies)
     what = f"{_what(errand)} {image}"
     with engine.doing(what) as api:
         _sweep(api)
-        name = f"{_NAME}{int(time.time() + errand.timeout + _SLACK)}-{secrets.token_hex(6)}"
+        until = int(time.time() + errand.timeout + _SLACK)
+        name = f"{_NAME}{until}-{_here()}-{os.getpid()}-{secrets.token_hex(6)}"
         made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
         identity = str(made["Id"])
         try:
@@ -89,15 +94,35 @@ def _said(api: Any, identity: str, what: str, **options: Any) -> bytes:
 
 
 def _sweep(api: Any) -> None:
-    """Remove errands whose time is over. They are known by their names, which no image can set."""
+    """Remove errands whose process or time is over. They are known by their names, which no image can set."""
     from docker.errors import APIError
 
     for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
         names = (_STALE.fullmatch(name) for name in one["Names"] or ())
-        if any(name and int(name[1]) < time.time() for name in names):
+        if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
             # Another run may have been quicker.
             with suppress(APIError):
                 api.remove_container(one["Id"], force=True, v=True)
+
+
+def _is_over(until: int, where: str, process: int) -> bool:
+    if where == _here():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's, and alive
+    return until < time.time()
+
+
+def _here() -> str:
+    """Where the numbers of processes are the same: on this host since it was started, and not in a container's view."""
+    told = [socket.gethostname()]
+    with suppress(OSError):
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
+        told.append(str(Path("/proc/self/ns/pid").readlink()))
+    return sha256("\0".join(told).encode()).hexdigest()[:8]
 
 
 def _container(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import subprocess
 import tarfile
 import time
 
@@ -138,14 +140,24 @@ def test_a_file_of_an_image_has_a_bound(monkeypatch):
     assert engine.removed == ["made"]
 
 
-def test_an_errand_of_a_killed_run_goes_when_its_time_is_over():
+def test_an_errand_of_a_killed_run_goes_with_the_next_one_or_when_its_time_is_over():
     now = int(time.time())
-    stale, going = f"/envctl-errand-{now - 5}-ab", f"/envctl-errand-{now + 60}-cd"
-    engine = Talking(others=(stale, going, "/envctl-errand-x", "/my-envctl-errand-1-a"))
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    here = errands._here()
+    stale = f"/envctl-errand-{now - 5}-aaaaaaaa-1-ab"
+    orphan = f"/envctl-errand-{now + 60}-{here}-{ended.pid}-ab"
+    going = (
+        f"/envctl-errand-{now + 60}-{here}-{os.getpid()}-cd",
+        f"/envctl-errand-{now + 60}-aaaaaaaa-{ended.pid}-ef",
+    )
+    engine = Talking(
+        others=(stale, orphan, *going, "/envctl-errand-x", f"/my-envctl-errand-1-{here}-1-a")
+    )
 
     go(engine, timeout=10)
 
-    assert engine.removed == [stale, "made"]
+    assert engine.removed == [stale, orphan, "made"]
     (name,) = engine.made
     assert name.startswith("envctl-errand-")
     assert int(name.split("-")[2]) > now + 10

@@ -42,7 +42,7 @@ TEXT = " ".join(AWKWARD)
 
 def reads(test):
     """It asks Vagrant and the Ruby it brings, which are there once machines are."""
-    for mark in (pytest.mark.engine, pytest.mark.machines, pytest.mark.core):
+    for mark in (pytest.mark.engine, pytest.mark.machines):
         test = mark(test)
     return test
 
