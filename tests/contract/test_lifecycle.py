@@ -76,6 +76,7 @@ def test_down_with_volumes_removes_data_too_and_down_again_nothing(project):
     assert project.down(volumes=True) == []
 
 
+@pytest.mark.long
 def test_images_outlive_down_so_that_coming_up_again_builds_nothing(project):
     project.spec(TWO).up()
     project.down()
@@ -83,6 +84,7 @@ def test_images_outlive_down_so_that_coming_up_again_builds_nothing(project):
     assert project.up() == ["create db", "create web"]
 
 
+@pytest.mark.long
 def test_a_stopped_environment_starts_again_as_it_was(project):
     project.spec(TWO).up()
     before = project.ids()
@@ -215,6 +217,7 @@ def test_a_project_that_got_another_name_keeps_its_hold_on_what_is_up(project):
     project.name = former
 
 
+@pytest.mark.long
 def test_two_environments_of_a_project_do_not_touch_each_other(project):
     project.spec(TWO).up()
     project.write("environments/test.yaml", f"backend: {project.backend}\n")
@@ -228,6 +231,7 @@ def test_two_environments_of_a_project_do_not_touch_each_other(project):
     assert project.up() == []
 
 
+@pytest.mark.long
 def test_two_checkouts_of_a_project_do_not_touch_each_other(project, make_project):
     twin = make_project("checkout", backend=project.backend, name=project.name)
     project.spec(TWO).up()

@@ -130,6 +130,7 @@ def test_a_published_port_answers_on_loopback_only(project):
         assert answer.status == 200
 
 
+@pytest.mark.long
 def test_data_outlives_down_and_goes_with_down_volumes(project):
     project.spec("web: {command: [sleep, infinity], volumes: {data: /data}}").up()
     assert project.run("web", "sh", "-c", "echo kept > /data/file")[0] == 0

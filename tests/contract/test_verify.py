@@ -14,6 +14,7 @@ def findings(project):
     ]
 
 
+@pytest.mark.long
 def test_only_what_was_changed_inside_is_drift(project):
     project.write("page.txt", "hello\n").write("conf/a", "a\n")
     project.spec(

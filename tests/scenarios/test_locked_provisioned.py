@@ -32,6 +32,7 @@ def noted(project) -> list[tuple[str, int]]:
     return [(json.loads(one.read_text())["made_of"], one.stat().st_mtime_ns) for one in notes]
 
 
+@pytest.mark.long
 def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_path, repository):
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
     project = make_project(backend="vagrant")
@@ -73,6 +74,7 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
     assert (project.ids(), noted(project)) == (running, held)
 
 
+@pytest.mark.long
 def test_a_machine_is_provisioned_of_kept_packages(make_project, machines, repository, base):
     repository.publish("envctl-probe", "1.0")
     project = locked_project(make_project, base(alone=False), backend="vagrant", top=TOP)

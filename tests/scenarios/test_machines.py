@@ -125,6 +125,7 @@ def test_dev_in_containers_and_prod_in_both_are_up_together(prod):
     prod.cli("down", "prod@docker", "--volumes")
 
 
+@pytest.mark.long
 def test_one_machine_serves_the_whole_guestbook(prod):
     edit(prod, "backend: vagrant", "backend: vagrant\noptions: {vagrant: {layout: single}}")
     prod.cli("up", "prod")
@@ -180,6 +181,7 @@ def contained(machines, make_project):
     )
 
 
+@pytest.mark.long
 def test_container_images_run_in_machines(contained, engine: object):
     project = contained
     project.up()

@@ -69,7 +69,7 @@ def killed_at(project, point: str, delay: float) -> int:
     [
         (killed_while_making, "*/brought", 0.5),
         pytest.param(killed_while_making, "*/raw", 0.3, marks=pytest.mark.long),
-        (killed_while_making, "*/x.box", 0.5),
+        pytest.param(killed_while_making, "*/x.box", 0.5, marks=pytest.mark.long),
         (killed_at, "start db", 4.0),
         pytest.param(killed_at, "start db", 12.0, marks=pytest.mark.long),
         pytest.param(killed_at, "start job", 8.0, marks=pytest.mark.long),
@@ -90,6 +90,7 @@ def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, engine, kill, po
     assert left_of(project) == NOTHING
 
 
+@pytest.mark.long
 def test_a_disk_that_somebody_has_half_uploaded_is_put_there_whole(
     machines, make_project, tmp_path
 ):
