@@ -194,6 +194,7 @@ def test_container_images_run_in_machines(contained, engine: object):
     assert (uid, folder, seed, colour) == ("4321", "/data", "seed", "it's $blue")
     assert len(token) == 20
     assert "started" in [line.text for line in project.workspace().logs(project.target, ["app"])]
+    # It has no probe, and runs by now all the same: its container, not only the client.
     assert project.run("ready", "getent", "hosts", "app")[0] == 0
     assert project.run("app", "sh", "-c", "echo kept > /data/note; exit 3")[0] == 3
     assert project.up() == []

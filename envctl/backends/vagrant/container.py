@@ -21,6 +21,15 @@ NAME: Final = "envctl"
 """The image's tag, and the container's name, inside."""
 AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
 """What its service does when the container's client is gone, however it went."""
+_RUNS: Final = (
+    f"until docker inspect -f {{{{.State.Running}}}} {NAME} 2>/dev/null | grep -qx true;"
+    " do kill -0 $$MAINPID 2>/dev/null || exit 0; sleep 0.3; done"
+)
+STARTED: Final = f"ExecStartPost=/bin/sh -c '{_RUNS}; sleep 0.5; {_RUNS}'"
+"""What its service waits for: the client runs seconds before its container does, and ends a moment after it.
+
+Looked at twice, for the container to have lived for a moment.
+"""
 MODULES: Final = ("overlay",)
 """What of the kernel the engine needs, to store images."""
 TIMEOUT: Final = 900.0

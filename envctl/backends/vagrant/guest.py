@@ -77,7 +77,10 @@ def service(unit: Unit, room: Room) -> str:
     ]
     if room.shared and run.secrets:
         lines.append(f"BindReadOnlyPaths={room.secrets}:{SECRETS}")
-    lines += [container.AFTER] if contained else _limits(unit)
+    if contained:
+        lines += [container.AFTER] if task else [container.STARTED, container.AFTER]
+    else:
+        lines += _limits(unit)
     return "\n".join(lines) + "\n"
 
 

@@ -50,6 +50,9 @@ class Service:
         code = self.exit_status + (128 if self.exit_how in _KILLED else 0)
         if self.sub == "auto-restart":
             return Status.RESTARTING, code
+        if self.sub in {"start-post", "stop-post"}:
+            # A container's: its client runs and it is yet to, or it is being taken away.
+            return Status.CREATED, None
         if self.active == "active" and self.sub == "exited":
             return Status.EXITED, 0
         if self.active in {"active", "activating", "deactivating", "reloading"}:

@@ -12,7 +12,7 @@ import pytest
 
 from envctl.backends.vagrant import guest
 from envctl.backends.vagrant.guest import Room
-from envctl.plan.model import Kind, Process, Resources, Restart, Run, Secret
+from envctl.plan.model import Kind, Process, ReadyImage, Resources, Restart, Run, Secret
 from tests.support.plans import script as step
 from tests.support.plans import unit
 
@@ -109,6 +109,15 @@ def test_a_service_has_the_units_user_limits_and_no_privileges():
         "MemoryMax=67108864", "MemorySwapMax=0", "CPUQuota=50%", "KillMode=mixed",
     ):  # fmt: skip
         assert line in text.splitlines()
+
+
+def test_a_container_counts_as_started_when_it_runs_and_not_when_its_client_does():
+    web = replace(unit("web"), source=ReadyImage("web:1"))
+    job = replace(unit("job", kind="task"), source=ReadyImage("job:1"))
+
+    assert "inspect -f {{.State.Running}} envctl" in guest.service(web, Room("web"))
+    assert "ExecStartPost" not in guest.service(job, Room("job"))
+    assert "ExecStartPost" not in guest.service(unit("web"), Room("web"))
 
 
 def test_a_task_runs_once():

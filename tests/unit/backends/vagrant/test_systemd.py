@@ -138,6 +138,8 @@ def test_an_end_in_the_middle_is_no_answer():
         (Service("loaded", "failed", "failed", 1, 9), (Status.EXITED, 9)),
         (Service("loaded", "failed", "failed", 2, 9), (Status.EXITED, 137)),
         (Service("loaded", "inactive", "dead", 1, 0), (Status.EXITED, 0)),
+        (Service("loaded", "activating", "start-post"), (Status.CREATED, None)),
+        (Service("loaded", "deactivating", "stop-post", 1, 7), (Status.CREATED, None)),
         (Service("loaded", "inactive", "dead"), (Status.CREATED, None)),
         (Service("not-found", "inactive", "dead"), (Status.CREATED, None)),
     ],
