@@ -61,21 +61,20 @@ class Boxes:
         """The box of a build."""
         return f"envctl-{build.digest}-{self._kind}"
 
-    def here(self) -> Mapping[str, str]:
-        """The digests of the builds whose boxes are here, with their recorded steps."""
-        return {
-            note["build"]: note["steps"] for note in self._notes() if not self._is_outdated(note)
-        }
+    def look(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The builds whose boxes are here, with their recorded steps; and what machines have to be made of, by build.
 
-    def wanted(self) -> Mapping[str, str]:
-        """By build, what its machines have to be made of: what the box at hand is, or the one that will be."""
-        found = {
-            note["build"]: made.last(note["build"])
-            if self._is_outdated(note)
-            else note.get("made_of", "")
-            for note in self._notes()
-        }
-        return {**found, **self.current}
+        That is what the box at hand is made of, or the one that will be.
+        """
+        here: dict[str, str] = {}
+        wanted: dict[str, str] = {}
+        for note in self._notes():
+            build = note["build"]
+            if self._is_outdated(note):
+                wanted[build] = made.last(build)
+            else:
+                here[build], wanted[build] = note["steps"], note.get("made_of", "")
+        return here, {**wanted, **self.current}
 
     def made_of(self, name: str) -> str:
         """The id of the image that a box was made of, or what is locked that it was held to; else ""."""

@@ -15,8 +15,8 @@ from envctl.plan.model import Process
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
     """Run it; its exit code, or None if the unit does not run. `note` is what the machine's stamp tells of the unit.
 
-    The command itself finds out first whether the unit runs: to ask the init of every machine for that took
-    an eighth of the time.
+    The command itself finds out first whether the unit runs: its shell sees that at once, and a question to the init
+    goes through the connection to an emulated machine and back.
     """
     room = guest.Room(unit, bool(note.get("shared")))
     main = machine.main_process(room.service) if room.shared else 0

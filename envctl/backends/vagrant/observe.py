@@ -23,7 +23,7 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
         for name, domain in there.domains.items()
         if (machine := names.unit(name)) is not None
     }
-    wanted = boxes.wanted() if images else boxes.current
+    here, wanted = boxes.look() if images else ({}, boxes.current)
     asked = all_at_once(lambda item: tuple(_states(machines, *item, wanted)), sorted(found.items()))
     units = {state.name: state for machine in asked for state in machine}
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
@@ -31,7 +31,7 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
     leftovers += [f"machine {one}" for one in found if one == SHARED and not found[one].units]
     return Observed(
         units,
-        boxes.here() if images else {},
+        here,
         frozenset(volume for disk in there.disks if (volume := names.volume(disk)) is not None),
         tuple(sorted(leftovers)),
     )

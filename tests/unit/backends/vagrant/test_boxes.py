@@ -36,13 +36,13 @@ def keep(boxes, home, made_of, **more):
 def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_path, made_of):
     keep(boxes, tmp_path, made_of)
     assert boxes.is_current(BUILD)
-    assert [*boxes.here()] == [BUILD.digest]
+    assert [*boxes.look()[0]] == [BUILD.digest]
 
     boxes.current = {BUILD.digest: WANTED}
 
     right = made_of == WANTED
     assert boxes.is_current(BUILD) == right
-    assert [*boxes.here()] == [BUILD.digest] * right
+    assert [*boxes.look()[0]] == [BUILD.digest] * right
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,16 @@ def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, l
     if last:
         made.note(BUILD.digest, last)
 
-    assert [*boxes.here()] == [BUILD.digest] * right
-    assert boxes.wanted() == {BUILD.digest: "sha256:an image" if right else last}
+    assert [*boxes.look()[0]] == [BUILD.digest] * right
+    assert boxes.look()[1] == {BUILD.digest: "sha256:an image" if right else last}
 
 
 def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew(boxes, tmp_path):
     keep(boxes, tmp_path, "")
     made.note(BUILD.digest, "sha256:an image")
 
-    assert [*boxes.here()] == [BUILD.digest]
-    assert boxes.wanted() == {BUILD.digest: ""}
+    assert [*boxes.look()[0]] == [BUILD.digest]
+    assert boxes.look()[1] == {BUILD.digest: ""}
 
 
 def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
@@ -76,8 +76,8 @@ def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
     made.note(BUILD.digest, "sha256:made anew")
     boxes.current = {BUILD.digest: WANTED}
 
-    assert [*boxes.here()] == [BUILD.digest]
-    assert boxes.wanted() == {BUILD.digest: WANTED}
+    assert [*boxes.look()[0]] == [BUILD.digest]
+    assert boxes.look()[1] == {BUILD.digest: WANTED}
 
 
 def test_a_box_that_is_not_there_is_not_current(boxes):
