@@ -12,9 +12,9 @@ from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Status
-from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE
 from envctl.spec.problems import Problems, near
+from envctl.spec.resolved import Resolved
 from envctl.target import Opened
 
 if TYPE_CHECKING:

@@ -13,10 +13,6 @@ Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Told what was decided, before any of it is done."""
 
 
-def unsaid(_changes: Sequence[Change]) -> None:
-    """Nobody wants to know."""
-
-
 @dataclass(frozen=True, slots=True)
 class UpResult:
     """What `up` did, and where what is up can be reached."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from envctl.errors import SpecError
 from envctl.plan.changes import Action
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.target import Opened
+
+if TYPE_CHECKING:
+    from envctl.target import Opened
 
 
 @dataclass(frozen=True, slots=True)

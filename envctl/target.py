@@ -9,24 +9,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envctl import compare, spec
+from envctl import spec
 from envctl.backends import backend_names, is_backend, open_backend
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import NO_SUPPLIES, Backend, Context, Supplies
+from envctl.backends.base import Backend, Context, no_supplies
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
-from envctl.plan.changes import Change
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
-from envctl.plan.progress import Progress
-from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.planner import make_plan, make_scope, with_digests
+from envctl.plan.scope import make_scope
 from envctl.private import existing_folder
-from envctl.secrets import SecretError, SecretStore
-from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE, is_name
 from envctl.suggest import did_you_mean
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.backends.building import Supplies
+    from envctl.plan.changes import Change
+    from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
+    from envctl.plan.progress import Progress
+    from envctl.plan.state import Observed, UnitState
+    from envctl.secrets import SecretStore
+    from envctl.spec.resolved import Resolved
     from envctl.workflow import Workspace
 
 DEFAULT_BACKEND = "docker"
@@ -64,7 +65,7 @@ class Opened:
         self.target = target
         self.lenient = lenient
         self._unknown: UsageError | None = None
-        self.supplies: Callable[[Build | DockerfileBuild], Supplies] = lambda _build: NO_SUPPLIES
+        self.supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
         """What builds are given while they run; may be set until the first one starts."""
         self.have_base: Callable[[Base], object] = self._ensure_base
         """Has a base on the engine; may be another way, too."""
@@ -182,6 +183,8 @@ class Opened:
     @cached_property
     def store(self) -> SecretStore:
         """The environment's secrets."""
+        from envctl.secrets import SecretStore
+
         declared = self.resolved.data["secrets"] if self.resolved else {}
         workspace = self.workspace
         return SecretStore(
@@ -194,6 +197,8 @@ class Opened:
 
         Values of secrets are not looked at: to look at a project must not run what it brings.
         """
+        from envctl.planner import make_plan
+
         workspace = self.workspace
         plan = make_plan(
             workspace.resolved(self.target.environment),
@@ -225,6 +230,9 @@ class Opened:
     @cached_property
     def wanted(self) -> Plan:
         """The plan with the digests of its secrets, to compare by. SpecError tells all that have no value."""
+        from envctl.planner import with_digests
+        from envctl.secrets import SecretError
+
         digests: dict[str, str] = {}
         problems: list[Problem] = []
         for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
@@ -240,6 +248,8 @@ class Opened:
 
     def know_secrets(self) -> None:
         """Look the values of all secrets up, so that they can be masked; one without a value has none to mask."""
+        from envctl.secrets import SecretError
+
         for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
             with suppress(SecretError):
                 self.store.digest(name)
@@ -263,6 +273,8 @@ class Opened:
 
     def changes(self, observed: Observed) -> tuple[Change, ...]:
         """What has to change."""
+        from envctl import compare
+
         return compare.compare(
             self.wanted, observed, reconfigure=self.backend.capabilities.reconfigure
         )
@@ -295,6 +307,8 @@ class Opened:
         return all_at_once(lambda unit: self._asked(unit, observed), units)
 
     def _asked(self, unit: Unit, observed: Observed) -> UnitState:
+        from envctl.plan.state import Health, Status, UnitState
+
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)
         state = observed.units.get(unit.name, missing)
         if state.health is Health.STARTING and state.status is Status.RUNNING and unit.run.probe:
@@ -321,6 +335,8 @@ class Opened:
 
     def insist_running(self, name: str) -> None:
         """EnvctlError, with what there is instead, unless the unit of that name runs."""
+        from envctl.plan.state import Status
+
         there = self.backend.observe().units
         if name not in there:
             raise self._not_there(name, there)

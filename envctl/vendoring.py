@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends import backend_names, open_backend
-from envctl.backends.base import Beside, ImageSource, Supplies
+from envctl.backends.building import Beside, ImageSource, Supplies
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER

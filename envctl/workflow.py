@@ -8,32 +8,37 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envctl import compare, spec
+from envctl import spec
 from envctl.backends import is_backend
-from envctl.backends.base import Execution, LogLine, NotRunningError
+from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
-from envctl.plan.artifact import Artifact
-from envctl.plan.changes import Action, Change
-from envctl.plan.model import Build, Plan
 from envctl.plan.progress import Report, silent
-from envctl.plan.state import Observed, Status
 from envctl.private import existing_folder, private_folder
-from envctl.results import BuildPair, Decided, UpResult, unsaid
-from envctl.spec.canonical import Resolved
-from envctl.status import Row, rows_of
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.backends.base import Execution, LogLine
     from envctl.lock.comparing import Difference
     from envctl.lock.model import Lock
     from envctl.locking import Frozen
     from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
     from envctl.parity.result import Parity, Side
+    from envctl.plan.artifact import Artifact
+    from envctl.plan.changes import Change
+    from envctl.plan.model import Plan
+    from envctl.plan.state import Observed
     from envctl.render import Templates
+    from envctl.results import BuildPair, Decided, UpResult
     from envctl.spec.differences import Difference as SpecDifference
+    from envctl.spec.resolved import Resolved
+    from envctl.status import Row
+
+
+def unsaid(_changes: Sequence[Change]) -> None:
+    """Nobody wants to know what was decided."""
 
 
 class Workspace:
@@ -113,6 +118,7 @@ class Workspace:
         self, before: Target, after: Target
     ) -> tuple[tuple[SpecDifference, ...], Mapping[str, BuildPair]]:
         """What two targets' specs differ in, and by unit whether they run the same build; no engine is asked."""
+        from envctl.results import BuildPair
         from envctl.spec.differences import differences
 
         sides = [self._open(target) for target in (before, after)]
@@ -175,6 +181,7 @@ class Workspace:
     ) -> UpResult:
         """`up` of what is locked already."""
         from envctl.execute import bring_up
+        from envctl.results import UpResult
 
         opened.backend.check()
         opened.make_secrets()
@@ -219,6 +226,7 @@ class Workspace:
         self, opened: Opened, *, volumes: bool, decided: Decided = unsaid
     ) -> tuple[Change, ...]:
         """`down` of what is locked already."""
+        from envctl import compare
         from envctl.execute import carry_out
 
         opened.backend.check()
@@ -231,6 +239,7 @@ class Workspace:
 
     def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
+        from envctl import compare
         from envctl.execute import carry_out
 
         opened = self._open(target, lenient=True)
@@ -294,6 +303,8 @@ class Workspace:
 
     def status(self, target: Target) -> tuple[Row, ...]:
         """The state of every unit there is or should be."""
+        from envctl.status import rows_of
+
         return rows_of(self._open(target, lenient=True))
 
     def observed(self, target: Target) -> Observed:
@@ -302,6 +313,8 @@ class Workspace:
 
     def running(self) -> tuple[tuple[Row, ...], ...]:
         """The status of every environment of which something is there, wherever it was brought up from here."""
+        from envctl.plan.state import Status
+
         targets = [target for name in self.environments() for target in self._used(name)]
         found = [self.status(target) for target in targets]
         return tuple(rows for rows in found if any(row.state != Status.MISSING for row in rows))
@@ -434,6 +447,9 @@ class Workspace:
 
     def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""
+        from envctl.plan.changes import Action
+        from envctl.plan.model import Build
+
         wanted = {
             change.target.base: None
             for change in changes
@@ -452,6 +468,8 @@ def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> t
     """The changes of a plan that is for these services, if there are any."""
     if not services:
         return changes
+    from envctl import compare
+
     return compare.only(changes, frozenset(unit.name for unit in plan.units))
 
 

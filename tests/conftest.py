@@ -36,8 +36,9 @@ def engine():
     from envctl.backends.base import Context
     from envctl.backends.docker import DockerBackend
     from envctl.bases import ensure
-    from envctl.plan.model import Base, Scope
+    from envctl.plan.model import Base
     from envctl.plan.progress import silent
+    from envctl.plan.scope import Scope
 
     backend = DockerBackend(Context(Scope("tests", "0", "base", "/")))
     try:
@@ -56,7 +57,7 @@ def machines(engine):
     """libvirt and Vagrant, that work. Missing is a failure, not a skip."""
     from envctl.backends.base import Context
     from envctl.backends.vagrant import VagrantBackend
-    from envctl.plan.model import Scope
+    from envctl.plan.scope import Scope
 
     backend = VagrantBackend(Context(Scope("tests", "0", "base", "/")))
     try:

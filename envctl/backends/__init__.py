@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from envctl.backends.base import Backend, Context
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Backend, Context
 
 GROUP = "envctl.backends"
 """The entry point group through which others ship a backend."""

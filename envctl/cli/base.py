@@ -32,7 +32,7 @@ def _images(session: Session) -> Iterator[ImageStore]:
     """The engine's images: bases belong to no project."""
     from envctl.backends import open_backend
     from envctl.backends.base import Context
-    from envctl.plan.model import Scope
+    from envctl.plan.scope import Scope
     from envctl.target import DEFAULT_BACKEND
 
     context = Context(Scope("", "", "", ""), report=session.reporter)

@@ -19,7 +19,7 @@ _SCHEMAS: Mapping[str, Literal["envctl", "environment"]] = {
 }
 
 if TYPE_CHECKING:
-    from envctl.spec.canonical import Resolved
+    from envctl.spec.resolved import Resolved
 
 
 def validate(

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import Errand, ImageSource
+from envctl.backends.building import Errand, ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.left import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.resources import files
 
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import Errand, ImageSource, RunErrand
+from envctl.backends.building import Errand, ImageSource, RunErrand
 from envctl.errors import EnvctlError
 from envctl.lock import reading
 from envctl.lock.model import Manifest

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import Supplies
+from envctl.backends.building import Supplies
 from envctl.errors import EnvctlError
 from envctl.lock import words
 from envctl.lock.folder import FOLDER

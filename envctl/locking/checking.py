@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from envctl.backends.base import ImageSource
+from envctl.backends.building import ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.comparing import Difference, differences, merged
 from envctl.lock.looking import Look, looks

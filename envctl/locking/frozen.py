@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
+from envctl.backends.building import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError
 from envctl.lock.comparing import Difference, differences
 from envctl.lock.looking import look

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from envctl.backends.base import OtherBaseError, RunErrand
+from envctl.backends.building import OtherBaseError, RunErrand
 from envctl.lock.comparing import base_differences, build_differences
 from envctl.lock.looking import tell
 from envctl.lock.model import Lock, Manifest

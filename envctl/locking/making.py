@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.base import NO_SUPPLIES, ImageSource, Supplies
+from envctl.backends.building import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.comparing import Difference, moved

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from envctl.errors import Place
+from envctl.plan.scope import Scope
 
 
 def about(default: Any = None) -> Any:
@@ -352,19 +353,6 @@ class Unit:
         ]
         known = (self.origins[path] for path in (*paths, "ports") if path in self.origins)
         return next(known, self.where)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which environment of which checkout: what resources are named and labelled after.
-
-    `project_id` is made of the folder's absolute path and tells two checkouts of one project apart.
-    """
-
-    project: str
-    project_id: str
-    environment: str
-    root: str
 
 
 @dataclass(frozen=True, slots=True)

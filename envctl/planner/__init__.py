@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
@@ -23,14 +21,15 @@ from envctl.plan.model import (
     Resources,
     Restart,
     Run,
-    Scope,
     Secret,
     Unit,
     Volume,
 )
+from envctl.plan.scope import make_scope
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
-from envctl.spec.canonical import CanonicalService, KeyPath, Resolved
+from envctl.spec.canonical import CanonicalService
+from envctl.spec.resolved import KeyPath, Resolved
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",
@@ -47,13 +46,6 @@ _RUN_PATHS: Mapping[str, str] = {
     "restart": "restart",
     "resources": "resources",
 }
-
-
-def make_scope(project: str, environment: str, root: Path) -> Scope:
-    """The scope of an environment of the checkout in `root`."""
-    absolute = str(root.resolve())
-    identity = hashlib.sha256(absolute.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return Scope(project, identity, environment, absolute)
 
 
 def _nothing_else(_plan: Plan) -> Sequence[Problem]:

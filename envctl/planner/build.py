@@ -32,9 +32,9 @@ from envctl.spec.canonical import (
     CanonicalBase,
     CanonicalDockerfile,
     CanonicalStep,
-    Resolved,
     TemplateStep,
 )
+from envctl.spec.resolved import Resolved
 
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from envctl.errors import Place
-from envctl.spec.canonical import CanonicalService, KeyPath, Resolved
+from envctl.spec.canonical import CanonicalService
+from envctl.spec.resolved import KeyPath, Resolved
 
 PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 """The package sets of all services of all environments, each with its base image."""

@@ -9,14 +9,15 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.plan.names import base_image
 from envctl.spec import cache as _cache
-from envctl.spec.canonical import Resolved
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
-from envctl.spec.text import config_text
+
+if TYPE_CHECKING:
+    from envctl.spec.resolved import Resolved
 
 __all__ = [
     "config_text",
@@ -167,6 +168,13 @@ def package_sets(
                 image = base["image"] or base_image(base["name"], base["snapshot"])
                 found.add((image, frozenset(service["packages"])))
     return frozenset(found)
+
+
+def config_text(resolved: Resolved, *, origins: bool = False) -> str:
+    """A resolved spec as YAML; with `origins`, where each value comes from."""
+    from envctl.spec.text import config_text as make
+
+    return make(resolved, origins=origins)
 
 
 def json_schema(which: Literal["envctl", "environment"] = "envctl") -> dict[str, Any]:

@@ -9,14 +9,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.private import NAME, existing_folder, open_private, private_folder
-from envctl.spec.canonical import KeyPath, Resolved
 from envctl.spec.origins import Origins, Raw
+from envctl.spec.resolved import KeyPath, Resolved
 
 FORMAT = 2
 _FOLDER = "cache"
@@ -112,6 +111,8 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
 
 
 def _replace(target: Path, data: bytes) -> None:
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".resolved-")  # mode 0600
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from envctl.errors import Place
-from envctl.spec.canonical import KeyPath, Resolved
+from envctl.spec.resolved import KeyPath, Resolved
 
 
 class _Absent:

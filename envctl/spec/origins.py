@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from envctl.errors import Place
-from envctl.spec.canonical import KeyPath, Origin
+from envctl.spec.resolved import KeyPath, Origin
 from envctl.spec.tree import Items, Node, Replaced, Spot, Table, Text
 
 Raw: TypeAlias = tuple[Spot, Replaced, str]

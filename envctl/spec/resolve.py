@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from envctl.errors import UsageError
 from envctl.spec import canonical_form, reader
 from envctl.spec import schema as form
-from envctl.spec.canonical import CanonicalSpec, Resolved
+from envctl.spec.canonical import CanonicalSpec
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
@@ -19,6 +19,7 @@ from envctl.spec.merge import merge, settled
 from envctl.spec.names import ALLOWED, ROOT_FILE, is_name, overlay_file
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
+from envctl.spec.resolved import Resolved
 from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, shown, what
 
 DEFAULT_BACKEND = "docker"

@@ -11,10 +11,8 @@ from envctl.spec.canonical import (
     CanonicalService,
     CanonicalSpec,
     CanonicalStep,
-    KeyPath,
-    Origin,
-    Resolved,
 )
+from envctl.spec.resolved import KeyPath, Origin, Resolved
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_/+=@%.-]*\Z")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))

@@ -6,7 +6,7 @@ import pytest
 
 from envctl.backends import open_backend
 from envctl.backends.base import Capabilities, Context
-from envctl.plan.model import Scope
+from envctl.plan.scope import Scope
 
 BACKENDS = [
     "memory",

@@ -14,7 +14,7 @@ import pytest
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
 from envctl.backends.vagrant import disks
-from envctl.plan.model import Scope
+from envctl.plan.scope import Scope
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from envctl.backends.base import Errand
+from envctl.backends.building import Errand
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import ReadyImage

@@ -19,10 +19,10 @@ from envctl.plan.model import (
     ReadyImage,
     Run,
     RunCommand,
-    Scope,
     Step,
     Unit,
 )
+from envctl.plan.scope import Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import steps_text
 

@@ -13,8 +13,9 @@ from envctl.compare import compare, down
 from envctl.errors import EnvctlError
 from envctl.execute import bring_up, carry_out
 from envctl.plan.changes import Action
-from envctl.plan.model import Hooks, Kind, Probe, ProbeKind, Scope
+from envctl.plan.model import Hooks, Kind, Probe, ProbeKind
 from envctl.plan.progress import Stage, silent
+from envctl.plan.scope import Scope
 from envctl.plan.state import Status
 from tests.support.plans import plan, script, unit
 

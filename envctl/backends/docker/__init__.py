@@ -7,15 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from envctl.backends import made, probe
-from envctl.backends.base import (
-    Beside,
-    Capabilities,
-    Context,
-    Errand,
-    Execution,
-    LogLine,
-    NotRunningError,
-)
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.building import Beside, Errand
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images

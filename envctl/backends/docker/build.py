@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from envctl.backends.base import Supplies
+from envctl.backends.building import Supplies
 from envctl.backends.docker import names as n
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.client import Engine

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from envctl.backends.base import NO_SUPPLIES, Supplies
+from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.backends.packing import add_content, add_file, add_text
 from envctl.backends.staging import ContextFile, context_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from envctl.backends.base import NO_SUPPLIES, Supplies
+from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.backends.staging import view
 from envctl.plan.digest import digest

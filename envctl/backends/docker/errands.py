@@ -16,8 +16,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from envctl.backends.base import BROUGHT, Errand
 from envctl.backends.bounded import TOLD, bounded
+from envctl.backends.building import BROUGHT, Errand
 from envctl.backends.docker import names as n
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files

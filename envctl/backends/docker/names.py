@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Scope, Unit
+from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Unit
+from envctl.plan.scope import Scope
 
 PREFIX: Final = "dev.envctl."
 PROJECT: Final = PREFIX + "project"

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.building import Beside
 from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.changes import Action, Change

@@ -7,18 +7,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.base import Beside, Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
-from envctl.plan.artifact import Artifact
-from envctl.plan.changes import Action, Change
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit
-from envctl.plan.state import Observed
 
 if TYPE_CHECKING:
+    from envctl.backends.building import Beside
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import Lifecycle
+    from envctl.plan.artifact import Artifact
+    from envctl.plan.changes import Change
+    from envctl.plan.model import Base, Build, Plan, Source, Unit
+    from envctl.plan.state import Observed
 
 _PROBE_GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
@@ -62,8 +63,10 @@ class VagrantBackend:
 
     def beside(self, source: Source | Base) -> Sequence[Beside]:
         """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
+        from envctl.backends.building import Beside
         from envctl.backends.vagrant import boot
         from envctl.backends.vagrant.enginebox import engine_build
+        from envctl.plan.model import Base, Build
 
         recipe, name_of = self.context.recipe, self.context.images().name_of
         kernel = Beside(boot.kernel_build(boot.KERNEL_BASE, recipe=recipe), (boot.KERNEL_PACKAGE,))
@@ -111,6 +114,9 @@ class VagrantBackend:
 
     def apply(self, change: Change) -> None:
         """Do one change."""
+        from envctl.plan.changes import Action
+        from envctl.plan.model import Build, DockerfileBuild
+
         if change.action is not Action.BUILD:
             self._lifecycle.apply(change)
         elif isinstance(change.target, Build):
@@ -136,9 +142,11 @@ class VagrantBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
+        asked = self._machines.asked(unit)
+        # Imported while libvirt answers.
         from envctl.backends.vagrant import inside
 
-        domain = self._machines.of(unit)
+        domain = asked()
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
         machine = self._machines.reach(domain)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import Context, ImageSource
+from envctl.backends.base import Context
+from envctl.backends.building import ImageSource
 from envctl.backends.vagrant import boot, disks
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError

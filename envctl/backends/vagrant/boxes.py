@@ -14,7 +14,8 @@ from threading import get_ident
 from typing import Final
 
 from envctl.backends import made
-from envctl.backends.base import Context, ImageSource
+from envctl.backends.base import Context
+from envctl.backends.building import ImageSource
 from envctl.backends.vagrant import basebox, boot, disks, libvirt
 from envctl.backends.vagrant.names import cache, home
 from envctl.backends.vagrant.quoting import FUNCTIONS

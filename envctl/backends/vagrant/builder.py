@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.base import Context, OtherBaseError, Supplies
+from envctl.backends.base import Context
+from envctl.backends.building import OtherBaseError, Supplies
 from envctl.backends.vagrant import (
     boot,
     disks,
@@ -29,8 +30,9 @@ from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
-from envctl.plan.model import Build, Scope
+from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage, silent
+from envctl.plan.scope import Scope
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.boxes import Boxes

@@ -6,12 +6,13 @@ The image is a file in the machine's box and is loaded when the unit is settled 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from envctl.backends.limits import limits
 from envctl.backends.vagrant.quoting import shell, words
-from envctl.plan.model import Build, Process, Unit
+from envctl.backends.vagrant.room import Room, secret_file
+from envctl.plan.model import Build, Unit
 
 IMAGE: Final = "/var/lib/envctl/image.tar"
 """Where a box has the image that it is for, as `docker save` writes it."""
@@ -34,6 +35,7 @@ MODULES: Final = ("overlay",)
 """What of the kernel the engine needs, to store images."""
 TIMEOUT: Final = 900.0
 """Seconds that loading the image may take, if the box has it as a file only."""
+_NOTHING: Final[Mapping[str, str]] = {}
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
 
@@ -87,8 +89,6 @@ def script(unit: Unit) -> str:
 
 
 def _run(unit: Unit) -> Iterator[str]:
-    from envctl.backends.vagrant.guest import Room, secret_file
-
     run, room = unit.run, Room(unit.name)
     yield from ("docker", "run", "--rm", "--init", f"--name={NAME}", "--network=host")
     yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -132,13 +132,21 @@ def _field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\n') else text
 
 
-def command(argv: Sequence[str], *, process: Process, tty: bool, timeout: float | None) -> str:
-    """A shell command that runs `argv` in the container, with what `process` says of user, directory, environment."""
+def command(
+    argv: Sequence[str],
+    *,
+    user: str | None = None,
+    workdir: str | None = None,
+    env: Mapping[str, str] = _NOTHING,
+    tty: bool = False,
+    timeout: float | None = None,
+) -> str:
+    """A shell command that runs `argv` in the container; None takes the container's own user, directory."""
     options = ["--interactive", *(["--tty"] if tty else [])]
-    options += [f"--env={name}={value}" for name, value in sorted(process.env.items())]
-    if process.user is not None:
-        options.append(f"--user={process.user}")
-    if process.workdir is not None:
-        options.append(f"--workdir={process.workdir}")
+    options += [f"--env={name}={value}" for name, value in sorted(env.items())]
+    if user is not None:
+        options.append(f"--user={user}")
+    if workdir is not None:
+        options.append(f"--workdir={workdir}")
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     return f"exec {limit}docker exec {shlex.join(options)} {NAME} {words(argv)}"

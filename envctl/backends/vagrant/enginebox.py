@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from envctl.backends import made
-from envctl.backends.base import Context, ImageSource
+from envctl.backends.base import Context
+from envctl.backends.building import ImageSource
 from envctl.backends.vagrant import boot, container, disks
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.preload import preload

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.base import Errand
 from envctl.backends.bounded import TOLD
+from envctl.backends.building import Errand
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envctl.backends.base import Execution
-from envctl.backends.vagrant import container, guest, notes
-from envctl.backends.vagrant.ssh import Machine
+from envctl.backends.vagrant import notes, process
+from envctl.backends.vagrant.room import Room
 from envctl.errors import EnvctlError
-from envctl.plan.model import Process
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Execution
+    from envctl.backends.vagrant.ssh import Machine
 
 
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
@@ -18,13 +20,16 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
     The command itself finds out first whether the unit runs: its shell sees that at once, and a question to the init
     goes through the connection to an emulated machine and back.
     """
-    room = guest.Room(unit, bool(note.get("shared")))
+    room = Room(unit, bool(note.get("shared")))
     main = machine.main_process(room.service) if room.shared else 0
     if room.shared and not main:
         return None
-    script = f"{guest.insist(room)} {_script(room, note, execution, main)}"
+    script = f"{process.insist(room)} {_script(room, note, execution, main)}"
     code = _run(unit, machine, execution, script)
-    if code == guest.NOT_RUNNING and not machine.services([room.service])[room.service].is_running:
+    if (
+        code == process.NOT_RUNNING
+        and not machine.services([room.service])[room.service].is_running
+    ):
         return None
     return code
 
@@ -47,32 +52,26 @@ def _run(unit: str, machine: Machine, execution: Execution, script: str) -> int:
         ) from error
 
 
-def _script(room: guest.Room, note: Mapping[str, Any], execution: Execution, main: int) -> str:
-    process = _process(note)
+def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int) -> str:
     if note.get("contained"):
-        told = Process((), execution.user, execution.workdir, execution.env)
+        from envctl.backends.vagrant import container
+
         return container.command(
-            execution.argv, process=told, tty=execution.tty, timeout=execution.timeout
+            execution.argv,
+            user=execution.user,
+            workdir=execution.workdir,
+            env=execution.env,
+            tty=execution.tty,
+            timeout=execution.timeout,
         )
-    return guest.command(
+    own = notes.run_of(note).get("process", {})
+    return process.command(
         execution.argv,
-        process,
         room,
-        user=execution.user,
-        workdir=execution.workdir,
-        env=execution.env,
+        user=execution.user or own.get("user"),
+        workdir=execution.workdir or own.get("workdir"),
+        env={**own.get("env", {}), **execution.env},
+        capabilities=own.get("capabilities", ()),
         timeout=execution.timeout,
         main=main,
-    )
-
-
-def _process(note: Mapping[str, Any]) -> Process:
-    """The process a unit was settled with."""
-    made = notes.run_of(note).get("process", {})
-    return Process(
-        tuple(made.get("argv") or ()),
-        made.get("user"),
-        made.get("workdir"),
-        made.get("env", {}),
-        tuple(made.get("capabilities", ())),
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from envctl.backends.base import LogLine
-from envctl.backends.vagrant import guest
+from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.ssh import Machine
 
 _ERROR: Final = "3"
@@ -23,7 +23,7 @@ def _command(unit: str, *, follow: bool, tail: int | None) -> str:
     fields = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,__REALTIME_TIMESTAMP"
     return (
         f"journalctl {more}--no-pager --quiet --output=json --output-fields={fields} --lines={lines}"
-        f" SYSLOG_IDENTIFIER={guest.Room(unit).service} _SYSTEMD_UNIT={guest.Room(unit).service}"
+        f" SYSLOG_IDENTIFIER={Room(unit).service} _SYSTEMD_UNIT={Room(unit).service}"
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from envctl.backends.staging import placed
-from envctl.backends.vagrant import container, guest, options
+from envctl.backends.vagrant import container, options
 from envctl.backends.vagrant.names import SHARED
+from envctl.backends.vagrant.room import SECRETS
 from envctl.errors import Place, Problem
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (
@@ -209,7 +210,7 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
         yield "volume or mount at", mount.target, mount, unit.origins.get("mounts")
     for secret in unit.run.secrets:
         # Below that each unit sees its own.
-        if not secret.target.startswith(f"{guest.SECRETS}/"):
+        if not secret.target.startswith(f"{SECRETS}/"):
             yield "secret at", secret.target, secret, unit.origins.get("secrets")
     for port in dict.fromkeys(_listened(unit)):
         yield "port", str(port), None, unit.origins.get("ports")

@@ -7,14 +7,16 @@ import json
 import subprocess
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING, Any, Final
 
 from envctl.errors import EnvctlError
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
 
 URI: Final = "qemu:///system"
 POOL: Final = "default"
@@ -73,25 +75,37 @@ class RefusedError(EnvctlError):
 
 def virsh(*argv: str, timeout: float = TIMEOUT) -> str:
     """The output of a virsh command. EnvctlError if it fails, with the remedy if libvirt is not there."""
+    return _answer(_call(*argv), timeout)
+
+
+def _call(*argv: str) -> subprocess.Popen[str]:
     try:
-        done = subprocess.run(
+        return subprocess.Popen(
             ["virsh", "-q", "-c", URI, *argv],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
     except FileNotFoundError as error:
         raise _absent("virsh is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise _absent(f"libvirt did not answer within {timeout:g} s") from error
-    if done.returncode:
-        said = done.stderr.strip()
+
+
+def _answer(call: subprocess.Popen[str], timeout: float = TIMEOUT) -> str:
+    with call:
+        try:
+            told, said = call.communicate(timeout=timeout)
+        except BaseException as error:
+            call.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise _absent(f"libvirt did not answer within {timeout:g} s") from error
+            raise
+    if call.returncode:
+        said = said.strip()
         if "failed to connect" in said:
             raise _absent(said.splitlines()[-1])
-        raise RefusedError(f"libvirt: {said.splitlines()[-1] if said else argv[0]}", details=said)
-    return done.stdout
+        raise RefusedError(f"libvirt: {said.splitlines()[-1] if said else 'no'}", details=said)
+    return told
 
 
 def _absent(said: str) -> EnvctlError:
@@ -130,9 +144,19 @@ def domains(prefix: str) -> dict[str, Domain]:
 
 def domain(name: str) -> Domain | None:
     """The domain of that name, if it is there."""
-    with suppress(RefusedError):
-        return _domain(ET.fromstring(virsh("dumpxml", name)))  # noqa: S314 - as below
-    return None
+    return asked(name)()
+
+
+def asked(name: str) -> Callable[[], Domain | None]:
+    """Begin to ask for the domain of that name; the answer is what is returned, called."""
+    call = _call("dumpxml", name)
+
+    def answer() -> Domain | None:
+        with suppress(RefusedError):
+            return next(iter(_parsed(_answer(call)).values()), None)
+        return None
+
+    return answer
 
 
 def _described(names: Sequence[str]) -> dict[str, Domain]:
@@ -148,6 +172,8 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
 
 def _parsed(texts: str) -> dict[str, Domain]:
     """Several domains' descriptions, one after the other."""
+    from xml.etree import ElementTree as ET
+
     # What libvirt itself printed.
     found = (
         ET.fromstring(text + "</domain>")  # noqa: S314
@@ -231,6 +257,8 @@ def disks() -> Sequence[str]:
 def disk_size(name: str) -> int | None:
     """The bytes that a disk's file has; None if there is no such disk."""
     with suppress(RefusedError):
+        from xml.etree import ElementTree as ET
+
         described = ET.fromstring(virsh("vol-dumpxml", name, "--pool", POOL))  # noqa: S314 - libvirt's own
         return int(described.findtext("physical", "0"))
     return None

@@ -30,6 +30,7 @@ from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
@@ -116,7 +117,7 @@ class Lifecycle:
     def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
         """Whether the unit runs as it should and only its ports were lost, which are given back."""
         noted = domain.units.get(unit.name)
-        machine, service = self._machines.reach(domain), guest.Room(unit.name).service
+        machine, service = self._machines.reach(domain), Room(unit.name).service
         if noted is None or noted["run"] != run_text(unit.run):
             return False
         if forwarding.are_carried(noted["ports"], machine):
@@ -145,8 +146,8 @@ class Lifecycle:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
         tasks = [name for name, unit in domain.units.items() if notes.is_task(unit)]
         if tasks:
-            services = machine.services([guest.Room(name).service for name in tasks])
-            ended = {name: services[guest.Room(name).service].state[1] for name in tasks}
+            services = machine.services([Room(name).service for name in tasks])
+            ended = {name: services[Room(name).service].state[1] for name in tasks}
             units = {
                 name: {**unit, "ended": ended[name]} if name in ended else unit
                 for name, unit in domain.units.items()
@@ -173,7 +174,7 @@ class Lifecycle:
                 if domain.running:
                     machine = self._machines.reach(domain)
                     forwarding.drop(domain.units[unit]["ports"], machine)
-                    machine.run(guest.leave(guest.Room(unit, shared=True)))
+                    machine.run(guest.leave(Room(unit, shared=True)))
                 libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
         self._spread()
 
@@ -261,7 +262,7 @@ class Lifecycle:
     def _settle(self, unit: Unit, domain: libvirt.Domain) -> None:
         """Give a unit its service, secrets and ports in a running machine, and note what it is for."""
         machine = self._machines.reach(domain)
-        room = guest.Room(unit.name, layout.is_shared(unit))
+        room = Room(unit.name, layout.is_shared(unit))
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
         timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
         machine.run(

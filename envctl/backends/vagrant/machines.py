@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envctl.backends.vagrant import libvirt, ssh
+from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import SHARED, Names
+
+if TYPE_CHECKING:
+    from envctl.backends.vagrant import ssh
 
 
 class Machines:
@@ -21,14 +26,25 @@ class Machines:
 
     def reach(self, domain: libvirt.Domain) -> ssh.Machine:
         """How to reach a machine: where it said it is, or where libvirt sees it."""
+        from envctl.backends.vagrant import ssh
+
         name = self._names.unit(domain.name) or domain.name
         address = domain.address or libvirt.address(domain.name)
         return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
 
     def of(self, unit: str) -> libvirt.Domain | None:
         """The machine a unit lives in."""
-        own = libvirt.domain(self._names.domain(unit))
-        if own is not None and unit in own.units:
-            return own
-        shared = libvirt.domain(self._names.domain(SHARED))
-        return shared if shared is not None and unit in shared.units else own
+        return self.asked(unit)()
+
+    def asked(self, unit: str) -> Callable[[], libvirt.Domain | None]:
+        """Begin to ask for the machine a unit lives in; the answer is what is returned, called."""
+        asked = libvirt.asked(self._names.domain(unit))
+
+        def answer() -> libvirt.Domain | None:
+            own = asked()
+            if own is not None and unit in own.units:
+                return own
+            shared = libvirt.domain(self._names.domain(SHARED))
+            return shared if shared is not None and unit in shared.units else own
+
+        return answer

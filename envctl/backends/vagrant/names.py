@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from envctl.caches import shared
-from envctl.plan.model import Scope
+
+if TYPE_CHECKING:
+    from envctl.plan.scope import Scope
 
 SHARED: Final = "_all"
 """The name of the machine of all units that share one; no unit can be called so."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from envctl.backends.atonce import all_at_once
-from envctl.backends.vagrant import forwarding, guest, libvirt, notes, systemd
+from envctl.backends.vagrant import forwarding, libvirt, notes, systemd
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import SHARED, Names
+from envctl.backends.vagrant.room import Room
 from envctl.errors import EnvctlError
 from envctl.plan.state import Health, Observed, Status, UnitState
 
@@ -58,12 +59,12 @@ def _states(
         if not forwarding.are_carried(note["ports"], reached)
     }
     try:
-        services = reached.services([guest.Room(unit).service for unit in domain.units])
+        services = reached.services([Room(unit).service for unit in domain.units])
     except EnvctlError as error:
         yield from (replace(state, cause=error.brief) for state in states)
         return
     for state in states:
-        note, service = domain.units[state.name], services.get(guest.Room(state.name).service)
+        note, service = domain.units[state.name], services.get(Room(state.name).service)
         if state.name in lost:
             yield replace(state, cause="its ports are not forwarded any more")
         elif service is not None:

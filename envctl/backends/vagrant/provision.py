@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from envctl.backends.base import NO_SUPPLIES, Supplies
+from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.staging import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted

@@ -12,6 +12,7 @@ from envctl.backends.vagrant import basebox, container, guest, layout, provision
 from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
+from envctl.backends.vagrant.room import Room, secret_file
 from envctl.plan.artifact import Artifact
 from envctl.plan.model import Build, DockerfileBuild, Mount, Plan, ReadyImage, Source, Unit
 
@@ -116,7 +117,7 @@ def _file(path: str, file: ContextFile) -> Artifact:
 
 
 def _unit(unit: Unit) -> Iterator[Artifact]:
-    room = guest.Room(unit.name, layout.is_shared(unit))
+    room = Room(unit.name, layout.is_shared(unit))
     texts = {"service": guest.service(unit, room), "run": guest.run_script(unit)}
     for name, text in texts.items():
         yield _template(f"units/{unit.name}/{name}", "vagrant/text.j2", {"text": text})
@@ -177,9 +178,9 @@ def _defined(
 
 
 def _secrets(unit: Unit) -> Sequence[Mapping[str, str]]:
-    room = guest.Room(unit.name, layout.is_shared(unit))
+    room = Room(unit.name, layout.is_shared(unit))
     return [
-        {"variable": secret_variable(one), "path": guest.secret_file(one, room)}
+        {"variable": secret_variable(one), "path": secret_file(one, room)}
         for one in unit.run.secrets
     ]
 

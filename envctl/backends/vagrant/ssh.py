@@ -8,17 +8,18 @@ import re
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any, BinaryIO, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
-from envctl.backends.vagrant import systemd
 from envctl.errors import EnvctlError
+
+if TYPE_CHECKING:
+    from envctl.backends.vagrant import systemd
 
 CONNECT_TIMEOUT: Final = 60.0
 """Seconds until the first word of a machine that has just been started."""
@@ -67,6 +68,8 @@ class Machine:
 
     def _master(self) -> str:
         """Start the connection's keeper, which goes to the background; "" or what went wrong."""
+        import tempfile
+
         with tempfile.TemporaryFile() as log:
             # It outlives this process: its output must be no pipe of ours.
             done = subprocess.run(
@@ -141,6 +144,8 @@ class Machine:
         return self._ask(lambda init: init.main_process(service))
 
     def _ask(self, question: Callable[[systemd.Init], _Answer]) -> _Answer:
+        from envctl.backends.vagrant import systemd
+
         for timeout in ANSWER_TIMEOUTS:
             try:
                 with self.dial(systemd.SOCKET, timeout) as connection:
@@ -271,7 +276,7 @@ def _file(path: Path) -> str:
 
 def sockets() -> Path:
     """The user's private folder for sockets."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - closed to others below
     folder = Path(base) / f"envctl-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

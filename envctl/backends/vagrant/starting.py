@@ -7,9 +7,10 @@ from math import ceil
 from typing import Any, Final
 
 from envctl.backends import probe
-from envctl.backends.vagrant import container, guest
+from envctl.backends.vagrant import container, guest, process
 from envctl.backends.vagrant.quoting import FUNCTIONS
-from envctl.plan.model import Kind, Process, Unit
+from envctl.backends.vagrant.room import Room
+from envctl.plan.model import Kind, Unit
 
 TEMPLATE: Final = "vagrant/start.sh.j2"
 _PATIENCE: Final = 60
@@ -19,7 +20,7 @@ _GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
 
 
-def context(unit: Unit, room: guest.Room) -> Mapping[str, Any]:
+def context(unit: Unit, room: Room) -> Mapping[str, Any]:
     """What the template of the script is given."""
     asked = unit.run.probe
     patience = _TASK if unit.kind is Kind.TASK else _PATIENCE
@@ -37,12 +38,20 @@ def context(unit: Unit, room: guest.Room) -> Mapping[str, Any]:
     }
 
 
-def _probe(unit: Unit, room: guest.Room) -> str:
+def _probe(unit: Unit, room: Room) -> str:
     """The shell command that asks once; "" if there is nothing to ask."""
-    asked, process = unit.run.probe, unit.run.process
+    asked, own = unit.run.probe, unit.run.process
     if asked is None:
         return ""
     argv, timeout = probe.test(asked), asked.timeout + _GRACE
     if container.is_contained(unit):
-        return container.command(argv, process=Process(()), tty=False, timeout=timeout)
-    return guest.command(argv, process, room, user=None, workdir=None, env={}, timeout=timeout)
+        return container.command(argv, timeout=timeout)
+    return process.command(
+        argv,
+        room,
+        user=own.user,
+        workdir=own.workdir,
+        env=own.env,
+        capabilities=own.capabilities,
+        timeout=timeout,
+    )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import NO_SUPPLIES, Context, Supplies
+from envctl.backends.base import Context
+from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.packing import add_content, add_file, add_text
 from envctl.backends.staging import context_files
 from envctl.backends.vagrant import provision, ssh

@@ -8,8 +8,9 @@ import pytest
 
 from envctl.backends.docker.options import bodies, compose
 from envctl.backends.limits import limits, read
-from envctl.backends.vagrant.guest import Room, service
+from envctl.backends.vagrant.guest import service
 from envctl.backends.vagrant.options import problems
+from envctl.backends.vagrant.room import Room
 from tests.support.plans import unit
 
 

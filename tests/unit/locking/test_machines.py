@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from envctl.backends.base import OtherBaseError
+from envctl.backends.building import OtherBaseError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.lock import text

@@ -10,7 +10,7 @@ import pytest
 from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, WriteFile
 from envctl.plan.names import base_image
-from envctl.planner import make_scope
+from envctl.plan.scope import make_scope
 from tests.unit.planner.conftest import Planner, lines
 from tests.unit.spec.helpers import HEAD
 

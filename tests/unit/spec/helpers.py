@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envctl import spec
 from envctl.errors import Problem, SpecError
-from envctl.spec.canonical import Resolved
+from envctl.spec.resolved import Resolved
 
 HEAD = "project: shop\nbase: debian:bookworm\n"
 WEB = HEAD + "services:\n  web:\n    command: [serve]\n"

@@ -11,7 +11,7 @@ import pytest
 from envctl import spec
 from envctl.errors import SpecError
 from envctl.spec import cache
-from envctl.spec.canonical import Resolved
+from envctl.spec.resolved import Resolved
 from tests.unit.spec.helpers import HEAD, write
 
 SPEC = HEAD + "vars: {level: base}\nservices: {web: {command: [serve], env: {L: '${level}'}}}\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import Place
-from envctl.spec.canonical import Origin, Resolved
 from envctl.spec.differences import ABSENT, Difference, differences
+from envctl.spec.resolved import Origin, Resolved
 
 BEFORE, AFTER = Place("a.yaml", 1, 1), Place("b.yaml", 2, 2)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from envctl import spec
 from envctl.errors import Place
-from envctl.spec.canonical import Resolved
+from envctl.spec.resolved import Resolved
 from tests.unit.spec.helpers import load, write
 
 BASE = """\

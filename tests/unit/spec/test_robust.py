@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from envctl import spec
 from envctl.errors import SpecError, UsageError
-from envctl.spec.canonical import Resolved
+from envctl.spec.resolved import Resolved
 from tests.unit.spec.helpers import load, write
 
 VALID = """\

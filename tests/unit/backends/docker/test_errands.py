@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from envctl.backends.base import Errand
 from envctl.backends.bounded import bounded
+from envctl.backends.building import Errand
 from envctl.backends.docker import errands, images
 from envctl.backends.docker.errands import run
 from envctl.errors import EnvctlError

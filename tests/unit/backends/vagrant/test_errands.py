@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from envctl.backends.base import Errand
 from envctl.backends.bounded import TOLD
+from envctl.backends.building import Errand
 from envctl.backends.vagrant.errands import run
 from envctl.errors import EnvctlError
 

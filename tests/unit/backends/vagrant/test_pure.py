@@ -15,9 +15,9 @@ from envctl.plan.model import (
     Port,
     ReadyImage,
     Resources,
-    Scope,
     Volume,
 )
+from envctl.plan.scope import Scope
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 

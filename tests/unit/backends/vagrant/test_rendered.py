@@ -28,11 +28,11 @@ from envctl.plan.model import (
     Probe,
     ProbeKind,
     RunCommand,
-    Scope,
     Secret,
     Volume,
     WriteFile,
 )
+from envctl.plan.scope import Scope
 from envctl.render import Templates, modes, render, write
 from tests.support.plans import build, packages, plan, unit
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.base import NO_SUPPLIES, Context, Supplies
+from envctl.backends.base import Context
+from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.vagrant.watch import Watch
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import NpmInstall

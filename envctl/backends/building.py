@@ -1,0 +1,108 @@
+"""What builds are given while they run, and what makes images and looks into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from envctl.errors import EnvctlError
+
+if TYPE_CHECKING:
+    from envctl.plan.model import Build, DockerfileBuild, Source
+
+BROUGHT: Final = "/.envctl"
+"""The folder, inside, of what an errand brings: in no image is there one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A shell script to be run in a throwaway copy of an image, as root, with `words` as its arguments.
+
+    One that brings nothing has no rights and can write nothing. Files that it leaves in BROUGHT are put into the
+    folder `bring`. With `network` it is to fetch things: the host's certificates are trusted. `timeout` in seconds.
+    """
+
+    script: str
+    words: tuple[str, ...] = ()
+    network: bool = False
+    bring: Path | None = None
+    timeout: float = 300.0
+
+
+RunErrand: TypeAlias = Callable[[Errand], bytes]
+"""Runs an errand somewhere; its output."""
+
+
+class OtherBaseError(EnvctlError):
+    """What a build is done on is not the base that is locked."""
+
+
+class Inspector(Protocol):
+    """Looks into a machine that a build is done in, by errands: whether it comes to what is locked."""
+
+    @property
+    def made_of(self) -> str:
+        """What the result is noted to be made of, if it does."""
+
+    def before(self, run: RunErrand) -> None:
+        """Before the build's steps. OtherBaseError, naming what differs, unless it is the base as it is locked."""
+
+    def after(self, run: RunErrand) -> None:
+        """After them. EnvctlError, naming what differs, unless all of it is as it is locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What a build is given while it runs, of which nothing stays in what is built.
+
+    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
+    reaches no network; a `fresh` one takes nothing from the builder's cache. The `inspector` is for a build that is
+    done in a machine, and of which no image tells what is in it.
+    """
+
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    fresh: bool = False
+    inspector: Inspector | None = None
+
+
+NO_SUPPLIES: Final = Supplies()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A build that a backend makes beside those of the spec, or on one of them.
+
+    `downloads` are packages that its commands fetch without installing them, each with the first that it depends on.
+    """
+
+    build: Build
+    downloads: tuple[str, ...] = ()
+
+
+class ImageSource(Protocol):
+    """A container engine, for backends that make machines of images, and for what looks into images."""
+
+    images: Any
+    """The engine's images: what `bases` keeps base images in."""
+
+    def check(self) -> None:
+        """Raise EnvctlError unless the engine answers."""
+
+    def name_of(self, source: Source) -> str:
+        """The name of the image of a unit's source, made or not."""
+
+    def have(self, unit: str, build: Build | DockerfileBuild) -> str:
+        """The name of a build's image, which is made if it is not at hand."""
+
+    def run_errand(self, image: str, errand: Errand) -> bytes:
+        """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
+
+    def export(self, image: str, folder: Path) -> None:
+        """Unpack the root filesystem of an image, with owners and modes, into a folder."""
+
+    def save(self, image: str, file: Path) -> None:
+        """Write an image, without its names, as a file that another engine can load."""
