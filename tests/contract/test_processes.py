@@ -18,7 +18,14 @@ IDLE = "web: {command: [sleep, infinity]}"
 
 
 def test_exec_keeps_the_streams_apart_and_returns_the_exit_code(project):
-    project.spec(IDLE).up()
+    project.spec("""
+        web:
+          command: [sleep, infinity]
+          build:   # what a login as root would show is no part of them
+            - run: >-
+                mkdir -p /root/.ssh; echo 'echo hello' >> /root/.bashrc; cp /root/.bashrc /root/.profile;
+                cp /root/.bashrc /root/.ssh/rc
+    """).up()
 
     assert project.run("web", "sh", "-c", "echo out; echo err >&2; exit 7") == (7, "out\n", "err\n")
 

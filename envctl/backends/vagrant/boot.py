@@ -188,6 +188,13 @@ X11Forwarding no
 PrintMotd no
 PrintLastLog no
 MaxSessions 100
+PermitUserRC no
+SetEnv SHLVL=1
+"""
+"""Commands that come over SSH are envctl's: nothing of a login is run before them.
+
+Debian's bash, as root's shell, reads .bashrc for them unless it is some shell's own (SHLVL): an image could print in
+their output, and it takes its time.
 """
 
 _SSH_SERVICE: Final = """\
