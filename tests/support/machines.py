@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from envctl.backends.vagrant import basebox, libvirt
-from envctl.backends.vagrant.boxes import NOTE
+from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import home
 from envctl.plan.model import Base
 from tests.support.project import Project

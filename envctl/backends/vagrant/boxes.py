@@ -16,8 +16,10 @@ from typing import Final
 from envctl.backends import made
 from envctl.backends.base import Context
 from envctl.backends.building import ImageSource
-from envctl.backends.vagrant import basebox, boot, disks, libvirt
+from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt
+from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import cache, home
+from envctl.backends.vagrant.pruning import prune
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
@@ -28,7 +30,6 @@ from envctl.plan.model import Base, Build
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import steps_text
 
-NOTE: Final = "envctl.json"
 _BOOT: Final = ("vmlinuz", "initrd")
 """The files of a box that start its machines."""
 _IMAGE: Final = "image"
@@ -80,14 +81,16 @@ class Boxes:
     def made_of(self, name: str) -> str:
         """The id of the image that a box was made of, or what is locked that it was held to; else ""."""
         try:
-            return str(json.loads((_folder(name) / NOTE).read_text("utf-8")).get("made_of", ""))
+            return str(
+                json.loads((boxfiles.folder(name) / NOTE).read_text("utf-8")).get("made_of", "")
+            )
         except (OSError, ValueError):
             return ""
 
     def is_here(self, name: str) -> bool:
         """Whether a box of this name is at hand, of this version's making."""
         try:
-            note = json.loads((_folder(name) / NOTE).read_text("utf-8"))
+            note = json.loads((boxfiles.folder(name) / NOTE).read_text("utf-8"))
             return bool(note["kind"] == self._kind)
         except (OSError, ValueError, KeyError):
             return False
@@ -125,7 +128,7 @@ class Boxes:
         name = basebox.name(base, self._context.recipe)
         if not self.is_here(name):
             return ""
-        with (_folder(name) / disks.FILE).open("rb") as disk:
+        with (boxfiles.folder(name) / disks.FILE).open("rb") as disk:
             return f"sha256:{file_digest(disk, 'sha256').hexdigest()}"
 
     # --- making
@@ -182,6 +185,12 @@ class Boxes:
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
         disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
         Vagrant(folder).add_box(name, folder / "x.box")
+        try:
+            prune(self._context.report)
+        except (EnvctlError, OSError) as error:
+            # It is no reason to fail: this box is there.
+            said = str(error).partition("\n")[0]
+            self._context.report(Progress("boxes", Stage.NOTE, f"none was removed: {said}"))
 
     def stock(self, name: str) -> None:
         """Have a box's disk, kernel and RAM disk whole in libvirt's pool, as what Vagrant looks for there.
@@ -192,7 +201,8 @@ class Boxes:
         """
         # Nobody makes it anew meanwhile.
         with self._holding(name):
-            self._stock(name, _folder(name))
+            boxfiles.use(name)
+            self._stock(name, boxfiles.folder(name))
 
     # --- parts
 
@@ -202,8 +212,7 @@ class Boxes:
 
     def _stock(self, name: str, folder: Path) -> None:
         disk = folder / disks.FILE
-        version = int(disk.stat().st_mtime)
-        wanted = {f"{_folded(name)}_vagrant_box_image_0_{version}_{disks.FILE}": disk}
+        wanted = {boxfiles.in_pool(name): disk}
         for part in _BOOT:
             # As the box's own Vagrantfile calls them.
             digest_of = sha256((folder / part).read_bytes()).hexdigest()
@@ -254,16 +263,6 @@ class Boxes:
                 (root / path.lstrip("/")).read_bytes() for path in (boot.KERNEL, boot.INITRD)
             )
         return kernel, initrd
-
-
-def _folded(name: str) -> str:
-    """A box's name as Vagrant writes it into names of files."""
-    return name.replace("/", "-VAGRANTSLASH-")
-
-
-def _folder(name: str) -> Path:
-    """Where Vagrant keeps a box."""
-    return home() / "boxes" / _folded(name) / "0/libvirt"
 
 
 def note_of(build: Build, made_of: str) -> Mapping[str, str]:

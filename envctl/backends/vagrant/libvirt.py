@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import subprocess
 import time
 import zlib
@@ -67,6 +68,14 @@ class Inventory:
     domains: Mapping[str, Domain]
     networks: Sequence[str]
     disks: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk in the pool: the one it stands on, or "", and when it was last written to, in seconds of the epoch."""
+
+    stands_on: str
+    written: float
 
 
 class RefusedError(EnvctlError):
@@ -271,6 +280,31 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
     # Its size is to tell what has arrived: it begins empty.
     virsh("vol-create-as", POOL, name, capacity or "0", "--format", form)
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
+
+
+def described_disks() -> Mapping[str, Disk]:
+    """All disks in the pool, by name. EnvctlError if libvirt does not tell of each."""
+    for _ in range(5):
+        # One that goes meanwhile fails the whole call.
+        with suppress(RefusedError):
+            return _described_disks(disks())
+    raise EnvctlError("libvirt does not tell of all disks in its pool")
+
+
+def _described_disks(names: Sequence[str]) -> Mapping[str, Disk]:
+    from xml.etree import ElementTree as ET
+
+    texts = virsh(";".join(f"vol-dumpxml {shlex.quote(name)} --pool {POOL}" for name in names))
+    # What libvirt itself printed.
+    found = (ET.fromstring(text + "</volume>") for text in texts.split("</volume>")[: len(names)])  # noqa: S314
+    return {name: _disk(element) for name, element in zip(names, found, strict=True)}
+
+
+def _disk(element: ET.Element) -> Disk:
+    return Disk(
+        Path(element.findtext("./backingStore/path", "")).name,
+        float(element.findtext("./target/timestamps/mtime", "inf")),
+    )
 
 
 def remove_disks(names: Sequence[str]) -> None:

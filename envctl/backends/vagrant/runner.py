@@ -42,6 +42,10 @@ class Vagrant:
         """Add a box, in the place of one of the same name."""
         self._do("add the box", lambda vagrant: vagrant.box_add(name, str(file), PROVIDER, True))
 
+    def remove_box(self, name: str) -> None:
+        """Remove a box. EnvctlError if there is none of that name."""
+        self._do("remove the box", lambda vagrant: vagrant.box_remove(name, PROVIDER))
+
     def _do(self, what: str, act: Any) -> None:
         with tempfile.TemporaryFile() as log:
             try:

@@ -10,7 +10,8 @@ import pytest
 from envctl.backends import made
 from envctl.backends.base import Context
 from envctl.backends.vagrant import boxes as boxing
-from envctl.backends.vagrant.boxes import NOTE, Boxes, note_of
+from envctl.backends.vagrant.boxes import Boxes, note_of
+from envctl.backends.vagrant.boxfiles import NOTE
 from tests.support.plans import SCOPE, build, packages
 
 WANTED = "sha256:what is locked"
