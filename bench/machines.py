@@ -35,6 +35,13 @@ EMPTY = """\
   second:
     command: [sleep, infinity]
 """
+BASE = """\
+  third:
+    build: [{run: "true # NAME"}]
+    command: [sleep, infinity]
+    options: {vagrant: {build: provision}}
+"""
+"""Provisioned, so that the box of its base is made."""
 VAGRANTFILE = """\
 Vagrant.configure("2") do |config|
   config.vm.box = "BOX"
@@ -75,7 +82,7 @@ def measure(envctl: str, folder: Path) -> list[Result]:
     one, two, base = (
         spec(folder / "one", WEB),
         spec(folder / "two", WEB, EMPTY),
-        spec(folder / "base", EMPTY),
+        spec(folder / "base", EMPTY, BASE),
     )
     empty, provisioned = vagrantfile(folder / "empty"), vagrantfile(folder / "web", PROVISION)
 

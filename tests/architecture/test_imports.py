@@ -51,6 +51,21 @@ def test_the_centre_needs_the_standard_library_only():
         assert loaded(f"import envctl.plan.{module}") - baseline <= allowed
 
 
+def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
+    code = (
+        "import sys, envctl.cli.inside, envctl.workflow;"
+        "from envctl.backends.vagrant import VagrantBackend, inside, ssh; print(' '.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TREE
+    )
+    rooms = ("plan.model", "planner", "compare", "secrets", "spec.canonical", "backends.building")
+
+    assert not {"jeepney", "tarfile", "xml", *(f"envctl.{room}" for room in rooms)} & set(
+        done.stdout.split()
+    )
+
+
 def test_looking_at_the_spec_loads_neither_the_plan_nor_what_only_mistakes_need(tmp_path):
     (tmp_path / "environments").mkdir()
     (tmp_path / "envctl.yaml").write_text("project: p\nservices: {web: {image: redis}}\n")
