@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from envctl.locking import Frozen
     from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
-    from envctl.parity.result import Parity, Side
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan
@@ -60,6 +59,23 @@ class Workspace:
         self.free_ports = free_ports
         """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
 
+    def on_free_ports(self) -> Workspace:
+        """The same, but that what is brought up takes ports of the host that are free."""
+        return Workspace(
+            self.root, environ=self.environ, sets=self.sets, report=self.report, free_ports=True
+        )
+
+    def open(self, target: Target, *, lenient: bool = False) -> Opened:
+        """A target in this run. With `lenient` the spec may be broken, or have it no more."""
+        opened = Opened(self, target, lenient=lenient)
+        if lenient:
+            opened.insist()
+        return opened
+
+    def locked(self, opened: Opened) -> AbstractContextManager[None]:
+        """Have a target to oneself."""
+        return exclusive(private_folder(self.root, "locks"), opened.known_as, self.report)
+
     # --- the spec
 
     def environments(self) -> tuple[str, ...]:
@@ -86,12 +102,12 @@ class Workspace:
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
         every = [Target.parse(name).environment for name in names]
-        problems.update(dict.fromkeys(self._misnamed(every)))
+        problems.update(dict.fromkeys(self.misnamed(every)))
         if problems:
             raise SpecError(tuple(problems))
         return names
 
-    def _misnamed(
+    def misnamed(
         self, environments: Iterable[str], *, also: Iterable[str] = ()
     ) -> Sequence[Problem]:
         """What these environments accept of units that there are not, if it is known what units there are."""
@@ -107,11 +123,11 @@ class Workspace:
 
     def plan(self, target: Target) -> Plan:
         """The plan of a target; no engine is asked, no value of a secret looked at."""
-        return self._open(target).plan
+        return self.open(target).plan
 
     def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
         """What `up` would do now."""
-        opened = self._open(target)
+        opened = self.open(target)
         return opened.wanted, opened.changes(opened.observe())
 
     def diff(
@@ -121,7 +137,7 @@ class Workspace:
         from envctl.results import BuildPair
         from envctl.spec.differences import differences
 
-        sides = [self._open(target) for target in (before, after)]
+        sides = [self.open(target) for target in (before, after)]
         specs = [
             self.resolved(target.environment).on_backend(target.backend)
             for target in (before, after)
@@ -166,12 +182,12 @@ class Workspace:
         `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
         nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
-        opened = self._open(target)
+        opened = self.open(target)
         kept = self._frozen(opened, services, offline=offline) if frozen else None
-        with self._locked(opened):
-            return self._up(opened, services, decided=decided, kept=kept)
+        with self.locked(opened):
+            return self.bring_up(opened, services, decided=decided, kept=kept)
 
-    def _up(
+    def bring_up(
         self,
         opened: Opened,
         services: Sequence[str] = (),
@@ -218,11 +234,11 @@ class Workspace:
 
         It need not be in the spec any more, and a spec that is broken does not hinder it.
         """
-        opened = self._open(target, lenient=True)
-        with self._locked(opened):
-            return self._down(opened, volumes=volumes, decided=decided)
+        opened = self.open(target, lenient=True)
+        with self.locked(opened):
+            return self.take_down(opened, volumes=volumes, decided=decided)
 
-    def _down(
+    def take_down(
         self, opened: Opened, *, volumes: bool, decided: Decided = unsaid
     ) -> tuple[Change, ...]:
         """`down` of what is locked already."""
@@ -242,8 +258,8 @@ class Workspace:
         from envctl import compare
         from envctl.execute import carry_out
 
-        opened = self._open(target, lenient=True)
-        with self._locked(opened):
+        opened = self.open(target, lenient=True)
+        with self.locked(opened):
             opened.backend.check()
             changes = compare.stop(opened.observe(), plan=opened.known_plan)
             decided(changes)
@@ -289,7 +305,7 @@ class Workspace:
                 "the project has no environments",
                 hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
             )
-        return [self._open(Target(name, DEFAULT_BACKEND)) for name in names]
+        return [self.open(Target(name, DEFAULT_BACKEND)) for name in names]
 
     def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
         from envctl.locking import Frozen, existing
@@ -305,11 +321,11 @@ class Workspace:
         """The state of every unit there is or should be."""
         from envctl.status import rows_of
 
-        return rows_of(self._open(target, lenient=True))
+        return rows_of(self.open(target, lenient=True))
 
     def observed(self, target: Target) -> Observed:
         """What of a target is there, as its backend sees it."""
-        return self._open(target, lenient=True).observe()
+        return self.open(target, lenient=True).observe()
 
     def running(self) -> tuple[tuple[Row, ...], ...]:
         """The status of every environment of which something is there, wherever it was brought up from here."""
@@ -330,73 +346,17 @@ class Workspace:
         """What is true inside the units of a target that run. EnvctlError if none does."""
         from envctl.evidence import facts
 
-        return facts(self._open(target))
-
-    def parity(self, *targets: str, up: bool = False) -> Parity:
-        """The facts of targets compared, each with the first's; any may be a file of facts, too.
-
-        With `up`, those of which nothing is there are up for as long as it takes.
-        """
-        from envctl.parity.facts import from_file
-        from envctl.parity.result import compare_sides
-
-        # What may be wrong with a file or a name is told before anything is brought up or asked.
-        kept = {name: self._side(from_file(name), name) for name in targets if _is_file(name)}
-        live = {name: Target.parse(name) for name in targets if name not in kept}
-        own = [side.facts.environment for side in kept.values() if side.accept]
-        units = {unit for side in kept.values() for unit in side.facts.units}
-        environments = [*own, *(target.environment for target in live.values())]
-        if mistakes := self._misnamed(environments, also=units):
-            raise SpecError(tuple(mistakes))
-        with self._there(tuple(live.values()) if up else ()):
-            return compare_sides(
-                *(
-                    kept[name] if name in kept else self._side(self.facts(live[name]))
-                    for name in targets
-                )
-            )
-
-    @contextmanager
-    def _there(self, targets: Sequence[Target]) -> Iterator[None]:
-        """Have targets up, those that are not on free ports; what was brought up is taken down in the end.
-
-        So are its volumes and its generated secrets, if there were none before. Meanwhile nobody else can bring it up.
-        """
-        visitor = Workspace(
-            self.root, environ=self.environ, sets=self.sets, report=self.report, free_ports=True
-        )
-        every = {one.known_as: one for one in map(visitor._open, targets)}
-        with ExitStack() as afterwards:
-            # In one order, so that two runs do not wait for each other.
-            for _, opened in sorted(every.items()):
-                with ExitStack() as here:
-                    here.enter_context(visitor._locked(opened))
-                    there = opened.observe()
-                    if there.units:
-                        continue
-                    fresh = not there.volumes and not opened.store.keeps_any()
-                    here.callback(visitor._down, opened, volumes=fresh)
-                    visitor._up(opened)
-                    afterwards.enter_context(here.pop_all())
-            yield
-
-    def _side(self, facts: Facts, file: str = "") -> Side:
-        """Facts, with what the spec of their environment accepts; nothing of another project's."""
-        from envctl.evidence import accepted
-        from envctl.parity.result import Side
-
-        known = facts.environment in self.environments()
-        return Side(facts, accepted(self.resolved(facts.environment), facts) if known else (), file)
+        return facts(self.open(target))
 
     def verify(self, target: Target) -> Verification:
         """What is so of a target, held against its spec; the spec's own checks, run inside."""
         from envctl.evidence import verify
 
-        return verify(self._open(target))
+        return verify(self.open(target))
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""
-        opened = self._open(target, lenient=True)
+        opened = self.open(target, lenient=True)
         try:
             return opened.backend.exec(unit, execution)
         except NotRunningError:
@@ -413,7 +373,7 @@ class Workspace:
         tail: int | None = None,
     ) -> Iterator[LogLine]:
         """The log lines of these services or units, or of all."""
-        opened = self._open(target, lenient=True)
+        opened = self.open(target, lenient=True)
         units = opened.units_there(services)
         yield from opened.backend.logs(units, follow=follow, tail=tail)
 
@@ -427,7 +387,7 @@ class Workspace:
         return Templates(self.root)
 
     def _artifacts(self, target: Target, host_ca: bool) -> Sequence[Artifact]:
-        opened = self._open(target)
+        opened = self.open(target)
         trust = bundle(self.environ) if host_ca else None
         if host_ca and trust is None:
             raise EnvctlError(
@@ -435,15 +395,6 @@ class Workspace:
                 hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
             )
         return opened.backend.artifacts(opened.plan, trust=trust)
-
-    def _open(self, target: Target, *, lenient: bool = False) -> Opened:
-        opened = Opened(self, target, lenient=lenient)
-        if lenient:
-            opened.insist()
-        return opened
-
-    def _locked(self, opened: Opened) -> AbstractContextManager[None]:
-        return exclusive(private_folder(self.root, "locks"), opened.known_as, self.report)
 
     def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""
@@ -471,11 +422,6 @@ def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> t
     from envctl import compare
 
     return compare.only(changes, frozenset(unit.name for unit in plan.units))
-
-
-def _is_file(name: str) -> bool:
-    """Whether what is compared is a file of facts, not a target."""
-    return name.endswith(".json")
 
 
 def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:

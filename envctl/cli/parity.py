@@ -74,7 +74,9 @@ def parity(
         from envctl.writing import writable
 
         writable(html)
-    found = session.workspace.parity(first, *others, up=up)
+    from envctl import side_by_side
+
+    found = side_by_side.parity(session.workspace, first, *others, up=up)
     session.reporter.pause()
     if as_json:
         from envctl.parity.report import to_json

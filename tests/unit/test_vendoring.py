@@ -86,7 +86,7 @@ def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, e
     vendored(project)
     engine.ids["debian:bookworm"] = there
     workspace = project.workspace()
-    frozen = workspace._frozen(workspace._open(Target("dev")), (), offline=True)
+    frozen = workspace._frozen(workspace.open(Target("dev")), (), offline=True)
     engine.restore = lambda _file, *, name, identity: engine.ids.update({name: identity})
 
     frozen.have_base(Base("debian:bookworm", "debian:bookworm"))

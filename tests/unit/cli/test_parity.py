@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from envctl import side_by_side
 from envctl.parity.facts import Facts
 from envctl.target import Target
 from envctl.workflow import Workspace
@@ -243,7 +244,7 @@ def test_targets_that_are_up_are_asked_and_their_specs_accept(
     accept(shop, "{category: os, reason: of test alone}", "environments/test.yaml")
     workspace = Workspace(shop, environ={})
 
-    found = workspace.parity("dev", "test", "dev@memory")
+    found = side_by_side.parity(workspace, "dev", "test", "dev@memory")
 
     assert [pair.after.name for pair in found.pairs] == ["test@memory", "dev@memory"]
     assert [len(pair.found.undeclared) for pair in found.pairs] == [0, 1]

@@ -314,7 +314,7 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
 def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
     workspace = project.workspace()
-    opened = workspace._open(Target("dev"))
+    opened = workspace.open(Target("dev"))
     kept = workspace._frozen(opened, services, offline=False)
     return kept.prepare({unit.service for unit in opened.select(services).units})
 
@@ -484,7 +484,7 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
     text.save(replace(lock, bases=bases, vendor=store.digest), project.root)
     engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
     workspace = project.workspace()
-    opened = workspace._open(Target("dev"))
+    opened = workspace.open(Target("dev"))
     frozen = workspace._frozen(opened, (), offline=True)
     (unit,) = opened.plan.units
 

@@ -58,7 +58,7 @@ def machines(project, engine):
 
 def frozen(project, machines, *, offline=False):
     workspace = project.workspace()
-    opened = workspace._open(Target("dev"))
+    opened = workspace.open(Target("dev"))
     MemoryBackend.__init__(machines, opened.backend.context)
     opened.backend = machines
     kept = workspace._frozen(opened, (), offline=offline)
