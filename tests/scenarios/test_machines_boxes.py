@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
 @pytest.fixture
 def boxes(machines, tmp_path, monkeypatch):
-    """More boxes than are kept, by age, each with a disk in the pool; the oldest has a machine's disk on it."""
+    """More boxes than are kept, by age, each with a disk in the pool; on the two oldest there are machines', one in another pool."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     libvirt.have_pool()
     mark = uuid.uuid4().hex[:22]
-    names = [f"envctl-{mark}{number:02x}-00000000" for number in range(KEPT + 3)]
+    names = [f"envctl-{mark}{number:02x}-00000000" for number in range(KEPT + 4)]
     for age, box in enumerate(names):
         made(tmp_path / "vagrant", box, older=GRACE + 60 * (1 + age))
     disks = [in_pool(box) for box in names]
@@ -32,8 +33,15 @@ def boxes(machines, tmp_path, monkeypatch):
         for disk in disks:
             add(disk)
         add(f"{mark}_web.img", "--backing-vol", disks[-1], "--backing-vol-format", "qcow2")
+        (tmp_path / "pool").mkdir()
+        libvirt.virsh("pool-create-as", mark, "dir", "--target", str(tmp_path / "pool"))
+        path = libvirt.virsh("vol-path", disks[-2], "--pool", libvirt.POOL).strip()
+        on = ("--backing-vol", path, "--backing-vol-format", "qcow2")
+        libvirt.virsh("vol-create-as", mark, "web.img", "1M", "--format", "qcow2", *on)
         yield names
     finally:
+        with suppress(libvirt.RefusedError):
+            libvirt.virsh("pool-destroy", mark)
         libvirt.remove_disks([f"{mark}_web.img", *disks])
 
 
@@ -66,8 +74,8 @@ def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path)
 
     prune(silent)
 
-    # Ten that are free, and the oldest, on which a machine's disk stands.
-    kept = {*boxes[:KEPT], boxes[-1]}
+    # Ten that are free, and the oldest, on which machines' disks stand.
+    kept = {*boxes[:KEPT], *boxes[-2:]}
     assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
     assert {*in_pool_of(boxes)} == {in_pool(box) for box in kept}
 

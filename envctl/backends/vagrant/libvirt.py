@@ -256,10 +256,10 @@ def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
         virsh("destroy", domain)
 
 
-def disks() -> Sequence[str]:
-    """The names of all disks in the pool."""
+def disks(pool: str = POOL) -> Sequence[str]:
+    """The names of all disks in a pool."""
     with suppress(RefusedError):
-        return [line.split()[0] for line in virsh("vol-list", POOL).splitlines() if line.split()]
+        return [line.split()[0] for line in virsh("vol-list", pool).splitlines() if line.split()]
     return ()
 
 
@@ -282,22 +282,30 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
-def described_disks() -> Mapping[str, Disk]:
-    """All disks in the pool, by name. EnvctlError if libvirt does not tell of each."""
+def described_disks() -> Mapping[str, Mapping[str, Disk]]:
+    """All disks by pool and name. EnvctlError if libvirt does not tell of each that there is."""
+    pools = virsh("pool-list", "--name").split()
+    if idle := {*virsh("pool-list", "--all", "--name").split()} - {*pools}:
+        raise EnvctlError(f"libvirt's pool {min(idle)} is not running, and does not tell its disks")
+    return {pool: _described_disks(pool) for pool in pools}
+
+
+def _described_disks(pool: str) -> Mapping[str, Disk]:
+    from xml.etree import ElementTree as ET
+
     for _ in range(5):
         # One that goes meanwhile fails the whole call.
         with suppress(RefusedError):
-            return _described_disks(disks())
-    raise EnvctlError("libvirt does not tell of all disks in its pool")
-
-
-def _described_disks(names: Sequence[str]) -> Mapping[str, Disk]:
-    from xml.etree import ElementTree as ET
-
-    texts = virsh(";".join(f"vol-dumpxml {shlex.quote(name)} --pool {POOL}" for name in names))
-    # What libvirt itself printed.
-    found = (ET.fromstring(text + "</volume>") for text in texts.split("</volume>")[: len(names)])  # noqa: S314
-    return {name: _disk(element) for name, element in zip(names, found, strict=True)}
+            names = disks(pool)
+            asked = [f"vol-dumpxml {shlex.quote(one)} {shlex.quote(pool)}" for one in names]
+            texts = virsh(";".join(asked)) if asked else ""
+            # What libvirt itself printed.
+            found = (
+                ET.fromstring(text + "</volume>")  # noqa: S314
+                for text in texts.split("</volume>")[: len(names)]
+            )
+            return {name: _disk(one) for name, one in zip(names, found, strict=True)}
+    raise EnvctlError(f"libvirt does not tell of all disks in its pool {pool}")
 
 
 def _disk(element: ET.Element) -> Disk:

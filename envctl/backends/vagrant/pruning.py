@@ -36,8 +36,9 @@ def spare(used: Mapping[str, float], needed: Collection[str], now: float) -> lis
 def prune(report: Report) -> None:
     """Remove the boxes that may go. EnvctlError if Vagrant or libvirt do not answer, or not remove one."""
     with exclusive(cache() / "locks", "prune", report):
-        known = libvirt.described_disks()
-        stood_on = {disk.stands_on for disk in known.values()}
+        pools = libvirt.described_disks()
+        stood_on = {disk.stands_on for pool in pools.values() for disk in pool.values()}
+        known = pools.get(libvirt.POOL, {})
         own: dict[str, list[str]] = {}
         for name in known:
             if found := _DISK.fullmatch(name):
