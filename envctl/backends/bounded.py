@@ -19,3 +19,30 @@ def bounded(chunks: Iterable[bytes], most: int, what: str) -> Iterator[bytes]:
         if size > most:
             raise EnvctlError(f"{what} is more than {most // (1 << 20)} MB: it is not read further")
         yield chunk
+
+
+class Kept:
+    """A writer that keeps the first `most` bytes: what is too much is let go by, since a reader's thread is none to fail in."""
+
+    def __init__(self, most: int = TOLD) -> None:
+        self._most = most
+        self._data = bytearray()
+
+    def __call__(self, data: bytes) -> None:
+        """Take more."""
+        self._data += data[: self._most + 1 - len(self._data)]
+
+    @property
+    def too_much(self) -> bool:
+        """Whether there was more."""
+        return len(self._data) > self._most
+
+    @property
+    def data(self) -> bytes:
+        """What was kept."""
+        return bytes(self._data[: self._most])
+
+    @property
+    def text(self) -> str:
+        """What was kept, as text."""
+        return self.data.decode("utf-8", "replace")

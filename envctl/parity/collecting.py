@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from envctl.backends.base import Backend, Execution
+from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
 from envctl.parity import reading
 from envctl.parity.facts import Facts, UnitFacts
@@ -57,41 +58,25 @@ def ask(
     mark = secrets.token_hex(16)
     script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
     asked = "".join(f"{kind}\t{value}\n" for kind, value in (*inquiry(plan, unit), *also))
-    told = _Told()
+    told = Kept(MOST)
     execution = Execution(
         ("/bin/sh", "-c", script, "facts"),
         # Whoever is in there, too, can read a command line, and so could tell things in our name.
         stdin=io.BytesIO(f"{mark}\n{key}\n{asked}".encode()),
-        stdout=told.take,
+        stdout=told,
         timeout=TIMEOUT,
         user=user,
     )
     code = backend.exec(unit.name, execution)
     try:
-        return _ours(unit, reading.facts(mask(told.whole()), mark))
+        if told.too_much:
+            raise ValueError(f"it tells more than {MOST // 2**20} MiB")
+        return _ours(unit, reading.facts(mask(told.data), mark))
     except ValueError as error:
         raise EnvctlError(
             f"{unit.name} does not tell what is in it (exit code {code}): {error}",
             hint="facts need a shell inside",
         ) from error
-
-
-class _Told:
-    """What a unit says, as far as it is not beyond all measure."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def take(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size <= MOST:
-            self._parts.append(part)
-
-    def whole(self) -> bytes:
-        if self._size > MOST:
-            raise ValueError(f"it tells more than {MOST // 2**20} MiB")
-        return b"".join(self._parts)
 
 
 def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:

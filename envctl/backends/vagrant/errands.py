@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.bounded import TOLD
+from envctl.backends.bounded import TOLD, Kept
 from envctl.backends.building import Errand
 from envctl.errors import EnvctlError
 
@@ -18,12 +18,7 @@ _SHOWN: Final = 4096
 
 def run(machine: Machine, errand: Errand) -> bytes:
     """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
-    told, said = bytearray(), bytearray()
-
-    def take(data: bytes) -> None:
-        # What is too much is let go by, and told at the end: this is not the thread to fail in.
-        if len(told) <= TOLD:
-            told.extend(data)
+    told, said = Kept(), bytearray()
 
     def complain(data: bytes) -> None:
         said.extend(data)
@@ -34,7 +29,7 @@ def run(machine: Machine, errand: Errand) -> bytes:
         code = machine.stream(
             shlex.join(("/bin/sh", "-c", errand.script, "errand", *errand.words)),
             stdin=None,
-            stdout=take,
+            stdout=told,
             stderr=complain,
             timeout=errand.timeout,
         )
@@ -47,7 +42,7 @@ def run(machine: Machine, errand: Errand) -> bytes:
             f"cannot {what}: its script ended with exit code {code}",
             details=said.decode("utf-8", "replace"),
         )
-    if len(told) > TOLD:
+    if told.too_much:
         most = TOLD // (1 << 20)
         raise EnvctlError(f"cannot {what}: what it tells is more than {most} MB")
-    return bytes(told)
+    return told.data

@@ -6,13 +6,15 @@ import heapq
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from envctl.backends.base import LogLine
 from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.ssh import Machine
+from envctl.errors import EnvctlError
 
 _ERROR: Final = "3"
 
@@ -29,51 +31,44 @@ def _command(unit: str, *, follow: bool, tail: int | None) -> str:
 
 def past(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
-    streams = [
-        list(_lines(unit, machine.run(_command(unit, follow=False, tail=tail)).splitlines()))
-        for unit, machine in machines.items()
-    ]
-    return heapq.merge(*streams, key=lambda line: line.time)
+    with ExitStack() as stack:
+        streams = [
+            _lines(
+                unit, stack.enter_context(machine.lines(_command(unit, follow=False, tail=tail)))
+            )
+            for unit, machine in machines.items()
+        ]
+        yield from heapq.merge(*streams, key=lambda line: line.time)
 
 
 def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
     """What these units log, until their machines are gone."""
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
-    processes = {
-        unit: machine.lines(_command(unit, follow=True, tail=tail))
-        for unit, machine in machines.items()
-    }
 
-    def read(unit: str) -> None:
-        stream = processes[unit].stdout
-        assert stream is not None
-        for raw in stream:
-            for line in _lines(unit, [raw.decode("utf-8", "replace")]):
+    def read(unit: str, told: Iterator[bytes]) -> None:
+        # A machine that goes ends its connection, in whatever way.
+        with suppress(EnvctlError, OSError, ValueError):
+            for line in _lines(unit, told):
                 lines.put(line)
         lines.put(None)
 
-    for unit in processes:
-        threading.Thread(target=read, args=(unit,), daemon=True).start()
-    left = len(processes)
-    try:
+    with ExitStack() as stack:
+        for unit, machine in machines.items():
+            told = stack.enter_context(machine.lines(_command(unit, follow=True, tail=tail)))
+            threading.Thread(target=read, args=(unit, told), daemon=True).start()
+        left = len(machines)
         while left:
             line = lines.get()
             if line is None:
                 left -= 1
             else:
                 yield line
-    finally:
-        for process in processes.values():
-            process.terminate()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
 
 
-def _lines(unit: str, texts: Sequence[str]) -> Iterator[LogLine]:
+def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
     for text in texts:
         try:
-            entry = json.loads(text)
+            entry = json.loads(text.decode("utf-8", "replace"))
         except ValueError:
             continue
         moment = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import socket
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
+from envctl.backends.bounded import TOLD, Kept
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
@@ -159,22 +161,18 @@ class Machine:
     # --- commands
 
     def run(self, script: str, *, data: bytes = b"", timeout: float = TIMEOUT) -> str:
-        """Run a shell script inside as root, with `data` as its input; what it printed."""
-        self._have_connection()
+        """Run a shell script inside as root, with `data` as its input; what it printed, up to TOLD bytes."""
+        told, said = Kept(), Kept()
+        source = io.BytesIO(data)
         try:
-            done = subprocess.run(
-                [*self._ssh(), self._who, script],
-                input=data,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
+            code = self.stream(script, stdin=source, stdout=told, stderr=said, timeout=timeout)
+        except TimeoutError as error:
             raise EnvctlError(f"{self.unit} did not answer within {timeout:g} s") from error
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace")
-            raise EnvctlError(f"{self.unit}: a command inside failed", details=said)
-        return done.stdout.decode("utf-8", "replace")
+        if told.too_much or said.too_much:
+            raise EnvctlError(f"{self.unit}: a command inside tells more than {TOLD >> 20} MB")
+        if code:
+            raise EnvctlError(f"{self.unit}: a command inside failed", details=said.text)
+        return told.text
 
     def stream(
         self,
@@ -215,15 +213,32 @@ class Machine:
         self._have_connection()
         return subprocess.run([*self._ssh(), "-tt", self._who, script], check=False).returncode
 
-    def lines(self, script: str) -> subprocess.Popen[bytes]:
-        """Start a shell script inside whose output is read line by line; the caller ends it."""
+    @contextmanager
+    def lines(self, script: str) -> Iterator[Iterator[bytes]]:
+        """The lines that a shell script inside prints, which is ended afterwards.
+
+        EnvctlError at the end of them if it failed, and at one of more than TOLD bytes.
+        """
         self._have_connection()
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*self._ssh(), "-T", self._who, script],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-        )
+        ) as process:
+            try:
+                yield self._lines(process)
+            finally:
+                process.terminate()
+
+    def _lines(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+        assert process.stdout is not None
+        while line := process.stdout.readline(TOLD):
+            if len(line) == TOLD:
+                raise EnvctlError(f"{self.unit}: a line of more than {TOLD >> 20} MB")
+            yield line
+        if process.wait():
+            raise EnvctlError(f"{self.unit}: a command inside failed")
 
     # --- parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -53,3 +54,49 @@ def test_a_port_that_cannot_be_carried_is_told_in_the_words_of_ssh(tmp_path):
     machine = ssh.Machine("web", tmp_path / "key", tmp_path / "known", "127.0.0.1")
     assert "Control socket" in machine.forward("127.0.0.1", 8080, 80)
     assert machine.forward("127.0.0.1", 8080, 80, cancel=True) == ""
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine whose ssh runs what it is told here."""
+    program = tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nfor script; do :; done\nexec sh -c "$script"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(ssh, "TOLD", 1000)
+    made = ssh.Machine("web", tmp_path / "key", tmp_path / "known", "192.0.2.1")
+    made.control.touch()
+    return made
+
+
+def test_a_script_gets_its_input_and_tells_what_it_prints(machine):
+    assert machine.run("cat; echo heard >&2", data=b"ab\xff") == "ab\N{REPLACEMENT CHARACTER}"
+    with pytest.raises(EnvctlError, match="web: a command inside failed") as caught:
+        machine.run("echo no way >&2; exit 3")
+    assert caught.value.details == "no way\n"
+    with pytest.raises(EnvctlError, match=r"did not answer within 0\.2 s"):
+        machine.run("exec sleep 60", timeout=0.2)
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_script_that_tells_too_much_is_not_heard_out(machine, stream):
+    limit = 64 * 1024 * 1024
+    assert machine.run(f"head -c {limit} /dev/zero >&{stream}") == "\0" * limit * (stream == 1)
+    with pytest.raises(EnvctlError, match="tells more than"):
+        machine.run(f"head -c {limit + 1} /dev/zero >&{stream}")
+
+
+def test_lines_come_one_by_one_and_a_failure_at_their_end(machine):
+    with machine.lines("echo one; echo two; exit 3") as lines:
+        assert [next(lines), next(lines)] == [b"one\n", b"two\n"]
+        with pytest.raises(EnvctlError, match="web: a command inside failed"):
+            next(lines)
+    with machine.lines("yes") as lines:
+        assert next(lines) == b"y\n"
+
+
+def test_a_line_without_an_end_is_not_read_further(machine):
+    with machine.lines("cat /dev/zero") as lines, pytest.raises(EnvctlError, match="a line of"):
+        next(lines)
