@@ -10,16 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant import libvirt, pruning
-from envctl.backends.vagrant.boxfiles import NOTE, in_pool
-from envctl.backends.vagrant.pruning import GRACE, KEPT, prune
+from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant.boxfiles import NOTE, in_pool, use_of
+from envctl.backends.vagrant.names import cache
+from envctl.backends.vagrant.pruning import GRACE, KEPT, leave, prune
+from envctl.errors import EnvctlError
+from envctl.exclusive import exclusive
 from envctl.plan.progress import silent
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
 
 @pytest.fixture
-def boxes(machines, tmp_path, monkeypatch):
+def alone(tmp_path_factory):
+    """No other of these tests at the same time: the pools are everybody's."""
+    with exclusive(tmp_path_factory.getbasetemp().parent / "locks", "boxes", silent):
+        yield
+
+
+@pytest.fixture
+def boxes(machines, alone, tmp_path, monkeypatch):
     """More boxes than are kept, by age, each with a disk in the pool; on the two oldest there are machines', one in another pool."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -64,37 +74,71 @@ def there(home: Path) -> set[str]:
     return {path.name for path in (home / "boxes").iterdir()}
 
 
-def in_pool_of(boxes: list[str]) -> list[str]:
-    return [disk for disk in libvirt.disks() if disk.partition("_")[0] in boxes]
+def in_pool_of(boxes: list[str]) -> set[str]:
+    return {disk for disk in libvirt.disks() if disk.partition("_")[0] in boxes}
 
 
 def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path):
     home = tmp_path / "vagrant"
     made(home, "debian-VAGRANTSLASH-bookworm64", older=9 * GRACE)
-
-    prune(silent)
-
+    of_another_user = f"{boxes[KEPT]}_vagrant_box_image_0_1_box.img"
+    add(of_another_user)
     # Ten that are free, and the oldest, on which machines' disks stand.
     kept = {*boxes[:KEPT], *boxes[-2:]}
-    assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
-    assert {*in_pool_of(boxes)} == {in_pool(box) for box in kept}
-
-    prune(silent)
-
-    assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
-
-
-def test_the_disk_of_a_box_that_was_made_anew_since_goes(boxes, monkeypatch):
-    earlier = f"{boxes[0]}_vagrant_box_image_0_1_box.img"
-    add(earlier)
+    disks = {in_pool(box) for box in kept}
     try:
         prune(silent)
-        # Somebody may just be making a machine from it.
-        assert earlier in libvirt.disks()
 
-        monkeypatch.setattr(pruning, "GRACE", -1.0)
+        assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
+        assert in_pool_of(boxes) == {*disks, of_another_user}
+
         prune(silent)
 
-        assert in_pool_of(boxes[:1]) == [in_pool(boxes[0])]
+        assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
     finally:
-        libvirt.remove_disks([earlier])
+        libvirt.remove_disks([of_another_user])
+
+
+def test_one_that_a_run_holds_or_has_just_planned_with_is_let_be(boxes, tmp_path):
+    digest = boxes[KEPT].split("-")[1]
+    with exclusive(cache() / "locks", f"box-{boxes[KEPT]}", silent):
+        prune(silent)
+    assert boxes[KEPT] in there(tmp_path / "vagrant")
+    assert boxes[KEPT + 1] not in there(tmp_path / "vagrant")
+
+    use_of([digest])
+    prune(silent)
+
+    assert boxes[KEPT] in there(tmp_path / "vagrant")
+
+
+def test_the_disk_of_a_box_that_is_replaced_goes_when_nothing_stands_on_it(boxes):
+    earlier, machine = f"{boxes[0]}_vagrant_box_image_0_1_box.img", f"{boxes[0]}.img"
+    add(earlier)
+    add(machine, "--backing-vol", earlier, "--backing-vol-format", "qcow2")
+    try:
+        leave(earlier)
+        prune(silent)
+        assert earlier in libvirt.disks()
+
+        libvirt.remove_disks([machine])
+        prune(silent)
+
+        assert in_pool_of(boxes[:1]) == {in_pool(boxes[0])}
+    finally:
+        libvirt.remove_disks([machine, earlier])
+
+
+def test_nothing_goes_while_a_pool_does_not_tell_its_disks(boxes, tmp_path):
+    pool = f"idle {uuid.uuid4().hex}"
+    xml = tmp_path / "pool.xml"
+    xml.write_text(
+        f"<pool type='dir'><name>{pool}</name><target><path>{tmp_path}</path></target></pool>"
+    )
+    libvirt.virsh("pool-define", str(xml))
+    try:
+        with pytest.raises(EnvctlError, match="is not running"):
+            prune(silent)
+        assert {*boxes} <= there(tmp_path / "vagrant")
+    finally:
+        libvirt.virsh("pool-undefine", pool)

@@ -99,8 +99,12 @@ class VagrantBackend:
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """What is there; which boxes are at hand only if a plan is given."""
+        from envctl.backends.vagrant import boxfiles
         from envctl.backends.vagrant.observe import observe
 
+        if plan is not None:
+            # What is to be made from them is not yet: nobody may remove them meanwhile.
+            boxfiles.use_of(plan.builds())
         return observe(self._names, self._boxes, self._machines, images=plan is not None)
 
     def provisions(self, build: Build) -> bool:

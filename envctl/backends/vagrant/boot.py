@@ -191,10 +191,10 @@ MaxSessions 100
 PermitUserRC no
 SetEnv SHLVL=1
 """
-"""Commands that come over SSH are envctl's: nothing of a login is run before them.
+"""Commands that come over SSH are envctl's: they are no login, for which bash would read root's .bashrc.
 
-Debian's bash, as root's shell, reads .bashrc for them unless it is some shell's own (SHLVL): an image could print in
-their output, and it takes its time.
+Debian's does so for what comes over SSH, unless it is some shell's own (SHLVL): an image could print in their output,
+and it takes its time. The first setting counts, so this comes before what an image may have.
 """
 
 _SSH_SERVICE: Final = """\
@@ -264,7 +264,7 @@ def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
     steps: tuple[Step, ...] = (
         RunCommand(("/bin/sh", "-ec", _BEFORE)),
         InstallPackages(PACKAGES),
-        WriteFile("/etc/ssh/sshd_config.d/envctl.conf", _SSHD),
+        WriteFile("/etc/ssh/sshd_config.d/00-envctl.conf", _SSHD),
         WriteFile("/etc/systemd/system/ssh.service.d/envctl.conf", _SSH_SERVICE),
         WriteFile("/etc/systemd/system-preset/00-envctl.preset", "enable ssh.service\ndisable *\n"),
         *([WriteFile("/root/.ssh/authorized_keys", f"{key}\n", mode="0600")] if key else []),

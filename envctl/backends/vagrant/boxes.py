@@ -16,10 +16,9 @@ from typing import Final
 from envctl.backends import made
 from envctl.backends.base import Context
 from envctl.backends.building import ImageSource
-from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt
+from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt, pruning
 from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import cache, home
-from envctl.backends.vagrant.pruning import prune
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
@@ -184,13 +183,17 @@ class Boxes:
         self._say(unit, "adding the box")
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
         disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
+        with suppress(OSError):
+            # One of the same name is replaced.
+            pruning.leave(boxfiles.in_pool(name))
         Vagrant(folder).add_box(name, folder / "x.box")
         try:
-            prune(self._context.report)
+            pruning.prune(self._context.report)
         except (EnvctlError, OSError) as error:
             # It is no reason to fail: this box is there.
             said = str(error).partition("\n")[0]
-            self._context.report(Progress("boxes", Stage.NOTE, f"none was removed: {said}"))
+            text = f"not all that may go were removed: {said}"
+            self._context.report(Progress("boxes", Stage.NOTE, text))
 
     def stock(self, name: str) -> None:
         """Have a box's disk, kernel and RAM disk whole in libvirt's pool, as what Vagrant looks for there.

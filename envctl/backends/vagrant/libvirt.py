@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 import subprocess
 import time
@@ -256,10 +257,10 @@ def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
         virsh("destroy", domain)
 
 
-def disks(pool: str = POOL) -> Sequence[str]:
-    """The names of all disks in a pool."""
+def disks() -> Sequence[str]:
+    """The names of all disks in the pool."""
     with suppress(RefusedError):
-        return [line.split()[0] for line in virsh("vol-list", pool).splitlines() if line.split()]
+        return _listed(virsh("vol-list", POOL))
     return ()
 
 
@@ -284,28 +285,35 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
 
 def described_disks() -> Mapping[str, Mapping[str, Disk]]:
     """All disks by pool and name. EnvctlError if libvirt does not tell of each that there is."""
-    pools = virsh("pool-list", "--name").split()
-    if idle := {*virsh("pool-list", "--all", "--name").split()} - {*pools}:
+    pools = virsh("pool-list", "--name").splitlines()
+    if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
         raise EnvctlError(f"libvirt's pool {min(idle)} is not running, and does not tell its disks")
-    return {pool: _described_disks(pool) for pool in pools}
+    return {pool.strip(): _described_disks(pool.strip()) for pool in pools if pool.strip()}
 
 
 def _described_disks(pool: str) -> Mapping[str, Disk]:
     from xml.etree import ElementTree as ET
 
     for _ in range(5):
-        # One that goes meanwhile fails the whole call.
+        names = _listed(virsh("vol-list", pool))
+        asked = [f"vol-dumpxml {shlex.quote(one)} {shlex.quote(pool)}" for one in names]
+        texts: Sequence[str] = ()
+        # Of one that has gone meanwhile nothing is told.
         with suppress(RefusedError):
-            names = disks(pool)
-            asked = [f"vol-dumpxml {shlex.quote(one)} {shlex.quote(pool)}" for one in names]
-            texts = virsh(";".join(asked)) if asked else ""
+            texts = virsh(";".join(asked)).split("</volume>")[:-1] if asked else ()
+        if len(texts) == len(names):
             # What libvirt itself printed.
-            found = (
-                ET.fromstring(text + "</volume>")  # noqa: S314
-                for text in texts.split("</volume>")[: len(names)]
-            )
+            found = [ET.fromstring(text + "</volume>") for text in texts]  # noqa: S314
             return {name: _disk(one) for name, one in zip(names, found, strict=True)}
-    raise EnvctlError(f"libvirt does not tell of all disks in its pool {pool}")
+    raise EnvctlError(
+        f"libvirt does not tell of all disks in its pool {pool}: `virsh pool-refresh {pool}` may help"
+    )
+
+
+def _listed(table: str) -> Sequence[str]:
+    """The names in virsh's list of disks, which has two spaces and more before their paths."""
+    rows = (line.strip() for line in table.splitlines())
+    return [re.split(r"\s{2,}", row)[0] for row in rows if row]
 
 
 def _disk(element: ET.Element) -> Disk:

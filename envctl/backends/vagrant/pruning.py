@@ -1,22 +1,26 @@
 """Boxes that no machine is made from any more: the ones used last are kept, the others go, with their disks.
 
-A box is a whole disk, and there twice: Vagrant has one, libvirt's pool another. Images share their layers.
+A box is a whole disk, and there twice: Vagrant has one, libvirt's pool another. Images share their layers. The pool is
+everybody's: another user's disk may be for a box of the same name, so only such go that were seen to be of one's own.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.boxfiles import NOTE, in_pool
+from envctl.backends.vagrant import disks, libvirt
+from envctl.backends.vagrant.boxfiles import NOTE, in_pool, last_used
 from envctl.backends.vagrant.names import cache, home
 from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant.workshop import workshop
+from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.progress import Progress, Report, Stage, silent
 
 KEPT: Final = 10
 """Boxes that are kept though no machine is made from them."""
@@ -24,7 +28,8 @@ GRACE: Final = 3600.0
 """Seconds after its last use in which a box is let be: another run may be about to make a machine from it."""
 _BOX: Final = re.compile(r"envctl-[0-9a-f]{24}(-engine)?-[0-9a-f]{8}")
 """Boxes of builds and images, of any version of envctl; bases are not among them."""
-_DISK: Final = re.compile(rf"({_BOX.pattern})_vagrant_box_image_0_[0-9]+_box\.img")
+_DISK: Final = re.compile(r"envctl-[A-Za-z0-9.-]+_vagrant_box_image_0_[0-9]+_box\.img")
+"""Disks of boxes that envctl made, in the pool."""
 
 
 def spare(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
@@ -33,34 +38,68 @@ def spare(used: Mapping[str, float], needed: Collection[str], now: float) -> lis
     return [box for box in free[KEPT:] if now - used[box] > GRACE]
 
 
+def leave(disk: str) -> None:
+    """Note that a disk in the pool is of no use any more: it goes when nothing stands on it."""
+    with exclusive(cache() / "locks", "leftovers", silent):
+        _left().parent.mkdir(parents=True, exist_ok=True)
+        with _left().open("a", encoding="utf-8") as file:
+            file.write(f"{disk}\n")
+
+
 def prune(report: Report) -> None:
     """Remove the boxes that may go. EnvctlError if Vagrant or libvirt do not answer, or not remove one."""
-    with exclusive(cache() / "locks", "prune", report):
-        pools = libvirt.described_disks()
-        stood_on = {disk.stands_on for pool in pools.values() for disk in pool.values()}
-        known = pools.get(libvirt.POOL, {})
-        own: dict[str, list[str]] = {}
-        for name in known:
-            if found := _DISK.fullmatch(name):
-                own.setdefault(found[1], []).append(name)
-        needed = {box for box, names in own.items() if stood_on & {*names}}
-        now = time.time()
-        for box in spare(_used(), needed, now):
-            report(Progress("boxes", Stage.NOTE, f"{box} is removed: no machine is made from it"))
-            Vagrant(home()).remove_box(box)
-            libvirt.remove_disks(own.pop(box, ()))
-        for box in own.keys() & _used().keys():
-            # Of the same name, but made anew since.
-            earlier = {*own[box]} - stood_on - {in_pool(box)}
-            libvirt.remove_disks([one for one in earlier if now - known[one].written > GRACE])
+    locks = cache() / "locks"
+    with exclusive(locks, "prune", report):
+        used = dict(_used())
+        needed = _needed(used)
+        for box in spare(used, needed, time.time()):
+            with ExitStack() as held:
+                try:
+                    held.enter_context(exclusive(locks, f"box-{box}", silent, patience=0))
+                except EnvctlError:
+                    # Somebody uses it.
+                    continue
+                if last_used(box) == used[box] and not _needed([box]):
+                    report(Progress("boxes", Stage.NOTE, f"{box} goes: no machine is made from it"))
+                    _remove(box)
+        _remove_leftovers(locks)
 
 
-def _used() -> dict[str, float]:
-    """When each box was last used."""
-    found = {}
+def _needed(boxes: Collection[str]) -> set[str]:
+    """Those of these boxes that machines are made from: other disks stand on theirs."""
+    stood_on = _stood_on()
+    return {box for box in boxes if in_pool(box) in stood_on}
+
+
+def _stood_on() -> set[str]:
+    return {disk.stands_on for pool in libvirt.described_disks().values() for disk in pool.values()}
+
+
+def _remove(box: str) -> None:
+    leave(in_pool(box))
+    with workshop() as folder:
+        # Vagrant looks for one in all folders above, and runs it.
+        (folder / "Vagrantfile").write_text("", "utf-8")
+        Vagrant(folder).remove_box(box)
+
+
+def _remove_leftovers(locks: Path) -> None:
+    with exclusive(locks, "leftovers", silent), suppress(FileNotFoundError):
+        left = [one for one in _left().read_text("utf-8").splitlines() if _DISK.fullmatch(one)]
+        stood_on = _stood_on()
+        libvirt.remove_disks([one for one in left if one not in stood_on])
+        _left().write_text("".join(f"{one}\n" for one in left if one in stood_on), "utf-8")
+
+
+def _left() -> Path:
+    """The file that names disks of no use."""
+    return cache() / "leftovers"
+
+
+def _used() -> Iterator[tuple[str, float]]:
+    """Each whole box, and when it was used last."""
     for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
         box = note.parents[2].name
-        with suppress(OSError):
-            if _BOX.fullmatch(box):
-                found[box] = note.stat().st_mtime
-    return found
+        whole = (note.parent / disks.FILE).is_file()
+        if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:
+            yield box, used

@@ -291,7 +291,8 @@ def _file(path: Path) -> str:
 
 def sockets() -> Path:
     """The user's private folder for sockets."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - closed to others below
+    known = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
+    base = next(one for one in known if one and os.path.isdir(one))  # noqa: PTH112 - no more
     folder = Path(base) / f"envctl-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
