@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +69,6 @@ class Inventory:
     domains: Mapping[str, Domain]
     networks: Sequence[str]
     disks: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """A disk in the pool: the one it stands on, or "", and when it was last written to, in seconds of the epoch."""
-
-    stands_on: str
-    written: float
 
 
 class RefusedError(EnvctlError):
@@ -283,15 +275,18 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
-def described_disks() -> Mapping[str, Mapping[str, Disk]]:
-    """All disks by pool and name. EnvctlError if libvirt does not tell of each that there is."""
+def stood_on() -> frozenset[str]:
+    """The names of the disks that others stand on. EnvctlError if libvirt does not tell of each in each pool."""
     pools = virsh("pool-list", "--name").splitlines()
     if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
         raise EnvctlError(f"libvirt's pool {min(idle)} is not running, and does not tell its disks")
-    return {pool.strip(): _described_disks(pool.strip()) for pool in pools if pool.strip()}
+    return frozenset(
+        name for pool in pools if pool.strip() for name in _stood_on_from(pool.strip())
+    )
 
 
-def _described_disks(pool: str) -> Mapping[str, Disk]:
+def _stood_on_from(pool: str) -> Iterator[str]:
+    """The names of the disks that those in a pool stand on."""
     from xml.etree import ElementTree as ET
 
     for _ in range(5):
@@ -303,8 +298,10 @@ def _described_disks(pool: str) -> Mapping[str, Disk]:
             texts = virsh(";".join(asked)).split("</volume>")[:-1] if asked else ()
         if len(texts) == len(names):
             # What libvirt itself printed.
-            found = [ET.fromstring(text + "</volume>") for text in texts]  # noqa: S314
-            return {name: _disk(one) for name, one in zip(names, found, strict=True)}
+            found = (ET.fromstring(text + "</volume>") for text in texts)  # noqa: S314
+            paths = (one.findtext("./backingStore/path", "") for one in found)
+            yield from (Path(path).name for path in paths if path)
+            return
     raise EnvctlError(
         f"libvirt does not tell of all disks in its pool {pool}: `virsh pool-refresh {pool}` may help"
     )
@@ -314,13 +311,6 @@ def _listed(table: str) -> Sequence[str]:
     """The names in virsh's list of disks, which has two spaces and more before their paths."""
     rows = (line.strip() for line in table.splitlines())
     return [re.split(r"\s{2,}", row)[0] for row in rows if row]
-
-
-def _disk(element: ET.Element) -> Disk:
-    return Disk(
-        Path(element.findtext("./backingStore/path", "")).name,
-        float(element.findtext("./target/timestamps/mtime", "inf")),
-    )
 
 
 def remove_disks(names: Sequence[str]) -> None:

@@ -67,12 +67,8 @@ def prune(report: Report) -> None:
 
 def _needed(boxes: Collection[str]) -> set[str]:
     """Those of these boxes that machines are made from: other disks stand on theirs."""
-    stood_on = _stood_on()
+    stood_on = libvirt.stood_on()
     return {box for box in boxes if in_pool(box) in stood_on}
-
-
-def _stood_on() -> set[str]:
-    return {disk.stands_on for pool in libvirt.described_disks().values() for disk in pool.values()}
 
 
 def _remove(box: str) -> None:
@@ -86,7 +82,7 @@ def _remove(box: str) -> None:
 def _remove_leftovers(locks: Path) -> None:
     with exclusive(locks, "leftovers", silent), suppress(FileNotFoundError):
         left = [one for one in _left().read_text("utf-8").splitlines() if _DISK.fullmatch(one)]
-        stood_on = _stood_on()
+        stood_on = libvirt.stood_on()
         libvirt.remove_disks([one for one in left if one not in stood_on])
         _left().write_text("".join(f"{one}\n" for one in left if one in stood_on), "utf-8")
 
