@@ -1,4 +1,4 @@
-# Two commands: `make up` has the example application running, `make test` proves it all.
+# Two commands: `make up` has the example application running, `make test` proves it (`make test-machines`: the longest, too).
 # Plain make and a POSIX shell; everything else is installed into .venv.
 
 PYTHON ?= python3

@@ -26,6 +26,11 @@ def facts(opened: Opened) -> Facts:
     """What is true inside the units that run. EnvctlError if none does."""
     from envctl.parity.collecting import collect
 
+    if not opened.backend.capabilities.executes:
+        raise EnvctlError(
+            f"{opened.known_as} is on paper only: it has no facts",
+            hint=f"another backend has: {opened.target.environment}@docker",
+        )
     states = opened.observe().units
     running = []
     for unit in opened.plan.units:

@@ -343,13 +343,13 @@ class Opened:
         if there[name].status is not Status.RUNNING:
             raise EnvctlError(
                 f"{name} is not running ({there[name].status})",
-                hint=f"bring it up with `envctl up {self.target.environment}`",
+                hint=f"bring it up with `envctl up {self.target}`",
             )
 
     def _not_there(self, name: str, there: object) -> EnvctlError:
         known = tuple(there) if isinstance(there, dict) else ()
         hint = did_you_mean(name, known) if known else ""
-        up = f"`envctl up {self.target.environment}` brings it up"
+        up = f"`envctl up {self.target}` brings it up"
         return EnvctlError(
             f"{self.target.environment} has no {name!r} that is there", hint=hint or up
         )

@@ -33,6 +33,12 @@ def is_backend(name: str) -> bool:
     return name in _OWN or name in backend_names()
 
 
+def insist(name: str) -> None:
+    """UsageError unless there is a backend of that name."""
+    if not is_backend(name):
+        raise _unknown(name, backend_names(), None)
+
+
 def open_backend(name: str, context: Context, *, where: Place | None = None) -> Backend:
     """The backend of that name, not yet connected to anything.
 

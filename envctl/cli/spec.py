@@ -26,7 +26,9 @@ def validate(
     session: Session,
     environments: Annotated[
         list[str] | None,
-        Argument("ENV", "Environments; all of them if none is named.", complete_target),
+        Argument(
+            "TARGET", "ENV or ENV@BACKEND; all environments if none is named.", complete_target
+        ),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -78,11 +80,13 @@ def config(
     with --origins also `origins`, from a value's path to its `where` and what it `replaced`.
     """
     from envctl import spec
+    from envctl.backends import insist
 
     backend = None
     if target and "@" in target:
         goal = session.target(target)
         target, backend = goal.environment, goal.backend
+        insist(str(backend))
     environment = session.environment(target)
     note_variables(session, environment)
     resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)

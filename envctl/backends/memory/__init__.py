@@ -118,7 +118,7 @@ class MemoryBackend:
         """Nothing runs here. EnvctlError."""
         raise NotRunningError(
             f"{unit} exists on paper only: the memory backend runs no commands",
-            hint=f"{' '.join(execution.argv)} needs a real backend, for instance @docker",
+            hint=f"`{execution.shown}` needs a real backend, for instance @docker",
         )
 
     def logs(

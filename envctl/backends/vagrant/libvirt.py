@@ -279,7 +279,11 @@ def stood_on() -> frozenset[str]:
     """The names of the disks that others stand on. EnvctlError if libvirt does not tell of each in each pool."""
     pools = virsh("pool-list", "--name").splitlines()
     if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
-        raise EnvctlError(f"libvirt's pool {min(idle)} is not running, and does not tell its disks")
+        name = min(idle).strip()
+        raise EnvctlError(
+            f"libvirt's pool {name} is not running, and does not tell its disks:"
+            f" `virsh -c {URI} pool-start {shlex.quote(name)}`"
+        )
     return frozenset(
         name for pool in pools if pool.strip() for name in _stood_on_from(pool.strip())
     )
@@ -303,7 +307,7 @@ def _stood_on_from(pool: str) -> Iterator[str]:
             yield from (Path(path).name for path in paths if path)
             return
     raise EnvctlError(
-        f"libvirt does not tell of all disks in its pool {pool}: `virsh pool-refresh {pool}` may help"
+        f"libvirt does not tell of all disks in its pool {pool}: `virsh -c {URI} pool-refresh {pool}` may help"
     )
 
 
@@ -331,7 +335,9 @@ def have_pool() -> None:
     with suppress(RefusedError):
         virsh("pool-start", POOL)
     if "running" not in virsh("pool-info", POOL):
-        raise EnvctlError("libvirt's storage pool is not running", hint=f"virsh pool-start {POOL}")
+        raise EnvctlError(
+            "libvirt's storage pool is not running", hint=f"virsh -c {URI} pool-start {POOL}"
+        )
 
 
 def have_network(name: str, addresses: str) -> None:

@@ -356,6 +356,26 @@ def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path
     assert origins["vars.level"]["where"].startswith("environments/test.yaml:2:")
 
 
+def test_config_on_a_backend_that_there_is_not_is_refused(envctl: Run, shop: Path) -> None:
+    ended = envctl("config", "dev@memroy")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no backend 'memroy'" in ended.err
+    assert "did you mean 'memory'?" in ended.err
+
+
+def test_what_is_on_paper_only_has_no_facts(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    ended = envctl("facts", "dev")
+    assert ended.code == 1
+    assert ended.err == (
+        "error: dev@memory is on paper only: it has no facts\nhint: another backend has: dev@docker\n"
+    )
+
+
+def test_what_is_to_be_brought_up_is_named_with_its_backend(envctl: Run, shop: Path) -> None:
+    assert "`envctl up dev@memory` brings it up" in envctl("exec", "dev@memory", "web", "ls").err
+
+
 def test_schema_prints_a_json_schema_or_writes_it(envctl: Run, shop: Path) -> None:
     assert "properties" in envctl("schema").json
     envctl("schema", "--for", "environment", "-o", "schema.json")
