@@ -29,7 +29,10 @@ web:
 def noted(project) -> list[tuple[str, int]]:
     """What the boxes of the project's builds are noted to be made of, and when they were made."""
     notes = [box / "0/libvirt/envctl.json" for box in boxes(project)]
-    return [(json.loads(one.read_text())["made_of"], one.stat().st_mtime_ns) for one in notes]
+    return [
+        (json.loads(one.read_text())["made_of"], one.with_name("box.img").stat().st_mtime_ns)
+        for one in notes
+    ]
 
 
 @pytest.mark.long
