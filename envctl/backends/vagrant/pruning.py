@@ -51,7 +51,7 @@ def prune(report: Report) -> None:
     locks = cache() / "locks"
     with exclusive(locks, "prune", report):
         used = dict(_used())
-        needed = _needed(used)
+        needed = _needed(used) if len(used) > KEPT else used
         for box in spare(used, needed, time.time()):
             with ExitStack() as held:
                 try:
@@ -82,7 +82,7 @@ def _remove(box: str) -> None:
 def _remove_leftovers(locks: Path) -> None:
     with exclusive(locks, "leftovers", silent), suppress(FileNotFoundError):
         left = [one for one in _left().read_text("utf-8").splitlines() if _DISK.fullmatch(one)]
-        stood_on = libvirt.stood_on()
+        stood_on = libvirt.stood_on() if left else ()
         libvirt.remove_disks([one for one in left if one not in stood_on])
         _left().write_text("".join(f"{one}\n" for one in left if one in stood_on), "utf-8")
 
