@@ -1,23 +1,33 @@
-"""One run per environment and backend at a time; a second one waits and says for whom."""
+"""One run per environment and backend at a time; a second one waits and says for whom.
+
+A lock is a file in the folder that it is for. Where none can be made there, because the disk is full or
+read-only, it is one in memory, under $XDG_RUNTIME_DIR or /tmp: `down` has to work just then.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from envctl.errors import EnvctlError
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.private import open_private
+from envctl.private import NO_ROOM, open_private
 
 PATIENCE = 1800.0
 """Seconds to wait for another run."""
 _PAUSE = 0.1
 _PID = re.compile(rb"[0-9]{1,10}\n?\Z")
+
+
+_MEMORY: Final = ("/dev/shm", "/tmp")  # noqa: S108 - a folder of this user's own is made there
 
 
 @contextmanager
@@ -27,21 +37,82 @@ def exclusive(
     """Hold the lock called `name` in `folder`. EnvctlError if another holds it for too long.
 
     The kernel lets go of it when the process ends, however it ends; the holder's pid stands in the
-    file for others to read.
+    file for others to read, if there is room for it.
     """
-    for one in reversed((folder, *folder.parents)):
-        if not one.is_dir():
-            one.mkdir(mode=0o700, exist_ok=True)
-    descriptor = open_private(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT)
+    descriptor = _open(folder, name)
     try:
         _wait(descriptor, name, report, patience)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _note(descriptor, f"{os.getpid()}\n")
         yield
     finally:
-        with suppress(OSError):
-            os.ftruncate(descriptor, 0)
+        _note(descriptor, "")
         os.close(descriptor)
+
+
+def _note(descriptor: int, text: str) -> None:
+    """Have this stand in the file. On a full disk, or in a file that can only be read, it does not."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _open(folder: Path, name: str) -> int:
+    """A descriptor of the lock's file, made if it is not there."""
+    path = folder / f"{name}.lock"
+    try:
+        for one in reversed((folder, *folder.parents)):
+            if not one.is_dir():
+                one.mkdir(mode=0o700, exist_ok=True)
+        return open_private(path, os.O_RDWR | os.O_CREAT)
+    except (OSError, EnvctlError) as error:
+        if _cause(error) not in NO_ROOM:
+            raise _unusable(path, error) from error
+    # One that is there can be held though nothing can be written to it.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return open_private(path, os.O_RDONLY)
+    return _in_memory(path)
+
+
+def _cause(error: BaseException) -> int | None:
+    """The number of the system's own error behind this one."""
+    while not isinstance(error, OSError):
+        if error.__cause__ is None:
+            return None
+        error = error.__cause__
+    return error.errno
+
+
+def _in_memory(path: Path) -> int:
+    """A lock for a file that cannot be made: the same one for everybody who finds that."""
+    name = f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}.lock"
+    failures: list[str] = []
+    for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), *_MEMORY)):
+        target = Path(base, f"envctl-{os.geteuid()}", name)
+        try:
+            _have_own(target.parent)
+            return open_private(target, os.O_RDWR | os.O_CREAT)
+        except (OSError, EnvctlError) as error:
+            failures.append(str(error))
+    raise EnvctlError(
+        f"no lock can be had: neither {path} nor a file in its place can be written",
+        details="\n".join(failures),
+        hint="free some space, or name a folder that can be written in XDG_RUNTIME_DIR",
+    )
+
+
+def _have_own(folder: Path) -> None:
+    """Have a folder of this user's own. EnvctlError if it is somebody else's, or a link."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise EnvctlError(f"{folder} is not this user's own folder")
+
+
+def _unusable(path: Path, error: OSError | EnvctlError) -> EnvctlError:
+    if isinstance(error, EnvctlError):
+        return error
+    return EnvctlError(f"{path} cannot be used: {error.strerror}")
 
 
 def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:

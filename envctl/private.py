@@ -6,6 +6,7 @@ would then be another file of the user's.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -14,6 +15,9 @@ from pathlib import Path
 from envctl.errors import EnvctlError
 
 NAME = ".envctl"
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""What says that nothing can be written to a disk: it is full, or read-only."""
+_ROOM = "free some space there, or make it writable; `envctl down` works without"
 
 
 def private_folder(root: Path, *parts: str) -> Path:
@@ -24,6 +28,16 @@ def private_folder(root: Path, *parts: str) -> Path:
     path = _walk(root, parts, make=True)
     assert path is not None
     return path
+
+
+def likely_folder(root: Path, *parts: str) -> Path:
+    """The same folder, or, where nothing can be written, the path that it would have."""
+    try:
+        return private_folder(root, *parts)
+    except EnvctlError as error:
+        if getattr(error.__cause__, "errno", None) not in NO_ROOM:
+            raise
+    return existing_folder(root, *parts) or root.joinpath(NAME, *parts)
 
 
 def existing_folder(root: Path, *parts: str) -> Path | None:
@@ -56,7 +70,12 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if not make:
+            return None
+        raise
     owners = _owners(os.fstat(here).st_uid)
     path = root
     try:
@@ -114,7 +133,9 @@ def _no_folder(path: Path, error: OSError) -> EnvctlError:
         return EnvctlError(f"{path} is a link", hint=hint)
     if path.exists() and not path.is_dir():
         return EnvctlError(f"{path} is not a folder", hint=hint)
-    return EnvctlError(f"{path} cannot be used: {error.strerror}")
+    return EnvctlError(
+        f"{path} cannot be used: {error.strerror}", hint="" if error.errno not in NO_ROOM else _ROOM
+    )
 
 
 def _no_file(path: Path) -> EnvctlError:

@@ -14,7 +14,7 @@ from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.progress import Report, silent
-from envctl.private import existing_folder, private_folder
+from envctl.private import existing_folder, likely_folder, private_folder
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
@@ -74,7 +74,7 @@ class Workspace:
 
     def locked(self, opened: Opened) -> AbstractContextManager[None]:
         """Have a target to oneself."""
-        return exclusive(private_folder(self.root, "locks"), opened.known_as, self.report)
+        return exclusive(likely_folder(self.root, "locks"), opened.known_as, self.report)
 
     # --- the spec
 

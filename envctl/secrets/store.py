@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.private import existing_folder, open_private, private_folder
+from envctl.errors import EnvctlError
+from envctl.private import NAME, existing_folder, open_private, private_folder
 from envctl.secrets.sources import given, missing
 from envctl.spec.canonical import CanonicalSecret
 
@@ -99,7 +100,20 @@ class SecretStore:
         return made
 
     def release(self, backend: str) -> None:
-        """Forget the generated values, if no other backend has this environment up."""
+        """Forget the generated values, if no other backend has this environment up.
+
+        EnvctlError, which names the file, if one cannot be removed.
+        """
+        try:
+            self._release(backend)
+        except OSError as error:
+            where = error.filename or self._root / NAME / _FOLDER
+            raise EnvctlError(
+                f"all is removed but {where}: {error.strerror}",
+                hint="remove it by hand: it has values of generated secrets",
+            ) from error
+
+    def _release(self, backend: str) -> None:
         users = existing_folder(self._root, *self._own, _USERS)
         if users is not None:
             (users / backend).unlink(missing_ok=True)
@@ -196,6 +210,13 @@ def _write_once(path: Path, content: bytes) -> bytes:
     there = _read_private(path)
     if there is not None:
         return there
+    try:
+        return _written(path, content)
+    except OSError as error:
+        raise EnvctlError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _written(path: Path, content: bytes) -> bytes:
     descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # mode 0600
     fresh = Path(name)
     try:

@@ -94,3 +94,29 @@ def test_a_lock_that_holds_no_pid_is_not_quoted(tmp_path, holder, text):
     assert caught.value.brief == "another envctl has been working on dev@docker for 0 s"
     assert caught.value.hint == "wait for it and try again"
     assert said[0].text == "another envctl works on it; waiting"
+
+
+def test_where_no_file_can_be_made_there_is_one_lock_in_memory_for_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    # No folder can be made in there, not by root either.
+    nowhere = Path("/sys/kernel/envctl/locks")
+
+    with exclusive(nowhere, "dev@docker", silent):
+        (lock,) = tmp_path.glob("envctl-*/*.lock")
+        assert lock.read_text() == f"{os.getpid()}\n"
+        with (
+            pytest.raises(EnvctlError, match=f"pid {os.getpid()}"),
+            exclusive(nowhere, "dev@docker", silent, patience=0),
+        ):
+            pass
+        with exclusive(nowhere, "test@docker", silent, patience=0):
+            pass
+
+
+def test_a_lock_in_memory_is_not_taken_from_a_folder_that_another_may_change(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"envctl-{os.geteuid()}").symlink_to("elsewhere")
+
+    with exclusive(Path("/sys/kernel/envctl/locks"), "dev@docker", silent):
+        assert list((tmp_path / "elsewhere").iterdir()) == []
