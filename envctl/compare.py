@@ -19,22 +19,20 @@ not in the plan are removed. Volumes are never touched here, see `down`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from envctl.errors import Place
-from envctl.plan.changes import Action, Change
+from envctl.plan.build_causes import build_causes
+from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, Kind, Plan, ReadyImage, Unit
+from envctl.plan.model import Kind, Plan, ReadyImage, Unit
+from envctl.plan.run_causes import changed_fields, run_causes
 from envctl.plan.state import Observed, Status, UnitState
-from envctl.plan.text import shown, steps_text
+from envctl.plan.values import word_text
 
 _MAKES = (Action.CREATE, Action.REPLACE)
 _LIVING = (Status.RUNNING, Status.EXITED)
 """Where a unit is there to be reconfigured."""
-_SHOWN_LENGTH = 60
 
 
 def compare(
@@ -77,7 +75,7 @@ def down(
         Change(
             Action.REMOVE,
             name,
-            "the environment goes down",
+            because("the environment goes down"),
             target=known.get(name),
             needs=tuple(
                 other
@@ -91,12 +89,12 @@ def down(
     gone = tuple(change.key for change in removals)
     if volumes:
         ends += [
-            Change(Action.DISCARD, name, "its data is to go", needs=gone)
+            Change(Action.DISCARD, name, because("its data is to go"), needs=gone)
             for name in sorted(observed.volumes)
         ]
     if removals or ends or observed.leftovers:
         needs = (*gone, *(change.key for change in ends))
-        ends.append(Change(Action.DISMANTLE, "", "nothing of it is left", needs=needs))
+        ends.append(Change(Action.DISMANTLE, "", because("nothing of it is left"), needs=needs))
     return (*removals, *ends)
 
 
@@ -112,7 +110,7 @@ def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
         Change(
             Action.STOP,
             name,
-            "the environment is to stop",
+            because("the environment is to stop"),
             target=known.get(name),
             needs=tuple(
                 other for other in active if other in known and _depends(known[other], name, plan)
@@ -172,176 +170,85 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
                 if state.service in services
                 else f"{state.service} is in the spec no more"
             )
-            yield Change(Action.REMOVE, name, cause)
+            yield Change(Action.REMOVE, name, because(cause))
 
 
 def _builds(plan: Plan, units: Sequence[Change], observed: Observed) -> Iterator[Change]:
     making = {change.unit for change in units if change.action in _MAKES}
-    seen: set[str] = set()
+    sharing: dict[str, list[Unit]] = {}
     for unit in plan.units:
         source = unit.source
         if isinstance(source, ReadyImage) or unit.name not in making:
             continue
-        if source.digest in observed.images or source.digest in seen:
-            continue
-        seen.add(source.digest)
-        state = observed.units.get(unit.name)
-        cause, where = _build_cause(unit, state, observed)
-        yield Change(Action.BUILD, unit.name, cause, where, source)
+        if source.digest not in observed.images:
+            sharing.setdefault(source.digest, []).append(unit)
+    for first, *others in sharing.values():
+        assert not isinstance(first.source, ReadyImage)  # as seen above
+        causes = (
+            cause
+            for unit in (first, *others)
+            for cause in _build_causes(unit, observed.units.get(unit.name), observed)
+        )
+        yield Change(Action.BUILD, first.name, tuple(dict.fromkeys(causes)), first.source)
 
 
 def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str]) -> Change | None:
     state = observed.units.get(unit.name)
     if state is None or state.status is Status.MISSING:
-        return Change(Action.CREATE, unit.name, "it is not there", unit.where, unit)
-    other = _source_cause(unit, state, observed)
-    if other is not None:
-        return Change(Action.REPLACE, unit.name, *other, unit)
-    if state.run != run_text(unit.run):
-        cause, where = _run_cause(unit, state)
-        in_place = state.status in _LIVING and _changed_fields(unit, state) <= reconfigure
-        action = Action.RECONFIGURE if in_place else Action.REPLACE
-        return Change(action, unit.name, cause, where, unit)
-    return _life_change(unit, state)
+        return Change(Action.CREATE, unit.name, because("it is not there", unit.where), unit)
+    made, life = _source_causes(unit, state, observed), _life_change(unit, state)
+    runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
+    if not made and not runs:
+        return life
+    in_place = state.status in _LIVING and changed_fields(unit, state.run) <= reconfigure
+    action = Action.RECONFIGURE if in_place and not made else Action.REPLACE
+    causes = (*made, *runs, *(life.causes if life else ()))
+    return Change(action, unit.name, causes, unit)
 
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:
+    found = _life(unit, state)
+    return Change(found[0], unit.name, because(found[1], unit.where), unit) if found else None
+
+
+def _life(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
+    """What to do about a unit that is as it should be but for what its process does, and why."""
     if unit.kind is Kind.TASK:
         if state.status is Status.EXITED and state.exit_code != 0:
-            cause = f"it failed last time (exit code {state.exit_code})"
-            return Change(Action.REPLACE, unit.name, cause, unit.where, unit)
+            return Action.REPLACE, f"it failed last time (exit code {state.exit_code})"
         if state.status is Status.CREATED:
-            return Change(Action.START, unit.name, "it never ran", unit.where, unit)
+            return Action.START, "it never ran"
         if state.status is Status.PAUSED:
-            return Change(Action.START, unit.name, "it is only paused", unit.where, unit)
+            return Action.START, "it is only paused"
         return None
     if state.status is Status.EXITED:
         code = "" if state.exit_code is None else f" (exit code {state.exit_code})"
-        return Change(Action.START, unit.name, f"it is not running{code}", unit.where, unit)
+        return Action.START, f"it is not running{code}"
     if state.status in (Status.CREATED, Status.PAUSED):
-        return Change(Action.START, unit.name, f"it is only {state.status}", unit.where, unit)
+        return Action.START, f"it is only {state.status}"
     return None
 
 
-def _source_cause(
-    unit: Unit, state: UnitState, observed: Observed
-) -> tuple[str, Place | None] | None:
+def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Cause, ...]:
     source = unit.source
+    where = source.where or unit.where
     if isinstance(source, ReadyImage):
-        if not state.build and state.image == source.image:
-            cause = f"{source.image} is another image now"
-            return (cause, source.where or unit.where) if state.outdated else None
-        return f"image {shown(state.image)} → {shown(source.image)}", source.where or unit.where
+        if state.build or state.image != source.image:
+            was = state.image or "one that was built"
+            return because(f"image {word_text(was)} → {word_text(source.image)}", where)
+        return because(f"{source.image} is another image now", where) if state.outdated else ()
     if state.build == source.digest:
-        where = source.where or unit.where
-        return ("its image was made anew since", where) if state.outdated else None
-    return _build_cause(unit, state, observed)
+        return because("its image was made anew since", where) if state.outdated else ()
+    return _build_causes(unit, state, observed)
 
 
-def _build_cause(
-    unit: Unit, state: UnitState | None, observed: Observed
-) -> tuple[str, Place | None]:
-    """Which step of the build is another now, as far as the old image still tells."""
+def _build_causes(unit: Unit, state: UnitState | None, observed: Observed) -> tuple[Cause, ...]:
+    """What of the build is another now, as far as the old image still tells."""
     source = unit.source
+    where = source.where or unit.where
     if state is None or state.build == getattr(source, "digest", ""):
-        return "the image is not there", source.where or unit.where
-    if not isinstance(source, Build) or state.build not in observed.images:
-        return "its build is another", source.where or unit.where
-    try:
-        old = [step["digest"] for step in json.loads(observed.images[state.build])]
-    except (ValueError, TypeError, KeyError):
-        return "its build is another", source.where or unit.where
-    new = json.loads(steps_text(source.steps))
-    for index, step in enumerate(new):
-        if step["digest"] not in old:
-            where = source.steps[index].where or source.where or unit.where
-            return f"build step changed: {step['text']}", where
-    if [step["digest"] for step in new] == old:
-        return "its base, or a template of the project, is another", source.where or unit.where
-    return "a build step is gone or moved", source.where or unit.where
-
-
-def _changed_fields(unit: Unit, state: UnitState) -> set[str]:
-    """The fields of the run that differ; an unreadable one differs in all."""
-    try:
-        old = json.loads(state.run)
-    except ValueError:
-        return {"everything"}
-    new = json.loads(run_text(unit.run))
-    return {path[0] for path, _, _ in _differences(old, new, ())}
-
-
-def _run_cause(unit: Unit, state: UnitState) -> tuple[str, Place | None]:
-    try:
-        old = json.loads(state.run)
-    except ValueError:
-        return "it was made for another run", unit.where
-    new = json.loads(run_text(unit.run))
-    differences = list(_differences(old, new, ()))
-    if not differences:
-        return "it was made for another run", unit.where
-    text = ", ".join(_difference_text(*difference) for difference in differences)
-    return text, _place(unit, differences[0][0])
-
-
-def _differences(
-    old: Any, new: Any, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}):
-            if old.get(key) != new.get(key):
-                yield from _differences(old.get(key), new.get(key), (*path, key))
-    else:
-        yield path, old, new
-
-
-def _difference_text(path: tuple[str, ...], old: Any, new: Any) -> str:
-    if path[0] == "secrets":
-        return _secrets_text(old, new)
-    if path[0] == "ports":
-        return f"ports {_ports_text(old)} → {_ports_text(new)}"
-    name = " ".join(path[1:] if path[0] == "process" else path)
-    return f"{name} {_brief(old)} → {_brief(new)}"
-
-
-def _secrets_text(old: Any, new: Any) -> str:
-    before = {item["name"]: item for item in old or ()}
-    after = {item["name"]: item for item in new or ()}
-    changed = [
-        f"secret {name} "
-        + ("added" if name not in before else "removed" if name not in after else "changed")
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-    return ", ".join(changed) or "the order of secrets"
-
-
-def _ports_text(ports: Any) -> str:
-    texts = (
-        f"{port['address']}:{port['host'] or 'any'}:{port['container']}/{port['protocol']}"
-        for port in ports or ()
-    )
-    return ", ".join(texts) or "none"
-
-
-def _brief(value: Any) -> str:
-    if value is None:
-        return "unset"
-    if isinstance(value, dict):
-        value = {key: item for key, item in value.items() if key != "is"}
-    if isinstance(value, list):
-        value = [
-            {key: part for key, part in item.items() if key != "is"}
-            if isinstance(item, dict)
-            else item
-            for item in value
-        ]
-    text = shown(value)
-    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
-
-
-def _place(unit: Unit, path: tuple[str, ...]) -> Place | None:
-    for end in range(len(path), 0, -1):
-        if (place := unit.origins.get(".".join(path[:end]))) is not None:
-            return place
-    return unit.where
+        return because("the image is not there", where)
+    if isinstance(source, ReadyImage):
+        return ()
+    recorded = observed.images.get(state.build, "")
+    return build_causes(source, recorded) or because("its build is another", where)

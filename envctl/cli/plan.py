@@ -25,10 +25,13 @@ def plan(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Show what `up` would change now, and why.
+    """Show what `up` would change now, and every cause of each change, one a line.
 
-    JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit`, `cause`
-    and `where` ("file:line:column" or null); with --offline, `plan` in place of `changes`.
+    What deserves a second look, such as a port that other machines can reach from then on, is marked with `!`.
+
+    JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit` and `causes`, each of
+    these with `text`, `where` ("file:line:column" or null) and `warning` (or null); `cause` has all the texts in one,
+    `where` the first place. With --offline, `plan` in place of `changes`.
     """
     from envctl.plan.text import changes_json, plan_text
 

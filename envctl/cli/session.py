@@ -120,10 +120,13 @@ class Session:
         self.out.text(json_text(data))
 
     def changes(self, changes: Sequence[Change]) -> None:
-        """Print what changes and why, one line a change."""
-        from envctl.plan.text import changes_text
+        """Print what changes and why, one line a cause."""
+        from envctl.plan.text import change_rows, warning_text
 
         self.reporter.pause()
-        for line in changes_text(changes).splitlines():
-            color = _SIGN_COLORS.get(line[:1], "bold")
-            self.out.line(self.out.paint(line[:1], color) + self.out.safe(line[1:]))
+        out = self.out
+        for head, cause in change_rows(changes):
+            sign = out.paint(head[:1], _SIGN_COLORS.get(head[:1], "bold"))
+            warning = out.paint(warning_text(cause), "red")
+            place = f"  ({cause.where})" if cause.where else ""
+            out.line(sign + out.safe(head[1:] + cause.text) + warning + out.safe(place))

@@ -17,7 +17,7 @@ from envctl.locking.asking import asked
 from envctl.locking.checking import spec_differences
 from envctl.locking.inspecting import Inspection
 from envctl.locking.telling import insist_on_architecture, listed, refusal
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.target import Opened
 from envctl.vendoring import Kitchen
@@ -269,7 +269,7 @@ class Frozen:
 
 
 def _build(service: str, source: Build | DockerfileBuild) -> Change:
-    return Change(Action.BUILD, service, "it is to be as it is locked", None, source)
+    return Change(Action.BUILD, service, because("it is to be as it is locked"), source)
 
 
 def _both(one: Manifest, other: Manifest) -> Manifest:

@@ -16,7 +16,7 @@ from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
 from envctl.lock.unmet import contradicted
 from envctl.locking.asking import asked
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
@@ -127,7 +127,9 @@ class Maker:
                     self.engine.images.pull(name)
             elif updated or self.engine.images.find(name) is None:
                 cause = "it is to be made anew" if updated else "the image is not there"
-                changes.setdefault(name, Change(Action.BUILD, one.name, cause, one.where, source))
+                changes.setdefault(
+                    name, Change(Action.BUILD, one.name, because(cause, one.where), source)
+                )
                 known = self.old.of(one.name)
                 if updated or known is None:
                     fresh[source.digest] = Supplies(fresh=updated)

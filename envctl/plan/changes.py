@@ -1,4 +1,4 @@
-"""What has to be done, each with its cause."""
+"""What has to be done, each with its causes."""
 
 from __future__ import annotations
 
@@ -28,20 +28,46 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason for a change, in words, and the place in the spec that asks for it.
+
+    `warning` says, in a few words, why a reader should look twice: "runs as root".
+    """
+
+    text: str
+    where: Place | None = None
+    warning: str = ""
+
+
+def because(text: str, where: Place | None = None, *, warning: str = "") -> tuple[Cause, ...]:
+    """The causes of a change that has only one."""
+    return (Cause(text, where, warning),)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One thing to do to one unit (or, for BUILD, to the image several units share).
 
-    `target` is what to make of it: the build for BUILD, the unit for all else, None where the unit
-    is in the spec no more. `cause` is why, in words; `where` the place in the spec that asks for it.
-    `needs` are the keys of the changes that must be done, and be ready, before this one.
+    `causes` are all its reasons, at least one. `target` is what to make of it: the build for BUILD,
+    the unit for all else, None where the unit is in the spec no more. `needs` are the keys of the
+    changes that must be done, and be ready, before this one.
     """
 
     action: Action
     unit: str
-    cause: str
-    where: Place | None = None
+    causes: tuple[Cause, ...]
     target: Unit | Build | DockerfileBuild | None = None
     needs: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """All its causes on one line."""
+        return "; ".join(cause.text for cause in self.causes)
+
+    @property
+    def where(self) -> Place | None:
+        """The place in the spec of the first cause that has one."""
+        return next((cause.where for cause in self.causes if cause.where), None)
 
     @property
     def key(self) -> str:

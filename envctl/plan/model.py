@@ -34,6 +34,7 @@ class Base:
     image: str
     box: str = ""
     snapshot: str = ""
+    where: Place | None = about()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class Build:
 
     `digest` names what it is (see `digest.build_digest`), however its package installs are laid
     out in steps; units with the same digest share one image. `how` is a wish to the backend, in its
-    own words, of the way it is made.
+    own words, of the way it is made. `recipe` is the digest of the project's own templates
+    it is made by, "" without any; `digest` covers it.
     """
 
     base: Base
@@ -149,11 +151,15 @@ class Build:
     digest: str = ""
     where: Place | None = about()
     how: str = about("")
+    recipe: str = about("")
 
 
 @dataclass(frozen=True, slots=True)
 class DockerfileBuild:
-    """An image made from the project's own Dockerfile; paths are project-relative."""
+    """An image made from the project's own Dockerfile; paths are project-relative.
+
+    `recipe` is the hash of the Dockerfile itself; `digest` covers it.
+    """
 
     dockerfile: str
     context: str
@@ -163,6 +169,7 @@ class DockerfileBuild:
     digest: str = ""
     files: tuple[str, ...] = about(())
     where: Place | None = about()
+    recipe: str = about("")
 
 
 @dataclass(frozen=True, slots=True)

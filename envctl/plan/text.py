@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envctl.plan.changes import Action, Change
-from envctl.plan.digest import canonical, digest, plain
+from envctl.plan.changes import Action, Cause, Change
+from envctl.plan.digest import plain
 from envctl.plan.model import (
     Build,
     CopyFiles,
@@ -107,11 +107,6 @@ def source_text(source: Source) -> str:
             return f"image {source.image}"
 
 
-def steps_text(steps: Sequence[Step]) -> str:
-    """A build's steps in full: kept with the image, so that a later comparison can name what changed."""
-    return canonical([{"text": step_text(step), "digest": digest(step)} for step in steps])
-
-
 def plan_text(plan: Plan) -> str:
     """The whole plan, one line an item: what the unit tests of the pure stages compare."""
     return "\n".join(_plan_lines(plan)) + "\n"
@@ -180,16 +175,25 @@ def _policy_lines(run: Run) -> Iterator[str]:
 
 
 def changes_text(changes: Sequence[Change]) -> str:
-    """Changes as lines: sign, action, unit, cause, place; columns line up."""
-    rows = [
-        (f"{SIGNS[change.action]} {change.action} {change.unit}".rstrip(), change)
-        for change in changes
-    ]
-    width = max((len(head) for head, _ in rows), default=0)
+    """Changes as lines: sign, action and unit, then the causes, one a line; columns line up."""
     return "\n".join(
-        f"{head:<{width}}  {change.cause}" + (f"  ({change.where})" if change.where else "")
-        for head, change in rows
+        head + cause.text + warning_text(cause) + (f"  ({cause.where})" if cause.where else "")
+        for head, cause in change_rows(changes)
     )
+
+
+def change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, Cause]]:
+    """What stands before each cause, in columns that line up, and the cause."""
+    heads = [f"{SIGNS[change.action]} {change.action} {change.unit}".rstrip() for change in changes]
+    width = max(map(len, heads), default=0) + 2
+    for head, change in zip(heads, changes, strict=True):
+        for index, cause in enumerate(change.causes):
+            yield f"{'' if index else head:<{width}}", cause
+
+
+def warning_text(cause: Cause) -> str:
+    """What a reader should look at twice, as it follows the cause."""
+    return f"  ! {cause.warning}" if cause.warning else ""
 
 
 def changes_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -199,7 +203,15 @@ def changes_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
             "action": str(change.action),
             "unit": change.unit,
             "cause": change.cause,
-            "where": str(change.where) if change.where else None,
+            "where": _where_json(change),
+            "causes": [
+                {"text": cause.text, "where": _where_json(cause), "warning": cause.warning or None}
+                for cause in change.causes
+            ],
         }
         for change in changes
     ]
+
+
+def _where_json(one: Change | Cause) -> str | None:
+    return str(one.where) if one.where else None

@@ -48,9 +48,10 @@ def source(given: Given) -> Source:
         return ReadyImage(service["image"], given.where("image"))
     if service["dockerfile"] is not None:
         return _dockerfile(given, service["dockerfile"])
-    base = _base(service["base"])
+    base = replace(_base(service["base"]), where=given.where("base"))
     steps = (*_package_steps(given, base), *_build_steps(given))
-    return Build(base, steps, build_digest(base, steps, given.recipe), given.where("build"))
+    identity = build_digest(base, steps, given.recipe)
+    return Build(base, steps, identity, given.where("build"), recipe=given.recipe)
 
 
 def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
@@ -65,6 +66,7 @@ def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
         context.content,
         files=context.paths,
         where=where,
+        recipe=recipe.content,
     )
     return replace(build, digest=digest([build, recipe.content]))
 

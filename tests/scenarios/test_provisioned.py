@@ -12,7 +12,7 @@ import pytest
 
 from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.watch import Watch
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
 from envctl.target import Opened, Target
 from tests.scenarios.test_rendered import AWKWARD
@@ -71,7 +71,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
     assert isinstance(build, Build)
     assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",
         "MakeDirectories", "CopyFiles", "RunCommand"}  # fmt: skip
-    opened.backend.apply(Change(Action.BUILD, "web", "for the test", target=build))
+    opened.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
     image = engine.containers.create(f"envctl/{awkward.name}:{build.digest}", ["-"])
     script = engine.containers.create(
         "debian:bookworm",

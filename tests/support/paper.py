@@ -10,7 +10,7 @@ from typing import Any
 
 from envctl.backends.building import Errand
 from envctl.errors import EnvctlError
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import ReadyImage
 from envctl.target import Opened
 
@@ -80,7 +80,7 @@ class PaperEngine:
     def have(self, unit: str, build: Any) -> str:
         name = self.name_of(build)
         if name not in self.there:
-            self.apply(Change(Action.BUILD, unit, "", None, build))
+            self.apply(Change(Action.BUILD, unit, because("for the test"), build))
         return name
 
     def save(self, name: str, file: Path) -> None:

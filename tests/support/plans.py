@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from envctl.errors import Place
+from envctl.plan.build_causes import build_text
 from envctl.plan.digest import build_digest, run_text
 from envctl.plan.model import (
     Base,
@@ -24,7 +25,6 @@ from envctl.plan.model import (
 )
 from envctl.plan.scope import Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.plan.text import steps_text
 
 BASE = Base("debian:bookworm", "debian:bookworm")
 SCOPE = Scope("shop", "0a1b2c3d", "dev", "/srv/shop")
@@ -99,8 +99,6 @@ def made(unit: Unit, **changes: Any) -> UnitState:
 def observed(*units: Unit, **changes: Any) -> Observed:
     """What is there after these units were made."""
     images = {
-        one.source.digest: steps_text(one.source.steps)
-        for one in units
-        if isinstance(one.source, Build)
+        one.source.digest: build_text(one.source) for one in units if isinstance(one.source, Build)
     }
     return Observed({one.name: made(one) for one in units}, images, **changes)

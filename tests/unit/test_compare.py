@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from envctl.compare import compare, down, only, stop
 from envctl.errors import Place
+from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Base, Build, Port, ReadyImage, Secret, Unit
+from envctl.plan.model import Base, Build, Port, ReadyImage, Resources, Secret, Unit
 from envctl.plan.state import Observed, Status
-from envctl.plan.text import changes_text, steps_text
+from envctl.plan.text import changes_text
 from tests.support.plans import build, made, observed, packages, plan, script, unit
 
 NOTHING = Observed()
@@ -55,7 +56,8 @@ def test_an_added_and_a_removed_variable_are_told_apart():
     new = unit("web", env={"B": "2"})
 
     assert lines(compare(plan(new), observed(old))) == [
-        '~ replace web env A "1" → unset, env B unset → "2" (envctl.yaml:2:3)'
+        '~ replace web env A "1" → unset (envctl.yaml:2:3)',
+        'env B unset → "2" (envctl.yaml:2:3)',
     ]
 
 
@@ -80,8 +82,8 @@ def test_a_changed_build_step_is_named_with_its_own_place():
     new = unit("web", packages("python3"), script("make all"))
 
     assert lines(compare(plan(new), observed(old))) == [
-        "* build web build step changed: run sh: make all (envctl.yaml:7:9)",
-        "~ replace web build step changed: run sh: make all (envctl.yaml:7:9)",
+        "* build web build step changed: run sh: make all (was: run sh: make) (envctl.yaml:7:9)",
+        "~ replace web build step changed: run sh: make all (was: run sh: make) (envctl.yaml:7:9)",
     ]
 
 
@@ -91,7 +93,7 @@ def test_another_base_is_not_taken_for_a_step():
     new = replace(old, source=build(script("make"), base=base))
 
     assert lines(compare(plan(new), observed(old)))[1] == (
-        "~ replace web its base, or a template of the project, is another (envctl.yaml:3:5)"
+        "~ replace web base debian:bookworm → debian:trixie (envctl.yaml:3:5)"
     )
 
 
@@ -310,7 +312,7 @@ def done(there: Observed, change: Change) -> Observed:
     target = change.target
     if isinstance(target, Build):
         assert change.action is Action.BUILD
-        images[target.digest] = steps_text(target.steps)
+        images[target.digest] = build_text(target)
     elif change.action in (Action.REMOVE, Action.STOP):
         units.pop(change.unit)
     elif change.action is Action.DISCARD:
@@ -433,19 +435,64 @@ def test_a_selection_can_be_done_by_itself(situation, names):
     assert not left & names & {one.name for one in wanted.units}
 
 
-def test_another_port_is_told_as_it_was_and_is():
-    before = unit("web", ports=(Port(80, 8080),))
-    after = unit("web", ports=(Port(80, 8081),))
+def test_every_cause_is_told_one_a_line_whatever_else_changed():
+    at = {name: Place("envctl.yaml", line, 1) for name, line in PLACES.items()}
+    old = unit("web", packages("python3"), script("one"), script("two"), ports=(Port(80, 8080),))
+    new = unit(
+        "web",
+        packages("curl", "python3"),
+        script("one!"),
+        script("two!"),
+        env={"A": "1"},
+        ports=(Port(80, 8080, "0.0.0.0"),),
+        resources=Resources(memory=128 * 1024**2),
+        origins=at,
+    )
+    there = observed(old)
+    there = replace(there, units={"web": made(old, status=Status.EXITED, exit_code=1)})
 
-    (change,) = compare(plan(after), observed(before))
+    assert lines(compare(plan(new), there)) == [
+        "* build web package curl added (envctl.yaml:4:5)",
+        "build step changed: run sh: one! (was: run sh: one) (envctl.yaml:7:9)",
+        "build step changed: run sh: two! (was: run sh: two) (envctl.yaml:7:9)",
+        "~ replace web package curl added (envctl.yaml:4:5)",
+        "build step changed: run sh: one! (was: run sh: one) (envctl.yaml:7:9)",
+        "build step changed: run sh: two! (was: run sh: two) (envctl.yaml:7:9)",
+        'env A unset → "1" (envctl.yaml:11:1)',
+        "port 8080 is now public ! other machines can reach it (envctl.yaml:12:1)",
+        "memory unlimited → 128 MiB (envctl.yaml:13:1)",
+        "it is not running (exit code 1) (envctl.yaml:2:3)",
+    ]
 
-    assert change.cause == "ports 127.0.0.1:8080:80/tcp → 127.0.0.1:8081:80/tcp"
+
+PLACES = {"process.env.A": 11, "ports.0": 12, "resources.memory": 13}
+
+
+def test_a_shared_image_is_built_for_the_causes_of_all_its_units():
+    old = [unit("web", script("a")), unit("worker", script("b"))]
+    new = [unit(name, script("c")) for name in ("web", "worker")]
+
+    (built, *_) = compare(plan(*new), observed(*old))
+
+    assert [cause.text for cause in built.causes] == [
+        "build step changed: run sh: c (was: run sh: a)",
+        "build step changed: run sh: c (was: run sh: b)",
+    ]
+
+
+def test_a_reconfiguration_tells_every_cause_too():
+    old, new = unit("web", env={"A": "1", "B": "1"}), unit("web", env={"A": "2", "B": "2"})
+
+    (change,) = compare(plan(new), observed(old), reconfigure=frozenset({"process"}))
+
+    assert change.action is Action.RECONFIGURE
+    assert [cause.text for cause in change.causes] == ['env A "1" → "2"', 'env B "1" → "2"']
 
 
 def test_a_service_that_became_a_task_is_made_anew():
     (change,) = compare(plan(unit("job", kind="task")), observed(unit("job")))
 
-    assert (change.action, change.cause) == ("replace", 'kind "service" → "task"')
+    assert (change.action, change.cause) == ("replace", "kind service → task")
 
 
 def test_a_paused_task_goes_on():

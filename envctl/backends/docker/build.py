@@ -18,9 +18,10 @@ from envctl.backends.docker.client import Engine
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.trace import Output, Vertex, decode
 from envctl.errors import EnvctlError, Place
+from envctl.plan.build_causes import build_text
 from envctl.plan.model import Build, DockerfileBuild
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.plan.text import step_text, steps_text
+from envctl.plan.text import step_text
 
 CONNECT_TIMEOUT: Final = 15.0
 QUIET_TIMEOUT: Final = 3600.0
@@ -76,7 +77,7 @@ def _parameters(
     labels = {
         n.PROJECT: names.scope.project,
         n.BUILD: wanted.digest,
-        n.STEPS: steps_text(wanted.steps) if isinstance(wanted, Build) else "",
+        n.STEPS: build_text(wanted),
     }
     return {
         "version": "2",

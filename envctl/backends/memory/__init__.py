@@ -20,11 +20,12 @@ from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotR
 from envctl.backends.building import Beside
 from envctl.errors import Problem
 from envctl.plan.artifact import Artifact, Quoted
+from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
-from envctl.plan.text import plan_text, steps_text
+from envctl.plan.text import plan_text
 
 _FAILS = ("false",)
 
@@ -137,8 +138,7 @@ class MemoryBackend:
         if not isinstance(change.target, Build | DockerfileBuild):
             return
         images = self._read(self._images)
-        steps = change.target.steps if isinstance(change.target, Build) else ()
-        images[change.target.digest] = steps_text(steps)
+        images[change.target.digest] = build_text(change.target)
         self._write(self._images, images)
 
     def _enter(self, world: _World, change: Change) -> None:

@@ -24,10 +24,10 @@ from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
+from envctl.plan.build_causes import build_text
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build
 from envctl.plan.progress import Progress, Stage
-from envctl.plan.text import steps_text
 
 _BOOT: Final = ("vmlinuz", "initrd")
 """The files of a box that start its machines."""
@@ -270,4 +270,4 @@ class Boxes:
 
 def note_of(build: Build, made_of: str) -> Mapping[str, str]:
     """What is kept with the box of a build."""
-    return {"build": build.digest, "steps": steps_text(build.steps), "made_of": made_of}
+    return {"build": build.digest, "steps": build_text(build), "made_of": made_of}

@@ -122,7 +122,7 @@ def test_plan_shows_the_cause_and_the_place_of_a_change(envctl: Run, shop: Path)
     overlay = "backend: memory\nservices:\n  web:\n    env: {LOG_LEVEL: debug}\n"
     (shop / "environments" / "dev.yaml").write_text(overlay)
     (change,) = envctl("plan", "dev", "--json").json["changes"]
-    assert change.keys() == {"action", "unit", "cause", "where"}
+    assert change.keys() == {"action", "unit", "cause", "where", "causes"}
     assert (change["action"], change["unit"]) == ("replace", "web")
     assert change["where"] == "environments/dev.yaml:4:22"
     line = envctl("plan", "dev").out

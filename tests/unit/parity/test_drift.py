@@ -13,7 +13,7 @@ from envctl.errors import EnvctlError, Place
 from envctl.parity import reading
 from envctl.parity.drift import checks, files, libraries, looking, packages, process, units
 from envctl.parity.drift.verification import Verification, to_json
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import (
     Check,
     CopyFiles,
@@ -449,9 +449,9 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
         "cache": made(gone),
     }
     changes = (
-        Change(Action.BUILD, "cache", "the image is not there", AT),
-        Change(Action.REPLACE, "cache", 'env A "1" → "2"', AT),
-        Change(Action.REMOVE, "web-2", "web has fewer replicas now"),
+        Change(Action.BUILD, "cache", because("the image is not there", AT)),
+        Change(Action.REPLACE, "cache", because('env A "1" → "2"', AT)),
+        Change(Action.REMOVE, "web-2", because("web has fewer replicas now")),
     )
     found = list(units.claims(decided, changes, states))
     assert [(one.unit, one.said, str(one.where)) for one in found if not one.holds] == [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import Place
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.model import (
     Check,
     CopyFiles,
@@ -44,10 +44,10 @@ from envctl.plan.text import (
     size_text,
     source_text,
     step_text,
-    steps_text,
 )
 from tests.support.plans import build, packages, plan, script, unit
 
+PLACE = Place("envctl.yaml", 3, 5)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 WORDS = st.lists(TEXT, min_size=1, max_size=4).map(tuple)
 
@@ -144,27 +144,39 @@ def test_a_unit_with_everything_is_told_line_by_line():
 
 def test_changes_line_up_and_end_with_their_places():
     changes = [
-        Change(Action.BUILD, "web", "the image is not there", Place("envctl.yaml", 3, 5)),
-        Change(Action.REMOVE, "a-long-name", "it is in the spec no more"),
-        Change(Action.DISMANTLE, "", "nothing of it is left"),
+        Change(Action.BUILD, "web", because("the image is not there", PLACE)),
+        Change(Action.REMOVE, "a-long-name", because("it is in the spec no more")),
+        Change(
+            Action.REPLACE,
+            "web",
+            (Cause("user web → root", PLACE, "runs as root"), Cause("memory unlimited → 1 GiB")),
+        ),
+        Change(Action.DISMANTLE, "", because("nothing of it is left")),
     ]
     assert changes_text(changes) == (
         "* build web           the image is not there  (envctl.yaml:3:5)\n"
         "- remove a-long-name  it is in the spec no more\n"
+        "~ replace web         user web → root  ! runs as root  (envctl.yaml:3:5)\n"
+        "                      memory unlimited → 1 GiB\n"
         "- dismantle           nothing of it is left"
     )
-    assert changes_json(changes)[:2] == [
-        {
-            "action": "build",
-            "unit": "web",
-            "cause": "the image is not there",
-            "where": "envctl.yaml:3:5",
-        },
+    assert changes_json(changes)[1:3] == [
         {
             "action": "remove",
             "unit": "a-long-name",
             "cause": "it is in the spec no more",
             "where": None,
+            "causes": [{"text": "it is in the spec no more", "where": None, "warning": None}],
+        },
+        {
+            "action": "replace",
+            "unit": "web",
+            "cause": "user web → root; memory unlimited → 1 GiB",
+            "where": "envctl.yaml:3:5",
+            "causes": [
+                {"text": "user web → root", "where": "envctl.yaml:3:5", "warning": "runs as root"},
+                {"text": "memory unlimited → 1 GiB", "where": None, "warning": None},
+            ],
         },
     ]
 
@@ -198,10 +210,3 @@ def test_any_environment_keeps_to_its_lines(env):
     text = plan_text(plan(unit("web", image="x", env=env)))
     assert len([line for line in text.splitlines() if line.startswith("  env ")]) == len(env)
     assert all(line.isprintable() for line in text.splitlines())
-
-
-def test_recorded_steps_tell_which_one_changed():
-    old, new = (json.loads(steps_text([packages("a"), script(text)])) for text in ("one", "two"))
-    assert old[0] == new[0]
-    assert old[1]["digest"] != new[1]["digest"]
-    assert new[1]["text"] == "run sh: two"

@@ -6,7 +6,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
-from envctl.plan.changes import Action, Change
+from envctl.plan.changes import Action, Change, because
 
 from .conftest import CannedEngine
 
@@ -23,5 +23,5 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     lifecycle = Lifecycle(engine, names, Images(engine), keeper)
 
     # The engine would refuse what it was not taught: stopping or removing a container.
-    lifecycle.apply(Change(Action.REMOVE, "web", "down"))
-    lifecycle.apply(Change(Action.DISMANTLE, "", "down"))
+    lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
+    lifecycle.apply(Change(Action.DISMANTLE, "", because("down")))

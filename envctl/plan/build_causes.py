@@ -1,0 +1,172 @@
+"""What is recorded of a build with its image, and what a later build changed, in words. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Final, NamedTuple
+
+from envctl.errors import Place
+from envctl.plan.changes import Cause
+from envctl.plan.digest import canonical, digest
+from envctl.plan.model import Build, DockerfileBuild
+from envctl.plan.text import step_text
+
+_BASE: Final = "base "
+_RECIPE: Final = "the project's templates"
+_PACKAGES: Final = "packages "
+_NOT_STEPS: Final = (_BASE, _RECIPE, "Dockerfile ", "files of ", "target ", "argument ")
+"""What the texts of the parts that are no steps begin with; no step begins so."""
+
+
+class _Part(NamedTuple):
+    """One part of a build: told by its text, equal by its digest."""
+
+    text: str
+    digest: str
+    where: Place | None = None
+
+
+def build_text(build: Build | DockerfileBuild) -> str:
+    """A build's parts in full: kept with the image, so that a later comparison can name what changed."""
+    return canonical([{"text": part.text, "digest": part.digest} for part in _parts(build)])
+
+
+def build_causes(build: Build | DockerfileBuild, recorded: str) -> tuple[Cause, ...]:
+    """All that differs between a build and the one whose `build_text` is `recorded`; empty if that does not tell."""
+    old = _read(recorded)
+    if not old:
+        return ()
+    new = list(_parts(build))
+    # An image that an earlier envctl made tells nothing of its base.
+    told = {part.text.partition(" ")[0] for part in old}
+    if "base" not in told and "Dockerfile" not in told:
+        new = [part for part in new if not part.text.startswith((_BASE, _RECIPE))]
+    where = build.where
+    packages = tuple(_package_causes(old, new))
+    old, new = (
+        [part for part in parts if not part.text.startswith(_PACKAGES)] for parts in (old, new)
+    )
+    return (*packages, *(_placed(cause, where) for cause in _causes(old, new)))
+
+
+def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
+    if isinstance(build, DockerfileBuild):
+        yield _Part(f"Dockerfile {build.dockerfile}", digest([build.dockerfile, build.recipe]))
+        yield _Part(f"files of {build.context}", digest([build.context, build.content]))
+        if build.target:
+            yield _Part(f"target {build.target}", digest(build.target))
+        for name, value in sorted(build.args.items()):
+            yield _Part(f"argument {name}", digest([name, value]))
+        return
+    base = build.base
+    dated = f" at {base.snapshot}" if base.snapshot else ""
+    yield _Part(f"{_BASE}{base.name or base.image or base.box}{dated}", digest(base), base.where)
+    if build.recipe:
+        yield _Part(_RECIPE, digest(build.recipe))
+    for step in build.steps:
+        yield _Part(step_text(step), digest(step), step.where)
+
+
+def _read(recorded: str) -> list[_Part]:
+    """What was recorded; nothing if it is no record of ours."""
+    try:
+        return [_Part(str(part["text"]), str(part["digest"])) for part in json.loads(recorded)]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _placed(cause: Cause, where: Place | None) -> Cause:
+    return cause if cause.where else Cause(cause.text, where, cause.warning)
+
+
+# --- packages: how they are spread over install steps is no difference ----------------------
+
+
+def _package_causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
+    before, after = _packages(old), _packages(new)
+    for name in sorted(after.keys() - before.keys()):
+        yield Cause(f"package {name} added", after[name])
+    where = next(iter(after.values()), None)
+    for name in sorted(before.keys() - after.keys()):
+        yield Cause(f"package {name} removed", where)
+
+
+def _packages(parts: Sequence[_Part]) -> Mapping[str, Place | None]:
+    return {
+        name: part.where
+        for part in parts
+        if part.text.startswith(_PACKAGES)
+        for name in part.text.removeprefix(_PACKAGES).split()
+    }
+
+
+# --- all else, in order ---------------------------------------------------------------------
+
+
+def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
+    gone, come = _unequal(old, new)
+    moved = {part.digest for part in gone} & {part.digest for part in come}
+    left = [part for part in gone if part.digest not in moved]
+    before = _counterparts([part for part in come if part.digest not in moved], left)
+    for part in come:
+        was = before.get(part.digest)
+        if part.digest in moved:
+            yield Cause(_said("moved", part), part.where)
+        elif was is None:
+            yield Cause(_said("added", part), part.where)
+        else:
+            left.remove(was)
+            yield Cause(_change(was, part), part.where)
+    for part in left:
+        yield Cause(_said("removed", part))
+
+
+def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
+    """The parts of each that the other does not have in the same place."""
+    gone: list[_Part] = []
+    come: list[_Part] = []
+    digests = [part.digest for part in old], [part.digest for part in new]
+    for tag, *ends in SequenceMatcher(None, *digests, autojunk=False).get_opcodes():
+        if tag != "equal":
+            gone += old[ends[0] : ends[1]]
+            come += new[ends[2] : ends[3]]
+    return gone, come
+
+
+def _counterparts(come: Sequence[_Part], gone: Sequence[_Part]) -> Mapping[str, _Part]:
+    """By digest, what a part was before: one of the same text, or else the first of its kind."""
+    found: dict[str, _Part] = {}
+    left = list(gone)
+    for alike in (_same_text, _same_kind):
+        for part in come:
+            was = next((one for one in left if alike(one, part)), None)
+            if part.digest not in found and was is not None:
+                found[part.digest] = was
+                left.remove(was)
+    return found
+
+
+def _same_text(one: _Part, other: _Part) -> bool:
+    return one.text == other.text
+
+
+def _same_kind(one: _Part, other: _Part) -> bool:
+    return one.text.partition(" ")[0] == other.text.partition(" ")[0]
+
+
+def _change(was: _Part, part: _Part) -> str:
+    if was.text == part.text:
+        return _said("changed", part)
+    if _is_step(part):
+        return f"{_said('changed', part)} (was: {was.text})"
+    return f"{was.text} → {part.text.partition(' ')[2]}"
+
+
+def _said(what: str, part: _Part) -> str:
+    return f"build step {what}: {part.text}" if _is_step(part) else f"{part.text} {what}"
+
+
+def _is_step(part: _Part) -> bool:
+    return not part.text.startswith(_NOT_STEPS)

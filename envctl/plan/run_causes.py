@@ -1,0 +1,188 @@
+"""What differs between how a unit was made to run and how it is to run now, in words. Pure.
+
+Each field of a run has a function that tells its differences; a field that has none is told as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from envctl.errors import Place
+from envctl.plan.changes import Cause
+from envctl.plan.differences import Difference, Differences, others
+from envctl.plan.digest import plain
+from envctl.plan.model import Run, Unit
+from envctl.plan.options_differences import options
+from envctl.plan.sharing_differences import mounts, ports, secrets, volumes
+from envctl.plan.text import argv_text, size_text
+from envctl.plan.values import changed, seconds_text, value_text, word_text
+
+EVERYTHING: Final = "everything"
+"""The field that differs where nobody can tell which do."""
+_UNREADABLE: Final = "it was made for another run"
+_OTHER_VERSION: Final = "it was made by another version of envctl"
+
+
+def changed_fields(unit: Unit, recorded: str) -> frozenset[str]:
+    """The fields of the run that differ from the `run_text` that was recorded; EVERYTHING if that cannot be read."""
+    old, new = _read(recorded), plain(unit.run)
+    if old is None:
+        return frozenset({EVERYTHING})
+    found = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    return frozenset(found or {EVERYTHING})
+
+
+def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
+    """All that differs between the unit's run and the `run_text` that was recorded: one cause at least."""
+    old, new = _read(recorded), plain(unit.run)
+    if old is None:
+        return (Cause(_UNREADABLE, unit.where),)
+    found = [
+        Cause(text, _place(unit, path), warning)
+        for key in (*new, *sorted(old.keys() - new.keys()))
+        if old.get(key) != new.get(key)
+        for path, text, warning in _field(key, old.get(key), new.get(key))
+    ]
+    return tuple(dict.fromkeys(found)) or (Cause(_OTHER_VERSION, unit.where),)
+
+
+def _read(recorded: str) -> Mapping[str, Any] | None:
+    """The run that was recorded; what an earlier envctl did not record is as it is by default."""
+    try:
+        old = json.loads(recorded)
+    except (ValueError, RecursionError):
+        return None
+    return {**plain(Run()), **old} if isinstance(old, dict) else None
+
+
+def _place(unit: Unit, path: Sequence[str | int]) -> Place | None:
+    for end in range(len(path), 0, -1):
+        if (place := unit.origins.get(".".join(map(str, path[:end])))) is not None:
+            return place
+    return unit.where
+
+
+def _field(key: str, old: Any, new: Any) -> Differences:
+    tell, name = _FIELDS.get(key), word_text(key)
+    try:
+        found = list(tell(old, new)) if tell else []
+    except (TypeError, KeyError, AttributeError, ValueError):
+        # It was recorded in another form, or somebody wrote what stands there.
+        found = [Difference((key,), f"{name} changed")]
+    if found:
+        yield from found
+    elif tell and isinstance(old, list):
+        yield Difference((key,), f"{name} in another order")
+    else:
+        yield Difference((key,), changed(name, value_text(old), value_text(new)))
+
+
+# --- the process ----------------------------------------------------------------------------
+
+
+def _process(old: Any, new: Any) -> Differences:
+    if old["argv"] != new["argv"]:
+        commands = (
+            "as the image has it" if one is None else argv_text(one)
+            for one in _both(old, new, "argv")
+        )
+        yield Difference(("process", "argv"), changed("command", *commands))
+    if old["user"] != new["user"]:
+        users = (_own(one) for one in _both(old, new, "user"))
+        yield Difference(("process", "user"), changed("user", *users), _root(new["user"]))
+    if old["workdir"] != new["workdir"]:
+        folders = (_own(one) for one in _both(old, new, "workdir"))
+        yield Difference(("process", "workdir"), changed("workdir", *folders))
+    for name in sorted({*old["env"], *new["env"]}):
+        values = old["env"].get(name), new["env"].get(name)
+        if values[0] != values[1]:
+            texts = map(value_text, values)
+            yield Difference(("process", "env", name), changed(f"env {word_text(name)}", *texts))
+    before, after = old["capabilities"], new["capabilities"]
+    path = ("process", "capabilities")
+    for name in after:
+        if name not in before:
+            yield Difference(path, f"capability {word_text(name)} added", "more privileges")
+    for name in before:
+        if name not in after:
+            yield Difference(path, f"capability {word_text(name)} removed")
+
+
+def _both(old: Any, new: Any, key: str) -> tuple[Any, Any]:
+    return old[key], new[key]
+
+
+def _own(name: str | None) -> str:
+    return "as the image has it" if name is None else word_text(name)
+
+
+def _root(user: str | None) -> str:
+    if user is None:
+        return "may run as root"
+    return "runs as root" if user.partition(":")[0] in ("root", "0", "") else ""
+
+
+# --- how it is kept -------------------------------------------------------------------------
+
+
+_TIMES: Final = {"interval": "every", "timeout": "timeout", "start_period": "start period"}
+
+
+def _probe(old: Any, new: Any) -> Differences:
+    if old is None or new is None:
+        yield Difference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
+        return
+    tests = [f"{one['kind']} {argv_text(one['test'])}" for one in (old, new)]
+    if (old["kind"], old["test"]) != (new["kind"], new["test"]):
+        yield Difference(("probe", "test"), changed("healthcheck", *tests))
+    for key, word in _TIMES.items():
+        if old[key] != new[key]:
+            times = map(seconds_text, _both(old, new, key))
+            yield Difference(("probe", key), changed(f"healthcheck {word}", *times))
+    yield from others("healthcheck", old, new, ("probe",), known=("kind", "test", *_TIMES))
+
+
+def _resources(old: Any, new: Any) -> Differences:
+    for key, tell in (("memory", size_text), ("cpus", "{:g}".format)):
+        if old[key] != new[key]:
+            limits = ("unlimited" if one is None else tell(one) for one in _both(old, new, key))
+            yield Difference(("resources", key), changed(key, *limits))
+    yield from others("limit", old, new, ("resources",), known=("memory", "cpus"))
+
+
+def _aliases(old: Any, new: Any) -> Differences:
+    for name in new:
+        if name not in old:
+            yield Difference(("aliases",), f"network name {word_text(name)} added")
+    for name in old:
+        if name not in new:
+            yield Difference(("aliases",), f"network name {word_text(name)} removed")
+
+
+def _word(key: str) -> Callable[[Any, Any], Differences]:
+    """A field that is one word of its own."""
+
+    def tell(old: Any, new: Any) -> Differences:
+        yield Difference((key,), changed(key, word_text(old), word_text(new)))
+
+    return tell
+
+
+# --- all of them -----------------------------------------------------------------------------
+
+
+_FIELDS: Final[Mapping[str, Callable[[Any, Any], Differences]]] = {
+    "process": _process,
+    "ports": ports,
+    "mounts": mounts,
+    "volumes": volumes,
+    "secrets": secrets,
+    "probe": _probe,
+    "restart": _word("restart"),
+    "resources": _resources,
+    "aliases": _aliases,
+    "options": options,
+    "kind": _word("kind"),
+}

@@ -1,0 +1,170 @@
+"""Differences in what a unit shares with its host and others: ports, mounts, volumes, secrets. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from envctl.plan.differences import Difference, Differences, others
+from envctl.plan.values import changed, word_text
+
+_LOOPBACK: Final = ("127.", "::1", "localhost")
+_REACHABLE: Final = "other machines can reach it"
+_SYSTEM: Final = (
+    "/",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/proc",
+    "/root",
+    "/run",
+    "/sys",
+    "/usr",
+    "/var",
+    "/var/run",
+)
+_ENGINES: Final = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "libvirt-sock")
+
+
+def ports(old: Any, new: Any) -> Differences:
+    """What differs between the published ports; one that can be reached from other machines is a warning."""
+    index = {id(port): number for number, port in enumerate(new)}
+    pairs, gone, come = _port_pairs(old, new)
+    for was, port in pairs:
+        path = ("ports", index[id(port)])
+        if was["container"] != port["container"]:
+            inside = was["container"], port["container"]
+            yield Difference(path, f"{_port(port)} leads to port {inside[0]} → {inside[1]} inside")
+        if was["host"] != port["host"]:
+            hosts = (str(one["host"] or "any free port") for one in (was, port))
+            # Which of them it is must be told where the engine chooses.
+            inside_text = (
+                "" if was["host"] and port["host"] else f" for port {port['container']} inside"
+            )
+            yield Difference(
+                (*path, "host"), changed("port", *hosts) + _protocol(port) + inside_text
+            )
+        yield from _reach(was, port, (*path, "address"))
+    for port in come:
+        path = ("ports", index[id(port)])
+        yield Difference(path, f"{_port(port)} added, leads to port {port['container']} inside")
+        if _is_public(port):
+            yield Difference((*path, "address"), f"{_port(port)} is now public", _REACHABLE)
+    for was in gone:
+        yield Difference(("ports",), f"{_port(was)} removed")
+
+
+def _reach(was: Any, port: Any, path: tuple[str | int, ...]) -> Differences:
+    if was["address"] == port["address"]:
+        return
+    if _is_public(port) and not _is_public(was):
+        yield Difference(path, f"{_port(port)} is now public", _REACHABLE)
+    elif _is_public(was) and not _is_public(port):
+        yield Difference(path, f"{_port(port)} is no longer public")
+    else:
+        addresses = word_text(was["address"]), word_text(port["address"])
+        warning = _REACHABLE if _is_public(port) else ""
+        yield Difference(path, changed(f"{_port(port)} at", *addresses), warning)
+
+
+def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
+    """What each port was before: the same of the host, or else the one that led to the same inside; and the rest."""
+    gone = [port for port in old if port not in new]
+    come = [port for port in new if port not in old]
+    pairs: list[tuple[Any, Any]] = []
+    for key in ("host", "container"):
+        for port in list(come):
+            alike = (
+                one
+                for one in gone
+                if one[key] == port[key] != 0 and one["protocol"] == port["protocol"]
+            )
+            if (was := next(alike, None)) is not None:
+                pairs.append((was, port))
+                gone.remove(was)
+                come.remove(port)
+    return pairs, gone, come
+
+
+def _port(port: Any) -> str:
+    number = port["host"] or f"{port['container']} (at any free port of the host)"
+    return f"port {number}{_protocol(port)}"
+
+
+def _protocol(port: Any) -> str:
+    return "" if port["protocol"] == "tcp" else f"/{word_text(port['protocol'])}"
+
+
+def _is_public(port: Any) -> bool:
+    return not port["address"].startswith(_LOOPBACK)
+
+
+def mounts(old: Any, new: Any) -> Differences:
+    """What differs between the mounted paths of the host; what gives power over it is a warning."""
+    before = {one["target"]: one for one in old}
+    for index, mount in enumerate(new):
+        target, source = word_text(mount["target"]), word_text(mount["source"])
+        was, path = before.pop(mount["target"], None), ("mounts", index)
+        if was is None:
+            only = " (read-only)" if mount["read_only"] else ""
+            text = f"mount {source} → {target} added{only}"
+            yield Difference(path, text, _reaches(mount["source"]))
+            continue
+        if was["source"] != mount["source"]:
+            sources = changed(f"mount at {target}", word_text(was["source"]), source)
+            yield Difference((*path, "source"), sources, _reaches(mount["source"]))
+        yield from _writable("mount", target, was, mount, path)
+    for target, was in before.items():
+        yield Difference(
+            ("mounts",), f"mount {word_text(was['source'])} → {word_text(target)} removed"
+        )
+
+
+def _reaches(source: str) -> str:
+    if source.rpartition("/")[2] in _ENGINES:
+        return "can control this host"
+    return "reaches into this host's system" if source in _SYSTEM else ""
+
+
+def _writable(what: str, name: str, was: Any, now: Any, path: tuple[str | int, ...]) -> Differences:
+    if was["read_only"] != now["read_only"]:
+        words = ("read-only" if one["read_only"] else "writable" for one in (was, now))
+        yield Difference(path, changed(f"{what} {name}", *words))
+
+
+def volumes(old: Any, new: Any) -> Differences:
+    """What differs between the volumes."""
+    before = {one["name"]: one for one in old}
+    for volume in new:
+        name, path = word_text(volume["name"]), ("volumes", volume["name"])
+        was = before.pop(volume["name"], None)
+        if was is None:
+            yield Difference(path, f"volume {name} → {word_text(volume['target'])} added")
+            continue
+        if was["target"] != volume["target"]:
+            targets = word_text(was["target"]), word_text(volume["target"])
+            yield Difference((*path, "target"), changed(f"volume {name} at", *targets))
+        yield from _writable("volume", name, was, volume, path)
+        yield from others(
+            f"volume {name}", was, volume, path, known=("name", "target", "read_only")
+        )
+    for name, was in before.items():
+        text = f"volume {word_text(name)} → {word_text(was['target'])} removed"
+        yield Difference(("volumes",), text)
+
+
+def secrets(old: Any, new: Any) -> Differences:
+    """What differs between the secrets, told without their digests."""
+    before = {one["name"]: one for one in old}
+    for index, secret in enumerate(new):
+        name, path = f"secret {word_text(secret['name'])}", ("secrets", index)
+        was = before.pop(secret["name"], None)
+        if was is None:
+            yield Difference(path, f"{name} added")
+            continue
+        if was["target"] != secret["target"]:
+            targets = word_text(was["target"]), word_text(secret["target"])
+            yield Difference(path, changed(f"{name} at", *targets))
+        if was["digest"] != secret["digest"]:
+            yield Difference(path, f"{name} changed")
+    for name in before:
+        yield Difference(("secrets",), f"secret {word_text(name)} removed")
