@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 REPORTS := .artifacts
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Engines are waited for, so there may be more processes than processors; tests that share a machine stay together.
+ON_ENGINES := -n 3 --dist loadgroup
+
 # Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
 SYSTEM_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 ifneq ($(SYSTEM_BUNDLE),)
@@ -32,14 +35,14 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -m "not engine" -n 2 --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
-	$(BIN)/pytest -m "engine and not machines" --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "engine and not machines" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
 	$(BIN)/envctl doctor --backend vagrant --fix
-	$(BIN)/pytest -m "machines and not long" -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
 test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix
-	$(BIN)/pytest -m machines -n 2 --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m machines $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
 check: lint unit ## static checks and unit tests, under a minute
 

@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.project import Project
 
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+_Kind = TypeVar("_Kind", bound=Project)
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
 
 
@@ -83,17 +85,54 @@ def make_project(tmp_path, request) -> Iterator[object]:
         return project
 
     yield make
-    failed = getattr(request.node, "failed", False)
     for project in made:
-        if failed:
+        if getattr(request.node, "failed", False):
             _keep(project, request.node.name)
-        with suppress(EnvctlError):
-            for name in project.workspace().environments():
-                project.cli("down", f"{name}@{project.backend}", "--volumes")
-        if project.backend == "docker":
-            _remove_images(request.getfixturevalue("engine"), project.name)
-        if project.backend == "vagrant":
-            remove_boxes(project)
+        _remove(project)
+
+
+class SharedProjects:
+    """Projects that stay up from test to test, one of a kind and backend; each is made when it is first asked for."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._made: dict[tuple[type[Project], str], Project] = {}
+
+    @contextmanager
+    def lend(self, kind: type[_Kind], backend: str, node: pytest.Item) -> Iterator[_Kind]:
+        """One for a test; a test that has failed leaves it to nobody else."""
+        project = self._made.setdefault((kind, backend), kind(self._folders.mktemp("up"), backend))
+        assert isinstance(project, kind)
+        project.environ = dict(os.environ)
+        project.events.clear()
+        yield project
+        if getattr(node, "failed", False):
+            _keep(project, node.name)
+            _remove(self._made.pop((kind, backend)))
+
+    def end(self) -> None:
+        """Take all down, with their data, images and boxes."""
+        while self._made:
+            _remove(self._made.popitem()[1])
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """The projects that stay up in this run; after it they are gone."""
+    projects = SharedProjects(tmp_path_factory)
+    yield projects
+    projects.end()
+
+
+def _remove(project: Project) -> None:
+    """Take a project down with its data, and remove its images and boxes."""
+    with suppress(EnvctlError):
+        for name in project.workspace().environments():
+            project.cli("down", f"{name}@{project.backend}", "--volumes")
+    if project.backend == "docker":
+        _remove_images(project.name)
+    if project.backend == "vagrant":
+        remove_boxes(project)
 
 
 def _keep(project: Project, name: str) -> None:
@@ -112,9 +151,12 @@ def _keep(project: Project, name: str) -> None:
     (target / "logs.txt").write_text(project.cli("logs", "dev").stdout)
 
 
-def _remove_images(client, name: str) -> None:
+def _remove_images(name: str) -> None:
+    import docker
     from docker.errors import APIError
 
+    client = docker.from_env(timeout=300)
     for image in client.api.images(filters={"label": f"dev.envctl.project={name}"}):
         with suppress(APIError):
             client.api.remove_image(image["Id"], force=True)
+    client.close()

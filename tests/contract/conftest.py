@@ -7,12 +7,18 @@ import pytest
 from envctl.backends import open_backend
 from envctl.backends.base import Capabilities, Context
 from envctl.plan.scope import Scope
+from tests.support.project import Project
+from tests.support.stage import Stage
 
 BACKENDS = [
     "memory",
     pytest.param("docker", marks=pytest.mark.engine),
     pytest.param("vagrant", marks=[pytest.mark.engine, pytest.mark.machines]),
 ]
+
+
+class Pair(Project):
+    """See the fixture `pair`."""
 
 
 @pytest.fixture(params=BACKENDS)
@@ -31,6 +37,37 @@ def project(backend, make_project):
 
 
 @pytest.fixture
+def stage(backend, shared, request):
+    """A project that stays up from test to test: the one to use, unless a machine of the test's own is needed.
+
+    It is used as `project` is: `stage.spec("web: {command: [sleep, infinity]}").up()`, then `stage.run("web", …)`. But
+
+    - every service has tests.support.stage.COMMON: one build with python3 and procps, the user `web`, a volume at /data
+      and the folder live/ mounted at /srv/live. `command`, `env`, `secrets`, `ports`, `healthcheck`, `hooks`, `restart`,
+      `kind`, `depends_on` and `replicas` are a test's own. Whoever changes `packages`, `build`, `user`, `workdir`,
+      `volumes`, `mounts` or `resources` pays for a box and a boot, twice, and wants `project`.
+    - on machines all units, four at most, live in one (`layout: single`), booted once a run; a unit costs seconds.
+      What the machine itself is called, or how it is made and removed, is for `pair` or `project`.
+    - what earlier tests did is still there. `stage.clear()` removes their units, but not what they have logged or put
+      into volumes: name units and files after the test where that matters.
+    - a unit `stage` is always there, also among what `down` removes; `states()` and `ids()` do not tell of it.
+    - after a test that failed the next one gets a new stage.
+
+    All tests that use it on machines run in one process, one after the other; those that take it down are in
+    test_undone.py, the last of them.
+    """
+    with shared.lend(Stage, backend, request.node) as project:
+        yield project
+
+
+@pytest.fixture
+def pair(backend, shared, request):
+    """A project of two units, each a machine of its own, which stay up from test to test: see test_lifecycle.py."""
+    with shared.lend(Pair, backend, request.node) as project:
+        yield project
+
+
+@pytest.fixture
 def verb(backend):
     """What is done to a unit whose run differs in a field."""
     in_place = capabilities(backend).reconfigure
@@ -41,9 +78,15 @@ def capabilities(name: str) -> Capabilities:
     return open_backend(name, Context(Scope("contract", "0", "dev", "/"))).capabilities
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests that need processes are not collected for a backend that runs none."""
+    """Tests that need processes are not collected for a backend that runs none; those on one machine go together."""
     items[:] = [item for item in items if not _asks_too_much(item)]
+    for item in items:
+        for kind in {"stage", "pair"}.intersection(getattr(item, "fixturenames", ())):
+            backend = item.callspec.params["backend"]
+            if backend == "vagrant" or kind == "pair":
+                item.add_marker(pytest.mark.xdist_group(f"{kind} {backend}"))
 
 
 def _asks_too_much(item) -> bool:

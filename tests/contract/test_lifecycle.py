@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import EnvctlError
+from tests.support.project import Project
 
 TWO = """
 db:
@@ -16,169 +17,186 @@ web:
 """
 
 
-def test_up_brings_every_unit_up_and_says_what_it_did(project):
-    # A build of this test alone: what other projects built may be at hand.
-    project.spec(TWO.replace("command:", f"build: [run: 'true # {project.name}']\n  command:"))
-
-    assert project.up() == ["build db", "build web", "create db", "create web"]
-    assert project.states() == {"db": "running", "web": "running"}
+# --- two units, each a machine of its own, which stay up from test to test --------------------
 
 
-def test_up_again_changes_nothing(project):
-    project.spec(TWO).up()
-    before = project.ids()
-
-    assert project.up() == []
-    assert project.ids() == before
+def two(pair: Project) -> str:
+    """The pair as it is to be; its builds are its own, since what other projects built may be at hand."""
+    limited = TWO + "  resources: {memory: 64MiB, cpus: 0.5}\n"
+    return limited.replace("command:", f"build: [run: 'true # {pair.name}']\n  command:")
 
 
-def test_a_changed_variable_changes_exactly_that_unit(project, verb):
-    project.spec(TWO).up()
-    before = project.ids()
-    project.spec(TWO.replace("blue", "red"))
+def test_up_brings_every_unit_up_and_says_what_it_did(pair):
+    pair.spec(two(pair))
 
-    _, changes = project.workspace().changes(project.target)
-    done = project.up()
+    assert pair.up() == ["build db", "build web", "create db", "create web"]
+    assert pair.states() == {"db": "running", "web": "running"}
+
+
+def test_up_again_changes_nothing(pair):
+    pair.spec(two(pair)).up()
+    before = pair.ids()
+
+    assert pair.up() == []
+    assert pair.ids() == before
+
+
+@pytest.mark.executes
+def test_units_are_called_by_their_names_and_reach_each_other_by_them(pair):
+    pair.spec(two(pair)).up()
+
+    assert pair.run("web", "getent", "hosts", "db")[0] == 0
+    assert pair.run("web", "sh", "-c", "echo $HOSTNAME; hostname")[1] == "web\nweb\n"
+
+
+@pytest.mark.executes
+def test_limits_hold(pair):
+    pair.spec(two(pair)).up()
+
+    script = "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c"
+    code, out, _ = pair.run("web", "sh", "-c", script)
+
+    assert (code, out) != (0, "190000000\n")
+
+
+def test_a_changed_variable_changes_exactly_that_unit(pair, verb):
+    pair.spec(two(pair)).up()
+    before = pair.ids()
+    pair.spec(two(pair).replace("blue", "red"))
+
+    _, changes = pair.workspace().changes(pair.target)
+    done = pair.up()
 
     assert [(str(one.action), one.unit, one.cause) for one in changes] == [
         (verb("process"), "web", 'env COLOUR "blue" → "red"')
     ]
-    assert str(changes[0].where).startswith("envctl.yaml:8:")
+    assert str(changes[0].where).startswith("envctl.yaml:10:")
     assert done == [f"{verb('process')} web"]
-    after = project.ids()
+    after = pair.ids()
     assert after["db"] == before["db"]
     assert (after["web"] == before["web"]) is (verb("process") == "reconfigure")
 
 
-def test_a_service_taken_out_of_the_spec_is_removed(project):
-    project.spec(TWO).up()
-    project.spec("db: {command: [sleep, infinity]}")
+def test_status_says_why_a_unit_is_not_as_the_spec_wants_it(pair):
+    pair.spec(two(pair)).up()
+    pair.spec(two(pair).replace("blue", "red") + "extra: {command: [sleep, infinity]}\n")
 
-    assert project.up() == ["remove web"]
-    assert project.states() == {"db": "running"}
+    causes = {row.unit: row.cause for row in pair.workspace().status(pair.target)}
 
-
-def test_down_removes_everything_but_data(project):
-    project.spec("db: {command: [sleep, infinity], volumes: {data: /data}}").up()
-
-    assert project.down() == ["remove db", "dismantle"]
-    observed = project.workspace().observed(project.target)
-    assert (observed.units, observed.leftovers) == ({}, ())
-    assert observed.volumes == {"data"}
-
-
-def test_down_with_volumes_removes_data_too_and_down_again_nothing(project):
-    project.spec("db: {command: [sleep, infinity], volumes: {data: /data}}").up()
-
-    assert project.down(volumes=True) == ["remove db", "discard data", "dismantle"]
-    observed = project.workspace().observed(project.target)
-    assert (observed.units, observed.leftovers, observed.volumes) == ({}, (), frozenset())
-    assert project.down(volumes=True) == []
+    assert causes == {"db": "", "web": 'env COLOUR "blue" → "red"', "extra": "it is not there"}
 
 
 @pytest.mark.long
-def test_images_outlive_down_so_that_coming_up_again_builds_nothing(project):
-    project.spec(TWO).up()
-    project.down()
-
-    assert project.up() == ["create db", "create web"]
-
-
-@pytest.mark.long
-def test_a_stopped_environment_starts_again_as_it_was(project):
-    project.spec(TWO).up()
-    before = project.ids()
-    changes = project.workspace().stop(project.target)
+def test_a_stopped_environment_starts_again_as_it_was(pair):
+    pair.spec(two(pair)).up()
+    before = pair.ids()
+    changes = pair.workspace().stop(pair.target)
 
     assert [change.unit for change in changes] == ["db", "web"]
-    assert set(project.states().values()) == {"exited"}
-    assert project.up() == ["start db", "start web"]
-    assert project.ids() == before
+    assert set(pair.states().values()) == {"exited"}
+    assert pair.up() == ["start db", "start web"]
+    assert pair.ids() == before
 
 
-def test_a_task_runs_once(project):
-    project.spec("""
+def test_a_service_taken_out_of_the_spec_is_removed(pair):
+    pair.spec(two(pair)).up()
+    pair.spec(two(pair).partition("web:")[0])
+
+    assert pair.up() == ["remove web"]
+    assert pair.states() == {"db": "running"}
+
+
+# --- units that come and go where others stay -------------------------------------------------
+
+
+def test_a_task_runs_once(stage):
+    stage.clear()
+    stage.spec("""
         job: {kind: task, command: ["true"]}
         web: {command: [sleep, infinity], depends_on: [job]}
     """)
 
-    assert "create job" in project.up()
-    assert project.states() == {"job": "completed", "web": "running"}
-    assert project.up() == []
+    assert "create job" in stage.up()
+    assert stage.states() == {"job": "completed", "web": "running"}
+    assert stage.up() == []
 
 
-def test_a_failed_task_is_told_holds_its_dependents_back_and_runs_again(project):
+def test_a_failed_task_is_told_holds_its_dependents_back_and_runs_again(stage):
+    stage.clear()
     spec = """
         job: {kind: task, command: ["false"]}
         web: {command: [sleep, infinity], depends_on: [job]}
     """
-    project.spec(spec)
+    stage.spec(spec)
     with pytest.raises(EnvctlError, match="job: the task ended with exit code 1"):
-        project.up()
-    assert project.states() == {"job": "failed", "web": "missing"}
+        stage.up()
+    assert stage.states() == {"job": "failed", "web": "missing"}
 
-    changes = project.workspace().changes(project.target)[1]
+    changes = stage.workspace().changes(stage.target)[1]
     assert changes[0].cause == "it failed last time (exit code 1)"
-    project.spec(spec.replace('"false"', '"true"'))
-    project.up()
+    stage.spec(spec.replace('"false"', '"true"'))
+    stage.up()
 
-    assert project.states() == {"job": "completed", "web": "running"}
+    assert stage.states() == {"job": "completed", "web": "running"}
 
 
-def test_replicas_come_and_go(project):
+def test_replicas_come_and_go(stage):
     spec = "web: {command: [sleep, infinity], replicas: %d}"
-    project.spec(spec % 3).up()
-    assert sorted(project.states()) == ["web", "web-2", "web-3"]
-    before = project.ids()
+    stage.spec(spec % 3).up()
+    assert sorted(stage.states()) == ["web", "web-2", "web-3"]
+    before = stage.ids()
 
-    project.spec(spec % 2)
+    stage.spec(spec % 2)
 
-    assert project.up() == ["remove web-3"]
-    assert {name: before[name] for name in ("web", "web-2")} == project.ids()
+    assert stage.up() == ["remove web-3"]
+    assert {name: before[name] for name in ("web", "web-2")} == stage.ids()
 
 
 def test_an_unhealthy_service_fails_the_start_leaves_it_inspectable_and_mending_converges(
-    project, verb
+    stage, verb
 ):
+    stage.clear()
     spec = """
         db: {command: [sleep, infinity]}
         web:
           command: [sleep, infinity]
           healthcheck: {command: ["%s"], interval: 200ms, retries: 2, start_period: 1s, timeout: 1s}
     """
-    project.spec(spec % "false")
+    stage.spec(spec % "false")
     with pytest.raises(EnvctlError, match="web: it did not become healthy within"):
-        project.up()
-    assert project.states() == {"db": "running", "web": "running"}
-    before = project.ids()
+        stage.up()
+    assert stage.states() == {"db": "running", "web": "running"}
+    before = stage.ids()
 
-    project.spec(spec % "true")
+    stage.spec(spec % "true")
 
-    assert project.up() == [f"{verb('probe')} web"]
-    rows = {row.unit: row for row in project.workspace().status(project.target)}
+    assert stage.up() == [f"{verb('probe')} web"]
+    rows = {row.unit: row for row in stage.workspace().status(stage.target)}
     assert rows["web"].health == "healthy"
     assert rows["web"].cause == ""
-    assert project.ids()["db"] == before["db"]
+    assert stage.ids()["db"] == before["db"]
 
 
-def test_a_service_that_exits_is_told_at_once_and_not_waited_for(project):
-    project.spec("""
+def test_a_service_that_exits_is_told_at_once_and_not_waited_for(stage):
+    stage.clear()
+    stage.spec("""
         db: {command: ["false"], healthcheck: {tcp: 5432, start_period: 300s}}
         web: {command: [sleep, infinity], depends_on: [db]}
     """)
 
     with pytest.raises(EnvctlError, match="db: it exited with exit code 1"):
-        project.up()
+        stage.up()
 
-    assert project.states()["web"] == "missing"
+    assert stage.states()["web"] == "missing"
 
 
-def test_a_selection_brings_up_what_it_needs_and_leaves_the_rest_alone(project):
-    project.spec(TWO + "other: {command: [sleep, infinity]}\n")
+def test_a_selection_brings_up_what_it_needs_and_leaves_the_rest_alone(stage):
+    stage.clear()
+    stage.spec(TWO + "other: {command: [sleep, infinity]}\n")
 
-    project.up("web")
+    stage.up("web")
 
-    assert project.states() == {"db": "running", "web": "running", "other": "missing"}
+    assert stage.states() == {"db": "running", "web": "running", "other": "missing"}
 
 
 def test_services_with_equal_builds_share_one_image(project):
@@ -190,31 +208,6 @@ def test_services_with_equal_builds_share_one_image(project):
     )
 
     assert [change for change in project.up() if change.startswith("build")] == ["build web"]
-
-
-def test_status_says_why_a_unit_is_not_as_the_spec_wants_it(project):
-    project.spec(TWO).up()
-    project.spec(TWO.replace("blue", "red") + "extra: {command: [sleep, infinity]}\n")
-
-    causes = {row.unit: row.cause for row in project.workspace().status(project.target)}
-
-    assert causes == {"db": "", "web": 'env COLOUR "blue" → "red"', "extra": "it is not there"}
-
-
-def test_down_works_though_the_spec_is_broken(project):
-    project.spec(TWO).up()
-    project.write("envctl.yaml", "project: [")
-
-    assert sorted(project.down()) == ["dismantle", "remove db", "remove web"]
-
-
-def test_a_project_that_got_another_name_keeps_its_hold_on_what_is_up(project):
-    project.spec(TWO).up()
-    former, project.name = project.name, f"{project.name}-new"
-    project.spec(TWO)
-
-    assert sorted(project.down()) == ["dismantle", "remove db", "remove web"]
-    project.name = former
 
 
 @pytest.mark.long

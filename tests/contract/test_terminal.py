@@ -75,9 +75,9 @@ class Terminal:
 
 
 @pytest.fixture
-def idle(project):
-    project.spec("web: {command: [sleep, infinity]}").up()
-    return project
+def idle(stage):
+    stage.spec("web: {command: [sleep, infinity]}").up()
+    return stage
 
 
 @pytest.fixture

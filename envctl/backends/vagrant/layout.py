@@ -133,8 +133,17 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
 
 
 def _combined(units: Sequence[Unit]) -> Build:
-    """One build with the steps of all: packages first, and once what several have."""
-    builds = [unit.source for unit in units if isinstance(unit.source, Build)]
+    """One build with the steps of all: packages first, and once what several have.
+
+    Units of one build have just that: the box is the same as where each has a machine of its own, however many they are.
+    """
+    distinct: dict[str, Build] = {}
+    for unit in units:
+        if isinstance(unit.source, Build):
+            distinct.setdefault(unit.source.digest, unit.source)
+    builds = list(distinct.values())
+    if len(builds) == 1:
+        return builds[0]
     steps = {canonical(step): step for build in builds for step in build.steps}
     installs = [step for step in steps.values() if isinstance(step, InstallPackages)]
     others = [step for step in steps.values() if not isinstance(step, InstallPackages)]

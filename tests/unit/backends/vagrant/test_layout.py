@@ -54,6 +54,15 @@ def test_units_of_one_machine_share_a_build_with_the_steps_of_all_once():
     assert layout.machine_of(first).name == SHARED
 
 
+def test_units_of_one_machine_and_one_build_have_that_build_however_many_they_are():
+    first, second = (unit(name, script("make it"), options=SINGLE) for name in ("one", "two"))
+
+    alone, both = together(first), together(first, second)
+
+    assert [one.source for one in (*alone, *both)] == [first.source] * 3
+    assert layout.is_shared(alone[0])
+
+
 def test_a_shared_machine_has_the_disks_folders_and_room_of_all():
     web = unit("web", options=SINGLE, mounts=(Mount("/a", "/b"),), resources=Resources(1.5, 2**30))
     db = unit(
