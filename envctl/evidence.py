@@ -11,7 +11,7 @@ from envctl.parity.accepting import Acceptance, matches
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
 from envctl.plan.progress import Progress, Stage
-from envctl.plan.state import Status
+from envctl.plan.state import Status, UnitState
 from envctl.spec.names import ROOT_FILE
 from envctl.spec.problems import Problems, near
 from envctl.spec.resolved import Resolved
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def facts(opened: Opened) -> Facts:
-    """What is true inside the units that run. EnvctlError if none does."""
+    """What is true inside the units; of a service that does not run, why it has no facts. EnvctlError if nothing is there."""
     from envctl.parity.collecting import collect
 
     if not opened.backend.capabilities.executes:
@@ -32,13 +32,16 @@ def facts(opened: Opened) -> Facts:
             hint=f"another backend has: {opened.target.environment}@docker",
         )
     states = opened.observe().units
-    running = []
+    services = [unit for unit in opened.plan.units if unit.kind is Kind.SERVICE]
+    running, idle = [], {}
     for unit in opened.plan.units:
-        if unit.name in states and states[unit.name].status is Status.RUNNING:
+        state = states.get(unit.name)
+        if state is not None and state.status is Status.RUNNING:
             running.append(unit)
         elif unit.kind is Kind.SERVICE:
-            opened.report(Progress(unit.name, Stage.NOTE, "it does not run, and has no facts"))
-    if not running:
+            idle[unit.name] = _no_facts(state)
+            opened.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
+    if not running and not any(unit.name in states for unit in services):
         raise EnvctlError(
             f"nothing of {opened.target.environment} runs on {opened.backend.name}",
             hint=f"bring it up with `envctl up {opened.target}`",
@@ -46,8 +49,20 @@ def facts(opened: Opened) -> Facts:
     opened.know_secrets()
     store = opened.store
     return collect(
-        opened.plan, running, opened.backend, key=store.facts_key(), mask=store.masked_bytes
+        opened.plan,
+        running,
+        opened.backend,
+        idle=idle,
+        key=store.facts_key(),
+        mask=store.masked_bytes,
     )
+
+
+def _no_facts(state: UnitState | None) -> str:
+    if state is None:
+        return "it is not there: no facts"
+    code = f" (exit code {state.exit_code})" if state.exit_code is not None else ""
+    return f"{state.status}{code}: no facts"
 
 
 def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:

@@ -40,6 +40,7 @@ class Execution:
     Output goes to the two writers as it comes; `stdin` is read until its end. With `tty` the
     caller's terminal is attached, window size included, and the writers are not used.
     `timeout` is in seconds; when it passes the command is killed and EnvctlError is raised.
+    `everything` runs it as root, with all rights that the engine can give, whatever the unit's own are.
     """
 
     argv: tuple[str, ...]
@@ -51,6 +52,7 @@ class Execution:
     stderr: Callable[[bytes], object] | None = None
     tty: bool = False
     timeout: float | None = None
+    everything: bool = False
 
     @property
     def shown(self) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from envctl.cli.output import Stream, counted
 from envctl.parity.comparing import Comparison, Verdict
-from envctl.parity.report import Told, declared, folded
+from envctl.parity.report import NotKnown, Told, declared, folded, not_known
 from envctl.parity.result import Pair, Parity
 from envctl.plan.text import shown
 
@@ -18,12 +18,14 @@ _WORDS: Final = {
     Verdict.DECLARED: "declared",
     Verdict.SUBSTRATE: "substrate",
     Verdict.UNDECLARED: "different",
+    Verdict.UNKNOWN: "unknown",
 }
 _HEADS: Final = {
     Verdict.EQUAL: "SAME",
     Verdict.DECLARED: "DECLARED",
     Verdict.SUBSTRATE: "SUBSTRATE",
     Verdict.UNDECLARED: "DIFFERENT",
+    Verdict.UNKNOWN: "UNKNOWN",
 }
 _WORD: Final = re.compile(r"[A-Za-z/…][A-Za-z0-9/._…-]*")
 """What stands in YAML without quotes."""
@@ -45,8 +47,8 @@ def show(parity: Parity, out: Stream) -> None:
 def show_verdicts(parity: Parity, out: Stream) -> None:
     """Print a line a comparison: whether there are differences that nobody gave a reason for."""
     for pair in parity.pairs:
-        count = len(pair.found.undeclared)
-        verdict = counted(count, "difference", "differences") if count else "no difference"
+        count = len(pair.found.open)
+        verdict = _open(pair.found) if count else "no difference"
         out.line(
             out.safe(f"{pair.before.name} against {pair.after.name}: ")
             + out.paint(f"{verdict} without a reason", "red" if count else "green")
@@ -54,10 +56,18 @@ def show_verdicts(parity: Parity, out: Stream) -> None:
         )
 
 
+def _open(found: Comparison) -> str:
+    """How many facts differ or are unknown, and nobody has given a reason."""
+    different, unknown = len(found.undeclared), len(found.unknown)
+    parts = [counted(different, "difference", "differences")] if different or not unknown else []
+    parts += [counted(unknown, "unknown fact", "unknown facts")] if unknown else []
+    return " and ".join(parts)
+
+
 def accepting(parity: Parity) -> str:
     """How the first difference would be accepted, if it is meant."""
-    one = next(one for pair in parity.pairs for one in pair.found.undeclared)
-    words = {"unit": one.unit, "category": one.category, "key": one.key, "reason": "…"}
+    one = next(one for pair in parity.pairs for one in pair.found.open)
+    words = {"unit": one.unit, "category": one.category, "key": one.key or "*", "reason": "…"}
     entry = ", ".join(
         f"{name}: {value if _WORD.fullmatch(value) else shown(value)}"
         for name, value in words.items()
@@ -82,6 +92,11 @@ def _pair(pair: Pair, out: Stream) -> None:
         out.line(out.paint("different", "red", "bold") + out.safe(f"  {signs}"))
         for told in folded(found.undeclared):
             _difference(told, out)
+    if found.unknown:
+        out.line()
+        out.line(out.paint("unknown", "red", "bold"))
+        for one in not_known(pair):
+            _not_known(one, out)
 
 
 def _table(found: Comparison, out: Stream) -> None:
@@ -125,6 +140,13 @@ def _difference(told: Told, out: Stream) -> None:
     out.line(out.paint(f"  {one.unit} {one.category} {plain(one.key)}", "bold") + out.safe(more))
     for sign, color, value in (("-", "red", told.before), ("+", "green", told.after)):
         out.line(out.paint(f"    {sign} {_MISSING if value is None else plain(value)}", color))
+
+
+def _not_known(one: NotKnown, out: Stream) -> None:
+    finding = one.finding
+    what = plain(finding.key) if finding.key else "(all the others)"
+    head = out.paint(f"  {finding.unit} {finding.category} {what}", "bold")
+    out.line(head + out.safe(f": {plain(one.message)}"))
 
 
 def plain(text: str) -> str:

@@ -15,22 +15,29 @@ if TYPE_CHECKING:
 
 
 def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
-    """Show what is true inside the units that run: packages, users, files, process, sockets, and more.
+    """Show what is true inside the units that run: packages, users, files, processes, sockets, and more.
 
-    Of secrets it tells presence, mode, owner and a keyed digest.
+    Of secrets it tells presence, mode, owner and a keyed digest. What cannot be looked at is told as unknown, with the
+    reason, and so is a unit that does not run.
 
     JSON: an object with `format`, `version`, `project`, `environment`, `backend` and `units`, by unit and
-    category a mapping of keys to values; `parity` reads it.
+    category a mapping of keys to values, `{"unknown": REASON}` where one is not known; `parity` reads it.
     """
     from envctl.cli.comparison import plain
-    from envctl.parity.facts import readable, to_json
+    from envctl.parity.facts import UNKNOWN, readable, to_json
 
     found = session.workspace.facts(session.target(target))
     if as_json:
         session.json(to_json(found))
         return
     for unit, known in found.units.items():
+        for name, reason in known.get(UNKNOWN, {}).items():
+            category, _, key = name.partition("\t")
+            what = f"{category}  {plain(key)}" if key else category
+            session.out.line(session.out.safe(f"{unit}  {what}  unknown: {plain(reason)}"))
         for category, values in known.items():
+            if category == UNKNOWN:
+                continue
             for key, value in values.items():
                 told = plain(readable(category, key, value))
                 session.out.line(session.out.safe(f"{unit}  {category}  {plain(key)}  {told}"))
@@ -61,14 +68,15 @@ def parity(
     """Compare what is true inside the units of targets that are up, each with the first.
 
     A difference is substrate if it came with a machine, such as its kernel and its SSH server; declared if the
-    spec accepts it (`accept`); and else makes the exit code 3. An entry of `accept` that matches nothing is
+    spec accepts it (`accept`); and else makes the exit code 3. So does a fact that a side does not know, such as a file
+    that cannot be read: unknown equals nothing. An entry of `accept` that matches nothing is
     reported, and changes no exit code.
 
     JSON: an object with `format`, `version`, `comparisons` and `stale` (entries of `accept`, each with `where`,
     `unit`, `category`, `key` and `reason`). A comparison has `before` and `after` (each with `target`, `project`,
     `environment`, `backend`, and `file` or null), `facts` (how many are `equal`, `declared`, `substrate`,
-    `undeclared`), `subjects` (the same by `unit` and `category`), and `findings`, each with `unit`, `category`,
-    `key`, `before`, `after` (null where there is none), `verdict`, `reason` and `where` (null unless it is declared).
+    `undeclared`, `unknown`), `subjects` (the same by `unit` and `category`), and `findings`, each with `unit`, `category`,
+    `key`, `before`, `after` (null where there is none, `{"unknown": REASON}` where it is not known), `verdict`, `reason` and `where` (null unless it is declared).
     """
     if html is not None:
         from envctl.writing import writable
@@ -86,12 +94,12 @@ def parity(
         from envctl.cli.comparison import accepting, show, show_verdicts
 
         (show_verdicts if session.options.quiet else show)(found, session.out)
-        if found.differences:
+        if not found.holds:
             session.note(accepting(found))
     if html is not None:
         _write(html, found)
         session.note(f"wrote {html}")
-    return Exit.DIFFERENT if found.differences else Exit.OK
+    return Exit.OK if found.holds else Exit.DIFFERENT
 
 
 def _write(path: Path, found: Parity) -> None:

@@ -1,81 +1,105 @@
 # Tells what is true in here: sections of text, each behind a mark that nothing in here can know beforehand.
-# Needs a POSIX shell, and of the rest what is there: what is missing tells nothing, and fails nothing.
-# Standard input: the mark, the key of the secrets' digests, then line by line what else to look at.
+# Needs a POSIX shell, and of the rest what is there: what cannot be told for want of a program is told to be unknown.
+# Standard input: the mark, the key of the secrets' digests, then line by line what to tell: KIND<tab>VALUE.
 exec 2>/dev/null
 IFS= read -r mark || exit
 IFS= read -r key || key=
 section() { printf '%s:%s\000' "$mark" "$1"; }
+# Ends the section that it stands in.
+unknown() { printf '%s:unknown\000%s\t%s\t%s' "$mark" "$1" "$2" "$3"; }
 has() { command -v "$1" >/dev/null 2>&1; }
+# Needs programs, or says of a category, and a key of it, what is missing.
+need() {
+    about=$1 of=$2
+    shift 2
+    for program; do
+        has "$program" || { unknown "$about" "$of" "$program is missing" && return 1; }
+    done
+}
+# A file, or that it cannot be read; nothing if there is none.
+show() {
+    if [ -r "$3" ]; then need "$1" "$2" head && head -c 4194304 "$3"
+    elif [ -e "$3" ]; then unknown "$1" "$2" "$3 cannot be read"; fi
+}
 # Words of tools must not hang on the unit's language.
 export LC_ALL=C
 tab=$(printf '\t')
 
-section os
-head -c 65536 /etc/os-release
-section kernel
-uname -s -r -m
-section packages
-if has dpkg-query; then
-    # shellcheck disable=SC2016  # the format is dpkg's
-    dpkg-query -W -f='${Package}\t${Architecture}\t${Version}\t${db:Status-Status}\n'
-elif has rpm; then
-    rpm -qa --qf '%{NAME}\t%{ARCH}\t%{VERSION}-%{RELEASE}\tinstalled\n'
-elif has apk; then
-    apk info -v
-fi
-section users
-head -c 4194304 /etc/passwd
-section groups
-head -c 4194304 /etc/group
-section timezone
-date '+%Z %z'
-readlink /etc/localtime
-section locale
-if has locale; then locale -a; fi
-section sockets
-for table in tcp tcp6 udp udp6; do
-    [ ! -r "/proc/net/$table" ] || { echo "$table" && cat "/proc/net/$table"; }
-done
-section substrate
-head -c 4194304 /usr/lib/envctl/substrate
-
 # The main process: the oldest in this control group, but for an init that is there to wait for others.
-IFS= read -r own </proc/self/cgroup
-main='' oldest=''
-for folder in /proc/[0-9]*; do
-    pid=${folder#/proc/}
-    { IFS= read -r group <"$folder/cgroup" && IFS= read -r stat <"$folder/stat"; } || continue
-    [ "$group" = "$own" ] || continue
-    command=${stat#*\(} command=${command%)*}
-    [ "$pid" != 1 ] || case $command in docker-init | tini | catatonit | dumb-init | init | systemd) continue ;; esac
-    # shellcheck disable=SC2086  # its words
-    started=$(set -- ${stat##*) } && echo "${20}")
-    if [ -z "$oldest" ] || [ "$started" -lt "$oldest" ]; then main=$pid oldest=$started; fi
-done
-if [ -n "$main" ]; then
-    section argv
-    cat "/proc/$main/cmdline"
-    section environ
-    cat "/proc/$main/environ"
-    section status
-    cat "/proc/$main/status"
-    section limits
-    cat "/proc/$main/limits"
-    section cwd
-    readlink "/proc/$main/cwd"
-    section cgroup
-    group=/sys/fs/cgroup${own#0::}
-    for file in memory.max memory.swap.max cpu.max; do
-        [ ! -r "$group/$file" ] || echo "$file $(cat "$group/$file")"
+find_main() {
+    [ -z "$main" ] || return 0
+    IFS= read -r own </proc/self/cgroup
+    oldest=''
+    for folder in /proc/[0-9]*; do
+        pid=${folder#/proc/}
+        { IFS= read -r group <"$folder/cgroup" && IFS= read -r stat <"$folder/stat"; } || continue
+        [ "$group" = "$own" ] || continue
+        command=${stat#*\(} command=${command%)*}
+        [ "$pid" != 1 ] || case $command in docker-init | tini | catatonit | dumb-init | init | systemd) continue ;; esac
+        # shellcheck disable=SC2086  # its words
+        started=$(set -- ${stat##*) } && echo "${20}")
+        if [ -z "$oldest" ] || [ "$started" -lt "$oldest" ]; then main=$pid oldest=$started; fi
     done
-    for file in memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us; do
-        [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
-    done
-fi
+    [ -n "$main" ]
+}
+main=''
+# A file of the main process, or that it cannot be read.
+of_main() {
+    if ! find_main; then unknown "$1" "$2" "the main process is not found"
+    elif need "$1" "$2" cat; then cat "/proc/$main/$3" || unknown "$1" "$2" "/proc/$main/$3 cannot be read"; fi
+}
 
 ask() {
     case $1 in
+    os) show os "" /etc/os-release ;;
+    kernel) need kernel "" uname && uname -s -r -m ;;
+    packages)
+        if has dpkg-query; then
+            # shellcheck disable=SC2016  # the format is dpkg's
+            dpkg-query -W -f='${Package}\t${Architecture}\t${Version}\t${db:Status-Status}\n'
+        elif has rpm; then
+            rpm -qa --qf '%{NAME}\t%{ARCH}\t%{VERSION}-%{RELEASE}\tinstalled\n'
+        elif has apk; then
+            apk info -v
+        else
+            unknown packages "" "there is no dpkg-query, rpm or apk"
+        fi || unknown packages "" "the package manager does not answer"
+        ;;
+    users) show users "" /etc/passwd ;;
+    groups) show groups "" /etc/group ;;
+    timezone)
+        need locale "time zone" date && date '+%Z %z'
+        [ ! -L /etc/localtime ] || { need locale /etc/localtime readlink && readlink /etc/localtime; }
+        ;;
+    locale) need locale available locale && locale -a ;;
+    sockets)
+        for table in tcp tcp6 udp udp6; do
+            if [ -r "/proc/net/$table" ]; then need sockets "" cat && echo "$table" && cat "/proc/net/$table"
+            elif [ "${table%6}" = "$table" ]; then unknown sockets "" "/proc/net/$table cannot be read"; fi
+        done
+        ;;
+    substrate) show substrate "" /usr/lib/envctl/substrate ;;
+    argv) of_main process argv cmdline ;;
+    environ) of_main environment "" environ ;;
+    status) of_main process "" status ;;
+    limits) of_main limits "" limits ;;
+    cwd)
+        if find_main && need process directory readlink; then
+            readlink "/proc/$main/cwd" || unknown process directory "/proc/$main/cwd cannot be read"
+        fi
+        ;;
+    cgroup)
+        find_main || return 0
+        group=/sys/fs/cgroup${own#0::}
+        for file in memory.max memory.swap.max cpu.max; do
+            [ ! -r "$group/$file" ] || echo "$file $(cat "$group/$file")"
+        done
+        for file in memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us; do
+            [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
+        done
+        ;;
     file)
+        need files "$2" find stat sha256sum || return 0
         # Names with a newline in them are left out.
         find "$2" -xdev -name __pycache__ -prune -o ! -name '*
 *' -type l -exec stat -c "link %u %g %N" {} +
@@ -86,13 +110,20 @@ ask() {
         ;;
     name)
         # Whoever knows the units' names is near; a name server that is far, or gone, is not waited for.
-        if has getent; then RES_OPTIONS='timeout:2 attempts:1' getent hosts "$2" >/dev/null; else grep -q -w -F -e "$2" /etc/hosts; fi && echo "$2"
+        if has getent; then RES_OPTIONS='timeout:2 attempts:1' getent hosts "$2" >/dev/null && echo "$2"
+        elif [ ! -r /etc/hosts ] || ! has grep; then unknown names "$2" "there is no getent, and /etc/hosts cannot be searched"
+        elif grep -q -w -F -e "$2" /etc/hosts; then echo "$2"; fi
         ;;
     secret)
-        stat -L -c "%a %u %g %F$tab%n" "$2" && { printf '%s' "$key" && cat "$2"; } | sha256sum
+        [ -e "$2" ] || return 0
+        need secrets "$2" stat sha256sum cat || return 0
+        stat -L -c "%a %u %g %F$tab%n" "$2"
+        if [ -r "$2" ]; then { printf '%s' "$key" && cat "$2"; } | sha256sum; fi
         ;;
-    python) find "$2" -xdev -maxdepth 5 \( -name '*.dist-info' -o -name '*.egg-info' \) -prune ;;
+    python) need python "" find && find "$2" -xdev -maxdepth 5 \( -name '*.dist-info' -o -name '*.egg-info' \) -prune ;;
     npm)
+        [ -d "$2/node_modules" ] || return 0
+        need npm "" head grep || return 0
         echo "$2"
         head -c 16777216 "$2/node_modules/.package-lock.json" ||
             grep -H -m 1 '"version":' "$2"/node_modules/*/package.json "$2"/node_modules/@*/*/package.json

@@ -10,9 +10,24 @@ from functools import cached_property
 from typing import Final
 
 from envctl.parity.accepting import Acceptance
-from envctl.parity.facts import DIGEST, SUBSTRATE, Category, Facts, UnitFacts
+from envctl.parity.facts import (
+    DIGEST,
+    SUBSTRATE,
+    UNKNOWN,
+    Category,
+    Fact,
+    Facts,
+    UnitFacts,
+    Unknown,
+    fact,
+    fact_id,
+    unknown_at,
+    unknown_keys,
+)
 from envctl.plan.categories import COMPARED, UNITS
 
+_NOT_RUNNING: Final = fact_id(UNITS, "")
+"""What is unknown of a unit that does not run: all."""
 _FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
 """Files that each machine makes for itself when it boots for the first time: no two have the same."""
 
@@ -24,17 +39,21 @@ class Verdict(StrEnum):
     DECLARED = "declared"
     SUBSTRATE = "substrate"
     UNDECLARED = "undeclared"
+    UNKNOWN = "unknown"
+
+
+_OPEN: Final = frozenset({Verdict.UNDECLARED, Verdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fact that is not the same on both sides; None where a side has no such fact."""
+    """A fact that is not known to be the same on both sides; None where a side has no such fact."""
 
     unit: str
     category: str
     key: str
-    before: str | None
-    after: str | None
+    before: Fact
+    after: Fact
     verdict: Verdict
     accepted: Acceptance | None = None
     """The first entry of the spec that declares it."""
@@ -55,6 +74,16 @@ class Comparison:
     def undeclared(self) -> Sequence[Finding]:
         """The differences that nobody has given a reason for."""
         return self.of(Verdict.UNDECLARED)
+
+    @property
+    def unknown(self) -> Sequence[Finding]:
+        """The facts that a side does not know, and nobody has given a reason for."""
+        return self.of(Verdict.UNKNOWN)
+
+    @property
+    def open(self) -> Sequence[Finding]:
+        """All that needs a reason and has none."""
+        return [one for one in self.findings if one.verdict in _OPEN]
 
     def of(self, verdict: Verdict) -> Sequence[Finding]:
         """The findings that are so."""
@@ -82,39 +111,63 @@ class Comparison:
 
 
 def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
-    """All facts of the units that both have; a unit that one of them lacks is a difference."""
+    """All facts of the units that both have; a unit that one of them lacks is a difference, one that does not run unknown."""
     equal: Counter[tuple[str, str]] = Counter()
     findings: list[Finding] = []
+    same = (before.project, before.environment) == (after.project, after.environment)
     for unit in sorted({*before.units, *after.units}):
         one, other = before.units.get(unit), after.units.get(unit)
-        if one is None or other is None:
-            left, right = (None if side is None else "runs" for side in (one, other))
-            found = Finding(unit, UNITS, unit, left, right, Verdict.UNDECLARED)
-            findings.append(_declared(found, accept))
-            continue
-        same = (before.project, before.environment) == (after.project, after.environment)
-        for category, key, left, right in _pairs(one, other, digests=same):
-            if left == right:
-                equal[unit, category] += 1
-            else:
-                verdict = _verdict(category, key, one, other)
-                found = Finding(unit, category, key, left, right, verdict)
-                findings.append(_declared(found, accept))
+        found = _presence(unit, one, other)
+        if found is None and one is not None and other is not None:
+            found = []
+            for category, key, left, right in _pairs(one, other, digests=same):
+                if left == right:
+                    equal[unit, category] += 1
+                else:
+                    verdict = _verdict(category, key, one, other, (left, right))
+                    found.append(Finding(unit, category, key, left, right, verdict))
+        findings += [_declared(finding, accept) for finding in found or ()]
     return Comparison(equal, findings)
+
+
+def _presence(unit: str, one: UnitFacts | None, other: UnitFacts | None) -> list[Finding] | None:
+    """What there is to tell of a unit that a side lacks, or where it does not run; None if both have facts of it."""
+    left, right = _presence_of(one), _presence_of(other)
+    if left == right == "runs":
+        return None
+    unknown = isinstance(left, Unknown) or isinstance(right, Unknown)
+    verdict = Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
+    return [Finding(unit, UNITS, unit, left, right, verdict)]
+
+
+def _presence_of(side: UnitFacts | None) -> Fact:
+    if side is None:
+        return None
+    reason = side.get(UNKNOWN, {}).get(_NOT_RUNNING)
+    return "runs" if reason is None else Unknown(reason)
 
 
 def _pairs(
     one: UnitFacts, other: UnitFacts, *, digests: bool
-) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """All facts side by side; `digests` of secrets mean something within one environment only."""
+) -> Iterator[tuple[str, str, Fact, Fact]]:
+    """All facts side by side; `digests` of secrets mean something within one environment only.
+
+    What is unknown with a whole folder or category is told once, by that.
+    """
     for category in Category:
-        left, right = one.get(category, {}), other.get(category, {})
-        for key in sorted({*left, *right}):
+        known = [*one.get(category, {}), *other.get(category, {})]
+        asked = [*unknown_keys(one, category), *unknown_keys(other, category)]
+        for key in sorted({*known, *asked}):
+            at = [unknown_at(side, category, key) for side in (one, other)]
+            if any(broader not in (None, key) for broader in at):
+                continue
             if digests or category != Category.SECRETS or not key.endswith(DIGEST):
-                yield category, key, left.get(key), right.get(key)
+                yield category, key, fact(one, category, key), fact(other, category, key)
 
 
-def _verdict(category: str, key: str, one: UnitFacts, other: UnitFacts) -> Verdict:
+def _verdict(
+    category: str, key: str, one: UnitFacts, other: UnitFacts, values: tuple[Fact, Fact]
+) -> Verdict:
     """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
 
     The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package.
@@ -123,13 +176,16 @@ def _verdict(category: str, key: str, one: UnitFacts, other: UnitFacts) -> Verdi
     if len(machines) == 2:
         came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
     else:
-        came_along = any(f"{category}\t{key}" in listed for listed in machines)
-    return Verdict.SUBSTRATE if came_along or category == Category.KERNEL else Verdict.UNDECLARED
+        came_along = any(fact_id(category, key) in listed for listed in machines)
+    if came_along or category == Category.KERNEL:
+        return Verdict.SUBSTRATE
+    unknown = any(isinstance(value, Unknown) for value in values)
+    return Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
 
 
 def _declared(found: Finding, accept: Sequence[Acceptance]) -> Finding:
     """The finding, declared if it needs a reason and an entry gives one."""
-    if found.verdict is not Verdict.UNDECLARED:
+    if found.verdict not in _OPEN:
         return found
     entry = next((one for one in accept if found.covered_by(one)), None)
     return replace(found, verdict=Verdict.DECLARED, accepted=entry) if entry else found

@@ -1,7 +1,9 @@
-"""Facts: what is true inside a unit, by category and key, every value a text. And the file they are kept in.
+"""Facts: what is true inside a unit, by category and key. And the file they are kept in.
 
-The file is JSON: `format`, `version`, `project`, `environment`, `backend`, and `units`, which has by unit and
-category a mapping of keys to values. Secrets are told of by presence, mode, owner and a keyed digest alone.
+A fact is known, and then its value is a text; absent; or unknown, and then there is a reason. The file is JSON:
+`format`, `version`, `project`, `environment`, `backend`, and `units`, which has by unit and category a mapping of keys
+to values; that of an unknown fact is `{"unknown": REASON}`. Secrets are told of by presence, mode, owner and a keyed
+digest alone.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from envctl.errors import EnvctlError
@@ -21,37 +23,101 @@ __all__ = [
     "DIGEST",
     "FORMAT",
     "SUBSTRATE",
+    "UNKNOWN",
     "VERSION",
     "Category",
+    "Fact",
     "Facts",
     "UnitFacts",
+    "Unknown",
+    "fact",
+    "fact_id",
     "from_file",
     "from_json",
     "readable",
     "to_json",
+    "unknown_at",
+    "unknown_keys",
 ]
 
 FORMAT: Final = "envctl facts"
-VERSION: Final = 1
+VERSION: Final = 2
 _AGAIN: Final = "`envctl facts ENV --json > FILE` writes such a file"
 
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
-"""By category, by key. What the category SUBSTRATE has says of the others what came with a machine."""
+"""By category, by key: the known facts.
+
+Two entries beside the categories tell of facts by their `fact_id`: SUBSTRATE has those that came with a machine, UNKNOWN
+has the reasons of those that are not known.
+"""
 SUBSTRATE: Final = "substrate"
+UNKNOWN: Final = "unknown"
 DIGEST: Final = " digest"
 """What the key of a secret's digest ends with."""
 _IN_BYTES: Final = frozenset(
     {
-        "memory", "address space", "core file size", "data size", "file size",
+        "memory", "memory high", "swap", "memory visible", "swap visible", "address space", "core file size", "data size", "file size",
         "locked memory", "msgqueue size", "resident set", "stack size",
     }
 )  # fmt: skip
 """The limits that are numbers of bytes (https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Unknown:
+    """A fact that is not known, and why. It equals nothing, not even itself."""
+
+    reason: str
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+Fact: TypeAlias = str | Unknown | None
+"""Known, unknown, or absent."""
+
+
+def fact_id(category: str, key: str) -> str:
+    """A fact as SUBSTRATE and UNKNOWN call it; with no key a whole category."""
+    return f"{category}\t{key}"
+
+
+def unknown_keys(told: UnitFacts, category: str) -> list[str]:
+    """The keys of a category of which it is told that they are unknown; "" stands for all that are not known."""
+    prefix = fact_id(category, "")
+    return [one.removeprefix(prefix) for one in told.get(UNKNOWN, {}) if one.startswith(prefix)]
+
+
+def unknown_at(told: UnitFacts, category: str, key: str) -> str | None:
+    """The key under which a fact is unknown: its own, the folder's it is in, or the whole category's; None if it is known or absent."""
+    unknown = told.get(UNKNOWN)
+    if not unknown:
+        return None
+    if fact_id(category, key) in unknown:
+        return key
+    if key in told.get(category, {}):
+        return None
+    above = PurePosixPath(key).parents if category == Category.FILES else ()
+    broader = (*map(str, above), "")
+    return next((one for one in broader if fact_id(category, one) in unknown), None)
+
+
+def fact(told: UnitFacts, category: str, key: str) -> Fact:
+    """A fact of a unit: its value, None if there is none, or that it is unknown."""
+    at = unknown_at(told, category, key)
+    if at is not None:
+        return Unknown(told[UNKNOWN][fact_id(category, at)])
+    return told.get(category, {}).get(key)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts of a target's running units, by unit."""
+    """The facts of a target's units, by unit. Of one that does not run nothing is known but why."""
 
     project: str
     environment: str
@@ -79,13 +145,18 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "project": facts.project,
         "environment": facts.environment,
         "backend": facts.backend,
-        "units": {
-            unit: {
-                category: dict(sorted(values.items())) for category, values in sorted(known.items())
-            }
-            for unit, known in sorted(facts.units.items())
-        },
+        "units": {unit: _unit_to_json(told) for unit, told in sorted(facts.units.items())},
     }
+
+
+def _unit_to_json(told: UnitFacts) -> dict[str, Any]:
+    written: dict[str, dict[str, Any]] = {
+        category: dict(values) for category, values in told.items() if category != UNKNOWN
+    }
+    for name, reason in told.get(UNKNOWN, {}).items():
+        category, _, key = name.partition("\t")
+        written.setdefault(category, {})[key] = {UNKNOWN: reason}
+    return {category: dict(sorted(values.items())) for category, values in sorted(written.items())}
 
 
 def from_file(name: str) -> Facts:
@@ -108,8 +179,9 @@ def from_json(text: str, *, name: str) -> Facts:
         raise EnvctlError(f"{name} has no facts in it", hint=_AGAIN)
     if data.get("version") != VERSION:
         raise EnvctlError(
-            f"{name} is of version {data.get('version')}, and this envctl reads version {VERSION}",
-            hint="use the envctl that wrote it, or write it anew",
+            f"{name} has facts of version {data.get('version')}, and this envctl compares version {VERSION}:"
+            " it knows other facts, which cannot be held against those",
+            hint=f"compare it with the envctl that wrote it, or write it again: {_AGAIN}",
         )
     try:
         return Facts(
@@ -123,10 +195,19 @@ def from_json(text: str, *, name: str) -> Facts:
 
 
 def _units(data: Mapping[str, Any]) -> Mapping[str, UnitFacts]:
-    return {
-        unit: {
-            category: {key: str(value) for key, value in values.items()}
-            for category, values in known.items()
-        }
-        for unit, known in data.items()
-    }
+    return {unit: _unit_from_json(categories) for unit, categories in data.items()}
+
+
+def _unit_from_json(categories: Mapping[str, Any]) -> UnitFacts:
+    told: dict[str, dict[str, str]] = {}
+    unknown: dict[str, str] = {}
+    for category, values in categories.items():
+        known = told[category] = {}
+        for key, value in values.items():
+            if isinstance(value, dict):
+                unknown[fact_id(category, key)] = str(value[UNKNOWN])
+            else:
+                known[key] = str(value)
+        if not known and values:
+            del told[category]
+    return {**told, UNKNOWN: unknown} if unknown else told

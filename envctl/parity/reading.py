@@ -6,14 +6,23 @@ import ipaddress
 import json
 import re
 import struct
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from envctl.parity.facts import DIGEST, SUBSTRATE, Category, UnitFacts
+from envctl.parity.facts import (
+    DIGEST,
+    SUBSTRATE,
+    UNKNOWN,
+    Category,
+    UnitFacts,
+    Unknown,
+    fact_id,
+)
 from envctl.parity.inquiry import Asked
 
-Values: TypeAlias = Iterator[tuple[str, str]]
+Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
 
 _LISTENING: Final = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 """By table of the kernel, the state of a socket that waits for somebody."""
@@ -30,43 +39,83 @@ _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)
 _NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
 _LONGEST: Final = 16 * 1024
 """Characters of a line; nothing that is told in lines has longer ones, two paths included."""
+_UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
+"""What readers raise at words that mean nothing to them."""
 _NO_LIMIT: Final = 1 << 60
 """Bytes: above it the kernel means that there is none."""
 
 
-def facts(told: bytes, mark: str) -> UnitFacts:
-    """By category and key what a unit told; `mark` is what it was given. ValueError if it was cut off."""
+def facts(
+    told: bytes, mark: str, asked: Sequence[tuple[str, str]], *, cut: str = "it stopped before that"
+) -> UnitFacts:
+    """By category and key what a unit told; `mark` is what it was given, `asked` are its questions in their order.
+
+    What it did not tell, or not in words that can be read, is unknown; `cut` says why its answers may end early.
+    ValueError if it told nothing at all.
+    """
     found: dict[str, dict[str, str]] = defaultdict(dict)
+    unknown: dict[str, str] = {}
     sections = _sections(told, mark)
-    if "end" not in sections:
-        raise ValueError("it was cut off")
-    for name, (category, read) in _READERS.items():
-        for body in sections.get(name, ()):
-            try:
-                found[category].update(read(body))
-            except (
-                ArithmeticError,
-                LookupError,
-                RecursionError,
-                ValueError,
-                struct.error,
-            ) as error:
-                raise ValueError(f"what it says of {category} cannot be read") from error
-    return {category: values for category, values in found.items() if values}
+    if not sections:
+        raise ValueError("it told nothing")
+    answers: dict[str, deque[_Section]] = defaultdict(deque)
+    for section in sections:
+        answers[section.name].append(section)
+    for kind, value in asked:
+        reader = _READERS[kind]
+        lacking = unknown_without(kind, value)
+        if not answers[kind] or not (section := answers[kind].popleft()).is_whole:
+            unknown.setdefault(lacking, cut)
+            continue
+        try:
+            for name, fact in reader.read(section.body):
+                if isinstance(fact, Unknown):
+                    unknown[fact_id(reader.category, name)] = fact.reason
+                else:
+                    found[reader.category][name] = fact
+        except _UNREADABLE as error:
+            why = "what it tells cannot be read"
+            unknown[lacking] = f"{why}: {error}" if error.args else why
+    for section in answers[UNKNOWN]:
+        category, tab, rest = section.body.partition("\t")
+        key, _, reason = rest.partition("\t")
+        unknown[fact_id(category, key) if tab else section.body] = reason or "it cannot be told"
+    known = {category: values for category, values in found.items() if values}
+    return {**known, UNKNOWN: unknown} if unknown else known
 
 
-def _sections(told: bytes, mark: str) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for part in told.decode("utf-8", "surrogateescape").split(f"{mark}:")[1:]:
-        name, _, body = part.partition("\0")
-        found[name].append(body)
+def unknown_without(kind: str, value: str) -> str:
+    """What is not known, as `fact_id` calls it, if a question has no answer."""
+    reader = _READERS[kind]
+    return fact_id(reader.category, value if reader.key is None else reader.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    name: str
+    body: str
+    is_whole: bool
+
+
+def _sections(told: bytes, mark: str) -> Sequence[_Section]:
+    """The sections of a telling; only the last can have been cut off, unless it says that this is the end."""
+    parts = told.decode("utf-8", "surrogateescape").split(f"{mark}:")[1:]
+    found = []
+    for number, part in enumerate(parts, start=1):
+        name, nul, body = part.partition("\0")
+        found.append(_Section(name, body, bool(nul) and number < len(parts)))
     return found
 
 
 def _lines(body: str) -> list[str]:
-    """The lines of a text, as programs end them: whatever else is a line's end to some may be in a name."""
+    """The lines of a text, as programs end them: whatever else is a line's end to some may be in a name.
+
+    ValueError if one is so long that nothing told in lines has it.
+    """
     lines = body.removesuffix("\n").split("\n") if body else []
-    return [line for line in lines if len(line) <= _LONGEST]
+    if any(len(line) > _LONGEST for line in lines):
+        raise ValueError("a line is too long")
+    return lines
 
 
 def _os(body: str) -> Values:
@@ -105,6 +154,8 @@ def _python(body: str) -> Values:
 
 def _npm(body: str) -> Values:
     folder, _, said = body.partition("\n")
+    if not folder:
+        return
     try:
         packages = json.loads(said)["packages"].items()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -112,6 +163,8 @@ def _npm(body: str) -> Values:
             path, _, rest = line.partition("/package.json:")
             if match := _NPM_VERSION.match(rest):
                 yield f"{folder}: {path.rpartition('/node_modules/')[2]}", match[1]
+            elif line:
+                raise ValueError("it is no list of packages") from None
         return
     for path, package in packages:
         if isinstance(package, dict):
@@ -134,6 +187,8 @@ def _groups(body: str) -> Values:
 
 
 def _timezone(body: str) -> Values:
+    if not body:
+        return
     zone, _, link = body.strip().partition("\n")
     yield "time zone", zone
     if link:
@@ -141,7 +196,8 @@ def _timezone(body: str) -> Values:
 
 
 def _locale(body: str) -> Values:
-    yield "available", " ".join(sorted(body.split()))
+    if body:
+        yield "available", " ".join(sorted(body.split()))
 
 
 def _sockets(body: str) -> Values:
@@ -163,7 +219,8 @@ def _address(text: str) -> str:
 
 
 def _argv(body: str) -> Values:
-    yield "argv", json.dumps(body.split("\0")[:-1], ensure_ascii=False)
+    if body:
+        yield "argv", json.dumps(body.split("\0")[:-1], ensure_ascii=False)
 
 
 def _environ(body: str) -> Values:
@@ -185,12 +242,15 @@ def _status(body: str) -> Values:
 
 def _limits(body: str) -> Values:
     for line in _lines(body)[1:]:
-        if match := _LIMIT.match(line):
-            yield match[1], f"{match[2]} to {match[3]}"
+        match = _LIMIT.match(line)
+        if match is None:
+            raise ValueError("it is no table of limits")
+        yield match[1], f"{match[2]} to {match[3]}"
 
 
 def _cwd(body: str) -> Values:
-    yield "directory", body.rstrip("\n")
+    if body:
+        yield "directory", body.rstrip("\n")
 
 
 def _cgroup(body: str) -> Values:
@@ -216,8 +276,11 @@ def _files(body: str) -> Values:
                 yield path, f"link to {target[:-1]}, owner {match[1]}:{match[2]}"
         elif match := _MODE.fullmatch(line):
             mode, uid, gid, kind, path = match.groups()
+            about = f"mode {mode}, owner {uid}:{gid}"
             what = "folder" if kind == "directory" else f"sha256 {hashes.get(path, 'unreadable')}"
-            yield path, f"mode {mode}, owner {uid}:{gid}, {what}"
+            yield path, f"{about}, {what}"
+            if kind != "directory" and path not in hashes:
+                yield path, Unknown(f"cannot be read ({about})")
 
 
 def _name(body: str) -> Values:
@@ -231,7 +294,7 @@ def _secret(body: str) -> Values:
             mode, uid, gid, _, path = match.groups()
             digest = next((word for word in body.split() if re.fullmatch("[0-9a-f]{64}", word)), "")
             yield path, f"mode {mode}, owner {uid}:{gid}"
-            yield f"{path}{DIGEST}", digest or "unreadable"
+            yield f"{path}{DIGEST}", digest or Unknown("cannot be read")
 
 
 def _times(body: str) -> Values:
@@ -267,31 +330,42 @@ def _substrate(body: str) -> Values:
             yield f"{category}\t{key}", ""
 
 
-_READERS: Final[Mapping[str, tuple[str, Callable[[str], Values]]]] = {
-    "os": (Category.OS, _os),
-    "kernel": (Category.KERNEL, _kernel),
-    "packages": (Category.PACKAGES, _packages),
-    "python": (Category.PYTHON, _python),
-    "npm": (Category.NPM, _npm),
-    "users": (Category.USERS, _users),
-    "groups": (Category.GROUPS, _groups),
-    "timezone": (Category.LOCALE, _timezone),
-    "locale": (Category.LOCALE, _locale),
-    "sockets": (Category.SOCKETS, _sockets),
-    "argv": (Category.PROCESS, _argv),
-    "environ": (Category.ENVIRONMENT, _environ),
-    "status": (Category.PROCESS, _status),
-    "limits": (Category.LIMITS, _limits),
-    "cwd": (Category.PROCESS, _cwd),
-    "cgroup": (Category.LIMITS, _cgroup),
-    "file": (Category.FILES, _files),
-    "name": (Category.NAMES, _name),
-    "secret": (Category.SECRETS, _secret),
-    "substrate": (SUBSTRATE, _substrate),
-    "times": (Asked.TIMES, _times),
-    "gone": (Asked.GONE, _words),
-    "given": (Asked.GIVEN, _environ),
-    "tool": (Asked.TOOLS, _words),
-    "provides": (Asked.PROVIDES, _provides),
-    "removed": (Asked.REMOVED, _removed),
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How a section is read: into facts of a category. `key` is what is unknown without it: None for what was asked."""
+
+    category: str
+    read: Callable[[str], Values]
+    key: str | None = ""
+
+
+_READERS: Final[Mapping[str, _Reader]] = {
+    "os": _Reader(Category.OS, _os),
+    "kernel": _Reader(Category.KERNEL, _kernel),
+    "packages": _Reader(Category.PACKAGES, _packages),
+    "python": _Reader(Category.PYTHON, _python),
+    "npm": _Reader(Category.NPM, _npm),
+    "users": _Reader(Category.USERS, _users),
+    "groups": _Reader(Category.GROUPS, _groups),
+    "timezone": _Reader(Category.LOCALE, _timezone, "time zone"),
+    "locale": _Reader(Category.LOCALE, _locale, "available"),
+    "sockets": _Reader(Category.SOCKETS, _sockets),
+    "argv": _Reader(Category.PROCESS, _argv, "argv"),
+    "environ": _Reader(Category.ENVIRONMENT, _environ),
+    "status": _Reader(Category.PROCESS, _status),
+    "limits": _Reader(Category.LIMITS, _limits),
+    "cwd": _Reader(Category.PROCESS, _cwd, "directory"),
+    "cgroup": _Reader(Category.LIMITS, _cgroup),
+    "file": _Reader(Category.FILES, _files, None),
+    "name": _Reader(Category.NAMES, _name, None),
+    "secret": _Reader(Category.SECRETS, _secret, None),
+    "substrate": _Reader(SUBSTRATE, _substrate),
+    "times": _Reader(Asked.TIMES, _times, None),
+    "gone": _Reader(Asked.GONE, _words, None),
+    "given": _Reader(Asked.GIVEN, _environ),
+    "tool": _Reader(Asked.TOOLS, _words, None),
+    "provides": _Reader(Asked.PROVIDES, _provides),
+    "removed": _Reader(Asked.REMOVED, _removed),
 }
+KINDS: Final = frozenset(_READERS)
+"""What can be asked."""

@@ -1,4 +1,4 @@
-"""A comparison as data, which docs/schemas/parity-1.json describes, and as a page to keep, report.html.j2."""
+"""A comparison as data, which docs/schemas/parity-2.json describes, and as a page to keep, report.html.j2."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from envctl.parity.accepting import Acceptance
 from envctl.parity.comparing import Comparison, Finding, Verdict
-from envctl.parity.facts import readable
+from envctl.parity.facts import UNKNOWN, Fact, Unknown, readable
 from envctl.parity.result import Pair, Parity, Side
 from envctl.plan.categories import Category
 
 FORMAT: Final = "envctl parity"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,41 @@ class Told:
         """The other side's."""
         return self._readable(self.top.after)
 
-    def _readable(self, value: str | None) -> str | None:
-        return None if value is None else readable(self.top.category, self.top.key, value)
+    def _readable(self, value: Fact) -> str | None:
+        if value is None or isinstance(value, Unknown):
+            return None if value is None else f"unknown: {value}"
+        return readable(self.top.category, self.top.key, value)
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """A fact that a side does not know: for each such side its name and the reason."""
+
+    finding: Finding
+    reasons: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """Why, and where: "cannot be read (dev@docker)"."""
+        sides: dict[str, list[str]] = {}
+        for side, reason in self.reasons.items():
+            sides.setdefault(reason, []).append(side)
+        return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in sides.items())
+
+
+def not_known(pair: Pair) -> Sequence[NotKnown]:
+    """The unknown facts of a pair that nobody has given a reason for, in their order."""
+    return [
+        NotKnown(
+            one,
+            {
+                side.name: value.reason
+                for side, value in ((pair.before, one.before), (pair.after, one.after))
+                if isinstance(value, Unknown)
+            },
+        )
+        for one in pair.found.unknown
+    ]
 
 
 def folded(findings: Sequence[Finding]) -> Sequence[Told]:
@@ -125,12 +158,16 @@ def _finding(one: Finding) -> dict[str, Any]:
         "unit": one.unit,
         "category": one.category,
         "key": one.key,
-        "before": one.before,
-        "after": one.after,
+        "before": _value(one.before),
+        "after": _value(one.after),
         "verdict": str(one.verdict),
         "reason": accepted.reason if accepted else None,
         "where": str(accepted.where) if accepted else None,
     }
+
+
+def _value(value: Fact) -> str | dict[str, str] | None:
+    return {UNKNOWN: value.reason} if isinstance(value, Unknown) else value
 
 
 def _entry(one: Acceptance) -> dict[str, str]:
@@ -182,6 +219,7 @@ def _shown(pair: Pair) -> Mapping[str, Any]:
             (unit, category, folded(group))
             for unit, category, group in _by_subject(found.undeclared)
         ],
+        "unknown": not_known(pair),
         "declared": declared(found),
         "substrate": _by_subject(found.of(Verdict.SUBSTRATE)),
     }

@@ -52,6 +52,16 @@ class Parity:
         """How many there are that nobody has given a reason for."""
         return sum(len(one.found.undeclared) for one in self.pairs)
 
+    @property
+    def unknown(self) -> int:
+        """How many facts are unknown, and nobody has given a reason for."""
+        return sum(len(one.found.unknown) for one in self.pairs)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the targets are known to be the same, but for what has a reason."""
+        return not self.differences and not self.unknown
+
 
 def compare_sides(first: Side, *others: Side) -> Parity:
     """Compare each of the others with the first."""

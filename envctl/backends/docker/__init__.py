@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class DockerBackend:
         self.context = context
         self._engine = Engine()
         self._names = Names(context.scope)
+        self._privileges: bool | None = None
         self.images = Images(self._engine, context.report)
         self._keeper = Keeper(self._engine, self._names, context.secret)
 
@@ -150,7 +152,18 @@ class DockerBackend:
         """Run a command in the unit's container; its exit code."""
         from envctl.backends.docker.streams import execute
 
-        return execute(self._engine, unit, self._container(unit), execution)
+        container = self._container(unit)
+        if execution.everything:
+            execution = replace(execution, user="0", everything=self._has_every_right(container))
+        return execute(self._engine, unit, container, execution)
+
+    def _has_every_right(self, container: str) -> bool:
+        """Whether the engine can run a command with all rights; one that is confined itself cannot."""
+        if self._privileges is None:
+            from envctl.backends.docker.streams import may_do_everything
+
+            self._privileges = may_do_everything(self._engine, container)
+        return self._privileges
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None

@@ -140,9 +140,11 @@ def command(
     env: Mapping[str, str] = _NOTHING,
     tty: bool = False,
     timeout: float | None = None,
+    everything: bool = False,
 ) -> str:
     """A shell command that runs `argv` in the container; None takes the container's own user, directory."""
     options = ["--interactive", *(["--tty"] if tty else [])]
+    options += ["--privileged"] if everything else []
     options += [f"--env={name}={value}" for name, value in sorted(env.items())]
     if user is not None:
         options.append(f"--user={user}")

@@ -58,12 +58,15 @@ def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int
 
         return container.command(
             execution.argv,
-            user=execution.user,
+            user="0" if execution.everything else execution.user,
+            everything=execution.everything,
             workdir=execution.workdir,
             env=execution.env,
             tty=execution.tty,
             timeout=execution.timeout,
         )
+    if execution.everything:
+        return process.unconfined(execution.argv, main=main, timeout=execution.timeout)
     own = notes.run_of(note).get("process", {})
     return process.command(
         execution.argv,

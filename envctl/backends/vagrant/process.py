@@ -94,6 +94,16 @@ def command(
     )
 
 
+def unconfined(argv: Sequence[str], *, main: int = 0, timeout: float | None = None) -> str:
+    """A shell command that runs `argv` as root, outside of the unit's limits, who may do anything.
+
+    `main` is the process, if there is one, whose view of a shared machine's files it has.
+    """
+    limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
+    enter = f"nsenter --mount=/proc/{main}/ns/mnt -- " if main else ""
+    return f"cd /; exec {limit}{enter}{words(tuple(argv))}"
+
+
 def insist(room: Room) -> str:
     """Shell commands that end the shell with NOT_RUNNING unless the unit's process is there; no other one starts."""
     return (

@@ -23,7 +23,7 @@ def keep(shop: Path) -> Keep:
     """Write a file of facts of a target of the project: `web` has these."""
 
     def write(name: str, of: str = "dev", project: str = "shop", **web: Any) -> str:
-        head = {"format": "envctl facts", "version": 1, "project": project}
+        head = {"format": "envctl facts", "version": 2, "project": project}
         known = {"environment": of, "backend": "docker", "units": {"web": web}}
         (shop / name).write_text(json.dumps({**head, **known}))
         return name
@@ -52,7 +52,7 @@ def test_it_says_what_was_compared_then_what_differs(envctl: Run, keep: Keep) ->
         "UNIT CATEGORY SAME DIFFERENT",
         "web os 1",
         "packages 3",
-        "4 facts compared: 1 the same, 0 declared, 0 substrate, 3 different",
+        "4 facts compared: 1 the same, 0 declared, 0 substrate, 3 different, 0 unknown",
         "",
         "different (- dev@docker (one.json), + test@docker (other.json))",
         "web packages bash",
@@ -65,6 +65,38 @@ def test_it_says_what_was_compared_then_what_differs(envctl: Run, keep: Keep) ->
         "- not there",
         "+ 9",
     ]
+
+
+def test_what_is_unknown_is_told_with_its_reason_and_ends_with_3(envctl: Run, keep: Keep) -> None:
+    key = {"/etc/app.key": {"unknown": "cannot be read"}}
+    one, other = (
+        keep("one.json", files=key, os={"id": "a"}),
+        keep("other.json", "test", files=key, os={"id": "a"}),
+    )
+
+    ended = envctl("parity", one, other)
+
+    assert ended.code == 3
+    assert lines(ended.out)[1:] == [
+        "UNIT CATEGORY SAME UNKNOWN",
+        "web os 1",
+        "files 1",
+        "2 facts compared: 1 the same, 0 declared, 0 substrate, 0 different, 1 unknown",
+        "",
+        "unknown",
+        "web files /etc/app.key: cannot be read (dev@docker (one.json), test@docker (other.json))",
+    ]
+    assert "accept: [{unit: web, category: files, key: /etc/app.key, reason: …}]" in ended.err
+    quiet = envctl("parity", one, other, "--quiet")
+    assert "1 unknown fact without a reason" in quiet.out
+    (found,) = envctl("parity", one, other, "--json").json["comparisons"][0]["findings"]
+    assert (found["verdict"], found["before"]) == ("unknown", {"unknown": "cannot be read"})
+
+
+def test_what_is_unknown_can_be_accepted(envctl: Run, shop: Path, keep: Keep) -> None:
+    accept(shop, "{category: files, key: /etc/app.key, reason: nobody may see it}")
+    key = {"/etc/app.key": {"unknown": "cannot be read"}}
+    assert envctl("parity", keep("one.json", files=key), keep("other.json", files=key)).code == 0
 
 
 def test_numbers_stand_below_each_other(envctl: Run, keep: Keep) -> None:
@@ -138,7 +170,7 @@ def test_nothing_to_compare_is_no_difference(envctl: Run, keep: Keep) -> None:
     ended = envctl("parity", keep("one.json"), keep("x.json"))
     assert ended.code == 0
     assert lines(ended.out)[1:] == [
-        "0 facts compared: 0 the same, 0 declared, 0 substrate, 0 different"
+        "0 facts compared: 0 the same, 0 declared, 0 substrate, 0 different, 0 unknown"
     ]
 
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from envctl.errors import EnvctlError, Place
 from envctl.parity.accepting import Acceptance
 from envctl.parity.comparing import Verdict, compare
-from envctl.parity.facts import Category, Facts, from_json, to_json
+from envctl.parity.facts import (
+    UNKNOWN,
+    Category,
+    Facts,
+    Unknown,
+    fact,
+    fact_id,
+    from_json,
+    to_json,
+)
 
 values = st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=4)
 units = st.dictionaries(
@@ -19,6 +28,29 @@ units = st.dictionaries(
     st.dictionaries(st.sampled_from([*map(str, Category)]), values, max_size=5),
     max_size=2,
 )
+reasons = st.dictionaries(
+    st.builds(fact_id, st.sampled_from([*map(str, Category)]), st.text(max_size=3)),
+    st.text(max_size=3),
+    max_size=3,
+)
+
+
+@st.composite
+def _units(draw):
+    """Facts of units, some of them unknown; known ones are not at the same time."""
+    found = draw(units)
+    for unit, told in found.items():
+        unknown = draw(reasons)
+        for name in unknown:
+            category, _, key = name.partition("\t")
+            told.get(category, {}).pop(key, None)
+        found[unit] = {category: values for category, values in told.items() if values}
+        if unknown:
+            found[unit][UNKNOWN] = unknown
+    return found
+
+
+told_by_units = _units()
 
 
 def facts(units, environment="dev", backend="docker"):
@@ -54,10 +86,88 @@ def test_every_difference_is_found_once_and_from_both_sides(one, other):
     assert counted == len(both) + len({*one} ^ {*other})
 
 
-@given(units)
+@given(told_by_units)
 def test_a_file_of_facts_has_the_same_facts(known):
     before = facts(known)
-    assert from_json(json.dumps(to_json(before)), name="x.json") == before
+    after = from_json(json.dumps(to_json(before)), name="x.json")
+    empty = {
+        unit: {name: each for name, each in told.items() if each} for unit, told in known.items()
+    }
+    assert after.units == empty
+
+
+@given(told_by_units)
+def test_what_is_unknown_equals_nothing_not_even_itself(known):
+    found = compare(facts(known), facts(known))
+    unknown = {
+        (unit, *name.split("\t", 1))
+        for unit, told in known.items()
+        for name in told.get(UNKNOWN, {})
+    }
+    assert {(one.unit, one.category, one.key) for one in found.findings} <= unknown
+    for unit, category, key in unknown:
+        # It is told by itself, or with all of its folder or category.
+        assert any(
+            one.unit == unit and one.category == category and one.key in (key, "", "/", ".")
+            for one in found.findings
+        )
+    assert all(one.verdict in (Verdict.UNKNOWN, Verdict.SUBSTRATE) for one in found.findings)
+
+
+def test_a_fact_is_known_absent_or_unknown():
+    told = {
+        "files": {"/etc/a": "mode 644"},
+        UNKNOWN: {"files\t/etc/key": "cannot be read", "files\t/root": "cannot be listed"},
+    }
+    assert fact(told, "files", "/etc/a") == "mode 644"
+    assert fact(told, "files", "/etc/b") is None
+    for path, why in (("/etc/key", "cannot be read"), ("/root/.ssh/id", "cannot be listed")):
+        found = fact(told, "files", path)
+        assert isinstance(found, Unknown)
+        assert found.reason == why
+        assert found != found
+
+
+def test_what_both_sides_cannot_read_is_not_the_same():
+    side = {UNKNOWN: {"files\t/etc/app.key": "cannot be read"}}
+    (found,) = compare(facts({"web": side}), facts({"web": side})).findings
+    assert (found.key, found.verdict) == ("/etc/app.key", Verdict.UNKNOWN)
+    assert [str(found.before), str(found.after)] == ["cannot be read"] * 2
+
+
+def test_what_is_in_a_folder_that_cannot_be_listed_is_told_once():
+    one = {"files": {"/root/a": "x", "/root/b/c": "x", "/srv": "folder"}}
+    other = {"files": {"/srv": "folder"}, UNKNOWN: {"files\t/root": "cannot be listed"}}
+    found = compare(facts({"web": one}), facts({"web": other}))
+    assert [(each.key, each.verdict) for each in found.findings] == [("/root", Verdict.UNKNOWN)]
+    assert found.equal == {("web", "files"): 1}
+
+
+def test_a_category_that_was_cut_off_compares_what_was_told_and_no_more():
+    one = {"packages": {"a": "1", "b": "1", "c": "1"}}
+    other = {"packages": {"a": "1", "b": "2"}, UNKNOWN: {"packages\t": "it was cut off"}}
+    found = compare(facts({"web": one}), facts({"web": other}))
+    assert [(each.key, each.verdict) for each in found.findings] == [
+        ("", Verdict.UNKNOWN),
+        ("b", Verdict.UNDECLARED),
+    ]
+
+
+def test_a_unit_that_does_not_run_is_unknown_whatever_the_other_side_has():
+    down = {UNKNOWN: {"units\t": "exited (exit code 1): no facts"}}
+    for other in ({"os": {"id": "a"}}, down):
+        (found,) = compare(facts({"web": down}), facts({"web": other})).findings
+        assert (found.category, found.key, found.verdict) == ("units", "web", Verdict.UNKNOWN)
+        assert str(found.before) == "exited (exit code 1): no facts"
+
+
+def test_what_is_unknown_can_be_accepted():
+    side = {UNKNOWN: {"files\t/etc/app.key": "cannot be read"}}
+    found = compare(
+        facts({"web": side}), facts({"web": side}), accept=[entry("files", "/etc/app*")]
+    )
+    assert not found.open
+    assert found.total(Verdict.DECLARED) == 1
 
 
 def machine(**categories):
@@ -173,8 +283,8 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
         ("{", "x.json is no JSON"),
         ("[" * 100_000, "x.json is no JSON"),
         ("[]", "x.json has no facts in it"),
-        ('{"format": "envctl facts", "version": 2}', "is of version 2"),
-        ('{"format": "envctl facts", "version": 1}', "is not whole"),
+        ('{"format": "envctl facts", "version": 3}', "has facts of version 3"),
+        ('{"format": "envctl facts", "version": 2}', "is not whole"),
     ],
 )
 def test_a_file_that_is_none_is_told(text, said):

@@ -103,6 +103,16 @@ def test_substrate_is_folded_up() -> None:
     assert "open" not in dict(shown.attributes)
 
 
+def test_what_is_unknown_has_a_table_of_its_own_and_spoils_the_verdict() -> None:
+    side = {
+        "unknown": {"files\t/etc/app.key": "cannot be read", "packages\t": "dpkg-query is missing"}
+    }
+    text = page(sides(side, {})).text
+    assert "2 unknown facts without a reason" in text
+    for said in ("/etc/app.keycannot be read (dev@docker)", "all the othersdpkg-query is missing"):
+        assert said in text
+
+
 def everywhere(word: str) -> Parity:
     """A comparison with the word wherever there can be one."""
     one = {word: {"packages": {word: word, "b": word, "vim": "1"}, "files": {word: word}}}
