@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, Place, Problem
+from envctl.inside import read_inside
 from envctl.parity.accepting import Acceptance, matches
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
@@ -87,7 +88,7 @@ def misnamed(
     found = Problems()
     for resolved in (specs[name] for name in environments if name in specs):
         for file in resolved.files:
-            found.text(file, (resolved.root / file).read_text("utf-8", "replace"))
+            found.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
         for index, entry in enumerate(resolved.data["accept"]):
             unit = entry["unit"]
             # How many replicas there are may depend on a variable.

@@ -10,11 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from envctl.errors import Place, Problem, SpecError
+from envctl.inside import InsideError, read_inside
 from envctl.private import NAME
 
 NEVER_COPIED = (".git", NAME, "__pycache__", "*.pyc")
 """Names left out of every copied folder: version control, our own state, Python's caches."""
 
+_LARGEST_IGNORE_FILE = 1024 * 1024
 _NOWHERE = Place("envctl.yaml", 1, 1)
 
 
@@ -57,9 +59,11 @@ def inside(root: Path, relative: str, where: Place | None) -> Path:
 
 def read_text(root: Path, relative: str, *, where: Place | None) -> str:
     """The text of a project file, UTF-8."""
-    path = inside(root, relative, where)
+    inside(root, relative, where)
     try:
-        return path.read_text("utf-8")
+        return read_inside(root, relative).decode("utf-8")
+    except InsideError as error:
+        raise problem(error.brief, where, hint=error.hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise problem(f"{relative!r} cannot be read as UTF-8 text: {error}", where) from error
 
@@ -94,12 +98,12 @@ def tree(
 
 def context(root: Path, relative: str, *, where: Place | None) -> Tree:
     """A folder as the context of its Dockerfile: without what its .dockerignore leaves out."""
-    ignore = inside(root, relative, where) / ".dockerignore"
-    if not ignore.is_file():
+    ignore = _ignore_file(root, (inside(root, relative, where) / ".dockerignore"), where)
+    if ignore is None:
         return tree(root, relative, exclude=(), where=where)
     from docker.utils.build import PatternMatcher
 
-    lines = (line.strip() for line in ignore.read_text("utf-8", "replace").splitlines())
+    lines = (line.strip() for line in ignore.splitlines())
     matcher = PatternMatcher([line for line in lines if line and not line.startswith("#")])
     return tree(
         root,
@@ -108,6 +112,16 @@ def context(root: Path, relative: str, *, where: Place | None) -> Tree:
         where=where,
         unless=lambda name: bool(matcher.matches(name)),  # type: ignore[arg-type]
     )
+
+
+def _ignore_file(root: Path, path: Path, where: Place | None) -> str | None:
+    """The text of an ignore file; None if there is none. SpecError if it leads outside, or is no regular file."""
+    try:
+        return read_inside(root, path, largest=_LARGEST_IGNORE_FILE).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except InsideError as error:
+        raise problem(error.brief, where, hint=error.hint) from error
 
 
 def _walk(folder: Path, top: Path, patterns: Sequence[str]) -> Iterator[Path]:

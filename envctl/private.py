@@ -1,27 +1,62 @@
-"""The project's own private folder, `.envctl`: for this user alone, and never reached through a link.
+"""A project's private state: for this user alone, outside the project, and never reached through a link.
 
-A repository may bring a link in the place of anything below it; what is written or deleted there
-would then be another file of the user's.
+It is kept below `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), under the project's path. So nothing that came
+with a clone can be taken for it, and nothing that sees the project's folder, such as a mount, sees it.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
+import shutil
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from envctl.errors import EnvctlError
 
-NAME = ".envctl"
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+NAME: Final = ".envctl"
+"""Where envctl once kept private state: a folder of the project. It is not read any more."""
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """What says that nothing can be written to a disk: it is full, or read-only."""
-_ROOM = "free some space there, or make it writable; `envctl down` works without"
+_ROOM: Final = "free some space there, or make it writable; `envctl down` works without"
+_HOME: Final = ("envctl", "projects")
+_PROJECT: Final = "project"
+"""The file in a project's private folder that says which project it is for."""
+_PRECIOUS: Final = ("secrets", "vagrant")
+"""What in a former folder is more than a cache."""
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder where programs keep the user's state. EnvctlError if the user has no home."""
+    named = Path(environ.get("XDG_STATE_HOME") or "")
+    if named.is_absolute():
+        return named
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise EnvctlError(
+            "there is no home folder to keep private state in",
+            hint="set HOME, or XDG_STATE_HOME, to a folder of yours",
+        ) from error
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder with the private state of all the user's projects; it need not exist."""
+    return state_home(environ) / _HOME[0]
+
+
+def state_path(root: Path, *parts: str) -> Path:
+    """Where a project's private folder `parts…` is, whether or not it exists."""
+    return state_home().joinpath(*_HOME, _key(root), *parts)
 
 
 def private_folder(root: Path, *parts: str) -> Path:
-    """The folder `.envctl/parts…` of a project, made where it is not there, and closed to others.
+    """The project's private folder `parts…`, made where it is not there, and closed to others.
 
     EnvctlError if any part of it is a link, no folder or another user's, or cannot be made.
     """
@@ -37,7 +72,7 @@ def likely_folder(root: Path, *parts: str) -> Path:
     except EnvctlError as error:
         if getattr(error.__cause__, "errno", None) not in NO_ROOM:
             raise
-    return existing_folder(root, *parts) or root.joinpath(NAME, *parts)
+    return existing_folder(root, *parts) or state_path(root, *parts)
 
 
 def existing_folder(root: Path, *parts: str) -> Path | None:
@@ -69,35 +104,111 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+# --- state of another place -----------------------------------------------------------------
+
+
+def refuse_foreign_state(root: Path, environment: str) -> None:
+    """EnvctlError if the project's own folder has secrets or keys of an environment, which are not used.
+
+    They may have come with the project, or be of an envctl that kept them there: only the user knows.
+    """
+    for part in _PRECIOUS:
+        found = root / NAME / part / environment
+        if os.path.lexists(found) and not os.path.lexists(state_path(root, part, environment)):
+            raise EnvctlError(
+                f"{found} is in the project's folder, where private state is not kept any more",
+                details="If it came with the project, others know the secrets and keys in it.",
+                hint="remove it if you did not make it yourself;"
+                " if an earlier envctl made it for you, `envctl trust --state` takes it over",
+            )
+
+
+def take_over_state(root: Path) -> Path | None:
+    """Make the state in the project's own folder this user's private state; the folder it was in, None if none was.
+
+    EnvctlError if there is a private folder already, or if something in it is a link or another user's.
+    """
+    former = root / NAME
+    if not os.path.lexists(former):
+        return None
+    for path in (former, *former.rglob("*")):
+        found = path.lstat()
+        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+            raise _no_file(path)
+        if found.st_uid not in _owners():
+            raise _foreign(path, found.st_uid)
+    home = private_folder(root)
+    for part in _PRECIOUS:
+        if (former / part).is_dir():
+            shutil.copytree(former / part, home / part, dirs_exist_ok=True)
+    shutil.rmtree(former)
+    return former
+
+
+def move_state(former: Path, root: Path) -> None:
+    """Give a project that was moved the private state of its former folder. Nothing happens if it has state already."""
+    there = existing_folder(former)
+    if there is None or existing_folder(root) is not None:
+        return
+    there.rename(state_path(root))
+    _note_project(state_path(root), root, anew=True)
+
+
+# --- parts ----------------------------------------------------------------------------------
+
+
+def _key(root: Path) -> str:
+    """What the private folder of a project is called: unique, and to be recognised."""
+    path = str(root.resolve())
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.resolve().name).strip("-.")[:40]
+    return f"{name or 'project'}-{digest}"
+
+
 def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
+    path = state_home()
     try:
-        here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        if not make:
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if not make and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
-        raise
-    owners = _owners(os.fstat(here).st_uid)
-    path = root
+        raise EnvctlError(
+            f"{path} cannot be used: {error.strerror}",
+            hint="envctl keeps private state there: set XDG_STATE_HOME to a folder of yours",
+        ) from error
+    project = state_path(root)
     try:
-        for part in (NAME, *parts):
+        for part in (*_HOME, _key(root), *parts):
             path /= part
-            below = _enter(here, path, owners, make=make)
+            below = _enter(here, path, make=make)
             if below is None:
                 return None
             os.close(here)
             here = below
+            if make and path == project:
+                _note_project(path, root)
     finally:
         os.close(here)
     return path
 
 
-def _owners(of_project: int) -> frozenset[int]:
-    """Whose folders may be used: this user's and root's; root uses those of the project's owner too."""
-    own = os.geteuid()
-    return frozenset((own, 0, of_project) if own == 0 else (own, 0))
+def _note_project(folder: Path, root: Path, *, anew: bool = False) -> None:
+    """Say in a project's private folder which project it is for."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_EXCL)
+    with suppress(FileExistsError):
+        descriptor = os.open(folder / _PROJECT, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.fsencode(f"{root.resolve()}\n"))
 
 
-def _enter(parent: int, path: Path, owners: frozenset[int], *, make: bool) -> int | None:
+def _owners() -> frozenset[int]:
+    """Whose folders may be used: this user's and root's."""
+    return frozenset((os.geteuid(), 0))
+
+
+def _enter(parent: int, path: Path, *, make: bool) -> int | None:
     """A descriptor of the folder `path`, whose parent is open; None if it is not there."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -110,12 +221,9 @@ def _enter(parent: int, path: Path, owners: frozenset[int], *, make: bool) -> in
     except OSError as error:
         raise _no_folder(path, error) from error
     found = os.fstat(descriptor)
-    if found.st_uid not in owners:
+    if found.st_uid not in _owners():
         os.close(descriptor)
-        raise EnvctlError(
-            f"{path} belongs to another user (number {found.st_uid})",
-            hint="envctl keeps secrets there: remove it, or run envctl as its owner",
-        )
+        raise _foreign(path, found.st_uid)
     _close_to_others(descriptor, found, 0o700)
     return descriptor
 
@@ -125,6 +233,13 @@ def _close_to_others(descriptor: int, found: os.stat_result, mode: int) -> None:
         # Not on a file system without permissions, or one that is read only.
         with suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & mode)
+
+
+def _foreign(path: Path, owner: int) -> EnvctlError:
+    return EnvctlError(
+        f"{path} belongs to another user (number {owner})",
+        hint="envctl keeps secrets there: remove it, or run envctl as its owner",
+    )
 
 
 def _no_folder(path: Path, error: OSError) -> EnvctlError:

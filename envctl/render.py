@@ -10,10 +10,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from envctl.errors import EnvctlError, Place
+from envctl.inside import read_inside
 from envctl.plan.artifact import Artifact, Quoted
 
 if TYPE_CHECKING:
@@ -73,38 +75,42 @@ class Templates:
 
         own = [self._root / "templates"] if self._root else []
         environment: Any = self._environment
-        loader = jinja2.FileSystemLoader([*own, packaged_templates()])
-        source, file, is_fresh = loader.get_source(environment, name)
-        if self._root:
-            _own_template(self._root, Path(file))
-        return source, file, is_fresh
+        for folder in own:
+            text = _own_template(self._root, folder / name)
+            if text is not None:
+                return text.decode("utf-8"), str(folder / name), lambda: True
+        return jinja2.FileSystemLoader(packaged_templates()).get_source(environment, name)
 
 
-def _own_template(root: Path, file: Path) -> Path:
-    """The file of a template. EnvctlError if it is the project's and a link leads it elsewhere."""
-    places = (root.resolve(), packaged_templates().resolve())
-    if file.is_relative_to(root) and not any(file.resolve().is_relative_to(one) for one in places):
-        raise EnvctlError(
-            f"the template {_shown(str(file), root)} leads outside the project",
-            hint="copy it into the project",
-        )
-    return file
+def _own_template(root: Path | None, file: Path) -> bytes | None:
+    """The content of a project's own template; None if it has none of that name.
+
+    EnvctlError if it leads outside the project, unless to envctl's own, or is no regular file.
+    """
+    assert root is not None
+    with suppress(OSError, RuntimeError):
+        if file.resolve().is_relative_to(packaged_templates().resolve()):
+            return file.read_bytes() if file.is_file() else None
+    try:
+        return read_inside(root, file)
+    except FileNotFoundError:
+        return None
 
 
 def own_templates_digest(root: Path) -> str:
     """A digest of the project's own templates that images are made from; "" if it has none."""
     folder = root / "templates"
-    own = [
-        _own_template(root, file)
-        for part in _BUILDING
-        for file in sorted([*(folder / part).glob("*.j2"), *(folder / part).glob("*/*.j2")])
-        if file.is_file() and file.relative_to(folder / part).as_posix() not in _NO_IMAGES
-    ]
-    summary = hashlib.sha256()
-    for file in own:
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        summary.update(f"{content} {file.relative_to(folder).as_posix()}\n".encode())
-    return summary.hexdigest() if own else ""
+    summary, any_own = hashlib.sha256(), False
+    for part in _BUILDING:
+        for file in sorted([*(folder / part).glob("*.j2"), *(folder / part).glob("*/*.j2")]):
+            if file.relative_to(folder / part).as_posix() in _NO_IMAGES:
+                continue
+            text = _own_template(root, file)
+            if text is not None:
+                content = hashlib.sha256(text).hexdigest()
+                summary.update(f"{content} {file.relative_to(folder).as_posix()}\n".encode())
+                any_own = True
+    return summary.hexdigest() if any_own else ""
 
 
 def render_text(source: str, values: Mapping[str, Any], name: str) -> str:

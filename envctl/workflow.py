@@ -14,7 +14,12 @@ from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.progress import Report, silent
-from envctl.private import existing_folder, likely_folder, private_folder
+from envctl.private import (
+    existing_folder,
+    likely_folder,
+    private_folder,
+    refuse_foreign_state,
+)
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
@@ -199,6 +204,7 @@ class Workspace:
         from envctl.execute import bring_up
         from envctl.results import UpResult
 
+        refuse_foreign_state(self.root, opened.target.environment)
         opened.backend.check()
         opened.make_secrets()
         observed = opened.observe()

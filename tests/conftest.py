@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.support.project import Project
 
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+# Private state is kept outside of projects: the user's own is no test's.
+_STATE = tempfile.TemporaryDirectory(prefix="envctl-test-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 _Kind = TypeVar("_Kind", bound=Project)
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
 

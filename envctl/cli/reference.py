@@ -40,7 +40,7 @@ holds JSON alone; its keys, named below for each command, stay. Keys may be adde
 is live and in colour, unless `--no-color` is given or `NO_COLOR` is set; elsewhere each event is one plain line.
 Control characters in what envctl prints are shown escaped.
 
-An unexpected error is one line; its traceback is in `.envctl/crash.log`, or on the screen with `--debug`.
+An unexpected error is one line; its traceback is in `crash.log` in the project's private folder (`~/.local/state/envctl/`), or on the screen with `--debug`.
 
 Options for every command, before its name or after it (`--set` only where the spec is read):
 

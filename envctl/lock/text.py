@@ -38,7 +38,7 @@ _AGAIN: Final = "take the committed file back; or remove it, and `envctl lock` w
 
 def load(root: Path) -> Lock | None:
     """The project's lock; None if it has none. SpecError, with file, line and column, if it cannot be read."""
-    if not (root / FILE).exists():
+    if not os.path.lexists(root / FILE):
         return None
     problems = Problems()
     data = read(root, FILE, problems)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from envctl.errors import EnvctlError
-from envctl.private import NAME, existing_folder, open_private, private_folder
+from envctl.private import existing_folder, open_private, private_folder, state_path
 from envctl.secrets.sources import given, missing
 from envctl.spec.canonical import CanonicalSecret
 
@@ -35,7 +35,7 @@ _LEAST_MASKED = 8
 class SecretStore:
     """The secrets of one environment.
 
-    Generated values and the key of the digests are files below `.envctl/secrets/` of the project,
+    Generated values and the key of the digests are files in the project's private folder,
     readable by their owner only. An environment's values are shared by its backends and kept until
     the last of them has let go.
     """
@@ -107,7 +107,7 @@ class SecretStore:
         try:
             self._release(backend)
         except OSError as error:
-            where = error.filename or self._root / NAME / _FOLDER
+            where = error.filename or state_path(self._root, _FOLDER)
             raise EnvctlError(
                 f"all is removed but {where}: {error.strerror}",
                 hint="remove it by hand: it has values of generated secrets",

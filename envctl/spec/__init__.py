@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.inside import InsideError, read_inside
 from envctl.plan.names import base_image
 from envctl.spec import cache as _cache
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
@@ -43,7 +44,8 @@ def find_root(start: Path) -> Path:
     """
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / ROOT_FILE).exists():
+        # A link is looked at where it stands: what it leads to is read by nobody if that is elsewhere.
+        if os.path.lexists(folder / ROOT_FILE):
             _trusted(folder / ROOT_FILE, asked_for=folder == start)
             return folder
     raise EnvctlError(
@@ -52,7 +54,7 @@ def find_root(start: Path) -> Path:
 
 
 def _trusted(file: Path, *, asked_for: bool) -> None:
-    owner, own = file.stat().st_uid, os.geteuid()
+    owner, own = file.lstat().st_uid, os.geteuid()
     if owner not in (own, 0) and not (own == 0 and asked_for):
         raise EnvctlError(
             f"{file} belongs to another user (number {owner})",
@@ -103,11 +105,9 @@ def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str,
         files.append(overlay_file(environment))
     contents: dict[str, bytes | None] = {}
     for file in files:
-        path = root / file
         try:
-            small = path.is_file() and path.stat().st_size <= 4 * 1024 * 1024
-            contents[file] = path.read_bytes() if small else None
-        except OSError:
+            contents[file] = read_inside(root, file)
+        except (OSError, InsideError):
             contents[file] = None
     return contents
 

@@ -1,4 +1,4 @@
-"""Resolved specs kept under `.envctl/cache`: a command on an unchanged spec reads neither YAML nor models.
+"""Resolved specs kept in the project's private folder: a command on an unchanged spec reads neither YAML nor models.
 
 Caches may be deleted at any time and are ignored when anything about them is odd.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envctl.errors import EnvctlError
-from envctl.private import NAME, existing_folder, open_private, private_folder
+from envctl.private import existing_folder, open_private, private_folder, state_path
 from envctl.spec.origins import Origins, Raw
 from envctl.spec.resolved import KeyPath, Resolved
 
@@ -60,7 +60,7 @@ def _program() -> list[tuple[str, int, int]]:
 
 def path(root: Path, environment: str) -> Path:
     """Where an environment's cache stands."""
-    return root / NAME / _FOLDER / f"resolved-{environment}.json"
+    return state_path(root, _FOLDER) / f"resolved-{environment}.json"
 
 
 def read(root: Path, environment: str, expected: str) -> Resolved | None:

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from envctl.inside import InsideError, read_inside, real_path
+
 ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
@@ -24,9 +26,9 @@ def overlay_file(environment: str) -> str:
 
 
 def with_files(root: Path) -> tuple[str, ...]:
-    """The environments that have an overlay file, sorted."""
+    """The environments that have an overlay file, sorted. InsideError if their folder is none of the project."""
     try:
-        names = sorted(entry.name for entry in os.scandir(root / FOLDER))
+        names = sorted(entry.name for entry in os.scandir(real_path(root, FOLDER)))
     except OSError:
         return ()
     stems = (name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
@@ -36,8 +38,8 @@ def with_files(root: Path) -> tuple[str, ...]:
 def inline(root: Path) -> tuple[str, ...]:
     """The names under `environments:` in the root file, as far as it can be read."""
     try:
-        data = (root / ROOT_FILE).read_bytes() if (root / ROOT_FILE).is_file() else b""
-    except OSError:
+        data = read_inside(root, ROOT_FILE)
+    except (OSError, InsideError):
         return ()
     if not _INLINE.search(data):
         return ()
@@ -45,7 +47,7 @@ def inline(root: Path) -> tuple[str, ...]:
     from envctl.spec.problems import Problems
     from envctl.spec.tree import Table
 
-    tree = reader.parse(data[: reader.MAX_BYTES], ROOT_FILE, Problems())
+    tree = reader.parse(data, ROOT_FILE, Problems())
     given = tree.get("environments") if tree is not None else None
     return tuple(filter(is_name, given)) if isinstance(given, Table) else ()
 

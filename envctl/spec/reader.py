@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from envctl.inside import InsideError, read_inside
 from envctl.spec.problems import LINE_BREAK, UNPRINTABLE, Problems
 from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, what
 
@@ -31,21 +31,14 @@ class _Stop(Exception):  # noqa: N818 — control flow within this module
 
 def read(root: Path, file: str, problems: Problems) -> bytes | None:
     """The bytes of a spec file; None, with the problem noted, if they cannot be had."""
-    path = root / file
     start = (file, 1, 1)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
-            problems.add(start, f"{file} is {kind}", expected="a YAML file")
-            return None
-        if status.st_size > MAX_BYTES:
-            problems.add(start, f"{file} is larger than {MAX_BYTES // 1024 // 1024} MiB")
-            return None
-        return path.read_bytes()
+        return read_inside(root, file, largest=MAX_BYTES)
+    except InsideError as error:
+        problems.add(start, error.brief, expected="a YAML file of the project", hint=error.hint)
     except OSError as error:
         problems.add(start, f"{file} cannot be read: {error.strerror or error}")
-        return None
+    return None
 
 
 def parse(data: bytes, file: str, problems: Problems) -> Table | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from envctl.private import state_path
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 CANARY = "canary-7f3b9e51c2d8"
@@ -117,7 +119,7 @@ def test_a_generated_secret_is_in_its_private_store_only(guestbook):
     guestbook.cli("up", "dev")
     (store,) = [
         path
-        for path in (project.root / ".envctl" / "secrets").rglob("*")
+        for path in state_path(project.root, "secrets").rglob("*")
         if path.is_file() and path.name == "db_password"
     ]
     value = store.read_bytes()

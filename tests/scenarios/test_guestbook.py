@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from envctl.private import state_path
 from tests.support.http import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -17,7 +18,7 @@ def left_of(client, project) -> dict[str, list[str]]:
     """Whatever carries the project's label or name, images apart."""
     label = {"label": f"dev.envctl.project={project.name}"}
     volumes = client.api.volumes(filters=label)["Volumes"] or []
-    secrets = project.root / ".envctl" / "secrets"
+    secrets = state_path(project.root, "secrets")
     return {
         "containers": [one["Names"][0] for one in client.api.containers(all=True, filters=label)],
         "networks": [one["Name"] for one in client.api.networks(filters=label)],

@@ -10,12 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from envctl.private import private_folder, state_path
+
 pytestmark = pytest.mark.engine
 
 SPEC = """
 db: {image: debian:bookworm, command: [sleep, infinity], volumes: {data: /data}, secrets: [key]}
 """
 TOP = "secrets: {key: {generate: 24}}\n"
+
+
+@pytest.fixture(autouse=True)
+def state_on_the_same_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "project" / "state"))
 
 
 def _mount(*argv: str) -> None:
@@ -42,7 +49,7 @@ def _fill(folder: Path) -> None:
 
 def _forget(root: Path) -> None:
     """As a full disk has it that was full before the first run: nothing of envctl's is there."""
-    for path in (root / ".envctl" / "locks").iterdir():
+    for path in state_path(root, "locks").iterdir():
         path.unlink()
 
 
@@ -78,7 +85,7 @@ def test_down_works_in_a_project_that_can_only_be_read(make_project, tmp_path):
         refused = project.cli("down", "dev", "--volumes")
         assert refused.returncode == 1
         assert "Read-only file system" in refused.stderr
-        assert f"{project.root}/.envctl/secrets/dev" in refused.stderr
+        assert str(state_path(project.root, "secrets", "dev")) in refused.stderr
         observed = project.workspace().observed(project.target)
         assert (observed.volumes, observed.leftovers) == (frozenset(), ())
         _mount("-o", "remount,rw", str(project.root))
@@ -87,13 +94,12 @@ def test_down_works_in_a_project_that_can_only_be_read(make_project, tmp_path):
 def test_up_on_a_full_disk_names_the_file_that_cannot_be_written(make_project, tmp_path):
     with small_disk(tmp_path / "project"):
         project = make_project().spec(SPEC, top=TOP)
-        (project.root / ".envctl" / "secrets" / "dev").mkdir(parents=True, mode=0o700)
-        (project.root / ".envctl").chmod(0o700)
+        private_folder(project.root, "secrets", "dev")
         _fill(project.root)
 
         refused = project.cli("up", "dev")
 
         assert refused.returncode == 1
         assert "No space left on device" in refused.stderr
-        assert f"{project.root}/.envctl/secrets/" in refused.stderr
+        assert str(state_path(project.root, "secrets")) in refused.stderr
         (project.root / "filler").unlink()

@@ -14,6 +14,7 @@ from envctl.backends.staging import placed
 from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import Names
 from envctl.plan.model import Build, CopyFiles, CreateUser, InstallPackages, Kind, Plan, Unit
+from envctl.private import state_path
 from envctl.target import Target
 from tests.support.http import free_port
 
@@ -84,7 +85,7 @@ def _host(project, plan: Plan, unit: Unit):
     names = Names(plan.scope)
     domain = libvirt.domain(names.domain(unit.name))
     assert domain is not None
-    key = project.root / ".envctl" / "vagrant" / "dev" / "key"
+    key = state_path(project.root, "vagrant", "dev") / "key"
     known = names.machine(unit.name) / "known_hosts"
     extra = f"-F /dev/null -o IdentitiesOnly=yes -o UserKnownHostsFile={known}"
     return testinfra.get_host(

@@ -6,6 +6,7 @@ import subprocess
 
 from envctl.backends.vagrant import libvirt, ssh
 from envctl.backends.vagrant.names import Names
+from envctl.private import state_path
 from tests.support.project import Project
 
 
@@ -34,7 +35,7 @@ def _in_machine(project: Project, unit: str, script: str) -> str:
     names = Names(project.workspace().plan(project.target).scope)
     domain = libvirt.domain(names.domain(unit))
     assert domain is not None
-    key = project.root / ".envctl" / "vagrant" / "dev" / "key"
+    key = state_path(project.root, "vagrant", "dev") / "key"
     machine = ssh.Machine(unit, key, names.machine(unit) / "known_hosts", domain.address)
     return machine.run(f"set -e\n{script}", timeout=120)
 

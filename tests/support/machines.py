@@ -14,6 +14,7 @@ from envctl.backends.vagrant import basebox, libvirt
 from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import home
 from envctl.plan.model import Base
+from envctl.private import state_path
 from tests.support.project import Project
 
 
@@ -28,7 +29,7 @@ def left_of(project: Project) -> dict[str, list[str]]:
     """Whatever is the checkout's: domains, disks, networks, files of its own, processes."""
     key = key_of(project)
     disks = [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()]
-    folder = project.root / ".envctl"
+    folder = state_path(project.root)
     found = {
         "domains": virsh("list", "--all", "--name").split(),
         "disks": disks,
@@ -47,7 +48,7 @@ def left_of(project: Project) -> dict[str, list[str]]:
 
 def end_connections(project: Project) -> None:
     """End the shared SSH connections to a checkout's machines, as a network that was away does."""
-    key = str(project.root / ".envctl" / "vagrant")
+    key = str(state_path(project.root, "vagrant"))
     ended = [pid for pid, line in _command_lines() if line.startswith("ssh ") and key in line]
     assert ended
     for pid in ended:

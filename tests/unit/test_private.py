@@ -1,20 +1,38 @@
-"""The private folder: made for one user, closed to others, never reached through a link."""
+"""Private state: outside the project, made for one user, closed to others, never reached through a link."""
 
 from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.private import existing_folder, open_private, private_folder
+from envctl.private import (
+    existing_folder,
+    move_state,
+    open_private,
+    private_folder,
+    refuse_foreign_state,
+    state_home,
+    state_path,
+    take_over_state,
+)
 
 WRITE = os.O_RDWR | os.O_CREAT
 
 
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def plant(root: Path, link: tuple[str, ...], target: Path) -> Path:
+    """Put a link in the place of a part of the project's private folder."""
+    place = state_path(root, *link)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+    return place
 
 
 def test_the_folder_is_made_for_its_owner_alone_whatever_the_umask(tmp_path):
@@ -24,35 +42,67 @@ def test_the_folder_is_made_for_its_owner_alone_whatever_the_umask(tmp_path):
     finally:
         os.umask(before)
 
-    assert folder == tmp_path / ".envctl/secrets/dev"
-    assert {mode(one) for one in (folder, folder.parent, folder.parent.parent)} == {0o700}
+    assert folder == state_path(tmp_path, "secrets", "dev")
+    assert {mode(one) for one in (folder, *folder.parents[:4])} == {0o700}
+
+
+def test_nothing_of_it_is_in_the_project(tmp_path):
+    private_folder(tmp_path, "secrets", "dev")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_projects_of_one_name_have_a_folder_each_and_each_says_whose_it_is(tmp_path):
+    roots = [tmp_path / "a" / "shop", tmp_path / "b" / "shop"]
+    folders = [private_folder(root) for root in roots]
+    assert len(set(folders)) == 2
+    assert [(one / "project").read_text() for one in folders] == [f"{root}\n" for root in roots]
+
+
+def test_a_project_is_the_same_through_a_link(tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "link").symlink_to("shop")
+    assert state_path(tmp_path / "link") == state_path(tmp_path / "shop")
+
+
+def test_the_state_home_is_the_one_that_is_named_if_it_is_absolute():
+    assert state_home({"XDG_STATE_HOME": "/srv/state"}) == Path("/srv/state")
+    assert state_home({"XDG_STATE_HOME": "state"}) == Path.home() / ".local/state"
+    assert state_home({}) == Path.home() / ".local/state"
+
+
+def test_a_state_home_that_cannot_be_used_is_told_with_a_remedy(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(EnvctlError, match="cannot be used") as caught:
+        private_folder(tmp_path)
+    assert "XDG_STATE_HOME" in caught.value.hint
 
 
 def test_a_folder_that_is_open_to_others_is_closed(tmp_path):
-    (tmp_path / ".envctl/locks").mkdir(parents=True)
-    (tmp_path / ".envctl").chmod(0o777)
-    (tmp_path / ".envctl/locks").chmod(0o755)
+    private_folder(tmp_path, "locks")
+    for part in ((), ("locks",)):
+        state_path(tmp_path, *part).chmod(0o777)
 
-    assert existing_folder(tmp_path, "locks") == tmp_path / ".envctl/locks"
-    assert (mode(tmp_path / ".envctl"), mode(tmp_path / ".envctl/locks")) == (0o700, 0o700)
+    assert existing_folder(tmp_path, "locks") == state_path(tmp_path, "locks")
+    assert (mode(state_path(tmp_path)), mode(state_path(tmp_path, "locks"))) == (0o700, 0o700)
 
 
-def test_looking_for_a_folder_makes_none(tmp_path):
+def test_looking_for_a_folder_makes_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert existing_folder(tmp_path, "locks") is None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("link", [".envctl", ".envctl/secrets", ".envctl/secrets/dev"])
+@pytest.mark.parametrize("link", [(), ("secrets",), ("secrets", "dev")])
 @pytest.mark.parametrize("find", [private_folder, existing_folder])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_link_on_the_way_is_refused_and_not_followed(tmp_path, link, find, there):
     victim = tmp_path / "victim"
     if there:
         (victim / "secrets" / "dev").mkdir(parents=True)
-    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / link).symlink_to(victim)
+    place = plant(tmp_path, link, victim)
 
-    with pytest.raises(EnvctlError, match=f"{link} is a link") as caught:
+    with pytest.raises(EnvctlError, match=f"{place} is a link") as caught:
         find(tmp_path, "secrets", "dev")
 
     assert "rm " in caught.value.hint
@@ -60,26 +110,18 @@ def test_a_link_on_the_way_is_refused_and_not_followed(tmp_path, link, find, the
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
-    (tmp_path / ".envctl").write_text("x")
-    with pytest.raises(EnvctlError, match=r"\.envctl is not a folder") as caught:
+    state_path(tmp_path).parent.mkdir(parents=True, exist_ok=True)
+    state_path(tmp_path).write_text("x")
+    with pytest.raises(EnvctlError, match="is not a folder") as caught:
         private_folder(tmp_path)
     assert caught.value.hint
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_folder_of_another_user_is_refused(tmp_path):
-    (tmp_path / ".envctl").mkdir()
-    os.chown(tmp_path / ".envctl", 12345, -1)
+    os.chown(private_folder(tmp_path), 12345, -1)
     with pytest.raises(EnvctlError, match="belongs to another user"):
         private_folder(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_may_work_in_the_project_of_another_user(tmp_path):
-    (tmp_path / ".envctl").mkdir()
-    for one in (tmp_path, tmp_path / ".envctl"):
-        os.chown(one, 12345, -1)
-    assert private_folder(tmp_path) == tmp_path / ".envctl"
 
 
 def test_a_file_is_made_for_its_owner_and_closed_if_it_was_open(tmp_path):
@@ -115,3 +157,75 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, flags):
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         open_private(tmp_path / "none", os.O_RDONLY)
+
+
+# --- state that is in the project's own folder, and of another folder
+
+
+def old_state(root: Path) -> Path:
+    """What an earlier envctl left in a project, or what a clone brings."""
+    for path in ("secrets/.key", "secrets/dev/token", "vagrant/dev/key", "cache/resolved-dev.json"):
+        file = root / ".envctl" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"old {path}")
+    return root / ".envctl"
+
+
+@pytest.mark.parametrize("part", ["secrets", "vagrant"])
+def test_secrets_and_keys_in_the_project_are_refused_with_the_remedy(tmp_path, part):
+    (tmp_path / ".envctl" / part / "dev").mkdir(parents=True)
+    with pytest.raises(EnvctlError, match=r"\.envctl/\w+/dev is in the project") as caught:
+        refuse_foreign_state(tmp_path, "dev")
+    assert "remove it" in caught.value.hint
+    assert "envctl trust --state" in caught.value.hint
+
+
+def test_another_environment_and_mere_caches_are_no_reason_to_refuse(tmp_path):
+    (tmp_path / ".envctl/cache").mkdir(parents=True)
+    (tmp_path / ".envctl/secrets/prod").mkdir(parents=True)
+    refuse_foreign_state(tmp_path, "dev")
+
+
+def test_old_state_can_be_taken_over_and_then_is_private(tmp_path):
+    former = old_state(tmp_path)
+
+    assert take_over_state(tmp_path) == former
+
+    assert not former.exists()
+    assert state_path(tmp_path, "secrets", "dev", "token").read_text() == "old secrets/dev/token"
+    assert state_path(tmp_path, "vagrant", "dev", "key").read_text() == "old vagrant/dev/key"
+    assert not state_path(tmp_path, "cache").exists()
+    refuse_foreign_state(tmp_path, "dev")
+    assert take_over_state(tmp_path) is None
+
+
+@pytest.mark.parametrize("link", ["secrets/dev/token", "secrets/dev", "secrets"])
+def test_old_state_with_a_link_in_it_is_not_taken_over(tmp_path, link):
+    (tmp_path / "victim").mkdir()
+    place = tmp_path / ".envctl" / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "victim")
+    with pytest.raises(EnvctlError, match="is a link"):
+        take_over_state(tmp_path)
+    assert place.is_symlink()
+    assert not state_path(tmp_path, "secrets").exists()
+
+
+def test_a_project_that_was_moved_can_be_given_its_state(tmp_path):
+    (private_folder(tmp_path / "old", "secrets") / ".key").write_text("key")
+
+    move_state(tmp_path / "old", tmp_path / "new")
+
+    assert not state_path(tmp_path / "old").exists()
+    assert state_path(tmp_path / "new", "secrets", ".key").read_text() == "key"
+    assert state_path(tmp_path / "new", "project").read_text() == f"{tmp_path / 'new'}\n"
+
+
+def test_state_that_a_project_has_is_not_replaced_by_another_s(tmp_path):
+    for name in ("old", "new"):
+        (private_folder(tmp_path / name) / "mark").write_text(name)
+    move_state(tmp_path / "old", tmp_path / "new")
+    assert [(state_path(tmp_path / one) / "mark").read_text() for one in ("old", "new")] == [
+        "old",
+        "new",
+    ]

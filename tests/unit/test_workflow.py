@@ -15,6 +15,7 @@ from envctl.backends.base import NotRunningError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.plan.state import Health
+from envctl.private import state_path
 from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.support.project import Project
@@ -72,13 +73,14 @@ def test_a_verb_that_compares_nothing_looks_at_no_secret(secretive, verb):
     looks()[verb](secretive.workspace())
 
     assert not (secretive.root / "ran").exists()
-    assert not (secretive.root / ".envctl/secrets").exists()
+    assert not state_path(secretive.root, "secrets").exists()
 
 
 def test_what_only_looks_at_the_spec_writes_nothing_but_its_cache(secretive):
     for verb in ("validate", "plan", "render"):
         looks()[verb](secretive.workspace())
-    assert [path.name for path in (secretive.root / ".envctl").iterdir()] == ["cache"]
+    names = {path.name for path in state_path(secretive.root).iterdir()}
+    assert names == {"cache", "project"}
 
 
 def test_a_changed_secret_is_seen_by_plan_and_status(secretive):
@@ -206,7 +208,7 @@ def test_an_environment_that_never_was_is_wrong_usage_and_leaves_nothing_behind(
 ):
     with pytest.raises(UsageError, match="there is no environment"):
         list(getattr(project.workspace(), verb)(Target(name)))
-    assert not (project.root / ".envctl/locks").exists()
+    assert not state_path(project.root, "locks").exists()
 
 
 def test_up_needs_the_environment_in_the_spec(project):
@@ -283,14 +285,15 @@ def test_a_project_without_environments_is_checked_and_told_so(project):
 # --- the private folder
 
 
-@pytest.mark.parametrize("link", [".envctl", ".envctl/memory", ".envctl/locks"])
+@pytest.mark.parametrize("link", ["", "memory", "locks"])
 def test_nothing_comes_up_or_down_through_a_link(project, link):
     (project.root / "app").mkdir()
-    (project.root / link).parent.mkdir(exist_ok=True)
-    (project.root / link).symlink_to(project.root / "app")
+    place = state_path(project.root, link)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(project.root / "app")
 
     for act in (project.workspace().up, project.workspace().down):
-        with pytest.raises(EnvctlError, match=f"{re.escape(link)} is a link"):
+        with pytest.raises(EnvctlError, match=f"{re.escape(str(place))} is a link"):
             act(DEV)
 
     assert list((project.root / "app").iterdir()) == []
@@ -300,7 +303,8 @@ def test_nothing_comes_up_or_down_through_a_link(project, link):
     "make", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["file", "dangling link"]
 )
 def test_what_is_in_the_way_of_the_private_folder_is_told_with_a_hint(project, make):
-    make(project.root / ".envctl")
+    state_path(project.root).parent.mkdir(parents=True, exist_ok=True)
+    make(state_path(project.root))
     with pytest.raises(EnvctlError, match=r"is (not a folder|a link)") as caught:
         project.workspace().up(DEV)
     assert caught.value.hint.startswith("remove it")
@@ -313,5 +317,5 @@ def test_a_project_on_a_read_only_file_system_can_be_looked_at(secretive, monkey
     monkeypatch.setattr(os, "mkdir", refuse)
     for verb in ("validate", "plan", "render"):
         looks()[verb](secretive.workspace())
-    with pytest.raises(EnvctlError, match=r"\.envctl cannot be used: Read-only file system"):
+    with pytest.raises(EnvctlError, match="cannot be used: Read-only file system"):
         secretive.workspace().up(DEV)

@@ -1,7 +1,7 @@
 """A backend without an engine: environments that exist on paper only.
 
 Shipped so that the whole chain can be tried, and tested, where no engine is. Its state is a file
-under `.envctl/memory/`, so it lasts from one command to the next like an engine's.
+in the project's private folder, so it lasts from one command to the next like an engine's.
 
 A process is played by its argv: ("false",) fails, a task ends at once, all else runs. A probe
 whose test is ("false",) fails.
@@ -26,8 +26,10 @@ from envctl.plan.digest import run_text
 from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text
+from envctl.private import private_folder, state_path
 
 _FAILS = ("false",)
+_FOLDER = "memory"
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class MemoryBackend:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        folder = Path(context.scope.root) / ".envctl" / "memory"
+        folder = state_path(Path(context.scope.root), _FOLDER)
         self._file = folder / f"{context.scope.environment}.json"
         self._images = folder / "images.json"
         self._guard = threading.Lock()
@@ -187,7 +189,7 @@ class MemoryBackend:
         return data if isinstance(data, dict) else {}
 
     def _write(self, path: Path, data: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(Path(self.context.scope.root), _FOLDER)
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(data, indent=1, sort_keys=True), "utf-8")
         fresh.replace(path)

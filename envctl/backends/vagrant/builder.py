@@ -33,6 +33,7 @@ from envctl.exclusive import exclusive
 from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage, silent
 from envctl.plan.scope import Scope
+from envctl.private import private_folder, state_path
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.boxes import Boxes
@@ -118,8 +119,7 @@ class Builder:
 
     def _boot(self, unit: str, build: Build, base: str, *, names: Names) -> ssh.Machine:
         self._say(unit, "starting a machine to build in")
-        folder = names.machine(_UNIT)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = private_folder(Path(names.scope.root), "vagrant", names.scope.environment, _UNIT)
         key = names.folder / "key"
         public_key = ssh.make_key(key)
         libvirt.have_pool()
@@ -181,7 +181,7 @@ def _remove(names: Names) -> None:
     ssh.Machine(_UNIT, names.folder / "key", folder / "known_hosts", "").disconnect()
     libvirt.undefine(names.domain(_UNIT))
     libvirt.remove_network(names.network)
-    shutil.rmtree(Path(names.scope.root).parent, ignore_errors=True)
+    shutil.rmtree(state_path(Path(names.scope.root)), ignore_errors=True)
 
 
 def _lock(digest: str) -> str:

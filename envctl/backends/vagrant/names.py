@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from envctl.caches import shared
+from envctl.private import state_path
 
 if TYPE_CHECKING:
     from envctl.plan.scope import Scope
@@ -78,14 +79,13 @@ class Names:
 
     @property
     def folder(self) -> Path:
-        """Where envctl works on the environment's machines: a cache, but for running ones."""
-        return Path(self.scope.root) / ".envctl" / "vagrant" / self.scope.environment
+        """Where envctl works on the environment's machines: outside the project, a cache but for the machines' key."""
+        return state_path(Path(self.scope.root), "vagrant", self.scope.environment)
 
     @property
     def likely(self) -> Sequence[str]:
         """The domains that there probably are: of the machines that were made here."""
         found = sorted(file.parent.name for file in self.folder.glob("*/Vagrantfile"))
-        # The folder may have come with the project: a name is no more than a name.
         return [self.domain(machine) for machine in found if _MACHINE.fullmatch(machine)]
 
     def machine(self, unit: str) -> Path:

@@ -13,6 +13,7 @@ import pytest
 from envctl import workflow
 from envctl.cli.failure import INTERRUPTED, PIPE_CLOSED
 from envctl.errors import EnvctlError, Place
+from envctl.private import state_path
 from tests.unit.cli.conftest import Run
 
 TREE = Path(__file__).parents[3]
@@ -79,22 +80,23 @@ def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
         "envctl: internal error, ZeroDivisionError: division; run again with"
     )
     assert len(ended.err.splitlines()) == 1
-    log = shop / ".envctl" / "crash.log"
+    log = state_path(shop) / "crash.log"
     assert "Traceback" in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("link", [".envctl", ".envctl/crash.log"])
+@pytest.mark.parametrize("link", ["", "crash.log"])
 def test_a_traceback_is_not_written_through_a_link(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, link: str
 ) -> None:
     victim = shop / "victim"
-    if link == ".envctl":
-        victim.mkdir()
-    else:
+    place = state_path(shop, link)
+    if link:
         victim.write_text("precious")
-        (shop / ".envctl").mkdir()
-    (shop / link).symlink_to(victim)
+    else:
+        victim.mkdir()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(victim)
     monkeypatch.setattr(workflow.Workspace, "status", raising(ZeroDivisionError()))
     ended = envctl("status", "dev")
     assert ended.code == 1

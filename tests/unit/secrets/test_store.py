@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError
+from envctl.private import state_path
 from envctl.secrets import SecretStore
 from envctl.secrets.store import ALPHABET
 from envctl.spec.canonical import CanonicalSecret
@@ -31,11 +32,12 @@ def store(root: Path, environment: str = "dev", declared=None, **environ: str) -
     return SecretStore(root, environment, declared or GENERATED, environ=environ)
 
 
-def modes(folder: Path) -> dict[str, int]:
-    """The permissions of everything below a folder."""
+def modes(root: Path) -> dict[str, int]:
+    """The permissions of a project's private folder and everything in it."""
+    folder = state_path(root)
+    found = (folder, *sorted(folder.rglob("*")))
     return {
-        path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode)
-        for path in sorted(folder.rglob("*"))
+        path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in found
     }
 
 
@@ -59,19 +61,21 @@ def test_what_is_kept_is_private_whatever_the_umask(tmp_path):
         os.umask(before)
 
     assert modes(tmp_path) == {
-        ".envctl": 0o700,
-        ".envctl/secrets": 0o700,
-        ".envctl/secrets/dev": 0o700,
-        ".envctl/secrets/dev/token": 0o600,
-        ".envctl/secrets/dev/used-by": 0o700,
-        ".envctl/secrets/dev/used-by/docker": 0o600,
-        ".envctl/secrets/.key": 0o600,
+        ".": 0o700,
+        "project": 0o600,
+        "secrets": 0o700,
+        "secrets/dev": 0o700,
+        "secrets/dev/token": 0o600,
+        "secrets/dev/used-by": 0o700,
+        "secrets/dev/used-by/docker": 0o600,
+        "secrets/.key": 0o600,
     }
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_others_could_read_is_closed_when_it_is_read(tmp_path):
     store(tmp_path).value("token")
-    file = tmp_path / ".envctl/secrets/dev/token"
+    file = state_path(tmp_path, "secrets", "dev", "token")
     file.chmod(0o644)
 
     store(tmp_path).value("token")
@@ -80,7 +84,7 @@ def test_what_others_could_read_is_closed_when_it_is_read(tmp_path):
 
 
 def test_a_link_in_the_place_of_a_value_is_not_followed(tmp_path):
-    folder = tmp_path / ".envctl/secrets/dev"
+    folder = state_path(tmp_path, "secrets", "dev")
     folder.mkdir(parents=True)
     (tmp_path / "elsewhere").write_text("not a secret")
     (folder / "token").symlink_to(tmp_path / "elsewhere")
@@ -108,7 +112,7 @@ def test_a_digest_is_keyed_by_the_checkout(tmp_path):
 
 def test_a_value_that_is_not_made_yet_has_no_digest_and_asking_makes_none(tmp_path):
     assert store(tmp_path).digest("token") == ""
-    assert not (tmp_path / ".envctl").exists()
+    assert not state_path(tmp_path).exists()
 
 
 def test_use_makes_what_is_missing_and_says_so_once(tmp_path):
@@ -123,7 +127,7 @@ def test_a_given_value_is_not_generated(tmp_path):
     }
     assert store(tmp_path, declared=declared, TOKEN="given").value("token") == b"given"
     assert not store(tmp_path, declared=declared, TOKEN="given").use("docker")
-    assert not (tmp_path / ".envctl/secrets/dev/token").exists()
+    assert not (state_path(tmp_path, "secrets", "dev", "token")).exists()
 
 
 def test_values_stay_until_the_last_backend_has_let_go(tmp_path):
@@ -136,7 +140,7 @@ def test_values_stay_until_the_last_backend_has_let_go(tmp_path):
     assert store(tmp_path).value("token") == value
     store(tmp_path).release("memory")
 
-    assert not (tmp_path / ".envctl/secrets").exists()
+    assert not (state_path(tmp_path, "secrets")).exists()
     assert store(tmp_path).value("token") != value
 
 
@@ -148,7 +152,7 @@ def test_one_environment_lets_go_and_another_keeps_its_values(tmp_path):
     store(tmp_path, "dev").release("docker")
 
     assert store(tmp_path, "test").value("token") == value
-    assert not (tmp_path / ".envctl/secrets/dev").exists()
+    assert not (state_path(tmp_path, "secrets", "dev")).exists()
 
 
 def test_an_environment_may_be_called_key(tmp_path):
@@ -157,14 +161,15 @@ def test_an_environment_may_be_called_key(tmp_path):
     assert one.digest("token") == store(tmp_path, "key").digest("token") != ""
 
 
-@pytest.mark.parametrize("link", [".envctl", ".envctl/secrets", ".envctl/secrets/dev"])
+@pytest.mark.parametrize("link", [(), ("secrets",), ("secrets", "dev")])
 def test_letting_go_does_not_reach_through_a_link(tmp_path, link):
     victim = tmp_path / "victim"
     for folder in (victim / "secrets" / "dev", victim / "dev", victim):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "precious").write_text("x")
-    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / link).symlink_to(victim)
+    place = state_path(tmp_path, *link)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(victim)
     before = sorted(victim.rglob("*"))
 
     for act in (store(tmp_path).release, store(tmp_path).use):
@@ -176,7 +181,7 @@ def test_letting_go_does_not_reach_through_a_link(tmp_path, link):
 
 def test_letting_go_removes_values_and_nothing_that_is_none(tmp_path):
     store(tmp_path).use("docker")
-    own = tmp_path / ".envctl/secrets/dev"
+    own = state_path(tmp_path, "secrets", "dev")
     (own / "folder").mkdir()
     (own / "folder" / "precious").write_text("x")
 
@@ -188,7 +193,7 @@ def test_letting_go_removes_values_and_nothing_that_is_none(tmp_path):
 def test_values_of_secrets_that_are_declared_no_more_go_too(tmp_path):
     store(tmp_path).use("docker")
     SecretStore(tmp_path, "dev", {}, environ={}).release("docker")
-    assert not (tmp_path / ".envctl/secrets").exists()
+    assert not (state_path(tmp_path, "secrets")).exists()
 
 
 def test_values_are_masked_once_they_are_known(tmp_path):
@@ -281,7 +286,7 @@ def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
     value = store(tmp_path).value("token")
 
     assert store(tmp_path).value("token") == value
-    assert modes(tmp_path)[".envctl/secrets/dev/token"] == 0o600
+    assert modes(tmp_path)["secrets/dev/token"] == 0o600
 
 
 def test_a_store_shows_no_value_in_its_text_form(tmp_path):

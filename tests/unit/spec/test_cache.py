@@ -10,6 +10,7 @@ import pytest
 
 from envctl import spec
 from envctl.errors import SpecError
+from envctl.private import state_path
 from envctl.spec import cache
 from envctl.spec.resolved import Resolved
 from tests.unit.spec.helpers import HEAD, write
@@ -85,7 +86,7 @@ def test_a_spec_with_problems_is_not_kept(tmp_path: Path, reads: list[str]) -> N
         with pytest.raises(SpecError):
             load(tmp_path)
     assert reads == ["dev", "dev"]
-    assert not (tmp_path / ".envctl").exists()
+    assert not state_path(tmp_path).exists()
 
 
 @pytest.mark.parametrize(
@@ -128,29 +129,34 @@ def test_what_is_kept_is_private(tmp_path: Path) -> None:
     write(tmp_path, SPEC)
     load(tmp_path)
     modes = {
-        path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode)
-        for path in [tmp_path / ".envctl", *(tmp_path / ".envctl").rglob("*")]
+        path.relative_to(state_path(tmp_path)).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in [state_path(tmp_path), *state_path(tmp_path).rglob("*")]
     }
     assert modes == {
-        ".envctl": 0o700,
-        ".envctl/cache": 0o700,
-        ".envctl/cache/resolved-dev.json": 0o600,
+        ".": 0o700,
+        "project": 0o600,
+        "cache": 0o700,
+        "cache/resolved-dev.json": 0o600,
     }
 
 
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path, reads: list[str]) -> None:
     write(tmp_path, SPEC)
-    (tmp_path / ".envctl").write_text("a file in the way")
+    state_path(tmp_path).parent.mkdir(parents=True, exist_ok=True)
+    state_path(tmp_path).write_text("a file in the way")
     assert load(tmp_path).data == load(tmp_path).data
     assert reads == ["dev", "dev"]
 
 
-@pytest.mark.parametrize("link", [".envctl", ".envctl/cache"])
-def test_nothing_is_kept_through_a_link(tmp_path: Path, reads: list[str], link: str) -> None:
+@pytest.mark.parametrize("link", [(), ("cache",)])
+def test_nothing_is_kept_through_a_link(
+    tmp_path: Path, reads: list[str], link: tuple[str, ...]
+) -> None:
     write(tmp_path, SPEC)
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / link).parent.mkdir(exist_ok=True)
-    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    place = state_path(tmp_path, *link)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(tmp_path / "elsewhere")
     assert load(tmp_path).data == load(tmp_path).data
     assert reads == ["dev", "dev"]
     assert list((tmp_path / "elsewhere").iterdir()) == []
@@ -159,4 +165,4 @@ def test_nothing_is_kept_through_a_link(tmp_path: Path, reads: list[str], link: 
 def test_without_the_cache_nothing_is_written(tmp_path: Path) -> None:
     write(tmp_path, SPEC)
     spec.load(tmp_path, "dev", environ={}, cache=False)
-    assert not (tmp_path / ".envctl").exists()
+    assert not state_path(tmp_path).exists()

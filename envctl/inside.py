@@ -1,0 +1,107 @@
+"""Reading a project's own files: regular ones within the project, of a bounded size, whoever wrote the project.
+
+A clone may bring a link to any file of the user's, a device that never ends or a pipe at which one waits.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+
+LARGEST_TEXT: Final = 4 * 1024 * 1024
+"""Bytes that a text which envctl itself reads may have."""
+
+
+class InsideError(EnvctlError):
+    """A path of the project that is not taken: it leads outside, or is no regular file, or too large."""
+
+
+def real_path(root: Path, relative: str | Path) -> Path:
+    """Where a path of the project really is, links followed.
+
+    FileNotFoundError if it does not exist; InsideError, naming the path and where it leads, if that is not within
+    the project. Nothing is opened.
+    """
+    path = root / relative
+    home = root.resolve()
+    try:
+        real = path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # A dangling link out of the project says nothing of what is there either.
+        dangling = path.resolve()
+        if path.is_symlink() and not dangling.is_relative_to(home):
+            raise _outside(path, home, dangling) from error
+        raise FileNotFoundError(*error.args[:2], str(path)) from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise InsideError(f"{_shown(path, root)} cannot be read: {reason}") from error
+    if not real.is_relative_to(home):
+        raise _outside(path, home, real)
+    return real
+
+
+def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT) -> bytes:
+    """The content of a regular file of the project.
+
+    FileNotFoundError if it does not exist; InsideError if it leads outside, is another kind of thing, has more than
+    `largest` bytes, or cannot be read.
+    """
+    shown = _shown(root / relative, root)
+    real = real_path(root, relative)
+    _insist_regular(real.stat().st_mode, shown)
+    # It may be exchanged after that look: it is not followed, not waited for, and looked at again.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        descriptor = os.open(real, flags)
+        with os.fdopen(descriptor, "rb") as file:
+            _insist_regular(os.fstat(descriptor).st_mode, shown)
+            data = file.read(largest + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InsideError(f"{shown} cannot be read: {error.strerror or error}") from error
+    if len(data) > largest:
+        raise InsideError(f"{shown} is larger than {_size(largest)}")
+    return data
+
+
+def _insist_regular(mode: int, shown: str) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    kind = next((name for is_kind, name in kinds if is_kind(mode)), "not a regular file")
+    raise InsideError(f"{shown} is {kind}", hint="put a regular file in its place")
+
+
+def _outside(path: Path, home: Path, real: Path) -> InsideError:
+    link = next((one for one in (path, *path.parents) if one.is_symlink() and one != home), None)
+    shown = _shown(path, home)
+    how = f"it is {real}"
+    if link is not None:
+        name = "it" if link == path else _shown(link, home)
+        how = f"{name} is a link to {real}"
+    return InsideError(
+        f"{shown} leads outside the project: {how}",
+        hint="copy what it leads to into the project",
+    )
+
+
+def _shown(path: Path, root: Path) -> str:
+    for base in (root, root.resolve()):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return str(path)
+
+
+def _size(number: int) -> str:
+    return f"{number // 1024 // 1024} MiB" if number >= 1024 * 1024 else f"{number // 1024} KiB"
