@@ -21,6 +21,7 @@ from envctl.suggest import did_you_mean
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.approval import Reach
     from envctl.backends.building import Supplies
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
@@ -65,6 +66,9 @@ class Opened:
         self.target = target
         self.lenient = lenient
         self._unknown: UsageError | None = None
+        self.not_evaluated: set[str] = set()
+        """Secrets whose values this run must not look up, as far as that was asked."""
+        self._told_of_secrets = False
         self.supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
         """What builds are given while they run; may be set until the first one starts."""
         self.have_base: Callable[[Base], object] = self._ensure_base
@@ -178,6 +182,11 @@ class Opened:
         return self.store.value(name)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
+        from envctl.approval import RUN_BY_VAGRANT
+
+        if template in RUN_BY_VAGRANT:
+            # What is made of it is run on this host.
+            self.require_approval()
         return self.workspace.templates.render(template, values)
 
     @cached_property
@@ -237,7 +246,11 @@ class Opened:
         problems: list[Problem] = []
         for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
             try:
-                digests[name] = self.store.digest(name)
+                digest = self.store.digest(name)
+                if digest is None:
+                    self.not_evaluated.add(name)
+                else:
+                    digests[name] = digest
             except SecretError as error:
                 where = self.resolved.where("secrets", name) if self.resolved else None
                 place = where or Place(ROOT_FILE, 1, 1)
@@ -253,6 +266,46 @@ class Opened:
         for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
             with suppress(SecretError):
                 self.store.digest(name)
+
+    # --- what of this host is reached
+
+    @cached_property
+    def reaches(self) -> tuple[Reach, ...]:
+        """What `up` would run, read or show of this host."""
+        from envctl.approval import reaches
+        from envctl.secrets.sources import is_outside
+
+        declared = self.resolved.data["secrets"] if self.resolved else {}
+        sources = {
+            name: (
+                one["command"] or (),
+                one["file"] if one["file"] and is_outside(one["file"]) else "",
+                self.resolved.where("secrets", name) if self.resolved else None,
+            )
+            for name, one in declared.items()
+        }
+        return reaches(self.plan, sources, root=self.workspace.root)
+
+    def require_approval(self) -> None:
+        """Have the user's leave for all that is reached of this host, asked for if need be; from now on it may be used."""
+        from envctl.approval import require
+
+        workspace = self.workspace
+        require(workspace.root, self.reaches, environ=workspace.environ, ask=workspace.ask)
+        self._use_host()
+
+    def use_what_is_approved(self) -> None:
+        """Use what of this host the user has allowed already; nobody is asked."""
+        from envctl.approval import missing
+
+        if not missing(self.workspace.root, self.reaches, environ=self.workspace.environ):
+            self._use_host()
+
+    def _use_host(self) -> None:
+        if not self.store.reach_host:
+            self.store.reach_host = True
+            self.not_evaluated.clear()
+            self.__dict__.pop("wanted", None)
 
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""
@@ -276,8 +329,23 @@ class Opened:
         from envctl import compare
 
         return compare.compare(
-            self.wanted, observed, reconfigure=self.backend.capabilities.reconfigure
+            self._comparable(observed), observed, reconfigure=self.backend.capabilities.reconfigure
         )
+
+    def _comparable(self, observed: Observed) -> Plan:
+        """The plan; secrets whose values must not be looked up now count as unchanged, which is said once."""
+        plan, unknown = self.wanted, sorted(self.not_evaluated)
+        if not unknown:
+            return plan
+        from envctl.plan.progress import Progress, Stage
+        from envctl.planner import with_recorded_digests
+
+        if not self._told_of_secrets:
+            self._told_of_secrets = True
+            for name in unknown:
+                text = "only `up` asks its source for the value; it counts as unchanged here"
+                self.report(Progress(f"secret {name}", Stage.NOTE, text))
+        return with_recorded_digests(plan, observed, unknown)
 
     def select(self, services: Sequence[str]) -> Plan:
         """The plan of these services and what they depend on; the whole plan for none."""

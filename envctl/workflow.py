@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envctl import spec
+from envctl.approval import Ask, nobody
 from envctl.backends import is_backend
 from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
@@ -24,6 +25,7 @@ from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
+    from envctl.approval import Reach
     from envctl.backends.base import Execution, LogLine
     from envctl.lock.comparing import Difference
     from envctl.lock.model import Lock
@@ -56,6 +58,7 @@ class Workspace:
         sets: Mapping[str, str] | None = None,
         report: Report = silent,
         free_ports: bool = False,
+        ask: Ask = nobody,
     ) -> None:
         self.root = root
         self.environ = environ
@@ -63,11 +66,18 @@ class Workspace:
         self.report = report
         self.free_ports = free_ports
         """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
+        self.ask = ask
+        """Asks the user whether the project may reach what it wants of this host."""
 
     def on_free_ports(self) -> Workspace:
         """The same, but that what is brought up takes ports of the host that are free."""
         return Workspace(
-            self.root, environ=self.environ, sets=self.sets, report=self.report, free_ports=True
+            self.root,
+            environ=self.environ,
+            sets=self.sets,
+            report=self.report,
+            free_ports=True,
+            ask=self.ask,
         )
 
     def open(self, target: Target, *, lenient: bool = False) -> Opened:
@@ -171,6 +181,13 @@ class Workspace:
         write(files, folder, modes=modes(artifacts, root=self.root))
         return files
 
+    def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
+        """What bringing a target up would run, read or show of this host; and what of that is not allowed yet."""
+        from envctl.approval import missing
+
+        every = self.open(target).reaches
+        return every, missing(self.root, every, environ=self.environ)
+
     # --- doing
 
     def up(
@@ -205,6 +222,7 @@ class Workspace:
         from envctl.results import UpResult
 
         refuse_foreign_state(self.root, opened.target.environment)
+        opened.require_approval()
         opened.backend.check()
         opened.make_secrets()
         observed = opened.observe()

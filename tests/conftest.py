@@ -22,6 +22,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 # Private state is kept outside of projects: the user's own is no test's.
 _STATE = tempfile.TemporaryDirectory(prefix="envctl-test-state-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
+# What tests' own projects reach of this host is allowed; tests of asking take this out.
+os.environ["ENVCTL_TRUSTED"] = "*"
 _Kind = TypeVar("_Kind", bound=Project)
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
 

@@ -29,6 +29,8 @@ class Session:
         self.options = options
         self.out = Stream(sys.stdout, no_color=options.no_color)
         self.err = Stream(sys.stderr, no_color=options.no_color)
+        self.yes = False
+        """Whether the user has said yes to what the project reaches of this host; set before the workspace is used."""
 
     @cached_property
     def root(self) -> Path:
@@ -61,9 +63,16 @@ class Session:
     @cached_property
     def workspace(self) -> Workspace:
         """The project, with this run's options."""
+        from envctl.cli.trust import asker
         from envctl.workflow import Workspace
 
-        return Workspace(self.root, sets=self.sets, environ=os.environ, report=self.reporter)
+        return Workspace(
+            self.root,
+            sets=self.sets,
+            environ=os.environ,
+            report=self.reporter,
+            ask=asker(self, yes=self.yes),
+        )
 
     def close(self) -> None:
         """Leave the terminal as it was."""

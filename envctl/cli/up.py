@@ -57,12 +57,19 @@ def up(
             ("--offline",), "With --frozen: build of what `lock --vendor` kept, without a network."
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        Option(("--yes", "-y"), "Allow what the project runs, reads or mounts of this host."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, and wait until all of it is ready.
 
     Says first what changes and why, then what it does, and last the addresses to open. What is up
     and as the spec wants it is left alone. With services, only they and what they depend on.
+
+    What the project would run, read or mount of this host outside its folder is shown and asked for the first time
+    (see `trust`).
 
     With --frozen images and provisioned boxes are made and compared with envctl.lock before anything else is done.
 
@@ -71,6 +78,7 @@ def up(
     """
     if offline and not frozen:
         raise UsageError("--offline goes with --frozen: what was kept is what the lock names")
+    session.yes = yes
     goal = session.target(target)
     note_variables(session, goal.environment)
     announce = _announce(session, goal, "nothing changes", as_json=as_json)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envctl import files
@@ -26,6 +27,7 @@ from envctl.plan.model import (
     Volume,
 )
 from envctl.plan.scope import make_scope
+from envctl.plan.state import Observed
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
 from envctl.spec.canonical import CanonicalService
@@ -102,6 +104,29 @@ def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
 
     units = (replace(unit, run=run(unit)) if unit.run.secrets else unit for unit in plan.units)
     return replace(plan, units=tuple(units))
+
+
+def with_recorded_digests(plan: Plan, observed: Observed, names: Collection[str]) -> Plan:
+    """The plan with the digests that units were made with, of these secrets: their values count as unchanged."""
+
+    def run(unit: Unit) -> Run:
+        known = _recorded_digests(observed, unit.name)
+        secrets = (
+            replace(one, digest=known.get(one.name, "")) if one.name in names else one
+            for one in unit.run.secrets
+        )
+        return replace(unit.run, secrets=tuple(secrets))
+
+    return replace(plan, units=tuple(replace(unit, run=run(unit)) for unit in plan.units))
+
+
+def _recorded_digests(observed: Observed, unit: str) -> Mapping[str, str]:
+    state = observed.units.get(unit)
+    try:
+        run = json.loads(state.run) if state else {}
+        return {str(one["name"]): str(one["digest"]) for one in run["secrets"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:

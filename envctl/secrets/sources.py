@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import selectors
 import stat
 import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from envctl.errors import EnvctlError
+from envctl.inside import InsideError, read_inside
 from envctl.spec.canonical import CanonicalSecret
 
 COMMAND_TIMEOUT = 60.0
@@ -25,23 +27,52 @@ class SecretError(EnvctlError):
     """A secret has no value, or its source is broken."""
 
 
+class NotEvaluatedError(SecretError):
+    """Its value would come from a program or a file of the host, which this run must not use."""
+
+
 def given(
-    name: str, declared: CanonicalSecret, *, root: Path, environ: Mapping[str, str]
+    name: str,
+    declared: CanonicalSecret,
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    reach_host: bool = False,
 ) -> bytes | None:
     """The value from the first source that has one; None if none has. SecretError if one is broken.
 
-    A variable that is empty is as good as unset.
+    A variable that is empty is as good as unset. Commands, and files outside the project, are used with `reach_host`
+    only; NotEvaluatedError if the value would come from one.
     """
     value: bytes | None = None
     if declared["env"] and environ.get(declared["env"]):
         value = environ[declared["env"]].encode("utf-8", "surrogateescape")
-    elif declared["file"]:
+    elif declared["file"] and is_outside(declared["file"]):
+        if not reach_host:
+            raise _not_evaluated(name, "a file outside the project")
         value = _content(name, root / declared["file"])
+    elif declared["file"]:
+        value = _own_content(name, root, declared["file"])
     if value is None and declared["command"]:
+        if not reach_host:
+            raise _not_evaluated(name, "a command")
         value = _output(name, declared["command"], root)
     if value is not None and len(value) > LARGEST:
         raise SecretError(f"secret {name} is larger than {LARGEST // 1024} KiB")
     return value
+
+
+def is_outside(file: str) -> bool:
+    """Whether a path, as the spec has it, says itself that it is not of the project."""
+    path = PurePosixPath(posixpath.normpath(file))
+    return path.is_absolute() or ".." in path.parts
+
+
+def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
+    return NotEvaluatedError(
+        f"secret {name} comes from {source}, which only `envctl up` uses",
+        hint="`envctl up` shows what it would use, and asks",
+    )
 
 
 def missing(name: str, declared: CanonicalSecret) -> SecretError:
@@ -56,6 +87,18 @@ def missing(name: str, declared: CanonicalSecret) -> SecretError:
         hint=" or ".join(ways or ["give it a source"])
         + f"; or let envctl make one: secrets: {{{name}: {{generate: 24}}}}",
     )
+
+
+def _own_content(name: str, root: Path, file: str) -> bytes | None:
+    """What a file of the project holds; SecretError if a link leads it elsewhere."""
+    try:
+        return read_inside(root, file, largest=LARGEST + len("\n")).removesuffix(b"\n")
+    except FileNotFoundError:
+        return None
+    except (InsideError, OSError) as error:
+        said = error.brief if isinstance(error, InsideError) else f"{file}: {error.strerror}"
+        hint = error.hint if isinstance(error, InsideError) else ""
+        raise SecretError(f"secret {name}: {said}", hint=hint) from error
 
 
 def _content(name: str, path: Path) -> bytes | None:

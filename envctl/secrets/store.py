@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
 import stat
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.private import existing_folder, open_private, private_folder, state_path
-from envctl.secrets.sources import given, missing
+from envctl.secrets.sources import NotEvaluatedError, given, missing
 from envctl.spec.canonical import CanonicalSecret
 
 ALPHABET = string.ascii_letters + string.digits
@@ -26,6 +27,7 @@ _KEY_LENGTH = 32
 _FOLDER = "secrets"
 _KEY = ".key"
 """No environment can have this name."""
+_RECORD = ".digests.json"
 _USERS = "used-by"
 """No secret can have this name."""
 _LEAST_MASKED = 8
@@ -53,10 +55,18 @@ class SecretStore:
         self._environ = environ
         self._own = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
+        self.reach_host = False
+        """Whether commands may be run, and files outside the project read: only what was allowed may set it."""
 
-    def digest(self, name: str) -> str:
-        """A keyed digest of the value; "" as long as a value that will be generated is not made."""
-        value = self._find(name)
+    def digest(self, name: str) -> str | None:
+        """A keyed digest of the value; "" as long as a value that will be generated is not made.
+
+        None if it would come from a program or a file of the host, which this run must not use.
+        """
+        try:
+            value = self._find(name)
+        except NotEvaluatedError:
+            return None
         if value is None:
             if self._declaration(name)["generate"] is None:
                 raise missing(name, self._declaration(name))
@@ -69,8 +79,14 @@ class SecretStore:
         return hmac.new(self._key(), b"facts", hashlib.sha256).hexdigest()
 
     def facts_digest(self, name: str) -> str:
-        """What facts have to say of the value, made with `facts_key`; "" if there is none yet."""
-        value = self._find(name)
+        """What facts have to say of the value, made with `facts_key`; "" if there is none yet.
+
+        Of a value that this run must not look up it is what the last `up` recorded; "" if it recorded none.
+        """
+        try:
+            value = self._find(name)
+        except NotEvaluatedError:
+            return self._recorded().get(name, "")
         return (
             "" if value is None else hashlib.sha256(self.facts_key().encode() + value).hexdigest()
         )
@@ -97,7 +113,28 @@ class SecretStore:
                 made = True
         if self._declared:
             _write_once(private_folder(self._root, *self._own, _USERS) / backend, b"")
+        self._record()
         return made
+
+    def _record(self) -> None:
+        """Keep the digests, for facts, of values that later runs must not look up: they say nothing of the values."""
+        names = [name for name, one in self._declared.items() if one["command"] or one["file"]]
+        known = {name: self.facts_digest(name) for name in names if name in self._values}
+        if not known:
+            return
+        path = private_folder(self._root, *self._own) / _RECORD
+        fresh = path.with_name(f".new-{_RECORD}")
+        with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            file.write(json.dumps({**self._recorded(), **known}).encode())
+        fresh.replace(path)
+
+    def _recorded(self) -> Mapping[str, str]:
+        folder = existing_folder(self._root, *self._own)
+        try:
+            data = json.loads((_read_private(folder / _RECORD) if folder else None) or b"{}")
+        except ValueError:
+            return {}
+        return {str(name): str(one) for name, one in data.items()} if isinstance(data, dict) else {}
 
     def release(self, backend: str) -> None:
         """Forget the generated values, if no other backend has this environment up.
@@ -163,7 +200,13 @@ class SecretStore:
     def _find(self, name: str) -> bytes | None:
         if name not in self._values:
             declared = self._declaration(name)
-            value = given(name, declared, root=self._root, environ=self._environ)
+            value = given(
+                name,
+                declared,
+                root=self._root,
+                environ=self._environ,
+                reach_host=self.reach_host,
+            )
             if value is None and declared["generate"] is not None:
                 folder = existing_folder(self._root, *self._own)
                 value = _read_private(folder / name) if folder else None

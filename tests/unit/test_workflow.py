@@ -21,6 +21,7 @@ from envctl.workflow import Workspace
 from tests.support.project import Project
 
 DEV = Target("dev")
+ALLOWED = {"B": "value-of-b", "ENVCTL_TRUSTED": "*"}
 SERVICES = """
 web: {image: x, secrets: [a, b]}
 """
@@ -39,7 +40,7 @@ def secretive(tmp_path):
       a: {command: [sh, -c, "echo >>ran; echo value-of-a"]}
       b: {env: B}
     """
-    return Project(tmp_path, backend="memory", environ={"B": "value-of-b"}).spec(SERVICES, top=top)
+    return Project(tmp_path, backend="memory", environ=ALLOWED).spec(SERVICES, top=top)
 
 
 def up_and_gone(project):
@@ -87,7 +88,7 @@ def test_a_changed_secret_is_seen_by_plan_and_status(secretive):
     secretive.workspace().up(DEV)
     assert secretive.workspace().changes(DEV)[1] == ()
 
-    secretive.environ = {"B": "another"}
+    secretive.environ = {**ALLOWED, "B": "another"}
 
     (change,) = secretive.workspace().changes(DEV)[1]
     assert change.cause == "secret b changed"

@@ -9,12 +9,17 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.secrets import sources
-from envctl.secrets.sources import LARGEST, given, missing
+from envctl.secrets.sources import LARGEST, NotEvaluatedError, missing
 from envctl.spec.canonical import CanonicalSecret
 
 
 def declared(env=None, file=None, command=None, generate=None) -> CanonicalSecret:
     return {"env": env, "file": file, "command": command, "generate": generate}
+
+
+def given(name: str, one: CanonicalSecret, *, reach_host: bool = True, **options):
+    """The value, as a run has it that the user allowed to use this host."""
+    return sources.given(name, one, reach_host=reach_host, **options)
 
 
 def python(code: str) -> list[str]:
@@ -111,14 +116,36 @@ def test_no_more_is_read_of_a_file_than_a_secret_may_have(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
 def test_a_pipe_or_device_in_the_place_of_a_file_is_told_at_once(tmp_path, make):
     make(tmp_path / "file")
-    with pytest.raises(EnvctlError, match="is not a regular file"):
+    with pytest.raises(EnvctlError, match=r"is a pipe|leads outside the project"):
         given("token", declared(file="file"), root=tmp_path, environ={})
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
     (tmp_path / "file").mkdir()
-    with pytest.raises(EnvctlError, match="cannot be read: Is a directory"):
+    with pytest.raises(EnvctlError, match="file is a folder"):
         given("token", declared(file="file"), root=tmp_path, environ={})
+
+
+@pytest.mark.parametrize("file", ["/etc/hostname", "../file", "a/../../file"])
+def test_without_leave_no_command_is_run_and_no_file_outside_the_project_is_read(tmp_path, file):
+    (tmp_path / "project").mkdir()
+    trace = declared(command=["touch", str(tmp_path / "trace")])
+    for one in (trace, declared(file=file)):
+        with pytest.raises(NotEvaluatedError, match="only `envctl up` uses"):
+            given("t", one, root=tmp_path / "project", environ={}, reach_host=False)
+    assert not (tmp_path / "trace").exists()
+    both = declared(env="TOKEN", command=["touch", str(tmp_path / "trace")])
+    environ = {"TOKEN": "of the variable"}
+    assert given("t", both, root=tmp_path, environ=environ, reach_host=False) == b"of the variable"
+
+
+def test_a_file_that_a_link_leads_out_of_the_project_is_refused(tmp_path):
+    (tmp_path / "outside").write_text("hush-hush")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "file").symlink_to("../outside")
+    with pytest.raises(EnvctlError, match="file leads outside the project") as caught:
+        given("t", declared(file="file"), root=tmp_path / "project", environ={})
+    assert "hush" not in str(caught.value)
 
 
 def test_a_missing_value_names_all_ways_to_give_it():

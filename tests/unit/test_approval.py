@@ -1,0 +1,316 @@
+"""What a project reaches of this host: shown exactly, asked for once, remembered by content, never for another."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from envctl.approval import is_trusted, trusted_file
+from envctl.errors import EnvctlError
+from envctl.target import Target
+from tests.support.project import Project
+
+DEV = Target("dev")
+MARK = "ran-here"
+COMMAND = f'secrets: {{key: {{command: [sh, -c, "echo >>{MARK}; echo hush-hush"]}}}}\n'
+SERVICES = "web: {image: x, secrets: [key]}"
+
+
+def make(tmp_path: Path, services: str = SERVICES, top: str = COMMAND) -> Project:
+    """A clone that nobody has trusted yet."""
+    root = tmp_path / "clone"
+    root.mkdir(exist_ok=True)
+    return Project(root, backend="memory", environ={}).spec(services, top=top)
+
+
+def up(project: Project, answer: bool | None = None) -> list[list[str]]:
+    """Bring it up, with this answer; what was asked."""
+    asked: list[list[str]] = []
+
+    def ask(wanted):
+        asked.append([one.text for one in wanted])
+        return answer
+
+    work = project.workspace()
+    work.ask = ask
+    work.up(DEV)
+    return asked
+
+
+def runs(project: Project) -> int:
+    """How often the clone's command was run."""
+    file = project.root / MARK
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+LOOKS = {
+    "validate": lambda work: work.validate(),
+    "config": lambda work: work.resolved("dev"),
+    "plan": lambda work: work.changes(DEV),
+    "plan offline": lambda work: work.plan(DEV),
+    "diff": lambda work: work.diff(DEV, DEV),
+    "render": lambda work: work.render(DEV),
+    "status": lambda work: work.status(DEV),
+    "status of all": lambda work: work.running(),
+    "verify": lambda work: work.verify(DEV),
+    "down": lambda work: work.down(DEV),
+    "stop": lambda work: work.stop(DEV),
+    "logs": lambda work: list(work.logs(DEV)),
+}
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("verb", LOOKS)
+def test_looking_runs_no_command_and_reads_no_file_of_the_host_trusted_or_not(
+    tmp_path, verb, trusted, monkeypatch
+):
+    (tmp_path / "outside").write_text("outside-value")
+    top = COMMAND.rstrip().removesuffix("}") + ", out: {file: ../outside}}\n"
+    project = make(tmp_path, "web: {image: x, secrets: [key, out]}", top)
+    opened: list[str] = []
+    original = os.open
+
+    def watched(path, *args, **options):
+        opened.append(str(path))
+        return original(path, *args, **options)
+
+    if trusted:
+        project.environ = {"CI": "true"}
+    monkeypatch.setattr(os, "open", watched)
+    LOOKS[verb](project.workspace())
+    assert runs(project) == 0
+    assert not any("outside" in path for path in opened)
+
+
+@pytest.mark.parametrize("verb", ["plan", "status", "verify"])
+def test_after_up_looking_still_runs_nothing_counts_the_value_as_unchanged_and_says_so_once(
+    tmp_path, verb
+):
+    project = make(tmp_path)
+    up(project, True)
+    assert runs(project) == 1
+    project.events.clear()
+
+    LOOKS[verb](project.workspace())
+
+    assert project.workspace().changes(DEV)[1] == ()
+    assert runs(project) == 1
+    notes = [one for one in project.events if one.work == "secret key"]
+    assert len({one.text for one in notes}) == 1
+    assert "only `up`" in notes[0].text
+
+
+def test_up_asks_before_anything_is_run_and_shows_it_exactly(tmp_path):
+    project = make(tmp_path)
+    with pytest.raises(EnvctlError, match="you did not allow it") as caught:
+        up(project, False)
+    assert runs(project) == 0
+    assert project.workspace().observed(DEV).units == {}
+    assert f"runs sh -c 'echo >>{MARK}; echo hush-hush' (secret key)" in caught.value.details
+    assert "envctl.yaml:" in caught.value.details
+
+
+def test_without_anybody_to_ask_up_says_what_is_wanted_and_how_to_allow_it(tmp_path):
+    with pytest.raises(EnvctlError, match="nobody has allowed that yet") as caught:
+        up(make(tmp_path), None)
+    for remedy in ("envctl trust", "up --yes", "CI=true", "ENVCTL_TRUSTED"):
+        assert remedy in caught.value.hint
+
+
+def test_what_was_allowed_is_asked_for_once_and_a_change_is_asked_for_again(tmp_path):
+    project = make(tmp_path)
+    assert len(up(project, True)) == 1
+    assert up(project) == []
+    project.spec(SERVICES, top=COMMAND.replace("hush-hush", "hush-again"))
+    assert up(project, True) == [[f"runs sh -c 'echo >>{MARK}; echo hush-again' (secret key)"]]
+    assert up(project) == []
+
+
+def test_a_script_of_the_project_that_a_command_names_is_part_of_what_is_allowed(tmp_path):
+    top = "secrets: {key: {command: [./get.sh]}}\n"
+    project = make(tmp_path, top=top).write("get.sh", "#!/bin/sh\necho hush-hush-1\n")
+    (project.root / "get.sh").chmod(0o755)
+    assert up(project, True) == [["runs ./get.sh (secret key, with ./get.sh of the project)"]]
+    assert up(project) == []
+    project.write("get.sh", "#!/bin/sh\necho hush-hush-2\n")
+    assert len(up(project, True)) == 1
+
+
+def test_another_checkout_of_the_same_project_is_asked_for_itself(tmp_path):
+    up(make(tmp_path), True)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(EnvctlError, match="nobody has allowed"):
+        up(make(tmp_path / "other"))
+
+
+def test_what_is_allowed_cannot_come_with_a_clone(tmp_path):
+    project = make(tmp_path)
+    up(project, True)
+    kept = [path for path in project.root.rglob("*") if "allowed" in path.name]
+    assert kept == []
+
+
+@pytest.mark.parametrize("value", ["true", "1", "TRUE"])
+def test_in_automation_nothing_is_asked_and_nothing_remembered(tmp_path, value):
+    project = make(tmp_path)
+    project.environ = {"CI": value}
+    assert up(project) == []
+    assert runs(project) == 1
+    project.environ = {}
+    with pytest.raises(EnvctlError, match="nobody has allowed"):
+        up(project)
+
+
+@pytest.mark.parametrize("value", ["", "false", "0", "no"])
+def test_other_values_of_ci_are_no_automation(tmp_path, value):
+    project = make(tmp_path)
+    project.environ = {"CI": value}
+    with pytest.raises(EnvctlError, match="nobody has allowed"):
+        up(project)
+
+
+@pytest.mark.parametrize(
+    ("entry", "holds"),
+    [
+        ("{root}", True),
+        ("{parent}/*", True),
+        ("*", True),
+        ("{parent}", False),
+        ("{root}/*", False),
+        ("{root}x", False),
+        ("clone", False),
+        ("", False),
+        ("/none/*:{root}", True),
+    ],
+)
+@pytest.mark.parametrize("how", ["variable", "file"])
+def test_the_list_of_trusted_folders_has_folders_all_below_one_or_everything(
+    tmp_path, entry, holds, how
+):
+    root = tmp_path / "clone"
+    root.mkdir()
+    line = entry.format(root=root, parent=tmp_path)
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    if how == "variable":
+        environ["ENVCTL_TRUSTED"] = line
+    else:
+        trusted_file(environ).parent.mkdir(parents=True)
+        trusted_file(environ).write_text("# mine\n" + line.replace(":", "\n") + "\n")
+    assert is_trusted(root, environ) is holds
+
+
+def test_a_list_that_others_can_change_is_refused(tmp_path):
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    trusted_file(environ).parent.mkdir(parents=True)
+    trusted_file(environ).write_text("*\n")
+    trusted_file(environ).chmod(0o666)
+    with pytest.raises(EnvctlError, match="can be changed by other users"):
+        is_trusted(tmp_path, environ)
+
+
+@pytest.mark.parametrize(
+    ("service", "shown"),
+    [
+        ("mounts: {{{outside}: /x}}", "web sees and can change {outside}, as /x"),
+        (
+            "mounts: [{{source: {outside}, target: /x, read_only: true}}]",
+            "web sees {outside}, as /x",
+        ),
+        ("mounts: {{..: /x}}", "web sees and can change {parent}, as /x"),
+        ("mounts: {{./link: /x}}", "web sees and can change {outside}, as /x"),
+        ("mounts: {{./link/deep: /x}}", "web sees and can change {outside}/deep, as /x"),
+        ("mounts: {{./s: /x}}", "web sees and can change {root}/s, as /x"),
+        ("options: {{memory: {{devices: [/dev/fuse]}}}}", "web uses the device /dev/fuse"),
+    ],
+)
+def test_what_is_mounted_from_outside_the_project_is_asked_for(tmp_path, service, shown):
+    (tmp_path / "outside" / "deep").mkdir(parents=True)
+    root = tmp_path / "clone"
+    root.mkdir()
+    (root / "link").symlink_to("../outside")
+    places = {"outside": tmp_path / "outside", "parent": tmp_path, "root": root}
+    with socket.socket(socket.AF_UNIX) as server:
+        here = Path.cwd()
+        os.chdir(root)
+        server.bind("s")
+        os.chdir(here)
+        project = make(tmp_path, f"web: {{image: x, {service.format(**places)}}}", "")
+        assert up(project, True) == [[shown.format(**places)]]
+
+
+def test_folders_of_the_project_are_mounted_without_asking(tmp_path):
+    project = make(tmp_path, "web: {image: x, mounts: {.: /app, ./sub: /sub, ./in: /in}}", "")
+    (project.root / "sub").mkdir()
+    (project.root / "in").symlink_to("sub")
+    assert up(project) == []
+
+
+def test_only_capabilities_that_reach_beyond_a_container_are_asked_for(tmp_path):
+    services = "web: {image: x, capabilities: [NET_BIND_SERVICE, SYS_ADMIN, CHOWN]}"
+    project = make(tmp_path, services, "")
+    every, new = project.workspace().reaches(Target("dev", "docker"))
+    assert [one.text for one in every] == [
+        "web has the capability SYS_ADMIN, which reaches beyond its container"
+    ]
+    assert new == every
+    assert project.workspace().reaches(Target("dev", "memory"))[0] == ()
+
+
+def test_a_file_outside_the_project_is_read_by_up_alone_and_asked_for(tmp_path):
+    (tmp_path / "outside").write_text("hush-hush-hush")
+    project = make(tmp_path, top="secrets: {key: {file: ../outside}}\n")
+    with pytest.raises(EnvctlError) as caught:
+        up(project)
+    assert "reads ../outside (secret key)" in caught.value.details
+    assert len(up(project, True)) == 1
+
+
+def test_a_secret_s_file_of_the_project_that_leads_outside_is_refused_whoever_allows_what(tmp_path):
+    (tmp_path / "outside").write_text("hush-hush-hush")
+    project = make(tmp_path, top="secrets: {key: {file: key}}\n")
+    (project.root / "key").symlink_to("../outside")
+    project.environ = {"CI": "true"}
+    for act in (lambda: up(project), lambda: project.workspace().changes(DEV)):
+        with pytest.raises(EnvctlError) as caught:
+            act()
+        assert "key leads outside the project" in str(caught.value)
+        assert "hush" not in str(caught.value)
+
+
+def test_what_cannot_be_seen_is_shown_by_its_number(tmp_path):
+    top = 'secrets: {key: {command: [sh, "\\e[2J\\u202e", "a\\nb"]}}\n'
+    with pytest.raises(EnvctlError) as caught:
+        up(make(tmp_path, top=top))
+    assert r"runs sh '\x1b[2J\u202e' 'a\x0ab'" in caught.value.details
+
+
+@pytest.mark.parametrize("name", ["Vagrantfile.j2", "box.Vagrantfile.j2"])
+def test_a_template_that_vagrant_runs_on_this_host_is_asked_for_by_its_content(tmp_path, name):
+    project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
+    project.write(f"templates/vagrant/{name}", "system('id')\n")
+    target = Target("dev", "vagrant")
+    (one,), _ = project.workspace().reaches(target)
+    assert one.text == f"runs what templates/vagrant/{name} says, in Vagrant on this host"
+    project.write(f"templates/vagrant/{name}", "system('rm')\n")
+    (other,), _ = project.workspace().reaches(target)
+    assert other.key != one.key
+    assert project.workspace().reaches(DEV)[0] == ()
+
+
+def test_a_template_that_vagrant_runs_is_not_filled_in_for_a_run_that_is_not_allowed(tmp_path):
+    project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
+    project.write("templates/vagrant/Vagrantfile.j2", "system('id')\n")
+    opened = project.workspace().open(Target("dev", "vagrant"))
+    with pytest.raises(EnvctlError, match="reaches beyond its folder"):
+        opened.backend.context.render("vagrant/Vagrantfile.j2", {})  # type: ignore[attr-defined]
+
+
+def test_a_clone_s_own_state_is_not_taken_for_the_user_s(tmp_path):
+    project = make(tmp_path, top="secrets: {key: {generate: 24}}\n")
+    project.write(".envctl/secrets/dev/key", "planted-by-the-clone")
+    with pytest.raises(EnvctlError, match="is in the project's folder"):
+        up(project)
+    assert project.workspace().open(DEV).store.value("key") != b"planted-by-the-clone"
