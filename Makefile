@@ -20,6 +20,9 @@ PIP_CERT ?= $(SYSTEM_BUNDLE)
 export PIP_CERT
 endif
 
+# Where this is set, each of the many processes of the tests would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up test test-machines check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:

@@ -17,6 +17,9 @@ from envctl.errors import EnvctlError
 from tests.support.machines import remove_boxes
 from tests.support.project import Project
 
+# Where no bytecode is kept, each command of the hundreds that tests run would compile all that it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # Private state is kept outside of projects: the user's own is no test's.

@@ -19,7 +19,12 @@ from envctl import trust
 from tests.conftest import ARTIFACTS
 from tests.support.project import TREE, unique
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("fresh machine"),
+]
 
 HOME = "/root/envctl"
 BUNDLE = "/etc/ssl/outer-ca.crt"

@@ -214,6 +214,12 @@ ExecStart=/usr/sbin/sshd -D -e
 SETTLE: Final = f"""
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires /etc/rc?.d/S*
 for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
+# Its generators look at every reload, a process each, for what no machine has: swap, encrypted disks, mounts but by envctl.
+mkdir -p /etc/systemd/system-generators
+for path in $(dpkg -L systemd | grep '/system-generators/.'); do
+    # The one for init scripts stays: a service may be started so, as in a container.
+    [ "${{path##*/}}" = systemd-sysv-generator ] || ln -sf /dev/null "/etc/systemd/system-generators/${{path##*/}}"
+done
 mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -sf /lib/systemd/system/ssh.service /etc/systemd/system/multi-user.target.wants/ssh.service
 ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target

@@ -78,7 +78,7 @@ def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     text = run_script(unit)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        _add(tar, f"/etc/systemd/system/{room.service}", service(unit, room).encode(), 0o644)
+        _add(tar, _file(room), service(unit, room).encode(), 0o644)
         _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
         for secret in unit.run.secrets:
             _add(tar, secret_file(secret, room), secrets[secret.name], 0o400)
@@ -99,7 +99,9 @@ def settle(unit: Unit, room: Room) -> str:
         "set -e",
         "umask 022",
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
-        f"systemctl stop {room.service} 2>/dev/null || :",
+        # Of a service it has never had the init has nothing to stop or to forget.
+        f"known=; [ ! -e {_file(room)} ] || known=yes",
+        f'[ -z "$known" ] || systemctl stop {room.service} 2>/dev/null || :',
         f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
         "tar -xpf - -C /",
     ]
@@ -112,11 +114,16 @@ def settle(unit: Unit, room: Room) -> str:
         lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
         lines += _links(secrets)
     lines += [
-        "systemctl daemon-reload",
-        f"systemctl reset-failed {room.service} 2>/dev/null || :",
+        # A second or more where a processor is emulated, and no use for what the init has not read yet.
+        f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {room.service} 2>/dev/null || :; }}',
         f"systemctl start --no-block {room.service}",
     ]
     return "\n".join(lines)
+
+
+def _file(room: Room) -> str:
+    """Where the init finds a unit's service."""
+    return f"/etc/systemd/system/{room.service}"
 
 
 def _links(secrets: Sequence[Secret]) -> Iterator[str]:
@@ -137,7 +144,7 @@ def leave(room: Room) -> str:
     """The shell script that takes a unit out of a machine it shares."""
     return (
         f"systemctl stop {room.service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
-        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} /etc/systemd/system/{room.service};"
+        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {_file(room)};"
         " systemctl daemon-reload"
     )
 

@@ -265,6 +265,8 @@ class Machine:
             "ControlPath": _file(self.control),
             "IdentitiesOnly": "yes",
             "IdentityFile": _file(self.key),
+            # What is preferred otherwise costs an emulated processor a second.
+            "KexAlgorithms": "^curve25519-sha256",
             "LogLevel": "ERROR",
             "ServerAliveInterval": "15",
             "ServerAliveCountMax": "4",

@@ -68,6 +68,34 @@ def test_secrets_travel_as_files_of_the_archive_only():
     assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
 
 
+def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
+    web, room = unit("web"), Room("web")
+    for name in ("etc/systemd/system", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    init = tmp_path / "bin" / "systemctl"
+    init.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    init.chmod(0o755)
+    inside = guest.settle(web, room).replace("-C /", f"-C {tmp_path}")
+    for folder in ("/etc/", "/run/", "/var/"):
+        inside = inside.replace(folder, f"{tmp_path}{folder}")
+
+    def asked() -> list[str]:
+        subprocess.run(
+            ["/bin/sh", "-c", inside],
+            input=guest.archive(web, room, {}),
+            env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+            check=True,
+        )
+        lines = (tmp_path / "asked").read_text().splitlines()
+        (tmp_path / "asked").unlink()
+        return lines
+
+    start = "start --no-block envctl-web.service"
+    assert asked() == [start]
+    again = ["stop envctl-web.service", "daemon-reload", "reset-failed envctl-web.service", start]
+    assert asked() == again
+
+
 def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
     web, room = unit("web", secrets=(Secret("a", "/run/secrets/a"),)), Room("web", shared=True)
     assert "BindReadOnlyPaths=/run/envctl/secrets/web:/run/secrets" in guest.service(web, room)
