@@ -25,7 +25,7 @@ from dataclasses import replace
 from envctl.plan.build_causes import build_causes
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
-from envctl.plan.model import Kind, Plan, ReadyImage, Unit
+from envctl.plan.model import Kind, NewVolume, Plan, ReadyImage, Unit
 from envctl.plan.run_causes import changed_fields, run_causes
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.values import word_text
@@ -57,7 +57,12 @@ def compare(
     changed = {change.unit: plan.unit(change.unit).service for change in units}
     freed = tuple(change.key for change in removals)
     ordered = [
-        replace(change, needs=_needs(plan.unit(change.unit), change, changed, by_digest, freed))
+        replace(
+            change,
+            needs=_needs(
+                plan.unit(change.unit), change, changed, by_digest, freed, observed=observed
+            ),
+        )
         for change in units
     ]
     return (*removals, *builds.values(), *ordered)
@@ -149,15 +154,25 @@ def _needs(
     changed: Mapping[str, str],
     builds: Mapping[str, str],
     freed: tuple[str, ...],
+    *,
+    observed: Observed,
 ) -> tuple[str, ...]:
     found: list[str] = []
     if change.action in (*_MAKES, Action.RECONFIGURE):
         found += freed
-    source = unit.source
-    if change.action in _MAKES and not isinstance(source, ReadyImage) and source.digest in builds:
-        found.append(builds[source.digest])
+    if change.action in _MAKES:
+        sources = (unit.source, *(new.source for new in _new_volumes(unit, observed)))
+        digests = (one.digest for one in sources if not isinstance(one, ReadyImage))
+        found += [builds[digest] for digest in digests if digest in builds]
     found += [name for name, service in changed.items() if service in unit.depends_on]
     return tuple(dict.fromkeys(found))
+
+
+def _new_volumes(unit: Unit, observed: Observed) -> Iterator[NewVolume]:
+    """What the unit's volumes begin with that are not there yet."""
+    for volume in unit.run.volumes:
+        if volume.new is not None and volume.name not in observed.volumes:
+            yield volume.new
 
 
 def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
@@ -175,6 +190,12 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
 
 def _builds(plan: Plan, units: Sequence[Change], observed: Observed) -> Iterator[Change]:
     making = {change.unit for change in units if change.action in _MAKES}
+    making |= {
+        new.unit
+        for unit in plan.units
+        if unit.name in making
+        for new in _new_volumes(unit, observed)
+    }
     sharing: dict[str, list[Unit]] = {}
     for unit in plan.units:
         source = unit.source

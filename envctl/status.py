@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from envctl.errors import SpecError
 from envctl.plan.changes import Action
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.volumes import VolumeState, unused
 
 if TYPE_CHECKING:
     from envctl.target import Opened
+
+
+VOLUME: Final = "volume"
+"""The kind of a row that is a volume's, which nothing uses any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,16 @@ def rows_of(opened: Opened) -> tuple[Row, ...]:
     states = opened.asked(tuple(units.values()), observed)
     states += [state for name, state in observed.units.items() if name not in units]
     environment, backend = opened.target.environment, opened.backend.name
-    return tuple(
-        _row(environment, backend, state, units.get(state.name), causes) for state in states
-    )
+    rows = (_row(environment, backend, state, units.get(state.name), causes) for state in states)
+    left = unused(plan, observed) if plan else ()
+    return (*rows, *(_volume(environment, backend, name) for name in left))
+
+
+def _volume(environment: str, backend: str, name: str) -> Row:
+    """A volume that is there and that nothing uses."""
+    cause = "no longer in the spec; `envctl down --volumes` deletes it"
+    state = str(VolumeState.UNUSED)
+    return Row(environment, backend, "", 0, name, VOLUME, state, str(Health.NONE), (), cause)
 
 
 def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:

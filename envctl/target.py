@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from envctl import spec
 from envctl.backends import backend_names, is_backend, open_backend
 from envctl.backends.atonce import all_at_once
-from envctl.backends.base import Backend, Context, no_supplies
+from envctl.backends.base import Backend, Context, KeepsVolumes, no_supplies
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.scope import make_scope
 from envctl.private import existing_folder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envctl.plan.state import Observed, UnitState
     from envctl.secrets import SecretStore
     from envctl.spec.resolved import Resolved
+    from envctl.volumes import VolumeNote
     from envctl.workflow import Workspace
 
 DEFAULT_BACKEND = "docker"
@@ -346,6 +347,21 @@ class Opened:
                 text = "only `up` asks its source for the value; it counts as unchanged here"
                 self.report(Progress(f"secret {name}", Stage.NOTE, text))
         return with_recorded_digests(plan, observed, unknown)
+
+    def volume_notes(self, observed: Observed) -> tuple[VolumeNote, ...]:
+        """What is worth knowing of the environment's volumes before it is brought up."""
+        from envctl import volumes
+
+        backend = self.backend
+        if not isinstance(backend, KeepsVolumes):
+            return volumes.notes(self.plan, observed, image_volumes={}, sizes={})
+        left = volumes.unused(self.plan, observed)
+        return volumes.notes(
+            self.plan,
+            observed,
+            image_volumes=backend.image_volumes(self.plan),
+            sizes=backend.volume_sizes(observed.volumes) if left else {},
+        )
 
     def select(self, services: Sequence[str]) -> Plan:
         """The plan of these services and what they depend on; the whole plan for none."""

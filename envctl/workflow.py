@@ -14,7 +14,7 @@ from envctl.backends import is_backend
 from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
-from envctl.plan.progress import Report, silent
+from envctl.plan.progress import Progress, Report, Stage, silent
 from envctl.private import (
     existing_folder,
     likely_folder,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from envctl.spec.differences import Difference as SpecDifference
     from envctl.spec.resolved import Resolved
     from envctl.status import Row
+    from envctl.volumes import VolumeNote
 
 
 def unsaid(_changes: Sequence[Change]) -> None:
@@ -142,8 +143,14 @@ class Workspace:
 
     def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
         """What `up` would do now."""
+        plan, changes, _ = self.decided(target)
+        return plan, changes
+
+    def decided(self, target: Target) -> tuple[Plan, tuple[Change, ...], tuple[VolumeNote, ...]]:
+        """What `up` would do now, and what is worth knowing of volumes."""
         opened = self.open(target)
-        return opened.wanted, opened.changes(opened.observe())
+        observed = opened.observe()
+        return opened.wanted, opened.changes(observed), opened.volume_notes(observed)
 
     def diff(
         self, before: Target, after: Target
@@ -229,6 +236,8 @@ class Workspace:
         plan = opened.select(services)
         changes = _only(opened.changes(observed), plan, services)
         decided(changes)
+        for note in opened.volume_notes(observed) if changes else ():
+            self.report(Progress(note.volume, Stage.NOTE, note.text))
         if kept and kept.prepare({unit.service for unit in plan.units}):
             observed = opened.observe()
             said = {(change.action, change.unit) for change in changes}
@@ -270,9 +279,14 @@ class Workspace:
         from envctl.execute import carry_out
 
         opened.backend.check()
-        changes = compare.down(opened.observe(), volumes=volumes, plan=opened.known_plan)
+        observed = opened.observe()
+        changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
         carry_out(changes, opened.backend, self.report)
+        if observed.volumes and not volumes:
+            from envctl.volumes import kept_text
+
+            self.report(Progress(opened.known_as, Stage.NOTE, kept_text(observed.volumes)))
         if volumes:
             opened.store.release(opened.backend.name)
         return changes
@@ -354,10 +368,15 @@ class Workspace:
     def running(self) -> tuple[tuple[Row, ...], ...]:
         """The status of every environment of which something is there, wherever it was brought up from here."""
         from envctl.plan.state import Status
+        from envctl.status import VOLUME
 
         targets = [target for name in self.environments() for target in self._used(name)]
         found = [self.status(target) for target in targets]
-        return tuple(rows for rows in found if any(row.state != Status.MISSING for row in rows))
+        return tuple(
+            rows
+            for rows in found
+            if any(row.state != Status.MISSING and row.kind != VOLUME for row in rows)
+        )
 
     def _used(self, name: str) -> Sequence[Target]:
         """The backends that an environment was on from here, which its runs' locks tell; its own if none does."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.progress import Report, silent
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from envctl.backends.building import Beside, ImageSource, Supplies
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
-    from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit
+    from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
     from envctl.plan.scope import Scope
     from envctl.plan.state import Observed
 
@@ -125,6 +125,17 @@ class Context:
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
     supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
+
+
+@runtime_checkable
+class KeepsVolumes(Protocol):
+    """A backend that knows more of volumes than their names."""
+
+    def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
+        """By unit, the volumes that its image declares and the spec does not name; None where that is not known yet."""
+
+    def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
+        """The bytes that these volumes take, of as many as can be told quickly."""
 
 
 class Backend(Protocol):

@@ -31,7 +31,8 @@ def plan(
 
     JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit` and `causes`, each of
     these with `text`, `where` ("file:line:column" or null) and `warning` (or null); `cause` has all the texts in one,
-    `where` the first place. With --offline, `plan` in place of `changes`.
+    `where` the first place; and `volumes`, what is worth knowing of data, each with `volume`, `state` (new, kept, unused,
+    shared), `text`, `size` (bytes or null) and `where`. With --offline, `plan` in place of both.
     """
     from envctl.plan.text import changes_json, plan_text
 
@@ -47,15 +48,20 @@ def plan(
         else:
             session.out.text(text)
         return Exit.OK
-    decided, changes = session.workspace.changes(goal)
+    decided, changes, volumes = session.workspace.decided(goal)
     note_mounts(session, decided.units)
     if as_json:
         names = {"environment": decided.scope.environment, "backend": decided.backend}
-        session.json({**names, "changes": changes_json(changes)})
-    elif changes:
+        told = [note.data() for note in volumes]
+        session.json({**names, "changes": changes_json(changes), "volumes": told})
+        return Exit.DIFFERENT if changes and exit_code else Exit.OK
+    if changes:
         session.changes(changes)
     else:
         session.out.line(f"{goal.environment}: nothing changes")
+    for note in volumes:
+        place = f"  ({note.where})" if note.where else ""
+        session.out.line(session.out.safe(f"  {note.text}{place}"))
     return Exit.DIFFERENT if changes and exit_code else Exit.OK
 
 

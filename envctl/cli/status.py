@@ -22,6 +22,7 @@ _STYLES = {
     "restarting": "yellow",
     "missing": "yellow",
     "exited": "red",
+    "unused": "yellow",
     "failed": "red",
     "unhealthy": "red",
 }
@@ -33,7 +34,8 @@ def status(session: Session, target: Target = None, *, as_json: AsJson = False) 
     Those of TARGET, or without it of all environments that are up.
 
     JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`,
-    `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or "").
+    `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or ""). A `kind` of "volume" is a
+    volume, named in `unit`, that is kept and not in the spec any more.
     """
     if target:
         rows: Sequence[Row] = session.workspace.status(session.target(target))
@@ -65,4 +67,5 @@ def _data(row: Row) -> dict[str, object]:
 def _cells(row: Row) -> tuple[str, ...]:
     health = "" if row.health == "none" else row.health
     addresses = " ".join(row.addresses)
-    return (row.environment, row.backend, row.unit, row.state, health, addresses, row.cause)
+    unit = f"volume {row.unit}" if row.kind == "volume" else row.unit
+    return (row.environment, row.backend, unit, row.state, health, addresses, row.cause)

@@ -240,12 +240,29 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class NewVolume:
+    """What a volume that does not exist yet begins with: what the image of `unit`, `source`, has at `target`.
+
+    `owner` is who it belongs to: a user of that image or a number, and a group after a colon; "" leaves it to the image.
+    """
+
+    unit: str
+    source: Source
+    target: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Volume:
-    """Storage that outlives the unit; the name is the spec's."""
+    """Storage that outlives the unit; the name is the spec's.
+
+    `new` says what it begins with where that is more than what the unit's own image has there.
+    """
 
     name: str
     target: str
     read_only: bool = False
+    new: NewVolume | None = about()
 
 
 @dataclass(frozen=True, slots=True)

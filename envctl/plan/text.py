@@ -138,7 +138,8 @@ def _unit_lines(unit: Unit) -> Iterator[str]:
     for mount in run.mounts:
         yield f"mount {mount.source} → {mount.target}{' (read-only)' if mount.read_only else ''}"
     for volume in run.volumes:
-        yield f"volume {volume.name} → {volume.target}"
+        owner = f" ({volume.new.owner}'s)" if volume.new and volume.new.owner else ""
+        yield f"volume {volume.name} → {volume.target}{owner}"
     for secret in run.secrets:
         yield f"secret {secret.name} → {secret.target}"
     yield from _policy_lines(run)

@@ -30,6 +30,7 @@ from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
+from envctl.planner.volumes import with_new_volumes
 from envctl.spec.canonical import CanonicalService
 from envctl.spec.resolved import KeyPath, Resolved
 
@@ -88,7 +89,7 @@ def make_plan(
         except SpecError as error:
             problems += error.problems
     scope = make_scope(data["project"], data["environment"], resolved.root)
-    plan = Plan(scope, backend, tuple(units))
+    plan = Plan(scope, backend, with_new_volumes(units, _owners(data["services"])))
     problems += also(plan)
     if problems:
         raise SpecError(tuple(problems))
@@ -127,6 +128,16 @@ def _recorded_digests(observed: Observed, unit: str) -> Mapping[str, str]:
         return {str(one["name"]): str(one["digest"]) for one in run["secrets"]}
     except (ValueError, KeyError, TypeError):
         return {}
+
+
+def _owners(services: Mapping[str, CanonicalService]) -> Mapping[str, str]:
+    """By volume, whose the spec says that it is."""
+    return {
+        name: volume["owner"]
+        for service in services.values()
+        for name, volume in service["volumes"].items()
+        if volume["owner"]
+    }
 
 
 def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:

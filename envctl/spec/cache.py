@@ -17,7 +17,7 @@ from envctl.private import existing_folder, open_private, private_folder, state_
 from envctl.spec.origins import Origins, Raw
 from envctl.spec.resolved import KeyPath, Resolved
 
-FORMAT = 2
+FORMAT = 3
 _FOLDER = "cache"
 
 

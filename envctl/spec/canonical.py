@@ -105,10 +105,11 @@ class CanonicalMount(TypedDict):
 
 
 class CanonicalVolume(TypedDict):
-    """Where a named volume appears."""
+    """Where a named volume appears; `owner` is whose it is when it is made, or ""."""
 
     target: str
     read_only: bool
+    owner: str
 
 
 class CanonicalSecretUse(TypedDict):

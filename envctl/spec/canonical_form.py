@@ -70,7 +70,7 @@ def service(given: ServiceForm, default: CanonicalBase | None) -> CanonicalServi
         "ports": [_port(port) for port in given.ports],
         "mounts": [_mount(mount) for mount in given.mounts],
         "volumes": {
-            name: {"target": volume.target, "read_only": volume.read_only}
+            name: {"target": volume.target, "read_only": volume.read_only, "owner": volume.owner}
             for name, volume in given.volumes.items()
         },
         "secrets": [

@@ -62,6 +62,7 @@ class Checker:
             self._targets(name, service, table)
         self._replicas()
         self._ports()
+        self._owners()
         self._circles()
 
     def _add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
@@ -282,6 +283,25 @@ class Checker:
                         hint="; ".join(filter(None, [_seen(where), _note(ports[index])])),
                     )
                 taken.setdefault(key, (name, spot))
+
+    def _owners(self) -> None:
+        """A volume is made once, and so belongs to one."""
+        known: dict[str, tuple[str, str, Spot]] = {}
+        for name, service in self.data["services"].items():
+            table = self.tree[name]
+            volumes = table.get("volumes") if isinstance(table, Table) else None
+            for volume, given in service["volumes"].items():
+                if not given["owner"] or not isinstance(volumes, Table):
+                    continue
+                spot = _value(volumes[volume], "owner")
+                other, owner, where = known.setdefault(volume, (name, given["owner"], spot))
+                if owner != given["owner"]:
+                    self._add(
+                        spot,
+                        f"services.{name}: the volume {volume} cannot belong to {given['owner']}:"
+                        f" services.{other} gives it to {owner}",
+                        hint=f"{_seen(where)}; write `owner` once",
+                    )
 
     def _circles(self) -> None:
         done: set[str] = set()

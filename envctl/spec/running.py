@@ -21,6 +21,7 @@ from envctl.spec.fields import (
     HostPath,
     MountTarget,
     Name,
+    Owner,
     PortNumber,
     Reads,
     Short,
@@ -142,6 +143,12 @@ class VolumeForm(Form):
     target: MountTarget = Field(description="Where it appears.", examples=["/var/lib/data"])
     read_only: Boolean = Field(
         False, description="Cannot be written from this service.", examples=[True]
+    )
+    owner: Owner = Field(
+        "",
+        description="Whose it is when it is made: a user of the service's image, or a number; "
+        "`user:group` sets the group too. What the image has there by default.",
+        examples=["app", "1000:1000"],
     )
 
 

@@ -80,7 +80,7 @@ def _service(one: CanonicalService) -> dict[str, Any]:
         "command": one["command"],
         "ports": [_port(port) for port in one["ports"]],
         "mounts": one["mounts"],
-        "volumes": one["volumes"],
+        "volumes": {name: _filled(volume) for name, volume in one["volumes"].items()},
         "secrets": one["secrets"],
         "healthcheck": _probe(probe) if probe else None,
         "depends_on": one["depends_on"],

@@ -312,8 +312,12 @@ def test_what_is_in_the_way_of_the_private_folder_is_told_with_a_hint(project, m
 
 
 def test_a_project_on_a_read_only_file_system_can_be_looked_at(secretive, monkeypatch):
-    def refuse(*_args, **_options):
-        raise OSError(errno.EROFS, "Read-only file system")
+    mkdir = os.mkdir
+
+    def refuse(path, mode=0o777, *, dir_fd=None):
+        if dir_fd is not None or str(path).startswith(str(secretive.root)):
+            raise OSError(errno.EROFS, "Read-only file system")
+        mkdir(path, mode)
 
     monkeypatch.setattr(os, "mkdir", refuse)
     for verb in ("validate", "plan", "render"):

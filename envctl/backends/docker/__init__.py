@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,12 @@ from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit
+from envctl.plan.image_volumes import unnamed
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit, Volume
 from envctl.plan.state import Observed, Status
 
 _PROBE_GRACE = 2.0
@@ -112,6 +114,23 @@ class DockerBackend:
         else:
             self._lifecycle.apply(change)
 
+    def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
+        """By unit, the volumes that its image declares and the spec does not name, as far as images are at hand."""
+        images = {self._names.image_of(unit) for unit in plan.units}
+        declared = {image: self.images.volumes(image) for image in images}
+        return {
+            unit.name: None
+            if (paths := declared[self._names.image_of(unit)]) is None
+            else unnamed(unit, paths)
+            for unit in plan.units
+        }
+
+    def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
+        """The bytes in volumes, if the engine tells in time."""
+        from envctl.backends.docker.observe import volume_sizes
+
+        return volume_sizes(self._engine, self._names, volumes)
+
     def name_of(self, source: Source) -> str:
         """The name of the image of a unit's source."""
         return source.image if isinstance(source, ReadyImage) else self._names.image(source)
@@ -182,7 +201,13 @@ class DockerBackend:
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
-        return Lifecycle(self._engine, self._names, self.images, self._keeper)
+        return Lifecycle(self._engine, self._names, self.images, self._keeper, self._volumes)
+
+    @cached_property
+    def _volumes(self) -> Volumes:
+        from envctl.backends.docker.volumes import Volumes
+
+        return Volumes(self._engine, self._names, self.images, self.context.report)
 
     def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
         from envctl.backends.docker.build import build

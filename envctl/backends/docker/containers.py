@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from envctl.backends import probe
@@ -10,7 +10,8 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker import options
 from envctl.backends.docker.claims import MEMORY
 from envctl.backends.docker.names import Names
-from envctl.plan.model import Kind, Probe, Restart, Secret, Unit
+from envctl.backends.docker.volumes import volume_mount
+from envctl.plan.model import Kind, Probe, Restart, Secret, Unit, Volume
 
 SECRETS_FOLDER: Final = "/run/secrets"
 _NANO: Final = 10**9
@@ -21,8 +22,14 @@ _MEMORY_VOLUME: Final = {
 }
 
 
-def container(unit: Unit, names: Names, *, log_driver: str = "json-file") -> Mapping[str, Any]:
-    """The body of the engine's create call for a unit."""
+def container(
+    unit: Unit,
+    names: Names,
+    *,
+    log_driver: str = "json-file",
+    own_volumes: Sequence[Volume] = (),
+) -> Mapping[str, Any]:
+    """The body of the engine's create call for a unit; `own_volumes` are those that its image declares."""
     process = unit.run.process
     own, host = options.bodies(unit.run.options)
     body: dict[str, Any] = {
@@ -32,7 +39,7 @@ def container(unit: Unit, names: Names, *, log_driver: str = "json-file") -> Map
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
         "Healthcheck": healthcheck(unit.run.probe),
         **own,
-        "HostConfig": {**_host(unit, names, log_driver), **host},
+        "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
     if process.argv is not None:
         body["Cmd"] = list(process.argv)
@@ -47,7 +54,9 @@ def container(unit: Unit, names: Names, *, log_driver: str = "json-file") -> Map
     return body
 
 
-def _host(unit: Unit, names: Names, log_driver: str) -> dict[str, Any]:
+def _host(
+    unit: Unit, names: Names, log_driver: str, own_volumes: Sequence[Volume]
+) -> dict[str, Any]:
     run = unit.run
     host: dict[str, Any] = {
         "Init": True,
@@ -56,7 +65,7 @@ def _host(unit: Unit, names: Names, log_driver: str) -> dict[str, Any]:
         "CapAdd": sorted(run.process.capabilities),
         "SecurityOpt": ["no-new-privileges:true"],
         "RestartPolicy": {"Name": restart_policy(unit)},
-        "Mounts": _mounts(unit, names),
+        "Mounts": _mounts(unit, names, own_volumes),
         "PortBindings": _bindings(unit),
     }
     if log_driver == "json-file":
@@ -84,20 +93,18 @@ def restart_policy(unit: Unit) -> str:
     return {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))
 
 
-def _mounts(unit: Unit, names: Names) -> list[dict[str, Any]]:
+def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dict[str, Any]]:
     binds = [
         {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
         for one in unit.run.mounts
     ]
     volumes = [
+        # One that was begun already stays as it is, also if it is empty.
         {
-            "Type": "volume",
-            "Source": names.volume(one.name),
-            "Target": one.target,
+            **volume_mount(one.name, one.target, names, copy=one.new is None),
             "ReadOnly": one.read_only,
-            "VolumeOptions": {"Labels": {**names.labels, n.VOLUME: one.name}},
         }
-        for one in unit.run.volumes
+        for one in (*unit.run.volumes, *own_volumes)
     ]
     secrets = (
         [secrets_mount(unit.name, names, SECRETS_FOLDER, read_only=True)]

@@ -46,6 +46,13 @@ class Images:
             "digests": found.get("RepoDigests") or [],
         }
 
+    def volumes(self, name: str) -> tuple[str, ...] | None:
+        """The paths that an image declares as volumes; None if it is not there."""
+        found = self._inspect(name)
+        if found is None:
+            return None
+        return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
+
     def pull(self, name: str) -> None:
         """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached."""
         repository, tag = _parted(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -16,19 +16,24 @@ from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import Listed, containers
 from envctl.backends.docker.ports import in_use
+from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import ReadyImage, Unit
+from envctl.plan.image_volumes import with_volumes
+from envctl.plan.model import ReadyImage, Unit, Volume
 
 
 class Lifecycle:
     """Makes, starts, stops and removes the units of one environment, and what they share."""
 
-    def __init__(self, engine: Engine, names: Names, images: Images, keeper: Keeper) -> None:
+    def __init__(
+        self, engine: Engine, names: Names, images: Images, keeper: Keeper, volumes: Volumes
+    ) -> None:
         self._engine = engine
         self._names = names
         self._images = images
         self._keeper = keeper
+        self._volumes = volumes
         self._guard = Lock()
         self._network_there = False
         self._log_driver = ""
@@ -55,8 +60,12 @@ class Lifecycle:
         self._have_image(unit)
         self._remove_container(unit.name)
         self._have_network(where)
+        own = self._volumes.of_image(unit) or ()
         with self._engine.doing(f"create {unit.name}", where=where) as api:
-            identity = self._make(api, unit)
+            claim_volumes(api, with_volumes(unit, own), self._names)
+        self._volumes.begin(unit)
+        with self._engine.doing(f"create {unit.name}", where=where) as api:
+            identity = self._make(api, unit, own)
         self._keeper.give(unit, identity)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             _start(api, unit, identity)
@@ -112,6 +121,8 @@ class Lifecycle:
     def dismantle(self, _unit: str = "") -> None:
         """Remove the keeper, the volumes in memory and the network."""
         self._keeper.dismiss()
+        with self._engine.doing("remove what interrupted runs left") as api:
+            self._volumes.sweep(api)
         with self._guard, self._engine.doing("remove the network") as api:
             self._network_there = False
             for one in api.networks(filters=dict(self._names.filters)):
@@ -126,8 +137,10 @@ class Lifecycle:
         self.stop(unit)
         one = self._container(unit)
         if one is not None:
+            # Volumes without names were made by earlier versions; elsewhere there are none.
+            spare = self._volumes.carry_over(unit, one)
             with self._engine.doing(f"remove {unit}") as api:
-                _tolerant(api.remove_container, one["Id"], v=True, force=True)
+                _tolerant(api.remove_container, one["Id"], v=spare, force=True)
 
     def _have_image(self, unit: Unit) -> None:
         name = self._names.image_of(unit)
@@ -162,14 +175,13 @@ class Lifecycle:
                     raise taken("network", self._names.network, where) from error
             self._network_there = True
 
-    def _make(self, api: Any, unit: Unit) -> str:
+    def _make(self, api: Any, unit: Unit, own: Sequence[Volume]) -> str:
         from docker.errors import APIError
 
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
-        claim_volumes(api, unit, self._names)
         name = self._names.container(unit.name)
-        body = container(unit, self._names, log_driver=self._log_driver)
+        body = container(unit, self._names, log_driver=self._log_driver, own_volumes=own)
         try:
             return str(api.create_container_from_config(body, name)["Id"])
         except APIError as error:
@@ -177,7 +189,7 @@ class Lifecycle:
                 raise
             if not is_ours(api, name, self._names, {n.UNIT: unit.name}):
                 raise taken("container", name, unit.where) from error
-        _tolerant(api.remove_container, name, v=True, force=True)
+        _tolerant(api.remove_container, name, force=True)
         return str(api.create_container_from_config(body, name)["Id"])
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Unit
+from envctl.plan.image_volumes import parted
+from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Source, Unit
 from envctl.plan.scope import Scope
 
 PREFIX: Final = "dev.envctl."
@@ -26,6 +28,7 @@ VOLUME: Final = PREFIX + "volume"
 KEEPER: Final = PREFIX + "keeper"
 ROOT: Final = PREFIX + "root"
 SECRETS: Final = PREFIX + "secrets-of"
+HELPER: Final = PREFIX + "helper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,23 @@ class Names:
         return self.prefix
 
     def volume(self, name: str) -> str:
-        """A named volume of the spec."""
-        return f"{self.prefix}_{slug(name)}"
+        """A named volume of the spec, or one that a unit's image declares."""
+        own = parted(name)
+        if own is None:
+            return f"{self.prefix}_{slug(name)}"
+        unit, path = own
+        mark = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        return f"{self.prefix}_{slug(unit)}.{slug(path)[:100]}-{mark}"
+
+    def helper(self, volume: str) -> str:
+        """The container that a volume, by its name on the engine, is begun with."""
+        return f"{volume}.helper"
+
+    def is_helper(self, container: str) -> bool:
+        """Whether a container of this name can be a helper: the project may have had another name."""
+        return f"-{self.scope.project_id[:6]}-{slug(self.scope.environment)}_" in container and (
+            container.endswith(".helper")
+        )
 
     def secrets(self, unit: str) -> str:
         """The volume in memory that holds a unit's secrets."""
@@ -72,7 +90,10 @@ class Names:
 
     def image_of(self, unit: Unit) -> str:
         """The image a unit is made from."""
-        source = unit.source
+        return self.image_of_source(unit.source)
+
+    def image_of_source(self, source: Source) -> str:
+        """The image of what a unit is made from."""
         return source.image if isinstance(source, ReadyImage) else self.image(source)
 
     @property
@@ -116,6 +137,11 @@ class Names:
     def keeper_labels(self) -> Mapping[str, str]:
         """On a keeper's container, which is no unit whatever its image says."""
         return {**self.labels, KEEPER: "secrets", UNIT: "", SERVICE: ""}
+
+    @property
+    def helper_labels(self) -> Mapping[str, str]:
+        """On a helper's container, which is neither a unit nor a keeper."""
+        return {**self.labels, HELPER: "volume", KEEPER: "", UNIT: "", SERVICE: ""}
 
 
 def slug(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -11,6 +12,9 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.volumes import nameless
+from envctl.errors import EnvctlError
+from envctl.plan.image_volumes import called
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 Listed: TypeAlias = Mapping[str, Any]
@@ -25,6 +29,7 @@ _STATUS: Final = {
     "dead": Status.EXITED,
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
+_SIZES_TIMEOUT: Final = 5.0
 _LOST: Final = "its secrets went when the engine was restarted"
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
@@ -87,6 +92,11 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
         name: _state(engine, names, one, held=held, current=current)
         for name, one in sorted(there.units.items())
     }
+    own = {
+        called(name, str(mount["Destination"]))
+        for name, one in there.units.items()
+        for mount in nameless(one)
+    }
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
         *(f"container {_name(one)}" for one in there.keepers),
@@ -95,9 +105,26 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     return Observed(
         units,
         {digest: image["Labels"].get(n.STEPS, "") for digest, image in _named(built, names)},
-        frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]),
+        frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]) | own,
         tuple(sorted(leftovers)),
     )
+
+
+def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:
+    """The bytes in these volumes; nothing where the engine takes long, since it reads all that it has for it."""
+    if not volumes:
+        return {}
+    with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
+        answer = api.get(f"{api.base_url}/v{api.api_version}/system/df", timeout=_SIZES_TIMEOUT)
+        listed = answer.json().get("Volumes") or ()
+        return {
+            str(labels[n.VOLUME]): int(one["UsageData"]["Size"])
+            for one in listed
+            if (labels := one.get("Labels") or {}).get(n.VOLUME) in volumes
+            and names.own.items() <= labels.items()
+            and (one.get("UsageData") or {}).get("Size", -1) >= 0
+        }
+    return {}
 
 
 def _named(images: Sequence[Listed], names: Names) -> Iterator[tuple[str, Listed]]:

@@ -191,3 +191,23 @@ def test_any_name_is_fine_for_a_service_that_makes_no_user_of_it(
 
 def test_a_name_of_32_letters_is_fine_for_a_user(tmp_path: Path) -> None:
     assert problems(tmp_path, f"{HEAD}services: {{{32 * 'a'}: {{command: [a]}}}}\n") == ()
+
+
+def test_a_volume_belongs_to_one_and_both_places_are_told(tmp_path):
+    text = (
+        HEAD + "services:\n"
+        "  web: {command: [x], volumes: {data: {target: /data, owner: web}}}\n"
+        "  db: {command: [x], volumes: {data: {target: /srv, owner: 33:33}}}\n"
+    )
+
+    (problem,) = problems(tmp_path, text)
+
+    assert str(problem.where) == "envctl.yaml:5:60"
+    assert problem.message == (
+        "services.db: the volume data cannot belong to 33:33: services.web gives it to web"
+    )
+    assert problem.hint == "see envctl.yaml:4:62; write `owner` once"
+    assert not problems(tmp_path, text.replace("33:33", "web"))
+    assert not problems(
+        tmp_path, text.replace("owner: web", "owner: 1000").replace("33:33", "1000")
+    )

@@ -6,7 +6,9 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
+from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
+from envctl.plan.progress import silent
 
 from .conftest import CannedEngine
 
@@ -16,11 +18,12 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
         "Id": "copy",
         "Names": ["/somebody"],
         "State": "running",
-        "Labels": {**names.labels, n.UNIT: "web", n.KEEPER: "secrets"},
+        "Labels": {**names.labels, n.UNIT: "web", n.KEEPER: "secrets", n.HELPER: "volume"},
     }
     engine = CannedEngine([copy])
     keeper = Keeper(engine, names, lambda _: b"")
-    lifecycle = Lifecycle(engine, names, Images(engine), keeper)
+    images = Images(engine)
+    lifecycle = Lifecycle(engine, names, images, keeper, Volumes(engine, names, images, silent))
 
     # The engine would refuse what it was not taught: stopping or removing a container.
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))

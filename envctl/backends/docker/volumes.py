@@ -1,0 +1,263 @@
+"""Volumes that take more than a name: new ones that are begun for several units, and those that images declare.
+
+Both are worked on through a container that is made, never started, and removed again: the helper. While one is
+there its volume is not whole, and is begun again by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from threading import Lock
+from typing import Any, Final
+
+from envctl.backends.bounded import TOLD, bounded
+from envctl.backends.building import BROUGHT
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.images import Images, file_in
+from envctl.backends.docker.names import Names
+from envctl.errors import EnvctlError
+from envctl.plan.image_volumes import called, unnamed
+from envctl.plan.model import NewVolume, ReadyImage, Unit, Volume
+from envctl.plan.progress import Progress, Report, Stage
+
+_NAMELESS: Final = re.compile(r"[0-9a-f]{64}")
+_CHUNK: Final = 1 << 20
+_PLACE: Final = BROUGHT
+"""Where a helper has the volume, too."""
+
+
+class Volumes:
+    """The volumes of one environment's units."""
+
+    def __init__(self, engine: Engine, names: Names, images: Images, report: Report) -> None:
+        self._engine = engine
+        self._names = names
+        self._images = images
+        self._report = report
+        self._guard = Lock()
+
+    def of_image(self, unit: Unit) -> tuple[Volume, ...] | None:
+        """What the unit's image declares and the spec does not name; None if the image is not at hand."""
+        declared = self._images.volumes(self._names.image_of(unit))
+        return None if declared is None else unnamed(unit, declared)
+
+    # --- new ones
+
+    def begin(self, unit: Unit) -> None:
+        """Make the volumes that the unit shares, or that belong to somebody, unless they are there."""
+        for volume in unit.run.volumes:
+            if volume.new is not None:
+                with self._guard:
+                    self._begin(unit, volume.name, volume.new)
+
+    def _begin(self, unit: Unit, volume: str, new: NewVolume) -> None:
+        where = unit.origins.get(f"volumes.{volume}") or unit.where
+        name = self._names.volume(volume)
+        with self._engine.doing(f"make the volume {volume}", where=where) as api:
+            if self._is_cut_off(api, name):
+                remove_volume(api, name)
+            if _is_there(api, name):
+                return
+            image = self._image(new, unit)
+            mount = volume_mount(volume, new.target, self._names, copy=True)
+            with self._helper(api, image, name, mount) as helper:
+                if new.owner:
+                    owner = _numbers(api, helper, new.owner)
+                    if owner is None:
+                        raise EnvctlError(
+                            f"the volume {volume} cannot belong to {new.owner}: the image of {new.unit} has no such name",
+                            hint="write a number, or a user that the image has",
+                            where=where,
+                        )
+                    api.put_archive(helper, "/", _folder(owner, _mode(api, helper)))
+
+    def _image(self, new: NewVolume, unit: Unit) -> str:
+        """The image that the volume begins as; the unit's own where the first one's is gone."""
+        image = self._names.image_of_source(new.source)
+        if self._images.find(image) is None:
+            if not isinstance(new.source, ReadyImage):
+                return self._names.image_of(unit)
+            self._images.pull(image)
+        return image
+
+    # --- those of images
+
+    def carry_over(self, unit: str, container: Mapping[str, Any]) -> bool:
+        """Have what a unit's container keeps in volumes without names in volumes of the unit's own.
+
+        Whether all of it is there now: then nothing is lost with the container's own volumes.
+        """
+        whole = True
+        for mount in nameless(container):
+            path = str(mount["Destination"])
+            try:
+                whole &= self._carry_over(unit, path, container)
+            except EnvctlError as error:
+                text = f"the data of {path} stays in the volume {mount['Name']}, which nothing uses: {error.brief}"
+                self._report(Progress(unit, Stage.NOTE, text))
+                whole = False
+        return whole
+
+    def _carry_over(self, unit: str, path: str, container: Mapping[str, Any]) -> bool:
+        volume = called(unit, path)
+        name = self._names.volume(volume)
+        with self._guard, self._engine.doing(f"keep the data of {path} of {unit}") as api:
+            if self._is_cut_off(api, name):
+                remove_volume(api, name)
+            if _is_there(api, name):
+                # It has data of its own, which is not to be mixed with this.
+                raise EnvctlError(f"there is a volume {name} already")
+            self._report(Progress(unit, Stage.WORKING, f"keeping the data of {path}"))
+            mount = volume_mount(volume, path, self._names, copy=False)
+            with self._helper(api, str(container["ImageID"]), name, mount) as helper:
+                stream, _ = api.get_archive(container["Id"], f"{path.rstrip('/')}/.", _CHUNK)
+                first = next(stream)
+                with tarfile.open(fileobj=io.BytesIO(first)) as tar:
+                    folder = tar.next()
+                api.put_archive(helper, _PLACE, chain([first], stream))
+                if folder is not None:
+                    owner = folder.uid, folder.gid
+                    api.put_archive(helper, "/", _folder(owner, folder.mode))
+        return True
+
+    # --- the helper
+
+    @contextmanager
+    def _helper(self, api: Any, image: str, volume: str, mount: Mapping[str, Any]) -> Iterator[str]:
+        """A container of the image with the volume, which is made with it; if this fails, neither stays."""
+        body = {
+            "Image": image,
+            "Cmd": ["-"],
+            "Labels": dict(self._names.helper_labels),
+            "HostConfig": {"NetworkMode": "none", "Mounts": [mount, _placed(mount)]},
+        }
+        made = api.create_container_from_config(body, self._names.helper(volume))["Id"]
+        try:
+            yield str(made)
+        except BaseException:
+            api.remove_container(made, force=True, v=True)
+            remove_volume(api, volume)
+            raise
+        # What else its image declares is nobody's data.
+        api.remove_container(made, force=True, v=True)
+
+    def _is_cut_off(self, api: Any, volume: str) -> bool:
+        """Whether a helper of an interrupted run is there; it goes."""
+        from docker.errors import NotFound
+
+        try:
+            api.remove_container(self._names.helper(volume), force=True, v=True)
+        except NotFound:
+            return False
+        return True
+
+    def sweep(self, api: Any) -> None:
+        """Remove what interrupted runs left of helpers."""
+        filters = {"label": [*self._names.filters["label"], n.HELPER]}
+        for one in api.containers(all=True, filters=filters):
+            # Labels alone are inherited by whatever is made from an image that somebody made of one.
+            named = any(self._names.is_helper(name.lstrip("/")) for name in one["Names"])
+            if named and (one["Labels"] or {}).get(n.HELPER):
+                api.remove_container(one["Id"], force=True, v=True)
+
+
+def volume_mount(volume: str, target: str, names: Names, *, copy: bool) -> dict[str, Any]:
+    """The mount of a volume, which is made if it is not there; with `copy` it begins with what the image has."""
+    options: dict[str, Any] = {"Labels": {**names.labels, n.VOLUME: volume}}
+    return {
+        "Type": "volume",
+        "Source": names.volume(volume),
+        "Target": target,
+        "ReadOnly": False,
+        "VolumeOptions": options if copy else {**options, "NoCopy": True},
+    }
+
+
+def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The mounts of a container, as listed, that are volumes which the engine named itself."""
+    return [
+        mount
+        for mount in container.get("Mounts") or ()
+        if mount.get("Type") == "volume" and _NAMELESS.fullmatch(str(mount.get("Name", "")))
+    ]
+
+
+def remove_volume(api: Any, name: str) -> None:
+    """Remove a volume; that it is gone already is fine."""
+    from docker.errors import APIError
+
+    try:
+        api.remove_volume(name)
+    except APIError as error:
+        if not missing(error):
+            raise
+
+
+def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same volume where no image has a link in its place, so that the folder itself can be unpacked."""
+    return {**mount, "Target": _PLACE, "VolumeOptions": {**mount["VolumeOptions"], "NoCopy": True}}
+
+
+def _is_there(api: Any, name: str) -> bool:
+    from docker.errors import APIError
+
+    try:
+        api.inspect_volume(name)
+    except APIError as error:
+        if missing(error):
+            return False
+        raise
+    return True
+
+
+def _mode(api: Any, helper: str) -> int:
+    """The permissions of the volume's folder."""
+    stream, told = api.get_archive(helper, _PLACE)
+    stream.close()
+    # As Go has it: what is special about a folder stands far above.
+    mode = int(told["mode"])
+    special = ((1 << 20, 0o1000), (1 << 22, 0o2000), (1 << 23, 0o4000))
+    return (mode & 0o777) | sum(bit for mark, bit in special if mode & mark)
+
+
+def _folder(owner: tuple[int, int], mode: int) -> bytes:
+    """An archive that gives the volume's folder to another."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        entry = tarfile.TarInfo(_PLACE.lstrip("/"))
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        entry.uid, entry.gid = owner
+        tar.addfile(entry)
+    return target.getvalue()
+
+
+def _numbers(api: Any, container: str, owner: str) -> tuple[int, int] | None:
+    """The numbers of a user and a group as a container's image has them; None if it does not know one."""
+    user, _, group = owner.partition(":")
+    known = _fields(api, container, "/etc/passwd", user)
+    uid = known[2] if len(known) > 3 else user
+    gid = group or (known[3] if len(known) > 3 else "0")
+    if group and not group.isdigit():
+        found = _fields(api, container, "/etc/group", group)
+        gid = found[2] if len(found) > 2 else group
+    return (int(uid), int(gid)) if uid.isdigit() and gid.isdigit() else None
+
+
+def _fields(api: Any, container: str, path: str, name: str) -> list[str]:
+    """The line of a name, or of a number, in a file like /etc/passwd."""
+    from docker.errors import NotFound
+
+    try:
+        stream, _ = api.get_archive(container, path)
+        text = file_in(b"".join(bounded(stream, TOLD, path))) or b""
+    except NotFound:
+        return []
+    lines = (line.split(":") for line in text.decode("utf-8", "replace").splitlines())
+    column = 2 if name.isdigit() else 0
+    return next((one for one in lines if len(one) > 2 and one[column] == name), [])

@@ -1,0 +1,50 @@
+"""Volumes that an image declares (`VOLUME`) and the spec does not name: each unit has its own, which outlives it. Pure.
+
+They are called UNIT:PATH, as no volume of a spec can be.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from envctl.plan.model import Plan, Unit, Volume
+
+_SECRETS = "/run/secrets"
+
+
+def called(unit: str, path: str) -> str:
+    """What the volume at a path of a unit's image is called."""
+    return f"{unit}:{path}"
+
+
+def parted(name: str) -> tuple[str, str] | None:
+    """The unit and the path of such a volume; None if it is one of the spec."""
+    unit, colon, path = name.partition(":")
+    return (unit, path) if colon else None
+
+
+def unnamed(unit: Unit, declared: Collection[str]) -> tuple[Volume, ...]:
+    """Volumes for the paths that an image declares, but for those where the spec has something itself."""
+    run = unit.run
+    taken = {one.target for one in run.mounts} | {one.target for one in run.volumes}
+    taken |= (
+        {one.target for one in run.secrets}
+        | {*(run.options.get("tmpfs") or ())}
+        | ({_SECRETS} if run.secrets else set())
+    )
+    paths = {posixpath.normpath(posixpath.join("/", path)) for path in declared} - {"/", "//"}
+    return tuple(Volume(called(unit.name, path), path) for path in sorted(paths - taken))
+
+
+def with_volumes(unit: Unit, more: tuple[Volume, ...]) -> Unit:
+    """The unit with these volumes, too."""
+    run = replace(unit.run, volumes=(*unit.run.volumes, *more))
+    return replace(unit, run=run) if more else unit
+
+
+def plan_with_volumes(plan: Plan, more: Mapping[str, tuple[Volume, ...] | None]) -> Plan:
+    """The plan whose units have the volumes of their images, as far as they are known."""
+    units = tuple(with_volumes(unit, more.get(unit.name) or ()) for unit in plan.units)
+    return replace(plan, units=units)

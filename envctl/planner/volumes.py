@@ -1,0 +1,35 @@
+"""What new volumes begin with, decided once for all units that have one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from envctl.plan.model import NewVolume, Unit, Volume
+
+
+def with_new_volumes(units: Sequence[Unit], owners: Mapping[str, str]) -> tuple[Unit, ...]:
+    """The units, in dependency order, whose volumes say what they begin with.
+
+    `owners` are those that the spec names, by volume. A volume begins as the image of the first unit that can write
+    to it has it; whoever is started first, and however often it is tried, it comes to the same.
+    """
+    uses = Counter(volume.name for unit in units for volume in unit.run.volumes)
+    first: dict[str, NewVolume] = {}
+    for unit, volume in _writers_first(units):
+        if uses[volume.name] > 1 or volume.name in owners:
+            new = NewVolume(unit.name, unit.source, volume.target, owners.get(volume.name, ""))
+            first.setdefault(volume.name, new)
+    return tuple(_begun(unit, first) for unit in units) if first else tuple(units)
+
+
+def _writers_first(units: Sequence[Unit]) -> list[tuple[Unit, Volume]]:
+    """All uses of volumes, those that can only read last."""
+    uses = [(unit, volume) for unit in units for volume in unit.run.volumes]
+    return sorted(uses, key=lambda use: use[1].read_only)
+
+
+def _begun(unit: Unit, first: Mapping[str, NewVolume]) -> Unit:
+    volumes = tuple(replace(one, new=first.get(one.name)) for one in unit.run.volumes)
+    return replace(unit, run=replace(unit.run, volumes=volumes))

@@ -1,0 +1,200 @@
+"""What becomes of data: which volumes are new, which stay and are used by nothing, and what to know of both. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from envctl.errors import Place
+from envctl.plan.image_volumes import called, parted
+from envctl.plan.model import Plan, Unit, Volume
+from envctl.plan.state import Observed
+
+_DELETES: Final = "`envctl down --volumes` deletes it with all other data of the environment"
+
+
+_UNITS: Final = ("kB", "MB", "GB", "TB")
+
+
+class VolumeState(StrEnum):
+    """What a volume is to the plan: made by the next `up`, kept for an image's path, or used by nothing."""
+
+    NEW = "new"
+    KEPT = "kept"
+    UNUSED = "unused"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeNote:
+    """One thing to know of a volume. `size` is in bytes, None where it is not known."""
+
+    volume: str
+    state: VolumeState
+    text: str
+    size: int | None = None
+    where: Place | None = None
+
+    def data(self) -> Mapping[str, Any]:
+        """The note as JSON types."""
+        return {
+            "volume": self.volume,
+            "state": str(self.state),
+            "text": self.text,
+            "size": self.size,
+            "where": str(self.where) if self.where else None,
+        }
+
+
+def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
+    """The volumes that are there and that no unit of the plan has."""
+    units = {unit.name: unit for unit in plan.units}
+    return tuple(sorted(one for one in observed.volumes if not _is_used(one, plan, units)))
+
+
+def _is_used(name: str, plan: Plan, units: Mapping[str, Unit]) -> bool:
+    own = parted(name)
+    if own is None:
+        return name in plan.volumes()
+    unit = units.get(own[0])
+    return unit is not None and own[1] not in {volume.target for volume in unit.run.volumes}
+
+
+def notes(
+    plan: Plan,
+    observed: Observed,
+    *,
+    image_volumes: Mapping[str, tuple[Volume, ...] | None],
+    sizes: Mapping[str, int],
+) -> tuple[VolumeNote, ...]:
+    """What is worth knowing of an environment's volumes before it is brought up."""
+    left = unused(plan, observed)
+    renamed = dict(_renamed(plan, observed, left))
+    return (
+        *renamed.values(),
+        *(unused_note(name, sizes.get(name)) for name in left if name not in _old(renamed)),
+        *_sized(_kept(plan, observed, image_volumes), sizes),
+        *_contested(plan, observed),
+    )
+
+
+def unused_note(name: str, size: int | None = None) -> VolumeNote:
+    """What is to be said of a volume that nothing uses any more."""
+    said = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
+    return VolumeNote(name, VolumeState.UNUSED, said, size)
+
+
+def kept_text(volumes: Collection[str]) -> str:
+    """What `down` says of the data that it leaves alone."""
+    names = ", ".join(sorted(volumes))
+    stay, them = ("stays", "it") if len(volumes) == 1 else ("stay", "them")
+    return f"data {stay}: {names}; `envctl down --volumes` deletes {them}"
+
+
+# --- parts
+
+
+def _old(renamed: Mapping[tuple[str, str], VolumeNote]) -> set[str]:
+    return {old for old, _ in renamed}
+
+
+def _renamed(
+    plan: Plan, observed: Observed, left: Sequence[str]
+) -> Iterator[tuple[tuple[str, str], VolumeNote]]:
+    """Volumes in whose place a unit has another one now, that is not there yet."""
+    seen: set[tuple[str, str]] = set()
+    for unit in plan.units:
+        before = _before(unit, observed)
+        for volume in unit.run.volumes:
+            old = before.get(volume.target, called(unit.name, volume.target))
+            pair = (old, volume.name)
+            if old not in left or volume.name in observed.volumes or pair in seen:
+                continue
+            seen.add(pair)
+            again = (
+                f"to have its data, call it {old} again"
+                if parted(old) is None
+                else "to have its data, copy it over"
+            )
+            said = (
+                f"volume {old} → {volume.name}: {volume.name} is new and does not have the data of {old}, "
+                f"which stays; {again}; {_DELETES}"
+            )
+            where = unit.origins.get(f"volumes.{volume.name}") or unit.where
+            yield pair, VolumeNote(volume.name, VolumeState.NEW, said, where=where)
+
+
+def _before(unit: Unit, observed: Observed) -> Mapping[str, str]:
+    """By target, the volumes that a unit was made with."""
+    state = observed.units.get(unit.name)
+    with suppress(ValueError, KeyError, TypeError):
+        made = json.loads(state.run)["volumes"] if state else ()
+        return {str(one["target"]): str(one["name"]) for one in made}
+    return {}
+
+
+def _kept(
+    plan: Plan, observed: Observed, image_volumes: Mapping[str, tuple[Volume, ...] | None]
+) -> Iterator[VolumeNote]:
+    """What images declare as volumes and the spec does not name."""
+    for unit in plan.units:
+        declared = {one.name for one in image_volumes.get(unit.name) or ()}
+        targets = {volume.target for volume in unit.run.volumes}
+        there = {
+            name
+            for name in observed.volumes
+            if (own := parted(name)) and own[0] == unit.name and own[1] not in targets
+        }
+        for name in sorted(declared | there):
+            path = name.partition(":")[2]
+            said = f"{unit.name} keeps {path}, a volume of its image that is not in the spec, as {name}"
+            yield VolumeNote(name, VolumeState.KEPT, said, where=unit.where)
+
+
+def _sized(found: Iterator[VolumeNote], sizes: Mapping[str, int]) -> Iterator[VolumeNote]:
+    for note in found:
+        size = sizes.get(note.volume)
+        yield VolumeNote(note.volume, note.state, note.text + _of(size), size, note.where)
+
+
+def _contested(plan: Plan, observed: Observed) -> Iterator[VolumeNote]:
+    """New volumes that units with different users write to, and of which the spec does not say whose they are."""
+    writers: dict[str, list[Unit]] = {}
+    for unit in plan.units:
+        for volume in unit.run.volumes:
+            if volume.new and not volume.new.owner and not volume.read_only:
+                writers.setdefault(volume.name, []).append(unit)
+    for name, units in writers.items():
+        first = units[0]
+        other = next((one for one in units if _user(one) != _user(first)), None)
+        if other is None or name in observed.volumes:
+            continue
+        said = (
+            f"volume {name} is shared by {first.name} (user {_user(first)}) and {other.name} (user {_user(other)},"
+            f" {_place(other, name)}): it begins as {first.name} has it, and {other.name} may not be able to write;"
+            f" `volumes: {{{name}: {{target: …, owner: …}}}}` says whose it is"
+        )
+        yield VolumeNote(name, VolumeState.SHARED, said, where=_place(first, name))
+
+
+def _user(unit: Unit) -> str:
+    return unit.run.process.user or "of its image"
+
+
+def _place(unit: Unit, volume: str) -> Place | None:
+    return unit.origins.get(f"volumes.{volume}") or unit.where
+
+
+def _of(size: int | None) -> str:
+    """A size as one says it, in brackets."""
+    if size is None:
+        return ""
+    if size < 1000:
+        return f" ({size} bytes)"
+    power = min((len(str(size)) - 1) // 3, len(_UNITS))
+    number = size / 1000**power
+    return f" ({number:.{0 if number >= 10 else 1}f} {_UNITS[power - 1]})"
