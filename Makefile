@@ -24,7 +24,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machines check lint unit bench docs pins wheel clean
+.PHONY: help up test test-machines soak check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -46,6 +46,11 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m machines $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+
+soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, compare what nobody touches; takes hours
+	@mkdir -p $(REPORTS)
+	$(BIN)/envctl doctor --backend vagrant --fix
+	$(BIN)/pytest tests/soak -s --junitxml=$(REPORTS)/soak.xml $(PYTEST_ARGS)
 
 check: lint unit ## static checks and unit tests, under a minute
 

@@ -139,7 +139,7 @@ def _remove(project: Project) -> None:
         for name in project.workspace().environments():
             project.cli("down", f"{name}@{project.backend}", "--volumes")
     if project.backend == "docker":
-        _remove_images(project.name)
+        remove_images(project.name)
     if project.backend == "vagrant":
         remove_boxes(project)
 
@@ -160,7 +160,8 @@ def _keep(project: Project, name: str) -> None:
     (target / "logs.txt").write_text(project.cli("logs", "dev").stdout)
 
 
-def _remove_images(name: str) -> None:
+def remove_images(name: str) -> None:
+    """Remove the images of a project."""
     import docker
     from docker.errors import APIError
 
