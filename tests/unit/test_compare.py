@@ -16,6 +16,7 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, Port, ReadyImage, Resources, Secret, Unit
 from envctl.plan.state import Observed, Status
 from envctl.plan.text import changes_text
+from tests.support.examples import examples
 from tests.support.plans import build, made, observed, packages, plan, script, unit
 
 NOTHING = Observed()
@@ -361,7 +362,7 @@ def test_each_unit_changes_once_and_only_if_it_differs(old, new):
             assert name not in units
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), RECONFIGURED)
 def test_needs_name_changes_that_come_earlier(situation, reconfigure):
     wanted, there = situation
@@ -372,7 +373,7 @@ def test_needs_name_changes_that_come_earlier(situation, reconfigure):
         seen.add(change.key)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), RECONFIGURED, st.data())
 def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation, reconfigure, data):
     wanted, there = situation
@@ -385,7 +386,7 @@ def test_changes_lead_to_the_plan_in_any_order_that_their_needs_allow(situation,
     assert there.volumes == {"data"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), st.integers(0, 20), st.data())
 def test_changes_that_were_cut_off_are_gone_on_with(situation, cut, data):
     wanted, there = situation
@@ -398,7 +399,7 @@ def test_changes_that_were_cut_off_are_gone_on_with(situation, cut, data):
     assert compare(wanted, there) == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), st.booleans(), st.booleans(), st.data())
 def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volumes, known, data):
     wanted, there = situation
@@ -411,7 +412,7 @@ def test_down_takes_everything_in_any_order_that_its_needs_allow(situation, volu
     assert down(there, volumes=volumes, plan=wanted) == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), RECONFIGURED, st.data())
 def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, data):
     wanted, there = situation
@@ -421,7 +422,7 @@ def test_stop_can_be_done_in_any_order_that_its_needs_allow(situation, known, da
     assert {change.action for change in order} <= {Action.STOP}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(situations(), st.frozensets(st.sampled_from(NAMES)))
 def test_a_selection_can_be_done_by_itself(situation, names):
     wanted, there = situation

@@ -12,6 +12,7 @@ from envctl.cli.app import command_line
 from envctl.cli.commands import COMMANDS
 from envctl.cli.declare import Argument, Group, Option, parameters
 from envctl.cli.front import Call, load, read
+from tests.support.examples import examples
 
 VALUES = ["dev", "dev@docker", "web", "x=1", "3", "0", "-1", "", "-", "--", "up", ".", "a b", "ü"]
 
@@ -88,7 +89,7 @@ def usual_lines(draw: st.DrawFn) -> list[str]:
     return [*name, *(word for piece in draw(st.permutations(pieces)) for word in piece)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(usual_lines() | command_lines())
 def test_what_the_quick_reader_understands_typer_understands_the_same(words: list[str]) -> None:
     call = read(words, COMMANDS)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from envctl import spec
 from envctl.spec.canonical import CanonicalSpec
 from envctl.spec.text import scalar
+from tests.support.examples import examples
 from tests.unit.spec.helpers import HEAD, WEB, load
 from tests.unit.spec.test_robust import LOADER, VALID, folder
 
@@ -142,7 +143,7 @@ def dollars(value: Any) -> Any:
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(SPECS)
 def test_any_spec_loads_again_from_its_text(folder: Path, data: Any) -> None:
     first, second = again(folder, yaml.safe_dump(dollars(data), sort_keys=False))
@@ -152,7 +153,7 @@ def test_any_spec_loads_again_from_its_text(folder: Path, data: Any) -> None:
         assert first["services"][name]["env"] == service.get("env", {})
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(TEXTS)
 def test_a_text_is_read_back_as_that_text_by_yaml_itself(text: str) -> None:
     line = f"{scalar(text)}: {scalar(text)}\n"

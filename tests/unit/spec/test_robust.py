@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from envctl import spec
 from envctl.errors import SpecError, UsageError
 from envctl.spec.resolved import Resolved
+from tests.support.examples import examples
 from tests.unit.spec.helpers import load, write
 
 VALID = """\
@@ -66,7 +67,7 @@ ODD: list[Any] = [
     {"from": None}, {"<<": 1}, "0:0:0", "22:22", "\u2028", "\x85", "1e9", "0x1f", "٣",
 ]  # fmt: skip
 THOROUGH = settings(
-    max_examples=600,
+    max_examples=examples(600),
     deadline=None,
     derandomize=True,
     database=None,
@@ -196,13 +197,13 @@ def test_a_spec_with_characters_changed_gives_a_result_or_places(
     outcome(folder, text)
 
 
-@settings(THOROUGH, max_examples=300)
+@settings(THOROUGH, max_examples=examples(300))
 @given(data=st.binary(max_size=200))
 def test_any_bytes_give_a_result_or_places(folder: Path, data: bytes) -> None:
     outcome(folder, data)
 
 
-@settings(THOROUGH, max_examples=300)
+@settings(THOROUGH, max_examples=examples(300))
 @given(
     text=st.text(max_size=200), key=st.sampled_from(["user", "env", "ports", "build", "command"])
 )

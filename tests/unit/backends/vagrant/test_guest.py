@@ -86,9 +86,9 @@ def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
             env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
             check=True,
         )
-        lines = (tmp_path / "asked").read_text().splitlines()
+        told: str = (tmp_path / "asked").read_text()
         (tmp_path / "asked").unlink()
-        return lines
+        return told.splitlines()
 
     start = "start --no-block envctl-web.service"
     assert asked() == [start]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl.backends.vagrant.quoting import kernel, ruby, shell, words
+from tests.support.examples import examples
 
 TEXTS = st.one_of(
     st.sampled_from(["", "it's", "\\", "\\'", "#{x}", "$HOME `id` $(id)", "a\nb", "-rf", "ü ☃", "%n", "\x01"]),
@@ -27,7 +28,7 @@ def test_a_ruby_string_reads_back(text):
     assert read_by_ruby(ruby(text)) == text
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(TEXTS, min_size=1, max_size=5))
 def test_words_of_a_shell_command_read_back(texts):
     script = f"printf '%s\\0' {words(texts)}"
@@ -36,7 +37,7 @@ def test_words_of_a_shell_command_read_back(texts):
     assert words(texts[:1]) == shell(texts[0])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(TEXTS.filter(bool))
 def test_a_path_on_the_kernels_command_line_is_one_plain_word_and_reads_back(text):
     word = kernel(text)
