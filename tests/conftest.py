@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,29 @@ def pytest_runtest_makereport(item):
     report = outcome.get_result()
     if report.when == "call":
         item.failed = report.failed
+
+
+def pytest_collection_modifyitems(items):
+    """What has to run in one process, a test after the other, begins first: the rest fits beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Beside the JUnit report goes a list of where the time went."""
+    if report := config.getoption("xmlpath", None):
+        took = defaultdict(float)
+        for one in (one for many in terminalreporter.stats.values() for one in many):
+            if isinstance(one, pytest.TestReport):
+                took[one.nodeid] += one.duration
+        files = defaultdict(float)
+        for name, seconds in took.items():
+            files[name.partition("::")[0]] += seconds
+        lines = [
+            f"{seconds:8.1f}  {name}\n"
+            for part in (files, took)
+            for name, seconds in sorted(part.items(), key=lambda one: -one[1])
+        ]
+        Path(report).with_suffix(".durations.txt").write_text("".join(lines), "utf-8")
 
 
 @pytest.fixture(scope="session")
