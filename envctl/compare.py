@@ -8,8 +8,12 @@ observed                                change
 missing                                 CREATE
 made from another build or image        REPLACE
 made for another run                    REPLACE (RECONFIGURE where the backend can)
-a task that failed                      REPLACE (it runs again)
-a service that is not running           START
+whose making was interrupted            REPLACE
+a task that failed, or was stopped      REPLACE (it runs again)
+a service that is not running, is
+paused or cannot be reached             START
+that has lost something while it runs   START
+whose after_start hooks have not run    HOOK
 anything else                           none
 ======================================  =====================================
 
@@ -25,14 +29,16 @@ from dataclasses import replace
 from envctl.plan.build_causes import build_causes
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
-from envctl.plan.model import Kind, NewVolume, Plan, ReadyImage, Unit
+from envctl.plan.due import due
+from envctl.plan.model import NewVolume, Plan, ReadyImage, Unit
 from envctl.plan.run_causes import changed_fields, run_causes
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.values import word_text
 
 _MAKES = (Action.CREATE, Action.REPLACE)
-_LIVING = (Status.RUNNING, Status.EXITED)
+_LIVING = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.EXITED, Status.OOM_KILLED)
 """Where a unit is there to be reconfigured."""
+_NEVER_RAN = (Status.MISSING, Status.CREATED)
 
 
 def compare(
@@ -104,11 +110,11 @@ def down(
 
 
 def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
-    """The changes that stop every running unit, dependents before what they depend on."""
+    """The changes that stop every unit that runs, or may, dependents before what they depend on."""
     active = {
         name: unit
         for name, unit in observed.units.items()
-        if unit.status in (Status.RUNNING, Status.RESTARTING, Status.PAUSED)
+        if not (unit.status.is_over or unit.status in _NEVER_RAN)
     }
     known = {unit.name: unit for unit in plan.units} if plan else {}
     return tuple(
@@ -217,6 +223,9 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
     state = observed.units.get(unit.name)
     if state is None or state.status is Status.MISSING:
         return Change(Action.CREATE, unit.name, because("it is not there", unit.where), unit)
+    if state.unfinished:
+        cause = state.cause or "an earlier `up` of it was not finished"
+        return Change(Action.REPLACE, unit.name, because(cause, unit.where), unit)
     made, life = _source_causes(unit, state, observed), _life_change(unit, state)
     runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
     if not made and not runs:
@@ -228,26 +237,8 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
 
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:
-    found = _life(unit, state)
+    found = due(unit, state)
     return Change(found[0], unit.name, because(found[1], unit.where), unit) if found else None
-
-
-def _life(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
-    """What to do about a unit that is as it should be but for what its process does, and why."""
-    if unit.kind is Kind.TASK:
-        if state.status is Status.EXITED and state.exit_code != 0:
-            return Action.REPLACE, f"it failed last time (exit code {state.exit_code})"
-        if state.status is Status.CREATED:
-            return Action.START, "it never ran"
-        if state.status is Status.PAUSED:
-            return Action.START, "it is only paused"
-        return None
-    if state.status is Status.EXITED:
-        code = "" if state.exit_code is None else f" (exit code {state.exit_code})"
-        return Action.START, f"it is not running{code}"
-    if state.status in (Status.CREATED, Status.PAUSED):
-        return Action.START, f"it is only {state.status}"
-    return None
 
 
 def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Cause, ...]:

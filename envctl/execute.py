@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from envctl.backends.base import Backend, Execution
+from envctl import hooks
+from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
+from envctl.plan.ending import remedy
 from envctl.plan.model import Condition, Kind, Plan, Unit
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.plan.state import Observed, Status
-from envctl.readiness import PATIENCE, Verdict, allowance, judge
+from envctl.plan.state import Observed, Status, UnitState
+from envctl.readiness import PATIENCE, Verdict, allowance, ended_text, judge
 
 WORKERS = 12
-HOOK_TIMEOUT = 300.0
 LOG_LINES = 20
 SETTLE = 0.5
 """Seconds a unit without a probe has to live before `up` calls it started."""
@@ -38,6 +39,7 @@ _VERBS: Mapping[Action, str] = {
     Action.REPLACE: "replace",
     Action.RECONFIGURE: "reconfigure",
     Action.START: "start",
+    Action.HOOK: "run the hooks of",
     Action.STOP: "stop",
     Action.REMOVE: "remove",
     Action.DISCARD: "discard",
@@ -66,6 +68,7 @@ class _Watch:
     next_probe: float = 0.0
     pause: float = _FIRST_PAUSE
     said: str = "not probed yet"
+    state: UnitState | None = None
 
 
 def _as_it_is(text: str) -> str:
@@ -178,9 +181,11 @@ class _Run:
                 phase = self.watches[name].phase
                 if phase is Phase.FAILED:
                     return name
-                reached = (
-                    (Phase.DONE, Phase.READY) if condition is Condition.STARTED else (Phase.READY,)
+                # A unit with hooks counts as started when they have run.
+                early = (
+                    condition is Condition.STARTED and not self.watches[name].unit.hooks.after_start
                 )
+                reached = (Phase.DONE, Phase.READY) if early else (Phase.READY,)
                 if phase not in reached:
                     return None
         return ""
@@ -206,8 +211,10 @@ class _Run:
     def _apply(self, change: Change) -> None:
         unit = change.target if isinstance(change.target, Unit) else None
         if unit and change.action in (Action.STOP, Action.REMOVE, Action.REPLACE):
-            self._hooks(unit.name, unit.hooks.before_stop, must=False)
-        self.backend.apply(change)
+            hooks.before_stop(unit, self.backend, self.report)
+        if change.action is not Action.HOOK:
+            # Hooks are run when the unit is ready.
+            self.backend.apply(change)
 
     def _applied(self, change: object, error: EnvctlError | None) -> None:
         assert isinstance(change, Change)
@@ -227,25 +234,6 @@ class _Run:
             watch.next_probe = watch.since + _FIRST_PAUSE
         if not watch:
             self.report(Progress(work, Stage.DONE))
-
-    def _hooks(self, name: str, hooks: Sequence[Sequence[str]], *, must: bool) -> None:
-        """Run hooks inside a unit; those before a stop must not keep it from stopping."""
-        for argv in hooks:
-            output: list[bytes] = []
-            execution = Execution(
-                tuple(argv), stdout=output.append, stderr=output.append, timeout=HOOK_TIMEOUT
-            )
-            try:
-                code = self.backend.exec(name, execution)
-            except EnvctlError:
-                if must:
-                    raise
-                continue
-            if code and must:
-                raise EnvctlError(
-                    f"{name}: hook {' '.join(argv)} ended with exit code {code}",
-                    details=b"".join(output).decode("utf-8", "replace"),
-                )
 
     def _spawn(
         self,
@@ -292,6 +280,7 @@ class _Run:
             verdict, text = judge(
                 watch.unit, states.get(name), waited=now - watch.since, changed=name in self.todo
             )
+            watch.state = states.get(name)
             if verdict is Verdict.READY:
                 self._ready(watch, text)
             elif verdict is Verdict.FAILED:
@@ -321,14 +310,12 @@ class _Run:
         allowed = allowance(subject.unit.run.probe or PATIENCE)
         if time.monotonic() - subject.since > allowed:
             brief = f"it did not become healthy within {allowed:g} s"
-            self._fail(subject, brief, probe_said=subject.said)
+            self._fail(subject, brief, said=_quoted("probe", subject.said))
 
     def _ready(self, watch: _Watch, text: str) -> None:
-        if watch.unit.hooks.after_start and watch.unit.name in self.todo and not watch.probing:
-            watch.probing = True
-            hooks = watch.unit.hooks.after_start
+        if watch.state is not None and hooks.are_due(watch.unit, watch.state):
             watch.phase = Phase.DOING
-            work = partial(self._hooks, watch.unit.name, hooks, must=True)
+            work = partial(hooks.after_start, watch.unit, watch.state, self.backend, self.report)
             self._spawn(work, self._hooked, watch)
             return
         watch.phase = Phase.READY
@@ -338,22 +325,26 @@ class _Run:
     def _hooked(self, subject: object, error: EnvctlError | None) -> None:
         assert isinstance(subject, _Watch)
         if error is not None:
-            self._fail(subject, error.brief, probe_said=error.details)
+            self._fail(subject, error.brief, said=_quoted("the hook printed", error.details))
             return
         subject.phase = Phase.READY
-        self.report(Progress(f"start {subject.unit.name}", Stage.DONE, "ready"))
+        self.report(Progress(self._work_of(subject), Stage.DONE, "ready"))
 
-    def _fail(self, watch: _Watch, brief: str, *, probe_said: str = "") -> None:
+    def _work_of(self, watch: _Watch) -> str:
+        name = watch.unit.name
+        return self._work(self.todo[name]) if name in self.todo else f"start {name}"
+
+    def _fail(self, watch: _Watch, brief: str, *, said: str = "") -> None:
         watch.phase = Phase.FAILED
         name = watch.unit.name
-        work = self._work(self.todo[name]) if name in self.todo else f"start {name}"
-        self.report(Progress(work, Stage.FAILED, brief))
+        self.report(Progress(self._work_of(watch), Stage.FAILED, self.mask(brief)))
+        mend = watch.state and remedy(watch.state)
+        look = "look inside with `envctl logs` and `envctl exec`"
         self.failures.append(
             EnvctlError(
-                f"{name}: {brief}",
-                details=self.mask(_evidence(self.backend, name, probe_said)),
-                hint=f"look inside with `envctl logs` and `envctl exec`; mend {watch.unit.where or 'the spec'}"
-                " and run `envctl up` again",
+                self.mask(f"{name}: {brief}"),
+                details=self.mask(_evidence(self.backend, name, said)),
+                hint=f"{mend or look}; mend {watch.unit.where or 'the spec'} and run `envctl up` again",
                 where=watch.unit.where,
             )
         )
@@ -377,9 +368,11 @@ class _Run:
         states = self.backend.observe().units
         for watch in started:
             state = states.get(watch.unit.name)
-            if state is None or state.status in (Status.EXITED, Status.RESTARTING):
-                code = state.exit_code if state else None
-                self._fail(watch, f"it exited with exit code {code} after it had started")
+            if state is None:
+                self._fail(watch, "it is gone")
+            elif state.status.is_over or state.status is Status.RESTARTING:
+                watch.state = state
+                self._fail(watch, f"{ended_text(state)} after it had started")
 
 
 def _raise(failures: Sequence[EnvctlError]) -> None:
@@ -392,9 +385,17 @@ def _raise(failures: Sequence[EnvctlError]) -> None:
         )
 
 
-def _evidence(backend: Backend, name: str, probe_said: str) -> str:
-    """What a reader needs to see why a unit failed: the probe's words, the last log lines."""
-    parts = [f"probe: {probe_said.strip()}"] if probe_said.strip() else []
+def _quoted(who: str, text: str) -> str:
+    """What somebody said, with who it was; "" if it is nothing."""
+    lines = text.strip().splitlines()
+    if len(lines) > 1:
+        return f"{who}:\n" + "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
+    return f"{who}: {lines[0]}" if lines else ""
+
+
+def _evidence(backend: Backend, name: str, said: str) -> str:
+    """What a reader needs to see why a unit failed: what its probe or hook said, the last log lines."""
+    parts = [said] if said else []
     try:
         lines: deque[str] = deque(
             (line.text for line in backend.logs([name], tail=LOG_LINES)), maxlen=LOG_LINES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from envctl.plan.ending import ending, killed_text
 from envctl.plan.model import Kind, Probe, ProbeKind, Unit
 from envctl.plan.state import Health, Status, UnitState
 
@@ -35,15 +36,17 @@ def judge(
         return Verdict.FAILED, "it is gone"
     if unit.kind is Kind.TASK:
         return _judge_task(state, waited)
-    if state.status is Status.EXITED:
-        return Verdict.FAILED, "it exited" + _ending(state)
+    if state.status.is_over:
+        return Verdict.FAILED, ended_text(state)
     if state.restarts >= MOST_RESTARTS:
-        return Verdict.FAILED, "it keeps exiting and being restarted" + _code(state)
-    if state.status is not Status.RUNNING:
+        return Verdict.FAILED, _told("it keeps exiting and being restarted", ending(state), " (%s)")
+    if state.status is not Status.RUNNING or state.defect:
+        # One that cannot be reached just now may be busy: it has not failed for that.
+        stands = state.defect or _told(f"it is still {state.status}", state.cause, ": %s")
         allowed = allowance(unit.run.probe or PATIENCE)
         if waited > allowed:
-            return Verdict.FAILED, f"it is still {state.status} after {allowed:g} s"
-        return Verdict.WAIT, str(state.status)
+            return Verdict.FAILED, f"after {allowed:g} s {stands}"
+        return Verdict.WAIT, stands
     if unit.run.probe is None:
         return Verdict.READY, "running"
     if state.health is Health.HEALTHY and not changed:
@@ -52,23 +55,28 @@ def judge(
 
 
 def _judge_task(state: UnitState, waited: float) -> tuple[Verdict, str]:
-    if state.status is Status.EXITED:
-        if state.exit_code == 0:
+    if state.status.is_over:
+        if state.status is Status.EXITED and state.exit_code == 0:
             return Verdict.READY, "completed"
-        return Verdict.FAILED, "the task ended" + _ending(state)
+        return Verdict.FAILED, ended_text(state, "the task")
     if waited > TASK_TIMEOUT:
         return Verdict.FAILED, f"the task did not end within {TASK_TIMEOUT:g} s"
     return Verdict.WAIT, "running"
 
 
-def _ending(state: UnitState) -> str:
-    """With what, and why, as far as that is known."""
-    code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
-    return code + (f": {state.cause}" if state.cause else "")
+def ended_text(state: UnitState, what: str = "it") -> str:
+    """That a process ended: with what, and why, as far as that is known."""
+    if state.status is Status.OOM_KILLED:
+        return _told(f"{what} was {killed_text(state)}", state.cause, ": %s")
+    if state.status is Status.STOPPED:
+        return f"{what} was stopped"
+    verb = "exited" if what == "it" else "ended"
+    preposition = ": %s" if state.exit_code is None else " with %s"
+    return _told(f"{what} {verb}", ending(state), preposition)
 
 
-def _code(state: UnitState) -> str:
-    return "" if state.exit_code is None else f" (exit code {state.exit_code})"
+def _told(text: str, more: str, form: str) -> str:
+    return text + (form % more if more else "")
 
 
 def allowance(probe: Probe) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from envctl.errors import SpecError
 from envctl.plan.changes import Action
+from envctl.plan.ending import exit_text, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.volumes import VolumeState, unused
@@ -57,6 +58,21 @@ def _volume(environment: str, backend: str, name: str) -> Row:
     return Row(environment, backend, "", 0, name, VOLUME, state, str(Health.NONE), (), cause)
 
 
+def unknown_rows(opened: Opened, cause: str) -> tuple[Row, ...]:
+    """A row for every unit that there should be, where nobody can tell how they are."""
+    plan = opened.known_plan
+    states = [
+        UnitState(unit.name, unit.service, Status.UNKNOWN, replica=unit.replica)
+        for unit in (plan.units if plan else ())
+    ]
+    units = {unit.name: unit for unit in plan.units} if plan else {}
+    environment, backend = opened.target.environment, opened.backend.name
+    return tuple(
+        _row(environment, backend, state, units[state.name], {state.name: cause})
+        for state in states
+    )
+
+
 def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
     """By unit, why it is not as the spec wants it; or why nobody can tell."""
     if opened.doubt:
@@ -75,15 +91,12 @@ def _row(
 ) -> Row:
     kind = unit.kind if unit else Kind.SERVICE
     shown = str(state.status)
-    if kind is Kind.TASK and state.status is Status.EXITED:
+    if kind is Kind.TASK and state.status is Status.EXITED and state.exit_code is not None:
         shown = "completed" if state.exit_code == 0 else "failed"
     cause = causes.get(state.name, "")
-    if not cause and state.status is Status.EXITED and state.exit_code:
-        cause = f"exit code {state.exit_code}"
-    if state.cause:
-        cause = f"{cause}; {state.cause}".removeprefix("; ")
-    if not cause and state.health is Health.UNHEALTHY:
-        cause = "its health probe fails"
+    for more in (_why(state), state.defect, state.cause):
+        if more and more not in cause:
+            cause = f"{cause}; {more}".removeprefix("; ")
     return Row(
         environment,
         backend,
@@ -96,3 +109,18 @@ def _row(
         state.addresses,
         cause,
     )
+
+
+def _why(state: UnitState) -> str:
+    """What the state itself tells of how it came to it."""
+    if state.status is Status.OOM_KILLED:
+        return killed_text(state)
+    if state.status is Status.EXITED and state.exit_code:
+        return exit_text(state.exit_code)
+    if state.status is Status.RESTARTING:
+        times = f"restarted {state.restarts} times" if state.restarts > 1 else ""
+        last = f"last {exit_text(state.exit_code)}" if state.exit_code is not None else ""
+        return ", ".join(part for part in (times, last) if part)
+    if state.health is Health.UNHEALTHY and not state.cause:
+        return "its health probe fails"
+    return ""

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING
 
 from envctl import spec
 from envctl.approval import Ask, nobody
-from envctl.backends import is_backend
 from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.progress import Progress, Report, Stage, silent
-from envctl.private import (
-    existing_folder,
-    likely_folder,
-    private_folder,
-    refuse_foreign_state,
-)
+from envctl.private import likely_folder, private_folder, refuse_foreign_state
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
@@ -87,6 +81,10 @@ class Workspace:
         if lenient:
             opened.insist()
         return opened
+
+    def open_any(self, target: Target) -> Opened:
+        """The same, though nobody may know of the environment."""
+        return Opened(self, target, lenient=True)
 
     def locked(self, opened: Opened) -> AbstractContextManager[None]:
         """Have a target to oneself."""
@@ -365,26 +363,6 @@ class Workspace:
         """What of a target is there, as its backend sees it."""
         return self.open(target, lenient=True).observe()
 
-    def running(self) -> tuple[tuple[Row, ...], ...]:
-        """The status of every environment of which something is there, wherever it was brought up from here."""
-        from envctl.plan.state import Status
-        from envctl.status import VOLUME
-
-        targets = [target for name in self.environments() for target in self._used(name)]
-        found = [self.status(target) for target in targets]
-        return tuple(
-            rows
-            for rows in found
-            if any(row.state != Status.MISSING and row.kind != VOLUME for row in rows)
-        )
-
-    def _used(self, name: str) -> Sequence[Target]:
-        """The backends that an environment was on from here, which its runs' locks tell; its own if none does."""
-        folder = existing_folder(self.root, "locks")
-        locks = sorted(folder.glob(f"{name}@*.lock")) if folder else ()
-        used = [lock.name.removeprefix(f"{name}@").removesuffix(".lock") for lock in locks]
-        return [Target(name, one) for one in used if is_backend(one)] or [Target(name)]
-
     def facts(self, target: Target) -> Facts:
         """What is true inside the units of a target that run. EnvctlError if none does."""
         from envctl.evidence import facts
@@ -418,6 +396,11 @@ class Workspace:
         """The log lines of these services or units, or of all."""
         opened = self.open(target, lenient=True)
         units = opened.units_there(services)
+        if not units:
+            raise EnvctlError(
+                f"nothing of {target.environment} is up: there are no logs",
+                hint=f"bring it up with `envctl up {target}`",
+            )
         yield from opened.backend.logs(units, follow=follow, tail=tail)
 
     # --- parts

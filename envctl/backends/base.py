@@ -71,6 +71,10 @@ class LogLine:
     time: str = ""
 
 
+class NoEngineError(EnvctlError):
+    """There is no engine on this machine: nothing can be there."""
+
+
 class NotRunningError(EnvctlError):
     """A command was to run in a unit that is not there, or does not run."""
 
@@ -197,6 +201,16 @@ class Backend(Protocol):
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
+
+    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
+        """Run an after_start hook as `exec` does; its exit code.
+
+        One that ended with 0 is noted, with the unit, by the digest `hook`: from then on, until envctl starts the
+        unit anew, `observe` tells it among the unit's `hooks`.
+        """
+
+    def environments(self) -> Sequence[str]:
+        """The names of the environments of the scope's checkout, in the spec or not, of which units are there."""
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None

@@ -21,6 +21,11 @@ _STYLES = {
     "starting": "yellow",
     "restarting": "yellow",
     "missing": "yellow",
+    "paused": "yellow",
+    "stopped": "yellow",
+    "unreachable": "red",
+    "unknown": "red",
+    "oom-killed": "red",
     "exited": "red",
     "unused": "yellow",
     "failed": "red",
@@ -31,22 +36,31 @@ _STYLES = {
 def status(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
     """Show the state of every unit.
 
-    Those of TARGET, or without it of all environments that are up.
+    Those of TARGET, or without it of all environments that are up, also of those that were taken out of the spec. An
+    engine that does not answer is an error, told after what the others say.
 
     JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`,
     `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or ""). A `kind` of "volume" is a
-    volume, named in `unit`, that is kept and not in the spec any more.
+    volume, named in `unit`, that is kept and not in the spec any more. `state` is `missing`, `created`, `starting`, `running`,
+    `restarting`, `paused`, `stopped` (by envctl), `exited`, `completed`, `failed`, `oom-killed`, `unreachable` or `unknown`,
+    of a volume `unused`.
     """
+    everything = None
     if target:
         rows: Sequence[Row] = session.workspace.status(session.target(target))
     else:
-        rows = [row for rows in session.workspace.running() for row in rows]
+        from envctl.running import running
+
+        everything = running(session.workspace)
+        rows = everything.rows
     if as_json:
         session.json([_data(row) for row in rows])
     elif rows:
         session.out.table([_cells(row) for row in rows], head=_HEAD, styles=_STYLES)
-    else:
+    elif everything is None or not everything.unanswered:
         session.out.line("nothing is up")
+    if everything is not None:
+        everything.insist()
 
 
 def _data(row: Row) -> dict[str, object]:

@@ -12,6 +12,7 @@ from envctl.plan.model import Build, DockerfileBuild, Unit
 class Action(StrEnum):
     """The kinds of change.
 
+    HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused.
     DISCARD deletes a volume with its data (`unit` is the volume's name) and is only ever asked for;
     DISMANTLE removes what an environment's units shared, when the last of them goes.
     """
@@ -21,6 +22,7 @@ class Action(StrEnum):
     REPLACE = "replace"
     RECONFIGURE = "reconfigure"
     START = "start"
+    HOOK = "hook"
     STOP = "stop"
     REMOVE = "remove"
     DISCARD = "discard"

@@ -8,14 +8,32 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a unit's process is doing."""
+    """What a unit's process is doing, or how it ended.
+
+    STOPPED is said of a unit that envctl itself has stopped, OOM_KILLED of one whose process was killed because
+    memory ran out. UNREACHABLE: the engine has it, and says that it runs, but it does not answer; UNKNOWN: nobody
+    can tell. Neither is ever taken for EXITED.
+    """
 
     MISSING = "missing"
     CREATED = "created"
+    STARTING = "starting"
     RUNNING = "running"
     RESTARTING = "restarting"
     PAUSED = "paused"
+    STOPPED = "stopped"
     EXITED = "exited"
+    OOM_KILLED = "oom-killed"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended, and is not going to be started again by the engine."""
+        return self in _OVER
+
+
+_OVER = frozenset({Status.STOPPED, Status.EXITED, Status.OOM_KILLED})
 
 
 class Health(StrEnum):
@@ -34,6 +52,9 @@ class UnitState:
     `build` is the digest of the build it was made from ("" for a ready image, whose reference
     stands in `image`); `run` is the canonical text of the run it was made for (`digest.run_text`).
     `outdated` says that the build's image was made anew since. `id` names this incarnation: another id is another container or machine.
+    `cause` says why it is in this state; `defect` what it has lost though it may run, such as a port: `up` puts that right.
+    `unfinished`: the `up` that was making it was interrupted. `hooks` are the digests of the after_start
+    hooks that have run to their end since envctl started it (see `hooks.digests`).
     """
 
     name: str
@@ -51,6 +72,9 @@ class UnitState:
     started_at: str = ""
     cause: str = ""
     outdated: bool = False
+    defect: str = ""
+    unfinished: bool = False
+    hooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,9 @@ class HooksForm(Form):
     """Commands run inside the unit."""
 
     after_start: Commands = Field(
-        [], description="Run when it is ready.", examples=[["touch /tmp/up"]]
+        [],
+        description="Run when it is ready, each time that envctl started it; what has failed, changed or not been reached is run by the next `up`.",
+        examples=[["touch /tmp/up"]],
     )
     before_stop: Commands = Field(
         [], description="Run before it is stopped.", examples=[["touch /tmp/down"]]

@@ -93,7 +93,7 @@ def test_a_stopped_environment_starts_again_as_it_was(pair):
     changes = pair.workspace().stop(pair.target)
 
     assert [change.unit for change in changes] == ["db", "web"]
-    assert set(pair.states().values()) == {"exited"}
+    assert set(pair.states().values()) == {"stopped"}
     assert pair.up() == ["start db", "start web"]
     assert pair.ids() == before
 

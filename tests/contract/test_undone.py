@@ -29,7 +29,7 @@ def test_a_stopped_environment_starts_again_as_it_was_secrets_and_all(stage):
     changes = stage.workspace().stop(stage.target)
 
     assert sorted(change.unit for change in changes) == ["stage", "web"]
-    assert stage.states() == {"web": "exited"}
+    assert stage.states() == {"web": "stopped"}
     assert sorted(stage.up()) == ["start stage", "start web"]
     assert stage.ids() == before
     assert token(stage) == secret

@@ -9,6 +9,7 @@ from typing import Any
 from envctl.errors import Place
 from envctl.plan.build_causes import build_text
 from envctl.plan.digest import build_digest, run_text
+from envctl.plan.hooks import digests
 from envctl.plan.model import (
     Base,
     Build,
@@ -92,6 +93,7 @@ def made(unit: Unit, **changes: Any) -> UnitState:
         image=source.image if isinstance(source, ReadyImage) else "",
         run=run_text(unit.run),
         id=f"{unit.name}#1",
+        hooks=digests(unit),
     )
     return replace(state, **changes)
 

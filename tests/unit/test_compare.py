@@ -13,7 +13,7 @@ from envctl.compare import compare, down, only, stop
 from envctl.errors import Place
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
-from envctl.plan.model import Base, Build, Port, ReadyImage, Resources, Secret, Unit
+from envctl.plan.model import Base, Build, Hooks, Port, ReadyImage, Resources, Secret, Unit
 from envctl.plan.state import Observed, Status
 from envctl.plan.text import changes_text
 from tests.support.examples import examples
@@ -162,8 +162,16 @@ def test_a_unit_that_is_in_the_plan_no_more_is_removed_before_others_are_made():
     ("state", "expected"),
     [
         ({"status": Status.EXITED, "exit_code": 3}, "> start web it is not running (exit code 3) (envctl.yaml:2:3)"),
-        ({"status": Status.CREATED}, "> start web it is only created (envctl.yaml:2:3)"),
-        ({"status": Status.PAUSED}, "> start web it is only paused (envctl.yaml:2:3)"),
+        ({"status": Status.EXITED, "exit_code": 143}, "> start web it is not running (exit code 143 (SIGTERM)) (envctl.yaml:2:3)"),
+        ({"status": Status.EXITED, "exit_code": None}, "> start web it is not running (envctl.yaml:2:3)"),
+        ({"status": Status.CREATED}, "> start web it was never started (envctl.yaml:2:3)"),
+        ({"status": Status.PAUSED}, "> start web it is paused (envctl.yaml:2:3)"),
+        ({"status": Status.STOPPED, "exit_code": 143}, "> start web it is stopped (envctl.yaml:2:3)"),
+        ({"status": Status.OOM_KILLED, "exit_code": 137}, "> start web it was killed for memory (envctl.yaml:2:3)"),
+        ({"status": Status.UNREACHABLE, "cause": "no answer"}, "> start web it is unreachable: no answer (envctl.yaml:2:3)"),
+        ({"status": Status.UNKNOWN}, "> start web its state is unknown (envctl.yaml:2:3)"),
+        ({"defect": "port 80 is not forwarded"}, "> start web port 80 is not forwarded (envctl.yaml:2:3)"),
+        ({"status": Status.CREATED, "unfinished": True, "build": ""}, "~ replace web an earlier `up` of it was not finished (envctl.yaml:2:3)"),
         ({"status": Status.MISSING}, "+ create web it is not there (envctl.yaml:2:3)"),
     ],
 )  # fmt: skip
@@ -496,8 +504,65 @@ def test_a_service_that_became_a_task_is_made_anew():
     assert (change.action, change.cause) == ("replace", "kind service → task")
 
 
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        ({"exit_code": 3}, "it failed last time (exit code 3)"),
+        ({"exit_code": None}, "it is not known how it ended"),
+        ({"status": Status.STOPPED, "exit_code": 143}, "it was stopped before it had completed"),
+        ({"status": Status.OOM_KILLED, "exit_code": 137}, "it failed last time (killed for memory (limit 64 MiB))"),
+    ],
+)  # fmt: skip
+def test_a_task_that_did_not_complete_runs_again(state, cause):
+    job = unit("job", kind="task", resources=Resources(memory=64 << 20))
+    there = Observed({"job": made(job, **state)}, observed(job).images)
+
+    assert lines(compare(plan(job), there)) == [f"~ replace job {cause} (envctl.yaml:2:3)"]
+
+
+@pytest.mark.parametrize("status", [Status.STARTING, Status.RUNNING, Status.RESTARTING])
+@pytest.mark.parametrize("kind", ["service", "task"])
+def test_what_the_engine_is_at_is_left_to_it(kind, status):
+    web = unit("web", kind=kind)
+    there = Observed({"web": made(web, status=status)}, observed(web).images)
+
+    assert compare(plan(web), there) == ()
+
+
+def hooked(*hooks):
+    return replace(unit("web"), hooks=Hooks(tuple((hook,) for hook in hooks)))
+
+
+@pytest.mark.parametrize(
+    ("ran", "wanted", "cause"),
+    [
+        ((), ("a", "b"), "after_start hook 1 has not run: a"),
+        (("a",), ("a", "b"), "after_start hook 2 has not run: b"),
+        (("a", "b"), ("a", "c"), "hooks changed: after_start hook 2 has not run: c"),
+        (("a", "b"), ("b", "a"), "hooks changed: after_start hook 1 has not run: b"),
+        (("a",), ("a", "a"), "after_start hook 2 has not run: a"),
+    ],
+)  # fmt: skip
+def test_hooks_that_have_not_run_are_a_change_that_names_the_first(ran, wanted, cause):
+    there = observed(hooked(*ran))
+
+    assert lines(compare(plan(hooked(*wanted)), there)) == [f"> hook web {cause} (envctl.yaml:2:3)"]
+
+
+def test_hooks_that_have_run_and_hooks_that_are_gone_change_nothing():
+    assert compare(plan(hooked("a", "b")), observed(hooked("a", "b"))) == ()
+    assert compare(plan(hooked("a")), observed(hooked("a", "b"))) == ()
+
+
+def test_a_unit_that_is_to_be_started_anew_needs_no_change_for_its_hooks():
+    web = hooked("a")
+    there = Observed({"web": made(web, status=Status.EXITED, hooks=())}, observed(web).images)
+
+    assert [str(one.action) for one in compare(plan(web), there)] == ["start"]
+
+
 def test_a_paused_task_goes_on():
     job = unit("job", kind="task")
     there = Observed({"job": made(job, status=Status.PAUSED)}, observed(job).images)
 
-    assert lines(compare(plan(job), there)) == ["> start job it is only paused (envctl.yaml:2:3)"]
+    assert lines(compare(plan(job), there)) == ["> start job it is paused (envctl.yaml:2:3)"]

@@ -9,7 +9,7 @@ import pytest
 
 from envctl.backends.base import Capabilities, Context
 from envctl.backends.memory import MemoryBackend
-from envctl.compare import compare, down
+from envctl.compare import compare, down, stop
 from envctl.errors import EnvctlError
 from envctl.execute import bring_up, carry_out
 from envctl.plan.changes import Action
@@ -48,6 +48,13 @@ class Recorder(MemoryBackend):
     def exec(self, unit, execution):
         self.ran.append((unit, execution.argv))
         return 9 if execution.argv == ("false",) else 0
+
+    def run_hook(self, unit, hook, execution):
+        self.ran.append((unit, execution.argv))
+        if execution.argv == ("false",):
+            execution.stderr(b"no such table")
+            return 9
+        return super().run_hook(unit, hook, execution)
 
 
 @pytest.fixture
@@ -210,14 +217,79 @@ def test_hooks_run_when_the_unit_is_ready_and_before_it_stops(backend):
     assert backend.ran == [("web", ("warm",)), ("web", ("drain",))]
 
 
+def hooked(*hooks, name="web", **more):
+    return replace(unit(name, **more), hooks=Hooks(tuple((hook,) for hook in hooks)))
+
+
 def test_a_failing_hook_fails_the_start_but_never_the_stop(backend):
     bad = replace(unit("web"), hooks=Hooks((("false",),), (("false",),)))
+    events = []
 
-    with pytest.raises(EnvctlError, match="hook false ended with exit code 9"):
+    with pytest.raises(
+        EnvctlError, match=r"web: after_start hook 1 \(false\) ended with exit code 9"
+    ) as caught:
         up(backend, bad)
-    carry_out(down(backend.observe(), plan=plan(bad)), backend, silent)
+    carry_out(down(backend.observe(), plan=plan(bad)), backend, events.append)
 
+    assert "the hook printed: no such table" in caught.value.details
+    assert "probe" not in str(caught.value)
     assert backend.observe().units == {}
+    notes = [event.text for event in events if event.stage is Stage.NOTE]
+    assert notes == ["before_stop hook 1 (false) ended with exit code 9"]
+
+
+@pytest.mark.parametrize("condition", ["started", "healthy"])
+def test_a_hook_that_failed_runs_again_and_what_depends_on_it_waits(backend, condition):
+    after = unit("after", after={"web": condition})
+    for _ in range(2):
+        with pytest.raises(EnvctlError, match="after_start hook 2"):
+            up(backend, hooked("warm", "false"), after)
+        assert set(backend.observe().units) == {"web"}
+
+    up(backend, hooked("warm", "true"), after)
+
+    # The first has run, and is not run again.
+    assert [argv[0] for _, argv in backend.ran] == ["warm", "false", "false", "true"]
+    assert set(backend.observe().units) == {"web", "after"}
+    assert compare(plan(hooked("warm", "true"), after), backend.observe()) == ()
+
+
+def test_hooks_run_again_after_each_start(backend):
+    web = hooked("warm")
+    up(backend, web)
+    carry_out(stop(backend.observe(), plan=plan(web)), backend, silent)
+    assert backend.observe().units["web"].status is Status.STOPPED
+
+    up(backend, web)
+    up(backend, replace(web, run=replace(web.run, aliases=("web", "w"))))
+
+    assert [argv[0] for _, argv in backend.ran] == ["warm"] * 3
+
+
+def test_hooks_of_a_start_that_failed_before_it_was_healthy_run_with_the_next(backend):
+    ill = Probe(ProbeKind.COMMAND, ("false",), interval=0.05, retries=1, start_period=0.1)
+    web = hooked("warm", probe=ill)
+    for _ in range(2):
+        with pytest.raises(EnvctlError, match="did not become healthy"):
+            up(backend, web)
+    assert backend.ran == []
+    backend.probe = lambda _unit: (True, "")
+
+    up(backend, web)
+
+    assert backend.ran == [("web", ("warm",))]
+
+
+def test_hooks_that_changed_run_and_nothing_else_is_done(backend):
+    up(backend, hooked("warm", "seed"))
+    before = backend.observe().units["web"].id
+    backend.applied.clear()
+
+    up(backend, hooked("warm", "feed"))
+
+    assert backend.applied == []
+    assert [argv[0] for _, argv in backend.ran] == ["warm", "seed", "feed"]
+    assert backend.observe().units["web"].id == before
 
 
 def test_independent_units_are_made_at_the_same_time(backend):

@@ -43,11 +43,13 @@ class DockerBackend:
         self._keeper = Keeper(self._engine, self._names, context.secret)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What is wrong in `options.docker`."""
+        """What is wrong in `options.docker`, or does not go with the rest of a service."""
         found: dict[Problem, None] = {}
         for unit in plan.units:
-            for wrong in options.problems(unit.run.options):
-                place = unit.origins.get(f"options.{wrong.path}") or unit.where
+            wrongs = {f"options.{one.path}": one for one in options.problems(unit.run.options)}
+            wrongs |= {one.path: one for one in options.conflicts(unit.run)}
+            for path, wrong in wrongs.items():
+                place = unit.origins.get(path) or unit.where
                 where = place or Place("envctl.yaml", 1, 1)
                 found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
         return tuple(found)
@@ -183,6 +185,23 @@ class DockerBackend:
 
             self._privileges = may_do_everything(self._engine, container)
         return self._privileges
+
+    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
+        """Run a hook in the unit's container; its exit code."""
+        from envctl.backends.docker.records import HOOK
+        from envctl.backends.docker.streams import execute
+
+        container = self._container(unit)
+        code = execute(self._engine, unit, container, execution)
+        if code == 0:
+            self._lifecycle.records.write(unit, container, HOOK, hook)
+        return code
+
+    def environments(self) -> Sequence[str]:
+        """Those that have containers of units."""
+        from envctl.backends.docker.observe import environments
+
+        return environments(self._engine, self._names)
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None

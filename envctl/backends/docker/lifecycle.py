@@ -16,6 +16,7 @@ from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import Listed, containers
 from envctl.backends.docker.ports import in_use
+from envctl.backends.docker.records import STOPPED, Records
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
@@ -34,6 +35,7 @@ class Lifecycle:
         self._images = images
         self._keeper = keeper
         self._volumes = volumes
+        self.records = Records(engine, names)
         self._guard = Lock()
         self._network_there = False
         self._log_driver = ""
@@ -59,6 +61,7 @@ class Lifecycle:
         where = unit.where
         self._have_image(unit)
         self._remove_container(unit.name)
+        self.records.clear(unit.name)
         self._have_network(where)
         own = self._volumes.of_image(unit) or ()
         with self._engine.doing(f"create {unit.name}", where=where) as api:
@@ -71,7 +74,7 @@ class Lifecycle:
             _start(api, unit, identity)
 
     def start(self, unit: Unit) -> None:
-        """Start a unit that is there; one that runs without its secrets is started anew."""
+        """Start a unit that is there, or resume it; one that runs without its secrets is started anew."""
         from docker.errors import APIError
 
         one = self._container(unit.name)
@@ -83,7 +86,9 @@ class Lifecycle:
                 api.unpause(one["Id"])
             return
         if one["State"] in {"running", "restarting"}:
-            self.stop(unit.name)
+            self._end(unit.name, one)
+        # What has run after the last start has not after this one.
+        self.records.clear(unit.name)
         self._keeper.give(unit, one["Id"])
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             try:
@@ -96,19 +101,27 @@ class Lifecycle:
         self.create(unit)
 
     def stop(self, unit: str) -> None:
-        """End a unit's process: SIGTERM, after a while SIGKILL."""
+        """End a unit's process, SIGTERM, after a while SIGKILL, and note that it was envctl that did so."""
         one = self._container(unit)
-        if one is None:
-            return
+        if one is not None and self._end(unit, one):
+            with self._engine.doing(f"look at {unit}") as api:
+                ended = str(api.inspect_container(one["Id"])["State"].get("FinishedAt", ""))
+            self.records.write(unit, one["Id"], STOPPED, ended)
+
+    def _end(self, unit: str, one: Listed) -> bool:
+        """End a container's process; whether there was one."""
+        if one["State"] not in {"running", "restarting", "paused"}:
+            return False
         with self._engine.doing(f"stop {unit}") as api:
             if one["State"] == "paused":
                 api.unpause(one["Id"])
-            if one["State"] in {"running", "restarting", "paused"}:
-                _tolerant(_stop, api, one["Id"])
+            _tolerant(_stop, api, one["Id"])
+        return True
 
     def remove(self, unit: str) -> None:
         """Stop and remove a unit, with its secrets."""
         self._remove_container(unit)
+        self.records.clear(unit)
         self._keeper.forget(unit)
 
     def discard(self, volume: str) -> None:
@@ -123,6 +136,7 @@ class Lifecycle:
         self._keeper.dismiss()
         with self._engine.doing("remove what interrupted runs left") as api:
             self._volumes.sweep(api)
+        self.records.sweep()
         with self._guard, self._engine.doing("remove the network") as api:
             self._network_there = False
             for one in api.networks(filters=dict(self._names.filters)):
@@ -134,9 +148,9 @@ class Lifecycle:
         return containers(self._engine, self._names, unit=unit).units.get(unit)
 
     def _remove_container(self, unit: str) -> None:
-        self.stop(unit)
         one = self._container(unit)
         if one is not None:
+            self._end(unit, one)
             # Volumes without names were made by earlier versions; elsewhere there are none.
             spare = self._volumes.carry_over(unit, one)
             with self._engine.doing(f"remove {unit}") as api:

@@ -29,6 +29,10 @@ KEEPER: Final = PREFIX + "keeper"
 ROOT: Final = PREFIX + "root"
 SECRETS: Final = PREFIX + "secrets-of"
 HELPER: Final = PREFIX + "helper"
+RECORD: Final = PREFIX + "record"
+RECORD_OF: Final = PREFIX + "record-of"
+RECORD_KIND: Final = PREFIX + "record-kind"
+RECORD_VALUE: Final = PREFIX + "record-value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,10 @@ class Names:
     def secrets(self, unit: str) -> str:
         """The volume in memory that holds a unit's secrets."""
         return f"{self.prefix}_{slug(unit)}.secrets"
+
+    def record(self, unit: str, text: str) -> str:
+        """The empty volume whose labels tell something that happened to a unit."""
+        return f"{self.prefix}_{slug(unit)}.record-{text}"
 
     def image(self, build: Build | DockerfileBuild) -> str:
         """The image of a build; checkouts of one project share it."""

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from envctl.backends.atonce import all_at_once
 from envctl.backends.docker import names as n
+from envctl.backends.docker import records
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
@@ -26,11 +28,15 @@ _STATUS: Final = {
     "restarting": Status.RESTARTING,
     "paused": Status.PAUSED,
     "exited": Status.EXITED,
-    "dead": Status.EXITED,
+    # One that the engine could not remove: it is good for nothing any more.
+    "dead": Status.UNKNOWN,
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
 _SIZES_TIMEOUT: Final = 5.0
-_LOST: Final = "its secrets went when the engine was restarted"
+_LOST: Final = "its secrets were lost when the engine was restarted"
+_DEAD: Final = "the engine could not remove it, and has given it up"
+_KILLED: Final = 137
+"""With what a process ends that SIGKILL ended."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
 
@@ -72,7 +78,21 @@ def _is_keeper(one: Listed, names: Names) -> bool:
 def _names_of(one: Listed, names: Names) -> Names:
     """What it is called by: the project may have another name by now, or none that can be read."""
     project = one["Labels"].get(n.PROJECT) or names.scope.project
-    return Names(replace(names.scope, project=project))
+    environment = one["Labels"].get(n.ENVIRONMENT) or names.scope.environment
+    return Names(replace(names.scope, project=project, environment=environment))
+
+
+def environments(engine: Engine, names: Names) -> Sequence[str]:
+    """The names of the environments of the checkout of which units are there."""
+    with engine.doing("list containers") as api:
+        filters = {"label": f"{n.PROJECT_ID}={names.scope.project_id}"}
+        listed: list[Listed] = api.containers(all=True, filters=filters)
+    found = {
+        one["Labels"].get(n.ENVIRONMENT, "")
+        for one in listed
+        if one.get("State") != "removing" and _is_unit(one, names)
+    }
+    return sorted(found - {""})
 
 
 def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
@@ -88,10 +108,8 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     current = {digest: str(image.get("Id")) for digest, image in _named(built, names)}
     if images:
         current |= _moved(engine, there.units.values())
-    units = {
-        name: _state(engine, names, one, held=held, current=current)
-        for name, one in sorted(there.units.items())
-    }
+    seen = _Seen(names, held, current, records.read(volumes), _details(engine, there, volumes))
+    units = {name: _state(seen, one) for name, one in sorted(there.units.items())}
     own = {
         called(name, str(mount["Destination"]))
         for name, one in there.units.items()
@@ -100,7 +118,7 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
         *(f"container {_name(one)}" for one in there.keepers),
-        *(f"volume {one['Name']}" for one in volumes if n.VOLUME not in one["Labels"]),
+        *(f"volume {one['Name']}" for one in volumes if _is_leftover(one)),
     ]
     return Observed(
         units,
@@ -127,6 +145,11 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
     return {}
 
 
+def _is_leftover(volume: Listed) -> bool:
+    # Records are their units', and go with them.
+    return n.VOLUME not in volume["Labels"] and not records.is_record(volume)
+
+
 def _named(images: Sequence[Listed], names: Names) -> Iterator[tuple[str, Listed]]:
     """Builds at hand, by digest: an image counts if it still has the name it is found by."""
     for image in images:
@@ -145,22 +168,42 @@ def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
     )
 
 
-def _state(
-    engine: Engine,
-    names: Names,
-    one: Listed,
-    *,
-    held: frozenset[str],
-    current: Mapping[str, str],
-) -> UnitState:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What else there is to know of an environment's containers.
+
+    `details` are the inspected states of those whose listing does not tell all, by id.
+    """
+
+    names: Names
+    held: frozenset[str]
+    current: Mapping[str, str]
+    records: records.Read
+    details: Mapping[str, Listed]
+
+
+def _details(engine: Engine, there: Containers, volumes: Sequence[Listed]) -> Mapping[str, Listed]:
+    """The inspected containers of those units of which their listing does not tell how they are, by id."""
+    noted = {container for container, kind in records.read(volumes) if kind == records.STOPPED}
+    ids = [one["Id"] for one in there.units.values() if one["Id"] in noted or _tells_little(one)]
+    found = zip(ids, all_at_once(lambda identity: _inspected(engine, identity), ids), strict=True)
+    return {identity: one for identity, one in found if one is not None}
+
+
+def _tells_little(one: Listed) -> bool:
+    text = str(one.get("Status", ""))
+    if one["State"] == "exited":
+        return not text.startswith("Exited (0)")
+    return one["State"] in {"created", "restarting"} or _health(text) is Health.UNHEALTHY
+
+
+def _state(seen: _Seen, one: Listed) -> UnitState:
     labels, text = one["Labels"], str(one.get("Status", ""))
-    status = _STATUS.get(one["State"], Status.EXITED)
-    cause = ""
-    if status is not Status.CREATED and _has_lost_secrets(names, one, held):
-        # It runs, if at all, without its secrets: it has to be started anew.
-        status, cause = Status.EXITED, _LOST
-    running = status is Status.RUNNING
     code = _CODE.match(text)
+    detail = seen.details.get(one["Id"], {})
+    status, cause = _status(one, detail.get("State", {}), seen)
+    running = status is Status.RUNNING
+    lost = status is not Status.CREATED and _has_lost_secrets(seen.names, one, seen.held)
     return UnitState(
         labels[n.UNIT],
         labels.get(n.SERVICE) or labels[n.UNIT],
@@ -173,10 +216,40 @@ def _state(
         run=labels.get(n.RUN, ""),
         id=one["Id"],
         addresses=_addresses(one.get("Ports") or ()) if running else (),
-        restarts=_restarts(engine, one["Id"]) if status is Status.RESTARTING else 0,
+        restarts=int(detail.get("RestartCount", 0)) if status is Status.RESTARTING else 0,
         cause=cause,
-        outdated=_is_outdated(one, current),
+        outdated=_is_outdated(one, seen.current),
+        defect=_LOST if lost else "",
+        unfinished=one["State"] == "dead",
+        hooks=tuple(sorted(seen.records.get((one["Id"], records.HOOK), ()))),
     )
+
+
+def _status(one: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Status, str]:
+    """What a unit's process does, and what more there is to say of that."""
+    status = _STATUS.get(one["State"], Status.UNKNOWN)
+    error = str(inspected.get("Error") or "").strip().partition("\n")[0]
+    if status is Status.UNKNOWN:
+        return status, _DEAD if one["State"] == "dead" else f"the engine says {one['State']!r}"
+    if status is Status.EXITED:
+        stops = seen.records.get((one["Id"], records.STOPPED), frozenset())
+        # Somebody may have started it since, by hand.
+        if stops and inspected.get("FinishedAt") in stops:
+            return Status.STOPPED, ""
+    if status in (Status.EXITED, Status.RESTARTING) and inspected.get("OOMKilled"):
+        if inspected.get("ExitCode") == _KILLED and status is Status.EXITED:
+            return Status.OOM_KILLED, error
+        return status, "a process in it was killed for memory"
+    if status is Status.RUNNING and _health(str(one.get("Status", ""))) is Health.UNHEALTHY:
+        return status, _probe_said(inspected)
+    return status, error
+
+
+def _probe_said(inspected: Mapping[str, Any]) -> str:
+    """What the engine's health check said last, in a line."""
+    log = (inspected.get("Health") or {}).get("Log") or [{}]
+    lines = str(log[-1].get("Output") or "").strip().splitlines()
+    return f"its probe fails: {lines[0]}" if lines else "its probe fails"
 
 
 def _is_outdated(one: Listed, current: Mapping[str, str]) -> bool:
@@ -206,15 +279,17 @@ def _has_lost_secrets(names: Names, one: Listed, held: frozenset[str]) -> bool:
     return mounted and volume not in held and not ended_well
 
 
-def _restarts(engine: Engine, container: str) -> int:
+def _inspected(engine: Engine, container: str) -> Listed | None:
+    """What the engine tells of a container; None if it is gone."""
     from docker.errors import APIError
 
     with engine.doing("look at a container") as api:
         try:
-            return int(api.inspect_container(container).get("RestartCount", 0))
+            found: Listed = api.inspect_container(container)
+            return found
         except APIError as error:
             if missing(error):
-                return 0
+                return None
             raise
 
 
@@ -230,13 +305,19 @@ def _health(status: str) -> Health:
 
 
 def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Where published TCP ports can be reached; the same port over IPv6 is not told twice."""
+    """Where published ports can be reached, other than TCP ones with their protocol; those over IPv6 not again."""
     found = {
-        (port["PrivatePort"], f"{_host(port.get('IP', ''))}:{port['PublicPort']}")
+        (port["PrivatePort"], _address(port))
         for port in ports
-        if port.get("PublicPort") and port.get("Type") == "tcp" and ":" not in port.get("IP", "")
+        if port.get("PublicPort") and ":" not in port.get("IP", "")
     }
     return tuple(address for _, address in sorted(found))
+
+
+def _address(port: Mapping[str, Any]) -> str:
+    address = f"{_host(port.get('IP', ''))}:{port['PublicPort']}"
+    protocol = port.get("Type", "tcp")
+    return address if protocol == "tcp" else f"{address}/{protocol}"
 
 
 def _host(address: str) -> str:

@@ -22,13 +22,14 @@ ulimits        mapping of name to number or {soft, hard}           {nofile: {sof
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from envctl.backends import limits
+from envctl.plan.model import Run
 
 Body: TypeAlias = Mapping[str, Any]
 """A part of the engine's JSON for a new container."""
@@ -85,6 +86,16 @@ def problems(options: Mapping[str, Any]) -> list[Wrong]:
             expected = _OPTIONS[name].expected
             found.append(Wrong(name, f"{name} cannot be {value!r}", expected))
     return found
+
+
+def conflicts(run: Run) -> Iterator[Wrong]:
+    """Options that do not go with the rest of a service; the paths lead from its run."""
+    if run.ports and run.options.get("network_mode") == "none":
+        yield Wrong(
+            "ports",
+            "a service without a network cannot publish ports",
+            hint="leave out `ports`, or `options.docker.network_mode: none`",
+        )
 
 
 def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:

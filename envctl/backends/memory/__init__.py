@@ -18,7 +18,7 @@ from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.building import Beside
-from envctl.errors import Problem
+from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
@@ -124,11 +124,34 @@ class MemoryBackend:
             hint=f"`{execution.shown}` needs a real backend, for instance @docker",
         )
 
+    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
+        """Fails for an argv of ("false",); all others end well, on paper."""
+        if execution.argv == _FAILS:
+            return 1
+        with self._guard:
+            world = self._world()
+            state = world.units[unit]
+            world.units[unit] = replace(state, hooks=(*state.hooks, hook))
+            self._write(self._file, _plain(world))
+        return 0
+
+    def environments(self) -> Sequence[str]:
+        """Those with a book that has units."""
+        files = sorted(self._file.parent.glob("*.json"))
+        return [
+            file.stem for file in files if file != self._images and self._read(file).get("units")
+        ]
+
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
     ) -> Iterator[LogLine]:
-        """Nothing logs here."""
-        del units, follow, tail
+        """Nothing logs here. EnvctlError."""
+        del follow, tail
+        if units:
+            raise EnvctlError(
+                f"{units[0]} exists on paper only: the memory backend has no logs",
+                hint="another backend has, for instance @docker",
+            )
         return iter(())
 
     def close(self) -> None:
@@ -156,7 +179,7 @@ class MemoryBackend:
             world.units[unit.name] = replace(_made(unit, old.id), run=old.run)
         elif change.action is Action.STOP:
             old = world.units[change.unit]
-            world.units[change.unit] = replace(old, status=Status.EXITED, exit_code=0)
+            world.units[change.unit] = replace(old, status=Status.STOPPED, exit_code=0)
         elif change.action is Action.REMOVE:
             world.units.pop(change.unit, None)
         elif change.action is Action.DISCARD:
@@ -173,6 +196,7 @@ class MemoryBackend:
                     "status": Status(state["status"]),
                     "health": Health(state["health"]),
                     "addresses": tuple(state["addresses"]),
+                    "hooks": tuple(state.get("hooks", ())),
                 }
             )
             for name, state in data.get("units", {}).items()

@@ -159,18 +159,40 @@ class VagrantBackend:
             raise self._not_running(unit)
         return code
 
+    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
+        """Run a hook in the unit's machine; its exit code."""
+        code = self.exec(unit, execution)
+        if code == 0:
+            self._lifecycle.note_hook(unit, hook)
+        return code
+
+    def environments(self) -> Sequence[str]:
+        """Those that have machines."""
+        from envctl.backends.vagrant.observe import environments
+
+        return environments(self._names)
+
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
     ) -> Iterator[LogLine]:
         """What the units' processes wrote, merged by time."""
         from envctl.backends.vagrant import journal
 
-        machines = {}
+        machines, off = {}, {}
         for unit in units:
             domain = self._machines.of(unit)
             if domain is not None and domain.running:
                 machines[unit] = self._machines.reach(domain)
-        return (journal.follow if follow else journal.past)(machines, tail)
+            else:
+                off[unit] = domain.state if domain else "gone"
+        yield from (journal.follow if follow else journal.past)(machines, tail)
+        if off:
+            stands = ", ".join(f"{unit}: its machine is {state}" for unit, state in off.items())
+            raise EnvctlError(
+                f"the logs of {', '.join(off)} cannot be read",
+                details=stands,
+                hint=f"`envctl up {self.context.scope.environment}` has it running again",
+            )
 
     def close(self) -> None:
         """Nothing is open: connections are shared with the next command."""

@@ -90,7 +90,7 @@ def script(unit: Unit) -> str:
 
 def _run(unit: Unit) -> Iterator[str]:
     run, room = unit.run, Room(unit.name)
-    yield from ("docker", "run", "--rm", "--init", f"--name={NAME}", "--network=host")
+    yield from ("docker", "run", "--init", f"--name={NAME}", "--network=host")
     yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
     yield from (f"--cap-add={name}" for name in run.process.capabilities)
     # As the machine has them, now and later: it is written in place.

@@ -30,17 +30,18 @@ def chosen(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int
     return found
 
 
-def are_carried(ports: Mapping[str, int], machine: Machine) -> bool:
-    """Whether the machine's connection listens at all of them; another program does not count."""
+def lost(ports: Mapping[str, int], machine: Machine) -> Sequence[str]:
+    """Those at which the machine's connection does not listen, by key; another program does not count."""
     if not ports:
-        return True
+        return ()
     keeper = machine.connected()
     own = _sockets_of(keeper) if keeper else frozenset()
     listening = _listening()
-    return all(
-        listening.get((key.rpartition("/")[0], port), frozenset()) & own
+    return [
+        key
         for key, port in ports.items()
-    )
+        if not listening.get((key.rpartition("/")[0], port), frozenset()) & own
+    ]
 
 
 def carry(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:

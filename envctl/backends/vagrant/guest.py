@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from envctl.backends.limits import UNLIMITED, limits
-from envctl.backends.vagrant import boot, container, process
+from envctl.backends.vagrant import boot, container, ended, process
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.room import SECRETS, Room, secret_file, secret_name
 from envctl.plan.model import Kind, Secret, Unit
@@ -43,6 +43,9 @@ def service(unit: Unit, room: Room) -> str:
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
     ]
+    # How it ended is noted before its container, which knows more of that, is removed.
+    note = f"=+-/bin/sh {room.ended}"
+    lines += [*([f"ExecStartPost{note}"] if task else []), f"ExecStopPost{note}"]
     if room.shared and run.secrets:
         lines.append(f"BindReadOnlyPaths={room.secrets}:{SECRETS}")
     if contained:
@@ -57,6 +60,8 @@ def _limits(unit: Unit) -> Iterator[str]:
     for name, pair in limits(unit.run.options).items():
         soft, hard = ("infinity" if one == UNLIMITED else str(one) for one in pair)
         yield f"Limit{name.upper()}={soft}:{hard}"
+    # As in a container, a process that is killed for memory takes no other with it.
+    yield "OOMPolicy=continue"
     yield "NoNewPrivileges=yes"
     yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
     if resources.memory is not None:
@@ -73,6 +78,11 @@ def run_script(unit: Unit) -> str:
     )
 
 
+def _end_script(unit: Unit, room: Room) -> str:
+    contained = container.NAME if container.is_contained(unit) else ""
+    return ended.script(room, contained=contained, lasting=unit.kind is Kind.TASK)
+
+
 def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     """What is unpacked at the machine's root: the service, its script, its secrets."""
     text = run_script(unit)
@@ -80,6 +90,7 @@ def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, _file(room), service(unit, room).encode(), 0o644)
         _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
+        _add(tar, room.ended, _end_script(unit, room).encode(), 0o644)
         for secret in unit.run.secrets:
             _add(tar, secret_file(secret, room), secrets[secret.name], 0o400)
     return target.getvalue()
@@ -102,6 +113,7 @@ def settle(unit: Unit, room: Room) -> str:
         # Of a service it has never had the init has nothing to stop or to forget.
         f"known=; [ ! -e {_file(room)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {room.service} 2>/dev/null || :',
+        ended.forget(room),
         f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
         "tar -xpf - -C /",
     ]
@@ -145,7 +157,7 @@ def leave(room: Room) -> str:
     return (
         f"systemctl stop {room.service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
         f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {_file(room)};"
-        " systemctl daemon-reload"
+        f" systemctl daemon-reload; {ended.leave(room)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -13,12 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from envctl.backends.base import NoEngineError
+from envctl.backends.vagrant.domain import (
+    ASLEEP,
+    STAMP,
+    Domain,
+    description,
+    parsed,
+)
 from envctl.errors import EnvctlError
-
-if TYPE_CHECKING:
-    from xml.etree import ElementTree as ET
 
 URI: Final = "qemu:///system"
 POOL: Final = "default"
@@ -26,40 +32,9 @@ TIMEOUT: Final = 60.0
 """Seconds one call of virsh may take."""
 UPLOAD_TIMEOUT: Final = 1800.0
 """Seconds that a disk of gigabytes may take into the pool."""
-_STAMP: Final = "https://envctl.dev/stamp/2"
+_TRIES, _PAUSE = 20, 0.2
 _MARK: Final = "////"
 """What stands between two lists, and in no name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """A machine as libvirt knows it; `stamp` is what envctl noted when it was whole, if it was."""
-
-    name: str
-    uuid: str
-    running: bool
-    stamp: Mapping[str, Any] | None
-
-    @property
-    def units(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the units settled in it were made for."""
-        found: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
-        return found
-
-    @property
-    def made_for(self) -> str:
-        """The digest of the machine it was made as."""
-        return str((self.stamp or {}).get("made_for", ""))
-
-    @property
-    def made_of(self) -> str:
-        """What its box was made of: an image's id, or what is locked that it was held to; else ""."""
-        return str((self.stamp or {}).get("made_of", ""))
-
-    @property
-    def address(self) -> str:
-        """The address it had when a unit was settled in it last; "" if that is not known."""
-        return str((self.stamp or {}).get("address", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +44,10 @@ class Inventory:
     domains: Mapping[str, Domain]
     networks: Sequence[str]
     disks: Sequence[str]
+
+
+class NotInstalledError(NoEngineError):
+    """There is no virsh, and so no machine."""
 
 
 class RefusedError(EnvctlError):
@@ -88,9 +67,13 @@ def _call(*argv: str) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # States are read: they have to be in English.
+            env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
-        raise _absent("virsh is not installed") from error
+        raise NotInstalledError(
+            "virsh is not installed", hint="`envctl doctor --backend vagrant --fix` installs it"
+        ) from error
 
 
 def _answer(call: subprocess.Popen[str], timeout: float = TIMEOUT) -> str:
@@ -121,7 +104,7 @@ def _absent(said: str) -> EnvctlError:
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
     """The domains whose names begin so, the networks and disks: one call if `likely` names the domains."""
     lists = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
-    described = [f"dumpxml {name}" for name in likely]
+    described = [description(name) for name in likely]
     try:
         said = virsh(";".join([f";echo {_MARK};".join(lists), *described]))
         names, networks, volumes, texts = said.split(_MARK)
@@ -129,7 +112,7 @@ def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
         # There is no pool, no such domain, or what is listed is just being changed.
         names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
         volumes, texts = "\n".join(disks()), ""
-    known = _parsed(texts)
+    known = parsed(texts)
     others = [name for name in names.split() if name.startswith(prefix) and name not in known]
     return Inventory(
         {**known, **_described(others)},
@@ -151,11 +134,11 @@ def domain(name: str) -> Domain | None:
 
 def asked(name: str) -> Callable[[], Domain | None]:
     """Begin to ask for the domain of that name; the answer is what is returned, called."""
-    call = _call("dumpxml", name)
+    call = _call(description(name))
 
     def answer() -> Domain | None:
         with suppress(RefusedError):
-            return next(iter(_parsed(_answer(call)).values()), None)
+            return next(iter(parsed(_answer(call)).values()), None)
         return None
 
     return answer
@@ -166,52 +149,20 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
         return {}
     # One that goes meanwhile fails the whole call: then each is asked for itself.
     try:
-        return _parsed(virsh(";".join(f"dumpxml {name}" for name in names)))
+        return parsed(virsh(";".join(description(name) for name in names)))
     except RefusedError:
         found = (domain(name) for name in names)
         return {one.name: one for one in found if one is not None}
-
-
-def _parsed(texts: str) -> dict[str, Domain]:
-    """Several domains' descriptions, one after the other."""
-    from xml.etree import ElementTree as ET
-
-    # What libvirt itself printed.
-    found = (
-        ET.fromstring(text + "</domain>")  # noqa: S314
-        for text in texts.split("</domain>")
-        if text.strip()
-    )
-    return {one.name: one for one in map(_domain, found)}
-
-
-def _domain(element: ET.Element) -> Domain:
-    stamp = element.find(f"./metadata/{{{_STAMP}}}stamp")
-    return Domain(
-        element.findtext("name", ""),
-        element.findtext("uuid", ""),
-        # Only what runs has a number.
-        element.get("id") is not None,
-        _unpacked(stamp.text or "") if stamp is not None else None,
-    )
 
 
 def stamp(domain: str, data: Mapping[str, Any]) -> None:
     """Note in a domain what it was made for."""
     text = base64.b64encode(zlib.compress(json.dumps(data).encode())).decode()
     xml = f"<stamp>{text}</stamp>"
-    call = ("metadata", domain, "--uri", _STAMP, "--key", "envctl", "--set", xml, "--config")
+    call = ("metadata", domain, "--uri", STAMP, "--key", "envctl", "--set", xml, "--config")
     virsh(*call)
     with suppress(RefusedError):
         virsh(*call[:-1], "--live")
-
-
-def _unpacked(text: str) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads(zlib.decompress(base64.b64decode(text)))
-    except (ValueError, zlib.error):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def address(domain: str) -> str:
@@ -247,6 +198,22 @@ def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
         time.sleep(0.2)
     with suppress(RefusedError):
         virsh("destroy", domain)
+
+
+def wake(domain: Domain) -> None:
+    """Have a domain that is paused go on. EnvctlError if it does not."""
+    virsh("dompmwakeup" if domain.state == ASLEEP else "resume", domain.name)
+    for _ in range(_TRIES):
+        now = _described([domain.name]).get(domain.name)
+        if now is None or not now.paused:
+            break
+        time.sleep(_PAUSE)
+    if now is not None and now.paused:
+        why = f" ({now.reason})" if now.reason else ""
+        raise EnvctlError(
+            f"the machine {domain.name} stays {now.state}{why}",
+            hint=f"`virsh -c {URI} domblkerror {domain.name}` tells if its disk is at fault, for instance full",
+        )
 
 
 def disks() -> Sequence[str]:

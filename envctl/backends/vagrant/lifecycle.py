@@ -10,6 +10,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -17,16 +18,19 @@ from typing import Any, Final
 from envctl.backends.base import Context
 from envctl.backends.vagrant import (
     container,
+    ended,
     forwarding,
     guest,
     index,
     layout,
     libvirt,
+    life,
     notes,
     ssh,
     vagrantfile,
 )
 from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.domain import CRASHED, RUNNING, Domain
 from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
@@ -35,7 +39,8 @@ from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, ReadyImage, Source, Unit
+from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit
+from envctl.plan.state import Status
 from envctl.private import private_folder
 
 _ACTIVE: Final = (
@@ -93,7 +98,7 @@ class Lifecycle:
             self._made.add(machine.name)
         self._settle(unit, self._running(machine.name))
 
-    def _suits(self, machine: layout.Machine, domain: libvirt.Domain, unit: Unit) -> bool:
+    def _suits(self, machine: layout.Machine, domain: Domain, unit: Unit) -> bool:
         """Whether a machine there is as it should be and is only short of this unit, or of its new settings."""
         made = (
             self._boxes.made_of(self._boxes.name(machine.source))
@@ -114,35 +119,55 @@ class Lifecycle:
         if not self._is_fine(unit, domain):
             self._settle(unit, domain)
 
-    def _is_fine(self, unit: Unit, domain: libvirt.Domain) -> bool:
-        """Whether the unit runs as it should and only its ports were lost, which are given back."""
-        noted = domain.units.get(unit.name)
-        machine, service = self._machines.reach(domain), Room(unit.name).service
-        if noted is None or noted["run"] != run_text(unit.run):
+    def _is_fine(self, unit: Unit, domain: Domain) -> bool:
+        """Whether the unit runs as it should, or has completed; ports that were lost are given back."""
+        note = domain.units.get(unit.name)
+        if note is None or note["run"] != run_text(unit.run):
             return False
-        if forwarding.are_carried(noted["ports"], machine):
+        machine = self._machines.reach(domain)
+        known = life.lives(machine, {unit.name: note})[unit.name]
+        completed = known.status is Status.EXITED and known.exit_code == 0
+        if unit.kind is Kind.TASK and completed:
+            return True
+        if known.status is not Status.RUNNING:
             return False
-        if not machine.services([service])[service].is_running:
-            return False
-        forwarding.carry(noted["ports"], machine, unit)
+        lost = forwarding.lost(note["ports"], machine)
+        forwarding.carry({key: note["ports"][key] for key in lost}, machine, unit)
         return True
 
     def _stop(self, unit: str) -> None:
         """Stop a unit; machines in which nothing runs any more are shut down, and stay."""
         for domain in libvirt.domains(f"{self._names.prefix}_").values():
-            if not domain.running or not (unit in domain.units or _is_tasks(domain)):
+            if not (unit in domain.units or _is_tasks(domain)):
                 continue
             with self._locks[self._names.unit(domain.name) or ""]:
                 now = libvirt.domain(domain.name)
-                if now is None or not now.running:
+                if now is None or now.off:
                     # Another thread has shut it down meanwhile.
                     continue
+                now = self._awake(now)
                 machine = self._machines.reach(now)
-                active = machine.run(f"{guest.stop(unit, now.units)}{_ACTIVE}")
-                if not active.strip():
-                    self._shut_down(now, machine)
+                script = f"{guest.stop(unit, now.units)}{_ACTIVE}; {ended.ask([unit])}"
+                *active, told = machine.run(script).splitlines()
+                stamp = now.stamp or {}
+                if unit in now.units:
+                    text = ended.read(told)[unit].text
+                    stamp = notes.with_unit(stamp, unit, stopped=text)
+                    libvirt.stamp(now.name, stamp)
+                if not active:
+                    self._shut_down(replace(now, stamp=stamp), machine)
 
-    def _shut_down(self, domain: libvirt.Domain, machine: ssh.Machine) -> None:
+    def note_hook(self, unit: str, hook: str) -> None:
+        """Note that a hook has run."""
+        domain = self._machines.of(unit)
+        assert domain is not None  # it ran there a moment ago
+        with self._locks[self._names.unit(domain.name) or ""]:
+            now = libvirt.domain(domain.name)
+            if now is not None and unit in now.units:
+                hooks = [*now.units[unit].get("hooks", ()), hook]
+                libvirt.stamp(now.name, notes.with_unit(now.stamp or {}, unit, hooks=hooks))
+
+    def _shut_down(self, domain: Domain, machine: ssh.Machine) -> None:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
         tasks = [name for name, unit in domain.units.items() if notes.is_task(unit)]
         if tasks:
@@ -193,7 +218,7 @@ class Lifecycle:
 
     # --- machines
 
-    def _domain(self, machine: str) -> libvirt.Domain | None:
+    def _domain(self, machine: str) -> Domain | None:
         return libvirt.domain(self._names.domain(machine))
 
     def _make(self, machine: layout.Machine, unit: Unit) -> None:
@@ -228,18 +253,30 @@ class Lifecycle:
             return self._boxes.name(source)
         return self.engine_boxes.have(unit.name, source)
 
-    def _running(self, machine: str) -> libvirt.Domain:
-        """The machine, started if it is off."""
+    def _running(self, machine: str) -> Domain:
+        """The machine, resumed if it is paused, started if it is off."""
         domain = self._domain(machine)
         assert domain is not None  # it is there: it was made, or seen, a moment ago
-        if not domain.running:
-            self._machines.reach(domain).disconnect()
-            folder = self._names.machine(machine)
-            if (folder / "Vagrantfile").exists():
-                Vagrant(folder).up()
-            else:
-                libvirt.virsh("start", domain.name)
-        return libvirt.Domain(domain.name, domain.uuid, running=True, stamp=_unaddressed(domain))
+        if domain.running or domain.paused:
+            return self._awake(domain)
+        self._machines.reach(domain).disconnect()
+        if domain.state == CRASHED:
+            libvirt.virsh("destroy", domain.name)
+        elif not domain.off:
+            libvirt.wait_until_off(domain.name)
+        folder = self._names.machine(machine)
+        if (folder / "Vagrantfile").exists():
+            Vagrant(folder).up()
+        else:
+            libvirt.virsh("start", domain.name)
+        return replace(domain, state=RUNNING, stamp=_unaddressed(domain))
+
+    def _awake(self, domain: Domain) -> Domain:
+        """A machine that runs; one that is paused goes on first."""
+        if not domain.paused:
+            return domain
+        libvirt.wake(domain)
+        return replace(domain, state=RUNNING, reason="")
 
     def _remove_machine(self, machine: str) -> None:
         folder = self._names.machine(machine)
@@ -259,10 +296,11 @@ class Lifecycle:
 
     # --- what a running machine is told
 
-    def _settle(self, unit: Unit, domain: libvirt.Domain) -> None:
+    def _settle(self, unit: Unit, domain: Domain) -> None:
         """Give a unit its service, secrets and ports in a running machine, and note what it is for."""
         machine = self._machines.reach(domain)
         room = Room(unit.name, layout.is_shared(unit))
+        domain = self._forgetful(domain, unit.name)
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
         timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
         machine.run(
@@ -293,6 +331,14 @@ class Lifecycle:
         libvirt.stamp(domain.name, stamp)
         self._spread()
 
+    def _forgetful(self, domain: Domain, unit: str) -> Domain:
+        """A domain without notes of what happened to a unit since it was started last: it is started anew."""
+        if not any(unit in domain.units and key in domain.units[unit] for key in notes.EVENTS):
+            return domain
+        stamp = notes.without_events(domain.stamp or {}, unit)
+        libvirt.stamp(domain.name, stamp)
+        return replace(domain, stamp=stamp)
+
     def _spread(self) -> None:
         """Tell every running machine of the environment the names and addresses of all."""
         with self._guard:
@@ -312,13 +358,13 @@ class Lifecycle:
                     self._machines.reach(domain).run("cat > /etc/hosts", data=text, timeout=20)
 
 
-def _unaddressed(domain: libvirt.Domain) -> Mapping[str, Any] | None:
+def _unaddressed(domain: Domain) -> Mapping[str, Any] | None:
     """The stamp without an address, which may be another after a start."""
     if domain.stamp is None:
         return None
     return {key: value for key, value in domain.stamp.items() if key != "address"}
 
 
-def _is_tasks(domain: libvirt.Domain) -> bool:
+def _is_tasks(domain: Domain) -> bool:
     """Whether the machine has tasks only."""
     return bool(domain.units) and all(notes.is_task(unit) for unit in domain.units.values())

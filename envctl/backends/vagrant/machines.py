@@ -11,6 +11,7 @@ from envctl.backends.vagrant.names import SHARED, Names
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant import ssh
+    from envctl.backends.vagrant.domain import Domain
 
 
 class Machines:
@@ -24,7 +25,7 @@ class Machines:
         """Their private key."""
         return self._names.folder / "key"
 
-    def reach(self, domain: libvirt.Domain) -> ssh.Machine:
+    def reach(self, domain: Domain) -> ssh.Machine:
         """How to reach a machine: where it said it is, or where libvirt sees it."""
         from envctl.backends.vagrant import ssh
 
@@ -32,15 +33,15 @@ class Machines:
         address = domain.address or libvirt.address(domain.name)
         return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
 
-    def of(self, unit: str) -> libvirt.Domain | None:
+    def of(self, unit: str) -> Domain | None:
         """The machine a unit lives in."""
         return self.asked(unit)()
 
-    def asked(self, unit: str) -> Callable[[], libvirt.Domain | None]:
+    def asked(self, unit: str) -> Callable[[], Domain | None]:
         """Begin to ask for the machine a unit lives in; the answer is what is returned, called."""
         asked = libvirt.asked(self._names.domain(unit))
 
-        def answer() -> libvirt.Domain | None:
+        def answer() -> Domain | None:
             own = asked()
             if own is not None and unit in own.units:
                 return own

@@ -43,9 +43,19 @@ class Names:
 
         It is made of the checkout's folder alone: a project that is renamed keeps its machines.
         """
-        scope = self.scope
-        folder = re.sub(r"[^a-z0-9]+", "-", Path(scope.root).name.lower()).strip("-")[:40]
-        return f"{folder or 'project'}-{scope.project_id}-{scope.environment}"
+        return f"{self._checkout}-{self.scope.environment}"
+
+    @property
+    def _checkout(self) -> str:
+        """What the names of all environments of the checkout begin with."""
+        folder = re.sub(r"[^a-z0-9]+", "-", Path(self.scope.root).name.lower()).strip("-")[:40]
+        return f"{folder or 'project'}-{self.scope.project_id}"
+
+    def environment(self, domain: str) -> str | None:
+        """The environment of a domain; None if it is none of the checkout."""
+        head, _, unit = domain.partition("_")
+        name = head.removeprefix(f"{self._checkout}-")
+        return name if unit and name != head else None
 
     def domain(self, unit: str) -> str:
         """A unit's domain at libvirt; its disk is called after it."""

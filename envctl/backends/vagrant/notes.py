@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+
+EVENTS: Final = ("hooks", "stopped", "ended")
+"""What a note tells beside what the unit was settled for: hooks that have run, that and how it was stopped, with what it ended."""
 
 
 def is_task(unit: Mapping[str, Any]) -> bool:
@@ -19,3 +22,16 @@ def run_of(unit: Mapping[str, Any]) -> Mapping[str, Any]:
         found = json.loads(unit["run"])
         return found if isinstance(found, dict) else {}
     return {}
+
+
+def with_unit(stamp: Mapping[str, Any], unit: str, **more: Any) -> Mapping[str, Any]:
+    """A stamp with more in the note of a unit, which is there."""
+    units = stamp["units"]
+    return {**stamp, "units": {**units, unit: {**units[unit], **more}}}
+
+
+def without_events(stamp: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
+    """A stamp without what happened to a unit, which is there, since it was settled."""
+    units = stamp["units"]
+    kept = {key: value for key, value in units[unit].items() if key not in EVENTS}
+    return {**stamp, "units": {**units, unit: kept}}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from envctl.backends.atonce import all_at_once
-from envctl.backends.vagrant import forwarding, libvirt, notes, systemd
+from envctl.backends.vagrant import forwarding, libvirt, life, notes
 from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.domain import CRASHED, Domain
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import SHARED, Names
-from envctl.backends.vagrant.room import Room
 from envctl.errors import EnvctlError
 from envctl.plan.state import Health, Observed, Status, UnitState
+
+PATIENCE: Final = 8.0
+"""Seconds that a machine has to answer, of which nothing more is wanted than how it is."""
+_NO_NEWS: Final = frozenset({"", "user", "unknown"})
+"""Reasons for a machine's state that tell a reader nothing."""
 
 
 def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> Observed:
@@ -38,82 +43,102 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
     )
 
 
+def environments(names: Names) -> Sequence[str]:
+    """The names of the environments of the checkout of which machines are there."""
+    found = (names.environment(name) for name in libvirt.virsh("list", "--all", "--name").split())
+    return sorted({name for name in found if name is not None})
+
+
 def _states(
-    machines: Machines, machine: str, domain: libvirt.Domain, wanted: Mapping[str, str]
+    machines: Machines, machine: str, domain: Domain, wanted: Mapping[str, str]
 ) -> Iterator[UnitState]:
     """The units of a machine; `wanted` is by build what it has to be made of."""
     if not domain.units:
         if machine != SHARED:
-            yield UnitState(machine, machine, Status.CREATED, id=domain.uuid)
+            yield UnitState(machine, machine, Status.CREATED, id=domain.uuid, unfinished=True)
         return
     states = [_noted(name, note, domain, wanted) for name, note in domain.units.items()]
     if not domain.running:
-        yield from (
-            _ended(state, domain.units[state.name], "its machine is off") for state in states
-        )
+        yield from (_not_running(state, domain.units[state.name], domain) for state in states)
         return
     reached = machines.reach(domain)
-    lost = {
-        unit
-        for unit, note in domain.units.items()
-        if not forwarding.are_carried(note["ports"], reached)
-    }
     try:
-        services = reached.services([Room(unit).service for unit in domain.units])
+        known = life.lives(reached, domain.units, patience=PATIENCE)
     except EnvctlError as error:
-        yield from (replace(state, cause=error.brief) for state in states)
+        yield from (
+            replace(state, status=Status.UNREACHABLE, cause=error.brief) for state in states
+        )
         return
     for state in states:
-        note, service = domain.units[state.name], services.get(Room(state.name).service)
-        if state.name in lost:
-            yield replace(state, cause="its ports are not forwarded any more")
-        elif service is not None:
-            yield _answered(state, note, service)
+        note = domain.units[state.name]
+        if state.name in known:
+            yield _living(state, note, known[state.name], forwarding.lost(note["ports"], reached))
         else:
-            yield state
+            yield replace(state, status=Status.UNKNOWN, cause="its machine's init does not know it")
 
 
 def _noted(
-    name: str, note: Mapping[str, Any], domain: libvirt.Domain, wanted: Mapping[str, str]
+    name: str, note: Mapping[str, Any], domain: Domain, wanted: Mapping[str, str]
 ) -> UnitState:
     """A unit as far as its machine's stamp tells."""
     build, image = str(note["build"]), str(note.get("image", ""))
     return UnitState(
         name,
         str(note["service"]),
-        Status.EXITED,
+        Status.UNKNOWN,
         replica=int(note["replica"]),
         build=build,
         outdated=wanted.get(build or image, domain.made_of) != domain.made_of,
         image=image,
         run=str(note["run"]),
         id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,
+        hooks=tuple(note.get("hooks", ())),
     )
 
 
-def _ended(state: UnitState, note: Mapping[str, Any], cause: str) -> UnitState:
-    if notes.is_task(note):
-        return replace(state, exit_code=note.get("ended"))
-    return replace(state, cause=cause)
+def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> UnitState:
+    """A unit whose machine cannot be asked, as its machine is not running."""
+    why = f" ({domain.reason})" if domain.reason not in _NO_NEWS else ""
+    if domain.paused:
+        return replace(state, status=Status.PAUSED, cause=f"its machine is {domain.state}{why}")
+    if domain.off or domain.state == CRASHED:
+        if note.get("stopped") is not None:
+            return replace(state, status=Status.STOPPED)
+        if note.get("ended") is not None:
+            return replace(state, status=Status.EXITED, exit_code=note["ended"])
+        stands = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
+        # Nobody can tell whether a task has completed before; a service does not run, whatever was.
+        status = Status.UNKNOWN if notes.is_task(note) else Status.EXITED
+        return replace(state, status=status, cause=f"its machine {stands}")
+    return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{why}")
 
 
-def _answered(state: UnitState, note: Mapping[str, Any], service: systemd.Service) -> UnitState:
-    status, code = service.state
-    if status is Status.CREATED and note.get("ended") is not None:
-        # It ran before its machine was shut down.
-        return _ended(state, note, "")
-    running = status is Status.RUNNING
+def _living(
+    state: UnitState, note: Mapping[str, Any], known: life.Life, lost: Sequence[str]
+) -> UnitState:
+    running = known.status is Status.RUNNING
     probed = bool(notes.run_of(note).get("probe"))
+    ports = {key: port for key, port in note["ports"].items() if key not in lost}
     return replace(
         state,
-        status=status,
-        exit_code=code,
-        restarts=service.restarts if status is Status.RESTARTING else 0,
+        status=known.status,
+        exit_code=known.exit_code,
+        cause=known.cause,
+        restarts=known.restarts,
         health=Health.STARTING if running and probed else Health.NONE,
-        addresses=tuple(f"{_host(where)}:{port}" for where, port in note["ports"].items())
+        addresses=tuple(f"{_host(where)}:{port}" for where, port in ports.items())
         if running
         else (),
+        defect=_lost_text([note["ports"][key] for key in lost]) if running else "",
     )
+
+
+def _lost_text(ports: Sequence[int]) -> str:
+    if not ports:
+        return ""
+    if len(ports) == 1:
+        return f"port {ports[0]} is not forwarded"
+    return f"ports {', '.join(map(str, ports))} are not forwarded"
 
 
 def _host(where: str) -> str:

@@ -34,6 +34,11 @@ class Room:
         return f"/etc/envctl/{self.unit}/run"
 
     @property
+    def ended(self) -> str:
+        """The script that notes how the process ended."""
+        return f"/etc/envctl/{self.unit}/ended"
+
+    @property
     def secrets(self) -> str:
         """The folder, in memory, of the unit's secrets; a shared machine shows it as SECRETS to the unit alone."""
         return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS

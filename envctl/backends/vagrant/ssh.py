@@ -30,7 +30,7 @@ TIMEOUT: Final = 120.0
 ANSWER_TIMEOUTS: Final = (10.0, 30.0)
 """Seconds until a machine's init answers; one that is emulated and busy takes its time.
 
-It is asked twice: a unit of which nothing is known counts as one that has ended.
+It is asked twice: what cannot be told of a unit holds up whoever waits for it.
 """
 _Answer = TypeVar("_Answer")
 _KEEPER: Final = re.compile(rb"\(pid=(\d+)\)")
@@ -50,14 +50,14 @@ class Machine:
 
     # --- the connection
 
-    def connect(self) -> None:
-        """Have the shared connection; EnvctlError if the machine does not answer."""
+    def connect(self, *, patience: float | None = None) -> None:
+        """Have the shared connection; EnvctlError if the machine does not answer for so many seconds."""
         if self.connected():
             return
-        deadline = time.monotonic() + CONNECT_TIMEOUT
+        deadline = time.monotonic() + (CONNECT_TIMEOUT if patience is None else patience)
         while True:
             self.control.unlink(missing_ok=True)
-            said = self._master()
+            said = self._master(patience)
             if said == "":
                 return
             if time.monotonic() > deadline:
@@ -68,14 +68,17 @@ class Machine:
                 )
             time.sleep(0.3)
 
-    def _master(self) -> str:
+    def _master(self, patience: float | None = None) -> str:
         """Start the connection's keeper, which goes to the background; "" or what went wrong."""
         import tempfile
+
+        # The first value counts.
+        hurry = [] if patience is None else ["-o", f"ConnectTimeout={max(1, round(patience))}"]
 
         with tempfile.TemporaryFile() as log:
             # It outlives this process: its output must be no pipe of ours.
             done = subprocess.run(
-                [*self._ssh(), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
+                [*self._ssh(hurry), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -114,7 +117,7 @@ class Machine:
         said = done.stderr.decode("utf-8", "replace").strip()
         return (said or "ssh does not say why") if done.returncode else ""
 
-    def dial(self, target: str, timeout: float) -> socket.socket:
+    def dial(self, target: str, timeout: float, *, patience: float | None = None) -> socket.socket:
         """A connection to HOST:PORT as seen from inside, or to a socket inside, carried by the shared one.
 
         No process starts inside for it. One that is refused there is closed at once.
@@ -123,7 +126,7 @@ class Machine:
         here = self.control.with_name(f"{self.control.name}.{name}")
         with suppress(OSError):
             return _opened(here, timeout)
-        self.connect()
+        self.connect(patience=patience)
         spec = f"{here}:{target}"
         # The connection may think that it is there, though its socket here was taken away.
         self._control("cancel", "-L", spec)
@@ -137,26 +140,31 @@ class Machine:
                 f"{self.unit}: its connection does not carry {target}", details=said
             ) from error
 
-    def services(self, names: Sequence[str]) -> Mapping[str, systemd.Service]:
-        """What the machine's init says of its services. EnvctlError if it does not answer."""
-        return self._ask(lambda init: init.services(names))
+    def services(
+        self, names: Sequence[str], *, patience: float | None = None
+    ) -> Mapping[str, systemd.Service]:
+        """What the machine's init says of its services. EnvctlError if it does not answer, for so many seconds."""
+        return self._ask(lambda init: init.services(names), patience=patience)
 
     def main_process(self, service: str) -> int:
         """The process id, inside, of a service; 0 if it does not run. EnvctlError if the init does not answer."""
         return self._ask(lambda init: init.main_process(service))
 
-    def _ask(self, question: Callable[[systemd.Init], _Answer]) -> _Answer:
+    def _ask(
+        self, question: Callable[[systemd.Init], _Answer], *, patience: float | None = None
+    ) -> _Answer:
         from envctl.backends.vagrant import systemd
 
-        for timeout in ANSWER_TIMEOUTS:
+        timeouts = ANSWER_TIMEOUTS if patience is None else (patience,)
+        for timeout in timeouts:
             try:
-                with self.dial(systemd.SOCKET, timeout) as connection:
+                with self.dial(systemd.SOCKET, timeout, patience=patience) as connection:
                     return question(systemd.Init(connection))
             except TimeoutError:
                 continue
             except OSError as error:
                 raise EnvctlError(f"{self.unit}: its init does not answer: {error}") from error
-        raise EnvctlError(f"{self.unit} did not answer within {sum(ANSWER_TIMEOUTS):g} s")
+        raise EnvctlError(f"{self.unit} did not answer within {sum(timeouts):g} s")
 
     # --- commands
 
@@ -257,7 +265,7 @@ class Machine:
     def _who(self) -> str:
         return f"root@{self.address or 'nowhere.invalid'}"
 
-    def _ssh(self) -> Sequence[str]:
+    def _ssh(self, first: Sequence[str] = ()) -> Sequence[str]:
         settings = {
             "BatchMode": "yes",
             "ConnectTimeout": "10",
@@ -274,7 +282,7 @@ class Machine:
             "UserKnownHostsFile": _file(self.known_hosts),
         }
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        return ["ssh", "-F", "/dev/null", *options]
+        return ["ssh", "-F", "/dev/null", *first, *options]
 
     def _control(self, verb: str, *more: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

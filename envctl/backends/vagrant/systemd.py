@@ -50,9 +50,12 @@ class Service:
         code = self.exit_status + (128 if self.exit_how in _KILLED else 0)
         if self.sub == "auto-restart":
             return Status.RESTARTING, code
-        if self.sub in {"start-post", "stop-post"}:
-            # A container's: its client runs and it is yet to, or it is being taken away.
-            return Status.CREATED, None
+        if self.sub == "start-post":
+            # A container's: its client runs and it is yet to. A task's: it is being noted that it has completed.
+            return Status.STARTING, None
+        if self.sub == "stop-post":
+            # How it ended is being noted, and whether it is started again is not decided.
+            return Status.UNKNOWN, None
         if self.active == "active" and self.sub == "exited":
             return Status.EXITED, 0
         if self.active in {"active", "activating", "deactivating", "reloading"}:

@@ -53,11 +53,13 @@ def states(names, *containers, **more):
         ("exited", "Exited (137) 3 hours ago", (Status.EXITED, Health.NONE, 137)),
         ("created", "Created", (Status.CREATED, Health.NONE, None)),
         ("paused", "Up 2 minutes (Paused)", (Status.PAUSED, Health.NONE, None)),
-        ("dead", "Dead", (Status.EXITED, Health.NONE, None)),
+        ("dead", "Dead", (Status.UNKNOWN, Health.NONE, None)),
+        ("hibernating", "Zzz", (Status.UNKNOWN, Health.NONE, None)),
     ],
 )
 def test_a_containers_words_become_a_state(names, state, status, expected):
-    unit = states(names, listed(state=state, status=status)).units["web"]
+    one = listed(state=state, status=status)
+    unit = states(names, one, details={"web-id": {"State": {}}}).units["web"]
     assert (unit.status, unit.health, unit.exit_code) == expected
     assert (unit.build, unit.run, unit.id) == ("b1", "r1", "web-id")
 
@@ -83,6 +85,67 @@ def test_restarts_are_asked_for_only_where_there_are_some(names):
     assert (unit.status, unit.exit_code, unit.restarts) == (Status.RESTARTING, 1, 4)
 
 
+def record(kind, value, *, of="web-id", unit="web"):
+    """A record of a unit's container, as the engine lists the volume that it is."""
+    labels = {n.RECORD: unit, n.RECORD_OF: of, n.RECORD_KIND: kind, n.RECORD_VALUE: value}
+    return {"Name": f"{unit}.{kind}-{value}", "Labels": labels}
+
+
+@pytest.mark.parametrize(
+    ("inspected", "expected"),
+    [
+        ({"OOMKilled": True, "ExitCode": 137}, (Status.OOM_KILLED, "")),
+        ({"OOMKilled": True, "ExitCode": 1}, (Status.EXITED, "a process in it was killed for memory")),
+        ({"OOMKilled": False, "ExitCode": 137}, (Status.EXITED, "")),
+        ({"Error": "no such file\nat all", "ExitCode": 127}, (Status.EXITED, "no such file")),
+    ],
+)  # fmt: skip
+def test_how_a_process_ended_is_asked_for(names, inspected, expected):
+    one = listed(state="exited", status=f"Exited ({inspected['ExitCode']}) now")
+    unit = states(names, one, details={"web-id": {"State": inspected}}).units["web"]
+    assert (unit.status, unit.cause) == expected
+
+
+@pytest.mark.parametrize(
+    ("noted", "of", "status"),
+    [
+        ("10:00", "web-id", Status.STOPPED),
+        # It was started again since, and ended by itself; or it is another container's.
+        ("09:00", "web-id", Status.EXITED),
+        ("10:00", "former-id", Status.EXITED),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 143])
+def test_a_unit_is_stopped_if_it_ended_when_envctl_noted_that_it_had_stopped_it(
+    names, noted, of, status, code
+):
+    one = listed(state="exited", status=f"Exited ({code}) now")
+    details = {"web-id": {"State": {"FinishedAt": "10:00", "ExitCode": code}}}
+    found = states(names, one, details=details, volumes=[record("stopped", noted, of=of)])
+    assert found.units["web"].status is status
+    assert found.leftovers == ()
+
+
+def test_the_hooks_that_have_run_in_this_very_container_are_told(names):
+    volumes = [record("hook", "h1"), record("hook", "h2"), record("hook", "h3", of="former-id")]
+    assert states(names, listed(), volumes=volumes).units["web"].hooks == ("h1", "h2")
+
+
+def test_what_the_engines_health_check_said_is_told(names):
+    health = {"Log": [{"Output": "ok"}, {"Output": "HTTP 500\nno database"}]}
+    one = listed(status="Up 1 hour (unhealthy)")
+    found = states(names, one, details={"web-id": {"State": {"Health": health}}})
+    assert found.units["web"].cause == "its probe fails: HTTP 500"
+
+
+def test_a_container_that_could_not_be_removed_is_made_anew(names):
+    unit = states(names, listed(state="dead", status="Dead")).units["web"]
+    assert (unit.unfinished, unit.cause) == (
+        True,
+        "the engine could not remove it, and has given it up",
+    )
+
+
 def test_a_container_that_is_being_removed_is_gone(names):
     assert states(names, listed(state="removing")).units == {}
 
@@ -97,7 +160,7 @@ def test_a_container_made_from_an_image_of_a_keeper_keeps_nothing(names):
     mounts = [{"Name": names.secrets("web")}]
     copy = keeper(Names=["/somebody"], Mounts=mounts)
     found = states(names, listed(Mounts=mounts), copy)
-    assert found.units["web"].status is Status.EXITED
+    assert found.units["web"].defect
     assert found.leftovers == ()
 
 
@@ -119,9 +182,12 @@ def test_addresses_are_told_once_and_as_they_can_be_opened(names):
         {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"},
         {"PrivatePort": 9000, "Type": "tcp"},
     ]
-    assert states(names, listed(Ports=ports)).units["web"].addresses == ("127.0.0.1:8080",)
+    assert states(names, listed(Ports=ports)).units["web"].addresses == (
+        "127.0.0.1:53/udp",
+        "127.0.0.1:8080",
+    )
     gone = listed(state="exited", status="Exited (1) now", Ports=ports)
-    assert states(names, gone).units["web"].addresses == ()
+    assert states(names, gone, details={"web-id": {}}).units["web"].addresses == ()
 
 
 def test_a_unit_whose_secrets_are_held_by_no_keeper_has_to_be_started_anew(names):
@@ -129,11 +195,12 @@ def test_a_unit_whose_secrets_are_held_by_no_keeper_has_to_be_started_anew(names
     lost = states(names, listed(Mounts=mounts)).units["web"]
     held = states(names, listed(Mounts=mounts), keeper(Mounts=mounts)).units["web"]
 
-    assert (lost.status, lost.cause) == (
-        Status.EXITED,
-        "its secrets went when the engine was restarted",
+    # What runs is not told to have ended.
+    assert (lost.status, lost.defect) == (
+        Status.RUNNING,
+        "its secrets were lost when the engine was restarted",
     )
-    assert held.status is Status.RUNNING
+    assert (held.status, held.defect) == (Status.RUNNING, "")
 
 
 def test_volumes_networks_and_images_are_told_by_their_labels(names):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.docker.options import bodies, compose, problems
+from envctl.backends.docker.options import bodies, compose, conflicts, problems
+from envctl.plan.model import Port, Run
 
 GOOD = {
     "devices": ["/dev/fuse", "/dev/a:/dev/b"],
@@ -72,3 +73,13 @@ def test_what_would_undo_the_hardening_is_refused_with_a_reason(name):
     (found,) = problems({name: True})
     assert "not accepted" in found.message
     assert found.hint
+
+
+def test_a_service_without_a_network_cannot_publish_ports():
+    (found,) = conflicts(Run(ports=(Port(80),), options={"network_mode": "none"}))
+    assert (found.path, found.message) == (
+        "ports",
+        "a service without a network cannot publish ports",
+    )
+    assert list(conflicts(Run(options={"network_mode": "none"}))) == []
+    assert list(conflicts(Run(ports=(Port(80),)))) == []

@@ -37,7 +37,7 @@ def test_a_container_counts_as_started_when_it_runs_and_not_when_its_client_does
     job = replace(unit("job", kind="task"), source=ReadyImage("job:1"))
 
     assert "inspect -f {{.State.Running}} envctl" in guest.service(web, Room("web"))
-    assert "ExecStartPost" not in guest.service(job, Room("job"))
+    assert "{{.State.Running}}" not in guest.service(job, Room("job"))
     assert "ExecStartPost" not in guest.service(unit("web"), Room("web"))
 
 

@@ -91,11 +91,11 @@ class Kept(Direct):
 def test_a_port_is_carried_only_while_the_connections_own_process_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
         ports = {"127.0.0.1/80": server.getsockname()[1]}
-        assert forwarding.are_carried(ports, Kept(os.getpid()))
-        assert not forwarding.are_carried(ports, Kept(os.getppid()))
-        assert not forwarding.are_carried(ports, Kept(0))
-    assert not forwarding.are_carried(ports, Kept(os.getpid()))
-    assert forwarding.are_carried({}, Kept(0))
+        assert not forwarding.lost(ports, Kept(os.getpid()))
+        assert forwarding.lost(ports, Kept(os.getppid()))
+        assert forwarding.lost(ports, Kept(0))
+    assert forwarding.lost(ports, Kept(os.getpid()))
+    assert not forwarding.lost({}, Kept(0))
 
 
 class Refusing:

@@ -68,7 +68,8 @@ def test_a_machine_that_keeps_silent_is_asked_twice(tmp_path, monkeypatch, silen
     monkeypatch.setattr(ssh, "ANSWER_TIMEOUTS", (0.2, 0.2))
     threads, peers = [], []
 
-    def dial(_machine, _target, timeout):
+    def dial(_machine, _target, timeout, *, patience=None):
+        del patience
         ours, theirs = socket.socketpair()
         ours.settimeout(timeout)
         peers.append(theirs)
@@ -138,8 +139,8 @@ def test_an_end_in_the_middle_is_no_answer():
         (Service("loaded", "failed", "failed", 1, 9), (Status.EXITED, 9)),
         (Service("loaded", "failed", "failed", 2, 9), (Status.EXITED, 137)),
         (Service("loaded", "inactive", "dead", 1, 0), (Status.EXITED, 0)),
-        (Service("loaded", "activating", "start-post"), (Status.CREATED, None)),
-        (Service("loaded", "deactivating", "stop-post", 1, 7), (Status.CREATED, None)),
+        (Service("loaded", "activating", "start-post"), (Status.STARTING, None)),
+        (Service("loaded", "deactivating", "stop-post", 1, 7), (Status.UNKNOWN, None)),
         (Service("loaded", "inactive", "dead"), (Status.CREATED, None)),
         (Service("not-found", "inactive", "dead"), (Status.CREATED, None)),
     ],

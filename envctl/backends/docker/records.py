@@ -1,0 +1,78 @@
+"""What envctl did to a container, kept with the engine: as labels of volumes that stay empty.
+
+A container's own labels are fixed when it is made, and its files are its image's and its process's; a file of ours
+here would not be the truth. A record is of one container, by its id, and is written when what it tells has happened.
+If somebody prunes volumes, records go: hooks then run once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.names import Names
+
+HOOK: Final = "hook"
+STOPPED: Final = "stopped"
+Read: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
+"""What records tell, by container and kind."""
+
+
+class Records:
+    """The records of one environment's units."""
+
+    def __init__(self, engine: Engine, names: Names) -> None:
+        self._engine = engine
+        self._names = names
+
+    def write(self, unit: str, container: str, kind: str, value: str) -> None:
+        """Note something of a unit's container: the hook that has run, or when it ended after envctl stopped it."""
+        text = hashlib.sha256("\0".join((container, kind, value)).encode()).hexdigest()[:16]
+        labels = {
+            **self._names.labels,
+            n.RECORD: unit,
+            n.RECORD_OF: container,
+            n.RECORD_KIND: kind,
+            n.RECORD_VALUE: value,
+        }
+        with self._engine.doing(f"note what happened to {unit}") as api:
+            api.create_volume(self._names.record(unit, text), driver="local", labels=labels)
+
+    def clear(self, unit: str) -> None:
+        """Forget what was noted of a unit: it is started anew, or removed."""
+        from docker.errors import NotFound
+
+        filters = {"label": [*self._names.filters["label"], f"{n.RECORD}={unit}"]}
+        with self._engine.doing(f"forget what happened to {unit}") as api:
+            for volume in api.volumes(filters=filters)["Volumes"] or ():
+                try:
+                    api.remove_volume(volume["Name"])
+                except NotFound:
+                    continue
+
+    def sweep(self) -> None:
+        """Forget all that was noted."""
+        filters = {"label": [*self._names.filters["label"], n.RECORD]}
+        with self._engine.doing("forget what happened") as api:
+            listed = api.volumes(filters=filters)["Volumes"] or ()
+        for unit in {volume["Labels"][n.RECORD] for volume in listed}:
+            self.clear(unit)
+
+
+def is_record(volume: Mapping[str, Any]) -> bool:
+    """Whether a volume, as the engine lists it, is a record."""
+    return bool((volume.get("Labels") or {}).get(n.RECORD))
+
+
+def read(volumes: Iterable[Mapping[str, Any]]) -> Read:
+    """What records tell, by container and kind."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for volume in volumes:
+        if is_record(volume):
+            labels = volume["Labels"]
+            key = (labels.get(n.RECORD_OF, ""), labels.get(n.RECORD_KIND, ""))
+            found[key] = found.get(key, frozenset()) | {labels.get(n.RECORD_VALUE, "")}
+    return found

@@ -1,0 +1,63 @@
+"""A unit's hooks, run inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envctl.backends.base import Backend, Execution, NotRunningError
+from envctl.backends.bounded import Kept
+from envctl.errors import EnvctlError
+from envctl.plan.ending import exit_text
+from envctl.plan.hooks import digests, first_due
+from envctl.plan.model import Unit
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.state import UnitState
+from envctl.plan.text import argv_text
+
+HOOK_TIMEOUT = 300.0
+_MOST_OUTPUT = 256 * 1024
+
+
+class HookError(EnvctlError):
+    """A hook that failed; the details are what it printed."""
+
+
+def are_due(unit: Unit, state: UnitState | None) -> bool:
+    """Whether after_start hooks have to run."""
+    return state is not None and first_due(unit, state) < len(unit.hooks.after_start)
+
+
+def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) -> None:
+    """Run those after_start hooks that are due, in order; the first that fails ends it, with a HookError."""
+    names, hooks = digests(unit), unit.hooks.after_start
+    for index in range(first_due(unit, state), len(hooks)):
+        text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
+        report(Progress(f"start {unit.name}", Stage.WORKING, text))
+        execution, output = _execution(hooks[index])
+        try:
+            code = backend.run_hook(unit.name, names[index], execution)
+        except EnvctlError as error:
+            raise HookError(f"{text} failed: {error.brief}", details=output.text) from error
+        if code:
+            raise HookError(f"{text} ended with {exit_text(code)}", details=output.text)
+
+
+def before_stop(unit: Unit, backend: Backend, report: Report) -> None:
+    """Run before_stop hooks: one that fails is told, and does not keep the unit from stopping."""
+    for number, argv in enumerate(unit.hooks.before_stop, 1):
+        try:
+            code = backend.exec(unit.name, _execution(argv)[0])
+            said = f"ended with {exit_text(code)}" if code else ""
+        except NotRunningError:
+            # There is nothing that could be told that it is about to stop.
+            return
+        except EnvctlError as error:
+            said = f"failed: {error.brief}"
+        if said:
+            text = f"before_stop hook {number} ({argv_text(argv)}) {said}"
+            report(Progress(f"stop {unit.name}", Stage.NOTE, text))
+
+
+def _execution(argv: Sequence[str]) -> tuple[Execution, Kept]:
+    output = Kept(_MOST_OUTPUT)
+    return Execution(tuple(argv), stdout=output, stderr=output, timeout=HOOK_TIMEOUT), output

@@ -1,0 +1,57 @@
+"""What a unit that was made as the plan has it still needs, to be in the state it should be in. Pure."""
+
+from __future__ import annotations
+
+from envctl.plan import hooks
+from envctl.plan.changes import Action
+from envctl.plan.ending import ending, killed_text
+from envctl.plan.model import Kind, Unit
+from envctl.plan.state import Status, UnitState
+
+
+def due(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
+    """What has to be done to it, and why, in words; None if nothing has."""
+    if unit.kind is Kind.TASK and state.status.is_over:
+        return _of_ended_task(state)
+    text = _not_running(unit, state)
+    if text or state.defect:
+        return Action.START, text or state.defect
+    if state.status is Status.RUNNING and (text := hooks.cause(unit, state)):
+        return Action.HOOK, text
+    return None
+
+
+def _of_ended_task(state: UnitState) -> tuple[Action, str] | None:
+    if state.status is Status.STOPPED:
+        return Action.REPLACE, "it was stopped before it had completed"
+    if state.exit_code is None and state.status is Status.EXITED:
+        return Action.REPLACE, _told("it is not known how it ended", state.cause)
+    if state.exit_code == 0 and state.status is Status.EXITED:
+        return None
+    return Action.REPLACE, f"it failed last time ({ending(state)})"
+
+
+def _not_running(unit: Unit, state: UnitState) -> str:
+    """Why its process does not run, or may not; "" if it does, or the engine is about to start it."""
+    match state.status:
+        case Status.CREATED:
+            return "it never ran" if unit.kind is Kind.TASK else "it was never started"
+        case Status.PAUSED:
+            return _told("it is paused", state.cause)
+        case Status.STOPPED:
+            return "it is stopped"
+        case Status.EXITED:
+            end = ending(state)
+            return "it is not running" + (f" ({end})" if end else "")
+        case Status.OOM_KILLED:
+            return f"it was {killed_text(state)}"
+        case Status.UNREACHABLE:
+            return _told("it is unreachable", state.cause)
+        case Status.UNKNOWN:
+            return _told("its state is unknown", state.cause)
+        case _:
+            return ""
+
+
+def _told(text: str, cause: str) -> str:
+    return f"{text}: {cause}" if cause else text

@@ -1,0 +1,53 @@
+"""How a process ended, in words. Pure."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import suppress
+
+from envctl.plan.state import Status, UnitState
+from envctl.plan.text import size_text
+
+_SIGNALS = 128
+"""What a shell, and an engine, add to the number of the signal that ended a process."""
+_REFUSALS = {126: "its command cannot be run", 127: "its command was not found"}
+
+
+def exit_text(code: int | None) -> str:
+    """An exit code, with the name of the signal that it stands for: "exit code 143 (SIGTERM)". "" for None."""
+    if code is None:
+        return ""
+    with suppress(ValueError):
+        return f"exit code {code} ({signal.Signals(code - _SIGNALS).name})"
+    return f"exit code {code}"
+
+
+def memory_text(state: UnitState) -> str:
+    """The memory limit that the unit was made with: "limit 64 MiB"; "" if it has none."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        if limit := json.loads(state.run)["resources"]["memory"]:
+            return f"limit {size_text(limit)}"
+    return ""
+
+
+def killed_text(state: UnitState) -> str:
+    """That the kernel killed it for the memory it used, with its limit."""
+    limit = memory_text(state)
+    return "killed for memory" + (f" ({limit})" if limit else "")
+
+
+def ending(state: UnitState) -> str:
+    """With what, and why, the last process of a unit ended, as far as that is known; "" if nothing is."""
+    if state.status is Status.OOM_KILLED:
+        parts = [killed_text(state)]
+    else:
+        parts = [exit_text(state.exit_code), _REFUSALS.get(state.exit_code or 0, "")]
+    return ": ".join(part for part in (*parts, state.cause) if part)
+
+
+def remedy(state: UnitState) -> str:
+    """What to do about how it ended, where that is known; else ""."""
+    if state.status is Status.OOM_KILLED:
+        return "raise `resources.memory` of the service"
+    return ""
