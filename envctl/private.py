@@ -145,15 +145,6 @@ def take_over_state(root: Path) -> Path | None:
     return former
 
 
-def move_state(former: Path, root: Path) -> None:
-    """Give a project that was moved the private state of its former folder. Nothing happens if it has state already."""
-    there = existing_folder(former)
-    if there is None or existing_folder(root) is not None:
-        return
-    there.rename(state_path(root))
-    _note_project(state_path(root), root, anew=True)
-
-
 # --- parts ----------------------------------------------------------------------------------
 
 

@@ -14,7 +14,8 @@ from envctl.backends import backend_names, is_backend, open_backend
 from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Backend, Context, KeepsVolumes, no_supplies
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
-from envctl.plan.scope import make_scope
+from envctl.identity import home_of
+from envctl.plan.scope import Scope, make_scope
 from envctl.private import existing_folder
 from envctl.spec.names import ROOT_FILE, is_name
 from envctl.suggest import did_you_mean
@@ -120,17 +121,23 @@ class Opened:
         return "the spec has problems: envctl validate"
 
     @cached_property
+    def scope(self) -> Scope:
+        """Whose resources these are."""
+        root, resolved = self.workspace.root, self.resolved
+        project = resolved.data["project"] if resolved else self._glimpse("project") or "unknown"
+        return make_scope(project, self.target.environment, root, home=home_of(root))
+
+    @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
         workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
         data = resolved.data if resolved else None
-        project = data["project"] if data else self._glimpse("project") or "unknown"
         own = data["backend"] if data else self._glimpse("backend") or _usual_backend(workspace)
         name = self.target.backend or own
         # Backends keep things there, too: no link may lead them away.
         existing_folder(workspace.root, name, environment)
         context = Context(
-            make_scope(project, environment, workspace.root),
+            self.scope,
             report=self.report,
             secret=self._secret,
             render=self._render,

@@ -14,7 +14,7 @@ from envctl.backends.base import NotRunningError
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.progress import Progress, Report, Stage, silent
-from envctl.private import likely_folder, private_folder, refuse_foreign_state
+from envctl.private import likely_folder, private_folder, refuse_foreign_state, state_path
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan
+    from envctl.plan.scope import Found
     from envctl.plan.state import Observed
     from envctl.render import Templates
     from envctl.results import BuildPair, Decided, UpResult
@@ -233,6 +234,8 @@ class Workspace:
         observed = opened.observe()
         plan = opened.select(services)
         changes = _only(opened.changes(observed), plan, services)
+        if not (observed.units or observed.volumes):
+            self._tell_lost(opened)
         decided(changes)
         for note in opened.volume_notes(observed) if changes else ():
             self.report(Progress(note.volume, Stage.NOTE, note.text))
@@ -280,6 +283,15 @@ class Workspace:
         observed = opened.observe()
         changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
+        if not changes:
+            self._tell_lost(opened)
+            if volumes and opened.store.keeps_any():
+                text = (
+                    f"generated secrets of {opened.known_as} stay, since nothing of it was found:"
+                )
+                where = state_path(self.root, "secrets", opened.target.environment)
+                self.report(Progress(opened.known_as, Stage.NOTE, f"{text} {where}"))
+            return changes
         carry_out(changes, opened.backend, self.report)
         if observed.volumes and not volumes:
             from envctl.volumes import kept_text
@@ -288,6 +300,34 @@ class Workspace:
         if volumes:
             opened.store.release(opened.backend.name)
         return changes
+
+    def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> Found:
+        """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
+
+        The whole checkout is taken over: all its environments, its keys and its generated secrets.
+        """
+        from envctl.elsewhere import adopt
+
+        opened = self.open(target)
+        with exclusive(private_folder(self.root, "locks"), "adopt", self.report):
+            there = opened.observe()
+            if there.units or there.volumes:
+                raise EnvctlError(
+                    f"{opened.known_as} was brought up from this folder already",
+                    hint=f"`envctl down {opened.known_as} --volumes` takes it down, with its data",
+                )
+            return adopt(
+                opened.backend, opened.plan.scope, force=force, identity=identity,
+                again=lambda: self.open(target).backend,
+            )  # fmt: skip
+
+    def lost(self, target: Target) -> tuple[str, ...]:
+        """What is to be said of an environment of which nothing is found, but that is up from a folder that is gone."""
+        return _lost(self.open(target, lenient=True))
+
+    def _tell_lost(self, opened: Opened) -> None:
+        for text in _lost(opened):
+            self.report(Progress(opened.known_as, Stage.NOTE, text))
 
     def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
@@ -439,6 +479,13 @@ class Workspace:
 
         for base in wanted:
             ensure(base, images, self.report)
+
+
+def _lost(opened: Opened) -> tuple[str, ...]:
+    from envctl.elsewhere import lost, lost_text
+
+    found = lost(opened.backend, opened.scope, environment=opened.target.environment)
+    return tuple(lost_text(one) for one in found)
 
 
 def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:

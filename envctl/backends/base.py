@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
-    from envctl.plan.scope import Scope
+    from envctl.plan.scope import Found, Scope
     from envctl.plan.state import Observed
 
 
@@ -140,6 +140,17 @@ class KeepsVolumes(Protocol):
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
         """The bytes that these volumes take, of as many as can be told quickly."""
+
+
+@runtime_checkable
+class FindsEnvironments(Protocol):
+    """A backend whose engine tells all environments that it has, wherever their projects are."""
+
+    def everything(self) -> Sequence[Found]:
+        """All of them."""
+
+    def moved(self, former: Path) -> None:
+        """See to it that what is up works on, now that the project's private folder is `former` no more."""
 
 
 class Backend(Protocol):

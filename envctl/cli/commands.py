@@ -23,6 +23,7 @@ COMMANDS = Group(
         "lock": "envctl.cli.lock:lock",
         "up": "envctl.cli.up:up",
         "down": "envctl.cli.up:down",
+        "adopt": "envctl.cli.adopt:adopt",
         "trust": "envctl.cli.trust:trust",
         "stop": "envctl.cli.up:stop",
         "status": "envctl.cli.status:status",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target
-from envctl.cli.declare import AsJson
+from envctl.cli.declare import AsJson, Option
 from envctl.cli.session import Session
+from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
+    from envctl.plan.scope import Found
     from envctl.status import Row
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
+
+_FOUND_HEAD = ("PROJECT", "ENVIRONMENT", "BACKEND", "ID", "UNITS", "VOLUMES", "FOLDER")
 
 _STYLES = {
     "running": "green",
@@ -33,18 +38,32 @@ _STYLES = {
 }
 
 
-def status(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
+def status(
+    session: Session,
+    target: Target = None,
+    *,
+    every: Annotated[
+        bool,
+        Option(("--all",), "Show all environments on this machine, whatever their project."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show the state of every unit.
 
     Those of TARGET, or without it of all environments that are up, also of those that were taken out of the spec. An
-    engine that does not answer is an error, told after what the others say.
+    engine that does not answer is an error, told after what the others say. With --all every environment on this
+    machine's engines, with its id and the folder of its project, which need not exist any more.
 
     JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`,
     `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or ""). A `kind` of "volume" is a
     volume, named in `unit`, that is kept and not in the spec any more. `state` is `missing`, `created`, `starting`, `running`,
     `restarting`, `paused`, `stopped` (by envctl), `exited`, `completed`, `failed`, `oom-killed`, `unreachable` or `unknown`,
-    of a volume `unused`.
+    of a volume `unused`. With --all: `project`, `environment`, `backend`, `id`, `folder`, `exists` (whether the folder
+    does), `units` and `volumes`.
     """
+    if every:
+        _everything(session, as_json=as_json)
+        return
     everything = None
     if target:
         rows: Sequence[Row] = session.workspace.status(session.target(target))
@@ -53,6 +72,8 @@ def status(session: Session, target: Target = None, *, as_json: AsJson = False) 
 
         everything = running(session.workspace)
         rows = everything.rows
+    if not any(row.state != "missing" for row in rows):
+        _lost(session, target)
     if as_json:
         session.json([_data(row) for row in rows])
     elif rows:
@@ -61,6 +82,51 @@ def status(session: Session, target: Target = None, *, as_json: AsJson = False) 
         session.out.line("nothing is up")
     if everything is not None:
         everything.insist()
+
+
+def _lost(session: Session, target: str | None) -> None:
+    """Say what of the project is up from a folder that it is not in any more."""
+    from envctl.target import Target as Goal
+
+    goals = [session.target(target)] if target else map(Goal, session.workspace.environments())
+    for goal in goals:
+        with suppress(EnvctlError):
+            for text in session.workspace.lost(goal):
+                session.note(f"note: {text}")
+
+
+def _everything(session: Session, *, as_json: bool) -> None:
+    from envctl.elsewhere import everything
+
+    found, silent = everything(session.reporter)
+    for text in silent:
+        session.note(f"note: {text}")
+    if as_json:
+        session.json([_found_data(one) for one in found])
+    elif found:
+        session.out.table([_found_cells(one) for one in found], head=_FOUND_HEAD, styles={})
+    else:
+        session.out.line("nothing is up")
+
+
+def _found_data(found: Found) -> dict[str, object]:
+    return {
+        "project": found.scope.project,
+        "environment": found.scope.environment,
+        "backend": found.backend,
+        "id": found.scope.project_id,
+        "folder": found.scope.root,
+        "exists": not found.is_lost,
+        "units": list(found.units),
+        "volumes": list(found.volumes),
+    }
+
+
+def _found_cells(found: Found) -> tuple[str, ...]:
+    scope = found.scope
+    gone = " (gone)" if found.is_lost else ""
+    names = (scope.project, scope.environment, found.backend, scope.project_id)
+    return (*names, " ".join(found.units), " ".join(found.volumes), f"{scope.root}{gone}")
 
 
 def _data(row: Row) -> dict[str, object]:

@@ -139,17 +139,48 @@ def down(
         bool,
         Option(("--volumes",), "Delete its data too: volumes and generated secrets."),
     ] = False,
+    identity: Annotated[
+        str | None,
+        Option(("--id",), "The one with this id, from anywhere: `status --all` shows ids."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take an environment down; its data stays.
 
-    With --volumes its data is deleted too, and nothing is asked.
+    With --volumes its data is deleted too, and nothing is asked. With --id its project's folder need not exist any more.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
+    if identity is not None:
+        _down_by_id(session, target, identity, volumes=volumes, as_json=as_json)
+        return
     goal = session.target(target)
     decided = _announce(session, goal, "nothing is up", as_json=as_json)
     changes = session.workspace.down(goal, volumes=volumes, decided=decided)
+    session.reporter.pause()
+    if as_json:
+        _json(session, goal, changes)
+
+
+def _down_by_id(
+    session: Session, target: str | None, identity: str, *, volumes: bool, as_json: bool
+) -> None:
+    from envctl.elsewhere import choose, everything, take_down
+    from envctl.target import Target as Goal
+
+    named = Goal.parse(target) if target else None
+    found, silent = everything(session.reporter)
+    for text in silent:
+        session.note(f"note: {text}")
+    one = choose(
+        found,
+        identity,
+        environment=named.environment if named else "",
+        backend=(named.backend or "") if named else "",
+    )
+    goal = Goal(one.scope.environment, one.backend)
+    decided = _announce(session, goal, "nothing is up", as_json=as_json)
+    changes = take_down(one, volumes=volumes, report=session.reporter, decided=decided)
     session.reporter.pause()
     if as_json:
         _json(session, goal, changes)

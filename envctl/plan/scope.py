@@ -11,17 +11,49 @@ from pathlib import Path
 class Scope:
     """Which environment of which checkout: what resources are named and labelled after.
 
-    `project_id` is made of the folder's absolute path and tells two checkouts of one project apart.
+    `project_id` tells two checkouts of one project apart. It is made of `home`, the folder in which the checkout first
+    was; `root` is the one in which it is now, which is another only after `envctl adopt`.
     """
 
     project: str
     project_id: str
     environment: str
     root: str
+    home: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The folder that its resources are named after."""
+        return self.home or self.root
 
 
-def make_scope(project: str, environment: str, root: Path) -> Scope:
-    """The scope of an environment of the checkout in `root`."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An environment that an engine has, whoever's it is; `scope.root` is where its project was when it was made."""
+
+    scope: Scope
+    backend: str
+    units: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The folder of its project."""
+        return self.scope.root or "an unknown folder"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its project's folder is gone."""
+        return not Path(self.scope.root or "/nowhere/at/all").is_dir()
+
+
+def make_scope(project: str, environment: str, root: Path, *, home: str = "") -> Scope:
+    """The scope of an environment of the checkout in `root`, which was in `home` first."""
     absolute = str(root.resolve())
-    identity = hashlib.sha256(absolute.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return Scope(project, identity, environment, absolute)
+    home = home or absolute
+    return Scope(project, identify(home), environment, absolute, "" if home == absolute else home)
+
+
+def identify(home: str) -> str:
+    """What tells a checkout from all others."""
+    return hashlib.sha256(home.encode("utf-8", "surrogateescape")).hexdigest()[:8]

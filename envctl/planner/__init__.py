@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
+from envctl.identity import home_of
 from envctl.plan.model import (
     Check,
     Condition,
@@ -88,7 +89,8 @@ def make_plan(
             units += _units(given)
         except SpecError as error:
             problems += error.problems
-    scope = make_scope(data["project"], data["environment"], resolved.root)
+    root = resolved.root
+    scope = make_scope(data["project"], data["environment"], root, home=home_of(root))
     plan = Plan(scope, backend, with_new_volumes(units, _owners(data["services"])))
     problems += also(plan)
     if problems:

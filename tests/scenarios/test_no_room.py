@@ -30,9 +30,10 @@ def _mount(*argv: str) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of a megabyte at the folder."""
+def small_disk(folder: Path, monkeypatch) -> Iterator[None]:
+    """A disk of a megabyte at the folder, with all that envctl writes for the user."""
     folder.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     _mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
     try:
         yield
@@ -54,8 +55,8 @@ def _forget(root: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["with a lock's file", "without"])
-def test_down_works_on_a_full_disk(make_project, tmp_path, known):
-    with small_disk(tmp_path / "project"):
+def test_down_works_on_a_full_disk(make_project, tmp_path, monkeypatch, known):
+    with small_disk(tmp_path / "project", monkeypatch):
         project = make_project().spec(SPEC, top=TOP)
         assert "create db" in project.up()
         if not known:
@@ -71,8 +72,8 @@ def test_down_works_on_a_full_disk(make_project, tmp_path, known):
         (project.root / "filler").unlink()
 
 
-def test_down_works_in_a_project_that_can_only_be_read(make_project, tmp_path):
-    with small_disk(tmp_path / "project"):
+def test_down_works_in_a_project_that_can_only_be_read(make_project, tmp_path, monkeypatch):
+    with small_disk(tmp_path / "project", monkeypatch):
         project = make_project().spec(SPEC, top=TOP)
         project.up()
         _forget(project.root)
@@ -91,8 +92,10 @@ def test_down_works_in_a_project_that_can_only_be_read(make_project, tmp_path):
         _mount("-o", "remount,rw", str(project.root))
 
 
-def test_up_on_a_full_disk_names_the_file_that_cannot_be_written(make_project, tmp_path):
-    with small_disk(tmp_path / "project"):
+def test_up_on_a_full_disk_names_the_file_that_cannot_be_written(
+    make_project, tmp_path, monkeypatch
+):
+    with small_disk(tmp_path / "project", monkeypatch):
         project = make_project().spec(SPEC, top=TOP)
         private_folder(project.root, "secrets", "dev")
         _fill(project.root)

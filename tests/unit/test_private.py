@@ -11,7 +11,6 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.private import (
     existing_folder,
-    move_state,
     open_private,
     private_folder,
     refuse_foreign_state,
@@ -209,23 +208,3 @@ def test_old_state_with_a_link_in_it_is_not_taken_over(tmp_path, link):
         take_over_state(tmp_path)
     assert place.is_symlink()
     assert not state_path(tmp_path, "secrets").exists()
-
-
-def test_a_project_that_was_moved_can_be_given_its_state(tmp_path):
-    (private_folder(tmp_path / "old", "secrets") / ".key").write_text("key")
-
-    move_state(tmp_path / "old", tmp_path / "new")
-
-    assert not state_path(tmp_path / "old").exists()
-    assert state_path(tmp_path / "new", "secrets", ".key").read_text() == "key"
-    assert state_path(tmp_path / "new", "project").read_text() == f"{tmp_path / 'new'}\n"
-
-
-def test_state_that_a_project_has_is_not_replaced_by_another_s(tmp_path):
-    for name in ("old", "new"):
-        (private_folder(tmp_path / name) / "mark").write_text(name)
-    move_state(tmp_path / "old", tmp_path / "new")
-    assert [(state_path(tmp_path / one) / "mark").read_text() for one in ("old", "new")] == [
-        "old",
-        "new",
-    ]

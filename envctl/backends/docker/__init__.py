@@ -22,6 +22,7 @@ from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.image_volumes import unnamed
 from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit, Volume
+from envctl.plan.scope import Found
 from envctl.plan.state import Observed, Status
 
 _PROBE_GRACE = 2.0
@@ -126,6 +127,15 @@ class DockerBackend:
             else unnamed(unit, paths)
             for unit in plan.units
         }
+
+    def everything(self) -> Sequence[Found]:
+        """All environments that the engine has."""
+        from envctl.backends.docker.observe import everything
+
+        return everything(self._engine)
+
+    def moved(self, former: Path) -> None:
+        """Nothing here is found by the project's private folder."""
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
         """The bytes in volumes, if the engine tells in time."""

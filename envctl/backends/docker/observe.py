@@ -17,6 +17,7 @@ from envctl.backends.docker.names import Names
 from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called
+from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 Listed: TypeAlias = Mapping[str, Any]
@@ -126,6 +127,41 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
         frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]) | own,
         tuple(sorted(leftovers)),
     )
+
+
+def everything(engine: Engine) -> Sequence[Found]:
+    """All environments that there is something of, by their labels."""
+    filters = {"label": [n.PROJECT_ID, n.ENVIRONMENT]}
+    with engine.doing("look for environments") as api:
+        listed = [
+            *api.containers(all=True, filters=filters),
+            *(api.volumes(filters=filters)["Volumes"] or ()),
+            *api.networks(filters=filters),
+        ]
+    found: dict[tuple[str, str], Scope] = {}
+    units: dict[tuple[str, str], set[str]] = {}
+    volumes: dict[tuple[str, str], set[str]] = {}
+    for one in listed:
+        labels = one.get("Labels") or {}
+        key = labels.get(n.PROJECT_ID, ""), labels.get(n.ENVIRONMENT, "")
+        scope = Scope(labels.get(n.PROJECT, ""), *key, labels.get(n.ROOT, ""))
+        if not _is_named(one, Names(scope)):
+            continue
+        found.setdefault(key, scope)
+        if labels.get(n.UNIT) and "Names" in one:
+            units.setdefault(key, set()).add(labels[n.UNIT])
+        if labels.get(n.VOLUME) and "Mountpoint" in one:
+            volumes.setdefault(key, set()).add(labels[n.VOLUME])
+    return [
+        Found(scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes)))
+        for key, scope in sorted(found.items())
+    ]
+
+
+def _is_named(one: Mapping[str, Any], names: Names) -> bool:
+    """Whether its name is one of the environment's, too: labels alone are inherited from images."""
+    called = one.get("Names") or [one.get("Name", "")]
+    return any(str(name).lstrip("/").startswith(names.prefix) for name in called)
 
 
 def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:

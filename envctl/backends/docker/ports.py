@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from envctl.backends.docker import names as n
@@ -24,6 +25,11 @@ def in_use(api: Any, port: int, unit: Unit, *, said: str = "") -> EnvctlError:
         project, root = labels.get(n.PROJECT, ""), labels.get(n.ROOT, "")
         by += f", of the environment {environment} of {project}" + (f" in {root}" if root else "")
         remedy = f"`envctl down {environment}`" + (f" in {root}" if root else "") + " frees it"
+        if root and not Path(root).is_dir():
+            # It was moved or deleted: nobody can go there.
+            by += ", which does not exist any more"
+            identity = labels.get(n.PROJECT_ID, "")
+            remedy = f"`envctl down {environment}@docker --id {identity}` frees it"
     return port_taken(unit, port, by=by, remedy=remedy)
 
 

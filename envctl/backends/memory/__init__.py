@@ -24,9 +24,10 @@ from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
+from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text
-from envctl.private import private_folder, state_path
+from envctl.private import private_folder, state_folder, state_path
 
 _FAILS = ("false",)
 _FOLDER = "memory"
@@ -38,6 +39,7 @@ class _World:
     volumes: list[str] = field(default_factory=list)
     shared: bool = False
     made: int = 0
+    scope: dict[str, str] = field(default_factory=dict)
 
 
 class MemoryBackend:
@@ -109,6 +111,7 @@ class MemoryBackend:
                 self._build(change)
                 return
             world = self._world()
+            world.scope = asdict(self.context.scope)
             self._enter(world, change)
             self._write(self._file, _plain(world))
 
@@ -153,6 +156,20 @@ class MemoryBackend:
                 hint="another backend has, for instance @docker",
             )
         return iter(())
+
+    def everything(self) -> Sequence[Found]:
+        """All environments in this user's books."""
+        found = []
+        for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*.json")):
+            data = self._read(file)
+            if scope := data.get("scope"):
+                units, volumes = tuple(data["units"]), tuple(data["volumes"])
+                if units or volumes:
+                    found.append(Found(Scope(**scope), self.name, units, volumes))
+        return found
+
+    def moved(self, former: Path) -> None:
+        """Nothing here is found by the project's private folder."""
 
     def close(self) -> None:
         """Nothing is open."""

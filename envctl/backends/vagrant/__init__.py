@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, Plan, Source, Unit
+    from envctl.plan.scope import Found
     from envctl.plan.state import Observed
 
 _PROBE_GRACE: Final = 5.0
@@ -193,6 +194,22 @@ class VagrantBackend:
                 details=stands,
                 hint=f"`envctl up {self.context.scope.environment}` has it running again",
             )
+
+    def everything(self) -> Sequence[Found]:
+        """All environments that libvirt has."""
+        from envctl.backends.vagrant.observe import everything
+
+        return everything()
+
+    def moved(self, former: Path) -> None:
+        """Have the machines' files name the files that they need where these are now."""
+        from envctl.backends.vagrant import index
+
+        for file in self._names.folder.glob("*/Vagrantfile"):
+            before = former / file.relative_to(self._names.folder.parents[1])
+            text = file.read_text("utf-8")
+            file.write_text(text.replace(str(former), str(self._names.folder.parents[1])), "utf-8")
+            index.forget(before.parent)
 
     def close(self) -> None:
         """Nothing is open: connections are shared with the next command."""

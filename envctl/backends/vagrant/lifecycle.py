@@ -10,7 +10,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -245,7 +245,12 @@ class Lifecycle:
         Vagrant(folder).up()
         libvirt.stamp(
             self._names.domain(machine.name),
-            {"made_for": machine.digest, "made_of": self._boxes.made_of(box), "units": {}},
+            {
+                "made_for": machine.digest,
+                "made_of": self._boxes.made_of(box),
+                "scope": asdict(self._names.scope),
+                "units": {},
+            },
         )
 
     def _box(self, source: Source, unit: Unit) -> str:
@@ -326,6 +331,7 @@ class Lifecycle:
             "made_for": layout.machine_of(unit).digest,
             "made_of": domain.made_of,
             "address": machine.address,
+            "scope": asdict(self._names.scope),
             "units": {**domain.units, unit.name: note},
         }
         libvirt.stamp(domain.name, stamp)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
 
 from envctl.caches import shared
 from envctl.private import state_path
@@ -16,6 +17,8 @@ from envctl.private import state_path
 if TYPE_CHECKING:
     from envctl.plan.scope import Scope
 
+DISK: Final = ".volume.qcow2"
+"""How the name of a volume's disk ends."""
 SHARED: Final = "_all"
 """The name of the machine of all units that share one; no unit can be called so."""
 _MACHINE: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
@@ -48,7 +51,7 @@ class Names:
     @property
     def _checkout(self) -> str:
         """What the names of all environments of the checkout begin with."""
-        folder = re.sub(r"[^a-z0-9]+", "-", Path(self.scope.root).name.lower()).strip("-")[:40]
+        folder = re.sub(r"[^a-z0-9]+", "-", Path(self.scope.origin).name.lower()).strip("-")[:40]
         return f"{folder or 'project'}-{self.scope.project_id}"
 
     def environment(self, domain: str) -> str | None:
@@ -79,13 +82,13 @@ class Names:
 
     def disk(self, volume: str) -> str:
         """The disk, in the storage pool, of a volume of the spec."""
-        return f"{self.prefix}_{volume}.volume.qcow2"
+        return f"{self.prefix}_{quote(volume, safe='')}{DISK}"
 
     def volume(self, disk: str) -> str | None:
         """The volume of a disk; None if it is none of this environment."""
         head, _, rest = disk.partition("_")
-        name = rest.removesuffix(".volume.qcow2")
-        return name if head == self.prefix and name != rest else None
+        name = rest.removesuffix(DISK)
+        return unquote(name) if head == self.prefix and name != rest else None
 
     @property
     def folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -11,10 +12,12 @@ from envctl.backends.vagrant import forwarding, libvirt, life, notes
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import CRASHED, Domain
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import SHARED, Names
+from envctl.backends.vagrant.names import DISK, SHARED, Names
 from envctl.errors import EnvctlError
+from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 
+_PREFIX: Final = re.compile(r"([a-z0-9-]+)-([0-9a-f]{8})-([a-z0-9][a-z0-9-]*)")
 PATIENCE: Final = 8.0
 """Seconds that a machine has to answer, of which nothing more is wanted than how it is."""
 _NO_NEWS: Final = frozenset({"", "user", "unknown"})
@@ -47,6 +50,43 @@ def environments(names: Names) -> Sequence[str]:
     """The names of the environments of the checkout of which machines are there."""
     found = (names.environment(name) for name in libvirt.virsh("list", "--all", "--name").split())
     return sorted({name for name in found if name is not None})
+
+
+def everything() -> Sequence[Found]:
+    """All environments that there is something of, by the names and stamps of machines and the names of the rest."""
+    there = libvirt.inventory("")
+    scopes: dict[str, Scope] = {}
+    units: dict[str, set[str]] = {}
+    volumes: dict[str, set[str]] = {}
+    for name in (*there.domains, *there.disks, *there.networks):
+        prefix, _, rest = name.partition("_")
+        scope = scope_of(prefix, there.domains.get(name))
+        if scope is None or (name in there.disks and not rest.endswith(DISK)):
+            continue
+        if scope.project or prefix not in scopes:
+            scopes[prefix] = scope
+        if name in there.domains:
+            units.setdefault(prefix, set()).update(there.domains[name].units or [rest])
+        elif name in there.disks:
+            volume = Names(scope).volume(name)
+            volumes.setdefault(prefix, set()).update([volume] if volume else [])
+    return [
+        Found(scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes)))
+        for key, scope in sorted(scopes.items())
+    ]
+
+
+def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
+    """Whose something with such a name is; None if it is none of envctl's."""
+    named = _PREFIX.fullmatch(prefix)
+    if named is None:
+        return None
+    noted = (domain.stamp or {}).get("scope") if domain else None
+    if isinstance(noted, dict) and Names(scope := Scope(**noted)).prefix == prefix:
+        return scope
+    folder, identity, environment = named.groups()
+    # Made before machines told whose they are, or no machine at all: the folder's name is what is known of it.
+    return Scope("", identity, environment, "", folder)
 
 
 def _states(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from envctl.backends.docker import names as n
 from envctl.backends.docker.ports import in_use
 from envctl.errors import Place
 from envctl.plan.model import Port
@@ -19,13 +20,19 @@ def told(port, labels, origins=None, **more):
     return in_use(SimpleNamespace(containers=lambda: [one]), port, web, **more)
 
 
-def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names):
-    error = told(8080, names.labels)
+def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names, tmp_path):
+    error = told(8080, {**names.labels, n.ROOT: str(tmp_path)})
     assert error.brief == (
         "cannot start web: port 8080 is in use already by the container some, "
-        "of the environment dev of shop in /srv/shop"
+        f"of the environment dev of shop in {tmp_path}"
     )
-    assert error.hint.startswith("`envctl down dev` in /srv/shop frees it; or write another port")
+    assert error.hint.startswith(f"`envctl down dev` in {tmp_path} frees it; or write another port")
+
+
+def test_a_container_whose_projects_folder_is_gone_is_told_with_what_reaches_it(names):
+    error = told(8080, names.labels)
+    assert error.brief.endswith("in /srv/shop, which does not exist any more")
+    assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or write")
 
 
 def test_another_container_is_told_by_its_name():

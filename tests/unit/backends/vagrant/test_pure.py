@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
-from envctl.backends.vagrant import VagrantBackend, boot, boxes, layout, options, vagrantfile
+from envctl.backends.vagrant import (
+    VagrantBackend,
+    boot,
+    boxes,
+    layout,
+    libvirt,
+    options,
+    vagrantfile,
+)
 from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.observe import scope_of
 from envctl.plan.model import (
     DockerfileBuild,
     InstallPackages,
@@ -17,7 +29,7 @@ from envctl.plan.model import (
     Resources,
     Volume,
 )
-from envctl.plan.scope import Scope
+from envctl.plan.scope import Scope, make_scope
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 
@@ -132,3 +144,26 @@ def test_for_a_build_a_machine_is_made_of_its_own_image():
     _, machine = VagrantBackend(Context(SCOPE, images=lambda: engine)).beside(build)
 
     assert machine.build.base.image == engine.name_of(build)
+
+
+def test_whose_a_machine_is_is_told_by_its_stamp_and_else_by_its_name():
+    own = make_scope("shop", "dev-x", Path("/srv/My Shop"))
+    prefix = Names(own).prefix
+    stamped = libvirt.Domain(f"{prefix}_web", "u", state="running", stamp={"scope": asdict(own)})
+
+    assert scope_of(prefix, stamped) == own
+    assert scope_of("other-0a1b2c3d-dev", stamped) == Scope("", "0a1b2c3d", "dev", "", "other")
+    found = scope_of(prefix, None)
+    assert found is not None
+    assert (found.project_id, found.environment) == (own.project_id, "dev-x")
+    assert Names(found).prefix == prefix
+    assert scope_of("debian-bookworm", None) is None
+
+
+def test_a_disk_tells_its_volume_whatever_it_is_called():
+    names = Names(make_scope("shop", "dev", Path("/srv/shop")))
+
+    for volume in ("data", "db:/var/lib/my_data", "db:/a%2Fb c"):
+        disk = names.disk(volume)
+        assert "/" not in disk
+        assert names.volume(disk) == volume
