@@ -86,6 +86,20 @@ def test_status_says_why_a_unit_is_not_as_the_spec_wants_it(pair):
     assert causes == {"db": "", "web": 'env COLOUR "blue" → "red"', "extra": "it is not there"}
 
 
+def test_services_with_equal_builds_share_one_image(pair):
+    worker = "worker:\n  user: web\n  command: [sleep, '1000']\n"
+    both = two(pair) + worker.replace("command:", f"build: [run: 'true # {pair.name}']\n  command:")
+    pair.spec(two(pair)).up()
+
+    pair.spec(both.replace("'true #", "'true # another"))
+    _, changes = pair.workspace().changes(pair.target)
+    builds = [one.unit for one in changes if str(one.action) == "build"]
+    assert builds == ["db", "web"]
+
+    pair.spec(both)
+    assert pair.up() == ["create worker"]
+
+
 @pytest.mark.long
 def test_a_stopped_environment_starts_again_as_it_was(pair):
     pair.spec(two(pair)).up()
@@ -197,17 +211,6 @@ def test_a_selection_brings_up_what_it_needs_and_leaves_the_rest_alone(stage):
     stage.up("web")
 
     assert stage.states() == {"db": "running", "web": "running", "other": "missing"}
-
-
-def test_services_with_equal_builds_share_one_image(project):
-    project.spec(
-        """
-        web: {command: [sleep, infinity], user: app, build: [run: "true # NAME"]}
-        worker: {command: [sleep, "1000"], user: app, build: [run: "true # NAME"]}
-    """.replace("NAME", project.name)
-    )
-
-    assert [change for change in project.up() if change.startswith("build")] == ["build web"]
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ db:
   healthcheck: {command: [test, -e, /kind], interval: 1s}
 job:
   kind: task
+  user: root
   command: [sleep, "1"]
   depends_on: [db]
 """
