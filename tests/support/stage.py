@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any, Final
@@ -41,7 +42,7 @@ class Stage(Project):
         given[_FLOOR] = {"command": ["sleep", "987654321"]}
         head = {"project": self.name, "base": "debian:bookworm", "options": _TOP}
         more = yaml.safe_load(dedent(top)) or {}
-        whole = {"services": {name: {**COMMON, **keys} for name, keys in given.items()}}
+        whole = {"services": {name: {**deepcopy(COMMON), **keys} for name, keys in given.items()}}
         text = yaml.safe_dump({**head, **more, **whole}, allow_unicode=True, sort_keys=False)
         self.write("envctl.yaml", text)
         (self.root / "live").mkdir(exist_ok=True)
