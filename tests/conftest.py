@@ -15,6 +15,7 @@ from typing import TypeVar
 import pytest
 
 from envctl.errors import EnvctlError
+from envctl.target import Target
 from tests.support.machines import remove_boxes
 from tests.support.project import Project
 
@@ -161,7 +162,7 @@ def _remove(project: Project) -> None:
     """Take a project down with its data, and remove its images and boxes."""
     with suppress(EnvctlError):
         for name in project.workspace().environments():
-            project.cli("down", f"{name}@{project.backend}", "--volumes")
+            project.workspace().down(Target(name, project.backend), volumes=True)
     if project.backend == "docker":
         remove_images(project.name)
     if project.backend == "vagrant":
