@@ -49,6 +49,97 @@ of_main() {
     elif need "$1" "$2" cat; then cat "/proc/$main/$3" || unknown "$1" "$2" "/proc/$main/$3 cannot be read"; fi
 }
 
+# What is told in parts.
+part() { printf '%s/%s\000' "$mark" "$1"; }
+zero=''
+! { has sha256sum && sha256sum -z /dev/null >/dev/null; } || zero=-z
+
+# All files but those of the places given: patterns between tabs, as `find -path` has them.
+tree() {
+    set -f
+    old=$IFS IFS=$tab
+    # shellcheck disable=SC2086  # its words
+    set -- $1
+    IFS=$old
+    # Other file systems, unless they are in such a place, or a volume of the engine.
+    roots='/' mounted=''
+    while read -r _ _ _ root point rest; do
+        for place; do
+            # shellcheck disable=SC2254,SC2295  # it is a pattern
+            case $point in / | $place | ${place%/\*} | ${place%/\*}/*) continue 2 ;; esac
+        done
+        case $root in */volumes/*/_data) continue ;; esac
+        mounted="$mounted$point$tab${rest#* - }
+"
+        case $point in *\\*) ;; *) roots="$roots $point" ;; esac
+    done </proc/self/mountinfo
+    part mounted
+    printf '%s' "$mounted"
+    n=$#
+    while [ "$n" -gt 0 ]; do
+        place=$1 n=$((n - 1))
+        shift
+        set -- "$@" -path "$place" -o
+    done
+    if find / -maxdepth 0 -printf '' >/dev/null; then
+        part listing
+        # shellcheck disable=SC2086  # its words
+        { errors=$(find $roots -xdev \( "$@" -path '' \) -prune -o \
+            -printf '%y %m %U %G %s %T@ %C@ %p\0%l\0' 2>&1 >&3); } 3>&1
+    else
+        need files "" stat || return 0
+        part plain
+        # shellcheck disable=SC2086  # its words
+        { errors=$(find $roots -xdev \( "$@" -path '' \) -prune -o ! -path '*
+*' -exec stat -c '%f %u %g %s %Y %Z %n' {} + 2>&1 >&3); } 3>&1
+        part links
+        # shellcheck disable=SC2086  # its words
+        find $roots -xdev \( "$@" -path '' \) -prune -o ! -path '*
+*' -type l -exec stat -c %N {} +
+        part newlines
+        # shellcheck disable=SC2086  # its words
+        find $roots -xdev \( "$@" -path '' \) -prune -o -path '*
+*' -print0
+    fi
+    part denied
+    printf '%s\n' "$errors"
+    newer=''
+    if [ -r /usr/lib/envctl/manifest ] && find / -maxdepth 0 -cnewer /lost+found >/dev/null; then
+        part made
+        stat -c '%Y %Z' /lost+found
+        while read -r name value; do [ "$name" != btime ] || echo "$value"; done </proc/stat
+        part manifest
+        cat /usr/lib/envctl/manifest
+        newer='-cnewer /lost+found'
+    fi
+    part sums
+    # shellcheck disable=SC2086  # its words
+    find $roots -xdev \( "$@" -path '' \) -prune -o -type f -size -1048577k $newer -exec sha256sum $zero {} +
+    case $(tar --version) in
+    *GNU*)
+        part capabilities
+        # shellcheck disable=SC2086  # its words
+        find $roots -xdev \( "$@" -path '' \) -prune -o -type f \( -perm -1 -o -perm -10 -o -perm -100 \) -print0 |
+            tar --null -T - -P --xattrs --xattrs-include=security.capability --quoting-style=literal -cvvf /dev/null |
+            grep -a '^.\{10\}\*' |
+            while IFS= read -r line; do
+                printf '%s\n' "/${line#* /}"
+                tar -P --xattrs --xattrs-include=security.capability -cf - -- "/${line#* /}" | head -c 2048
+                printf '\000\000\000\000envctl\n'
+            done
+        ;;
+    *)
+        if has getcap; then
+            part capabilities
+            getcap -r / | while IFS= read -r line; do
+                printf '%s\n%s\000\000\000\000envctl\n' "${line%% *}" "${line#* }"
+            done
+        fi
+        ;;
+    esac
+    part end
+}
+
 ask() {
     case $1 in
     os) show os "" /etc/os-release ;;
@@ -98,15 +189,19 @@ ask() {
             [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
         done
         ;;
-    file)
-        need files "$2" find stat sha256sum || return 0
-        # Names with a newline in them are left out.
-        find "$2" -xdev -name __pycache__ -prune -o ! -name '*
-*' -type l -exec stat -c "link %u %g %N" {} +
-        find "$2" -xdev -name __pycache__ -prune -o ! -name '*
-*' \( -type f -o -type d \) -exec stat -c "%a %u %g %F$tab%n" {} +
-        find "$2" -xdev -name __pycache__ -prune -o ! -name '*
-*' -type f -exec sha256sum {} +
+    tree) need files "" find sha256sum && tree "$2" ;;
+    sums)
+        need files "" sha256sum || return 0
+        set -f
+        old=$IFS IFS=$tab
+        # shellcheck disable=SC2086  # its words
+        set -- $2
+        IFS=$old
+        part gone
+        for file; do [ -e "$file" ] || printf '%s\000' "$file"; done
+        part sums
+        # shellcheck disable=SC2086  # nothing, if there is none
+        sha256sum $zero -- "$@"
         ;;
     name)
         # Whoever knows the units' names is near; a name server that is far, or gone, is not waited for.

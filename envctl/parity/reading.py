@@ -21,6 +21,7 @@ from envctl.parity.facts import (
     fact_id,
 )
 from envctl.parity.inquiry import Asked
+from envctl.parity.tree import python_packages
 
 Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
 
@@ -31,11 +32,7 @@ _STATUS: Final = {
     "CapEff": "capabilities", "CapBnd": "capabilities at most",
 }  # fmt: skip
 _LIMIT: Final = re.compile(r"Max ((?:\S+ )*\S+)\s{2,}(\S+)\s+(\S+)")
-_HASH: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 _MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
-_LINK: Final = re.compile(r"link (\d+) (\d+) '")
-_ARROW: Final = "' -> '"
-_PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
 _LONGEST: Final = 16 * 1024
 """Characters of a line; nothing that is told in lines has longer ones, two paths included."""
@@ -76,12 +73,32 @@ def facts(
         except _UNREADABLE as error:
             why = "what it tells cannot be read"
             unknown[lacking] = f"{why}: {error}" if error.args else why
-    for section in answers[UNKNOWN]:
-        category, tab, rest = section.body.partition("\t")
-        key, _, reason = rest.partition("\t")
-        unknown[fact_id(category, key) if tab else section.body] = reason or "it cannot be told"
+    unknown.update(map(_unknown, answers[UNKNOWN]))
     known = {category: values for category, values in found.items() if values}
     return {**known, UNKNOWN: unknown} if unknown else known
+
+
+def parts(told: bytes, mark: str, kind: str) -> Sequence[Mapping[str, str]]:
+    """What a unit told in parts: of each whole answer to questions of a kind its parts, by name."""
+    return [
+        {
+            name: body
+            for name, _, body in (part.partition("\0") for part in one.body.split(f"{mark}/")[1:])
+        }
+        for one in _sections(told, mark)
+        if one.name == kind and one.is_whole
+    ]
+
+
+def unknown_told(told: bytes, mark: str) -> Mapping[str, str]:
+    """What a unit says it cannot tell: the reasons, by `fact_id`."""
+    return dict(_unknown(one) for one in _sections(told, mark) if one.name == UNKNOWN)
+
+
+def _unknown(section: _Section) -> tuple[str, str]:
+    category, tab, rest = section.body.partition("\t")
+    key, _, reason = rest.partition("\t")
+    return fact_id(category, key) if tab else section.body, reason or "it cannot be told"
 
 
 def unknown_without(kind: str, value: str) -> str:
@@ -146,10 +163,7 @@ def _packages(body: str) -> Values:
 
 
 def _python(body: str) -> Values:
-    for line in _lines(body):
-        if match := _PYTHON.fullmatch(line):
-            folder, name, version = match.groups()
-            yield f"{folder}: {name.lower().replace('_', '-')}", version
+    yield from python_packages(_lines(body))
 
 
 def _npm(body: str) -> Values:
@@ -267,22 +281,6 @@ def _cgroup(body: str) -> Values:
     yield "processors", "none" if quota in ("max", "-1") else f"{int(quota) / int(period):g}"
 
 
-def _files(body: str) -> Values:
-    hashes = {match[2]: match[1] for match in map(_HASH.fullmatch, _lines(body)) if match}
-    for line in _lines(body):
-        if match := _LINK.match(line):
-            path, arrow, target = line[match.end() :].partition(_ARROW)
-            if path and arrow:
-                yield path, f"link to {target[:-1]}, owner {match[1]}:{match[2]}"
-        elif match := _MODE.fullmatch(line):
-            mode, uid, gid, kind, path = match.groups()
-            about = f"mode {mode}, owner {uid}:{gid}"
-            what = "folder" if kind == "directory" else f"sha256 {hashes.get(path, 'unreadable')}"
-            yield path, f"{about}, {what}"
-            if kind != "directory" and path not in hashes:
-                yield path, Unknown(f"cannot be read ({about})")
-
-
 def _name(body: str) -> Values:
     for name in body.split():
         yield name, "known"
@@ -356,7 +354,6 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "limits": _Reader(Category.LIMITS, _limits),
     "cwd": _Reader(Category.PROCESS, _cwd, "directory"),
     "cgroup": _Reader(Category.LIMITS, _cgroup),
-    "file": _Reader(Category.FILES, _files, None),
     "name": _Reader(Category.NAMES, _name, None),
     "secret": _Reader(Category.SECRETS, _secret, None),
     "substrate": _Reader(SUBSTRATE, _substrate),

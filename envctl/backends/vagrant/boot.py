@@ -11,6 +11,7 @@ from typing import Final
 
 from envctl.plan.digest import build_digest
 from envctl.plan.model import Base, Build, InstallPackages, RunCommand, Step, WriteFile
+from envctl.plan.places import PATTERNS
 
 MODULES: Final = (
     "af_packet",
@@ -232,19 +233,22 @@ rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d
 """
 
 
+_VOLATILE: Final = " -o ".join(f"-path '{pattern}'" for pattern in PATTERNS)
 _LISTS: Final = r"""
 lists() {
     mkdir -p "$1"
     dpkg-query -W -f='${Package}\t${Version}\n' | LC_ALL=C sort > "$1/packages"
     sed 's/:/\t/' /etc/passwd | LC_ALL=C sort > "$1/users"
     sed 's/:/\t/' /etc/group | LC_ALL=C sort > "$1/groups"
-    { find /etc /opt /srv /usr/local -xdev -printf '%p\t%m %U %G %l\n'
-      find /etc /opt /srv /usr/local -xdev -type f -exec sha256sum {} + | sed -E 's/^([0-9a-f]{64})  (.*)/\2\t\1/'
-    } | LC_ALL=C sort > "$1/files"
+    find / -xdev \( VOLATILE \) -prune -o -printf '%p\t%y %m %U %G %l\n' > "$1/names"
+    find / -xdev \( VOLATILE \) -prune -o -type f -exec sha256sum {} + |
+        sed -n -E 's/^([0-9a-f]{64})  (.*)/\2\t\1/p' | LC_ALL=C sort > "$1/sums"
+    LC_ALL=C sort "$1/names" "$1/sums" > "$1/files"
 }
-"""
+""".replace("VOLATILE", _VOLATILE)
 _BEFORE: Final = _LISTS + "lists /usr/lib/envctl/before\n"
-# What of it is only there once a machine runs stands at the end.
+# What of it is only there once a machine runs stands at the end. The manifest is what facts trust of files that nobody
+# touches from now on: path, digest, size and time.
 _AFTER: Final = (
     _LISTS
     + r"""
@@ -255,8 +259,10 @@ for list in packages users groups files; do
 done > substrate
 printf '%s\t%s\n' sockets 'tcp 0.0.0.0:22' sockets 'tcp [::]:22' \
     files /etc/ssh/ssh_host_ed25519_key files /etc/ssh/ssh_host_ed25519_key.pub >> substrate
+find / -xdev \( VOLATILE \) -prune -o -type f -printf '%p\t%s %T@\n' | LC_ALL=C sort > after/sizes
+LC_ALL=C join -t "$(printf '\t')" after/sums after/sizes > manifest
 rm -r before after
-"""
+""".replace("VOLATILE", _VOLATILE)
 )
 
 
@@ -264,7 +270,8 @@ def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
     """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
 
     With `key`, a public one, its owner is let in as root where the machine is started without one of its own.
-    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts.
+    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts; what all files are in
+    /usr/lib/envctl/manifest.
     """
     base = Base("", image)
     steps: tuple[Step, ...] = (

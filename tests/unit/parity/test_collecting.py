@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.parity import collecting
+from envctl.parity import collecting, interview
 from envctl.secrets import SecretStore
 from tests.support.plans import plan, unit
 
@@ -56,7 +56,7 @@ def test_the_value_of_a_secret_is_told_nowhere_however_it_is_written(value, tmp_
 
 
 def test_a_unit_that_tells_without_end_is_not_kept_in_memory(monkeypatch):
-    monkeypatch.setattr(collecting, "MOST", 1 << 20)
+    monkeypatch.setattr(interview, "MOST", 1 << 20)
     found = told(Telling(b"MARK:os\0ID=debian\n", b"MARK:kernel\0" + b"x" * (2 << 20)))
     assert found["os"] == {"id": "debian"}
     assert found["unknown"]["kernel\t"] == "it tells more than 1 MiB"
@@ -89,7 +89,8 @@ def test_what_hangs_on_who_asks_is_asked_as_the_unit_and_all_else_as_root():
         def exec(self, name, execution):
             text = execution.stdin.getvalue().decode()
             kinds = {line.partition("\t")[0] for line in text.splitlines()[2:]}
-            self.asked[execution.user] = (execution.everything, kinds)
+            _, known = self.asked.get(execution.user, (None, set()))
+            self.asked[execution.user] = (execution.everything, kinds | known)
             return super().exec(name, execution)
 
     backend = Noting()
@@ -97,7 +98,7 @@ def test_what_hangs_on_who_asks_is_asked_as_the_unit_and_all_else_as_root():
     collecting.ask(plan(web), web, backend, key="", mask=bytes, also=[("given", "all")])
     everything, by_root = backend.asked["0"]
     assert everything
-    assert {"file", "packages", "sockets"} <= by_root
+    assert {"tree", "packages", "sockets"} <= by_root
     everything, by_unit = backend.asked[None]
     assert not everything
     assert {"given", "environ", "name"} <= by_unit

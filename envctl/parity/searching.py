@@ -1,0 +1,79 @@
+"""All files of a unit looked at: listed and read in one go, what remains unread asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.parity import reading, tree
+from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
+from envctl.parity.interview import Interview
+from envctl.plan.places import PATTERNS, literally
+
+_BATCH: Final = 100
+"""Files asked for together."""
+_MOST: Final = 20_000
+"""Files asked for a second time."""
+
+
+def files(interview: Interview, covered: Sequence[str]) -> UnitFacts:
+    """The facts of all files but those of volatile places, and of `covered` ones: volumes, mounts, secrets.
+
+    Python's and npm's packages are among them, wherever they are.
+    """
+    patterns = [*PATTERNS, *(pattern for path in covered for pattern in _below(path))]
+    value = "\t".join(
+        pattern for pattern in patterns if "\n" not in pattern and "\t" not in pattern
+    )
+    try:
+        answer = interview.ask([("tree", value)], everything=True)
+        told = reading.parts(answer.data, answer.mark, "tree")
+        unknown = reading.unknown_told(answer.data, answer.mark)
+        found = tree.read(told[0]) if told else None
+    except (EnvctlError, ValueError) as error:
+        return _nothing(error.brief if isinstance(error, EnvctlError) else str(error))
+    if unknown:
+        return {UNKNOWN: unknown}
+    if found is None:
+        return _nothing(answer.cut)
+    _read_again(interview, found)
+    facts = found.facts()
+    npm = tree.npm_folders(found.entries)
+    return {**facts, **_npm(interview, npm)} if npm else facts
+
+
+def _below(path: str) -> tuple[str, str]:
+    pattern = literally(path.rstrip("/"))
+    return pattern, f"{pattern}/*"
+
+
+def _nothing(why: str) -> UnitFacts:
+    return {UNKNOWN: {fact_id(category, ""): why for category in (Category.FILES, Category.PYTHON)}}
+
+
+def _read_again(interview: Interview, found: tree.Tree) -> None:
+    """Read what was not, which may have changed, or gone, in the meantime."""
+    unread = [path for path in found.unread if "\t" not in path and "\n" not in path]
+    if not unread:
+        return
+    asked = [
+        ("sums", "\t".join(unread[start : start + _BATCH]))
+        for start in range(0, min(len(unread), _MOST), _BATCH)
+    ]
+    try:
+        answer = interview.ask(asked, everything=True)
+    except EnvctlError:
+        return
+    for parts in reading.parts(answer.data, answer.mark, "sums"):
+        found.has_digests(dict(tree.sums(parts.get("sums", ""))))
+        for path in parts.get("gone", "").split("\0"):
+            found.entries.pop(path, None)
+
+
+def _npm(interview: Interview, folders: Sequence[str]) -> UnitFacts:
+    asked = [("npm", folder) for folder in folders if "\n" not in folder]
+    try:
+        return interview.facts(asked, everything=True)
+    except EnvctlError as error:
+        return {UNKNOWN: {fact_id(Category.NPM, ""): error.brief}}

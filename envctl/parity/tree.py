@@ -1,0 +1,237 @@
+"""A unit's file system, as collect.sh lists it, read: what each file is, and what of it is known. Pure.
+
+A machine's box has a list of what is in it, made while it was built. What the file system says was not touched since
+the disk was made, and has the size and time of that list, has the list's digest: to read it all again takes an emulated
+machine minutes. Everything else is read where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from envctl.parity.facts import UNKNOWN, Category, UnitFacts, Unknown, fact_id
+
+UNREADABLE: Final = "sha256 unreadable"
+"""What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""
+LARGEST: Final = 1 << 30
+"""Bytes of a file that is read; of a larger one the content is unknown."""
+CAPABILITIES: Final = "capabilities of files"
+"""The key of what is unknown where capabilities cannot be looked at."""
+_KINDS: Final = {
+    "f": "file", "d": "folder", "l": "link", "p": "named pipe", "s": "socket",
+    "b": "block device", "c": "character device",
+}  # fmt: skip
+_MODES: Final = {0o10: "f", 0o4: "d", 0o12: "l", 0o1: "p", 0o14: "s", 0o6: "b", 0o2: "c"}
+_ENTRY: Final = re.compile(
+    r"(\S) (\d+) (\d+) (\d+) (\d+) (\d+)(?:\.\d+)? (\d+(?:\.\d+)?) (.*)", re.DOTALL
+)
+"""Kind, mode, user, group, size, time of the content, time of any change, path."""
+_PLAIN: Final = re.compile(r"([0-9a-f]+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)", re.DOTALL)
+_SUM: Final = re.compile(r"([0-9a-f]{64})  (.*)", re.DOTALL)
+_LISTED: Final = re.compile(r"(.*)\t([0-9a-f]{64})\t(\d+) (\d+)(?:\.\d+)?")
+_DENIED: Final = re.compile(r"find: ['‘]?(/.*?)['’]?: (.+)")
+_CAPABILITY: Final = re.compile(rb"SCHILY\.xattr\.security\.capability=(.{12,24})\n", re.DOTALL)
+_ARROW: Final = "' -> '"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, folder, link, … of a unit."""
+
+    kind: str
+    mode: str
+    uid: str
+    gid: str
+    size: int = 0
+    written: int = 0
+    """Seconds of the epoch, when the content was last changed."""
+    changed: float = 0.0
+    """When anything of it was."""
+    target: str = ""
+    digest: str = ""
+    capability: str = ""
+    mounted: str = ""
+    """The kind of the file system that is mounted there."""
+
+    @property
+    def about(self) -> str:
+        """Mode and owner, in words."""
+        return f"mode {self.mode}, owner {self.uid}:{self.gid}"
+
+    @property
+    def value(self) -> str | Unknown:
+        """The fact of it."""
+        if self.kind == "l":
+            return f"link to {self.target}, owner {self.uid}:{self.gid}"
+        more = f", capability {self.capability}" if self.capability else ""
+        more += f", {self.mounted} mounted" if self.mounted else ""
+        if self.kind != "f":
+            return f"{self.about}, {_KINDS.get(self.kind, 'of no known kind')}{more}"
+        if self.digest:
+            return f"{self.about}, sha256 {self.digest}{more}"
+        if self.size > LARGEST:
+            return Unknown(f"not read: larger than {LARGEST >> 30} GiB ({self.about}{more})")
+        return Unknown(f"cannot be read ({self.about}{more})")
+
+
+@dataclass(slots=True)
+class Tree:
+    """What is known of a unit's files so far."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    """By path, or "" for all: why more is not known."""
+
+    @property
+    def unread(self) -> Sequence[str]:
+        """Files whose content is not known, and small enough to be."""
+        return [
+            path
+            for path, one in self.entries.items()
+            if one.kind == "f" and not one.digest and one.size <= LARGEST
+        ]
+
+    @property
+    def denied(self) -> Sequence[str]:
+        """Folders that could not be listed."""
+        return [path for path in self.unknown if path.startswith("/")]
+
+    def has_digests(self, digests: Mapping[str, str]) -> None:
+        """Note the digests of files."""
+        for path, digest in digests.items():
+            if path in self.entries:
+                self.entries[path] = replace(self.entries[path], digest=digest)
+
+    def facts(self) -> UnitFacts:
+        """All of it as facts, Python's packages among them."""
+        files: dict[str, str] = {}
+        unknown = {fact_id(Category.FILES, path): why for path, why in self.unknown.items()}
+        for path, entry in self.entries.items():
+            value = entry.value
+            if isinstance(value, Unknown):
+                unknown[fact_id(Category.FILES, path)] = value.reason
+                files[path] = f"{entry.about}, {UNREADABLE}"
+            else:
+                files[path] = value
+        python = dict(python_packages(self.entries))
+        return {Category.FILES: files, Category.PYTHON: python, UNKNOWN: unknown}
+
+
+_PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+
+
+def python_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Python's packages, which folders (or files) beside them tell of: FOLDER: NAME, and the version."""
+    for path in paths:
+        if path.endswith("-info") and (match := _PYTHON.fullmatch(path)):
+            folder, name, version = match.groups()
+            yield f"{folder}: {name.lower().replace('_', '-')}", version
+
+
+def npm_folders(paths: Mapping[str, object]) -> Sequence[str]:
+    """The folders that have npm's packages, but for those inside of another package."""
+    return [
+        path.removesuffix("/node_modules") or "/"
+        for path in paths
+        if path.endswith("/node_modules") and "/node_modules/" not in path
+    ]
+
+
+# --- what the script tells ------------------------------------------------------------------
+
+
+def read(parts: Mapping[str, str]) -> Tree:
+    """A tree of the parts that collect.sh tells of it: ValueError if they make no sense."""
+    tree = Tree()
+    tree.entries.update(_entries(parts.get("listing", "")))
+    tree.entries.update(_plain(parts.get("plain", ""), parts.get("links", "")))
+    for path in parts.get("newlines", "").split("\0"):
+        if path:
+            tree.unknown[path] = "its name has a line break, which this unit's programs cannot tell"
+    for line in parts.get("denied", "").split("\n"):
+        if (match := _DENIED.fullmatch(line)) and "No such file" not in match[2]:
+            tree.unknown[match[1]] = f"cannot be listed: {match[2]}"
+    tree.has_digests(dict(sums(parts.get("sums", ""))))
+    for line in filter(None, parts.get("mounted", "").split("\n")):
+        path, _, kind = line.partition("\t")
+        if path in tree.entries:
+            tree.entries[path] = replace(tree.entries[path], mounted=kind.partition(" ")[0])
+        else:
+            tree.unknown[path] = "a file system is mounted there, which is not looked into"
+    _trust(tree, parts)
+    _capabilities(tree, parts)
+    return tree
+
+
+def _entries(listing: str) -> Iterator[tuple[str, Entry]]:
+    fields = listing.split("\0")
+    if len(fields) % 2 == 0:
+        raise ValueError("its list of files is not whole")
+    for about, target in zip(fields[:-1:2], fields[1::2], strict=True):
+        match = _ENTRY.fullmatch(about)
+        if match is None:
+            raise ValueError("its list of files is none")
+        kind, mode, uid, gid, size, written, changed, path = match.groups()
+        yield path, Entry(kind, mode, uid, gid, int(size), int(written), float(changed), target)
+
+
+def _plain(listing: str, links: str) -> Iterator[tuple[str, Entry]]:
+    """As a small `stat` tells it."""
+    targets = {}
+    for line in links.split("\n"):
+        path, arrow, target = line.removeprefix("'").partition(_ARROW)
+        if arrow:
+            targets[path] = target.removesuffix("'")
+    for line in filter(None, listing.split("\n")):
+        match = _PLAIN.fullmatch(line)
+        if match is None:
+            raise ValueError("its list of files is none")
+        raw, uid, gid, size, written, changed, path = match.groups()
+        bits = int(raw, 16)
+        kind = _MODES.get(bits >> 12, "?")
+        mode = f"{bits & 0o7777:o}"
+        entry = Entry(kind, mode, uid, gid, int(size), int(written), float(changed))
+        yield path, replace(entry, target=targets.get(path, "")) if kind == "l" else entry
+
+
+def sums(body: str) -> Iterator[tuple[str, str]]:
+    """Digests by path, each line ended by NUL, or by a line break where `sha256sum` knows no other end."""
+    for line in body.split("\0" if "\0" in body else "\n"):
+        if match := _SUM.fullmatch(line):
+            yield match[2], match[1]
+
+
+def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
+    """Take the digests of a box's own list where nothing was touched since the disk was made."""
+    made = parts.get("made", "").split()
+    if len(made) != 3:
+        return
+    written, changed, booted = map(int, made)
+    # Whoever touched the reference, or runs with a clock that is behind it, is not trusted.
+    if written != changed or booted < written:
+        return
+    for match in filter(None, map(_LISTED.fullmatch, parts.get("manifest", "").split("\n"))):
+        path, digest, size, time = match.groups()
+        entry = tree.entries.get(path)
+        if entry is None or entry.digest or entry.kind != "f" or entry.changed > written:
+            continue
+        if (entry.size, entry.written) == (int(size), int(time)):
+            tree.entries[path] = replace(entry, digest=digest)
+
+
+def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:
+    told = parts.get("capabilities")
+    if told is None:
+        tree.unknown[CAPABILITIES] = "there is no GNU tar and no getcap"
+        return
+    # What `getcap` says, or the heads of archives that `tar` made.
+    for part in filter(None, told.split("\0\0\0\0envctl\n")):
+        path, _, rest = part.partition("\n")
+        if path not in tree.entries:
+            continue
+        match = _CAPABILITY.search(rest.encode("utf-8", "surrogateescape"))
+        value = match[1].hex() if match else rest.strip()[:200]
+        tree.entries[path] = replace(tree.entries[path], capability=value)
