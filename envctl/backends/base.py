@@ -230,3 +230,11 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A backend that can read the files of a unit from outside, whatever the rights of root inside."""
+
+    def archive(self, unit: str, path: str) -> Iterator[bytes]:
+        """A tar archive of a file or folder. EnvctlError if there is none."""

@@ -140,6 +140,43 @@ tree() {
     part end
 }
 
+# All processes, as the kernel tells of them, a given number of times.
+processes() {
+    times=$1 look=0
+    while [ "$look" -lt "$times" ]; do
+        [ "$look" = 0 ] || sleep 0.5 || sleep 1
+        look=$((look + 1))
+        part "look$look"
+        set --
+        for folder in /proc/[0-9]*; do
+            # A word that is always the same, before what a process may write itself.
+            set -- "$@" "$folder/stat" "$folder/oom_score_adj" "$folder/status" "$folder/cgroup" \
+                /proc/sys/kernel/ostype "$folder/cmdline"
+        done
+        cat "$@"
+    done
+    part exes
+    ls -l /proc/[0-9]*/exe
+    part end
+}
+
+# A value of each control group from the unit's up, that can be seen.
+limits_up() {
+    group=/sys/fs/cgroup${own#0::}
+    while :; do
+        for file in memory.max memory.high memory.swap.max cpu.max cpu.weight pids.max; do
+            [ ! -r "$group/$file" ] || echo "$file $(cat "$group/$file")"
+        done
+        case $group in /sys/fs/cgroup/?*) group=${group%/*} ;; *) break ;; esac
+    done
+    for file in memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes cpu/cpu.cfs_quota_us \
+        cpu/cpu.cfs_period_us cpu/cpu.shares pids/pids.max; do
+        [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
+    done
+    # What a control group above it allows counts as well.
+    grep -s '^hierarchical_mem' /sys/fs/cgroup/memory/memory.stat
+}
+
 ask() {
     case $1 in
     os) show os "" /etc/os-release ;;
@@ -164,9 +201,17 @@ ask() {
         ;;
     locale) need locale available locale && locale -a ;;
     sockets)
+        need sockets "" cat || return 0
+        echo "declared $2"
+        [ ! -r /proc/sys/net/ipv4/ip_local_port_range ] || { printf 'range ' && cat /proc/sys/net/ipv4/ip_local_port_range; }
         for table in tcp tcp6 udp udp6; do
-            if [ -r "/proc/net/$table" ]; then need sockets "" cat && echo "$table" && cat "/proc/net/$table"
-            elif [ "${table%6}" = "$table" ]; then unknown sockets "" "/proc/net/$table cannot be read"; fi
+            if [ -r "/proc/net/$table" ]; then echo "$table" && cat "/proc/net/$table"
+            elif [ "${table%6}" = "$table" ]; then echo missing; fi
+        done
+        # Those that a client has for a moment are gone by then.
+        sleep 0.5 || sleep 1
+        for table in udp udp6; do
+            [ ! -r "/proc/net/$table" ] || { echo "again $table" && cat "/proc/net/$table"; }
         done
         ;;
     substrate) show substrate "" /usr/lib/envctl/substrate ;;
@@ -179,16 +224,18 @@ ask() {
             readlink "/proc/$main/cwd" || unknown process directory "/proc/$main/cwd cannot be read"
         fi
         ;;
-    cgroup)
-        find_main || return 0
-        group=/sys/fs/cgroup${own#0::}
-        for file in memory.max memory.swap.max cpu.max; do
-            [ ! -r "$group/$file" ] || echo "$file $(cat "$group/$file")"
-        done
-        for file in memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us; do
-            [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
-        done
+    cgroup) if find_main && need limits memory cat grep; then limits_up; else unknown limits memory "the main process is not found"; fi ;;
+    size)
+        need limits "memory visible" grep && grep -E '^(MemTotal|SwapTotal):' /proc/meminfo
+        grep -s '^Cpus_allowed_list:' /proc/self/status
         ;;
+    sysctls)
+        need sysctls "" grep || return 0
+        cd /proc/sys || return 0
+        # shellcheck disable=SC2046,SC2086  # names without blanks, and with patterns
+        grep -r -s '' $(set +f; echo $2)
+        ;;
+    processes) need processes "" cat && processes "$2" ;;
     tree) need files "" find sha256sum && tree "$2" ;;
     sums)
         need files "" sha256sum || return 0

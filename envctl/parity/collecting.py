@@ -8,22 +8,26 @@ from typing import Final
 
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
-from envctl.parity import reading, searching
-from envctl.parity.facts import UNKNOWN, Facts, UnitFacts, fact_id
-from envctl.parity.interview import Interview
+from envctl.parity import processes, reading, searching
+from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
+from envctl.parity.interview import Answer, Interview
+from envctl.plan import sysctls
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit
 
 WORKERS: Final = 4
+LOOKS: Final = 3
+"""How often the processes are looked at: what most looks see is a fact."""
 _OF_EVERY_UNIT: Final = (
-    "os", "kernel", "packages", "users", "groups", "timezone", "locale", "sockets", "substrate",
-    "argv", "environ", "status", "limits", "cwd", "cgroup",
+    "os", "kernel", "packages", "users", "groups", "timezone", "locale", "substrate",
+    "argv", "environ", "status", "limits", "cwd", "cgroup", "size",
 )  # fmt: skip
 """What every unit is asked once, as collect.sh calls it."""
 _AS_THE_UNIT: Final = frozenset(
-    {"name", "given", "argv", "environ", "status", "limits", "cwd", "cgroup", "timezone"}
+    {"name", "given", "argv", "environ", "status", "limits", "cwd", "cgroup", "size", "timezone"}
 )
 """What hangs on who asks: root without all its rights cannot look into another's process."""
+_AS_BOTH: Final = _AS_THE_UNIT | {"secret"}
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -74,18 +78,49 @@ def ask(
     Root is asked, who sees most; what hangs on who one is is asked as the unit's own user, or as `user`.
     """
     asked = [*inquiry(plan, unit), *also]
-    by_root = [one for one in asked if one[0] not in _AS_THE_UNIT]
-    by_unit = [one for one in asked if one[0] in _AS_THE_UNIT]
+    by_root = [*(one for one in asked if one[0] not in _AS_THE_UNIT), ("processes", str(LOOKS))]
+    by_unit = [*(one for one in asked if one[0] in _AS_BOTH), ("processes", "1")]
     interview = Interview(unit, backend, key, mask)
     with ThreadPoolExecutor(2) as pool:
-        own = pool.submit(interview.facts, by_unit, user=user)
+        asking = pool.submit(interview.ask, by_unit, user=user)
         files = pool.submit(searching.files, interview, covered(unit))
-        told = interview.facts(by_root, everything=True)
+        answer = interview.ask(by_root, everything=True)
+    told = _merged(interview.facts(answer, by_root), files.result())
+    own: Answer | None = None
     try:
-        return _ours(_merged(told, files.result(), own.result()))
+        own = asking.result()
+        of_its_own = interview.facts(own, by_unit)
     except EnvctlError as error:
-        why = {reading.unknown_without(*one): error.brief for one in by_unit}
-        return _ours(_merged(told, files.result(), {UNKNOWN: why}))
+        of_its_own = {UNKNOWN: {reading.unknown_without(*one): error.brief for one in by_unit[:-1]}}
+    return _ours(_merged(told, of_its_own, _programs(unit, answer, own, told.get(SUBSTRATE))))
+
+
+def _programs(
+    unit: Unit, by_root: Answer, by_unit: Answer | None, substrate: Mapping[str, str] | None
+) -> UnitFacts:
+    """The programs that run, as facts."""
+    prefix = fact_id(Category.FILES, "")
+    parts = [
+        reading.parts(one.data, one.mark, "processes") if one else () for one in (by_root, by_unit)
+    ]
+    try:
+        found = processes.read(
+            parts[0][0] if parts[0] else {},
+            parts[1][0] if parts[1] else {},
+            unit=unit.name,
+            # In a machine there is the init, at least.
+            substrate=None
+            if substrate is None
+            else {one.removeprefix(prefix) for one in substrate},
+        )
+    except ValueError as error:
+        return {UNKNOWN: {fact_id(Category.PROCESSES, ""): str(error)}}
+    if not found.substrate:
+        return {Category.PROCESSES: found.own}
+    return {
+        Category.PROCESSES: {**found.own, **dict.fromkeys(found.substrate, "runs")},
+        SUBSTRATE: {fact_id(Category.PROCESSES, path): "" for path in found.substrate},
+    }
 
 
 def _merged(*told: UnitFacts) -> UnitFacts:
@@ -94,6 +129,11 @@ def _merged(*told: UnitFacts) -> UnitFacts:
     for one in told:
         for category, values in one.items():
             found.setdefault(category, {}).update(values)
+    # What one knows the other need not.
+    secrets, prefix = found.get(Category.SECRETS, {}), fact_id(Category.SECRETS, "")
+    for name in [one for one in found.get(UNKNOWN, {}) if one.startswith(prefix)]:
+        if name.removeprefix(prefix) in secrets:
+            del found[UNKNOWN][name]
     return found
 
 
@@ -103,6 +143,10 @@ def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
     npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
     asked: dict[str, Sequence[str]] = {
         **dict.fromkeys(_OF_EVERY_UNIT, ("",)),
+        "sockets": [
+            " ".join(str(one.container) for one in unit.run.ports if one.protocol == "udp")
+        ],
+        "sysctls": [" ".join(sysctls.READ)],
         # A task's name means something only while it runs.
         "name": sorted(
             {one for other in plan.units for one in _names(other) if other.kind is Kind.SERVICE}

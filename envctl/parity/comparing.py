@@ -24,6 +24,7 @@ from envctl.parity.facts import (
     unknown_at,
     unknown_keys,
 )
+from envctl.plan import sysctls
 from envctl.plan.categories import COMPARED, UNITS
 
 _NOT_RUNNING: Final = fact_id(UNITS, "")
@@ -179,8 +180,20 @@ def _verdict(
         came_along = any(fact_id(category, key) in listed for listed in machines)
     if came_along or category == Category.KERNEL:
         return Verdict.SUBSTRATE
+    if len(machines) < 2 and _is_of_the_host(category, key, values):
+        return Verdict.SUBSTRATE
     unknown = any(isinstance(value, Unknown) for value in values)
     return Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
+
+
+def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
+    """Whether a container has it from its host: what can be seen of memory and processors, settings of the kernel."""
+    if category == Category.LIMITS:
+        return key.endswith(" visible")
+    if category != Category.SYSCTLS:
+        return False
+    # A setting that only one of two kernels has comes with the kernel.
+    return sysctls.is_of_the_host(key) or None in values
 
 
 def _declared(found: Finding, accept: Sequence[Acceptance]) -> Finding:

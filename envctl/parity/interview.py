@@ -73,11 +73,8 @@ class Interview:
             cut = f"it tells more than {MOST >> 20} MiB"
         return Answer(self.mask(told.data), mark, cut, code)
 
-    def facts(
-        self, asked: Sequence[tuple[str, str]], *, user: str | None = None, everything: bool = False
-    ) -> UnitFacts:
-        """The facts that it tells. EnvctlError if there are none."""
-        answer = self.ask(asked, user=user, everything=everything)
+    def facts(self, answer: Answer, asked: Sequence[tuple[str, str]]) -> UnitFacts:
+        """The facts of an answer to these questions. EnvctlError if there are none."""
         try:
             return reading.facts(answer.data, answer.mark, asked, cut=answer.cut)
         except ValueError as error:

@@ -22,6 +22,7 @@ from envctl.parity.facts import (
 )
 from envctl.parity.inquiry import Asked
 from envctl.parity.tree import python_packages
+from envctl.plan.sysctls import is_left_out
 
 Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
 
@@ -36,6 +37,8 @@ _MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
 _NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
 _LONGEST: Final = 16 * 1024
 """Characters of a line; nothing that is told in lines has longer ones, two paths included."""
+IN_PARTS: Final = frozenset({"tree", "sums", "processes"})
+"""What is told in parts, which others read."""
 _UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
 """What readers raise at words that mean nothing to them."""
 _NO_LIMIT: Final = 1 << 60
@@ -59,6 +62,8 @@ def facts(
     for section in sections:
         answers[section.name].append(section)
     for kind, value in asked:
+        if kind in IN_PARTS:
+            continue
         reader = _READERS[kind]
         lacking = unknown_without(kind, value)
         if not answers[kind] or not (section := answers[kind].popleft()).is_whole:
@@ -215,14 +220,44 @@ def _locale(body: str) -> Values:
 
 
 def _sockets(body: str) -> Values:
-    table = ""
+    """Sockets that are bound to receive.
+
+    A UDP socket that a client just sends from looks the same, but has a port of the range that the kernel takes such
+    ports from. What is in that range, and not declared, is told without its port, which is another one each time, and
+    only if it stayed.
+    """
+    tables, declared, ephemeral = _tables(body)
+    again = {one[9] for name in ("again udp", "again udp6") for one in tables[name]}
+    for table, sockets in tables.items():
+        for fields in sockets:
+            host, _, port = fields[1].partition(":")
+            key, number = f"{table[:3]} {_address(host)}", int(port, 16)
+            is_client = table.startswith("udp") and number in ephemeral and number not in declared
+            if table.startswith("again") or int(fields[2].rpartition(":")[2], 16):
+                continue  # looked at already, or connected
+            if not is_client:
+                yield f"{key}:{number}", f"uid {fields[7]}"
+            elif fields[9] in again:
+                yield f"{key}:(ephemeral) uid {fields[7]}", "bound"
+
+
+def _tables(body: str) -> tuple[Mapping[str, list[list[str]]], set[int], range]:
+    """The waiting sockets of each of the kernel's tables, the ports declared, and those that clients are given."""
+    tables: dict[str, list[list[str]]] = defaultdict(list)
+    table, declared, ephemeral = "", set[int](), range(0)
     for line in _lines(body):
         fields = line.split()
-        if len(fields) == 1:
-            table = fields[0]
-        elif len(fields) > 7 and fields[3] == _LISTENING.get(table):
-            host, _, port = fields[1].partition(":")
-            yield f"{table[:3]} {_address(host)}:{int(port, 16)}", f"uid {fields[7]}"
+        if fields == ["missing"]:
+            raise ValueError("the kernel's tables cannot be read")
+        if fields[:1] == ["declared"]:
+            declared = {int(port) for port in fields[1:]}
+        elif fields[:1] == ["range"]:
+            ephemeral = range(int(fields[1]), int(fields[2]) + 1)
+        elif fields[:1] == ["again"] or len(fields) == 1:
+            table = line
+        elif len(fields) > 9 and fields[3] == _LISTENING.get(table.removeprefix("again ")):
+            tables[table].append(fields)
+    return tables, declared, ephemeral
 
 
 def _address(text: str) -> str:
@@ -268,17 +303,87 @@ def _cwd(body: str) -> Values:
 
 
 def _cgroup(body: str) -> Values:
-    """Limits of a control group, whatever version it is of: memory in bytes, processors as a number."""
-    values = dict(line.split(" ", 1) for line in _lines(body) if " " in line)
-    memory = values.get("memory.max") or values.get("memory.limit_in_bytes") or "max"
-    unlimited = memory == "max" or int(memory) >= _NO_LIMIT
-    yield "memory", "none" if unlimited else memory
-    quota, _, period = (values.get("cpu.max") or "").partition(" ")
-    quota, period = (
-        quota or values.get("cpu.cfs_quota_us", "max"),
-        period or values.get("cpu.cfs_period_us", "1"),
-    )
-    yield "processors", "none" if quota in ("max", "-1") else f"{int(quota) / int(period):g}"
+    """What the control groups of a unit allow, its own and those above it, whatever version they are of.
+
+    Memory in bytes, processors as a number.
+    """
+    values: dict[str, list[str]] = defaultdict(list)
+    for line in _lines(body):
+        name, _, value = line.partition(" ")
+        values[name].append(value)
+    old = {"memory": ("memory.limit_in_bytes", "hierarchical_memory_limit"),
+           "both": ("memory.memsw.limit_in_bytes", "hierarchical_memsw_limit")}  # fmt: skip
+    memory = _least(values, "memory.max", *old["memory"])
+    yield "memory", Unknown("no control group tells it") if memory is None else _limit(memory)
+    if "memory.max" in values:
+        swap = _least(values, "memory.swap.max")
+    else:
+        both = _least(values, *old["both"])
+        swap = both if None in (both, memory) or both == _UNLIMITED else both - memory  # type: ignore[operator]
+    if swap is not None:
+        yield "swap", _limit(swap)
+    if (high := _least(values, "memory.high")) not in (None, _UNLIMITED):
+        yield "memory high", _limit(high or 0)
+    tasks = _least(values, "pids.max")
+    yield "tasks", Unknown("no control group tells it") if tasks is None else _limit(tasks)
+    quotas = [one.partition(" ")[::2] for one in values["cpu.max"]]
+    quotas += list(zip(values["cpu.cfs_quota_us"], values["cpu.cfs_period_us"], strict=False))
+    shares = [
+        int(quota) / int(period or 1) for quota, period in quotas if quota not in ("max", "-1")
+    ]
+    none = "none" if quotas else Unknown("no control group tells it")
+    yield "processors", f"{min(shares):g}" if shares else none
+    if weights := values["cpu.weight"][:1] or values["cpu.shares"][:1]:
+        usual = {"cpu.weight": "100", "cpu.shares": "1024"}[
+            "cpu.weight" if values["cpu.weight"] else "cpu.shares"
+        ]
+        yield "processor weight", "default" if weights[0] == usual else weights[0]
+
+
+_UNLIMITED: Final = 1 << 62
+
+
+def _least(values: Mapping[str, Sequence[str]], *names: str) -> int | None:
+    """The least of the limits of these names; None if there is none, not even one that says that there is no limit."""
+    found = [
+        _UNLIMITED if value == "max" or int(value) >= _NO_LIMIT else int(value)
+        for name in names
+        for value in values.get(name, ())
+    ]
+    return min(found, default=None)
+
+
+def _limit(value: int) -> str:
+    return "none" if value >= _UNLIMITED else str(value)
+
+
+def _size(body: str) -> Values:
+    """How much memory, and how many processors, can be seen: of the machine, or the host."""
+    for line in _lines(body):
+        name, _, value = line.partition(":")
+        if name == "Cpus_allowed_list":
+            yield "processors visible", str(sum(map(_count, value.strip().split(","))))
+        elif name in _VISIBLE:
+            # The kernel takes a few KiB for itself, more or less.
+            yield _VISIBLE[name], str(round(int(value.split()[0]) / 1024) << 20)
+
+
+_VISIBLE: Final = {"MemTotal": "memory visible", "SwapTotal": "swap visible"}
+
+
+def _count(numbers: str) -> int:
+    first, _, last = numbers.partition("-")
+    return int(last or first) - int(first) + 1
+
+
+def _sysctls(body: str) -> Values:
+    values: dict[str, list[str]] = defaultdict(list)
+    for line in _lines(body):
+        path, colon, value = line.partition(":")
+        name = path.replace("/", ".")
+        if colon and not is_left_out(name):
+            values[name].append(" ".join(value.split()))
+    yield from ((name, "; ".join(lines)) for name, lines in values.items())
 
 
 def _name(body: str) -> Values:
@@ -353,7 +458,9 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "status": _Reader(Category.PROCESS, _status),
     "limits": _Reader(Category.LIMITS, _limits),
     "cwd": _Reader(Category.PROCESS, _cwd, "directory"),
-    "cgroup": _Reader(Category.LIMITS, _cgroup),
+    "cgroup": _Reader(Category.LIMITS, _cgroup, "memory"),
+    "size": _Reader(Category.LIMITS, _size, "memory visible"),
+    "sysctls": _Reader(Category.SYSCTLS, _sysctls),
     "name": _Reader(Category.NAMES, _name, None),
     "secret": _Reader(Category.SECRETS, _secret, None),
     "substrate": _Reader(SUBSTRATE, _substrate),

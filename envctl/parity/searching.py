@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from envctl.backends.base import ReadsFiles
 from envctl.errors import EnvctlError
-from envctl.parity import reading, tree
+from envctl.parity import fetching, reading, tree
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.interview import Interview
 from envctl.plan.places import PATTERNS, literally
 
 _BATCH: Final = 100
 """Files asked for together."""
+_FETCHED: Final = 200
+"""Files and folders fetched one by one."""
 _MOST: Final = 20_000
 """Files asked for a second time."""
 
@@ -38,6 +41,7 @@ def files(interview: Interview, covered: Sequence[str]) -> UnitFacts:
     if found is None:
         return _nothing(answer.cut)
     _read_again(interview, found)
+    _fetch(interview, found)
     facts = found.facts()
     npm = tree.npm_folders(found.entries)
     return {**facts, **_npm(interview, npm)} if npm else facts
@@ -71,9 +75,26 @@ def _read_again(interview: Interview, found: tree.Tree) -> None:
             found.entries.pop(path, None)
 
 
+def _fetch(interview: Interview, found: tree.Tree) -> None:
+    """Fetch what root inside could not look at, where the engine can: rights that a unit lacks it need not lack."""
+    backend, left = interview.backend, fetching.MOST
+    if not isinstance(backend, ReadsFiles):
+        return
+    for path in [*found.denied, *found.unread][:_FETCHED]:
+        try:
+            entries, size = fetching.entries(
+                backend.archive(interview.unit.name, path), path, most=left
+            )
+        except (EnvctlError, ValueError):
+            continue
+        left -= size
+        found.unknown.pop(path, None)
+        found.entries |= entries
+
+
 def _npm(interview: Interview, folders: Sequence[str]) -> UnitFacts:
     asked = [("npm", folder) for folder in folders if "\n" not in folder]
     try:
-        return interview.facts(asked, everything=True)
+        return interview.facts(interview.ask(asked, everything=True), asked)
     except EnvctlError as error:
         return {UNKNOWN: {fact_id(Category.NPM, ""): error.brief}}

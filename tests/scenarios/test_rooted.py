@@ -35,4 +35,6 @@ def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
     assert {"packages\topenssh-server", "packages\tsystemd-sysv", "users\tsshd"} <= {
         *found.splitlines()
     }
-    assert found.splitlines() == told.splitlines()
+    # Without an engine packages' services are kept from starting by a file, which goes when the machine is made.
+    own = {"files\t/usr/sbin/policy-rc.d"}
+    assert [line for line in found.splitlines() if line not in own] == told.splitlines()

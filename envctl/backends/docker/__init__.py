@@ -188,6 +188,13 @@ class DockerBackend:
             execution = replace(execution, user="0", everything=self._has_every_right(container))
         return execute(self._engine, unit, container, execution)
 
+    def archive(self, unit: str, path: str) -> Iterator[bytes]:
+        """A file or folder of the unit's container as a tar archive."""
+        container = self._container(unit)
+        with self._engine.doing(f"read {path} of {unit}") as api:
+            chunks, _ = api.get_archive(container, path)
+            yield from chunks
+
     def _has_every_right(self, container: str) -> bool:
         """Whether the engine can run a command with all rights; one that is confined itself cannot."""
         if self._privileges is None:

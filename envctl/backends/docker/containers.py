@@ -74,6 +74,8 @@ def _host(
         host["NanoCpus"] = round(run.resources.cpus * _NANO)
     if run.resources.memory is not None:
         host["Memory"] = run.resources.memory
+        # Without it the engine allows as much swap again; a machine has none.
+        host["MemorySwap"] = run.resources.memory
     return host
 
 

@@ -42,6 +42,8 @@ def service(unit: Unit, room: Room) -> str:
         f"TimeoutStopSec={STOP_TIMEOUT}",
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
+        # As many processes as in a container: the init would allow a share of what the kernel does.
+        "TasksMax=infinity",
     ]
     # How it ended is noted before its container, which knows more of that, is removed.
     note = f"=+-/bin/sh {room.ended}"

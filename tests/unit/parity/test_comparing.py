@@ -224,6 +224,29 @@ def test_the_kernel_is_never_a_unit_s_own(also):
     ]
 
 
+@pytest.mark.parametrize(
+    ("category", "key"),
+    [("limits", "memory visible"), ("limits", "processors visible"), ("sysctls", "vm.swappiness")],
+)
+def test_what_a_container_has_of_its_host_is_substrate_and_two_machines_have_to_agree_on_it(
+    category, key
+):
+    one, other = {category: {key: "1"}}, {category: {key: "2"}}
+    assert told(one, other) == [(category, key, "1", "2", Verdict.SUBSTRATE)]
+    assert told(one, other | {"substrate": {}})[0][4] is Verdict.SUBSTRATE
+    both = told(one | {"substrate": {}}, other | {"substrate": {}})
+    assert both == [(category, key, "1", "2", Verdict.UNDECLARED)]
+
+
+def test_a_setting_of_a_unit_s_own_is_a_difference_unless_its_kernel_has_none():
+    one = {"sysctls": {"net.core.somaxconn": "1", "net.ipv4.new": "0"}}
+    other = {"sysctls": {"net.core.somaxconn": "2"}, "substrate": {}}
+    assert told(one, other) == [
+        ("sysctls", "net.core.somaxconn", "1", "2", Verdict.UNDECLARED),
+        ("sysctls", "net.ipv4.new", "0", None, Verdict.SUBSTRATE),
+    ]
+
+
 def entry(category, key="*", unit="*", line=1):
     return Acceptance(unit, category, key, "because", Place("envctl.yaml", line, 5))
 

@@ -158,12 +158,12 @@ def test_whatever_sections_a_unit_tells_they_are_read_or_unknown(told):
         {"npm": "/srv\n" + "/node_modules/a" * 1000},
         {"limits": "Limit\nMax " + " " * 15_000},
         {"cgroup": "cpu.max 1 0\n"},
-        {"sockets": "tcp\n0: -1:1 0:0 0A 0 0 0 0 0\n"},
+        {"sockets": "tcp\n0: -1:1 0:0 0A 0 0 0 0 0 1 2 3\n"},
     ],
 )
 def test_what_cannot_be_read_is_said(section):
-    (reason,) = read(**section)["unknown"].values()
-    assert reason.startswith("what it tells cannot be read")
+    reasons = read(**section)["unknown"].values()
+    assert any(reason.startswith("what it tells cannot be read") for reason in reasons)
 
 
 def test_text_inside_that_looks_like_a_section_is_text():
@@ -180,26 +180,109 @@ def test_packages_are_read_from_every_distributions_words():
     assert read(packages="musl-utils-1.2.4-r2\n")["packages"] == {"musl-utils": "1.2.4-r2"}
 
 
+def socket(number, local, remote, state, inode, uid=1000):
+    return f"   {number}: {local} {remote} {state} 0:0 0:0 0 {uid} 0 {inode} 2 0 0\n"
+
+
 def test_only_sockets_that_wait_are_told_with_their_address():
     table = (
-        "tcp\n  sl  local_address rem_address   st\n"
-        "   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 1\n"
-        "   1: 0100007F:1F91 0100007F:1234 01 0:0 0:0 0 1000 0 2\n"
-        "tcp6\n   0: 00000000000000000000000000000000:0016 0:0 0A 0:0 0:0 0 0 0 3\n"
-    )
+        "declared \nrange 32768\t60999\ntcp\n  sl  local_address rem_address   st\n"
+        + socket(0, "0100007F:1F90", "00000000:0000", "0A", 1)
+        + socket(1, "0100007F:1F91", "0100007F:1234", "01", 2)
+        + "tcp6\n"
+        + socket(0, "00000000000000000000000000000000:0016", "00000000000000000000000000000000:0000", "0A", 3, uid=0)
+    )  # fmt: skip
     assert read(sockets=table)["sockets"] == {
         "tcp 127.0.0.1:8080": "uid 1000",
         "tcp [::]:22": "uid 0",
     }
 
 
+def test_a_udp_client_s_port_is_not_told_as_one_that_is_listened_on():
+    head = "declared 40000\nrange 32768\t60999\nudp\n  sl  local_address rem_address   st\n"
+    anywhere = "00000000:0000"
+    table = (
+        head
+        + socket(0, "00000000:0035", anywhere, "07", 1)  # bound to port 53
+        + socket(1, "00000000:9C40", anywhere, "07", 2)  # 40000, which is declared
+        + socket(2, "00000000:C350", anywhere, "07", 3)  # 50000: a client's, which stays
+        + socket(3, "00000000:C351", anywhere, "07", 4)  # 50001: a client's, which goes
+        + socket(4, "0100007F:0044", "0100007F:0035", "07", 5)  # connected
+        + "again udp\n"
+        + socket(0, "00000000:0035", anywhere, "07", 1)
+        + socket(2, "00000000:C350", anywhere, "07", 3)
+    )
+    assert read(sockets=table)["sockets"] == {
+        "udp 0.0.0.0:53": "uid 1000",
+        "udp 0.0.0.0:40000": "uid 1000",
+        "udp 0.0.0.0:(ephemeral) uid 1000": "bound",
+    }
+
+
+V2 = "memory.max 536870912\nmemory.swap.max 0\nmemory.high max\ncpu.max 150000 100000\ncpu.weight 100\npids.max max\n"
+V2_UNLIMITED = (
+    "memory.max max\nmemory.swap.max max\ncpu.max max 100000\ncpu.weight 100\npids.max max\n"
+)
+V1 = (
+    "memory.limit_in_bytes 536870912\nmemory.memsw.limit_in_bytes 536870912\ncpu.cfs_quota_us 150000\n"
+    "cpu.cfs_period_us 100000\ncpu.shares 1024\npids.max max\n"
+)
+
+
 def test_limits_mean_the_same_in_both_versions_of_control_groups():
-    new = read(cgroup="memory.max 536870912\ncpu.max 150000 100000\n")["limits"]
-    old = read(cgroup="memory.limit_in_bytes 536870912\ncpu.cfs_quota_us 150000\ncpu.cfs_period_us 100000\n")["limits"]  # fmt: skip
-    assert new == old == {"memory": "536870912", "processors": "1.5"}
-    none = {"memory": "none", "processors": "none"}
-    assert read(cgroup="memory.max max\ncpu.max max 100000\n")["limits"] == none
-    assert read(cgroup="memory.limit_in_bytes 9223372036854771712\ncpu.cfs_quota_us -1\n")["limits"] == none  # fmt: skip
+    new, old = read(cgroup=V2)["limits"], read(cgroup=V1)["limits"]
+    assert new == old == {
+        "memory": "536870912", "swap": "0", "processors": "1.5", "tasks": "none", "processor weight": "default",
+    }  # fmt: skip
+    none = dict.fromkeys(("memory", "swap", "processors", "tasks"), "none") | {
+        "processor weight": "default"
+    }
+    assert read(cgroup=V2_UNLIMITED)["limits"] == none
+    unlimited = "9223372036854771712"
+    old = V1.replace("536870912", unlimited).replace("150000", "-1")
+    assert read(cgroup=old)["limits"] == none
+
+
+def test_a_limit_of_a_control_group_above_counts_and_the_least_holds():
+    above = "memory.max 1048576\ncpu.max 50000 100000\npids.max 7\nmemory.swap.max 4096\nmemory.high 4096\n"
+    found = read(cgroup=V2 + above)["limits"]
+    assert (found["memory"], found["swap"], found["tasks"]) == ("1048576", "0", "7")
+    assert (found["processors"], found["memory high"]) == ("0.5", "4096")
+    hierarchical = "hierarchical_memory_limit 1048576\nhierarchical_memsw_limit 2097152\n"
+    found = read(cgroup=V1.replace("536870912", "9223372036854771712") + hierarchical)["limits"]
+    assert (found["memory"], found["swap"]) == ("1048576", "1048576")
+
+
+def test_swap_beyond_the_memory_is_told():
+    swapping = V1.replace("memsw.limit_in_bytes 536870912", "memsw.limit_in_bytes 1073741824")
+    assert read(cgroup=swapping)["limits"]["swap"] == "536870912"
+
+
+def test_a_limit_that_no_control_group_tells_is_unknown():
+    found = read(cgroup="")["unknown"]
+    assert set(found) == {"limits\tmemory", "limits\ttasks", "limits\tprocessors"}
+
+
+def test_what_can_be_seen_of_memory_and_processors_is_a_fact():
+    size = "MemTotal:       24684100 kB\nSwapTotal:  0 kB\nCpus_allowed_list:\t0-1,4\n"
+    assert read(size=size)["limits"] == {
+        "memory visible": str(24106 << 20),
+        "swap visible": "0",
+        "processors visible": "3",
+    }
+
+
+def test_settings_of_the_kernel_are_told_but_for_those_of_a_card():
+    told = (
+        "net/core/somaxconn:4096\nnet/ipv4/tcp_rmem:4096\t131072\t6291456\n"
+        "net/ipv4/conf/eth0/rp_filter:0\nnet/ipv4/conf/all/rp_filter:0\nkernel/sem:32000\t1 2\n"
+    )
+    assert read(sysctls=told)["sysctls"] == {
+        "net.core.somaxconn": "4096",
+        "net.ipv4.tcp_rmem": "4096 131072 6291456",
+        "net.ipv4.conf.all.rp_filter": "0",
+        "kernel.sem": "32000 1 2",
+    }
 
 
 def test_every_limit_that_the_kernel_counts_in_bytes_is_told_in_units():

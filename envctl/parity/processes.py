@@ -1,0 +1,230 @@
+"""The processes of a unit, as collect.sh saw them several times, read: which programs run, and how. Pure.
+
+Processes come and go, and rewrite what they are called; programs that stay are the facts. A program counts if most looks
+saw it, by its command line. A process that is only a fork of another one, a worker, is a part of that one's program.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_STAT: Final = re.compile(rb"(\d+) \((.{1,64}?)\) (\S) (-?\d+(?: -?\d+){18,60})\n", re.DOTALL)
+_STATUS: Final = re.compile(rb"^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):\s*(.*)$", re.MULTILINE)
+_EXE: Final = re.compile(r"/proc/(\d+)/exe -> (.*)")
+_KERNEL_THREAD: Final = 0x00200000
+"""PF_KTHREAD (https://github.com/torvalds/linux/blob/master/include/linux/sched.h)."""
+_INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "init"})
+_OURS: Final = "# Tells what is true in here"
+"""What a process of ours has in its command line."""
+_UNITS: Final = "/envctl-"
+"""What the control group of a unit in a machine has in its path."""
+_LONGEST: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process at one moment."""
+
+    pid: int
+    parent: int
+    command: str
+    started: int
+    stack: int
+    """Where its stack begins: chosen at random when a program starts, kept by a fork. 0 if nobody may know."""
+    flags: int
+    nice: int
+    uid: str
+    gid: str
+    capabilities: str
+    no_new_privileges: str
+    oom_score: str
+    groups: str
+    """Its control groups."""
+    argv: tuple[str, ...]
+
+    @property
+    def attributes(self) -> str:
+        """How it runs, in words."""
+        return (
+            f"user {self.uid}:{self.gid}, nice {self.nice}, oom_score_adj {self.oom_score},"
+            f" capabilities {self.capabilities}, no new privileges {self.no_new_privileges}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs that run: by command line how, and by file those that came with a machine."""
+
+    own: Mapping[str, str]
+    substrate: Collection[str] = ()
+
+
+Look = Mapping[int, Process]
+
+
+def look(told: str) -> Look:
+    """The processes that one look saw. ValueError if there are none."""
+    data = told.encode("utf-8", "surrogateescape")
+    heads = [
+        one for one in _STAT.finditer(data) if one.start() == 0 or data[one.start() - 1] in b"\0\n"
+    ]
+    found: dict[int, Process] = {}
+    for head, after in zip(heads, [*heads[1:], None], strict=True):
+        body = data[head.end() : after.start() if after else len(data)]
+        process = _process(head, body)
+        if process is not None:
+            found[process.pid] = process
+    if not found:
+        raise ValueError("it shows no process")
+    return found
+
+
+def _process(head: re.Match[bytes], body: bytes) -> Process | None:
+    """One, of what the kernel tells of it: stat, oom_score_adj, status, control groups, a blank, and its command line."""
+    numbers = [int(word) for word in head[4].split()]
+    about, blank, line = body.partition(b"\nLinux\n")
+    if not blank:
+        return None  # it ended while it was looked at
+    status = {name.decode(): value.split() for name, value in _STATUS.findall(about)}
+    oom, _, rest = about.partition(b"\n")
+    groups = rest.rpartition(b"_switches:")[2].partition(b"\n")[2]
+    words = line[:_LONGEST].decode("utf-8", "backslashreplace").rstrip("\0").split("\0")
+    try:
+        return Process(
+            int(head[1]),
+            numbers[0],
+            head[2].decode("utf-8", "backslashreplace"),
+            numbers[18],
+            numbers[24] if len(numbers) > 24 else 0,
+            numbers[5],
+            numbers[15],
+            status["Uid"][0].decode(),
+            status["Gid"][0].decode(),
+            status["CapEff"][0].decode(),
+            status.get("NoNewPrivs", [b"0"])[0].decode(),
+            oom.decode("ascii", "replace"),
+            groups.decode("utf-8", "replace"),
+            tuple(words) if words != [""] else (),
+        )
+    except (LookupError, ValueError):
+        return None
+
+
+def programs(
+    looks: Sequence[Look], *, stacks: Look, exes: str, unit: str, substrate: Collection[str] | None
+) -> Programs:
+    """The programs that most of the looks saw.
+
+    `stacks` is what the unit's own user saw, who may know more of its processes; `exes` tells the processes' files.
+    `substrate` are the files that came with a machine, or None in a container, where all processes are the unit's.
+    """
+    files = {int(match[1]): match[2] for match in _EXE.finditer(exes)}
+    counted: Counter[str] = Counter()
+    brought: Counter[str] = Counter()
+    values: dict[str, str] = {}
+    for seen in looks:
+        told, came_along = _of(seen, stacks, files, unit=unit, substrate=substrate)
+        values |= told
+        counted.update(told.keys())
+        brought.update(came_along)
+    most = len(looks) // 2 + 1
+    own = {key: values[key] for key, count in counted.items() if count >= most}
+    return Programs(own, [path for path, count in brought.items() if count >= most])
+
+
+def _of(
+    seen: Look,
+    stacks: Look,
+    files: Mapping[int, str],
+    *,
+    unit: str,
+    substrate: Collection[str] | None,
+) -> tuple[dict[str, str], set[str]]:
+    """Of one look: how each program runs, and the files of those that came with the machine."""
+    ours = _ours(seen)
+    families: dict[int, list[Process]] = {}
+    came_along: set[str] = set()
+    for process in sorted(seen.values(), key=lambda one: (one.started, one.pid)):
+        if process.pid in ours or process.flags & _KERNEL_THREAD or not process.argv:
+            continue
+        if substrate is None:
+            if process.pid == 1 and process.command in _INITS and len(seen) > 1:
+                continue
+        elif not _is_in(process, unit):
+            file = files.get(process.pid, "")
+            if any(_UNITS in line for line in process.groups.split("\n")):
+                continue  # another unit's
+            if file in substrate or file.startswith("/run/envctl/"):
+                came_along.add(file)
+                continue
+        root = _root(process, seen, stacks, families)
+        families.setdefault(root, []).append(process)
+    told: dict[str, list[str]] = {}
+    for root, members in families.items():
+        key = json.dumps(seen[root].argv, ensure_ascii=False)
+        told.setdefault(key, []).extend(one.attributes for one in members)
+    return {key: "; ".join(sorted(set(how))) for key, how in told.items()}, came_along
+
+
+def _is_in(process: Process, unit: str) -> bool:
+    """Whether it is in the control group of the unit."""
+    return f"{_UNITS}{unit}.service" in process.groups
+
+
+def _ours(seen: Look) -> set[int]:
+    """The processes that do the looking."""
+    own = {pid for pid, one in seen.items() if any(word.startswith(_OURS) for word in one.argv)}
+    while more := {pid for pid, one in seen.items() if one.parent in own} - own:
+        own |= more
+    return own
+
+
+def _root(
+    process: Process, seen: Look, stacks: Look, families: Mapping[int, Sequence[Process]]
+) -> int:
+    """The process that began the program this one runs: itself, unless it is but a fork."""
+    stack = _stack(process, stacks)
+    if stack:
+        for root in families:
+            if _stack(seen[root], stacks) == stack:
+                return root
+        return process.pid
+    parent = seen.get(process.parent)
+    if parent is not None and parent.command == process.command:
+        return next((root for root, all_ in families.items() if parent in all_), process.pid)
+    return process.pid
+
+
+def _stack(process: Process, stacks: Look) -> int:
+    other = stacks.get(process.pid)
+    if process.stack or other is None or other.started != process.started:
+        return process.stack
+    return other.stack
+
+
+def read(
+    by_root: Mapping[str, str],
+    by_unit: Mapping[str, str],
+    *,
+    unit: str,
+    substrate: Collection[str] | None,
+) -> Programs:
+    """The programs of what root and the unit's own user saw, in parts. ValueError if it makes no sense."""
+    looks = [look(by_root[name]) for name in _looks(by_root)]
+    if not looks:
+        raise ValueError("it shows no process")
+    own = [look(by_unit[name]) for name in _looks(by_unit)]
+    stacks: dict[int, Process] = {}
+    for one in own:
+        stacks |= one
+    exes = by_root.get("exes", "")
+    return programs(looks, stacks=stacks, exes=exes, unit=unit, substrate=substrate)
+
+
+def _looks(parts: Mapping[str, str]) -> Iterator[str]:
+    return (name for name in parts if name.startswith("look"))
