@@ -305,7 +305,7 @@ def test_a_template_that_vagrant_runs_is_not_filled_in_for_a_run_that_is_not_all
     project.write("templates/vagrant/Vagrantfile.j2", "system('id')\n")
     opened = project.workspace().open(Target("dev", "vagrant"))
     with pytest.raises(EnvctlError, match="reaches beyond its folder"):
-        opened.backend.context.render("vagrant/Vagrantfile.j2", {})  # type: ignore[attr-defined]
+        opened.backend.context.render("vagrant/Vagrantfile.j2", {})
 
 
 def test_a_clone_s_own_state_is_not_taken_for_the_user_s(tmp_path):
