@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -102,6 +102,42 @@ def open_private(path: Path, flags: int) -> int:
         raise _no_file(path)
     _close_to_others(descriptor, found, 0o600)
     return descriptor
+
+
+# --- what is never shown to a unit
+
+
+def is_private(path: Path, root: Path) -> bool:
+    """Whether a path is, or is in, a folder with private state: the user's, or a former one of the project.
+
+    Folders are told by what they are, not by their names: a link, another case or a bind mount changes nothing.
+    """
+    real = path.resolve()
+    return any(
+        _same(above, private) for private in _private(root) for above in (real, *real.parents)
+    )
+
+
+def hidden_below(path: Path, root: Path) -> Iterator[str]:
+    """The folders with private state that are below a path, by their paths from there."""
+    for private in _private(root):
+        real = private.resolve()
+        above = next((one for one in real.parents if _same(one, path)), None)
+        # A link to one shows it to nobody who does not have what it leads to.
+        if above is not None and not private.is_symlink():
+            yield real.relative_to(above).as_posix()
+
+
+def _private(root: Path) -> tuple[Path, ...]:
+    former = root / NAME
+    return (state_folder(), *([former] if os.path.lexists(former) else []))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 # --- state of another place -----------------------------------------------------------------

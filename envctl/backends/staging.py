@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -16,6 +16,7 @@ from envctl.plan.model import (
     CreateUser,
     InstallPackages,
     MakeDirectories,
+    Mount,
     NpmInstall,
     PipInstall,
     RunCommand,
@@ -193,6 +194,15 @@ def slug(name: str) -> str:
 
 def _mode(mode: str) -> int | None:
     return int(mode, 8) if mode else None
+
+
+# --- mounts ---------------------------------------------------------------------------------
+
+
+def covered(mounts: Iterable[Mount]) -> tuple[str, ...]:
+    """The paths inside a unit in whose place an empty folder is seen, though a mount has something there."""
+    found = (posixpath.join(mount.target, path) for mount in mounts for path in mount.hidden)
+    return tuple(dict.fromkeys(found))
 
 
 # --- secrets --------------------------------------------------------------------------------

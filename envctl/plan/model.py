@@ -232,11 +232,15 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A path of the host, live inside. `source` is absolute."""
+    """A path of the host, live inside. `source` is absolute.
+
+    `hidden` are folders below it, by their paths from there, in whose place an empty one is seen: envctl's own state.
+    """
 
     source: str
     target: str
     read_only: bool = False
+    hidden: tuple[str, ...] = about(())
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
+from envctl.planner.overlaps import overlaps
 from envctl.planner.volumes import with_new_volumes
+from envctl.private import hidden_below, is_private
 from envctl.spec.canonical import CanonicalService
 from envctl.spec.resolved import KeyPath, Resolved
 
@@ -86,7 +88,9 @@ def make_plan(
         )
         problems += _missing_mounts(given)
         try:
-            units += _units(given)
+            made = list(_units(given))
+            units += made
+            problems += overlaps(made[0])
         except SpecError as error:
             problems += error.problems
     root = resolved.root
@@ -225,14 +229,18 @@ def _mounts(given: Given) -> Iterator[Mount]:
     for mount in given.service["mounts"]:
         source = given.root / mount["source"]
         if source.exists():
-            yield Mount(str(source.resolve()), mount["target"], mount["read_only"])
+            hidden = tuple(hidden_below(source, given.root))
+            yield Mount(str(source.resolve()), mount["target"], mount["read_only"], hidden)
 
 
 def _missing_mounts(given: Given) -> Iterator[Problem]:
     for index, mount in enumerate(given.service["mounts"]):
-        if not (given.root / mount["source"]).exists():
-            where = given.where("mounts", index)
+        source, where = given.root / mount["source"], given.where("mounts", index)
+        if not source.exists():
             yield from files.problem(f"nothing to mount at {mount['source']!r}", where).problems
+        elif is_private(source, given.root):
+            message = f"{mount['source']!r} cannot be mounted: envctl keeps secrets and keys there"
+            yield from files.problem(message, where, hint="mount another folder").problems
 
 
 def _probe(service: CanonicalService) -> Probe | None:

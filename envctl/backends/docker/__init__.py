@@ -16,6 +16,7 @@ from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.secret_places import secret_problems
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
@@ -53,6 +54,7 @@ class DockerBackend:
                 place = unit.origins.get(path) or unit.where
                 where = place or Place("envctl.yaml", 1, 1)
                 found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
+            found |= dict.fromkeys(secret_problems(unit))
         return tuple(found)
 
     def arrange(self, plan: Plan) -> Plan:

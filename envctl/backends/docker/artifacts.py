@@ -12,7 +12,7 @@ from envctl.backends.docker import options
 from envctl.backends.docker.containers import restart_policy
 from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import context_files, secret_variable, slug
+from envctl.backends.staging import context_files, covered, secret_variable, slug
 from envctl.plan.artifact import Artifact
 from envctl.plan.model import (
     Build,
@@ -125,6 +125,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "capabilities": process.capabilities,
         "ports": run.ports,
         "mounts": run.mounts,
+        "covered": covered(run.mounts),
         "volumes": run.volumes,
         "secrets": run.secrets,
         "probe": _probe(unit),

@@ -11,9 +11,11 @@ from envctl.backends.docker import options
 from envctl.backends.docker.claims import MEMORY
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.volumes import volume_mount
+from envctl.backends.staging import covered
 from envctl.plan.model import Kind, Probe, Restart, Secret, Unit, Volume
 
 SECRETS_FOLDER: Final = "/run/secrets"
+_EMPTY: Final = {"SizeBytes": 4096, "Mode": 0o555}
 _NANO: Final = 10**9
 _LOGS: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _MEMORY_VOLUME: Final = {
@@ -100,6 +102,10 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
         {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
         for one in unit.run.mounts
     ]
+    covers = [
+        {"Type": "tmpfs", "Target": path, "ReadOnly": True, "TmpfsOptions": _EMPTY}
+        for path in covered(unit.run.mounts)
+    ]
     volumes = [
         # One that was begun already stays as it is, also if it is empty.
         {
@@ -113,7 +119,7 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
         if unit.run.secrets
         else []
     )
-    return [*binds, *volumes, *secrets]
+    return [*binds, *covers, *volumes, *secrets]
 
 
 def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> dict[str, Any]:

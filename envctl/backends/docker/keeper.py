@@ -18,19 +18,19 @@ from threading import Lock
 from typing import Any
 
 from envctl.backends.docker import names as n
+from envctl.backends.docker import pause, places
 from envctl.backends.docker.claims import claim_secrets, is_ours, taken
-from envctl.backends.docker.client import Engine, conflict, missing
+from envctl.backends.docker.client import Engine, conflict
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
-from envctl.backends.docker.images import file_in
 from envctl.backends.docker.names import Names, slug
 from envctl.backends.docker.observe import Containers, Listed, containers, held_volumes, number
 from envctl.errors import EnvctlError
-from envctl.plan.model import Build, Plan, Unit
+from envctl.plan.model import Plan, Secret, Unit
 
 _HELD = "/held"
-_SLEEP = ("sleep", "2147483647")
-_CANNOT_RUN = ("executable file not found", "no such file or directory", "exec format error")
-"""What the engine says of an image that a keeper cannot be made from."""
+_LARGEST_PASSWD = 4 * 1024 * 1024
+_LARGEST_HELD = 16 * 1024 * 1024
+"""Bytes that are read of a file with users, and of a unit's secrets."""
 
 
 class Keeper:
@@ -41,13 +41,11 @@ class Keeper:
         self._names = names
         self._secret = secret
         self._expected: frozenset[str] = frozenset()
-        self._images: tuple[str, ...] = ()
         self._guard = Lock()
 
     def expect(self, plan: Plan) -> None:
-        """Know which units will ask, so that the keeper is made once for all of them, and from what."""
+        """Know which units will ask, so that the keeper is made once for all of them."""
         self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
-        self._images = _images(plan, self._names)
 
     def give(self, unit: Unit, container: str) -> None:
         """Put the unit's secrets where its container, which is not started yet, will find them."""
@@ -55,6 +53,7 @@ class Keeper:
             return
         values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
         with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+            _insist_on_own_places(api, unit, container)
             owner = self._owner(api, unit, container)
             files = {secret_file(one): values[one.name] for one in unit.run.secrets}
             with self._guard:
@@ -75,7 +74,8 @@ class Keeper:
             for keeper in _holding(containers(self._engine, self._names).keepers, volume):
                 folder = self._folder(unit)
                 stream, _ = api.get_archive(keeper["Id"], folder)
-                with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+                archive = places.bounded(stream, _LARGEST_HELD)
+                with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
                     held = [posixpath.basename(one.name) for one in tar if one.isfile()]
                 api.put_archive(keeper["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
 
@@ -110,9 +110,7 @@ class Keeper:
         return {unit for unit in there.units if self._names.secrets(unit) in held}
 
     def _start(self, api: Any, units: Iterable[str], unit: Unit) -> str:
-        """A new keeper, made from the first image that has what it needs."""
-        from docker.errors import APIError
-
+        """A new keeper, made from envctl's own image."""
         for name in units:
             claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
         mounts = [
@@ -120,28 +118,14 @@ class Keeper:
             for unit in sorted(units)
         ]
         identity = hashlib.sha256("\0".join(sorted(units)).encode()).hexdigest()[:6]
-        name = self._names.keeper(identity)
-        refused = ""
-        for image in dict.fromkeys((*self._images, self._names.image_of(unit))):
-            made = ""
-            try:
-                made = self._make(api, name, _body(image, self._names.keeper_labels, mounts))
-                api.start(made)
-                return made
-            except APIError as error:
-                if made:
-                    _remove(api, made)
-                refused = str(error.explanation or error)
-                if not missing(error) and not any(sign in refused for sign in _CANNOT_RUN):
-                    raise
-        raise EnvctlError(
-            f"{unit.name} cannot have secrets: no image of this environment has the `sleep` "
-            "that the container which keeps them runs",
-            details=refused,
-            hint="add `sleep` to the image, or a service with a `base` to the environment: "
-            "its image will do",
-            where=unit.origins.get("secrets") or unit.where,
-        )
+        body = _body(pause.have(api), self._names.keeper_labels, mounts)
+        made = self._make(api, self._names.keeper(identity), body)
+        try:
+            api.start(made)
+        except BaseException:
+            _remove(api, made)
+            raise
+        return made
 
     def _make(self, api: Any, name: str, body: Mapping[str, Any]) -> str:
         from docker.errors import APIError
@@ -175,7 +159,8 @@ class Keeper:
         name, _, group = user.partition(":")
         if (uid := number(name)) is not None:
             return uid, number(group) or 0
-        for line in _read(api, container, "/etc/passwd").splitlines():
+        passwd = places.read(api, container, "/etc/passwd", largest=_LARGEST_PASSWD) or b""
+        for line in passwd.decode("utf-8", "replace").splitlines():
             fields = line.split(":")
             if fields[0] == name and len(fields) > 3:
                 return number(fields[2]) or 0, number(fields[3]) or 0
@@ -186,8 +171,7 @@ class Keeper:
 def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -> Mapping[str, Any]:
     return {
         "Image": image,
-        "Entrypoint": list(_SLEEP[:1]),
-        "Cmd": list(_SLEEP[1:]),
+        "Entrypoint": [pause.PROGRAM],
         "User": "65534:65534",
         # It has no init, so that the engine says at once if it cannot run; nothing tells it to end.
         "StopSignal": "SIGKILL",
@@ -208,14 +192,46 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
     }
 
 
-def _images(plan: Plan, names: Names) -> tuple[str, ...]:
-    """Images that a keeper may be made from, likely ones first: a base has a shell and its tools."""
-    builds = [unit.source for unit in plan.units if isinstance(unit.source, Build)]
-    return (
-        *(names.image(one) for one in builds),
-        *(one.base.image for one in builds),
-        *(names.image_of(unit) for unit in plan.units),
+def _insist_on_own_places(api: Any, unit: Unit, container: str) -> None:
+    """EnvctlError if a secret's place lies, by links of the image, in something that is mounted: it would be written to.
+
+    What the spec itself says was held against it when it was planned.
+    """
+    mounted = {
+        places.leads_to(api, container, one["Destination"]): one["Destination"]
+        for one in api.inspect_container(container)["Mounts"]
+        if one["Destination"] != SECRETS_FOLDER
+    }
+    for secret in unit.run.secrets:
+        for place in dict.fromkeys((SECRETS_FOLDER, secret.target)):
+            real = places.leads_to(api, container, place)
+            over = next((told for at, told in mounted.items() if _is_in(real, at)), None)
+            if over is not None:
+                raise _covered(unit, secret, place, real, over)
+        if secret.target != _own_file(secret):
+            found = places.look(api, container, secret.target)
+            if found is not None and found.is_directory:
+                raise EnvctlError(
+                    f"the secret {secret.name} cannot be at {secret.target}: the image has a folder there",
+                    where=unit.origins.get("secrets") or unit.where,
+                )
+
+
+def _is_in(path: str, place: str) -> bool:
+    return f"{path}/".startswith(f"{place.rstrip('/')}/")
+
+
+def _covered(unit: Unit, secret: Secret, place: str, real: str, over: str) -> EnvctlError:
+    leads = f" leads to {real}, which" if real != place else ""
+    return EnvctlError(
+        f"{unit.name}: the secret {secret.name} cannot be at {place}:{leads} is in what is mounted at {over}",
+        hint=f"leave its target out: it is at {SECRETS_FOLDER}/{secret.name} then; or mount that elsewhere",
+        where=unit.origins.get("secrets") or unit.where,
     )
+
+
+def _own_file(secret: Secret) -> str:
+    return f"{SECRETS_FOLDER}/{secret_file(secret)}"
 
 
 def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
@@ -227,16 +243,6 @@ def _remove(api: Any, container: str) -> None:
 
     with suppress(NotFound):
         api.remove_container(container, force=True, v=True)
-
-
-def _read(api: Any, container: str, path: str) -> str:
-    from docker.errors import NotFound
-
-    try:
-        stream, _ = api.get_archive(container, path)
-    except NotFound:
-        return ""
-    return (file_in(b"".join(stream)) or b"").decode("utf-8", "replace")
 
 
 def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:

@@ -12,12 +12,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from envctl.backends.limits import UNLIMITED, limits
+from envctl.backends.staging import covered
 from envctl.backends.vagrant import boot, container, ended, process
+from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.room import SECRETS, Room, secret_file, secret_name
 from envctl.plan.model import Kind, Secret, Unit
 
 _JOURNAL: Final = "/usr/bin/systemd-cat --priority=info --stderr-priority=err --level-prefix=false"
+_OWN: Final = """\
+device() { stat -L -c %d -- "$1"; }
+own() {
+  path=$1
+  [ ! -L "$path" ] || path=${path%/*}
+  while [ ! -e "${path:-/}" ]; do path=${path%/*}; done
+  case $(device "${path:-/}") in "$(device /)"|"$(device /run)") return;; esac
+  echo "$1 is in what is mounted there: nothing of envctl's is written to it" >&2; exit 1
+}"""
+"""Nothing is written through a mount, a volume or a link to one: a place is on the machine's own disk, or in /run."""
 STOP_TIMEOUT: Final = 10
 """Seconds a process has to end after SIGTERM, as in a container."""
 
@@ -116,7 +128,10 @@ def settle(unit: Unit, room: Room) -> str:
         f"known=; [ ! -e {_file(room)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {room.service} 2>/dev/null || :',
         ended.forget(room),
+        _OWN,
+        f"own {room.secrets}; own {room.script}; own {_file(room)}",
         f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
+        *_covers(unit),
         "tar -xpf - -C /",
     ]
     if contained:
@@ -135,6 +150,16 @@ def settle(unit: Unit, room: Room) -> str:
     return "\n".join(lines)
 
 
+def _covers(unit: Unit) -> Iterator[str]:
+    """Have an empty folder, that can only be read, where a mount has envctl's own state."""
+    for path in covered(machine_of(unit).mounts):
+        place = shell(path)
+        yield (
+            f"mountpoint -q -- {place} || mount -t tmpfs -o ro,mode=555,size=4k,nosuid,nodev,noexec"
+            f" envctl {place}"
+        )
+
+
 def _file(room: Room) -> str:
     """Where the init finds a unit's service."""
     return f"/etc/systemd/system/{room.service}"
@@ -145,6 +170,7 @@ def _links(secrets: Sequence[Secret]) -> Iterator[str]:
     for one in secrets:
         file = f"{SECRETS}/{secret_name(one)}"
         if one.target != file:
+            yield f"own {shell(one.target)}"
             yield f"mkdir -p -- {shell(one.target.rpartition('/')[0] or '/')}"
             yield f"ln -sfn -- {shell(file)} {shell(one.target)}"
 

@@ -67,11 +67,16 @@ def machine_of(unit: Unit) -> Machine:
         shared.get("memory") or options.memory(unit),
         shared.get("disk_size") or options.disk_size(unit),
         tuple(Volume(*one) for one in shared["volumes"]) if shared else tuple(_disks(unit)),
-        tuple(Mount(*one) for one in shared["mounts"]) if shared else unit.run.mounts,
+        tuple(map(_mount, shared["mounts"])) if shared else unit.run.mounts,
         container.MODULES if container.is_contained(unit) else (),
         "",
     )
     return replace(machine, digest=digest(machine))
+
+
+def _mount(one: Sequence[Any]) -> Mount:
+    source, target, read_only, *hidden = one
+    return Mount(source, target, read_only, tuple(*hidden))
 
 
 def _disks(unit: Unit) -> Iterator[Volume]:
@@ -126,7 +131,8 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
             for one in dict.fromkeys(volume for unit in units for volume in unit.run.volumes)
         ],
         "mounts": [
-            [one.source, one.target, one.read_only]
+            # What is hidden is no part of what the machine is, unless there is something.
+            [one.source, one.target, one.read_only, *([list(one.hidden)] if one.hidden else [])]
             for one in dict.fromkeys(mount for unit in units for mount in unit.run.mounts)
         ],
     }

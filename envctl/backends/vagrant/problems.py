@@ -12,6 +12,7 @@ from envctl.errors import Place, Problem
 from envctl.plan.model import Plan, Unit
 
 _SSH: Final = 22
+_OWN: Final = ("/etc/envctl", "/etc/systemd/system", "/run/envctl")
 _START: Final = Place("envctl.yaml", 1, 1)
 
 
@@ -46,6 +47,14 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
                 place,
                 f"{unit.service}: only folders can be mounted in a machine, and {mount.source} is none",
                 hint="mount the folder it is in, or `copy` it in a build step",
+            )
+        over = next((path for path in _OWN if f"{path}/".startswith(f"{mount.target}/")), None)
+        if over is not None:
+            yield Problem(
+                unit.origins.get("mounts") or where,
+                f"{unit.service}: nothing can be mounted at {mount.target} of a machine: {over} is in it,"
+                " where what starts its units is written",
+                hint="mount it elsewhere",
             )
     wrong = options.problems(unit.run.options)
     for name, message, expected, hint in wrong:

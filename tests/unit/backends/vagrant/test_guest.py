@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from envctl.backends.vagrant import guest
 from envctl.backends.vagrant.room import Room
-from envctl.plan.model import Kind, ReadyImage, Resources, Restart, Run, Secret
+from envctl.plan.model import Kind, Mount, ReadyImage, Resources, Restart, Run, Secret
 from tests.support.plans import script as step
 from tests.support.plans import unit
 
@@ -78,8 +83,9 @@ def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
     inside = guest.settle(web, room).replace("-C /", f"-C {tmp_path}")
     for folder in ("/etc/", "/run/", "/var/"):
         inside = inside.replace(folder, f"{tmp_path}{folder}")
+    inside = inside.replace("$(device /)", f"$(device {tmp_path})")
 
-    def asked() -> list[str]:
+    def asked() -> Sequence[str]:
         subprocess.run(
             ["/bin/sh", "-c", inside],
             input=guest.archive(web, room, {}),
@@ -112,3 +118,75 @@ def test_names_of_one_address_stand_on_one_line():
 def test_a_run_with_every_default_is_a_service_too():
     assert "Restart=no" in guest.service(unit("web"), Room("web")).splitlines()
     assert Run().kind is Kind.SERVICE
+
+
+ELSEWHERE = Path("/dev/shm")
+"""A disk of its own, as what is mounted in a machine is."""
+
+
+@pytest.fixture
+def mounted():
+    assert ELSEWHERE.stat().st_dev not in (Path("/").stat().st_dev, Path("/run").stat().st_dev)
+    folder = ELSEWHERE / f"envctl-test-{os.getpid()}"
+    folder.mkdir()
+    (folder / ".env").write_text("MINE")
+    yield folder
+    (folder / ".env").unlink()
+    folder.rmdir()
+
+
+@pytest.mark.parametrize("target", ["link/.env", "link/deep/er/.env", "chain/.env"])
+def test_a_link_to_a_secret_is_not_made_where_links_of_the_image_lead_into_a_mount(
+    tmp_path, mounted, target
+):
+    (tmp_path / "link").symlink_to(mounted)
+    (tmp_path / "chain").symlink_to("link")
+    web = unit("web", secrets=(Secret("a", str(tmp_path / target)),))
+
+    done = settled_links(web, tmp_path)
+
+    assert done.returncode == 1
+    assert f"{tmp_path / target} is in what is mounted there" in done.stderr
+    assert [one.name for one in mounted.iterdir()] == [".env"]
+    assert (mounted / ".env").read_text() == "MINE"
+
+
+def test_a_link_to_a_secret_replaces_a_file_or_link_of_the_image_and_makes_folders(
+    tmp_path, mounted
+):
+    (tmp_path / "old").symlink_to(mounted / ".env")
+    for name in ("old", "new/deep/file"):
+        web = unit("web", secrets=(Secret("a", str(tmp_path / name)),))
+        done = settled_links(web, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert str((tmp_path / name).readlink()) == "/run/secrets/.a"
+    assert (mounted / ".env").read_text() == "MINE"
+
+
+def settled_links(web, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run what a unit's settling does for secrets elsewhere, as if `tmp_path` were on the machine's own disk."""
+    lines = guest.settle(web, Room("web")).split("\n")
+    own = "\n".join(lines[: next(i for i, line in enumerate(lines) if line == "}") + 1])
+    own = own.split("device()", 1)[1].replace("$(device /)", f"$(device {tmp_path})")
+    wanted = [line for line in lines if str(tmp_path) in line and not line.startswith("chown")]
+    script = "\n".join(["set -e", f"device(){own}", *wanted])
+    return subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+
+
+def test_envctl_s_own_state_below_a_mount_is_covered_before_the_unit_starts():
+    web = unit("web", mounts=(Mount("/home/me", "/home/me", hidden=(".local/state/envctl",)),))
+    lines = guest.settle(web, Room("web")).split("\n")
+    (cover,) = [index for index, line in enumerate(lines) if "tmpfs" in line]
+    assert lines[cover] == (
+        "mountpoint -q -- /home/me/.local/state/envctl || mount -t tmpfs -o"
+        " ro,mode=555,size=4k,nosuid,nodev,noexec envctl /home/me/.local/state/envctl"
+    )
+    assert cover < next(index for index, line in enumerate(lines) if "systemctl start" in line)
+
+
+def test_units_that_share_a_machine_cover_each_other_s():
+    web = unit("web", mounts=(Mount("/p", "/app", hidden=(".envctl",)),))
+    shared = {"volumes": [], "mounts": [["/p", "/app", False, [".envctl"]]], "cpus": 1}
+    job = unit("job", options={"machine": {**shared, "memory": 512, "disk_size": "1G"}})
+    for one in (web, job):
+        assert "mountpoint -q -- /app/.envctl ||" in guest.settle(one, Room(one.name))

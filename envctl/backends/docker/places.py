@@ -1,0 +1,111 @@
+"""Where a path of a container leads, and what is there: asked of the engine, which opens nothing for it.
+
+Who reads or writes a path of an image blindly may wait at a pipe for ever, get gigabytes, or come out, by a link of
+the image, in a folder of the host that is mounted.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import posixpath
+import tarfile
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envctl.errors import EnvctlError
+
+_DIRECTORY: Final = 1 << 31
+_LINK: Final = 1 << 27
+_TYPES: Final = _DIRECTORY | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
+"""Go's bits for what is no regular file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is at a path; `link` is where a link leads in the end, "" if it is none."""
+
+    mode: int
+    size: int
+    link: str
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file with content."""
+        return not self.mode & _TYPES
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a folder."""
+        return bool(self.mode & _DIRECTORY)
+
+
+def look(api: Any, container: str, path: str) -> Found | None:
+    """What is at a path of a container; None if nothing is."""
+    url = api._url("/containers/{0}/archive", container)  # noqa: SLF001 - docker-py has no call that only looks
+    answer = api.head(url, params={"path": path})
+    if answer.status_code == 404:
+        return None
+    api._raise_for_status(answer)  # noqa: SLF001
+    told = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    return Found(int(told["mode"]), int(told["size"]), str(told.get("linkTarget") or ""))
+
+
+def leads_to(api: Any, container: str, path: str) -> str:
+    """The path without links in its folders: the engine follows those of the image. The last part is left as it is."""
+    folder, name = posixpath.split(path.rstrip("/") or "/")
+    here = "/"
+    parts = [part for part in folder.split("/") if part]
+    for index, part in enumerate(parts):
+        here = posixpath.join(here, part)
+        found = look(api, container, here)
+        if found is None:
+            here = posixpath.join(here, *parts[index + 1 :])
+            break
+        if found.link:
+            here = found.link
+    return posixpath.join(here, name) if name else here
+
+
+def read(api: Any, container: str, path: str, *, largest: int) -> bytes | None:
+    """The content of a regular file of a container; None if there is none. EnvctlError if it is something else, or too large."""
+    found = look(api, container, path)
+    if found is not None and found.link:
+        path = found.link
+        found = look(api, container, path)
+    if found is None:
+        return None
+    if not found.is_regular:
+        raise EnvctlError(
+            f"{path} of its image is not a regular file",
+            hint="an image has to have a regular file there, or the engine cannot run it",
+        )
+    if found.size > largest:
+        raise EnvctlError(
+            f"{path} of its image has {found.size:,} bytes, which is more than is read of it"
+        )
+    # With the head of the archive and its end.
+    stream, _ = api.get_archive(container, path)
+    return _only_file(bounded(stream, largest + 64 * 1024))
+
+
+def bounded(stream: Any, largest: int) -> bytes:
+    """What an engine sends, if it is no more than that. EnvctlError if it is."""
+    data = bytearray()
+    for chunk in stream:
+        data += chunk
+        if len(data) > largest:
+            stream.close()
+            raise EnvctlError(f"the engine sent more than {largest:,} bytes")
+    return bytes(data)
+
+
+def _only_file(archive: bytes) -> bytes | None:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            entry = tar.next()
+            content = tar.extractfile(entry) if entry is not None and entry.isfile() else None
+            return content.read() if content is not None else None
+    except tarfile.TarError as error:
+        raise EnvctlError("the engine sent what is no archive") from error

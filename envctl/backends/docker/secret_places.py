@@ -1,0 +1,48 @@
+"""Places of secrets that a container cannot have, for its options. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from envctl.errors import Place, Problem
+from envctl.plan.model import Unit
+
+_FOLDER: Final = "/run/secrets"
+_START: Final = Place("envctl.yaml", 1, 1)
+
+
+def secret_problems(unit: Unit) -> Iterator[Problem]:
+    """Secrets elsewhere than in /run/secrets that a read-only root or a tmpfs would keep from being there."""
+    options = unit.run.options
+    tmpfs = options.get("tmpfs")
+    memory = [str(path) for path in tmpfs] if isinstance(tmpfs, dict) else []
+    for index, secret in enumerate(unit.run.secrets):
+        where = (
+            unit.origins.get(f"secrets.{index}.target")
+            or unit.origins.get(f"secrets.{index}")
+            or unit.origins.get("secrets")
+            or unit.where
+            or _START
+        )
+        hint = f"leave its target out: it is at {_FOLDER}/{secret.name} then"
+        shown = f"{unit.service}: the secret {secret.name} cannot be at {secret.target}"
+        over = next((path for path in memory if _covers(path, secret.target)), None)
+        if over is not None:
+            yield Problem(where, f"{shown}: the tmpfs at {over} is empty when it starts", hint=hint)
+        elif not _is_in(secret.target, _FOLDER) and options.get("read_only") is True:
+            yield Problem(
+                where, f"{shown}: options.docker.read_only keeps it from being put there", hint=hint
+            )
+    if unit.run.secrets and any(_is_in(path, _FOLDER) for path in memory):
+        where = unit.origins.get("options.tmpfs") or unit.where or _START
+        yield Problem(where, f"{unit.service}: a tmpfs would cover its secrets in {_FOLDER}")
+
+
+def _covers(tmpfs: str, target: str) -> bool:
+    """Whether a tmpfs would hide a link at this place; the volume in /run/secrets is mounted over one above it."""
+    return _is_in(target, tmpfs) and not _is_in(target, _FOLDER)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
