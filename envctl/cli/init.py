@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,6 @@ from envctl.spec.names import ALLOWED, ROOT_FILE, is_name
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"
 _PROJECT_LINE = "project: starter"
-_IGNORED = ".envctl"
-"""Without a slash behind it, which a link would not match."""
 
 
 @without_spec
@@ -39,7 +38,7 @@ def init(
     """
     target = (session.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(target.resolve()))
-    there = [path for path in files if (target / path).exists()]
+    there = [path for path in files if os.path.lexists(target / path)]
     _refuse(target, [path for path in there if not path.startswith(_APP)])
     for path in there:
         session.out.line(session.out.safe(f"kept {target / path}, which was there already"))
@@ -48,7 +47,6 @@ def init(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(files[path], encoding="utf-8")
         session.out.line(session.out.safe(f"wrote {file}"))
-    _ignore(session, target / ".gitignore")
     go = f"cd {shlex.quote(str(target))} && " if target.resolve() != Path.cwd() else ""
     session.note(
         f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
@@ -91,13 +89,3 @@ def _name_of(folder: Path) -> str:
     """A name made of the folder's."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
     return name if is_name(name) else "app"
-
-
-def _ignore(session: Session, file: Path) -> None:
-    """Have version control leave our caches and generated secrets out."""
-    text = file.read_text("utf-8") if file.exists() else ""
-    if any(line.strip().strip("/") == _IGNORED for line in text.splitlines()):
-        return
-    gap = "\n" if text and not text.endswith("\n") else ""
-    file.write_text(f"{text}{gap}{_IGNORED}\n", encoding="utf-8")
-    session.out.line(session.out.safe(f"added {_IGNORED} to {file}"))

@@ -14,7 +14,6 @@ FILES = {
     "environments/test.yaml",
     "environments/prod.yaml",
     "app/server.py",
-    ".gitignore",
 }
 
 
@@ -43,18 +42,8 @@ def test_a_folder_with_other_files_is_fine(
     Path("README").write_text("mine")
     Path(".gitignore").write_text("*.log")
     assert envctl("init", "--name", "mine").code == 0
-    assert Path(".gitignore").read_text() == "*.log\n.envctl\n"
+    assert Path(".gitignore").read_text() == "*.log"
     assert Path("README").read_text() == "mine"
-
-
-@pytest.mark.parametrize("line", [".envctl", ".envctl/", "/.envctl/"])
-def test_what_is_ignored_already_is_not_ignored_twice(
-    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path(".gitignore").write_text(f"{line}\n")
-    assert envctl("init").code == 0
-    assert Path(".gitignore").read_text() == f"{line}\n"
 
 
 def test_an_app_that_is_there_is_kept(
