@@ -221,11 +221,11 @@ def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
     return path
 
 
-def _note_project(folder: Path, root: Path, *, anew: bool = False) -> None:
+def _note_project(folder: Path, root: Path) -> None:
     """Say in a project's private folder which project it is for."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_EXCL)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
-        descriptor = os.open(folder / _PROJECT, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(folder / _PROJECT, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(os.fsencode(f"{root.resolve()}\n"))
 
