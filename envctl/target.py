@@ -431,9 +431,15 @@ class Opened:
         there = self.backend.observe().units
         if name not in there:
             raise self._not_there(name, there)
-        if there[name].status is not Status.RUNNING:
+        state = there[name]
+        if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
             raise EnvctlError(
-                f"{name} is not running ({there[name].status})",
+                f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
+                hint=f"`envctl status {self.target}` looks again; `envctl up {self.target}` tries for longer",
+            )
+        if state.status is not Status.RUNNING:
+            raise EnvctlError(
+                f"{name} is not running ({state.status})",
                 hint=f"bring it up with `envctl up {self.target}`",
             )
 

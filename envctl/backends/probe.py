@@ -12,8 +12,13 @@ from typing import Final
 
 from envctl.backends.base import Execution
 from envctl.errors import EnvctlError
+from envctl.plan.ending import exit_text
 from envctl.plan.model import Probe, ProbeKind
 
+_LATE: Final = frozenset(
+    {"timed out", "connection timed out", "io::socket::inet: connect: timeout"}
+)
+"""What the tools below say if their time is over."""
 _PYTHON_HTTP: Final = """\
 import sys, urllib.request, urllib.error
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -51,7 +56,8 @@ print "open\\n";
 _PERL_HTTP: Final = """\
 use IO::Socket::INET;
 my ($host, $port, $path) = $ARGV[0] =~ m{^http://([^/:?]+)(?::(\\d+))?(.*)$}s or do { print "no tool for this URL\\n"; exit 1 };
-$port ||= 80; $path =~ s{^(?!/)}{/}; alarm $ARGV[1];
+$port ||= 80; $path =~ s{^(?!/)}{/};
+$SIG{ALRM} = sub { print "timed out\\n"; exit 1 }; alarm $ARGV[1];
 my $to = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => $ARGV[1]);
 if (!$to) { print "$@\\n"; exit 1 }
 print $to "GET $path HTTP/1.0\\r\\nHost: $host:$port\\r\\n\\r\\n";
@@ -64,7 +70,7 @@ url=$1 seconds=$2
 has() { command -v "$1" >/dev/null 2>&1; }
 if has curl; then
     status=$(curl --silent --show-error --noproxy '*' --max-time "$seconds" --output /dev/null \
-        --write-out '%{http_code}' -- "$url" 2>&1) || { echo "$status"; exit 1; }
+        --write-out '%{http_code}' -- "$url" 2>&1) || { [ $? != 28 ] || status="timed out"; echo "$status"; exit 1; }
     echo "HTTP $status"
     case $status in 2??|3??) exit 0 ;; *) exit 1 ;; esac
 fi
@@ -88,7 +94,7 @@ where=${rest%%/*}; path=/${rest#"$where"}; path=/${path##/}
 host=${where%%:*}; port=${where##*:}; [ "$port" = "$where" ] && port=80
 exec 3<>"/dev/tcp/$host/$port" || exit 1
 printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "$path" "$where" >&3
-read -r -t "$2" _ status _ <&3 || { echo "no HTTP answer"; exit 1; }
+read -r -t "$2" _ status _ <&3 || { [ $? -gt 128 ] && echo "timed out" || echo "no HTTP answer"; exit 1; }
 echo "HTTP $status"
 case $status in 2??|3??) exit 0 ;; *) exit 1 ;; esac
 """
@@ -136,10 +142,24 @@ def ask(probe: Probe, run: Callable[[Execution], int], *, grace: float) -> tuple
         code = run(execution)
     except EnvctlError as error:
         if isinstance(error.__cause__, TimeoutError):
-            return False, f"the probe did not answer within {probe.timeout:g} s"
+            return False, timed_out(probe)
         raise
     text = b"".join(said).decode("utf-8", "replace").strip()
-    return code == 0, text or f"exit code {code}"
+    return code == 0, text if code == 0 else _failed(probe, code, text)
+
+
+def timed_out(probe: Probe) -> str:
+    """That nothing was heard in time."""
+    return f"the probe timed out after {probe.timeout:g} s"
+
+
+def _failed(probe: Probe, code: int, text: str) -> str:
+    """What a probe said that failed; of a command of the project's own also its exit code."""
+    if probe.kind is ProbeKind.COMMAND:
+        return f"{exit_text(code)}: {text}" if text else f"the probe ended with {exit_text(code)}"
+    if text.lower().removesuffix(".") in _LATE:
+        return timed_out(probe)
+    return text or f"the probe ended with {exit_text(code)}"
 
 
 def _assign(**texts: str) -> str:

@@ -24,8 +24,9 @@ def token(stage) -> str | None:
 
 
 def test_a_stopped_environment_starts_again_as_it_was_secrets_and_all(stage):
-    stage.spec(WEB, top=TOP).up()
+    stage.spec(WEB[:-1] + ", hooks: {after_start: [echo ran >> /data/hooked]}}", top=TOP).up()
     before, secret = stage.ids(), token(stage)
+    ran = printed(stage, "cat", "/data/hooked")
     changes = stage.workspace().stop(stage.target)
 
     assert sorted(change.unit for change in changes) == ["stage", "web"]
@@ -33,6 +34,8 @@ def test_a_stopped_environment_starts_again_as_it_was_secrets_and_all(stage):
     assert sorted(stage.up()) == ["start stage", "start web"]
     assert stage.ids() == before
     assert token(stage) == secret
+    # Hooks run after each start.
+    assert printed(stage, "cat", "/data/hooked") == (ran and f"{ran}ran\n")
 
 
 @pytest.mark.executes

@@ -328,3 +328,18 @@ def test_a_project_on_a_read_only_file_system_can_be_looked_at(secretive, monkey
         looks()[verb](secretive.workspace())
     with pytest.raises(EnvctlError, match="Read-only file system"):
         secretive.workspace().up(DEV)
+
+
+def test_ports_of_a_service_without_a_network_are_refused_with_their_place(make_project):
+    project = make_project(backend="memory").spec("""
+        web:
+          command: [sleep, infinity]
+          ports: ["8080:80"]
+          options: {docker: {network_mode: none}}
+    """)
+
+    with pytest.raises(
+        SpecError, match="a service without a network cannot publish ports"
+    ) as caught:
+        project.workspace().validate(["dev@docker"])
+    assert [str(one.where) for one in caught.value.problems] == ["envctl.yaml:6:5"]

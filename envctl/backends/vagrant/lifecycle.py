@@ -196,8 +196,8 @@ class Lifecycle:
             if domain is None or not others:
                 self._remove_machine(name or unit)
             else:
-                if domain.running:
-                    machine = self._machines.reach(domain)
+                if domain.running or domain.paused:
+                    machine = self._machines.reach(self._awake(domain))
                     forwarding.drop(domain.units[unit]["ports"], machine)
                     machine.run(guest.leave(Room(unit, shared=True)))
                 libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
@@ -283,15 +283,17 @@ class Lifecycle:
         libvirt.wake(domain)
         return replace(domain, state=RUNNING, reason="")
 
-    def _remove_machine(self, machine: str) -> None:
-        folder = self._names.machine(machine)
-        domain = self._domain(machine)
-        if domain is not None and domain.running and domain.units:
-            # One that does not answer any more is removed all the same.
+    def _remove_machine(self, name: str) -> None:
+        folder = self._names.machine(name)
+        domain = self._domain(name)
+        if domain is not None and domain.units and (domain.running or domain.paused):
+            # One that does not answer any more is removed all the same; one that is paused may have data in its
+            # memory that its volumes do not have yet.
             with suppress(EnvctlError):
-                self._machines.reach(domain).run(_END, timeout=3 * guest.STOP_TIMEOUT)
-        ssh.Machine(machine, self._machines.key, folder / "known_hosts", "").disconnect()
-        libvirt.undefine(self._names.domain(machine))
+                machine = self._machines.reach(self._awake(domain))
+                machine.run(_END, timeout=3 * guest.STOP_TIMEOUT)
+        ssh.Machine(name, self._machines.key, folder / "known_hosts", "").disconnect()
+        libvirt.undefine(self._names.domain(name))
         if folder.is_symlink():
             # Whatever it leads to is not ours.
             folder.unlink()

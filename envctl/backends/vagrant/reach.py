@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from envctl.backends.probe import timed_out
 from envctl.plan.model import Probe, ProbeKind
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def ask(probe: Probe, machine: Machine) -> tuple[bool, str]:
             said += f"\n{answer.read(_SHOWN).decode('utf-8', 'replace')}"
         return answer.status < 400, said.strip()
     except TimeoutError:
-        return False, f"the probe did not answer within {probe.timeout:g} s"
+        return False, timed_out(probe)
     except (OSError, HTTPException) as error:
         return False, f"no HTTP answer at {host}:{port}: {error}"
     finally:

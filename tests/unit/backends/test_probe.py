@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from envctl.backends import probe
+from envctl.errors import EnvctlError
 from envctl.plan.model import Probe, ProbeKind
 
 
@@ -131,3 +132,45 @@ def test_what_is_probed_is_never_part_of_a_script(ask, port, url, tmp_path, monk
 
 def test_a_command_is_run_as_it_is():
     assert probe.test(Probe(ProbeKind.COMMAND, ("ready", "-q"))) == ("ready", "-q")
+
+
+@pytest.mark.parametrize("tool", [tool for tool in HTTP_TOOLS if tool != "wget"])
+def test_a_server_that_keeps_silent_is_told_as_that_whatever_the_tool(ask, tool):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        wanted = Probe(ProbeKind.HTTP, (url,), timeout=1)
+
+        def run(execution):
+            code, said = ask(tool, "http", url, timeout=1)
+            execution.stdout(said.encode())
+            return code
+
+        assert probe.ask(wanted, run, grace=1) == (False, "the probe timed out after 1 s")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "printed", "said"),
+    [
+        (ProbeKind.COMMAND, 3, "", "the probe ended with exit code 3"),
+        (ProbeKind.COMMAND, 143, "", "the probe ended with exit code 143 (SIGTERM)"),
+        (ProbeKind.COMMAND, 1, "no connection\n", "exit code 1: no connection"),
+        (ProbeKind.HTTP, 1, "HTTP 500\nwhy", "HTTP 500\nwhy"),
+        (ProbeKind.HTTP, 142, "", "the probe ended with exit code 142 (SIGALRM)"),
+        (ProbeKind.TCP, 1, "timed out\n", "the probe timed out after 3 s"),
+    ],
+)
+def test_a_probe_that_failed_is_told_with_its_words_and_how_it_ended(kind, code, printed, said):
+    def run(execution):
+        execution.stdout(printed.encode())
+        return code
+
+    wanted = Probe(kind, ("127.0.0.1", "80"), timeout=3)
+    assert probe.ask(wanted, run, grace=1) == (False, said)
+
+
+def test_a_probe_whose_time_is_over_is_told_as_that():
+    def run(_execution):
+        raise EnvctlError("too long") from TimeoutError()
+
+    wanted = Probe(ProbeKind.COMMAND, ("sleep", "9"), timeout=3)
+    assert probe.ask(wanted, run, grace=1) == (False, "the probe timed out after 3 s")

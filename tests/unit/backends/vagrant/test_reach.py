@@ -63,7 +63,7 @@ def test_an_error_is_told_with_what_it_says(port):
 def test_what_does_not_answer_is_not_healthy():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"127.0.0.1:{silent.getsockname()[1]}"
-        assert asked(f"http://{where}") == (False, "the probe did not answer within 0.5 s")
+        assert asked(f"http://{where}") == (False, "the probe timed out after 0.5 s")
     healthy, said = asked(f"http://{where}")
     assert not healthy
     assert said.startswith(f"no HTTP answer at {where}")

@@ -1,0 +1,102 @@
+"""Containers that somebody else paused, stopped, killed or started, and runs that were killed between two hooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from envctl.target import Target
+from tests.support.project import wait_for
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+SPEC = """
+web:
+  command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+  ports: ["53/udp"]
+"""
+
+
+@pytest.fixture
+def project(make_project):
+    return make_project()
+
+
+def row(project):
+    (found,) = project.workspace().status(project.target)
+    return found.state, found.cause
+
+
+def test_what_others_do_to_a_container_is_told_as_it_happened(project, engine):
+    done = project.spec(SPEC).cli("up", "dev", "--json")
+    address = json.loads(done.stdout)["addresses"]["web"]
+    (status,) = project.workspace().status(project.target)
+
+    # A port that the engine chose is told, also where it is none of TCP.
+    assert address == list(status.addresses)
+    assert address[0].startswith("127.0.0.1:")
+    assert address[0].endswith("/udp")
+
+    web = engine.containers.get(project.ids()["web"])
+    since = web.attrs["State"]["StartedAt"]
+
+    web.pause()
+    assert row(project) == ("paused", "it is paused")
+    assert project.up() == ["start web"]
+    web.reload()
+    assert (web.status, web.attrs["State"]["StartedAt"]) == ("running", since)
+
+    web.kill("KILL")
+    web.wait()
+    assert row(project) == ("exited", "it is not running (exit code 137 (SIGKILL))")
+    assert project.up() == ["start web"]
+
+    web.stop()
+    assert row(project) == ("exited", "it is not running (exit code 0)")
+    assert project.up() == ["start web"]
+
+    project.workspace().stop(project.target)
+    assert row(project) == ("stopped", "it is stopped")
+
+    # Started by hand, and stopped by hand: it was not envctl this time.
+    web.start()
+    assert row(project) == ("running", "")
+    web.stop()
+    assert row(project) == ("exited", "it is not running (exit code 0)")
+
+    # It is told also when it is taken out of the spec, and where.
+    project.up()
+    (project.root / "environments/dev.yaml").rename(project.root / "environments/test.yaml")
+    found = project.cli("status", "--json")
+    assert [
+        (one["environment"], one["unit"], one["state"]) for one in json.loads(found.stdout)
+    ] == [("dev", "web", "running")]
+    project.workspace().down(Target("dev", "docker"))
+    assert "nothing is up" in project.cli("status").stdout
+    labels = {"label": f"dev.envctl.project={project.name}"}
+    assert not engine.api.volumes(filters=labels)["Volumes"]
+
+
+def test_a_run_killed_between_two_hooks_leaves_the_second_to_the_next(project):
+    project.spec("""
+        web:
+          command: [sleep, infinity]
+          user: root
+          hooks: {after_start: ["echo one >> /ran", "test -e /ready || sleep 300; echo two >> /ran"]}
+        after: {command: [sleep, infinity], depends_on: [web]}
+    """)
+    with project.start("up", "dev") as process:
+        wait_for(process, "after_start hook 2")
+        os.kill(process.pid, signal.SIGKILL)
+    assert project.states() == {"web": "running", "after": "missing"}
+    (first, _) = project.workspace().changes(project.target)[1]
+    assert first.cause.startswith("after_start hook 2 has not run: ")
+    assert project.run("web", "touch", "/ready")[0] == 0
+
+    assert project.up() == ["hook web", "create after"]
+
+    assert project.run("web", "cat", "/ran")[1] == "one\ntwo\n"
+    assert project.up() == []
