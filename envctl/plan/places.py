@@ -40,7 +40,7 @@ VOLATILE: Final[Sequence[Place]] = (
     Place("/usr/sbin/docker-init", "the init process that the engine brings to each container"),
     Place("/sbin/docker-init", "the init process that the engine brings to each container"),
     Place("/lost+found", "of the file system of each disk"),
-    Place("/etc/envctl", "where a machine has the script that starts its unit, which is compared as the process"),
+    Place("/etc/envctl", "where a machine has the script that starts its unit, which is compared as the process, and how that ended"),
     Place("/etc/systemd/system/envctl-*", "where a machine has the service of its unit, which is compared as the process"),
     Place("/usr/lib/envctl", "where a machine has the lists of what came with it"),
 )  # fmt: skip

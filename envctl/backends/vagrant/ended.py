@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.vagrant.quoting import shell, words
+from envctl.backends.vagrant.quoting import words
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.room import Room
 
-FOLDER: Final = "/var/lib/envctl/ended"
+FOLDER: Final = "/etc/envctl"
+_NAME: Final = "last-exit"
+"""The file of the record, in the folder where a unit's scripts are."""
 _SETTLED: Final = "/run/envctl/settled"
 """Where it is noted, in memory, that a unit was settled since the machine was booted."""
 _SIGNAL: Final = 128
@@ -53,7 +55,7 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
 
     `contained` is the name of its container, if it has one; with `lasting` the note is on the disk before it goes on.
     """
-    file = shell(_file(room.unit))
+    file = _file(room.unit)
     if contained:
         # The container's memory is counted apart.
         oom = (
@@ -70,7 +72,7 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
         [
             "oom=0",
             oom,
-            f"mkdir -p {FOLDER}",
+            f"mkdir -p {file.rpartition('/')[0]}",
             f"printf '%s %s %s %s %s\\n' {_HOW} >{file}.new",
             *([f"sync {file}.new"] if lasting else []),
             f"mv {file}.new {file}",
@@ -81,12 +83,12 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
 
 def forget(room: Room) -> str:
     """Shell commands that forget how a unit ended: it is settled anew."""
-    return f"rm -f {shell(_file(room.unit))}; mkdir -p {_SETTLED}; : >{_SETTLED}/{shell(room.unit)}"
+    return f"rm -f {_file(room.unit)}; mkdir -p {_SETTLED}; : >{_SETTLED}/{room.unit}"
 
 
 def leave(room: Room) -> str:
     """Shell commands that forget a unit."""
-    return f"rm -f {shell(_file(room.unit))} {_SETTLED}/{shell(room.unit)}"
+    return f"rm -f {_file(room.unit)} {_SETTLED}/{room.unit}"
 
 
 def ask(units: Iterable[str]) -> str:
@@ -94,7 +96,7 @@ def ask(units: Iterable[str]) -> str:
     return (
         f"for unit in {words(tuple(units))}; do settled=-; said=;"
         f' [ ! -e "{_SETTLED}/$unit" ] || settled=settled;'
-        f' [ ! -e "{FOLDER}/$unit" ] || read -r said <"{FOLDER}/$unit";'
+        f' [ ! -e "{FOLDER}/$unit/{_NAME}" ] || read -r said <"{FOLDER}/$unit/{_NAME}";'
         ' echo "$unit $settled $said"; done'
     )
 
@@ -123,4 +125,4 @@ def _code(how: str, status: str) -> int | None:
 
 
 def _file(unit: str) -> str:
-    return f"{FOLDER}/{unit}"
+    return f"{FOLDER}/{unit}/{_NAME}"
