@@ -7,12 +7,24 @@ from pathlib import Path
 from typing import Final
 
 from envctl.cli import reference as command_line
+from envctl.parity import reference as parity
 from envctl.spec import reference as spec
 
 DOCS: Final = Path(__file__).parent
+
+
+def _page_of_parity() -> str:
+    """The page, with the part anew that is made from the tables of the collector."""
+    text = (DOCS / "how-to" / "parity.md").read_text("utf-8")
+    before, begin, rest = text.partition(parity.BEGIN)
+    _, end, after = rest.partition(parity.END)
+    return f"{before}{begin}\n{parity.section()}{end}{after}"
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli-reference.md": command_line.page,
     "spec-reference.md": spec.page,
+    "how-to/parity.md": _page_of_parity,
 }
 """The generated pages, and what makes them."""
 

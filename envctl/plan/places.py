@@ -30,6 +30,7 @@ VOLATILE: Final[Sequence[Place]] = (
     Place("*/.cache/*", "caches in home folders"),
     Place("/var/lib/apt/lists/*", "what the mirror offers at the moment; installed packages are compared"),
     Place("/var/log/*", "logs"),
+    Place("/var/lib/dpkg/*-old", "dpkg's copies of how its records were before"),
     Place("*/__pycache__", "Python's compiled copies of .py files, which are compared themselves"),
     Place("/etc/hosts", "written for each run; what names mean is compared by itself"),
     Place("/etc/hostname", "written for each run"),

@@ -15,11 +15,11 @@ READ: Final[Sequence[str]] = (
     "kernel/pid_max", "kernel/threads-max", "kernel/randomize_va_space", "kernel/core_pattern", "kernel/yama",
 )  # fmt: skip
 """Below /proc/sys."""
-_OF_THE_HOST: Final = (
+OF_THE_HOST: Final = (
     "vm.*", "fs.[!m]*", "kernel.[!smd]*", "kernel.yama.*",
 )  # fmt: skip
 """Of the whole kernel, which containers share with their host."""
-_LEFT_OUT: Final = (
+LEFT_OUT: Final = (
     "net.*.conf.[!ad]*", "net.*.neigh.[!d]*", "net.ipv4.route.*", "net.ipv6.route.*", "vm.stat_refresh", "vm.nr_*",
     "net.ipv6.conf.*.stable_secret",
 )  # fmt: skip
@@ -28,9 +28,9 @@ _LEFT_OUT: Final = (
 
 def is_of_the_host(name: str) -> bool:
     """Whether a setting is of the kernel as a whole."""
-    return any(fnmatchcase(name, pattern) for pattern in _OF_THE_HOST)
+    return any(fnmatchcase(name, pattern) for pattern in OF_THE_HOST)
 
 
 def is_left_out(name: str) -> bool:
     """Whether a setting is no fact."""
-    return any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
+    return any(fnmatchcase(name, pattern) for pattern in LEFT_OUT)
