@@ -17,11 +17,14 @@ READ: Final[Sequence[str]] = (
 """Below /proc/sys."""
 OF_THE_HOST: Final = (
     "vm.*", "fs.[!m]*", "kernel.[!smd]*", "kernel.yama.*",
+    # A container's network begins with its host's settings of these; the kernel makes some of its memory.
+    "net.ipv4.ip_forward*", "net.ipv?.conf.*", "net.ipv?.neigh.*", "net.core.[rw]mem_*", "net.core.optmem_max",
+    "net.ipv4.tcp_[rw]mem", "net.ipv4.*_mem", "net.ipv4.tcp_max_*", "net.ipv4.tcp_*congestion_control",
 )  # fmt: skip
-"""Of the whole kernel, which containers share with their host."""
+"""Of the whole kernel, which containers share with their host, or taken over from the host."""
 LEFT_OUT: Final = (
     "net.*.conf.[!ad]*", "net.*.neigh.[!d]*", "net.ipv4.route.*", "net.ipv6.route.*", "vm.stat_refresh", "vm.nr_*",
-    "net.ipv6.conf.*.stable_secret",
+    "net.ipv6.conf.*.stable_secret", "net.ipv4.tcp_fastopen_key",
 )  # fmt: skip
 """Of one network card, whose names differ; counters; caches of routes."""
 

@@ -53,6 +53,8 @@ $b mkdir -p -m 755 /run/envctl; $b cp /bin/busybox /udhcpc.sh /run/envctl/
 if [ -n "$key" ]; then echo "ssh-ed25519 $key envctl" > /run/envctl/authorized_keys
 else $b ln -s /root/.ssh/authorized_keys /run/envctl/authorized_keys; fi
 [ -z "$host" ] || echo "$host" > /root/etc/hostname
+# As in a container: who is not root may listen below port 1024, and ping.
+echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range
 host=$($b cat /root/etc/hostname 2>/dev/null); host=${host:-localhost}; $b hostname "$host"
 $b ip link set lo up; $b ip link set eth0 up
 # A path is written with everything unusual by number: \0NNN.
