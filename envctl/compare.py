@@ -14,6 +14,7 @@ a service that is not running, is
 paused or cannot be reached             START
 that has lost something while it runs   START
 whose after_start hooks have not run    HOOK
+what the engine has of it is otherwise  REPLACE (START where that mends it)
 anything else                           none
 ======================================  =====================================
 
@@ -31,7 +32,7 @@ from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
 from envctl.plan.due import due
 from envctl.plan.model import NewVolume, Plan, ReadyImage, Unit
-from envctl.plan.run_causes import changed_fields, run_causes
+from envctl.plan.run_causes import changed_fields, place, run_causes
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.values import word_text
 
@@ -228,12 +229,18 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
         return Change(Action.REPLACE, unit.name, because(cause, unit.where), unit)
     made, life = _source_causes(unit, state, observed), _life_change(unit, state)
     runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
-    if not made and not runs:
-        return life
-    in_place = state.status in _LIVING and changed_fields(unit, state.run) <= reconfigure
-    action = Action.RECONFIGURE if in_place and not made else Action.REPLACE
-    causes = (*made, *runs, *(life.causes if life else ()))
-    return Change(action, unit.name, causes, unit)
+    drift = tuple(Cause(one.text, place(unit, one.path)) for one in state.drift)
+    causes = (*made, *runs, *drift, *(life.causes if life else ()))
+    if made or not all(one.in_place for one in state.drift):
+        return Change(Action.REPLACE, unit.name, causes, unit)
+    if runs:
+        in_place = state.status in _LIVING and changed_fields(unit, state.run) <= reconfigure
+        action = Action.RECONFIGURE if in_place else Action.REPLACE
+        return Change(action, unit.name, causes, unit)
+    if drift and (life is None or life.action is Action.HOOK):
+        # After a start the hooks run as well.
+        return Change(Action.START, unit.name, causes, unit)
+    return replace(life, causes=causes) if life else None
 
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:

@@ -114,9 +114,7 @@ def _units(resolved: Resolved) -> Iterator[str]:
 def verify(opened: Opened) -> Verification:
     """What is so, held against the spec; the spec's own checks, run inside."""
     from envctl.parity.drift import checks, looking, units
-    from envctl.parity.drift.claim import Claim
     from envctl.parity.drift.verification import Verification
-    from envctl.parity.facts import Category
 
     observed = opened.observe()
     plan, changes, store = opened.wanted, opened.changes(observed), opened.store
@@ -129,22 +127,11 @@ def verify(opened: Opened) -> Verification:
     running = units.running(plan, states)
     secrets = {one.name for unit in plan.units for one in unit.run.secrets}
     digests = {one: store.facts_digest(one) for one in secrets}
-    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store)
-    unknown = {one for one in opened.not_evaluated if not digests.get(one)}
-    claims += [
-        Claim(
-            unit.name,
-            Category.SECRETS,
-            one.target,
-            f"the value of {one.name}",
-            "a value that is not known here",
-            unit.where,
-            f"`envctl up {opened.target}` asks its source, and records what is needed",
-        )
-        for unit in running
-        for one in unit.run.secrets
-        if one.name in unknown
-    ]
-    claims += sight.claims(units.looked_into(plan, changes, states))
+    unknown = frozenset(one for one in opened.not_evaluated if not digests.get(one))
+    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store, unknown)
+    claims += sight.claims(
+        {unit.name: units.not_looked_into(unit, changes, states) for unit in plan.units}
+    )
     outcomes = list(checks.run(running, opened.backend, mask=store.masked, report=opened.report))
+    outcomes += checks.not_run(unit for unit in plan.units if unit not in running)
     return Verification(name, names, claims, outcomes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
@@ -11,6 +13,7 @@ from envctl.cli.session import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
+    from envctl.parity.drift.claim import Claim
     from envctl.parity.drift.verification import Verification
 
 
@@ -19,9 +22,11 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
 
     The exit code is 3 if anything is not as the spec has it, or a check fails.
 
-    JSON: an object with `format`, `version`, `target`, `units` (each with `unit` and `holding`, how many claims
-    of the spec hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
-    ("file:line:column" or null) and `hint`, and `checks`, each with `unit`, `check`, `exit_code` (null if it was
+    What cannot be checked is a finding, too: how many claims there are of a unit hangs on the spec alone.
+
+    JSON: an object with `format`, `version`, `target`, `units` (each with `unit`, `claims`, how many there are of it,
+    and `holding`, how many of them hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
+    ("file:line:column" or null), `hint` and `unchecked` (why it cannot be checked, or null), and `checks`, each with `unit`, `check`, `exit_code` (null if it was
     ended, or could not run), `cause`, `seconds` and `output` (its last lines).
     """
     from envctl.parity.drift.verification import to_json
@@ -42,7 +47,7 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
 def _show(session: Session, found: Verification) -> None:
     out = session.out
     outputs = {(one.unit, one.check.name): one.output for one in found.checks}
-    for one in found.findings:
+    for one in _without_repetition(found.findings):
         subject = " ".join(filter(None, (one.unit, one.category, one.key)))
         place = f"  ({one.where})" if one.where else ""
         out.line(out.paint(subject, "bold") + out.safe(f": {one.said}{place}"))
@@ -55,13 +60,29 @@ def _show(session: Session, found: Verification) -> None:
         session.note(remedy(found))
 
 
+def _without_repetition(findings: Sequence[Claim]) -> Iterator[Claim]:
+    """The findings, those that cannot be checked for one reason told once for each unit."""
+    alike: dict[tuple[str, str], list[Claim]] = {}
+    for one in findings:
+        alike.setdefault((one.unit, one.unchecked), []).append(one)
+    for one in findings:
+        same = alike[one.unit, one.unchecked]
+        if not one.unchecked or len(same) == 1:
+            yield one
+        elif one is same[0]:
+            facts = counted(len(same), "fact", "facts")
+            yield replace(one, category=facts, key="")
+
+
 def _summary(session: Session, found: Verification) -> str:
     failing = sum(not one.claim.holds for one in found.checks)
-    drifted = len(found.findings) - failing
+    unchecked = sum(bool(one.unchecked) for one in found.findings)
+    drifted = len(found.findings) - failing - unchecked
     units = counted(len(found.units), "unit", "units")
     holding = counted(sum(found.holding.values()), "fact holds", "facts hold")
     wrong = [
         *([f"{drifted:,} drifted"] if drifted else []),
+        *([f"{unchecked:,} cannot be checked"] if unchecked else []),
         *([counted(failing, "check fails", "checks fail")] if failing else []),
     ]
     shown = f"; {session.out.paint(', '.join(wrong), 'red')}" if wrong else ""
@@ -73,7 +94,9 @@ def remedy(found: Verification) -> str:
     from envctl.parity.drift.claim import CHECKS, UNITS
     from envctl.plan.categories import Category
 
-    kinds = {one.category for one in found.findings}
+    kinds = {one.category for one in found.findings if not one.unchecked}
+    if not kinds or all(one.category == UNITS or one.unchecked for one in found.findings):
+        return f"`envctl up {found.target}` brings it to what the spec has, or shows why it cannot"
     if kinds <= {Category.SOCKETS, Category.NAMES}:
         units = " ".join(dict.fromkeys(one.unit for one in found.findings))
         return (

@@ -177,6 +177,14 @@ limits_up() {
     grep -s '^hierarchical_mem' /sys/fs/cgroup/memory/memory.stat
 }
 
+# What came to be when the unit was made.
+find_reference() {
+    for reference in /.dockerenv /etc/ssh/ssh_host_ed25519_key; do
+        [ ! -e "$reference" ] || return 0
+    done
+    return 1
+}
+
 ask() {
     case $1 in
     os) show os "" /etc/os-release ;;
@@ -282,6 +290,26 @@ ask() {
             until [ -e "$folder/" ]; do folder=${folder%/*}; done
             cd "$folder/" && [ "$(stat -c %d .)" = "$(stat -c %d /)" ] && echo "$2"
         )
+        ;;
+    changed)
+        find_reference || { unknown changed "" "it is not told when the unit was made" && return 0; }
+        need changed "" find stat grep sed sort || return 0
+        find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
+*' -exec stat -c "%a %u %g %F$tab%n" {} +
+        # A package may name a file by where its folder was before it became a link.
+        find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
+*' | sed 'p; s|^/usr/|/|' | grep -F -x -f - /var/lib/dpkg/info/*.list /dev/null | sed 's|^/var/lib/dpkg/info/|packaged |' | sort -u
+        ;;
+    lost)
+        [ -d /var/lib/dpkg/info ] || return 0
+        find_reference || { unknown lost "" "it is not told when the unit was made" && return 0; }
+        need lost "" cat xargs stat sed sort || return 0
+        cat /var/lib/dpkg/info/*.list | sort -u | xargs -d '\n' stat -c '' 2>&1 >/dev/null |
+            sed -n "s/^[^']*'\(\/.*\)': No such file or directory$/\1/p" | while IFS= read -r path; do
+                folder=${path%/*}
+                until [ -d "$folder/" ]; do folder=${folder%/*}; done
+                [ ! "$folder/" -nt "$reference" ] || echo "$path"
+            done
         ;;
     given) cat /proc/self/environ ;;
     tool) if has "$2"; then echo "$2"; fi ;;

@@ -20,3 +20,7 @@ class Asked(StrEnum):
     """Names that installed packages provide beside their own."""
     REMOVED = "removed"
     """Packages that were removed, as the packager's log has it: when."""
+    CHANGED = "changed"
+    """Files of the root file system that were changed since the unit was made: mode, owner, and whether a package has them."""
+    LOST = "lost"
+    """Files of packages that are not there, in folders that were changed since the unit was made."""

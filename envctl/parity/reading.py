@@ -407,6 +407,23 @@ def _times(body: str) -> Values:
             yield path, times
 
 
+def _changed(body: str) -> Values:
+    """Files with mode and owner; those that packages name are told after them."""
+    found: dict[str, str] = {}
+    for line in _lines(body):
+        if match := _MODE.fullmatch(line):
+            mode, uid, gid, _, path = match.groups()
+            found[path] = f"mode {mode}, owner {uid}:{gid}, nobody's"
+        elif line.startswith("packaged "):
+            # A package may name a file by where its folder was before it became a link.
+            package, _, path = line.removeprefix("packaged ").partition(".list:")
+            path = path if path in found else f"/usr{path}"
+            if path in found:
+                about = found[path].rpartition(", ")[0]
+                found[path] = f"{about}, of {package.partition(':')[0]}"
+    yield from found.items()
+
+
 def _provides(body: str) -> Values:
     for line in _lines(body):
         state, _, provided = line.partition("\t")
@@ -470,6 +487,8 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "tool": _Reader(Asked.TOOLS, _words, None),
     "provides": _Reader(Asked.PROVIDES, _provides),
     "removed": _Reader(Asked.REMOVED, _removed),
+    "changed": _Reader(Asked.CHANGED, _changed),
+    "lost": _Reader(Asked.LOST, _words),
 }
 KINDS: Final = frozenset(_READERS)
 """What can be asked."""

@@ -64,3 +64,16 @@ def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
 def run_text(run: Run) -> str:
     """The run identity in full: kept as a label, so that a later comparison can name what changed."""
     return canonical(run)
+
+
+def is_same_run(recorded: str, run: Run) -> bool:
+    """Whether a `run_text` was made of this run, whatever the secrets' values were."""
+    try:
+        old = json.loads(recorded)
+        return bool(_without_digests(old) == _without_digests(plain(run)))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+
+
+def _without_digests(run: Any) -> Any:
+    return {**run, "secrets": [{**one, "digest": ""} for one in run["secrets"]]}

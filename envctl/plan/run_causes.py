@@ -40,7 +40,7 @@ def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
     if old is None:
         return (Cause(_UNREADABLE, unit.where),)
     found = [
-        Cause(text, _place(unit, path), warning)
+        Cause(text, place(unit, path), warning)
         for key in (*new, *sorted(old.keys() - new.keys()))
         if old.get(key) != new.get(key)
         for path, text, warning in _field(key, old.get(key), new.get(key))
@@ -57,10 +57,11 @@ def _read(recorded: str) -> Mapping[str, Any] | None:
     return {**plain(Run()), **old} if isinstance(old, dict) else None
 
 
-def _place(unit: Unit, path: Sequence[str | int]) -> Place | None:
+def place(unit: Unit, path: Sequence[str | int]) -> Place | None:
+    """The place in the spec that set a value of the unit's run, or the nearest one around it."""
     for end in range(len(path), 0, -1):
-        if (place := unit.origins.get(".".join(map(str, path[:end])))) is not None:
-            return place
+        if (found := unit.origins.get(".".join(map(str, path[:end])))) is not None:
+            return found
     return unit.where
 
 

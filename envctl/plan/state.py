@@ -46,15 +46,29 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """What an engine has otherwise than the unit was made: somebody changed it by other means.
+
+    `path` leads to what it contradicts, within the run; with `in_place` to start the unit is enough to mend it,
+    without, it has to be made anew.
+    """
+
+    text: str
+    path: tuple[str, ...] = ()
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UnitState:
     """One unit as observed.
 
     `build` is the digest of the build it was made from ("" for a ready image, whose reference
     stands in `image`); `run` is the canonical text of the run it was made for (`digest.run_text`).
-    `outdated` says that the build's image was made anew since. `id` names this incarnation: another id is another container or machine.
     `cause` says why it is in this state; `defect` what it has lost though it may run, such as a port: `up` puts that right.
     `unfinished`: the `up` that was making it was interrupted. `hooks` are the digests of the after_start
     hooks that have run to their end since envctl started it (see `hooks.digests`).
+    `outdated` says that the build's image was made anew since. `drift` is what the engine's own record has otherwise,
+    `unchecked` what nobody could look at, each with the reason; both only where a plan was given. `id` names this incarnation: another id is another container or machine.
     """
 
     name: str
@@ -75,6 +89,8 @@ class UnitState:
     defect: str = ""
     unfinished: bool = False
     hooks: tuple[str, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

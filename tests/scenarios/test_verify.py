@@ -131,19 +131,54 @@ def test_every_drift_is_found_where_it_was_planted(web):
     # While `web` is still who runs it.
     web.by_hand(END_SOCAT, "web")
     planted["web sockets tcp 8000"] = ("not listened on within 5 s", place("ports:"))
+    planted["web files /etc/passwd"] = ("changed or put there since", place("build:"))
     plant("sed -i 's/^web:x:[0-9]*/web:x:7777/' /etc/passwd", "web users web", "uid 7777", "user:")
+
+
+def test_what_was_done_to_the_container_is_found_and_repaired_and_no_claim_is_lost(web):
+    counted = [one["claims"] for one in web.verify()["units"]]
+    network = web.api.inspect_container(web.container)["HostConfig"]["NetworkMode"]
+    web.api.disconnect_container_from_network(web.container, network)
+    web.api.update_container(web.container, mem_limit=96 * 1024**2, memswap_limit=192 * 1024**2)
+    web.by_hand("rm /usr/bin/perl; chmod u+s /usr/bin/env; echo >/usr/local/bin/evil", "root")
+    rest = set(web.found().items())
+    assert rest > {
+        ("web files /usr/bin/perl", ("not there", place("build:"))),
+        ("web files /usr/bin/env", ("changed since, setuid", place("build:"))),
+        ("web files /usr/local/bin/evil", ("changed or put there since", place("build:"))),
+    }
+    (unit,) = [text for subject, (text, _) in rest if subject == "web unit"]
+    assert unit == (
+        "changed by other means: memory 64 MiB → 96 MiB; "
+        f"it is not connected to the environment's network {network}"
+    )
+    # Without its user most cannot be asked for; nothing of it is forgotten.
+    web.by_hand("rm /etc/passwd", "root")
+    told = web.verify()
+    assert [one["claims"] for one in told["units"]] == counted
+    assert any(one["unchecked"] for one in told["findings"])
+
+    assert web.project.up() == ["replace web"]
+    told = web.verify()
+    assert told["findings"] == []
+    assert [one["claims"] for one in told["units"]] == counted
 
 
 def test_what_was_replaced_by_other_means_is_found(web):
     web.replace(Env=["LOG_LEVEL=info"], Hostname="elsewhere")
+    changed = 'env LOG_LEVEL "debug" → "info"; the name web does not lead to it'
     assert web.found() == {
+        "web unit": (f"changed by other means: {changed}", place("env:")),
         "web environment LOG_LEVEL": ('"info"', place("env:")),
         # It was not connected by its name.
         "other names web": ("not known within 5 s", place("other:")),
     }
 
     stranger = web.replace(Labels={})
-    assert web.found() == {"web unit": ("it is not there", place("web:"))}
+    found = web.found()
+    assert found["web unit"] == ("it is not there", place("web:"))
+    # What was claimed of it before is not forgotten.
+    assert {one["unchecked"] for one in web.verify()["findings"]} > {"it is not there"}
     web.api.remove_container(stranger, force=True)
 
     web.project.up()

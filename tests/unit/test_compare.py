@@ -14,7 +14,7 @@ from envctl.errors import Place
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, Hooks, Port, ReadyImage, Resources, Secret, Unit
-from envctl.plan.state import Observed, Status
+from envctl.plan.state import Drift, Observed, Status
 from envctl.plan.text import changes_text
 from tests.support.examples import examples
 from tests.support.plans import build, made, observed, packages, plan, script, unit
@@ -566,3 +566,29 @@ def test_a_paused_task_goes_on():
     there = Observed({"job": made(job, status=Status.PAUSED)}, observed(job).images)
 
     assert lines(compare(plan(job), there)) == ["> start job it is paused (envctl.yaml:2:3)"]
+
+
+def test_what_was_changed_by_other_means_is_mended_and_every_bit_of_it_told():
+    place = Place("envctl.yaml", 9, 5)
+    web = unit("web", origins={"mounts": place})
+    there = observed(web)
+    mended = Drift("its clock is 240 s behind", in_place=True)
+    replaced = Drift("/a was replaced on this host", ("mounts", "0"))
+
+    def after(*drift, wanted=web, **more):
+        state = made(web, drift=drift, **more)
+        return lines(compare(plan(wanted), replace(there, units={"web": state})))
+
+    assert after(mended) == ["> start web its clock is 240 s behind (envctl.yaml:2:3)"]
+    assert after(mended, replaced) == [
+        "~ replace web its clock is 240 s behind (envctl.yaml:2:3)",
+        "/a was replaced on this host (envctl.yaml:9:5)",
+    ]
+    assert after(mended, status=Status.EXITED) == [
+        "> start web its clock is 240 s behind (envctl.yaml:2:3)",
+        "it is not running (envctl.yaml:2:3)",
+    ]
+    assert after(replaced, wanted=unit("web", env={"A": "1"})) == [
+        '~ replace web env A unset → "1" (envctl.yaml:2:3)',
+        "/a was replaced on this host (envctl.yaml:2:3)",
+    ]

@@ -110,7 +110,7 @@ class DockerBackend:
 
         if plan is not None:
             self._keeper.expect(plan)
-        return observe(self._engine, self._names, images=plan is not None)
+        return observe(self._engine, self._names, plan=plan)
 
     def apply(self, change: Change) -> None:
         """Do one change."""

@@ -12,11 +12,13 @@ from envctl.backends.atonce import all_at_once
 from envctl.backends.docker import names as n
 from envctl.backends.docker import records
 from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.closer import look_closer
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called
+from envctl.plan.model import Plan
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 
@@ -96,8 +98,9 @@ def environments(engine: Engine, names: Names) -> Sequence[str]:
     return sorted(found - {""})
 
 
-def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
-    """The environment; with `images` also which builds are at hand."""
+def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
+    """The environment; with a plan also which builds are at hand, and what was changed by other means."""
+    images = plan is not None
     there = containers(engine, names)
     held = held_volumes(there.keepers)
     with engine.doing("look at the environment") as api:
@@ -116,6 +119,8 @@ def observe(engine: Engine, names: Names, *, images: bool) -> Observed:
         for name, one in there.units.items()
         for mount in nameless(one)
     }
+    if plan is not None:
+        units = look_closer(engine, names, plan, units)
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
         *(f"container {_name(one)}" for one in there.keepers),

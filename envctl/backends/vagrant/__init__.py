@@ -106,7 +106,7 @@ class VagrantBackend:
         if plan is not None:
             # What is to be made from them is not yet: nobody may remove them meanwhile.
             boxfiles.use_of(plan.builds())
-        return observe(self._names, self._boxes, self._machines, images=plan is not None)
+        return observe(self._names, self._boxes, self._machines, plan=plan)
 
     def provisions(self, build: Build) -> bool:
         """Where a machine is wanted, or no container engine answers."""

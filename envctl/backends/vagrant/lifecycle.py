@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from envctl.backends.base import Context
 from envctl.backends.vagrant import (
+    condition,
     container,
     ended,
     forwarding,
@@ -115,9 +116,27 @@ class Lifecycle:
         if self._domain(name) is None:
             self._create(unit)
             return
-        domain = self._running(name)
+        domain = self._mended(unit, self._running(name))
         if not self._is_fine(unit, domain):
             self._settle(unit, domain)
+
+    def _mended(self, unit: Unit, domain: Domain) -> Domain:
+        """The unit's machine with its clock, way out, names and mounts as they should be.
+
+        What is mounted of this host is what it was when the machine was started: for another it is started anew.
+        """
+        machine, mounts = self._machines.reach(domain), layout.machine_of(unit).mounts
+        found = condition.look(machine, mounts)
+        domains = libvirt.domains(f"{self._names.prefix}_")
+        now = domains.get(domain.name, domain)
+        names = condition.table_in(now, condition.table(domains.values()))
+        if any(condition.replaced(found, mounts)):
+            self._shut_down(now, machine)
+            return self._running(self._names.unit(domain.name) or unit.name)
+        if any(condition.drift(found, mounts, names)):
+            condition.mend(machine, found, f"{self._names.addresses}.1")
+            self._spread()
+        return domain
 
     def _is_fine(self, unit: Unit, domain: Domain) -> bool:
         """Whether the unit runs as it should, or has completed; ports that were lost are given back."""
@@ -351,16 +370,11 @@ class Lifecycle:
         """Tell every running machine of the environment the names and addresses of all."""
         with self._guard:
             found = libvirt.domains(f"{self._names.prefix}_").values()
-            known = [one for one in found if one.running and one.address]
-            table = {
-                one.address: sorted(name for unit in one.units.values() for name in unit["aliases"])
-                for one in known
-            }
-            for domain in known:
-                own = dict(table)
-                if any(unit.get("shared") for unit in domain.units.values()):
-                    # Names in one's own machine are at hand without a network.
-                    own["127.0.0.1"] = own.pop(domain.address)
+            known = condition.table(found)
+            for domain in found:
+                if domain.address not in known:
+                    continue
+                own = condition.table_in(domain, known)
                 with suppress(EnvctlError):
                     text = guest.hosts(own).encode()
                     self._machines.reach(domain).run("cat > /etc/hosts", data=text, timeout=20)

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from envctl.backends import mounted
 from envctl.backends.atonce import all_at_once
-from envctl.backends.vagrant import forwarding, libvirt, life, notes
+from envctl.backends.vagrant import condition, forwarding, layout, libvirt, life, notes
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import CRASHED, Domain
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import DISK, SHARED, Names
 from envctl.errors import EnvctlError
+from envctl.plan.model import Plan
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 
@@ -24,8 +26,9 @@ _NO_NEWS: Final = frozenset({"", "user", "unknown"})
 """Reasons for a machine's state that tell a reader nothing."""
 
 
-def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> Observed:
-    """The environment; with `images` also which builds are at hand."""
+def observe(names: Names, boxes: Boxes, machines: Machines, *, plan: Plan | None) -> Observed:
+    """The environment; with a plan also which builds are at hand, and what the machines are like."""
+    images = plan is not None
     there = libvirt.inventory(f"{names.prefix}_", names.likely)
     found = {
         machine: domain
@@ -35,6 +38,8 @@ def observe(names: Names, boxes: Boxes, machines: Machines, *, images: bool) -> 
     here, wanted = boxes.look() if images else ({}, boxes.current)
     asked = all_at_once(lambda item: tuple(_states(machines, *item, wanted)), sorted(found.items()))
     units = {state.name: state for machine in asked for state in machine}
+    if plan is not None:
+        units = _closer(machines, plan, found, units)
     leftovers = [f"network {one}" for one in there.networks if one == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
     leftovers += [f"machine {one}" for one in found if one == SHARED and not found[one].units]
@@ -115,6 +120,44 @@ def _states(
             yield _living(state, note, known[state.name], forwarding.lost(note["ports"], reached))
         else:
             yield replace(state, status=Status.UNKNOWN, cause="its machine's init does not know it")
+
+
+def _closer(
+    machines: Machines,
+    plan: Plan,
+    domains: Mapping[str, Domain],
+    states: Mapping[str, UnitState],
+) -> dict[str, UnitState]:
+    """The states, those of units that run with what their machines have otherwise than they were made."""
+    known = condition.table(domains.values())
+    mounts = {
+        machine.name: machine.mounts for unit in plan.units for machine in [layout.machine_of(unit)]
+    }
+
+    def look(item: tuple[str, Domain]) -> Iterator[UnitState]:
+        name, domain = item
+        running = [
+            states[unit] for unit in domain.units if _runs(states.get(unit)) and name in mounts
+        ]
+        if not running:
+            return
+        try:
+            found = condition.look(machines.reach(domain), mounts[name])
+        except EnvctlError as error:
+            why = f"its machine's clock, names and mounts: {error.brief}"
+            yield from (replace(state, unchecked=(why,)) for state in running)
+            return
+        drift = condition.drift(found, mounts[name], condition.table_in(domain, known))
+        unchecked = tuple(mounted.unchecked(mounts[name], found.mounts))
+        told = tuple(drift)
+        yield from (replace(state, drift=told, unchecked=unchecked) for state in running)
+
+    found = all_at_once(lambda item: tuple(look(item)), sorted(domains.items()))
+    return {**states, **{state.name: state for machine in found for state in machine}}
+
+
+def _runs(state: UnitState | None) -> bool:
+    return state is not None and state.status is Status.RUNNING
 
 
 def _noted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +51,13 @@ def run(
             stage = Stage.DONE if claim.holds else Stage.FAILED
             report(Progress(work, stage, "" if claim.holds else claim.found))
             yield outcome
+
+
+def not_run(units: Iterable[Unit]) -> Iterator[Outcome]:
+    """The checks of units that do not run."""
+    for unit in units:
+        for check in unit.checks:
+            yield Outcome(unit.name, check, None, 0.0, (), f"{unit.name} does not run")
 
 
 def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str]) -> Outcome:

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import Place
-from envctl.parity.facts import readable
+from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, readable, unknown_at
+from envctl.plan import run_causes
 from envctl.plan.model import Unit
 
 UNITS: Final = "unit"
 """The category of what is so of a unit as a whole."""
 CHECKS: Final = "checks"
+_REMEDY: Final = "`envctl up` repairs what it can; then verify again"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What the spec says of a unit, and what was found; a finding, unless it `holds`.
 
-    `category` is one of facts, UNITS or CHECKS; `where` is the place in the spec that declares it.
+    `category` is one of facts, UNITS or CHECKS; `where` is the place in the spec that declares it. `unchecked` is why
+    nobody can tell whether it is so. `details` tell one by one what is wrong, where the claim is about many things.
     """
 
     unit: str
@@ -28,15 +31,24 @@ class Claim:
     found: str
     where: Place | None = None
     hint: str = ""
+    unchecked: str = ""
+    details: tuple[Claim, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether it is so."""
-        return self.found == self.expected
+        return not self.unchecked and not self.details and self.found == self.expected
+
+    @property
+    def findings(self) -> tuple[Claim, ...]:
+        """What is to be told of it: itself, its details, or nothing if it holds."""
+        return self.details or (() if self.holds else (self,))
 
     @property
     def said(self) -> str:
         """What is wrong, in words."""
+        if self.unchecked:
+            return f"cannot be checked: {self.unchecked}"
         if self.category in (UNITS, CHECKS):
             return self.found
         if self.found.startswith(f"not {self.expected}"):
@@ -45,6 +57,22 @@ class Claim:
             readable(self.category, self.key, value) for value in (self.expected, self.found)
         )
         return f"declared {expected}, found {found}"
+
+
+def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Claim:
+    """A claim that holds, or of which what the spec itself may have caused is all there is to say."""
+    return Claim(unit, category, key, word, word, where)
+
+
+def cannot_check(unit: str, category: str, key: str, why: str, where: Place | None) -> Claim:
+    """A claim of which nobody can tell whether it is so."""
+    return Claim(unit, category, key, "so", "", where, _REMEDY, unchecked=why)
+
+
+def why_unknown(told: UnitFacts, category: str, key: str = "") -> str:
+    """Why a fact, or a whole category, is not known; "" if it is, or is known to be absent."""
+    at = unknown_at(told, category, key)
+    return "" if at is None else told[UNKNOWN][fact_id(category, at)] or "it is not told"
 
 
 def presence(
@@ -56,7 +84,4 @@ def presence(
 
 def place(unit: Unit, *path: str | int) -> Place | None:
     """The place in the spec that set a value of the unit's run, or the nearest one around it."""
-    for end in range(len(path), 0, -1):
-        if (found := unit.origins.get(".".join(map(str, path[:end])))) is not None:
-            return found
-    return unit.where
+    return run_causes.place(unit, path)

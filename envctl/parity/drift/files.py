@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from envctl.backends.staging import ContextFile, view
+from envctl.errors import Place
 from envctl.parity.drift import made
-from envctl.parity.drift.claim import Claim, place, presence
+from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
 from envctl.parity.drift.made import Put, Since
 from envctl.parity.drift.process import uid_of
 from envctl.parity.facts import DIGEST, Category, UnitFacts
@@ -30,27 +30,37 @@ _UNREADABLE: Final = "sha256 unreadable"
 
 
 def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
-    """Of each file that the build put there; `root` is the project's folder."""
-    since, there = Since(told), told.get(Category.FILES, {})
+    """One of each file that the build put there; `root` is the project's folder."""
+    since = Since(told)
     for put in made.files(unit):
+        if "\n" in put.path or made.is_volatile(put.path):
+            continue  # nobody tells of it
+        why = since.unknown or why_unknown(told, Category.FILES, put.path)
+        where = put.step.where
         if put.path in told.get(Asked.GONE, {}):
-            if not put.alterable and not unit.hooks.after_start:
-                yield presence(
-                    unit.name,
-                    Category.FILES,
-                    put.path,
-                    word="there",
-                    there=False,
-                    where=put.step.where,
-                )
-        elif put.path in there and since.made is not None:
-            # The project's own file may have gone meanwhile.
-            with suppress(OSError):
+            lost = not put.alterable and not unit.hooks.after_start
+            yield _presence(unit, put.path, there=not lost, where=where)
+        elif put.path in told.get(Category.FILES, {}) and since.made is not None:
+            try:
                 yield _claim(unit, told, put, root, since)
+            except OSError as error:
+                # The project's own file may have gone meanwhile.
+                gone = f"the project's own {put.file.source} cannot be read: {error.strerror}"
+                yield cannot_check(unit.name, Category.FILES, put.path, gone, where)
+        else:
+            nothing = "it is not told whether it is there"
+            yield cannot_check(unit.name, Category.FILES, put.path, why or nothing, where)
+
+
+def _presence(unit: Unit, path: str, *, there: bool, where: Place | None) -> Claim:
+    return presence(unit.name, Category.FILES, path, word="there", there=there, where=where)
 
 
 def _claim(unit: Unit, told: UnitFacts, put: Put, root: Path, since: Since) -> Claim:
     now = told[Category.FILES][put.path]
+    why = why_unknown(told, Category.FILES, put.path)
+    if why and since.touched(put.path):
+        return cannot_check(unit.name, Category.FILES, put.path, why, put.step.where)
     wanted: list[str] = []
     found: list[str] = []
     if since.touched(put.path) and not _may_be_a_hooks(unit, told, now):
@@ -128,32 +138,57 @@ def _number(unit: Unit, told: UnitFacts, what: str, name: str) -> str | None:
 
 
 def secrets(
-    unit: Unit, told: UnitFacts, *, digests: Mapping[str, str], key: str
+    unit: Unit,
+    told: UnitFacts,
+    *,
+    digests: Mapping[str, str],
+    key: str,
+    unevaluated: Collection[str] = (),
 ) -> Iterator[Claim]:
-    """Of each secret: there, its user's alone, and of the right value.
+    """One of each secret: there, its user's alone, and of the right value.
 
-    `digests` are what the values have to give with `key`; of a secret without one its value is not judged.
+    `digests` are what the values have to give with `key`; of a secret without one its value is not judged. Those in
+    `unevaluated` have a value that only `up` asks for.
     """
-    found = told.get(Category.SECRETS, {})
-    # So says the script of what it cannot read, which another claim is about.
-    unreadable = {"unreadable", hashlib.sha256(key.encode()).hexdigest()}
+    # So says the script of what it cannot read.
+    nothing = hashlib.sha256(key.encode()).hexdigest()
     uid = uid_of(unit, told)
     for index, secret in enumerate(unit.run.secrets):
         where = place(unit, "secrets", index)
-        now = found.get(secret.target)
-        there = now is not None
-        yield presence(
-            unit.name, Category.SECRETS, secret.target, word="there", there=there, where=where
-        )
+        now, why = told.get(Category.SECRETS, {}).get(secret.target), ""
         if now is None:
+            why = why_unknown(told, Category.SECRETS, secret.target)
+            yield (
+                cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
+                if why
+                else presence(
+                    unit.name,
+                    Category.SECRETS,
+                    secret.target,
+                    word="there",
+                    there=False,
+                    where=where,
+                )
+            )
             continue
+        wanted: list[str] = []
+        found: list[str] = []
         match = re.fullmatch(r"mode (\d+), owner (\d+):\d+", now)
-        if match and uid:
-            expected, seen = f"mode 400, owner {uid}", f"mode {match[1]}, owner {match[2]}"
-            yield Claim(unit.name, Category.SECRETS, secret.target, expected, seen, where)
-        digest = found.get(f"{secret.target}{DIGEST}", "unreadable")
-        wanted = digests.get(secret.name)
-        if wanted and (digest == wanted or digest not in unreadable):
-            value = f"the value of {secret.name}"
-            seen = value if digest == wanted else "another value"
-            yield Claim(unit.name, Category.SECRETS, secret.target, value, seen, where)
+        if match and uid and (match[1], match[2]) != ("400", uid):
+            wanted.append(f"mode 400, owner {uid}")
+            found.append(f"mode {match[1]}, owner {match[2]}")
+        digest = told[Category.SECRETS].get(f"{secret.target}{DIGEST}", nothing)
+        right = digests.get(secret.name)
+        if secret.name in unevaluated:
+            why = "its value is not known here before `envctl up` asks its source, and records what is needed"
+        if right and digest == nothing != right:
+            why = why_unknown(told, Category.SECRETS, f"{secret.target}{DIGEST}")
+            why = why or "its value cannot be read"
+        elif right and digest != right:
+            wanted.append(f"the value of {secret.name}")
+            found.append("another value")
+        if why and not found:
+            yield cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
+            continue
+        expected, seen = (", ".join(words) or "as it was given" for words in (wanted, found))
+        yield Claim(unit.name, Category.SECRETS, secret.target, expected, seen, where)

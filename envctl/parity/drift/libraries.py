@@ -13,7 +13,7 @@ from typing import Final
 
 from envctl.parity.collecting import is_covered
 from envctl.parity.drift import made
-from envctl.parity.drift.claim import Claim, presence
+from envctl.parity.drift.claim import Claim, cannot_check, presence, why_unknown
 from envctl.parity.drift.made import Put, runs_after, steps
 from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
@@ -64,6 +64,10 @@ def _pip(
         if f"{folder}/".startswith(f"{step.venv.rstrip('/')}/")
     }
     for one in wanted:
+        if why := why_unknown(told, Category.PYTHON):
+            key = f"{step.venv}: {one.name}"
+            yield cannot_check(unit.name, Category.PYTHON, key, why, step.where)
+            continue
         version = found.get(normal(one.name))
         key = f"{step.venv}: {one.name}"
         met = one.is_met(version) if version is not None and last else None
@@ -95,6 +99,9 @@ def _npm(
         put = puts.get(f"{folder}/package.json")
         for one in npm_dependencies(made.text_of(put, root) if put else ""):
             key = f"{folder}: {one.name}"
+            if why := why_unknown(told, Category.NPM):
+                yield cannot_check(unit.name, Category.NPM, key, why, step.where)
+                continue
             yield presence(
                 unit.name, Category.NPM, key, word="installed", there=key in known, where=step.where
             )
@@ -105,9 +112,11 @@ def _npm(
         if match is None or (match[1].count("/") and not match[1].startswith("@")):
             continue  # an address or a path
         name, wanted = match.groups()
-        if wanted and name in found and re.fullmatch(r"\d+\.\d+\.\d+", wanted):
+        if why := why_unknown(told, Category.NPM):
+            yield cannot_check(unit.name, Category.NPM, name, why, step.where)
+        elif wanted and name in found and re.fullmatch(r"\d+\.\d+\.\d+", wanted):
             yield Claim(unit.name, Category.NPM, name, wanted, found[name], step.where)
-        elif found:
+        else:
             yield presence(
                 unit.name,
                 Category.NPM,

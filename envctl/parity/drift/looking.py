@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,10 +12,11 @@ from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
 from envctl.parity import collecting
-from envctl.parity.drift import files, libraries, made, packages, process
-from envctl.parity.drift.claim import UNITS, Claim
-from envctl.parity.facts import Category, UnitFacts
-from envctl.plan.model import PipInstall, Plan, Unit
+from envctl.parity.drift import files, libraries, made, packaged, packages, process
+from envctl.parity.drift.claim import Claim
+from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
+from envctl.parity.inquiry import Asked
+from envctl.plan.model import Kind, PipInstall, Plan, Unit
 
 PATIENCE: Final = 5.0
 """Seconds that a process which was started just now gets to listen, and its name to be known."""
@@ -38,7 +38,8 @@ class Masks(Protocol):
 class Sight:
     """What is needed to look into units.
 
-    `digests` are what the secrets' values give with `key`; `masks` takes the values out of what is told.
+    `digests` are what the secrets' values give with `key`; `masks` takes the values out of what is told. The secrets in
+    `unevaluated` have sources that only `up` asks.
     """
 
     plan: Plan
@@ -47,59 +48,67 @@ class Sight:
     key: str
     digests: Mapping[str, str]
     masks: Masks
+    unevaluated: frozenset[str] = frozenset()
 
-    def claims(self, units: Sequence[Unit]) -> list[Claim]:
-        """What is so of these units, of those that run."""
-        return [claim for found in all_at_once(self._of, list(units)) for claim in found]
+    def claims(self, closed: Mapping[str, str]) -> list[Claim]:
+        """What is so of the plan's services: as many claims whatever is found.
 
-    def _of(self, unit: Unit) -> list[Claim]:
+        `closed` has by name why nobody looks into one.
+        """
+        services = [unit for unit in self.plan.units if unit.kind is Kind.SERVICE]
+        found = all_at_once(lambda unit: self._of(unit, closed.get(unit.name, "")), services)
+        return [claim for claims in found for claim in claims]
+
+    def _of(self, unit: Unit, closed: str) -> list[Claim]:
+        if closed:
+            return list(self._held(unit, nothing_told(closed)))
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 found = list(self._held(unit, self._told(unit)))
             except EnvctlError as error:
-                said = self.masks.masked(error.brief)
-                return [Claim(unit.name, UNITS, "", "tells", said, unit.where, error.hint)]
+                told = nothing_told(self.masks.masked(error.brief))
+                return [replace(one, hint=error.hint or one.hint) for one in self._held(unit, told)]
             late = any(map(_may_come, found))
             if not late or time.monotonic() > end:
                 return [_waited_for(one) if _may_come(one) else one for one in found]
             time.sleep(_PAUSE)
 
     def _told(self, unit: Unit) -> UnitFacts:
-        # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
-        there = replace(self.plan, units=tuple(self.running))
-
-        def ask(user: str | None) -> UnitFacts:
-            return collecting.ask(
-                there,
-                unit,
-                self.backend,
-                key=self.key,
-                mask=self.masks.masked_bytes,
-                also=inquiry(unit),
-                user=user,
-            )
-
-        try:
-            return ask(None)
-        except EnvctlError:
-            # Its user may be there no more, which root can tell.
-            with suppress(EnvctlError):
-                return ask("0")
-            raise
+        return collecting.ask(
+            # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
+            replace(self.plan, units=tuple(self.running)),
+            unit,
+            self.backend,
+            key=self.key,
+            mask=self.masks.masked_bytes,
+            also=inquiry(unit),
+        )
 
     def _held(self, unit: Unit, told: UnitFacts) -> Iterator[Claim]:
         root = Path(self.plan.scope.root)
-        neighbours = [one for one in self.running if one.name != unit.name]
+        services = [one for one in self.plan.units if one.kind is Kind.SERVICE]
+        neighbours = [one for one in services if one.name != unit.name]
+        running = {one.name for one in self.running}
         yield from packages.claims(unit, told)
         yield from libraries.claims(unit, told, root=root)
-        yield from process.claims(unit, told, mask=self.masks.masked, neighbours=neighbours)
+        yield from process.claims(
+            unit, told, mask=self.masks.masked, neighbours=neighbours, running=running
+        )
         yield from files.claims(unit, told, root=root)
-        yield from files.secrets(unit, told, digests=self.digests, key=self.key)
+        yield from files.secrets(
+            unit, told, digests=self.digests, key=self.key, unevaluated=self.unevaluated
+        )
+        yield from packaged.claims(unit, told)
+
+
+def nothing_told(why: str) -> UnitFacts:
+    """The facts of a unit that tells nothing, with the reason for each."""
+    return {UNKNOWN: {fact_id(category, ""): why for category in (*Category, *Asked)}}
 
 
 def _may_come(claim: Claim) -> bool:
-    return not claim.holds and claim.category in _LATE
+    return not claim.holds and not claim.unchecked and claim.category in _LATE
 
 
 def _waited_for(claim: Claim) -> Claim:
@@ -121,4 +130,6 @@ def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
     asked["tool", process.LOOK_UP] = None
     asked["provides", "all"] = None
     asked["removed", "all"] = None
+    asked["changed", "all"] = None
+    asked["lost", "all"] = None
     yield from ((kind, value) for kind, value in asked if "\n" not in value)

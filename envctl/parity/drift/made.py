@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from envctl.backends.staging import ContextFile, placed
 from envctl.parity.collecting import is_covered
-from envctl.parity.facts import UnitFacts
+from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.inquiry import Asked
 from envctl.plan.model import (
     Build,
@@ -22,6 +23,7 @@ from envctl.plan.model import (
     Unit,
     WriteFile,
 )
+from envctl.plan.places import PATTERNS
 
 REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
 """What comes to be when a container is made, and when a machine starts for the first time."""
@@ -84,14 +86,34 @@ def text_of(put: Put, root: Path) -> str:
         return ""
 
 
+def is_volatile(path: str) -> bool:
+    """Whether a path is in a place that facts leave out."""
+    return any(
+        fnmatchcase(path, pattern) or fnmatchcase(path, f"{pattern}/*") for pattern in PATTERNS
+    )
+
+
 class Since:
     """Whether something was changed after the unit was made; nothing was, as long as nobody knows when that was."""
 
     def __init__(self, told: UnitFacts) -> None:
+        self._told = told
         self._times: Mapping[str, str] = told.get(Asked.TIMES, {})
         known = [self._of(path)[0] for path in REFERENCES if path in self._times]
         self.made = max(known, default=None)
         """Seconds of the epoch, or None."""
+
+    @property
+    def unknown(self) -> str:
+        """Why nobody knows when the unit was made; "" if it is known."""
+        if self.made is not None:
+            return ""
+        why = (self._why(path) for path in REFERENCES)
+        return next(filter(None, why), "it is not told when the unit was made")
+
+    def _why(self, path: str) -> str:
+        at = unknown_at(self._told, Asked.TIMES, path)
+        return "" if at is None else self._told[UNKNOWN][fact_id(Asked.TIMES, at)]
 
     def touched(self, path: str) -> bool:
         """Whether a file's content, mode or owner was, or was only said to be."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from envctl.errors import Place
-from envctl.parity.drift.claim import Claim
+from envctl.parity.drift.claim import Claim, cannot_check, so, why_unknown
 from envctl.parity.drift.made import Since, runs_after, steps
 from envctl.parity.facts import Category, UnitFacts
 from envctl.parity.inquiry import Asked
@@ -16,54 +17,72 @@ from envctl.plan.model import InstallPackages, Unit
 
 STATUS: Final = "/var/lib/dpkg/status"
 INFO: Final = "/var/lib/dpkg/info"
+OTHERS: Final = "others"
+"""What the claim that no other package was changed is about."""
 _BUILT: Final = "as it was built"
 
 
 def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
-    """Of the packages that the spec names, and of those that somebody has changed."""
-    installed = told.get(Category.PACKAGES, {})
-    if not installed:
-        return
+    """Of the packages that the spec names, and one that nobody has changed any other: as many whatever is told."""
     since = Since(told)
     declared: dict[str, Claim] = {}
-    for claim in _declared(unit, told, installed, since):
+    for claim in _declared(unit, told, since):
         declared[claim.key] = claim
     yield from declared.values()
-    if unit.hooks.after_start and unit.run.process.user == "root":
-        # They may well install something.
+    where = _where(unit, "")
+    if why := why_unknown(told, Category.PACKAGES) or since.unknown:
+        yield cannot_check(unit.name, Category.PACKAGES, OTHERS, why, where)
         return
-    known = {key for key, claim in declared.items() if not claim.holds}
-    yield from _by_hand(unit, told, since, known)
+    others = so(unit.name, Category.PACKAGES, OTHERS, where, word=_BUILT)
+    if not (unit.hooks.after_start and unit.run.process.user == "root"):
+        # They may well install something.
+        known = {key for key, claim in declared.items() if not claim.holds}
+        others = replace(others, details=tuple(_by_hand(unit, told, since, known)))
+    yield others
 
 
-def _declared(
-    unit: Unit, told: UnitFacts, installed: Mapping[str, str], since: Since
-) -> Iterator[Claim]:
-    provided = told.get(Asked.PROVIDES, {})
-    changed = _changed(told, since)
+def _declared(unit: Unit, told: UnitFacts, since: Since) -> Iterator[Claim]:
+    changed = changed_since(told, since)
     for index, step in enumerate(steps(unit)):
-        if not isinstance(step, InstallPackages):
-            continue
-        # A command of the build may have removed what only the build needs.
-        built = runs_after(unit, index)
-        for word in step.names:
-            name, _, wanted = word.partition("=")
-            if name.endswith("-") and name not in installed:
-                continue  # to the packager that means that it is to be removed
-            version, _, rest = installed.get(name, "").partition(" ")
-            there = bool(version) or (name in provided and not wanted)
-            if not there and built and name not in changed:
-                continue
-            if state := rest.partition(" ")[2]:
-                expected, found = "installed", state
-            elif version and wanted and (name in changed or not built):
-                expected, found = wanted, version
-            else:
-                expected, found = "installed", "installed" if there else "not installed"
-            yield Claim(unit.name, Category.PACKAGES, name, expected, found, step.where)
+        if isinstance(step, InstallPackages):
+            # A command of the build may have removed what only the build needs.
+            built = runs_after(unit, index)
+            for word in step.names:
+                yield _package(unit, told, word, changed, built=built, where=step.where)
 
 
-def _changed(told: UnitFacts, since: Since) -> Mapping[str, str]:
+def _package(
+    unit: Unit,
+    told: UnitFacts,
+    word: str,
+    changed: Mapping[str, str],
+    *,
+    built: bool,
+    where: Place | None,
+) -> Claim:
+    name, _, wanted = word.partition("=")
+    installed = told.get(Category.PACKAGES, {})
+    why = why_unknown(told, Category.PACKAGES, name)
+    version, _, rest = installed.get(name, "").partition(" ")
+    if not version and not why:
+        why = why_unknown(told, Asked.PROVIDES)
+    if why:
+        return cannot_check(unit.name, Category.PACKAGES, name, why, where)
+    there = bool(version) or (name in told.get(Asked.PROVIDES, {}) and not wanted)
+    # To the packager a name with a dash behind it means that the package is to be removed.
+    removed = name.endswith("-") and name not in installed
+    if removed or (not there and built and name not in changed):
+        return so(unit.name, Category.PACKAGES, name, where, word=_BUILT)
+    if state := rest.partition(" ")[2]:
+        expected, found = "installed", state
+    elif version and wanted and (name in changed or not built):
+        expected, found = wanted, version
+    else:
+        expected, found = "installed", "installed" if there else "not installed"
+    return Claim(unit.name, Category.PACKAGES, name, expected, found, where)
+
+
+def changed_since(told: UnitFacts, since: Since) -> Mapping[str, str]:
     """Packages that were installed, upgraded or removed since the unit was made, and which of these."""
     installed = told.get(Category.PACKAGES, {})
     found: dict[str, str] = {}
@@ -82,7 +101,7 @@ def _changed(told: UnitFacts, since: Since) -> Mapping[str, str]:
 
 def _by_hand(unit: Unit, told: UnitFacts, since: Since, known: set[str]) -> Iterator[Claim]:
     """Of what was changed since, but for what is `known` already."""
-    changed = dict(_changed(told, since))
+    changed = dict(changed_since(told, since))
     if since.written(STATUS) and not changed and not known:
         changed["dpkg"] = "its records were changed since"
     for name in sorted(changed.keys() - known):

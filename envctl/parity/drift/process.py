@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
-from envctl.parity.drift.claim import Claim, place, presence
+from envctl.errors import Place
+from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
 from envctl.parity.drift.made import runs_after, steps
-from envctl.parity.facts import Category, UnitFacts
+from envctl.parity.facts import Category, UnitFacts, Unknown
 from envctl.parity.inquiry import Asked
 from envctl.plan.model import CreateUser, Unit
 
@@ -24,19 +25,25 @@ MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CH
 """By their numbers, from 0 (https://man7.org/linux/man-pages/man7/capabilities.7.html)."""
 _PAGE: Final = 64 * 1024
 """Bytes: kernels keep limits of memory in whole pages, of which this is the largest usual one."""
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _USER: Final = re.compile(r"uid (\d+), gid (\d+), (.*), [^,]*")
 
 
 def claims(
-    unit: Unit, told: UnitFacts, *, mask: Callable[[str], str], neighbours: Sequence[Unit]
+    unit: Unit,
+    told: UnitFacts,
+    *,
+    mask: Callable[[str], str],
+    neighbours: Sequence[Unit],
+    running: Collection[str],
 ) -> Iterator[Claim]:
-    """Of a unit that runs; `neighbours` are the others that run."""
+    """Of a service, as many whatever is told; `neighbours` are the other services, `running` the names of units that run."""
     yield from _user(unit, told)
     yield from _environment(unit, told, mask)
     yield from _limits(unit, told)
     yield from _powers(unit, told)
     yield from ports(unit, told)
-    yield from names(unit, told, neighbours)
+    yield from names(unit, told, neighbours, running)
 
 
 # --- who it is ------------------------------------------------------------------------------
@@ -67,32 +74,44 @@ def _planned(unit: Unit, name: str) -> tuple[int, CreateUser] | None:
 
 def _user(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
     name = (unit.run.process.user or "").partition(":")[0]
-    known, process = told.get(Category.USERS, {}), told.get(Category.PROCESS, {})
     where = place(unit, "process.user")
-    if name and not name.isdigit() and known:
-        yield presence(
-            unit.name, Category.USERS, name, word="there", there=name in known, where=where
-        )
-        yield from _entry(unit, told, name)
-    uid = uid_of(unit, told)
+    if name and not name.isdigit():
+        yield _entry(unit, told, name, where)
     # A process that root starts may well have become somebody else's.
-    if uid and uid != "0" and "uid" in process:
-        yield Claim(unit.name, Category.PROCESS, "uid", uid, process["uid"], where)
+    if name and name not in ("root", "0"):
+        uid, seen = uid_of(unit, told), told.get(Category.PROCESS, {}).get("uid")
+        if not uid or seen is None:
+            why = why_unknown(told, Category.PROCESS, "uid" if uid else "")
+            why = why or (f"the number of {name} is not known" if not uid else "it is not told")
+            yield cannot_check(unit.name, Category.PROCESS, "uid", why, where)
+        else:
+            yield Claim(unit.name, Category.PROCESS, "uid", uid, seen, where)
 
 
-def _entry(unit: Unit, told: UnitFacts, name: str) -> Iterator[Claim]:
-    """What is known of a user that the build makes, unless the base or a package has made it before."""
-    planned, found = _planned(unit, name), _USER.match(told[Category.USERS].get(name, ""))
-    if planned is None or found is None:
-        return
-    index, step = planned
+def _entry(unit: Unit, told: UnitFacts, name: str, where: Place | None) -> Claim:
+    """That the user is there; of one that the build makes, unless the base or a package has made it before, as it was made."""
+    text = told.get(Category.USERS, {}).get(name)
+    if text is None and (why := why_unknown(told, Category.USERS, name)):
+        return cannot_check(unit.name, Category.USERS, name, why, where)
+    planned, found = _planned(unit, name), _USER.match(text or "")
+    wanted: list[str] = []
+    seen: list[str] = []
+    if planned is not None and found is not None:
+        index, step = planned
+        said = "process.user.uid" in unit.origins
+        made = told.get(Category.PROCESS, {}).get("uid") == str(step.uid)
+        if (said or made) and found[1] != str(step.uid):
+            wanted.append(f"uid {step.uid}")
+            seen.append(f"uid {found[1]}")
+        if found[1] == str(step.uid) and not runs_after(unit, index) and found[3] != step.home:
+            wanted.append(f"home {step.home}")
+            seen.append(f"home {found[3]}")
+    if not wanted:
+        return presence(
+            unit.name, Category.USERS, name, word="there", there=text is not None, where=where
+        )
     where = place(unit, "process.user", "uid")
-    said = "process.user.uid" in unit.origins
-    made = told.get(Category.PROCESS, {}).get("uid") == str(step.uid)
-    if said or made or found[1] == str(step.uid):
-        yield Claim(unit.name, Category.USERS, name, f"uid {step.uid}", f"uid {found[1]}", where)
-    if found[1] == str(step.uid) and not runs_after(unit, index):
-        yield Claim(unit.name, Category.USERS, name, f"home {step.home}", f"home {found[3]}", where)
+    return Claim(unit.name, Category.USERS, name, ", ".join(wanted), ", ".join(seen), where)
 
 
 # --- what it was given ----------------------------------------------------------------------
@@ -108,13 +127,16 @@ def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Ite
     same = has and _is_started_directly(unit, told, mask)
     for name, plain in sorted(unit.run.process.env.items()):
         value, found = mask(plain), has.get(name)
+        where = place(unit, "process.env", name)
         if has and (same or found == value):
             seen = found
         elif given:
             seen = given.get(name)
         else:
+            why = why_unknown(told, Category.ENVIRONMENT) or why_unknown(told, Asked.GIVEN)
+            why = why or "it does not tell its environment"
+            yield cannot_check(unit.name, Category.ENVIRONMENT, name, why, where)
             continue
-        where = place(unit, "process.env", name)
         if seen is None:
             yield Claim(unit.name, Category.ENVIRONMENT, name, "set", "not set", where)
         else:
@@ -130,49 +152,48 @@ def _is_started_directly(unit: Unit, told: UnitFacts, mask: Callable[[str], str]
         argv = json.loads(told.get(Category.PROCESS, {}).get("argv", "[]"))
     except ValueError:
         return False
-    return bool(declared) and argv[-len(declared or ()) :] == [
-        mask(word) for word in declared or ()
-    ]
+    return (
+        isinstance(argv, list)
+        and bool(declared)
+        and argv[-len(declared or ()) :] == [mask(word) for word in declared or ()]
+    )
 
 
 # --- what it may do -------------------------------------------------------------------------
 
 
 def _limits(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
-    found, wanted = told.get(Category.LIMITS, {}), unit.run.resources
-    if wanted.memory is not None and (memory := found.get("memory")):
-        near = memory.isdigit() and abs(int(memory) - wanted.memory) < _PAGE
-        expected = str(wanted.memory)
-        yield Claim(
-            unit.name,
-            Category.LIMITS,
-            "memory",
-            expected,
-            expected if near else memory,
-            place(unit, "resources", "memory"),
-        )
-    if wanted.cpus is not None and (cpus := found.get("processors")):
-        near = cpus != "none" and abs(float(cpus) - wanted.cpus) < 0.01
-        expected = f"{wanted.cpus:g}"
-        yield Claim(
-            unit.name,
-            Category.LIMITS,
-            "processors",
-            expected,
-            expected if near else cpus,
-            place(unit, "resources", "cpus"),
-        )
+    wanted = unit.run.resources
+    for key, field, limit, near, text in (
+        ("memory", "memory", wanted.memory, _PAGE, str(wanted.memory)),
+        ("processors", "cpus", wanted.cpus, 0.01, f"{wanted.cpus or 0:g}"),
+    ):
+        if limit is None:
+            continue
+        where, found = place(unit, "resources", field), told.get(Category.LIMITS, {}).get(key)
+        if found is None:
+            why = why_unknown(told, Category.LIMITS, key) or "it is not told"
+            yield cannot_check(unit.name, Category.LIMITS, key, why, where)
+            continue
+        # The kernel rounds.
+        same = _NUMBER.fullmatch(found) and abs(float(found) - limit) < near
+        yield Claim(unit.name, Category.LIMITS, key, text, text if same else found, where)
 
 
 def _powers(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
-    process = told.get(Category.PROCESS, {})
     where = place(unit, "process.capabilities")
-    if (flag := process.get("no new privileges")) is not None:
-        word = "yes" if flag == "1" else "no"
-        yield Claim(unit.name, Category.PROCESS, "no new privileges", "yes", word, where)
+    flag = _of_process(told, "no new privileges")
+    key = "no new privileges"
+    if isinstance(flag, Unknown):
+        yield cannot_check(unit.name, Category.PROCESS, key, flag.reason, where)
+    else:
+        yield Claim(unit.name, Category.PROCESS, key, "yes", "yes" if flag == "1" else "no", where)
     declared = set(unit.run.process.capabilities)
-    mask = process.get("capabilities at most")
-    if mask is None or "ALL" in declared:
+    if "ALL" in declared:
+        return
+    mask = _of_process(told, "capabilities at most")
+    if isinstance(mask, Unknown):
+        yield cannot_check(unit.name, Category.PROCESS, "capabilities", mask.reason, where)
         return
     bits = int(mask, 16)
     found = {name for bit, name in enumerate(_CAPABILITIES.split()) if bits >> bit & 1}
@@ -183,6 +204,13 @@ def _powers(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
     yield Claim(
         unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(found), where
     )
+
+
+def _of_process(told: UnitFacts, key: str) -> str | Unknown:
+    value = told.get(Category.PROCESS, {}).get(key)
+    if value is None:
+        return Unknown(why_unknown(told, Category.PROCESS, key) or "it is not told")
+    return value
 
 
 def _listed(names: set[str]) -> str:
@@ -197,32 +225,38 @@ def ports(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
     listening = {
         (key.partition(" ")[0], key.rpartition(":")[2]) for key in told.get(Category.SOCKETS, {})
     }
+    why = why_unknown(told, Category.SOCKETS)
     for index, port in enumerate(unit.run.ports):
-        yield presence(
-            unit.name,
-            Category.SOCKETS,
-            f"{port.protocol} {port.container}",
-            word="listened on",
-            there=(port.protocol, str(port.container)) in listening,
-            where=place(unit, "ports", index),
-        )
+        key, where = f"{port.protocol} {port.container}", place(unit, "ports", index)
+        there = (port.protocol, str(port.container)) in listening
+        if why and not there:
+            yield cannot_check(unit.name, Category.SOCKETS, key, why, where)
+        else:
+            yield presence(
+                unit.name, Category.SOCKETS, key, word="listened on", there=there, where=where
+            )
 
 
-def names(unit: Unit, told: UnitFacts, neighbours: Sequence[Unit]) -> Iterator[Claim]:
-    """Of each other service that runs, whether its name means something in here."""
-    if LOOK_UP not in told.get(Asked.TOOLS, {}) or _is_alone(unit):
+def names(
+    unit: Unit, told: UnitFacts, neighbours: Sequence[Unit], running: Collection[str]
+) -> Iterator[Claim]:
+    """Of each other service, whether its name means something in here; of one that does not run nobody can tell."""
+    if _is_alone(unit):
         return
     known = told.get(Category.NAMES, {})
-    for name in dict.fromkeys(one.service for one in neighbours if not _is_alone(one)):
-        if name != unit.service:
-            yield presence(
-                unit.name,
-                Category.NAMES,
-                name,
-                word="known",
-                there=name in known,
-                where=unit.where,
-            )
+    others: dict[str, bool] = {}
+    for one in neighbours:
+        if not _is_alone(one) and one.service != unit.service:
+            others[one.service] = others.get(one.service, False) or one.name in running
+    for name, runs in others.items():
+        why = why_unknown(told, Category.NAMES, name) or why_unknown(told, Asked.TOOLS)
+        if name not in known and (why or not runs):
+            why = why or f"{name} does not run"
+            yield cannot_check(unit.name, Category.NAMES, name, why, unit.where)
+            continue
+        # Without the tool the engine's own record has to do.
+        there = name in known or LOOK_UP not in told.get(Asked.TOOLS, {})
+        yield presence(unit.name, Category.NAMES, name, word="known", there=there, where=unit.where)
 
 
 def _is_alone(unit: Unit) -> bool:

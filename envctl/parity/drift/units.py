@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from envctl.parity.drift.claim import UNITS, Claim, place
+from envctl.parity.drift.claim import UNITS, Claim, cannot_check, place
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Kind, Plan, Unit
 from envctl.plan.state import Health, Status, UnitState
@@ -17,25 +18,36 @@ def claims(
     wanted = {unit.name for unit in plan.units}
     due = {change.unit: change for change in changes if change.action is not Action.BUILD}
     for unit in plan.units:
-        change = due.get(unit.name)
+        change, state = due.get(unit.name), states[unit.name]
         if change is not None:
-            yield Claim(unit.name, UNITS, "", _wanted(unit), change.cause, change.where)
+            claim = Claim(unit.name, UNITS, "", _wanted(unit), change.cause, change.where)
         else:
-            yield _alive(unit, states[unit.name])
+            claim = _alive(unit, state)
+        why = "; ".join(state.unchecked)
+        if why and claim.holds:
+            claim = cannot_check(unit.name, UNITS, "", why, unit.where)
+        elif why:
+            claim = replace(claim, found=f"{claim.found}; nobody can tell {why}")
+        yield claim
     for name, change in due.items():
         if name and name not in wanted:
             yield Claim(name, UNITS, "", "not there", change.cause, change.where)
 
 
-def looked_into(
-    plan: Plan, changes: Sequence[Change], states: Mapping[str, UnitState]
-) -> list[Unit]:
-    """The units that run and are made as the spec has them.
+def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, UnitState]) -> str:
+    """Why nobody looks into a service; "" if it runs and is made as the spec has it, whatever was done to it since.
 
-    To look for what was changed inside one that is to be replaced is to look for what goes anyway.
+    To look for what was changed inside one that is to be made for another spec is to look for what goes anyway.
     """
-    due = {change.unit for change in changes if change.action is not Action.BUILD}
-    return [unit for unit in running(plan, states) if unit.name not in due]
+    state = states[unit.name]
+    if state.status is not Status.RUNNING:
+        return "it is not there" if state.status is Status.MISSING else f"it is {state.status}"
+    drift = {one.text for one in state.drift}
+    for change in changes:
+        due = change.unit == unit.name and change.action is not Action.BUILD
+        if due and not {cause.text for cause in change.causes} <= drift:
+            return "`envctl up` has to change it first"
+    return ""
 
 
 def running(plan: Plan, states: Mapping[str, UnitState]) -> list[Unit]:

@@ -25,8 +25,16 @@ class Verification:
 
     @property
     def findings(self) -> Sequence[Claim]:
-        """What is not so: drift, and checks that fail."""
-        return [one for one in self._all if not one.holds]
+        """What is not so, or cannot be checked: drift, and checks that fail."""
+        return [finding for one in self._all for finding in one.findings]
+
+    @property
+    def claimed(self) -> Mapping[str, int]:
+        """How many claims there are, by unit: as many whatever is found."""
+        found = dict.fromkeys(self.units, 0)
+        for one in self._all:
+            found[one.unit] = found.get(one.unit, 0) + 1
+        return found
 
     @property
     def holding(self) -> Mapping[str, int]:
@@ -53,7 +61,10 @@ def to_json(found: Verification) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "target": found.target,
-        "units": [{"unit": name, "holding": count} for name, count in found.holding.items()],
+        "units": [
+            {"unit": name, "claims": found.claimed[name], "holding": count}
+            for name, count in found.holding.items()
+        ],
         "findings": [
             {
                 "unit": one.unit,
@@ -63,6 +74,7 @@ def to_json(found: Verification) -> dict[str, Any]:
                 "found": one.found,
                 "where": str(one.where) if one.where else None,
                 "hint": one.hint,
+                "unchecked": one.unchecked or None,
             }
             for one in found.findings
         ],

@@ -6,13 +6,19 @@ import hashlib
 import subprocess
 from dataclasses import replace
 from importlib.resources import files as resources
+from types import SimpleNamespace
 
 import pytest
 
 from envctl.errors import EnvctlError, Place
 from envctl.parity import reading
-from envctl.parity.drift import checks, files, libraries, looking, packages, process, units
+from envctl.parity.drift import checks, looking, units
+from envctl.parity.drift import files as file_rules
+from envctl.parity.drift import libraries as library_rules
+from envctl.parity.drift import packages as package_rules
+from envctl.parity.drift import process as process_rules
 from envctl.parity.drift.verification import Verification, to_json
+from envctl.parity.facts import UNKNOWN
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import (
     Check,
@@ -31,7 +37,7 @@ from envctl.plan.model import (
     Volume,
     WriteFile,
 )
-from envctl.plan.state import Health, Status
+from envctl.plan.state import Drift, Health, Status
 from tests.support.plans import made, plan, script, unit
 
 AT = Place("envctl.yaml", 9, 5)
@@ -41,10 +47,36 @@ WEB = "uid 20001, gid 20001, /home/web, /usr/sbin/nologin"
 
 
 def said(claims):
-    """Findings as people see them, without the unit."""
+    """What is wrong as people see it, without the unit."""
     return [
-        f"{one.category} {one.key}: {one.said} ({one.where})" for one in claims if not one.holds
+        f"{one.category} {one.key}: {one.said} ({one.where})"
+        for claim in claims
+        for one in claim.findings
+        if not one.unchecked
     ]
+
+
+def unchecked(claims):
+    """What cannot be checked."""
+    return [f"{one.category} {one.key}: {one.unchecked}" for one in claims if one.unchecked]
+
+
+def only(told):
+    """Facts of which those categories that a test does not speak of are unknown."""
+    unknown = looking.nothing_told("not asked")[UNKNOWN]
+    asked = {category for category in told if told[category] is not None}
+    rest = {one: why for one, why in unknown.items() if one.partition("\t")[0] not in asked}
+    return {**told, UNKNOWN: {**rest, **told.get(UNKNOWN, {})}}
+
+
+def of(rule):
+    return lambda one, told, **more: rule(one, only(told), **more)
+
+
+packages = SimpleNamespace(claims=of(package_rules.claims))
+libraries = SimpleNamespace(claims=of(library_rules.claims))
+files = SimpleNamespace(claims=of(file_rules.claims), secrets=of(file_rules.secrets))
+process = SimpleNamespace(claims=of(process_rules.claims))
 
 
 def web(*steps, user="web", origins=None, **run):
@@ -59,7 +91,7 @@ def web(*steps, user="web", origins=None, **run):
 
 def installed(*names, times=None, **more):
     found = {"packages": dict.fromkeys(names, "1.0-1 amd64"), "times": {**MADE, **(times or {})}}
-    return {**found, **more}
+    return {"provides": {}, "removed": {}, **found, **more}
 
 
 STATUS_NOW = {"/var/lib/dpkg/status": "150 150"}
@@ -135,8 +167,11 @@ def test_what_a_hook_of_root_installs_is_no_drift():
     assert said(packages.claims(hooked, told)) == []
 
 
-def test_nothing_is_said_of_packages_where_nobody_can_tell():
-    assert list(packages.claims(web(CURL), {})) == []
+def test_packages_that_nobody_can_tell_of_cannot_be_checked():
+    assert unchecked(packages.claims(web(CURL), {})) == [
+        "packages curl: not asked",
+        "packages others: not asked",
+    ]
     # Nobody knows when the unit was made.
     told = {"packages": {"curl": "1 all"}, "times": {"/var/lib/dpkg/info/curl.list": "150 150"}}
     assert said(packages.claims(web(CURL), told)) == []
@@ -313,7 +348,7 @@ def secret(mode="mode 400, owner 20001:20001", digest=DIGESTS["token"]):
     ("told", "expected"),
     [
         (secret(), None),
-        ({}, "declared, not there"),
+        ({"secrets": {}}, "declared, not there"),
         (secret("mode 444, owner 20001:20001"), "declared mode 400, owner 20001, found mode 444, owner 20001"),
         (secret("mode 400, owner 0:0"), "declared mode 400, owner 20001, found mode 400, owner 0"),
         (secret(digest="77"), "declared the value of token, found another value"),
@@ -329,8 +364,11 @@ def test_secrets_are_there_their_users_alone_and_of_the_right_value(told, expect
 # --- the process
 
 
-def looked(one, told, *others):
-    return said(process.claims(one, told, mask=lambda text: text, neighbours=others))
+def looked(one, told, *others, running=("db",)):
+    names = process.claims(
+        one, told, mask=lambda text: text, neighbours=others, running=set(running)
+    )
+    return said(names)
 
 
 USER = CreateUser("web", 20001, "/home/web", AT)
@@ -391,7 +429,7 @@ def test_a_secret_that_a_variable_has_is_held_against_its_mask():
     one = web(process=Process(("app",), None, "/", {"URL": "x:hunter2hunter2"}))
     told = {"process": {"argv": '["app"]'}, "environment": {"URL": "x:‹secret a›"}}
     mask = lambda text: text.replace("hunter2hunter2", "‹secret a›")  # noqa: E731
-    assert said(process.claims(one, told, mask=mask, neighbours=())) == []
+    assert said(process.claims(one, told, mask=mask, neighbours=(), running=())) == []
 
 
 def test_limits_are_in_force():
@@ -427,9 +465,12 @@ def test_something_listens_on_each_declared_port():
 
 def test_names_of_the_others_resolve_where_that_can_be_told():
     db = unit("db")
-    assert looked(web(), {"tools": {"getent": ""}}, db) == [
+    assert looked(web(), {"tools": {"getent": ""}, "names": {}}, db) == [
         "names db: declared, not known (envctl.yaml:2:3)"
     ]
+    # Without the tool the engine's own record has to do; of what does not run nobody can tell.
+    assert looked(web(), {"tools": {}, "names": {}}, db) == []
+    assert looked(web(), {"tools": {"getent": ""}, "names": {}}, db, running=()) == []
     assert looked(web(), {"tools": {"getent": ""}, "names": {"db": "known"}}, db) == []
     assert looked(web(), {}, db) == []
     assert looked(web(options={"network_mode": "none"}), {"tools": {"getent": ""}}, db) == []
@@ -461,9 +502,30 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
         ("cache", 'env A "1" → "2"', "envctl.yaml:9:5"),
         ("web-2", "web has fewer replicas now", "None"),
     ]
-    # What is replaced anyway is not looked into; its checks run.
-    assert [one.name for one in units.looked_into(decided, changes, states)] == ["web"]
+    # What is made anew for the spec is not looked into; what was only changed by other means is.
+    why = {one.name: units.not_looked_into(one, changes, states) for one in decided.units}
+    assert why == {
+        "web": "",
+        "migrate": "",
+        "db": "it is restarting",
+        "cache": "`envctl up` has to change it first",
+    }
+    drifted = {**states, "cache": made(gone, drift=(Drift('env A "1" → "2"'),))}
+    assert units.not_looked_into(gone, changes, drifted) == ""
     assert [one.name for one in units.running(decided, states)] == ["web", "cache"]
+
+
+def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
+    probed = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1")))
+
+    def told(**state):
+        states = {"web": made(probed, unchecked=("whether /etc/x is the host's",), **state)}
+        return [one.said for one in units.claims(plan(probed), (), states) if not one.holds]
+
+    assert told() == ["cannot be checked: whether /etc/x is the host's"]
+    assert told(health=Health.UNHEALTHY) == [
+        "it is unhealthy; nobody can tell whether /etc/x is the host's"
+    ]
 
 
 def test_what_is_as_planned_holds():
@@ -508,7 +570,10 @@ def test_json_has_what_was_found():
     found = Verification("dev@docker", ["db", "web"], list(packages.claims(web(CURL), installed("bash"))), [checked("true")])  # fmt: skip
     told = to_json(found)
     assert (told["format"], told["version"], told["target"]) == ("envctl verify", 1, "dev@docker")
-    assert told["units"] == [{"unit": "db", "holding": 0}, {"unit": "web", "holding": 1}]
+    assert told["units"] == [
+        {"unit": "db", "claims": 0, "holding": 0},
+        {"unit": "web", "claims": 3, "holding": 2},
+    ]
     (finding,) = told["findings"]
     assert finding["found"] == "not installed"
     assert finding["where"] == "envctl.yaml:9:5"
@@ -538,14 +603,22 @@ class Unmasked:
         return data
 
 
-def test_a_unit_that_does_not_tell_is_a_finding():
-    def found(root):
-        decided = plan(web())
-        sight = looking.Sight(decided, Silent(root), decided.units, "key", {}, Unmasked())
-        return said(sight.claims(decided.units))
+def looked_into(backend, *steps, **run):
+    decided = plan(web(*steps, **run))
+    sight = looking.Sight(decided, backend, decided.units, "key", {}, Unmasked())
+    return sight.claims({})
 
-    assert found(root=False) == ["unit : unable to find user web (envctl.yaml:2:3)"]
-    assert "users web: declared, not there (envctl.yaml:2:3)" in found(root=True)
+
+def test_what_a_unit_that_does_not_tell_has_cannot_be_checked_and_is_not_fewer():
+    silent, told = (looked_into(Silent(root), USER, CURL) for root in (False, True))
+
+    assert unchecked(silent)[:2] == [
+        "packages curl: unable to find user web",
+        "packages others: unable to find user web",
+    ]
+    assert len(unchecked(silent)) == len(silent) == len(told)
+    assert {one.hint for one in silent} == {"so"}
+    assert "users web: declared, not there (envctl.yaml:2:3)" in said(told)
 
 
 class Deaf(Silent):
@@ -553,7 +626,7 @@ class Deaf(Silent):
 
     def exec(self, _unit, execution):
         mark = execution.stdin.readline().decode().strip()
-        execution.stdout(f"{mark}:end\0".encode())
+        execution.stdout(f"{mark}:sockets\0{mark}:end\0".encode())
         return 0
 
 
@@ -562,7 +635,7 @@ def test_a_port_that_nothing_listens_on_is_told_with_how_long_that_was_waited_fo
     monkeypatch.setattr(looking, "_PAUSE", 0.05)
     decided = plan(web(ports=(Port(8000),), origins={"ports": AT}))
     sight = looking.Sight(decided, Deaf(root=True), decided.units, "key", {}, Unmasked())
-    assert said(sight.claims(decided.units)) == [
+    assert said(sight.claims({})) == [
         "sockets tcp 8000: declared, not listened on within 0.1 s (envctl.yaml:9:5)"
     ]
 

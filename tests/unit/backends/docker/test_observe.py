@@ -7,6 +7,7 @@ import pytest
 from envctl.backends.docker import names as n
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import observe
+from envctl.plan.model import Plan
 from envctl.plan.state import Health, Status
 from tests.support.plans import SCOPE
 
@@ -40,7 +41,7 @@ def keeper(**more):
 
 
 def states(names, *containers, **more):
-    return observe(CannedEngine(containers, **more), names, images=True)
+    return observe(CannedEngine(containers, **more), names, plan=Plan(SCOPE, "docker", ()))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,228 @@
+"""The engine's own record of a container, held against what envctl would make. Pure.
+
+A label tells what a container was made for; what was done to it since, with `docker update`, `docker network` or by
+making it anew under the same name, only the record tells. What is compared is what the spec decides, in forms that
+engines of all versions agree on.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from envctl.backends.docker.containers import container
+from envctl.backends.docker.names import Names
+from envctl.plan.model import Unit
+from envctl.plan.state import Drift
+from envctl.plan.text import argv_text, size_text
+from envctl.plan.values import changed, value_text, word_text
+
+_ISOLATED: Final = "none"
+_LIMITS: Final = (
+    "BlkioWeight", "CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpuShares",
+    "CpusetCpus", "CpusetMems", "MemoryReservation",
+)  # fmt: skip
+"""Limits that `docker update` sets and no field of the spec does."""
+_SHARED: Final = {
+    "PidMode": "processes",
+    "IpcMode": "memory",
+    "UTSMode": "name",
+    "UsernsMode": "users",
+}
+
+
+def drift(unit: Unit, names: Names, record: Mapping[str, Any]) -> tuple[Drift, ...]:
+    """What the engine has otherwise than the unit, for which the container was made, wants it."""
+    body = container(unit, names)
+    host, wanted = record.get("HostConfig") or {}, body["HostConfig"]
+    return (
+        *_process(body, record.get("Config") or {}),
+        *_limits(wanted, host),
+        *_powers(wanted, host),
+        *_network(names, body, record),
+        *_ports(unit, record),
+        *_mounts(unit, body, record),
+    )
+
+
+def _process(body: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Drift]:
+    for key, name, path, tell in (
+        ("Cmd", "command", "argv", argv_text),
+        ("User", "user", "user", word_text),
+        ("WorkingDir", "workdir", "workdir", word_text),
+    ):
+        found, wanted = config.get(key), body.get(key)
+        if wanted and found != wanted and not (key == "WorkingDir" and _same_folder(found, wanted)):
+            now = tell(found) if found else "unset"
+            yield Drift(_otherwise(name, tell(wanted), now), ("process", path))
+    env = dict(item.partition("=")[::2] for item in config.get("Env") or ())
+    for name, _, value in (item.partition("=") for item in body["Env"]):
+        if env.get(name) != value:
+            texts = value_text(value), value_text(env.get(name))
+            yield Drift(_otherwise(f"env {word_text(name)}", *texts), ("process", "env", name))
+    test = (config.get("Healthcheck") or {}).get("Test")
+    if test != body["Healthcheck"]["Test"] and (test or body["Healthcheck"]["Test"] != ["NONE"]):
+        yield Drift("its healthcheck was changed", ("probe",))
+
+
+def _same_folder(one: str | None, other: str) -> bool:
+    return posixpath.normpath(one or "/") == posixpath.normpath(other)
+
+
+def _limits(wanted: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
+    for key, name, tell in (
+        ("Memory", "memory", size_text),
+        ("NanoCpus", "cpus", lambda count: f"{count / 10**9:g}"),
+    ):
+        limits = wanted.get(key) or 0, host.get(key) or 0
+        if limits[0] != limits[1]:
+            texts = ("unlimited" if not one else tell(one) for one in limits)
+            yield Drift(_otherwise(name, *texts), ("resources", name))
+    memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
+    usual = {0, -1, 2 * memory, wanted.get("MemorySwap", 0)}
+    if memory == (wanted.get("Memory") or 0) and swap not in usual:
+        yield Drift(f"memory with swap was set to {size_text(swap)}", ("resources", "memory"))
+    for key in _LIMITS:
+        if host.get(key):
+            yield Drift(f"{key} was set to {value_text(host[key])}", ("resources",))
+    pids = (wanted.get("PidsLimit") or 0, max(host.get("PidsLimit") or 0, 0))
+    if pids[0] != pids[1]:
+        texts = (str(one or "unlimited") for one in pids)
+        yield Drift(_otherwise("pids_limit", *texts), ("options", "pids_limit"))
+    policies = [(one.get("RestartPolicy") or {}).get("Name") or "no" for one in (wanted, host)]
+    if policies[0] != policies[1]:
+        yield Drift(_otherwise("restart policy", *map(word_text, policies)), ("restart",))
+
+
+def _powers(wanted: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
+    path = ("process", "capabilities")
+    if host.get("Privileged"):
+        yield Drift("it is privileged, and the spec has it otherwise", path)
+    before, after = (_capabilities(one.get("CapAdd")) for one in (wanted, host))
+    for name in sorted(after - before):
+        yield Drift(f"it has the capability {word_text(name)}, and the spec does not", path)
+    for name in sorted(before - after):
+        yield Drift(f"it lacks the capability {word_text(name)}", path)
+    if "ALL" not in _capabilities(host.get("CapDrop")):
+        yield Drift("it has the engine's usual capabilities, and the spec does not", path)
+    rules = [str(one).replace("=", ":") for one in host.get("SecurityOpt") or ()]
+    if not any(one in ("no-new-privileges", "no-new-privileges:true") for one in rules):
+        yield Drift("its processes may gain privileges", path)
+    for key, what in _SHARED.items():
+        if host.get(key) == "host":
+            yield Drift(
+                f"it shares the {what} of this host, and the spec has it otherwise", ("options",)
+            )
+    if bool(host.get("ReadonlyRootfs")) != bool(wanted.get("ReadonlyRootfs")):
+        word = "cannot" if host.get("ReadonlyRootfs") else "can"
+        yield Drift(f"its root file system {word} be written to", ("options", "read_only"))
+    given, allowed = (
+        {str(item.get("PathOnHost")) for item in one.get("Devices") or ()} for one in (host, wanted)
+    )
+    for device in sorted(given - allowed):
+        yield Drift(
+            f"it has the device {word_text(device)}, and the spec does not", ("options", "devices")
+        )
+
+
+def _capabilities(names: Sequence[str] | None) -> set[str]:
+    return {name.upper().removeprefix("CAP_") for name in names or ()}
+
+
+# --- the network ----------------------------------------------------------------------------
+
+
+def _network(names: Names, body: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Drift]:
+    found = (record.get("NetworkSettings") or {}).get("Networks") or {}
+    if body["HostConfig"]["NetworkMode"] == _ISOLATED:
+        yield from (
+            Drift(f"it is connected to the network {word_text(name)}", ("options", "network_mode"))
+            for name in sorted(found)
+            if name != _ISOLATED
+        )
+        return
+    own = found.get(names.network)
+    if own is None:
+        yield Drift(f"it is not connected to the environment's network {word_text(names.network)}")
+    else:
+        wanted = body["NetworkingConfig"]["EndpointsConfig"][names.network]["Aliases"]
+        for alias in sorted(
+            set(wanted) - {*(own.get("Aliases") or ()), *(own.get("DNSNames") or ())}
+        ):
+            yield Drift(f"the name {word_text(alias)} does not lead to it", ("aliases",))
+    for name in sorted(found.keys() - {names.network}):
+        yield Drift(f"it is connected to the network {word_text(name)} as well")
+
+
+def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
+    """Ports that are not published as they should be; of a stopped container only what is recorded for its start."""
+    live = (record.get("State") or {}).get("Running") and "network_mode" not in unit.run.options
+    networks = (record.get("NetworkSettings") or {}).get("Networks") or {}
+    host = record.get("HostConfig") or {}
+    recorded = _published(host.get("PortBindings"))
+    # Without a network nothing is published, which is told already.
+    actual = _published(record["NetworkSettings"].get("Ports")) if live and networks else recorded
+    for index, port in enumerate(unit.run.ports):
+        for found in (recorded, actual):
+            if not _leads(
+                found.get(f"{port.container}/{port.protocol}", ()), port.address, port.host
+            ):
+                shown = port.host or f"{port.container} inside"
+                yield Drift(
+                    f"port {shown} is not published as the spec has it", ("ports", str(index))
+                )
+                break
+    wanted = {f"{port.container}/{port.protocol}" for port in unit.run.ports}
+    for name in sorted(recorded.keys() - wanted):
+        yield Drift(
+            f"port {word_text(name)} inside is published, and the spec does not say so", ("ports",)
+        )
+
+
+def _published(bindings: Any) -> Mapping[str, Sequence[tuple[str, str]]]:
+    return {
+        name: [(str(one.get("HostIp", "")), str(one.get("HostPort", ""))) for one in listed]
+        for name, listed in (bindings or {}).items()
+        if listed
+    }
+
+
+def _leads(bindings: Sequence[tuple[str, str]], address: str, port: int) -> bool:
+    everywhere = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+    hosts = everywhere if address in everywhere else (address,)
+    return any(host in hosts and (not port or number == str(port)) for host, number in bindings)
+
+
+# --- mounts ---------------------------------------------------------------------------------
+
+
+def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Drift]:
+    found = {str(one.get("Destination")): one for one in record.get("Mounts") or ()}
+    paths = {one.target: ("mounts", str(index)) for index, one in enumerate(unit.run.mounts)}
+    paths |= {one.target: ("volumes", one.name) for one in unit.run.volumes}
+    for wanted in body["HostConfig"]["Mounts"]:
+        now, path = found.pop(wanted["Target"], None), paths.get(wanted["Target"], ())
+        target = word_text(wanted["Target"])
+        if now is None:
+            yield Drift(f"nothing is mounted at {target}", path)
+            continue
+        source, is_bind = str(wanted.get("Source")), wanted["Type"] == "bind"
+        has = str(now.get("Source") if is_bind else now.get("Name"))
+        # Engines in a machine of their own have the host's folders below another one.
+        if wanted["Type"] != "tmpfs" and has != source and not (is_bind and has.endswith(source)):
+            yield Drift(_otherwise(f"mount at {target}", word_text(source), word_text(has)), path)
+        elif bool(now.get("RW", True)) == bool(wanted.get("ReadOnly")):
+            word = "writable" if wanted.get("ReadOnly") else "read-only"
+            yield Drift(f"the mount at {target} is {word}, and the spec has it otherwise", path)
+    for name, one in found.items():
+        if one.get("Type") == "bind":
+            source = word_text(str(one.get("Source")))
+            yield Drift(
+                f"{source} of this host is mounted at {word_text(name)}, and the spec does not say so",
+                ("mounts",),
+            )
+
+
+def _otherwise(name: str, wanted: str, found: str) -> str:
+    return f"changed by other means: {changed(name, wanted, found)}"

@@ -1,0 +1,143 @@
+"""Files of the distribution's packages, and files that nobody's spec put there: as they were when the unit was made. Pure.
+
+What was changed since the unit was made is told by the file system's own times, which nobody sets back by accident. What
+the unit's own user may have done is no drift: it is the program's. Places that facts leave out are left out here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from envctl.parity.collecting import is_covered
+from envctl.parity.drift import made, packages
+from envctl.parity.drift.claim import Claim, cannot_check, so, why_unknown
+from envctl.parity.drift.process import uid_of
+from envctl.parity.facts import Category, UnitFacts
+from envctl.parity.inquiry import Asked
+from envctl.plan.model import CreateUser, Unit
+
+PACKAGED: Final = "of packages"
+OTHERS: Final = "others"
+NOBODYS: Final = "nobody's"
+"""What is told of a file that no package has."""
+_BUILT: Final = "as it was built"
+_LINKS: Final = ("/etc/alternatives/", "/etc/ld.so.cache")
+"""What comes and goes with packages."""
+_ENGINES: Final = (
+    "/etc/.updated", "/etc/ssh/ssh_host_", "/var/.updated", "/var/lib/apt/", "/var/lib/containerd/", "/var/lib/docker/",
+    "/var/lib/dpkg/", "/var/lib/systemd/",
+)  # fmt: skip
+"""What whoever runs a unit writes for this one run, and what packages record, which is looked at for itself."""
+_TRACES: Final = re.compile(
+    r"/__pycache__/|\.pyc$|/\.cache/|/\.[a-z_]*history$|/\.lesshst$|/\.viminfo$"
+)
+"""What is left of somebody's look around."""
+_CHANGED: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.*)")
+_TOLD: Final = 20
+"""How many files are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    mode: int
+    uid: str
+    package: str
+    """The package that has it, or ""."""
+
+    @property
+    def packaged(self) -> bool:
+        """Whether a package has it."""
+        return bool(self.package)
+
+
+def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+    """Two: that the files of packages are as they were, and that there are no others that nobody can have put there."""
+    where = unit.source.where or unit.where
+    why = made.Since(told).unknown
+    why = why or why_unknown(told, Asked.CHANGED) or why_unknown(told, Asked.LOST)
+    if why:
+        yield cannot_check(unit.name, Category.FILES, PACKAGED, why, where)
+        yield cannot_check(unit.name, Category.FILES, OTHERS, why, where)
+        return
+    changed = list(_changed(unit, told))
+    found = {
+        PACKAGED: [
+            *((path, "not there") for path in _lost(unit, told)),
+            *((one.path, _said(one, "changed since")) for one in changed if one.packaged),
+        ],
+        OTHERS: [
+            (one.path, _said(one, "changed or put there since"))
+            for one in changed
+            if not one.packaged
+        ],
+    }
+    for key, files in found.items():
+        details = [
+            Claim(unit.name, Category.FILES, path, _BUILT, text, where) for path, text in files
+        ]
+        if len(details) > _TOLD:
+            more = f"{len(details) - _TOLD} more were changed since"
+            rest = Claim(unit.name, Category.FILES, key, _BUILT, more, where)
+            details = [*details[:_TOLD], rest]
+        claim = so(unit.name, Category.FILES, key, where, word=_BUILT)
+        yield replace(claim, details=tuple(details))
+
+
+def _said(file: _File, what: str) -> str:
+    powers = [word for bit, word in ((0o4000, "setuid"), (0o2000, "setgid")) if file.mode & bit]
+    return ", ".join([what, *powers])
+
+
+def _own_uid(unit: Unit, told: UnitFacts) -> str:
+    """The number of the unit's own user, or the one the build gave it; "0" where it may be root."""
+    name = (unit.run.process.user or "").partition(":")[0]
+    planned = (one.uid for one in made.steps(unit) if isinstance(one, CreateUser))
+    uids = [str(uid) for uid in planned]
+    return uid_of(unit, told) or (uids[0] if name and uids else "0")
+
+
+def _changed(unit: Unit, told: UnitFacts) -> Iterator[_File]:
+    """Files that were changed since, and that neither the unit's own user nor the spec can have changed."""
+    puts = {put.path for put in made.files(unit)}
+    links = {secret.target for secret in unit.run.secrets}
+    newer = packages.changed_since(told, made.Since(told))
+    for path, text in sorted(told.get(Asked.CHANGED, {}).items()):
+        match = _CHANGED.fullmatch(text)
+        if match is None or path in puts or path in links or _is_volatile(unit, path):
+            continue
+        mode, uid = int(match[1], 8), match[2]
+        file = _File(path, mode, uid, match[4].removeprefix("of ") if match[4] != NOBODYS else "")
+        # Of a package that was installed since all files are newer, which is told in one word.
+        if file.package in newer or (newer and path.startswith(_LINKS)):
+            continue
+        if not _may_be_its_own(unit, told, file):
+            yield file
+
+
+def _lost(unit: Unit, told: UnitFacts) -> Iterator[str]:
+    """Files of packages that are gone since."""
+    puts = {put.path for put in made.files(unit)}
+    hooked = unit.hooks.after_start and _own_uid(unit, told) == "0"
+    for path in sorted(told.get(Asked.LOST, {})):
+        if path not in puts and not hooked and not _is_volatile(unit, path):
+            yield path
+
+
+def _is_volatile(unit: Unit, path: str) -> bool:
+    known = path.startswith(_ENGINES) or is_covered(unit, path) or made.is_volatile(path)
+    return known or bool(_TRACES.search(path)) or "\n" in path
+
+
+def _may_be_its_own(unit: Unit, told: UnitFacts, file: _File) -> bool:
+    """Whether the unit's process, or a hook, may have done it: root nearly anything, others what is theirs.
+
+    No service rewrites the programs of packages, whoever it runs as; settings in /etc some do at their start.
+    """
+    uid = _own_uid(unit, told)
+    if uid == "0":
+        return not file.packaged or file.path.startswith("/etc/") or bool(unit.hooks.after_start)
+    return file.uid == uid or bool(file.mode & 0o002)
