@@ -11,7 +11,7 @@ REPORTS := .artifacts
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Engines are waited for, so there may be more processes than processors; tests that share a machine stay together.
-ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 3 --dist loadgroup
+ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 3 --dist loadscope
 
 # Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
 SYSTEM_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -41,9 +42,33 @@ def pytest_runtest_makereport(item):
         item.failed = report.failed
 
 
+_TOGETHER = re.compile(r"\[((?:stage|pair)[-\w]*-\w+)|^(.*test_fresh_machine\.py)")
+"""What names of tests tell of what they share: a stage or a pair on a backend, or a file's machine."""
+
+
+def together(name: str) -> str:
+    """What a test shares with others; the name itself if nothing."""
+    found = _TOGETHER.search(name)
+    return found[1] or found[2] if found else name
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Tests that share what is up run in one process; xdist's own groups do not work with pytest 9.
+
+    Source: https://github.com/pytest-dev/pytest-xdist/blob/v3.8.0/src/xdist/remote.py, `_nodeid`.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(items):
-    """What has to run in one process, a test after the other, begins first: the rest fits beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """What runs in one process, a test after the other, begins first: the rest fits beside it."""
+    items.sort(key=lambda item: together(item.nodeid) == item.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -11,9 +11,9 @@ from tests.support.project import Project
 from tests.support.stage import Stage
 
 BACKENDS = [
-    "memory",
-    pytest.param("docker", marks=pytest.mark.engine),
-    pytest.param("vagrant", marks=[pytest.mark.engine, pytest.mark.machines]),
+    ("memory", []),
+    ("docker", [pytest.mark.engine]),
+    ("vagrant", [pytest.mark.engine, pytest.mark.machines]),
 ]
 
 
@@ -21,7 +21,7 @@ class Pair(Project):
     """See the fixture `pair`."""
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture
 def backend(request):
     """The name of the backend under test; its engine answers."""
     if request.param == "docker":
@@ -78,15 +78,18 @@ def capabilities(name: str) -> Capabilities:
     return open_backend(name, Context(Scope("contract", "0", "dev", "/"))).capabilities
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests that need processes are not collected for a backend that runs none; those on one machine go together."""
+    """Tests that need processes are not collected for a backend that runs none."""
     items[:] = [item for item in items if not _asks_too_much(item)]
-    for item in items:
-        for kind in {"stage", "pair"}.intersection(getattr(item, "fixturenames", ())):
-            backend = item.callspec.params["backend"]
-            if backend == "vagrant" or kind == "pair":
-                item.add_marker(pytest.mark.xdist_group(f"{kind} {backend}"))
+
+
+def pytest_generate_tests(metafunc):
+    """Each test runs on every backend. Its name tells what it shares with others, which keeps them in one process."""
+    if "backend" in metafunc.fixturenames:
+        shared = {"stage", "pair"}.intersection(metafunc.fixturenames)
+        names = [f"{'-'.join([*sorted(shared), backend])}" for backend, _ in BACKENDS]
+        params = [pytest.param(backend, marks=marks) for backend, marks in BACKENDS]
+        metafunc.parametrize("backend", params, ids=names, indirect=True)
 
 
 def _asks_too_much(item) -> bool:

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("fresh machine"),
 ]
 
 HOME = "/root/envctl"
