@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +17,7 @@ from functools import partial
 from envctl import hooks
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
+from envctl.failing import evidence, quoted
 from envctl.plan.changes import Action, Change
 from envctl.plan.ending import remedy
 from envctl.plan.model import Condition, Kind, Plan, Unit
@@ -26,7 +26,6 @@ from envctl.plan.state import Observed, Status, UnitState
 from envctl.readiness import PATIENCE, Verdict, allowance, ended_text, judge
 
 WORKERS = 12
-LOG_LINES = 20
 SETTLE = 0.5
 """Seconds a unit without a probe has to live before `up` calls it started."""
 _TICK = 0.1
@@ -310,7 +309,7 @@ class _Run:
         allowed = allowance(subject.unit.run.probe or PATIENCE)
         if time.monotonic() - subject.since > allowed:
             brief = f"it did not become healthy within {allowed:g} s"
-            self._fail(subject, brief, said=_quoted("probe", subject.said))
+            self._fail(subject, brief, said=quoted("probe", subject.said))
 
     def _ready(self, watch: _Watch, text: str) -> None:
         if watch.state is not None and hooks.are_due(watch.unit, watch.state):
@@ -325,7 +324,7 @@ class _Run:
     def _hooked(self, subject: object, error: EnvctlError | None) -> None:
         assert isinstance(subject, _Watch)
         if error is not None:
-            self._fail(subject, error.brief, said=_quoted("the hook printed", error.details))
+            self._fail(subject, error.brief, said=quoted("the hook printed", error.details))
             return
         subject.phase = Phase.READY
         self.report(Progress(self._work_of(subject), Stage.DONE, "ready"))
@@ -343,7 +342,7 @@ class _Run:
         self.failures.append(
             EnvctlError(
                 self.mask(f"{name}: {brief}"),
-                details=self.mask(_evidence(self.backend, name, said)),
+                details=self.mask(evidence(self.backend, name, said)),
                 hint=f"{mend or look}; mend {watch.unit.where or 'the spec'} and run `envctl up` again",
                 where=watch.unit.where,
             )
@@ -383,27 +382,3 @@ def _raise(failures: Sequence[EnvctlError]) -> None:
             f"{len(failures)} things failed",
             details="\n\n".join(str(error) for error in failures),
         )
-
-
-def _quoted(who: str, text: str) -> str:
-    """What somebody said, with who it was; "" if it is nothing."""
-    lines = text.strip().splitlines()
-    if len(lines) > 1:
-        return f"{who}:\n" + "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
-    return f"{who}: {lines[0]}" if lines else ""
-
-
-def _evidence(backend: Backend, name: str, said: str) -> str:
-    """What a reader needs to see why a unit failed: what its probe or hook said, the last log lines."""
-    parts = [said] if said else []
-    try:
-        lines: deque[str] = deque(
-            (line.text for line in backend.logs([name], tail=LOG_LINES)), maxlen=LOG_LINES
-        )
-    except EnvctlError as error:
-        lines = deque([f"(no log: {error.brief})"])
-    if lines:
-        parts.append("last log lines:\n" + "\n".join(f"  {line}" for line in lines))
-    else:
-        parts.append("it has logged nothing")
-    return "\n".join(parts)

@@ -161,7 +161,7 @@ class Lifecycle:
                 continue
             with self._locks[self._names.unit(domain.name) or ""]:
                 now = libvirt.domain(domain.name)
-                if now is None or now.off:
+                if now is None or now.off or now.state == CRASHED:
                     # Another thread has shut it down meanwhile.
                     continue
                 now = self._awake(now)

@@ -1,0 +1,34 @@
+"""What a reader needs to see why a unit failed."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from envctl.backends.base import Backend
+from envctl.errors import EnvctlError
+
+LOG_LINES = 20
+
+
+def quoted(who: str, text: str) -> str:
+    """What somebody said, with who it was; "" if it is nothing."""
+    lines = text.strip().splitlines()
+    if len(lines) > 1:
+        return f"{who}:\n" + "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
+    return f"{who}: {lines[0]}" if lines else ""
+
+
+def evidence(backend: Backend, name: str, said: str) -> str:
+    """What a reader needs to see why a unit failed: what its probe or hook said, the last log lines."""
+    parts = [said] if said else []
+    try:
+        lines: deque[str] = deque(
+            (line.text for line in backend.logs([name], tail=LOG_LINES)), maxlen=LOG_LINES
+        )
+    except EnvctlError as error:
+        lines = deque([f"(no log: {error.brief})"])
+    if lines:
+        parts.append("last log lines:\n" + "\n".join(f"  {line}" for line in lines))
+    else:
+        parts.append("it has logged nothing")
+    return "\n".join(parts)

@@ -1,0 +1,128 @@
+"""What is noted of a unit's life in its machine's stamp, and machines that are woken before anything else is done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant.domain import Domain
+from envctl.backends.vagrant.lifecycle import Lifecycle
+from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant.names import Names
+from envctl.errors import EnvctlError
+from envctl.plan.changes import Action, Change, because
+from envctl.plan.scope import Scope
+
+RECORD = "success killed TERM 0 17"
+
+
+def note(**more):
+    return {"service": "web", "replica": 1, "build": "b", "run": "{}", "ports": {}, **more}
+
+
+class Host:
+    """libvirt with one domain, and the machine that it is."""
+
+    def __init__(self, monkeypatch, names, state="running", **units):
+        self.name = names.domain("_all")
+        self.domain = Domain(self.name, "uuid", state, {"units": units})
+        self.said: list[str] = []
+        self.ran: list[str] = []
+        self.active = ""
+        monkeypatch.setattr(libvirt, "virsh", self.virsh)
+        monkeypatch.setattr(libvirt, "domains", lambda _prefix: {self.name: self.domain})
+        monkeypatch.setattr(libvirt, "domain", lambda _name: self.domain)
+        monkeypatch.setattr(libvirt, "_described", lambda _names: {self.name: self.domain})
+        monkeypatch.setattr(libvirt, "stamp", self.stamp)
+        monkeypatch.setattr(libvirt, "wait_until_off", lambda _name: self.to("shut off"))
+        machine = SimpleNamespace(run=self.run, disconnect=lambda: None)
+        monkeypatch.setattr(Machines, "reach", lambda _self, _domain: machine)
+        monkeypatch.setattr(Machines, "of", lambda _self, _unit: self.domain)
+
+    def virsh(self, *argv, **_options):
+        self.said.append(" ".join(argv))
+        if argv[0] in ("resume", "dompmwakeup"):
+            self.to("running")
+        return ""
+
+    def to(self, state):
+        self.domain = Domain(self.name, "uuid", state, self.domain.stamp)
+
+    def stamp(self, _name, data):
+        self.domain = Domain(self.name, "uuid", self.domain.state, data)
+
+    def run(self, script, **_options):
+        assert self.domain.running, "nothing runs in a machine that does not"
+        self.ran.append(script)
+        return f"{self.active}web settled {RECORD}\n"
+
+
+@pytest.fixture
+def names(tmp_path):
+    return Names(Scope("shop", "0a1b2c3d", "dev", str(tmp_path)))
+
+
+@pytest.fixture
+def lifecycle(names):
+    return Lifecycle(Context(names.scope), names, Machines(names), SimpleNamespace())
+
+
+def stop(lifecycle, unit="web"):
+    lifecycle.apply(Change(Action.STOP, unit, because("it is to stop")))
+
+
+def test_that_envctl_stopped_a_unit_is_noted_with_how_it_ended(monkeypatch, names, lifecycle):
+    host = Host(monkeypatch, names, web=note(), db=note())
+    host.active = "envctl-db.service loaded active running db\n"
+
+    stop(lifecycle)
+
+    assert "systemctl stop envctl-web.service" in host.ran[0]
+    units = host.domain.units
+    assert (units["web"]["stopped"], "stopped" in units["db"]) == (RECORD, False)
+    assert host.domain.running
+
+
+def test_the_last_unit_that_stops_takes_its_machine_with_it_and_the_note_stays(
+    monkeypatch, names, lifecycle
+):
+    host = Host(monkeypatch, names, web=note())
+
+    stop(lifecycle)
+
+    assert host.domain.off
+    assert host.domain.units["web"]["stopped"] == RECORD
+
+
+@pytest.mark.parametrize(("state", "verb"), [("paused", "resume"), ("pmsuspended", "dompmwakeup")])
+def test_a_machine_that_is_paused_is_woken_before_its_units_are_stopped(
+    monkeypatch, names, lifecycle, state, verb
+):
+    host = Host(monkeypatch, names, state, web=note())
+
+    stop(lifecycle)
+
+    assert host.said[0] == f"{verb} {host.name}"
+    assert host.domain.units["web"]["stopped"] == RECORD
+
+
+def test_a_machine_that_cannot_be_woken_is_an_error_with_the_reason(monkeypatch, names):
+    host = Host(monkeypatch, names, "paused", web=note())
+    host.domain = Domain(host.name, "uuid", "paused", {}, "I/O error")
+    monkeypatch.setattr(host, "to", lambda _state: None)
+    monkeypatch.setattr(libvirt, "_PAUSE", 0.0)
+
+    with pytest.raises(EnvctlError, match=r"stays paused \(I/O error\)"):
+        libvirt.wake(host.domain)
+
+
+def test_a_hook_that_has_run_is_noted_beside_those_before_it(monkeypatch, names, lifecycle):
+    host = Host(monkeypatch, names, web=note(hooks=["h1"]), db=note())
+
+    lifecycle.note_hook("web", "h2")
+
+    assert host.domain.units["web"]["hooks"] == ["h1", "h2"]
+    assert "hooks" not in host.domain.units["db"]
