@@ -26,6 +26,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    _look_up_absolutely()
     completing = "_ENVCTL_COMPLETE" in os.environ
 
     def work() -> int | None:
@@ -35,6 +36,14 @@ def main() -> None:
     code = guarded(work, Options())
     gc.freeze()  # The process ends: looking through all that was made would take a tenth of `status`.
     sys.exit(code)
+
+
+def _look_up_absolutely() -> None:
+    """Leave out of PATH what means the folder one is in: that is a project, which may bring a program called `virsh`."""
+    path = os.environ.get("PATH")
+    if path is not None:
+        kept = [folder for folder in path.split(os.pathsep) if folder.startswith(os.sep)]
+        os.environ["PATH"] = os.pathsep.join(kept) or os.defpath
 
 
 def run(call: Call) -> int:

@@ -192,3 +192,37 @@ def test_outside_a_project_the_hint_is_init(
     ended = envctl("up", "dev")
     assert ended.code == 1
     assert "envctl init" in ended.err
+
+
+@pytest.mark.parametrize("path", [".:{path}", ":{path}", "{path}:", "bin:{path}"])
+def test_programs_are_not_looked_for_in_the_project(tmp_path: Path, path: str) -> None:
+    (tmp_path / "bin").mkdir()
+    for folder in (tmp_path, tmp_path / "bin"):
+        for name in ("virsh", "docker", "vagrant", "ssh", "git"):
+            (folder / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+            (folder / name).chmod(0o755)
+    spec = "project: p\nservices: {web: {image: x}}\nenvironments: {dev: {backend: vagrant}}\n"
+    (tmp_path / "envctl.yaml").write_text(spec)
+    # An engine that is nowhere: what matters is who is asked for it.
+    environ = {**os.environ, "PATH": path.format(path="/nonexistent"), "PYTHONPATH": str(TREE)}
+    environ["HOME"] = str(tmp_path)
+    for verb in ("status", "plan"):
+        argv = [sys.executable, "-m", "envctl", verb, "dev"]
+        subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, check=False)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_modules_are_not_looked_for_in_the_project(tmp_path: Path) -> None:
+    for name in ("yaml", "docker", "typing_extensions", "pydantic", "jinja2", "json", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / "envctl.yaml").write_text("project: p\nservices: {web: {image: x}}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "envctl", "validate"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "the project has no environments" in done.stderr
+    assert not (tmp_path / "ran").exists()
