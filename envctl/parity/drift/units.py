@@ -42,9 +42,10 @@ def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, 
     state = states[unit.name]
     if state.status is not Status.RUNNING:
         return "it is not there" if state.status is Status.MISSING else f"it is {state.status}"
-    drift = {one.text for one in state.drift}
+    drift = {*(one.text for one in state.drift), state.defect}
     for change in changes:
-        due = change.unit == unit.name and change.action is not Action.BUILD
+        # Hooks that have not run change nothing of what it was made as.
+        due = change.unit == unit.name and change.action not in (Action.BUILD, Action.HOOK)
         if due and not {cause.text for cause in change.causes} <= drift:
             return "`envctl up` has to change it first"
     return ""

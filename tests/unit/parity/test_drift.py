@@ -515,6 +515,17 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
     assert [one.name for one in units.running(decided, states)] == ["web", "cache"]
 
 
+def test_a_unit_whose_hooks_have_not_run_or_that_lost_a_port_is_looked_into_all_the_same():
+    web = unit("web")
+    hook = (Change(Action.HOOK, "web", because("after_start hook 1 has not run: a")),)
+    lost = (Change(Action.START, "web", because("port 80 is not forwarded")),)
+
+    assert units.not_looked_into(web, hook, {"web": made(web)}) == ""
+    state = made(web, defect="port 80 is not forwarded")
+    assert units.not_looked_into(web, lost, {"web": state}) == ""
+    assert units.not_looked_into(web, lost, {"web": made(web)}) != ""
+
+
 def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
     probed = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1")))
 
