@@ -165,3 +165,31 @@ def test_a_secret_that_a_read_only_root_has_no_place_for_is_told_when_it_is_plan
     project.write("envctl.yaml", text.replace("{name: key, target: /srv/key}", "key"))
     project.up()
     assert project.run("web", "ls", "/run/secrets") == (0, "key\n", "")
+
+
+def test_a_command_s_secret_is_verified_by_what_up_recorded_and_never_run_for_it(make_project):
+    project = make_project().spec(
+        "web: {image: debian:bookworm, command: [sleep, infinity], secrets: [key]}",
+        top="secrets: {key: {command: [./get.sh]}}\n",
+    )
+    project.write("get.sh", "#!/bin/sh\necho >>ran; echo a-value-of-a-command\n")
+    (project.root / "get.sh").chmod(0o755)
+    project.up()
+
+    def found() -> tuple[bool, str]:
+        claims = project.workspace().verify(project.target).claims
+        (claim,) = [one for one in claims if one.key == "/run/secrets/key"]
+        return claim.holds, claim.said
+
+    assert found()[0]
+    state_path(project.root, "secrets", "dev", ".digests.json").write_text('{"key": "other"}')
+    holds, said = found()
+    assert (holds, "another value" in said) == (False, True), said
+    state_path(project.root, "secrets", "dev", ".digests.json").unlink()
+    holds, said = found()
+    assert (holds, "another value" in said) == (False, False), said
+    project.write("get.sh", "#!/bin/sh\necho >>ran; echo another-value-of-a-command\n")
+    assert project.workspace().changes(project.target)[1] == ()
+    assert (project.root / "ran").read_text() == "\n"
+    assert project.up() == ["replace web"]
+    assert found()[0]
