@@ -26,6 +26,10 @@ done
 """Prints of each path given: how many names it has, device, number, size, time of the last change; `-` for what nobody can tell."""
 
 
+_NO_NUMBER: Final = 1
+"""What a file system that is passed on to a machine may give its root in place of a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a mount is seen as inside; None for what cannot be told."""
@@ -80,7 +84,8 @@ def _is_replaced(source: str, one: Seen, *, same_numbers: bool) -> bool:
         here = os.stat(source)  # noqa: PTH116 - its number is what counts
     except OSError:
         return False  # that it is gone is told where the spec is checked
-    if one.number is not None and (same_numbers or one.device == here.st_dev):
+    numbered = one.number not in (None, _NO_NUMBER)
+    if numbered and (same_numbers or one.device == here.st_dev):
         return one.number != here.st_ino
     # The engine has its own view of the host's files, where numbers may be others.
     if stat.S_ISDIR(here.st_mode) or one.size is None or one.changed is None:

@@ -77,6 +77,8 @@ class Web:
                 (one["where"] or "").rpartition(":")[0],
             )
             for one in self.verify()["findings"]
+            # Where root may not do everything it cannot read what is another's.
+            if not one["unchecked"]
         }
 
     def replace(self, **changes):

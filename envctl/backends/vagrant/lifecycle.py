@@ -126,7 +126,11 @@ class Lifecycle:
         What is mounted of this host is what it was when the machine was started: for another it is started anew.
         """
         machine, mounts = self._machines.reach(domain), layout.machine_of(unit).mounts
-        found = condition.look(machine, mounts)
+        try:
+            found = condition.look(machine, mounts)
+        except EnvctlError:
+            # What cannot be told is told when it is observed; it hinders no start.
+            return domain
         domains = libvirt.domains(f"{self._names.prefix}_")
         now = domains.get(domain.name, domain)
         names = condition.table_in(now, condition.table(domains.values()))

@@ -70,6 +70,8 @@ def test_a_folder_that_was_made_anew_is_told(tmp_path):
     assert drift(folder, before)
     assert drift(folder, replace(before, device=0), same_numbers=True)
     assert drift(folder, replace(before, device=0)) == []
+    # The root of what is passed on to a machine may have no number of its own.
+    assert drift(folder, replace(before, device=0, number=1), same_numbers=True) == []
 
 
 def test_where_the_engine_numbers_files_itself_size_and_time_count(conf):
