@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.plan.model import Probe, ProbeKind
+from envctl.plan.model import Probe, ProbeKind, Resources
 from envctl.plan.state import Health, Status
 from envctl.readiness import Verdict, allowance, judge
 from tests.support.plans import made, unit
@@ -76,3 +76,34 @@ def test_a_task_is_ready_when_it_completed(state, waited, expected):
 
 def test_a_unit_has_its_start_period_and_its_retries():
     assert allowance(PROBE) == 16
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ({"status": Status.EXITED, "exit_code": 143}, "it exited with exit code 143 (SIGTERM)"),
+        ({"status": Status.EXITED, "exit_code": 127}, "it exited with exit code 127: its command was not found"),
+        ({"status": Status.OOM_KILLED, "exit_code": 137}, "it was killed for memory (limit 64 MiB)"),
+        ({"status": Status.STOPPED, "exit_code": 143}, "it was stopped"),
+    ],
+)  # fmt: skip
+def test_how_a_process_ended_is_told_by_name(state, text):
+    limited = unit("web", resources=Resources(memory=64 << 20))
+
+    assert judge(limited, made(limited, **state), waited=0, changed=True) == (Verdict.FAILED, text)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": Status.UNREACHABLE, "cause": "no answer"},
+        {"status": Status.UNKNOWN},
+        {"status": Status.STARTING},
+        {"defect": "port 80 is not forwarded"},
+    ],
+)
+def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
+    there = made(PLAIN, **state)
+
+    assert judge(PLAIN, there, waited=0, changed=True)[0] is Verdict.WAIT
+    assert judge(PLAIN, there, waited=100, changed=True)[0] is Verdict.FAILED
