@@ -31,15 +31,24 @@ def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) 
     """Run those after_start hooks that are due, in order; the first that fails ends it, with a HookError."""
     names, hooks = digests(unit), unit.hooks.after_start
     for index in range(first_due(unit, state), len(hooks)):
-        text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
-        report(Progress(f"start {unit.name}", Stage.WORKING, text))
-        execution, output = _execution(hooks[index])
-        try:
-            code = backend.run_hook(unit.name, names[index], execution)
-        except EnvctlError as error:
-            raise HookError(f"{text} failed: {error.brief}", details=output.text) from error
-        if code:
-            raise HookError(f"{text} ended with {exit_text(code)}", details=output.text)
+        # Work of its own, so that it is shown when it begins.
+        work = f"after_start hook {index + 1} of {unit.name}"
+        report(Progress(work, Stage.STARTED))
+        said, output = _run(backend, unit, names[index], hooks[index])
+        report(Progress(work, Stage.FAILED if said else Stage.DONE, said))
+        if said:
+            text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
+            raise HookError(f"{text} {said}", details=output)
+
+
+def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[str, str]:
+    """Run a hook, to be noted by that name; how it failed, or "", and what it printed."""
+    execution, output = _execution(argv)
+    try:
+        code = backend.run_hook(unit.name, name, execution)
+    except EnvctlError as error:
+        return f"failed: {error.brief}", output.text
+    return f"ended with {exit_text(code)}" if code else "", output.text
 
 
 def before_stop(unit: Unit, backend: Backend, report: Report) -> None:

@@ -89,7 +89,7 @@ def test_a_run_killed_between_two_hooks_leaves_the_second_to_the_next(project):
         after: {command: [sleep, infinity], depends_on: [web]}
     """)
     with project.start("up", "dev") as process:
-        wait_for(process, "after_start hook 2")
+        wait_for(process, "after_start hook 2 of web")
         os.kill(process.pid, signal.SIGKILL)
     assert project.states() == {"web": "running", "after": "missing"}
     (first, _) = project.workspace().changes(project.target)[1]
