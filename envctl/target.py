@@ -355,6 +355,28 @@ class Opened:
                 self.report(Progress(f"secret {name}", Stage.NOTE, text))
         return with_recorded_digests(plan, observed, unknown)
 
+    def plan_with_image_volumes(self) -> Plan:
+        """The plan, its units with the volumes that their images declare; what is not known of them is said.
+
+        An engine is asked only where a unit is made from an image that is not of the catalogue.
+        """
+        from envctl.plan.image_volumes import may_declare, plan_with_volumes
+        from envctl.plan.progress import Progress, Stage
+
+        plan, backend = self.plan, self.backend
+        asked = [unit for unit in plan.units if may_declare(unit.source)]
+        if not asked or not isinstance(backend, KeepsVolumes):
+            return plan
+        try:
+            found = backend.image_volumes(replace(plan, units=tuple(asked)))
+        except EnvctlError:
+            found = {}
+        for unit in asked:
+            if found.get(unit.name) is None:
+                text = "its image is not at hand: volumes that it declares get no names here"
+                self.report(Progress(unit.name, Stage.NOTE, text))
+        return plan_with_volumes(plan, found)
+
     def volume_notes(self, observed: Observed) -> tuple[VolumeNote, ...]:
         """What is worth knowing of the environment's volumes before it is brought up."""
         from envctl import volumes

@@ -460,7 +460,7 @@ class Workspace:
                 "this host has no CA bundle of its own",
                 hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
             )
-        return opened.backend.artifacts(opened.plan, trust=trust)
+        return opened.backend.artifacts(opened.plan_with_image_volumes(), trust=trust)
 
     def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from envctl.plan.model import Plan, Unit, Volume
+from envctl.plan.model import Build, Plan, Source, Unit, Volume
 
 _SECRETS = "/run/secrets"
 
@@ -36,6 +36,11 @@ def unnamed(unit: Unit, declared: Collection[str]) -> tuple[Volume, ...]:
     )
     paths = {posixpath.normpath(posixpath.join("/", path)) for path in declared} - {"/", "//"}
     return tuple(Volume(called(unit.name, path), path) for path in sorted(paths - taken))
+
+
+def may_declare(source: Source) -> bool:
+    """Whether what a unit is made from may declare volumes: a base of the catalogue does not."""
+    return not isinstance(source, Build) or not source.base.name
 
 
 def with_volumes(unit: Unit, more: tuple[Volume, ...]) -> Unit:

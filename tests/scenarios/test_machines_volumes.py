@@ -52,3 +52,46 @@ def test_a_volume_that_cannot_be_had_is_told_and_its_service_does_not_run(
     shutil.move(tmp_path / "kept.qcow2", disk)
     project.up()
     assert project.run("db", "cat", "/data/seed", "/data/own")[1] == "seed\nmine\n"
+
+
+OWN = """
+db:
+  dockerfile: own/Dockerfile
+  env: {COLOUR: blue}
+  command: [sleep, infinity]
+web:
+  command: [sleep, infinity]
+  volumes: {data: {target: /data, owner: "33:34"}}
+"""
+DOCKERFILE = """
+FROM debian:bookworm
+RUN mkdir -p /var/lib/db && echo seed > /var/lib/db/seed && chown -R 33:33 /var/lib/db
+VOLUME /var/lib/db
+"""
+
+
+def test_what_an_image_declares_as_a_volume_and_whose_a_volume_is_outlives_a_machine(
+    machines, make_project
+):
+    project = make_project(backend="vagrant").spec(OWN).write("own/Dockerfile", DOCKERFILE)
+    project.up()
+    assert project.run("db", "sh", "-c", "echo mine > /var/lib/db/own", user="33:33")[0] == 0
+    assert project.run("web", "stat", "-c", "%u:%g", "/data")[1] == "33:34\n"
+    assert project.run("web", "sh", "-c", "echo x > /data/x", user="root")[0] in (0, 2)
+    volumes = {"data", "db:/var/lib/db"}
+    assert project.workspace().observed(project.target).volumes == volumes
+    plan = project.cli("plan", "dev")
+    assert "db keeps /var/lib/db, a volume of its image that is not in the spec" in plan.stdout
+
+    told = "cat /var/lib/db/seed /var/lib/db/own; stat -c %u:%g /var/lib/db"
+    # The container is made anew, and then the machine.
+    project.spec(OWN.replace("blue", "red"))
+    assert project.up() == ["reconfigure db"]
+    assert project.run("db", "sh", "-c", told)[1] == "seed\nmine\n33:33\n"
+    assert "data stay: data, db:/var/lib/db" in project.cli("down", "dev").stderr
+    project.up()
+    assert project.run("db", "sh", "-c", told)[1] == "seed\nmine\n33:33\n"
+    assert project.run("web", "stat", "-c", "%u:%g", "/data")[1] == "33:34\n"
+
+    assert "discard db:/var/lib/db" in project.down(volumes=True)
+    assert project.workspace().observed(project.target).volumes == frozenset()

@@ -32,7 +32,22 @@ def test_what_an_image_declares_as_a_volume_outlives_replace_and_down(make_proje
     volumes = {"named", "db:/var/lib/db", "db:/run/secrets"}
     assert project.workspace().observed(project.target).volumes == volumes
 
+    # The rendered folder names it too, and so keeps it.
+    assert project.cli("render", "dev", "-o", "out").returncode == 0
+    compose = (project.root / "out" / "compose.yaml").read_text()
+    assert compose.count("db.var-lib-db") == 2
+    assert (
+        project.cli("down", "dev").stderr.count("data stay: db:/run/secrets, db:/var/lib/db, named")
+        == 1
+    )
+    project.up()
+
     project.spec(KEEPS.replace("blue", "red"))
+    plan = project.cli("plan", "dev").stdout
+    assert (
+        "db keeps /var/lib/db, a volume of its image that is not in the spec, as db:/var/lib/db"
+        in plan
+    )
     assert project.up() == ["replace db"]
     told = "cat /var/lib/db/seed /var/lib/db/own; stat -c %u:%g /var/lib/db"
     assert project.run("db", "sh", "-c", told)[1] == "seed\nmine\n33:33\n"

@@ -56,6 +56,9 @@ class PaperEngine:
     def info(self, name: str) -> dict[str, Any]:
         return {"id": self.ids.get(name, f"id of {name} {self.there[name]}"), "labels": {}}
 
+    def volumes(self, name: str) -> tuple[str, ...] | None:
+        return () if name in self.there else None
+
     def restore(self, _file: Any, *, name: str, identity: str) -> None:
         self.there[name] = dict(BASE)
         self.restored[name] = identity

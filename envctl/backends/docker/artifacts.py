@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.backends.staging import context_files, covered, secret_variable, slug
 from envctl.plan.artifact import Artifact
+from envctl.plan.image_volumes import parted
 from envctl.plan.model import (
     Build,
     Condition,
@@ -100,7 +102,7 @@ def _compose(plan: Plan, names: Mapping[str, str]) -> Mapping[str, Any]:
         "name": _project_name(f"{plan.scope.project}-{plan.scope.environment}"),
         "root": plan.scope.root,
         "units": [_unit(plan, unit, names) for unit in plan.units],
-        "volumes": plan.volumes(),
+        "volumes": [_volume(name) for name in plan.volumes()],
         "secrets": _secrets(plan),
     }
 
@@ -126,7 +128,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "ports": run.ports,
         "mounts": run.mounts,
         "covered": covered(run.mounts),
-        "volumes": run.volumes,
+        "volumes": [replace(one, name=_volume(one.name)) for one in run.volumes],
         "secrets": run.secrets,
         "probe": _probe(unit),
         "depends_on": _dependencies(plan, unit),
@@ -138,6 +140,12 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "cpus": run.resources.cpus,
         "memory": run.resources.memory,
     }
+
+
+def _volume(name: str) -> str:
+    """What a volume is called in the Compose file."""
+    own = parted(name)
+    return f"{own[0]}.{slug(own[1])}" if own else name
 
 
 def _image(plan: Plan, source: Source) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.lifecycle import Lifecycle
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
-    from envctl.plan.model import Base, Build, Plan, Source, Unit
+    from envctl.plan.model import Base, Build, Plan, Source, Unit, Volume
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
 
@@ -194,6 +194,19 @@ class VagrantBackend:
                 details=stands,
                 hint=f"`envctl up {self.context.scope.environment}` has it running again",
             )
+
+    def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
+        """By unit, the volumes that its image declares and the spec does not name, as far as images are at hand."""
+        from envctl.backends.vagrant import own_volumes
+
+        return own_volumes.of_plan(plan, self.context)
+
+    def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
+        """The bytes that the disks of volumes take."""
+        from envctl.backends.vagrant import libvirt
+
+        sizes = {name: libvirt.disk_size(self._names.disk(name)) for name in volumes}
+        return {name: size for name, size in sizes.items() if size is not None}
 
     def everything(self) -> Sequence[Found]:
         """All environments that libvirt has."""

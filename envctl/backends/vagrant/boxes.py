@@ -86,6 +86,14 @@ class Boxes:
         except (OSError, ValueError):
             return ""
 
+    def volumes(self, name: str) -> tuple[str, ...] | None:
+        """The paths that a box's image declares as volumes; None if it does not tell."""
+        try:
+            note = json.loads((boxfiles.folder(name) / NOTE).read_text("utf-8"))
+            return tuple(map(str, json.loads(note["volumes"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def is_here(self, name: str) -> bool:
         """Whether a box of this name is at hand, of this version's making."""
         try:
@@ -149,7 +157,9 @@ class Boxes:
         with workshop() as folder:
             self._say(unit, "making the disk")
             disks.from_image(engine, whole, folder)
-            self.add(unit, self.name(build), folder, {**note_of(build, made_of), "known": known})
+            declared = json.dumps(engine.images.volumes(image) or ())
+            note = {**note_of(build, made_of), "known": known, "volumes": declared}
+            self.add(unit, self.name(build), folder, note)
 
     def base(self, unit: str, base: Base, *, anew: bool = False) -> str:
         """The name of the box of a base alone, which is made if it is not here; `anew`, if not in this run."""

@@ -5,13 +5,16 @@ The image is a file in the machine's box and is loaded when the unit is settled 
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from envctl.backends.limits import limits
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.room import Room, secret_file
+from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
 
 IMAGE: Final = "/var/lib/envctl/image.tar"
@@ -46,7 +49,7 @@ def is_contained(unit: Unit) -> bool:
 
 def at(volume: str) -> str:
     """Where the disk of a volume is in the machine."""
-    return f"{VOLUMES}/{volume}"
+    return f"{VOLUMES}/{quote(volume, safe='')}"
 
 
 def engine() -> Iterator[str]:
@@ -103,7 +106,7 @@ def _run(unit: Unit) -> Iterator[str]:
         )
         read_only = ",readonly" if volume.read_only else ""
         target = _field(f"target={volume.target}")
-        yield f"--mount=type=volume,source={volume.name},{target},{option}{read_only}"
+        yield f"--mount=type=volume,source={_called(volume.name)},{target},{option}{read_only}"
     for secret in run.secrets:
         yield _mount(secret_file(secret, room), secret.target, read_only=True)
     for name, (soft, hard) in limits(run.options).items():
@@ -120,6 +123,14 @@ def _run(unit: Unit) -> Iterator[str]:
         yield f"--workdir={run.process.workdir}"
     yield NAME
     yield from run.process.argv or ()
+
+
+def _called(volume: str) -> str:
+    """What the engine inside calls a volume."""
+    own = parted(volume)
+    if own is None:
+        return volume
+    return f"own-{hashlib.sha256(own[1].encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 def _mount(source: str, target: str, *, read_only: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -41,7 +42,9 @@ class EngineBoxes:
         made_of = engine.images.find(image) or ""
         name = f"envctl-{build or digest(made_of)}-engine-{self._kind()}"
         if not self._boxes.is_here(name) or self._boxes.made_of(name) != made_of:
+            declared = json.dumps(engine.images.volumes(image) or ())
             note = {"build": build, "steps": "[]", "made_of": made_of, "known": known}
+            note["volumes"] = declared
             self._make(unit, name, image, engine, note)
         return name
 

@@ -160,6 +160,12 @@ def _covers(unit: Unit) -> Iterator[str]:
         )
 
 
+def own(owners: Mapping[str, str]) -> str:
+    """The shell commands that give folders of new volumes to whom they are to belong, by path."""
+    lines = (f"chown -- {shell(owner)} {shell(path)}\n" for path, owner in owners.items())
+    return "".join(["set -e\n", *lines]) if owners else ""
+
+
 def _file(room: Room) -> str:
     """Where the init finds a unit's service."""
     return f"/etc/systemd/system/{room.service}"

@@ -27,6 +27,7 @@ from envctl.backends.vagrant import (
     libvirt,
     life,
     notes,
+    own_volumes,
     ssh,
     vagrantfile,
 )
@@ -40,7 +41,8 @@ from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit
+from envctl.plan.image_volumes import with_volumes
+from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit, Volume
 from envctl.plan.state import Status
 from envctl.private import private_folder
 
@@ -65,6 +67,8 @@ class Lifecycle:
         self._locks: dict[str, Lock] = defaultdict(Lock)
         self._made: set[str] = set()
         """Machines made in this run: whole, though no unit may be settled in them yet."""
+        self._new: set[str] = set()
+        """Volumes made in this run."""
 
     def apply(self, change: Change) -> None:
         """Do a change of a unit, a volume, or of what the environment shares."""
@@ -246,6 +250,7 @@ class Lifecycle:
 
     def _make(self, machine: layout.Machine, unit: Unit) -> None:
         """Make a machine; whatever was there in its name goes first, volumes apart."""
+        before = self._domain(machine.name)
         self._remove_machine(machine.name)
         folder = private_folder(
             Path(self._names.scope.root), "vagrant", self._names.scope.environment, machine.name
@@ -256,6 +261,11 @@ class Lifecycle:
             libvirt.have_network(self._names.network, self._names.addresses)
         box = self._box(machine.source, unit)
         self._boxes.stock(box)
+        own: tuple[Volume, ...] = ()
+        if not layout.is_shared(unit):
+            own = own_volumes.of_box(unit, box, boxes=self._boxes, context=self._context)
+        digest, machine = machine.digest, own_volumes.with_disks(machine, unit, own)
+        self._note_new(machine, begun=before)
         values = vagrantfile.context(
             self._names,
             {machine.name: machine},
@@ -269,12 +279,31 @@ class Lifecycle:
         libvirt.stamp(
             self._names.domain(machine.name),
             {
-                "made_for": machine.digest,
+                "made_for": digest,
                 "made_of": self._boxes.made_of(box),
                 "scope": asdict(self._names.scope),
+                own_volumes.KEY: own_volumes.noted(own),
                 "units": {},
             },
         )
+
+    def _note_new(self, machine: layout.Machine, *, begun: Domain | None) -> None:
+        """Note which disks of the machine are to be somebody's: new ones, and those that an interrupted run began."""
+        there = libvirt.disks()
+        cut_off = begun is not None and not begun.units
+        self._new |= {
+            one.name
+            for one in machine.volumes
+            if cut_off or self._names.disk(one.name) not in there
+        }
+
+    def _owners(self, unit: Unit) -> Mapping[str, str]:
+        """By path, whose the unit's new volumes are to be."""
+        return {
+            one.target: one.new.owner
+            for one in unit.run.volumes
+            if one.new and one.new.owner and one.new.unit == unit.name and one.name in self._new
+        }
 
     def _box(self, source: Source, unit: Unit) -> str:
         if isinstance(source, Build):
@@ -333,8 +362,12 @@ class Lifecycle:
         domain = self._forgetful(domain, unit.name)
         secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
         timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
+        own = own_volumes.of_domain(domain)
+        whole = with_volumes(unit, own) if container.is_contained(unit) else unit
         machine.run(
-            guest.settle(unit, room), data=guest.archive(unit, room, secrets), timeout=timeout
+            guest.own(self._owners(unit)) + guest.settle(whole, room),
+            data=guest.archive(whole, room, secrets),
+            timeout=timeout,
         )
         before = domain.units.get(unit.name, {}).get("ports", {})
         forwarding.drop(before, machine)
@@ -357,6 +390,7 @@ class Lifecycle:
             "made_of": domain.made_of,
             "address": machine.address,
             "scope": asdict(self._names.scope),
+            own_volumes.KEY: own_volumes.noted(own),
             "units": {**domain.units, unit.name: note},
         }
         libvirt.stamp(domain.name, stamp)

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from envctl.backends.vagrant import layout
-from envctl.backends.vagrant.names import SHARED
+from envctl.backends.vagrant.names import DISK, SHARED
 from envctl.plan.model import Plan, Port, Unit
 
 _FIRST: Final = 10
@@ -59,7 +60,7 @@ class Network:
 
     def disk(self, volume: str) -> str:
         """The disk, in the storage pool, of a volume of the spec."""
-        return f"{self.name}_{volume}.volume.qcow2"
+        return f"{self.name}_{quote(volume, safe='')}{DISK}"
 
     def port(self, unit: Unit, port: Port) -> int:
         """The port of this host that leads to one of a unit."""

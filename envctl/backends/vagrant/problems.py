@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant import layout, options
+from envctl.backends.vagrant import container, layout, options
 from envctl.backends.vagrant.names import SHARED
 from envctl.errors import Place, Problem
 from envctl.plan.model import Plan, Unit
@@ -55,6 +55,13 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
                 f"{unit.service}: nothing can be mounted at {mount.target} of a machine: {over} is in it,"
                 " where what starts its units is written",
                 hint="mount it elsewhere",
+            )
+    for volume in unit.run.volumes:
+        if volume.new and volume.new.owner and container.is_contained(unit):
+            yield Problem(
+                unit.origins.get(f"volumes.{volume.name}.owner") or where,
+                f"{unit.service}: in a machine, the volume {volume.name} of a container image belongs to whom the image says",
+                hint="leave `owner` out for this environment, or run it on docker",
             )
     wrong = options.problems(unit.run.options)
     for name, message, expected, hint in wrong:
