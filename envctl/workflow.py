@@ -283,23 +283,25 @@ class Workspace:
         observed = opened.observe()
         changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
-        if not changes:
-            self._tell_lost(opened)
-            if volumes and opened.store.keeps_any():
-                text = (
-                    f"generated secrets of {opened.known_as} stay, since nothing of it was found:"
-                )
-                where = state_path(self.root, "secrets", opened.target.environment)
-                self.report(Progress(opened.known_as, Stage.NOTE, f"{text} {where}"))
-            return changes
         carry_out(changes, opened.backend, self.report)
-        if observed.volumes and not volumes:
-            from envctl.volumes import kept_text
-
-            self.report(Progress(opened.known_as, Stage.NOTE, kept_text(observed.volumes)))
-        if volumes:
+        if not changes and not observed.volumes:
+            self._tell_lost(opened)
+        if changes and volumes:
             opened.store.release(opened.backend.name)
+        else:
+            self._tell_kept(opened, observed, secrets=volumes)
         return changes
+
+    def _tell_kept(self, opened: Opened, observed: Observed, *, secrets: bool) -> None:
+        """Say what of an environment's data `down` leaves; of secrets if they were to go, and nothing was found."""
+        from envctl.volumes import kept_text
+
+        if observed.volumes:
+            self.report(Progress(opened.known_as, Stage.NOTE, kept_text(observed.volumes)))
+        if secrets and opened.store.keeps_any():
+            where = state_path(self.root, "secrets", opened.target.environment)
+            text = f"nothing of it was found, so its generated secrets stay: {where}"
+            self.report(Progress(opened.known_as, Stage.NOTE, text))
 
     def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> Found:
         """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.

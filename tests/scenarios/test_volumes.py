@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from envctl.backends.docker.names import Names
+
 pytestmark = pytest.mark.engine
 
 KEEPS = """
@@ -109,7 +111,7 @@ def test_a_shared_volume_belongs_to_the_first_in_dependency_order_every_time(mak
     assert seen == {"2001:2001 /srv/data\n0:0 /srv/data/seed\n"}
 
 
-def test_a_volume_belongs_to_whom_the_spec_says_though_it_is_empty(make_project):
+def test_a_volume_belongs_to_whom_the_spec_says_though_it_is_empty(make_project, engine):
     spec = SHARED.replace("{data: /srv/data}", "{data: {target: /srv/data, owner: OWNER}}")
     spec = spec.replace(
         ", build: [run: 'install -d -o 2001 -g 2001 /data; echo seed > /data/seed']", ""
@@ -124,6 +126,12 @@ def test_a_volume_belongs_to_whom_the_spec_says_though_it_is_empty(make_project)
     project.up()
     assert project.run("worker", "stat", "-c", "%u:%g", "/srv/data")[1] == "2001:1\n"
     project.down(volumes=True)
+    # What a killed run left half made is made anew.
+    names = Names(project.workspace().plan(project.target).scope)
+    volume = names.volume("data")
+    engine.api.create_volume(volume, labels={**names.labels, "dev.envctl.volume": "data"})
+    body = {"Image": "debian:bookworm", "Cmd": ["-"], "Labels": dict(names.helper_labels)}
+    engine.api.create_container_from_config(body, names.helper(volume))
     project.up()
     assert project.run("web", "stat", "-c", "%u:%g", "/data")[1] == "33:33\n"
     project.down(volumes=True)

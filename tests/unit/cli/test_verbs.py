@@ -234,6 +234,27 @@ def test_down_deletes_data_only_when_told(envctl: Run, shop: Path) -> None:
     assert ("discard", "data") in {(change["action"], change["unit"]) for change in gone}
 
 
+def test_plan_and_status_name_the_data_that_nothing_uses_any_more(envctl: Run, shop: Path) -> None:
+    envctl("up", "dev")
+    text = (shop / "envctl.yaml").read_text()
+    (shop / "envctl.yaml").write_text(text.replace("{data: /data}", "{data2: /data}"))
+
+    said = envctl("plan", "dev").out
+    assert "volume data → data2: data2 is new and does not have the data of data" in said
+    (told,) = envctl("plan", "dev", "--json").json["volumes"]
+    assert (told["volume"], told["state"], told["where"]) == ("data2", "new", "envctl.yaml:12:22")
+    envctl("up", "dev")
+
+    (told,) = envctl("plan", "dev", "--json").json["volumes"]
+    assert (told["volume"], told["state"]) == ("data", "unused")
+    (row,) = (one for one in envctl("status", "dev", "--json").json if one["kind"] == "volume")
+    assert (row["unit"], row["state"]) == ("data", "unused")
+    assert "volume data" in envctl("status", "dev").out
+    down = envctl("down", "dev")
+    assert "data stay: data, data2; `envctl down --volumes` deletes them" in down.err
+    assert "data stay: data, data2" in envctl("down", "dev").err
+
+
 def test_the_only_environment_needs_no_name(envctl: Run, shop: Path) -> None:
     (shop / "environments" / "test.yaml").unlink()
     assert "backend: memory" in envctl("config").out
