@@ -51,7 +51,8 @@ def _located(found: Found, moved: tuple[str, str] | None) -> Found:
     scope = found.scope
     if moved:
         home, root = moved
-        return replace(found, scope=replace(scope, home=home, root=root))
+        name = scope.project or Path(home).name
+        return replace(found, scope=replace(scope, project=name, home=home, root=root))
     if not scope.root:
         return replace(found, scope=replace(scope, root=f"/unknown/{scope.project or 'project'}"))
     return found

@@ -29,13 +29,14 @@ def home_of(root: Path) -> str:
 
 
 def homes() -> Mapping[str, tuple[str, str]]:
-    """By id, the home of each checkout that this user has moved, and where it is now."""
-    found: dict[str, tuple[str, str]] = {}
-    for file in sorted(state_folder().glob(f"projects/*/{_HOME}")):
-        home, root = _text(file), _text(file.with_name("project"))
-        if home and root:
-            found[identify(home)] = home, root
-    return found
+    """By id, the home of each checkout that this user has private state of, and where it is now."""
+    here: dict[str, tuple[str, str]] = {}
+    moved: dict[str, tuple[str, str]] = {}
+    for file in sorted(state_folder().glob("projects/*/project")):
+        root, home = _text(file), _text(file.with_name(_HOME))
+        if root:
+            (moved if home else here)[identify(home or root)] = home or root, root
+    return {**here, **moved}
 
 
 def adopt(former: Path, home: str, root: Path) -> None:

@@ -32,12 +32,12 @@ def test_a_moved_folder_has_the_id_and_the_state_of_the_former_one_and_moves_on(
     scope = make_scope("shop", "dev", new, home=home_of(new))
 
     assert (scope.project_id, scope.root, scope.home) == (identify(str(old)), str(new), str(old))
-    assert homes() == {scope.project_id: (str(old), str(new))}
+    assert homes()[scope.project_id] == (str(old), str(new))
     assert state_path(new, "secrets", "dev", "key").read_text() == "k"
     # What was allowed to a folder was allowed to that folder.
     assert not state_path(new, "allowed.json").exists()
     adopt(new, str(old), third)
-    assert homes() == {scope.project_id: (str(old), str(third))}
+    assert homes()[scope.project_id] == (str(old), str(third))
     assert state_path(third, "secrets", "dev", "key").read_text() == "k"
 
 

@@ -1,0 +1,127 @@
+"""Volumes that images declare, as disks of machines: what a machine is made with, and what its stamp tells."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant import boxfiles, libvirt, lifecycle
+from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.domain import Domain
+from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant.names import Names
+from envctl.plan.changes import Action, Change
+from envctl.plan.model import NewVolume, ReadyImage, Volume
+from tests.support.plans import SCOPE, unit
+
+NAMES = Names(SCOPE)
+
+
+class Host:
+    """libvirt, Vagrant and SSH on paper: machines are made, stamped and told things."""
+
+    def __init__(self, monkeypatch, tmp_path):
+        self.domains: dict[str, Domain] = {}
+        self.pool: set[str] = set()
+        self.rendered: list = []
+        self.told: list[str] = []
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        monkeypatch.setattr(lifecycle.ssh, "make_key", lambda _: "KEY")
+        monkeypatch.setattr(lifecycle, "Vagrant", lambda _: SimpleNamespace(up=self._up))
+        monkeypatch.setattr(lifecycle.forwarding, "drop", lambda *_: None)
+        monkeypatch.setattr(lifecycle.forwarding, "carry", lambda *_: None)
+        for name, does in {
+            "domain": self.domains.get,
+            "domains": lambda _: dict(self.domains),
+            "disks": lambda: sorted(self.pool),
+            "undefine": lambda name: self.domains.pop(name, None),
+            "have_pool": lambda: None,
+            "have_network": lambda *_: None,
+            "stamp": self._stamp,
+        }.items():
+            monkeypatch.setattr(libvirt, name, does)
+        machine = SimpleNamespace(address="10.0.0.2", run=self._run, disconnect=lambda: None)
+        monkeypatch.setattr(Machines, "reach", lambda *_: machine)
+        monkeypatch.setattr(Boxes, "stock", lambda *_: None)
+        engine = SimpleNamespace(
+            images=SimpleNamespace(volumes={"pg": ("/var/lib/pg", "/data")}.get)
+        )
+        engine.name_of = lambda source: getattr(source, "image", "built")
+        context = Context(SCOPE, render=self._render, images=lambda: engine)
+        boxes = Boxes(context)
+        self.lifecycle = lifecycle.Lifecycle(context, NAMES, Machines(NAMES), boxes)
+        self.lifecycle.engine_boxes = SimpleNamespace(have=lambda *_: "box")
+
+    def _render(self, _template, values):
+        self.rendered.append(values)
+        return "Vagrantfile"
+
+    def _up(self):
+        (machine,) = self.rendered[-1]["machines"]
+        self.pool |= {disk["path"] for disk in machine["disks"]}
+        name = NAMES.prefix + machine["name"]
+        self.domains[name] = Domain(name, "uuid", "running", None)
+
+    def _stamp(self, name, data):
+        self.domains[name] = replace(self.domains[name], stamp=json.loads(json.dumps(data)))
+
+    def _run(self, script, *, data=b"", **_):
+        self.told.append(script + data.decode("utf-8", "replace"))
+        return ""
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    monkeypatch.setattr(boxfiles, "folder", lambda _: tmp_path / "box")
+    return Host(monkeypatch, tmp_path)
+
+
+def change(one):
+    return Change(Action.CREATE, one.name, (), one)
+
+
+def test_what_an_image_declares_is_a_disk_and_the_container_has_it_also_when_it_is_settled_again(
+    host,
+):
+    db = replace(unit("db", volumes=(Volume("data", "/data"),)), source=ReadyImage("pg"))
+    host.lifecycle.apply(change(db))
+
+    disks = {NAMES.disk("data"), NAMES.disk("db:/var/lib/pg")}
+    assert host.pool == disks
+    assert {NAMES.volume(disk) for disk in disks} == {"data", "db:/var/lib/pg"}
+    (script,) = (text for text in host.told if "docker" in text and "/var/lib/pg" in text)
+    assert "--mount=type=volume,source=own-" in script
+    assert "device=/var/lib/envctl/volumes/db%3A%2Fvar%2Flib%2Fpg" in script
+    (domain,) = host.domains.values()
+    assert domain.stamp["own"] == [["db:/var/lib/pg", "/var/lib/pg"]]
+
+    host.told.clear()
+    host.lifecycle._settle(db, domain)
+    assert any("source=own-" in text for text in host.told)
+    assert next(iter(host.domains.values())).stamp["own"] == domain.stamp["own"]
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_new_disk_is_given_to_whom_the_spec_says_and_an_old_one_to_nobody(host, cut_off):
+    web = unit("web")
+    new = NewVolume("web", web.source, "/data", "33:34")
+    web = replace(web, run=replace(web.run, volumes=(Volume("data", "/data", new=new),)))
+    if cut_off:
+        # A machine without a unit settled in it is what a killed run left.
+        host.pool.add(NAMES.disk("data"))
+        host.domains[NAMES.domain("web")] = Domain(NAMES.domain("web"), "u", "running", None)
+
+    host.lifecycle.apply(change(web))
+    assert any(
+        "chown -- '33:34' '/data'" in text or "chown -- 33:34 /data" in text for text in host.told
+    )
+
+    host.told.clear()
+    host.lifecycle._new.clear()
+    host.lifecycle._made.clear()
+    host.lifecycle.apply(change(web))
+    assert not any("33:34" in text for text in host.told)
