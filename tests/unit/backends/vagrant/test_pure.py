@@ -30,6 +30,7 @@ from envctl.plan.model import (
     Volume,
 )
 from envctl.plan.scope import Scope, make_scope
+from envctl.private import private_folder, state_path
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 
@@ -167,3 +168,15 @@ def test_a_disk_tells_its_volume_whatever_it_is_called():
         disk = names.disk(volume)
         assert "/" not in disk
         assert names.volume(disk) == volume
+
+
+def test_after_a_move_the_files_of_machines_name_their_key_where_it_is_now(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    backend = VagrantBackend(Context(make_scope("shop", "dev", tmp_path / "new")))
+    folder = private_folder(tmp_path / "new", "vagrant", "dev", "web")
+    former = state_path(tmp_path / "old")
+    (folder / "Vagrantfile").write_text(f"key = '{former}/vagrant/dev/key'\n")
+
+    backend.moved(former)
+
+    assert (folder / "Vagrantfile").read_text() == f"key = '{folder.parent / 'key'}'\n"
