@@ -297,6 +297,7 @@ ask() {
         find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
 *' -exec stat -c "%a %u %g %F$tab%n" {} +
         # A package may name a file by where its folder was before it became a link.
+        # shellcheck disable=SC2062  # it is no pattern: the patterns come on standard input
         find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
 *' | sed 'p; s|^/usr/|/|' | grep -F -x -f - /var/lib/dpkg/info/*.list /dev/null | sed 's|^/var/lib/dpkg/info/|packaged |' | sort -u
         ;;

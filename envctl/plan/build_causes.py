@@ -108,16 +108,15 @@ def _packages(parts: Sequence[_Part]) -> Mapping[str, Place | None]:
 def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
     gone, come = _unequal(old, new)
     moved = {part.digest for part in gone} & {part.digest for part in come}
+    fresh = [part for part in come if part.digest not in moved]
     left = [part for part in gone if part.digest not in moved]
-    before = _counterparts([part for part in come if part.digest not in moved], left)
+    before = iter(_counterparts(fresh, left))
     for part in come:
-        was = before.get(part.digest)
         if part.digest in moved:
             yield Cause(_said("moved", part), part.where)
-        elif was is None:
+        elif (was := next(before)) is None:
             yield Cause(_said("added", part), part.where)
         else:
-            left.remove(was)
             yield Cause(_change(was, part), part.where)
     for part in left:
         yield Cause(_said("removed", part))
@@ -135,16 +134,15 @@ def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], l
     return gone, come
 
 
-def _counterparts(come: Sequence[_Part], gone: Sequence[_Part]) -> Mapping[str, _Part]:
-    """By digest, what a part was before: one of the same text, or else the first of its kind."""
-    found: dict[str, _Part] = {}
-    left = list(gone)
+def _counterparts(come: Sequence[_Part], gone: list[_Part]) -> list[_Part | None]:
+    """What each part was before: one of the same text, or else the first of its kind. They are taken out of `gone`."""
+    found: list[_Part | None] = [None] * len(come)
     for alike in (_same_text, _same_kind):
-        for part in come:
-            was = next((one for one in left if alike(one, part)), None)
-            if part.digest not in found and was is not None:
-                found[part.digest] = was
-                left.remove(was)
+        for index, part in enumerate(come):
+            was = next((other for other in gone if alike(other, part)), None)
+            if found[index] is None and was is not None:
+                found[index] = was
+                gone.remove(was)
     return found
 
 

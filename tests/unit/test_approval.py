@@ -10,6 +10,7 @@ import pytest
 
 from envctl.approval import is_trusted, trusted_file
 from envctl.errors import EnvctlError
+from envctl.running import running
 from envctl.target import Target
 from tests.support.project import Project
 
@@ -46,6 +47,11 @@ def runs(project: Project) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
+def _logs(workspace):
+    with pytest.raises(EnvctlError, match="there are no logs"):
+        list(workspace.logs(DEV))
+
+
 LOOKS = {
     "validate": lambda work: work.validate(),
     "config": lambda work: work.resolved("dev"),
@@ -54,11 +60,11 @@ LOOKS = {
     "diff": lambda work: work.diff(DEV, DEV),
     "render": lambda work: work.render(DEV),
     "status": lambda work: work.status(DEV),
-    "status of all": lambda work: work.running(),
+    "status of all": running,
     "verify": lambda work: work.verify(DEV),
     "down": lambda work: work.down(DEV),
     "stop": lambda work: work.stop(DEV),
-    "logs": lambda work: list(work.logs(DEV)),
+    "logs": _logs,
 }
 
 

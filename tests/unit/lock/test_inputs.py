@@ -161,6 +161,6 @@ def test_what_a_variable_is_set_to_decides_and_is_not_told(tmp_path):
 @pytest.mark.parametrize("text", ["\n" * 100_000, "-r" + " " * 100_000 + "\n", "-r\n" * 30_000])
 def test_long_requirements_take_no_longer_for_their_length(project, text):
     project.write("app/more.txt", text)
-    start = time.monotonic()
+    start = time.process_time()
     lines(project)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
