@@ -48,14 +48,8 @@ def test_an_application_works_from_its_first_start_to_its_last(engine, make_app,
 
 
 @pytest.mark.machines
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("jobs", marks=pytest.mark.long),
-        pytest.param("shop", marks=pytest.mark.long),
-        "site",
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
 def test_an_application_is_the_same_in_containers_and_machines(machines, make_app, name):
     app = make_app(name, "vagrant")
     for target in ("dev@docker", "dev@vagrant"):

@@ -115,11 +115,15 @@ class Planting:
         plants = [one for one in plants if one.on(backend)]
         for one in plants:
             self._do(backend, one, undo=False)
-        for name, found in self.differences(self.facts(backend)):
-            self._judge(plants, found, f"{backend} against {name}")
+        self.judge(plants, backend)
         self.planted += len(plants)
         for one in reversed(plants):
             self._do(backend, one, undo=True)
+
+    def judge(self, plants: Sequence[Plant], backend: str) -> None:
+        """See whether these, and nothing else, are found in what is true there now."""
+        for name, found in self.differences(self.facts(backend)):
+            self._judge(plants, found, f"{backend} against {name}")
 
     def untouched(self, backend: str) -> None:
         """Nothing is planted, and nothing must be found."""

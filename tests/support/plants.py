@@ -132,6 +132,7 @@ FILES = [
     _extra("a hidden folder", "/usr/lib/.hidden/x", folder="/usr/lib/.hidden"),
     _extra("a file at the root", "/.extra"),
     _extra("a file in /mnt", "/mnt/extra"),
+    Plant("a file system mounted", ("files /media",), "mount -t tmpfs -o mode=755 tmpfs /media", "umount /media"),
     _extra("a name with spaces", "/srv/web/a  b "),
     _extra("a name with quotes", "/srv/web/it's \"$x\" `y`"),
     _extra("a name with a newline", "/srv/web/one\ntwo"),
@@ -155,12 +156,13 @@ ACCOUNTS = [
 ]  # fmt: skip
 _DPKG = ("files /var/lib/dpkg/*", "files /usr/share/doc/*")
 PACKAGES = [
-    Plant("another version of a package", ("packages plant",), "dpkg -i /opt/debs/plant_2_all.deb", "dpkg -i /opt/debs/plant_1_all.deb", also=_DPKG),
-    Plant("an extra package", ("packages extra",), "dpkg -i /opt/debs/extra_1_all.deb", "dpkg --purge extra", also=_DPKG),
-    Plant("a package that is gone", ("packages other",), "dpkg --purge other", "dpkg -i /opt/debs/other_1_all.deb", also=_DPKG),
+    Plant("another version of a package", ("packages plant",), "keep /var/lib/dpkg; dpkg -i /opt/debs/plant_2_all.deb", "dpkg -i /opt/debs/plant_1_all.deb; back /var/lib/dpkg", also=_DPKG),
+    Plant("an extra package", ("packages extra",), "keep /var/lib/dpkg; dpkg -i /opt/debs/extra_1_all.deb", "dpkg --purge extra; back /var/lib/dpkg", also=_DPKG),
+    Plant("a package that is gone", ("packages other",), "keep /var/lib/dpkg; dpkg --purge other", "dpkg -i /opt/debs/other_1_all.deb; back /var/lib/dpkg", also=_DPKG),
     Plant("a Python package", ("python /usr/local/lib*: extra",), "mkdir -p /usr/local/lib/python3.11/dist-packages/extra-1.0.dist-info", "rm -r /usr/local/lib/python3.11", also=("files /usr/local/lib/*",)),
     Plant("a Python package of the user's", ("python /home/app/.local/*: mine",), "mkdir -p /home/app/.local/lib/python3.11/site-packages/mine-1.0.dist-info", "rm -r /home/app/.local", also=("files /home/app/.local*",)),
     Plant("an npm package", ("npm /usr/local/lib*: left-pad",), 'mkdir -p /usr/local/lib/node_modules/left-pad; printf \'{\\n  "version": "1.0.0"\\n}\' >/usr/local/lib/node_modules/left-pad/package.json', "rm -r /usr/local/lib/node_modules", also=("files /usr/local/lib/node_modules*",)),
+    Plant("an npm package of the user's", ("npm /home/app: mine",), 'mkdir -p /home/app/node_modules/mine; printf \'{\\n  "version": "1.0.0"\\n}\' >/home/app/node_modules/mine/package.json', "rm -r /home/app/node_modules", also=("files /home/app/node_modules*",)),
 ]  # fmt: skip
 _LOCALTIME = "/etc/localtime"
 PLACES = [
@@ -174,10 +176,10 @@ PLACES = [
 PROCESS = [
     Plant("another working directory", ("process *directory*",), "tell 'chdir \"/opt\"'", "tell 'chdir \"/srv/web\"'"),
     Plant("another mask for files", ("process *umask*",), "tell 'umask 0'", "tell 'umask 022'"),
-    Plant("a process of the user's", ("process*4242*",), "tell 'fork or exec \"sleep\", \"4242\"'", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | grep -qx 'sleep 4242 ' && kill ${p#/proc/}; done; sleep 1"),
-    Plant("a process of root's", ("process*5151*",), "setsid sleep 5151 >/dev/null 2>&1 & echo $! >/run/root.pid; join $(cat /run/root.pid); sleep 1", "kill $(cat /run/root.pid); sleep 1"),
-    Plant("nice", ("process*nice*",), "renice -n 7 -p $main", "renice -n 0 -p $main"),
-    Plant("oom_score_adj", ("process*oom*",), "echo 300 >/proc/$main/oom_score_adj", "echo 0 >/proc/$main/oom_score_adj"),
+    Plant("a process of the user's", ("processes *4242*",), "tell 'fork or exec \"sleep\", \"4242\"'", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | grep -qx 'sleep 4242 ' && kill ${p#/proc/}; done; sleep 1"),
+    Plant("a process of root's", ("processes *5151*",), "setsid sleep 5151 >/dev/null 2>&1 & echo $! >/run/root.pid; join $(cat /run/root.pid); sleep 1", "kill $(cat /run/root.pid); sleep 1"),
+    Plant("nice", ("processes *USR1*",), "renice -n 7 -p $main", "renice -n 0 -p $main"),
+    Plant("oom_score_adj", ("processes *USR1*",), "echo 300 >/proc/$main/oom_score_adj", "echo 0 >/proc/$main/oom_score_adj"),
     Plant("a limit of files", ("limits open files",), "lower 7 99", "restore 7"),
     Plant("a limit of core files", ("limits core file size",), "lower 4 4096", "restore 4"),
     Plant("a port that listens", ("sockets tcp 0.0.0.0:9000",), "tell '$t = IO::Socket::INET->new(Listen => 5, LocalAddr => \"0.0.0.0:9000\") or die'", "tell 'close $t'"),
@@ -189,9 +191,9 @@ LIMITS = [
     Plant("less memory", ("limits memory",), container=("group memory/memory.limit_in_bytes memory.max 209715200", "group memory/memory.limit_in_bytes memory.max -1"), machine=(f"{_SLICE} envctl-web.service MemoryMax=200M", f"{_SLICE} envctl-web.service MemoryMax=infinity")),
     Plant("less memory for all above it", ("limits memory",), machine=(f"{_SLICE} system.slice MemoryMax=200M", f"{_SLICE} system.slice MemoryMax=infinity"), docker=False),
     Plant("less of a processor", ("limits processors",), container=("group cpu/cpu.cfs_quota_us cpu.max 50000", "group cpu/cpu.cfs_quota_us cpu.max -1"), machine=(f"{_SLICE} envctl-web.service CPUQuota=50%", f"{_SLICE} envctl-web.service CPUQuota=")),
-    Plant("fewer processes", ("limits *processes*",), container=("group pids/pids.max pids.max 55", "group pids/pids.max pids.max max"), machine=(f"{_SLICE} envctl-web.service TasksMax=55", f"{_SLICE} envctl-web.service TasksMax=infinity")),
-    Plant("a setting of the network", ("*somaxconn",), container=("add net.core.somaxconn 1", "add net.core.somaxconn -1"), machine=("add net.core.somaxconn 1", "add net.core.somaxconn -1")),
-    Plant("a setting of one network device", ("*log_martians",), container=("add net.ipv4.conf.lo.log_martians 1", "add net.ipv4.conf.lo.log_martians -1"), machine=("add net.ipv4.conf.lo.log_martians 1", "add net.ipv4.conf.lo.log_martians -1")),
+    Plant("fewer processes", ("limits tasks",), container=("group pids/pids.max pids.max 55", "group pids/pids.max pids.max max"), machine=(f"{_SLICE} envctl-web.service TasksMax=55", f"{_SLICE} envctl-web.service TasksMax=infinity")),
+    Plant("a setting of the network", ("sysctls *somaxconn",), container=("add net.core.somaxconn 1", "add net.core.somaxconn -1"), machine=("add net.core.somaxconn 1", "add net.core.somaxconn -1")),
+    Plant("another setting of the network", ("sysctls *tcp_keepalive_time",), container=("add net.ipv4.tcp_keepalive_time 1", "add net.ipv4.tcp_keepalive_time -1"), machine=("add net.ipv4.tcp_keepalive_time 1", "add net.ipv4.tcp_keepalive_time -1")),
     Plant("swap", ("*swap*",), machine=("fallocate -l 64M /var/tmp/swap; chmod 600 /var/tmp/swap; mkswap -q /var/tmp/swap; swapon /var/tmp/swap", "swapoff /var/tmp/swap; rm /var/tmp/swap"), docker=False),
 ]  # fmt: skip
 ALL = [*FILES, *ACCOUNTS, *PACKAGES, *PLACES, *PROCESS, *LIMITS]
