@@ -65,6 +65,7 @@ my ($status) = (<$to> // "") =~ m{^HTTP/\\S+ (\\d+)} or do { print "no HTTP answ
 print "HTTP $status\\n"; exit($status >= 400);
 """
 
+# The tools are children of the shell, so that whoever looks at the processes can tell by its words what the probe began.
 _HTTP: Final = """\
 url=$1 seconds=$2
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -75,15 +76,15 @@ if has curl; then
     case $status in 2??|3??) exit 0 ;; *) exit 1 ;; esac
 fi
 for python in python3 /opt/*/bin/python; do
-    has "$python" && exec "$python" -I -c "$PYTHON" "$url" "$seconds" 2>&1
+    has "$python" && { "$python" -I -c "$PYTHON" "$url" "$seconds" 2>&1; exit; }
 done
-has perl && exec perl -e "$PERL" "$url" "$seconds" 2>&1
+has perl && { perl -e "$PERL" "$url" "$seconds" 2>&1; exit; }
 if has wget; then
     said=$(wget -q -O /dev/null -T "$seconds" "$url" 2>&1) && { echo reached; exit 0; }
     echo "${said:-wget cannot reach it}"; exit 1
 fi
 if has bash; then
-    exec bash -c "$BASH_SCRIPT" probe "$url" "$seconds" 2>&1
+    bash -c "$BASH_SCRIPT" probe "$url" "$seconds" 2>&1; exit
 fi
 echo "no curl, python3, perl, wget or bash in the image to probe with: use {command: [...]}"; exit 1
 """
@@ -103,15 +104,15 @@ _TCP: Final = """\
 host=$1 port=$2 seconds=$3
 has() { command -v "$1" >/dev/null 2>&1; }
 for python in python3 /opt/*/bin/python; do
-    has "$python" && exec "$python" -I -c "$PYTHON" "$host" "$port" "$seconds" 2>&1
+    has "$python" && { "$python" -I -c "$PYTHON" "$host" "$port" "$seconds" 2>&1; exit; }
 done
-has perl && exec perl -e "$PERL" "$host" "$port" "$seconds" 2>&1
+has perl && { perl -e "$PERL" "$host" "$port" "$seconds" 2>&1; exit; }
 if has nc; then
     nc -z -w "$seconds" "$host" "$port" 2>&1 && { echo open; exit 0; }
     echo closed; exit 1
 fi
 if has bash; then
-    exec bash -c 'exec 3<>"/dev/tcp/$1/$2" && echo open' probe "$host" "$port" 2>&1
+    bash -c 'exec 3<>"/dev/tcp/$1/$2" && echo open' probe "$host" "$port" 2>&1; exit
 fi
 echo "no python3, perl, nc or bash in the image to probe with: use {command: [...]}"; exit 1
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from envctl.backends import probe
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
 from envctl.parity import processes, reading, searching
@@ -112,6 +113,7 @@ def _programs(
             substrate=None
             if substrate is None
             else {one.removeprefix(prefix) for one in substrate},
+            probe=probe.test(unit.run.probe) if unit.run.probe else (),
         )
     except ValueError as error:
         return {UNKNOWN: {fact_id(Category.PROCESSES, ""): str(error)}}

@@ -93,7 +93,7 @@ def _process(head: re.Match[bytes], body: bytes) -> Process | None:
     status = {name.decode(): value.split() for name, value in _STATUS.findall(about)}
     oom, _, rest = about.partition(b"\n")
     groups = rest.rpartition(b"_switches:")[2].partition(b"\n")[2]
-    words = line[:_LONGEST].decode("utf-8", "backslashreplace").rstrip("\0").split("\0")
+    words = _words(line)
     try:
         return Process(
             int(head[1]),
@@ -116,9 +116,15 @@ def _process(head: re.Match[bytes], body: bytes) -> Process | None:
 
 
 def programs(
-    looks: Sequence[Look], *, stacks: Look, exes: str, unit: str, substrate: Collection[str] | None
+    looks: Sequence[Look],
+    *,
+    stacks: Look,
+    exes: str,
+    unit: str,
+    substrate: Collection[str] | None,
+    probe: Sequence[str] = (),
 ) -> Programs:
-    """The programs that most of the looks saw.
+    """The programs that most of the looks saw, without the unit's health check, whose command is `probe`.
 
     `stacks` is what the unit's own user saw, who may know more of its processes; `exes` tells the processes' files.
     `substrate` are the files that came with a machine, or None in a container, where all processes are the unit's.
@@ -128,7 +134,7 @@ def programs(
     brought: Counter[str] = Counter()
     values: dict[str, str] = {}
     for seen in looks:
-        told, came_along = _of(seen, stacks, files, unit=unit, substrate=substrate)
+        told, came_along = _of(seen, stacks, files, unit=unit, substrate=substrate, probe=probe)
         values |= told
         counted.update(told.keys())
         brought.update(came_along)
@@ -144,9 +150,10 @@ def _of(
     *,
     unit: str,
     substrate: Collection[str] | None,
+    probe: Sequence[str],
 ) -> tuple[dict[str, str], set[str]]:
     """Of one look: how each program runs, and the files of those that came with the machine."""
-    ours = _ours(seen)
+    ours = _ours(seen, probe)
     families: dict[int, list[Process]] = {}
     came_along: set[str] = set()
     for process in sorted(seen.values(), key=lambda one: (one.started, one.pid)):
@@ -176,12 +183,32 @@ def _is_in(process: Process, unit: str) -> bool:
     return f"{_UNITS}{unit}.service" in process.groups
 
 
-def _ours(seen: Look) -> set[int]:
-    """The processes that do the looking."""
-    own = {pid for pid, one in seen.items() if any(word.startswith(_OURS) for word in one.argv)}
+def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
+    """The processes that do the looking, and those of the health check: they come and go."""
+    own = {
+        pid
+        for pid, one in seen.items()
+        if any(word.startswith(_OURS) for word in one.argv) or _runs(one, probe)
+    }
     while more := {pid for pid, one in seen.items() if one.parent in own} - own:
         own |= more
     return own
+
+
+def _runs(process: Process, command: Sequence[str]) -> bool:
+    """Whether it runs a command, which may be a script: then its interpreter is named first, and its whole path."""
+    if not command:
+        return False
+    program, *rest = _words("\0".join(command).encode())
+    words = process.argv[-1 - len(rest) :]
+    if not len(words) == 1 + len(rest) >= len(process.argv) - 2:
+        return False
+    return list(words[1:]) == rest and words[0].rpartition("/")[2] == program.rpartition("/")[2]
+
+
+def _words(line: bytes) -> list[str]:
+    """A command line's words, of its beginning if it is long."""
+    return line[:_LONGEST].decode("utf-8", "backslashreplace").rstrip("\0").split("\0")
 
 
 def _root(
@@ -213,6 +240,7 @@ def read(
     *,
     unit: str,
     substrate: Collection[str] | None,
+    probe: Sequence[str] = (),
 ) -> Programs:
     """The programs of what root and the unit's own user saw, in parts. ValueError if it makes no sense."""
     looks = [look(by_root[name]) for name in _looks(by_root)]
@@ -223,7 +251,7 @@ def read(
     for one in own:
         stacks |= one
     exes = by_root.get("exes", "")
-    return programs(looks, stacks=stacks, exes=exes, unit=unit, substrate=substrate)
+    return programs(looks, stacks=stacks, exes=exes, unit=unit, substrate=substrate, probe=probe)
 
 
 def _looks(parts: Mapping[str, str]) -> Iterator[str]:

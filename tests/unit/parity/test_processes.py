@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envctl.backends import probe
 from envctl.parity import processes
+from envctl.plan.model import Probe, ProbeKind
 
 MACHINE = "0::/system.slice/envctl-web.service"
 
@@ -60,7 +62,7 @@ def process(
 INIT = process(1, "/sbin/docker-init", "--", "web", parent=0, started=1, uid=0)
 
 
-def found(*looks, own=(), exes="", substrate=None):
+def found(*looks, own=(), exes="", substrate=None, probe=()):
     """The programs of several looks, each a list of processes."""
     parts = {f"look{number}": "".join(look) for number, look in enumerate(looks)}
     return processes.read(
@@ -68,6 +70,7 @@ def found(*looks, own=(), exes="", substrate=None):
         {f"look{number}": "".join(look) for number, look in enumerate(own)},
         unit="web",
         substrate=substrate,
+        probe=probe,
     )
 
 
@@ -87,6 +90,41 @@ def test_a_second_program_is_told():
         ["web"],
         ["sleep", "9"],
     ]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [process(9, "pg_isready", "-q", parent=0)],
+        [process(9, "/usr/bin/perl", "/usr/bin/pg_isready", "-q", parent=0)],
+        [process(9, "pg_isready", "-q", parent=0), process(10, "sleep", "1", parent=9)],
+    ],
+)
+def test_a_health_check_that_happens_to_run_is_no_program_of_the_unit(seen):
+    assert programs([INIT, process(7, "web"), *seen], probe=("pg_isready", "-q")) == [["web"]]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("pg_isready",),
+        ("pg_isready", "-v"),
+        ("sleep", "9", "8", "pg_isready", "-q"),
+        ("other", "-q"),
+    ],
+)
+def test_what_only_looks_like_the_health_check_is_told(argv):
+    look = [INIT, process(7, "web"), process(9, *argv, parent=0)]
+    assert programs(look, probe=("pg_isready", "-q")) == [["web"], list(argv)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [(ProbeKind.TCP, ("127.0.0.1", "80")), (ProbeKind.HTTP, ("http://x/",))]
+)
+def test_a_probe_of_envctl_s_own_is_known_by_its_words(kind, words):
+    command = probe.test(Probe(kind, words))
+    look = [INIT, process(7, "web"), process(9, *command), process(10, "perl", "-e", "…", parent=9)]
+    assert programs(look, probe=command) == [["web"]]
 
 
 def test_forks_are_a_part_of_their_program_whatever_they_call_themselves():
