@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 REPORTS := .artifacts
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Engines are waited for, so there may be more processes than processors; tests that share a machine stay together.
-ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 3 --dist loadscope
+# One process a processor: more made boots so slow that probes ran out of time. Tests that share a machine stay together.
+ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 2 --dist loadscope
 
 # Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
 SYSTEM_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)

@@ -162,6 +162,8 @@ processes() {
 
 # A value of each control group from the unit's up, that can be seen.
 limits_up() {
+    # With one tree of groups a controller that is not there limits nothing.
+    [ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo "version 2"
     group=/sys/fs/cgroup${own#0::}
     while :; do
         for file in memory.max memory.high memory.swap.max cpu.max cpu.weight pids.max; do

@@ -313,8 +313,9 @@ def _cgroup(body: str) -> Values:
         values[name].append(value)
     old = {"memory": ("memory.limit_in_bytes", "hierarchical_memory_limit"),
            "both": ("memory.memsw.limit_in_bytes", "hierarchical_memsw_limit")}  # fmt: skip
+    silent = "none" if values["version"] else Unknown("no control group tells it")
     memory = _least(values, "memory.max", *old["memory"])
-    yield "memory", Unknown("no control group tells it") if memory is None else _limit(memory)
+    yield "memory", silent if memory is None else _limit(memory)
     if "memory.max" in values:
         swap = _least(values, "memory.swap.max")
     else:
@@ -325,19 +326,20 @@ def _cgroup(body: str) -> Values:
     if (high := _least(values, "memory.high")) not in (None, _UNLIMITED):
         yield "memory high", _limit(high or 0)
     tasks = _least(values, "pids.max")
-    yield "tasks", Unknown("no control group tells it") if tasks is None else _limit(tasks)
+    yield "tasks", silent if tasks is None else _limit(tasks)
     quotas = [one.partition(" ")[::2] for one in values["cpu.max"]]
     quotas += list(zip(values["cpu.cfs_quota_us"], values["cpu.cfs_period_us"], strict=False))
     shares = [
         int(quota) / int(period or 1) for quota, period in quotas if quota not in ("max", "-1")
     ]
-    none = "none" if quotas else Unknown("no control group tells it")
-    yield "processors", f"{min(shares):g}" if shares else none
+    yield "processors", f"{min(shares):g}" if shares else "none" if quotas else silent
     if weights := values["cpu.weight"][:1] or values["cpu.shares"][:1]:
         usual = {"cpu.weight": "100", "cpu.shares": "1024"}[
             "cpu.weight" if values["cpu.weight"] else "cpu.shares"
         ]
         yield "processor weight", "default" if weights[0] == usual else weights[0]
+    elif values["version"]:
+        yield "processor weight", "default"
 
 
 _UNLIMITED: Final = 1 << 62

@@ -20,6 +20,8 @@ OF_THE_HOST: Final = (
     # A container's network begins with its host's settings of these; the kernel makes some of its memory.
     "net.ipv4.ip_forward*", "net.ipv?.conf.*", "net.ipv?.neigh.*", "net.core.[rw]mem_*", "net.core.optmem_max",
     "net.ipv4.tcp_[rw]mem", "net.ipv4.*_mem", "net.ipv4.tcp_max_*", "net.ipv4.tcp_*congestion_control",
+    # Their defaults are another with another version of the kernel, or the init sets them for the whole machine.
+    "net.ipv4.tcp_ehash_entries", "net.ipv4.tcp_limit_output_bytes", "net.ipv6.icmp.ratelimit", "net.unix.max_dgram_qlen",
 )  # fmt: skip
 """Of the whole kernel, which containers share with their host, or taken over from the host."""
 LEFT_OUT: Final = (

@@ -229,6 +229,16 @@ V1 = (
 )
 
 
+def test_a_controller_that_one_tree_of_groups_does_not_have_limits_nothing():
+    told = read(cgroup="version 2\nmemory.max 1048576\n")["limits"]
+    assert told == {
+        "memory": "1048576",
+        "tasks": "none",
+        "processors": "none",
+        "processor weight": "default",
+    }
+
+
 def test_limits_mean_the_same_in_both_versions_of_control_groups():
     new, old = read(cgroup=V2)["limits"], read(cgroup=V1)["limits"]
     assert new == old == {
