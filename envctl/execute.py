@@ -28,6 +28,8 @@ from envctl.readiness import PATIENCE, Verdict, allowance, ended_text, judge
 WORKERS = 12
 SETTLE = 0.5
 """Seconds a unit without a probe has to live before `up` calls it started."""
+DECISION_TIME = 10.0
+"""Seconds that a machine's init may take to note how a process ended."""
 _TICK = 0.1
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -348,6 +350,16 @@ class _Run:
             )
         )
 
+    def _decided_states(self, names: Sequence[str]) -> Mapping[str, UnitState]:
+        """What these units do; one that is just ending is waited for, a few seconds at most."""
+        end = time.monotonic() + DECISION_TIME
+        while True:
+            states = self.backend.observe().units
+            unknown = any(states[name].status is Status.UNKNOWN for name in names if name in states)
+            if not unknown or time.monotonic() > end:
+                return states
+            time.sleep(_TICK)
+
     def _recheck(self) -> None:
         """A unit that was ready and has exited while others came up is a failure after all.
 
@@ -364,11 +376,15 @@ class _Run:
         if self.backend.capabilities.executes:
             unproven = [watch.since for watch in started if watch.unit.run.probe is None]
             time.sleep(max(0.0, max(unproven, default=0.0) + SETTLE - time.monotonic()))
-        states = self.backend.observe().units
+        states = self._decided_states([watch.unit.name for watch in started])
         for watch in started:
             state = states.get(watch.unit.name)
             if state is None:
                 self._fail(watch, "it is gone")
+            elif state.status is Status.UNKNOWN:
+                self._fail(
+                    watch, f"whether it runs is unknown: {state.cause or 'no reason is given'}"
+                )
             elif state.status.is_over or state.status is Status.RESTARTING:
                 watch.state = state
                 self._fail(watch, f"{ended_text(state)} after it had started")

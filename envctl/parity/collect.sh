@@ -278,7 +278,7 @@ ask() {
         need npm "" head grep || return 0
         echo "$2"
         head -c 16777216 "$2/node_modules/.package-lock.json" ||
-            grep -H -m 1 '"version":' "$2"/node_modules/*/package.json "$2"/node_modules/@*/*/package.json
+            grep -H -o -m 1 '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "$2"/node_modules/*/package.json "$2"/node_modules/@*/*/package.json
         ;;
     # What only `verify` asks.
     times)

@@ -34,7 +34,7 @@ _STATUS: Final = {
 }  # fmt: skip
 _LIMIT: Final = re.compile(r"Max ((?:\S+ )*\S+)\s{2,}(\S+)\s+(\S+)")
 _MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
-_NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
+_NPM_VERSION: Final = re.compile(r'"version"\s*:\s*"([^"]*)"')
 _LONGEST: Final = 16 * 1024
 """Characters of a line; nothing that is told in lines has longer ones, two paths included."""
 IN_PARTS: Final = frozenset({"tree", "sums", "processes"})
@@ -178,12 +178,14 @@ def _npm(body: str) -> Values:
     try:
         packages = json.loads(said)["packages"].items()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        for line in _lines(said):
-            path, _, rest = line.partition("/package.json:")
-            if match := _NPM_VERSION.match(rest):
-                yield f"{folder}: {path.rpartition('/node_modules/')[2]}", match[1]
-            elif line:
+        # Of a file on one line there may be several; a package's own version stands first.
+        for line in reversed(_lines(said)):
+            path, is_package, rest = line.partition("/package.json:")
+            if not is_package:
                 raise ValueError("it is no list of packages") from None
+            match = _NPM_VERSION.fullmatch(rest)
+            version = match[1] if match else Unknown("its package.json tells no version")
+            yield f"{folder}: {path.rpartition('/node_modules/')[2]}", version
         return
     for path, package in packages:
         if isinstance(package, dict):

@@ -317,6 +317,35 @@ def test_many_units_are_made_a_dozen_at_a_time(backend):
     assert backend.together <= 12
 
 
+class Ending(ShortLived):
+    """How its units end is noted only after a while."""
+
+    def observe(self, plan=None):
+        there = super().observe(plan)
+        status = Status.UNKNOWN if 2 <= self.asked < 4 else None
+        units = {
+            name: replace(state, status=status or state.status)
+            for name, state in there.units.items()
+        }
+        return replace(there, units=units)
+
+
+def test_a_service_whose_end_is_just_being_noted_has_not_started(tmp_path):
+    backend = Ending(Context(Scope("shop", "id", "dev", str(tmp_path))))
+    wanted = plan(unit("web"))
+    with pytest.raises(EnvctlError, match="web: it exited with exit code 4 after it had started"):
+        bring_up(compare(wanted, backend.observe()), wanted, backend, silent)
+
+
+def test_a_service_of_which_nobody_can_tell_whether_it_runs_has_not_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("envctl.execute.DECISION_TIME", 0.2)
+    backend = ShortLived(Context(Scope("shop", "id", "dev", str(tmp_path))))
+    backend.end = Status.UNKNOWN
+    wanted = plan(unit("web"))
+    with pytest.raises(EnvctlError, match="web: whether it runs is unknown"):
+        bring_up(compare(wanted, backend.observe()), wanted, backend, silent)
+
+
 @pytest.mark.parametrize("end", [Status.EXITED, Status.RESTARTING])
 def test_a_unit_that_ends_a_moment_after_its_start_is_a_failure(backend, end):
     short = ShortLived(backend.context)

@@ -326,5 +326,7 @@ def test_a_limit_of_more_digits_than_any_has_is_told_as_it_is():
 def test_npm_packages_are_told_from_the_lock_or_from_themselves():
     lock = '/srv/app\n{"packages": {"node_modules/a": {"version": "1.0", "integrity": "sha512-x"}}}'
     assert read(npm=lock)["npm"] == {"/srv/app: a": "1.0 sha512-x"}
-    grepped = '/usr/lib\n/usr/lib/node_modules/@b/c/package.json:  "version": "2.0",\n'
+    file = "/usr/lib/node_modules/@b/c/package.json"
+    # Where all is on one line a script of the package may speak of a version, too.
+    grepped = f'/usr/lib\n{file}:"version": "2.0"\n{file}:"version":"9"\n'
     assert read(npm=grepped)["npm"] == {"/usr/lib: @b/c": "2.0"}
