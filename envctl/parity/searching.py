@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
-from envctl.backends.base import ReadsFiles
+from envctl.backends.base import Execution, ReadsFiles
+from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
 from envctl.parity import fetching, reading, tree
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.interview import Interview
+from envctl.parity.tree import Entry
 from envctl.plan.places import PATTERNS, literally
 
 _BATCH: Final = 100
 """Files asked for together."""
 _FETCHED: Final = 200
 """Files and folders fetched one by one."""
+_FIND_SOCKETS: Final = 'find "$1" -xdev -type s -exec stat -c "%a %u %g %n" {} + 2>/dev/null'
+_SOCKET: Final = re.compile(r"([0-7]+) ([0-9]+) ([0-9]+) (/.+)")
 _MOST: Final = 20_000
 """Files asked for a second time."""
 
@@ -89,7 +94,25 @@ def _fetch(interview: Interview, found: tree.Tree) -> None:
             continue
         left -= size
         found.unknown.pop(path, None)
+        owner = found.entries.get(path)
         found.entries |= entries
+        if owner is not None and owner.kind == "d":
+            try:
+                found.entries |= _sockets(interview, path, f"{owner.uid}:{owner.gid}")
+            except EnvctlError as error:
+                found.unknown[path] = f"its sockets cannot be listed: {error.brief}"
+
+
+def _sockets(interview: Interview, folder: str, owner: str) -> dict[str, Entry]:
+    """The sockets in a folder, as its owner sees them: an engine's archive has everything else, but none of these."""
+    said = Kept(1 << 20)
+    execution = Execution(
+        ("/bin/sh", "-c", _FIND_SOCKETS, "sockets", folder), stdout=said, timeout=60, user=owner
+    )
+    interview.backend.exec(interview.unit.name, execution)
+    lines = said.data.decode("utf-8", "surrogateescape").splitlines()
+    found = filter(None, map(_SOCKET.fullmatch, lines))
+    return {match[4]: Entry("s", match[1], match[2], match[3]) for match in found}
 
 
 def _npm(interview: Interview, folders: Sequence[str]) -> UnitFacts:
