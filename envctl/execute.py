@@ -26,7 +26,7 @@ from envctl.plan.state import Observed, Status, UnitState
 from envctl.readiness import PATIENCE, Verdict, allowance, ended_text, judge
 
 WORKERS = 12
-SETTLE = 0.5
+SETTLE = 1.0
 """Seconds a unit without a probe has to live before `up` calls it started."""
 DECISION_TIME = 10.0
 """Seconds that a machine's init may take to note how a process ended."""
