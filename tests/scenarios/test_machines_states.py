@@ -47,6 +47,7 @@ def process(project):
     return boot_id(project, "dev", "web"), project.run("web", "pgrep", "-xo", "sleep")[1]
 
 
+@pytest.mark.long
 def test_a_unit_is_not_said_to_have_ended_for_what_happened_to_its_machine(project):
     project.up()
     (domain,) = [one for one in virsh("list", "--all", "--name").split() if key_of(project) in one]

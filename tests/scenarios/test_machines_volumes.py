@@ -70,6 +70,7 @@ VOLUME /var/lib/db
 """
 
 
+@pytest.mark.long
 def test_what_an_image_declares_as_a_volume_and_whose_a_volume_is_outlives_a_machine(
     machines, make_project
 ):
