@@ -34,7 +34,7 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 	$(BIN)/envctl doctor --fix
 	$(BIN)/envctl up $(ENVIRONMENT)
 
-test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes half an hour on two cores
+test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes up to an hour on two cores
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
