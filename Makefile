@@ -39,13 +39,13 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
-	$(BIN)/pytest -m "engine and not machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m "engine and not machines" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m "machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
-test-machines: $(VENV)/.dev ## run all tests on virtual machines, and the longest on containers
+test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix
-	$(BIN)/pytest -m "machines or long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+	$(BIN)/pytest -m machines $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, compare what nobody touches; takes hours
 	@mkdir -p $(REPORTS)

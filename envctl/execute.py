@@ -19,7 +19,7 @@ from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
 from envctl.failing import evidence, quoted
 from envctl.plan.changes import Action, Change
-from envctl.plan.ending import remedy
+from envctl.plan.exit_state import remedy
 from envctl.plan.model import Condition, Kind, Plan, Unit
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.state import Observed, Status, UnitState

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from envctl.backends.base import Backend, Execution, NotRunningError
 from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
-from envctl.plan.ending import exit_text
+from envctl.plan.exit_state import exit_text
 from envctl.plan.hooks import digests, first_due
 from envctl.plan.model import Unit
 from envctl.plan.progress import Progress, Report, Stage

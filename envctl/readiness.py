@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from envctl.plan.ending import ending, killed_text
+from envctl.plan.exit_state import ended_with, killed_text
 from envctl.plan.model import Kind, Probe, ProbeKind, Unit
 from envctl.plan.state import Health, Status, UnitState
 
@@ -39,7 +39,9 @@ def judge(
     if state.status.is_over:
         return Verdict.FAILED, ended_text(state)
     if state.restarts >= MOST_RESTARTS:
-        return Verdict.FAILED, _told("it keeps exiting and being restarted", ending(state), " (%s)")
+        return Verdict.FAILED, _told(
+            "it keeps exiting and being restarted", ended_with(state), " (%s)"
+        )
     if state.status is not Status.RUNNING or state.defect:
         # One that cannot be reached just now may be busy: it has not failed for that.
         stands = state.defect or _told(f"it is still {state.status}", state.cause, ": %s")
@@ -72,7 +74,7 @@ def ended_text(state: UnitState, what: str = "it") -> str:
         return f"{what} was stopped"
     verb = "exited" if what == "it" else "ended"
     preposition = ": %s" if state.exit_code is None else " with %s"
-    return _told(f"{what} {verb}", ending(state), preposition)
+    return _told(f"{what} {verb}", ended_with(state), preposition)
 
 
 def _told(text: str, more: str, form: str) -> str:

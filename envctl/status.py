@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from envctl.errors import SpecError
 from envctl.plan.changes import Action
-from envctl.plan.ending import exit_text, killed_text
+from envctl.plan.exit_state import exit_text, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.volumes import VolumeState, unused

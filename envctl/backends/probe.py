@@ -12,7 +12,7 @@ from typing import Final
 
 from envctl.backends.base import Execution
 from envctl.errors import EnvctlError
-from envctl.plan.ending import exit_text
+from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Probe, ProbeKind
 
 _LATE: Final = frozenset(

@@ -9,7 +9,7 @@ from typing import Final
 from envctl.backends import probe
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError
-from envctl.parity import processes, reading, searching
+from envctl.parity import file_search, processes, reading
 from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
 from envctl.parity.interview import Answer, Interview
 from envctl.plan import sysctls
@@ -84,7 +84,7 @@ def ask(
     interview = Interview(unit, backend, key, mask)
     with ThreadPoolExecutor(2) as pool:
         asking = pool.submit(interview.ask, by_unit, user=user)
-        files = pool.submit(searching.files, interview, covered(unit))
+        files = pool.submit(file_search.files, interview, covered(unit))
         answer = interview.ask(by_root, everything=True)
     told = _merged(interview.facts(answer, by_root), files.result())
     own: Answer | None = None

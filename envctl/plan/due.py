@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envctl.plan import hooks
 from envctl.plan.changes import Action
-from envctl.plan.ending import ending, killed_text
+from envctl.plan.exit_state import ended_with, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Status, UnitState
 
@@ -28,7 +28,7 @@ def _of_ended_task(state: UnitState) -> tuple[Action, str] | None:
         return Action.REPLACE, _told("it is not known how it ended", state.cause)
     if state.exit_code == 0 and state.status is Status.EXITED:
         return None
-    return Action.REPLACE, f"it failed last time ({ending(state)})"
+    return Action.REPLACE, f"it failed last time ({ended_with(state)})"
 
 
 def _not_running(unit: Unit, state: UnitState) -> str:
@@ -41,7 +41,7 @@ def _not_running(unit: Unit, state: UnitState) -> str:
         case Status.STOPPED:
             return "it is stopped"
         case Status.EXITED:
-            end = ending(state)
+            end = ended_with(state)
             return "it is not running" + (f" ({end})" if end else "")
         case Status.OOM_KILLED:
             return f"it was {killed_text(state)}"

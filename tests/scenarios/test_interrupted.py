@@ -56,7 +56,6 @@ def converges(project, engine) -> None:
     assert engine.api.networks(filters={"label": label}) == []
 
 
-@pytest.mark.long
 def test_runs_killed_anywhere_are_taken_up_by_the_next(project, engine):
     harness = Harness(project, engine)
     kill_runs(harness, 2)

@@ -44,7 +44,6 @@ def planting(request, make_project) -> Iterator[Planting]:
         remove_images(made.project.name)
 
 
-@pytest.mark.long
 def test_every_planted_difference_is_found_and_nothing_else(planting):
     assert len(ALL) >= 60
     for backend in planting.before:

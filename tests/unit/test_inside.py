@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -81,15 +82,10 @@ def test_what_is_no_regular_file_is_refused_without_waiting(root):
                 read_inside(root, name)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make devices")
 @pytest.mark.timeout(20)
-def test_a_device_is_refused_without_reading_it(root):
-    try:
-        os.mknod(root / "zero", 0o020666, os.makedev(1, 5))
-    except PermissionError:
-        pytest.skip("this sandbox makes no devices")
+def test_a_device_is_refused_without_reading_it():
     with pytest.raises(InsideError, match="zero is a device"):
-        read_inside(root, "zero")
+        read_inside(Path("/dev"), "zero")
 
 
 def test_a_file_that_is_too_large_is_refused(root):

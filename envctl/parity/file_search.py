@@ -9,7 +9,7 @@ from typing import Final
 from envctl.backends.base import Execution, ReadsFiles
 from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
-from envctl.parity import fetching, reading, tree
+from envctl.parity import engine_archive, reading, tree
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.interview import Interview
 from envctl.parity.tree import Entry
@@ -82,12 +82,12 @@ def _read_again(interview: Interview, found: tree.Tree) -> None:
 
 def _fetch(interview: Interview, found: tree.Tree) -> None:
     """Fetch what root inside could not look at, where the engine can: rights that a unit lacks it need not lack."""
-    backend, left = interview.backend, fetching.MOST
+    backend, left = interview.backend, engine_archive.MOST
     if not isinstance(backend, ReadsFiles):
         return
     for path in [*found.denied, *found.unread][:_FETCHED]:
         try:
-            entries, size = fetching.entries(
+            entries, size = engine_archive.entries(
                 backend.archive(interview.unit.name, path), path, most=left
             )
         except (EnvctlError, ValueError):
@@ -104,15 +104,24 @@ def _fetch(interview: Interview, found: tree.Tree) -> None:
 
 
 def _sockets(interview: Interview, folder: str, owner: str) -> dict[str, Entry]:
-    """The sockets in a folder, as its owner sees them: an engine's archive has everything else, but none of these."""
+    """The sockets in a folder, as its owner sees them: an engine's archive has everything else, but none of these.
+
+    EnvctlError if they cannot be listed.
+    """
     said = Kept(1 << 20)
     execution = Execution(
         ("/bin/sh", "-c", _FIND_SOCKETS, "sockets", folder), stdout=said, timeout=60, user=owner
     )
-    interview.backend.exec(interview.unit.name, execution)
-    lines = said.data.decode("utf-8", "surrogateescape").splitlines()
-    found = filter(None, map(_SOCKET.fullmatch, lines))
-    return {match[4]: Entry("s", match[1], match[2], match[3]) for match in found}
+    code = interview.backend.exec(interview.unit.name, execution)
+    if code or said.too_much:
+        raise EnvctlError("there are too many" if said.too_much else f"exit code {code}")
+    found: dict[str, Entry] = {}
+    for line in said.data.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+        match = _SOCKET.fullmatch(line)
+        if match is None:
+            raise EnvctlError("a name has a line end in it")
+        found[match[4]] = Entry("s", match[1], match[2], match[3])
+    return found
 
 
 def _npm(interview: Interview, folders: Sequence[str]) -> UnitFacts:

@@ -37,7 +37,7 @@ def killed_text(state: UnitState) -> str:
     return "killed for memory" + (f" ({limit})" if limit else "")
 
 
-def ending(state: UnitState) -> str:
+def ended_with(state: UnitState) -> str:
     """With what, and why, the last process of a unit ended, as far as that is known; "" if nothing is."""
     if state.status is Status.OOM_KILLED:
         parts = [killed_text(state)]
