@@ -186,9 +186,9 @@ def take_over_state(root: Path) -> Path | None:
 
 def _key(root: Path) -> str:
     """What the private folder of a project is called: unique, and to be recognised."""
-    path = str(root.resolve())
-    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.resolve().name).strip("-.")[:40]
+    path = root.resolve()
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:40]
     return f"{name or 'project'}-{digest}"
 
 

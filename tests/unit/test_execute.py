@@ -62,6 +62,12 @@ def backend(tmp_path):
     return Recorder(Context(Scope("shop", "id", "dev", str(tmp_path))))
 
 
+@pytest.fixture(autouse=True)
+def _little_time(monkeypatch):
+    """How long a service has to live is nothing that these tests are about."""
+    monkeypatch.setattr("envctl.execute.SETTLE", 0.05)
+
+
 class ShortLived(Recorder):
     """Its units run at first, and have ended (or are started again and again) a moment later."""
 
