@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
     """Show what is true inside the units that run: packages, users, files, processes, sockets, and more.
 
-    Of secrets it tells presence, mode, owner and a keyed digest. What cannot be looked at is told as unknown, with the
+    Of secrets it shows presence, mode, owner and a keyed digest. What cannot be looked at is shown as unknown, with the
     reason, and so is a unit that does not run.
 
     JSON: an object with `format`, `version`, `project`, `environment`, `backend` and `units`, by unit and

@@ -36,7 +36,7 @@ VOLATILE: Final[Sequence[Place]] = (
     Place("/etc/hostname", "written for each run"),
     Place("/etc/resolv.conf", "written for each run; what names mean is compared by itself"),
     Place("/etc/mtab", "a link that the engine makes"),
-    Place("/etc/machine-id", "made anew for each machine"),
+    Place("/etc/machine-id", "generated for each machine"),
     Place("/.dockerenv", "the engine's mark in each container"),
     Place("/usr/sbin/docker-init", "the init process that the engine brings to each container"),
     Place("/sbin/docker-init", "the init process that the engine brings to each container"),

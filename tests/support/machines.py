@@ -28,14 +28,11 @@ def virsh(*argv: str) -> str:
 def left_of(project: Project) -> dict[str, list[str]]:
     """Whatever is the checkout's: domains, disks, networks, files of its own, processes."""
     key = key_of(project)
-    disks = [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()]
     folder = state_path(project.root)
-    found = {
-        "domains": virsh("list", "--all", "--name").split(),
-        "disks": disks,
-        "networks": virsh("net-list", "--all", "--name").split(),
-    }
+    # Where only containers are made, libvirt need not be installed.
+    found = _in_libvirt() if project.backend == "vagrant" else {}
     return {
+        **NOTHING,
         **{kind: [name for name in names if key in name] for kind, names in found.items()},
         "files": [
             str(path.relative_to(folder))
@@ -43,6 +40,14 @@ def left_of(project: Project) -> dict[str, list[str]]:
             for path in (folder / part).rglob("*")
         ],
         "processes": [line for _, line in _command_lines() if key in line or str(folder) in line],
+    }
+
+
+def _in_libvirt() -> dict[str, list[str]]:
+    return {
+        "domains": virsh("list", "--all", "--name").split(),
+        "disks": [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()],
+        "networks": virsh("net-list", "--all", "--name").split(),
     }
 
 

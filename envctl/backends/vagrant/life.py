@@ -80,4 +80,4 @@ def life(note: Mapping[str, Any], service: Service, ending: Ending) -> Life:
     if ending.settled:
         # It was told to run, and is about to.
         return Life(Status.CREATED)
-    return Life(Status.EXITED, cause="its machine was started anew since")
+    return Life(Status.EXITED, cause="its machine was restarted since then")

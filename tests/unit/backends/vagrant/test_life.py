@@ -33,7 +33,7 @@ def record(code=0, *, oom=False):
         # Its init has forgotten it: it ended well.
         (GONE, {}, record(0), Life(Status.EXITED, 0)),
         (GONE, {}, SETTLED, Life(Status.CREATED)),
-        (GONE, {}, Ending(), Life(Status.EXITED, cause="its machine was started anew since")),
+        (GONE, {}, Ending(), Life(Status.EXITED, cause="its machine was restarted since then")),
         (FAILED, {}, SETTLED, Life(Status.EXITED, 3)),
         (FAILED, {}, record(137, oom=True), Life(Status.OOM_KILLED, 137)),
         (FAILED, {}, record(1, oom=True), Life(Status.EXITED, 1, "a process in it was killed for memory")),
