@@ -46,7 +46,9 @@ def left_of(project: Project) -> dict[str, list[str]]:
 def _in_libvirt() -> dict[str, list[str]]:
     return {
         "domains": virsh("list", "--all", "--name").split(),
-        "disks": [line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()],
+        "disks": [
+            line.split()[0] for line in virsh("vol-list", "default").splitlines() if line.split()
+        ],
         "networks": virsh("net-list", "--all", "--name").split(),
     }
 
