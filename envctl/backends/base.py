@@ -183,7 +183,7 @@ class Backend(Protocol):
         """Whether it does this build in a machine of its own, and needs no image of it."""
 
     def hold_to(self, made_of: Mapping[str, str]) -> bool:
-        """Have what is made of builds and ready images be made of these: by build, or image, its id, or what an inspector calls it.
+        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what an inspector calls it.
 
         From then on `observe` tells what was made of another one as not at hand, and units as outdated. Whether
         anything is made of images.

@@ -29,6 +29,9 @@ class ImageStore(Loader, Protocol):
     def find(self, name: str) -> str | None:
         """The id of the image of that name, None if there is none."""
 
+    def content(self, name: str) -> str:
+        """A digest of an image's layers and configuration, "" if it is not there."""
+
     def pull(self, name: str) -> None:
         """Fetch the image from its registry; EnvctlError if that cannot be done."""
 

@@ -78,7 +78,7 @@ class Frozen:
         images = {key: one for key, one in sources.items() if key not in self._provisioned}
         # Without an image there need not be an engine.
         made = bool(images) and self._have_images(images)
-        held = self.opened.backend.hold_to({**self._ids(images), **self._hashes()})
+        held = self.opened.backend.hold_to({**self._contents(images), **self._hashes()})
         provisioned = bool(self._provisioned) and self._provision()
         return made or held or provisioned
 
@@ -113,12 +113,12 @@ class Frozen:
             raise refusal(self.environment, found)
         return bool(builds)
 
-    def _ids(self, sources: Mapping[str, Source]) -> Mapping[str, str]:
-        """The images' ids by build, or by name."""
+    def _contents(self, sources: Mapping[str, Source]) -> Mapping[str, str]:
+        """What is in the images, by build, or by name."""
         return {
-            source.image if isinstance(source, ReadyImage) else source.digest: (
-                self.engine.images.find(self.engine.name_of(source)) or ""
-            )
+            source.image
+            if isinstance(source, ReadyImage)
+            else source.digest: self.engine.images.content(self.engine.name_of(source))
             for source in sources.values()
         }
 

@@ -7,6 +7,9 @@ import json
 
 import pytest
 
+from envctl.backends import open_backend
+from envctl.backends.base import Context
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SPEC = """
@@ -64,3 +67,24 @@ def test_a_ready_image_is_replaced_when_its_name_means_another_and_not_when_it_i
         project.cli("down", "dev", "--volumes")
         if engine.api.images(name):
             engine.api.remove_image(name, force=True)
+
+
+def test_equal_builds_have_equal_content_in_every_project(engine, make_project):
+    one, other = make_project("one"), make_project("other")
+
+    (first, content), (second, same) = built(one, "echo a >/kind"), built(other, "echo a >/kind")
+
+    assert first != second
+    assert content == same != built(other, "echo b >/kind")[1]
+
+
+def built(project, step):
+    """The id and the content of the image of a build, which is up."""
+    project.spec(f"web: {{command: [sleep, infinity], build: [run: {step}]}}").up()
+    plan = project.workspace().plan(project.target)
+    backend = open_backend("docker", Context(plan.scope))
+    try:
+        name = backend.name_of(plan.units[0].source)
+        return backend.images.find(name), backend.images.content(name)
+    finally:
+        backend.close()

@@ -53,6 +53,9 @@ class PaperEngine:
     def find(self, name: str) -> str | None:
         return self.ids.get(name, f"id of {name}") if name in self.there else None
 
+    def content(self, name: str) -> str:
+        return self.find(name) or ""
+
     def info(self, name: str) -> dict[str, Any]:
         return {"id": self.ids.get(name, f"id of {name} {self.there[name]}"), "labels": {}}
 

@@ -262,7 +262,7 @@ class DockerBackend:
             ),
             report=context.report,
         )
-        made.note(wanted.digest, image)
+        made.note(wanted.digest, self.images.content(image))
 
     def _container(self, unit: str) -> str:
         """The unit's running container."""

@@ -13,12 +13,15 @@ from typing import Any, BinaryIO
 from envctl.backends.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import EnvctlError
+from envctl.plan.digest import digest
 from envctl.plan.progress import Progress, Report, Stage, silent
 
 PULL_TIMEOUT = 60.0
 """Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""
 FIRST_SIGN = 15.0
 _CHUNK = 1 << 20
+_RUN = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")  # fmt: skip
+"""What an image's configuration says of how it runs."""
 
 
 class Images:
@@ -32,6 +35,20 @@ class Images:
         """The id of the image of that name; None if it is not there."""
         found = self._inspect(name)
         return str(found["Id"]) if found else None
+
+    def content(self, name: str) -> str:
+        """A digest of an image's layers and configuration, "" if it is not there.
+
+        The same build has the same one in every project: labels and the time of making, which its id covers, are left out.
+        """
+        found = self._inspect(name)
+        if found is None:
+            return ""
+        configured = found.get("Config") or {}
+        layers = (found.get("RootFS") or {}).get("Layers") or []
+        return digest(
+            [found.get("Architecture"), layers, {key: configured.get(key) for key in _RUN}]
+        )
 
     def info(self, name: str) -> Mapping[str, Any] | None:
         """`id`, `size` in bytes, `created` (RFC 3339), `labels` and registries' `digests` of an image, or None."""

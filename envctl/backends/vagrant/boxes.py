@@ -50,7 +50,7 @@ class Boxes:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.current: Mapping[str, str] = {}
-        """By build, what its box has to be made of, where that matters: an image's id, or what is locked."""
+        """By build, what its box has to be made of, where that matters: an image's content, or what is locked."""
         self._renewed: set[str] = set()
         """Boxes of bases that were made in this run."""
 
@@ -78,7 +78,7 @@ class Boxes:
         return here, {**wanted, **self.current}
 
     def made_of(self, name: str) -> str:
-        """The id of the image that a box was made of, or what is locked that it was held to; else ""."""
+        """The content of the image that a box was made of, or what is locked that it was held to; else ""."""
         try:
             return str(
                 json.loads((boxfiles.folder(name) / NOTE).read_text("utf-8")).get("made_of", "")
@@ -151,7 +151,7 @@ class Boxes:
         self._context.have_base(build.base)
         known = made.last(build.digest)
         image = engine.have(unit, build)
-        made_of = engine.images.find(image) or ""
+        made_of = engine.images.content(image)
         # By its id: under one name there may be another image by now.
         whole = engine.have(unit, boot.machine_build(image, recipe=self._context.recipe + made_of))
         with workshop() as folder:

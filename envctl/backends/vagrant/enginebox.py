@@ -39,7 +39,7 @@ class EngineBoxes:
         build = "" if isinstance(source, ReadyImage) else source.digest
         known = made.last(build) if build else ""
         image = self._image(unit, source, engine)
-        made_of = engine.images.find(image) or ""
+        made_of = engine.images.content(image)
         name = f"envctl-{build or digest(made_of)}-engine-{self._kind()}"
         if not self._boxes.is_here(name) or self._boxes.made_of(name) != made_of:
             declared = json.dumps(engine.images.volumes(image) or ())
