@@ -30,7 +30,8 @@ if has find; then
         while IFS= read -r folder; do
             section npm
             echo "${folder%/node_modules}"
-            cat "$folder/.package-lock.json" || grep -H -m 1 '"version":' "$folder"/*/package.json "$folder"/@*/*/package.json
+            cat "$folder/.package-lock.json" ||
+                grep -H -o -m 1 '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "$folder"/*/package.json "$folder"/@*/*/package.json
         done
 fi
 section end

@@ -14,7 +14,7 @@ from envctl.lock.model import Manifest, Versions
 
 _DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
 _VENV: Final = re.compile(r"(.+)/lib(?:64)?/python[\d.]+/site-packages")
-_NPM_VERSION: Final = re.compile(r'\s*"version":\s*"([^"]*)"')
+_NPM_VERSION: Final = re.compile(r'"version"\s*:\s*"([^"]*)"')
 _LONGEST: Final = 8192
 """Characters of a line that grep found; a path has no more than half of them."""
 _MADE_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
@@ -113,7 +113,8 @@ def _npm(body: str) -> tuple[str, Versions]:
     try:
         packages = json.loads(said)["packages"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return folder, dict(filter(None, map(_found, said.splitlines())))
+        # Of a file on one line there may be several; a package's own version stands first.
+        return folder, dict(filter(None, map(_found, reversed(said.splitlines()))))
     if not isinstance(packages, dict):
         # What is wrong is the text; callers know that as ValueError.
         raise ValueError(  # noqa: TRY004

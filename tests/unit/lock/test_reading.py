@@ -149,11 +149,36 @@ def test_a_package_of_npms_under_another_name_is_told_by_its_own():
 
 
 def test_globally_installed_packages_of_npm_are_told_without_a_hash():
-    body = '/usr/lib\n/usr/lib/node_modules/@x/cli/package.json:  "version": "3.1",\n'
+    file = "/usr/lib/node_modules/@x/cli/package.json"
+    # A file on one line may have versions of other things behind its own.
+    body = f'/usr/lib\n{file}:"version": "3.1"\n{file}:"version":"9"\n'
 
     _, found = manifest(told(architecture="a", npm=body), "M")
 
     assert found.npm == {"/usr/lib": {"@x/cli": "3.1"}}
+
+
+def test_the_version_of_a_package_is_found_however_its_file_is_written(tmp_path):
+    """By the very command of the script."""
+    script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
+    grep = next(line.strip() for line in script.splitlines() if "grep -H -o -m 1" in line)
+    for name, text in (
+        ("one-line", '{"name":"x","version":"1.2"}'),
+        ("spaced", '{\n "version" : "3"\n}\n'),
+    ):
+        (tmp_path / "node_modules" / name).mkdir(parents=True)
+        (tmp_path / "node_modules" / name / "package.json").write_text(text)
+
+    lines = subprocess.run(
+        ["sh", "-c", f"folder=$1; {grep}", "sh", tmp_path / "node_modules"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+
+    _, found = manifest(told(architecture="a", npm=f"{tmp_path}\n{lines}"), "M")
+
+    assert found.npm == {str(tmp_path): {"one-line": "1.2", "spaced": "3"}}
 
 
 @pytest.mark.parametrize(
