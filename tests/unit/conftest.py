@@ -19,4 +19,5 @@ settings.load_profile("envctl")
 def _caches_of_their_own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VAGRANT_HOME", str(tmp_path_factory.mktemp("vagrant")))
         yield
