@@ -26,11 +26,10 @@ from envctl.parity.facts import (
 )
 from envctl.plan import sysctls
 from envctl.plan.categories import COMPARED, UNITS
+from envctl.plan.places import FIRST_BOOT
 
 _NOT_RUNNING: Final = fact_id(UNITS, "")
 """What is unknown of a unit that does not run: all."""
-_FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
-"""Files that each machine makes for itself when it boots for the first time: no two have the same."""
 
 
 class Verdict(StrEnum):
@@ -175,15 +174,22 @@ def _verdict(
     """
     machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
     if len(machines) == 2:
-        came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
+        came_along = category == Category.FILES and key.startswith(FIRST_BOOT)
     else:
-        came_along = any(fact_id(category, key) in listed for listed in machines)
+        beside = values[SUBSTRATE in one] if machines else None
+        came_along = any(_came_along(listed, category, key, beside) for listed in machines)
     if came_along or category == Category.KERNEL:
         return Verdict.SUBSTRATE
     if len(machines) < 2 and _is_of_the_host(category, key, values):
         return Verdict.SUBSTRATE
     unknown = any(isinstance(value, Unknown) for value in values)
     return Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
+
+
+def _came_along(listed: Mapping[str, str], category: str, key: str, beside: Fact) -> bool:
+    """Whether it came with a machine. Of a file that was changed for it, a container has to have what the image has."""
+    before = listed.get(fact_id(category, key))
+    return before is not None and before in ("", beside)
 
 
 def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:

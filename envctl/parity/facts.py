@@ -47,8 +47,8 @@ _AGAIN: Final = "`envctl facts ENV --json > FILE` writes such a file"
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 """By category, by key: the known facts.
 
-Two entries beside the categories tell of facts by their `fact_id`: SUBSTRATE has those that came with a machine, UNKNOWN
-has the reasons of those that are not known.
+Two entries beside the categories tell of facts by their `fact_id`: SUBSTRATE has those that came with a machine, with what
+they are in the image where its making changed them; UNKNOWN has the reasons of those that are not known.
 """
 SUBSTRATE: Final = "substrate"
 UNKNOWN: Final = "unknown"

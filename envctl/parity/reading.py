@@ -449,9 +449,10 @@ def _words(body: str) -> Values:
 
 def _substrate(body: str) -> Values:
     for line in _lines(body):
-        category, tab, key = line.partition("\t")
+        category, tab, rest = line.partition("\t")
         if tab:
-            yield f"{category}\t{key}", ""
+            key, _, before = rest.partition("\t")
+            yield fact_id(category, key), before
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,21 @@ machine minutes. Everything else is read where it is.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, Unknown, fact_id
+from envctl.plan.places import FIRST_BOOT
 
 UNREADABLE: Final = "sha256 unreadable"
 """What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""
 LARGEST: Final = 1 << 30
 """Bytes of a file that is read; of a larger one the content is unknown."""
+TOUCHED: Final = "touched"
+"""The files and links that were changed since a machine's disk was made: an entry beside the categories, for `collecting`."""
 CAPABILITIES: Final = "capabilities of files"
 """The key of what is unknown where capabilities cannot be looked at."""
 _KINDS: Final = {
@@ -84,6 +88,10 @@ class Tree:
     entries: dict[str, Entry] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     """By path, or "" for all: why more is not known."""
+    made: float = math.inf
+    """Seconds of the epoch when a machine's disk was made, if that is known."""
+    listed: dict[str, str] = field(default_factory=dict)
+    """By path, the digests of files in a machine's box."""
 
     @property
     def unread(self) -> Sequence[str]:
@@ -117,7 +125,23 @@ class Tree:
             else:
                 files[path] = value
         python = dict(python_packages(self.entries))
-        return {Category.FILES: files, Category.PYTHON: python, UNKNOWN: unknown}
+        touched = {
+            fact_id(Category.FILES, path): ""
+            for path, entry in self.entries.items()
+            if self._is_touched(path, entry)
+        }
+        return {
+            Category.FILES: files,
+            Category.PYTHON: python,
+            UNKNOWN: unknown,
+            TOUCHED: touched,
+        }
+
+    def _is_touched(self, path: str, entry: Entry) -> bool:
+        if entry.kind not in "fl" or path.startswith(FIRST_BOOT):
+            return False
+        edited = entry.digest and self.listed.get(path, entry.digest) != entry.digest
+        return entry.changed > self.made or bool(edited)
 
 
 _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
@@ -206,6 +230,8 @@ def sums(body: str) -> Iterator[tuple[str, str]]:
 
 def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
     """Take the digests of a box's own list where nothing was touched since the disk was made."""
+    found = list(filter(None, map(_LISTED.fullmatch, parts.get("manifest", "").split("\n"))))
+    tree.listed.update((match[1], match[2]) for match in found)
     made = parts.get("made", "").split()
     if len(made) != 3:
         return
@@ -213,7 +239,8 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
     # Whoever touched the reference, or runs with a clock that is behind it, is not trusted.
     if written != changed or booted < written:
         return
-    for match in filter(None, map(_LISTED.fullmatch, parts.get("manifest", "").split("\n"))):
+    tree.made = written
+    for match in found:
         path, digest, size, time = match.groups()
         entry = tree.entries.get(path)
         if entry is None or entry.digest or entry.kind != "f" or entry.changed > written:

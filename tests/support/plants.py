@@ -61,6 +61,8 @@ class Plant:
     """What may be found besides: another view of the same."""
     docker: bool = True
     vagrant: bool = True
+    alike: bool = False
+    """Whether it is found beside units of the same backend only: beside others it is the host's, and substrate."""
 
     def on(self, backend: str) -> bool:
         """Whether it can be planted there."""
@@ -194,7 +196,7 @@ LIMITS = [
     Plant("fewer processes", ("limits tasks",), container=("group pids/pids.max pids.max 55", "group pids/pids.max pids.max max"), machine=(f"{_SLICE} envctl-web.service TasksMax=55", f"{_SLICE} envctl-web.service TasksMax=infinity")),
     Plant("a setting of the network", ("sysctls *somaxconn",), container=("add net.core.somaxconn 1", "add net.core.somaxconn -1"), machine=("add net.core.somaxconn 1", "add net.core.somaxconn -1")),
     Plant("another setting of the network", ("sysctls *tcp_keepalive_time",), container=("add net.ipv4.tcp_keepalive_time 1", "add net.ipv4.tcp_keepalive_time -1"), machine=("add net.ipv4.tcp_keepalive_time 1", "add net.ipv4.tcp_keepalive_time -1")),
-    Plant("swap", ("*swap*",), machine=("fallocate -l 64M /var/tmp/swap; chmod 600 /var/tmp/swap; mkswap -q /var/tmp/swap; swapon /var/tmp/swap", "swapoff /var/tmp/swap; rm /var/tmp/swap"), docker=False),
+    Plant("swap", ("*swap*",), machine=("fallocate -l 64M /var/tmp/swap; chmod 600 /var/tmp/swap; mkswap -q /var/tmp/swap; swapon /var/tmp/swap", "swapoff /var/tmp/swap; rm /var/tmp/swap"), docker=False, alike=True),
 ]  # fmt: skip
 ALL = [*FILES, *ACCOUNTS, *PACKAGES, *PLACES, *PROCESS, *LIMITS]
 VOLATILE = Plant(

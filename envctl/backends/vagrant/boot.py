@@ -256,14 +256,20 @@ _AFTER: Final = (
     + r"""
 lists /usr/lib/envctl/after
 cd /usr/lib/envctl
+tab=$(printf '\t')
 for list in packages users groups files; do
-    LC_ALL=C comm -3 before/$list after/$list | sed 's/^\t//' | cut -f1 | LC_ALL=C sort -u | sed "s/^/$list\t/"
+    LC_ALL=C comm -3 before/$list after/$list | sed 's/^\t//' | cut -f1 | LC_ALL=C sort -u > changed
+    # What a changed file was in the image, in the words of facts.
+    [ $list != files ] || LC_ALL=C sort before/names | LC_ALL=C join -t "$tab" before/sums - |
+        sed -E 's/\t([0-9a-f]{64})\tf ([0-7]+) ([0-9]+) ([0-9]+) $/\tmode \2, owner \3:\4, sha256 \1/' > was
+    touch was
+    LC_ALL=C join -t "$tab" -a 1 changed was | sed "s/^/$list\t/"
 done > substrate
 printf '%s\t%s\n' sockets 'tcp 0.0.0.0:22' sockets 'tcp [::]:22' \
     files /etc/ssh/ssh_host_ed25519_key files /etc/ssh/ssh_host_ed25519_key.pub >> substrate
 find / -xdev \( VOLATILE \) -prune -o -type f -printf '%p\t%s %T@\n' | LC_ALL=C sort > after/sizes
-LC_ALL=C join -t "$(printf '\t')" after/sums after/sizes > manifest
-rm -r before after
+LC_ALL=C join -t "$tab" after/sums after/sizes > manifest
+rm -r before after changed was
 """.replace("VOLATILE", _VOLATILE)
 )
 
@@ -272,8 +278,8 @@ def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
     """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
 
     With `key`, a public one, its owner is let in as root where the machine is started without one of its own.
-    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts; what all files are in
-    /usr/lib/envctl/manifest.
+    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts, with what a
+    changed file is in the image; what all files are in /usr/lib/envctl/manifest.
     """
     base = Base("", image)
     steps: tuple[Step, ...] = (

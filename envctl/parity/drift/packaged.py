@@ -27,7 +27,7 @@ _BUILT: Final = "as it was built"
 _LINKS: Final = ("/etc/alternatives/", "/etc/ld.so.cache")
 """What comes and goes with packages."""
 _ENGINES: Final = (
-    "/etc/.updated", "/etc/ssh/ssh_host_", "/var/.updated", "/var/lib/apt/", "/var/lib/containerd/", "/var/lib/docker/",
+    "/etc/.updated", "/etc/fstab", "/etc/ssh/ssh_host_", "/var/.updated", "/var/lib/apt/", "/var/lib/containerd/", "/var/lib/docker/",
     "/var/lib/dpkg/", "/var/lib/systemd/",
 )  # fmt: skip
 """What whoever runs a unit writes for this one run, and what packages record, which is looked at for itself."""

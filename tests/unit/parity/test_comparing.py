@@ -190,6 +190,27 @@ def test_beside_a_container_what_a_machine_brought_along_is_substrate():
     ]
 
 
+@pytest.mark.parametrize(
+    ("there", "verdict"),
+    [
+        ("mode 644, sha256 a", Verdict.SUBSTRATE),
+        ("mode 666, sha256 a", Verdict.UNDECLARED),
+        ("mode 644, sha256 b", Verdict.UNDECLARED),
+        (None, Verdict.UNDECLARED),
+    ],
+)
+def test_of_a_file_that_was_changed_for_a_machine_a_container_has_to_have_what_its_image_has(
+    there, verdict
+):
+    container = {"files": {"/etc/passwd": there} if there else {}}
+    other = {
+        "files": {"/etc/passwd": "mode 644, sha256 c"},
+        "substrate": {"files\t/etc/passwd": "mode 644, sha256 a"},
+    }
+    for sides in ((container, other), (other, container)):
+        assert [one[4] for one in told(*sides)] == [verdict]
+
+
 def test_two_machines_have_to_agree_on_what_both_brought_along():
     assert told(machine(), machine(packages={"openssh-server": "10"})) == [
         ("packages", "openssh-server", "9", "10", Verdict.UNDECLARED)

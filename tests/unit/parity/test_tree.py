@@ -73,6 +73,28 @@ def test_nothing_is_trusted_where_the_time_of_the_disk_is_in_doubt(made):
     assert machine(file(), made=made).unread == ["/usr/bin/x"]
 
 
+@pytest.mark.parametrize(
+    ("entry", "sums", "made", "touched"),
+    [
+        (file(), "", f"{MADE}\n{MADE}\n{MADE + 60}\n", False),
+        (file(changed=MADE + 500), "", f"{MADE}\n{MADE}\n{MADE + 60}\n", True),
+        # The time is in doubt: what is read is held against the list.
+        (file(), f"{OLD}  /usr/bin/x\0", "", False),
+        (file(), f"{NEW}  /usr/bin/x\0", "", True),
+        # Each machine makes it for itself.
+        (
+            file("/etc/ssh/ssh_host_rsa_key", changed=MADE + 9),
+            "",
+            f"{MADE}\n{MADE}\n{MADE + 60}\n",
+            False,
+        ),
+    ],
+)
+def test_a_machine_tells_which_files_were_changed_in_it(entry, sums, made, touched):
+    facts = machine(entry, sums=sums, made=made).facts()
+    assert list(facts[tree.TOUCHED]) == [f"files\t{entry[5]}"] * touched
+
+
 def test_what_was_read_counts_whatever_the_list_says():
     assert machine(file(), sums=f"{NEW}  /usr/bin/x\0").entries["/usr/bin/x"].digest == NEW
 
