@@ -298,6 +298,7 @@ STDOUT.write("<<<#{[data].pack('m0')}>>>")
 """
 
 
+@reads
 def test_files_arrive_with_their_names_links_modes_and_bytes(folder, tmp_path):
     source = folder / "context" / "x"
     deep = source / ("d" * 90) / ("e" * 90)
