@@ -53,7 +53,7 @@ def test_an_application_works_from_its_first_start_to_its_last(engine, make_app,
 def test_an_application_is_the_same_in_containers_and_machines(machines, make_app, name):
     app = make_app(name, "vagrant")
     for target in ("dev@docker", "dev@vagrant"):
-        app.port = free_port()
+        app.target, app.port = target, free_port()
         app.cli("up", target)
         app.works()
     assert list(findings(app, "dev@docker", "dev@vagrant")) == []

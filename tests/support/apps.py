@@ -19,11 +19,12 @@ NAMES = ("jobs", "shop", "site")
 
 @dataclass
 class App:
-    """A checkout of an application, whose one published port is `port` of the host."""
+    """A checkout of an application, whose one published port is `port` of the host; `target` is what is up."""
 
     name: str
     project: Project
     port: int
+    target: str = "dev"
 
     def cli(self, *argv: str, **options: Any) -> str:
         """Run envctl on the port; it has to succeed. Its standard output."""
@@ -34,7 +35,7 @@ class App:
 
     def secret(self, unit: str, name: str) -> str:
         """A secret's value, as the unit has it."""
-        return self.cli("exec", str(self.project.target), unit, "--", "cat", f"/run/secrets/{name}")
+        return self.cli("exec", self.target, unit, "--", "cat", f"/run/secrets/{name}")
 
     def ask(
         self, path: str, body: bytes | None = None, *, method: str = "", **headers: str

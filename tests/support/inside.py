@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envctl.backends.vagrant import libvirt, ssh
+from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.names import Names
 from envctl.private import state_path
 from envctl.target import Target
@@ -30,7 +31,8 @@ def _in_container(project: Project, unit: str, script: str) -> str:
 
 
 def _in_machine(project: Project, unit: str, script: str) -> str:
-    names = Names(project.workspace().plan(Target("dev", "vagrant")).scope)
+    plan = project.workspace().plan(Target("dev", "vagrant"))
+    names, unit = Names(plan.scope), machine_of(plan.unit(unit)).name
     domain = libvirt.domain(names.domain(unit))
     assert domain is not None
     key = state_path(project.root, "vagrant", "dev") / "key"
