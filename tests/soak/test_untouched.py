@@ -19,7 +19,7 @@ RUNS = 20
 def test_what_nobody_touches_never_differs(machines, make_app, name):
     app = make_app(name, "vagrant")
     for target in ("dev@docker", "dev@vagrant"):
-        app.port = free_port()
+        app.target, app.port = target, free_port()
         app.cli("up", target)
         app.works()
     alarms = {}
