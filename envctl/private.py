@@ -29,6 +29,8 @@ _PROJECT: Final = "project"
 """The file in a project's private folder that says which project it is for."""
 _PRECIOUS: Final = ("secrets", "vagrant")
 """What in a former folder is more than a cache."""
+_CACHED: Final = ("cache", "locks", "memory", "crash.log", ".gitignore")
+"""What else an earlier envctl kept there."""
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -162,6 +164,8 @@ def refuse_foreign_state(root: Path, environment: str) -> None:
 def take_over_state(root: Path) -> Path | None:
     """Make the state in the project's own folder this user's private state; the folder it was in, None if none was.
 
+    What envctl has never kept there stays there.
+
     EnvctlError if there is a private folder already, or if something in it is a link or another user's.
     """
     former = root / NAME
@@ -177,7 +181,13 @@ def take_over_state(root: Path) -> Path | None:
     for part in _PRECIOUS:
         if (former / part).is_dir():
             shutil.copytree(former / part, home / part, dirs_exist_ok=True)
-    shutil.rmtree(former)
+    for part in (*_PRECIOUS, *_CACHED):
+        if (former / part).is_dir():
+            shutil.rmtree(former / part)
+        else:
+            (former / part).unlink(missing_ok=True)
+    with suppress(OSError):
+        former.rmdir()
     return former
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -121,3 +122,7 @@ def _take_over(session: Session) -> None:
         if former
         else "there is no .envctl in the project's folder"
     )
+    if former and former.exists():
+        session.note(
+            f"left there, since it is not envctl's: {', '.join(sorted(os.listdir(former)))}"
+        )

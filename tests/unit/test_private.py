@@ -198,6 +198,17 @@ def test_old_state_can_be_taken_over_and_then_is_private(tmp_path):
     assert take_over_state(tmp_path) is None
 
 
+def test_what_is_not_envctls_stays_when_old_state_is_taken_over(tmp_path):
+    former = old_state(tmp_path)
+    (former / "notes.txt").write_text("mine")
+
+    take_over_state(tmp_path)
+
+    assert [path.name for path in former.iterdir()] == ["notes.txt"]
+    assert (former / "notes.txt").read_text() == "mine"
+    assert state_path(tmp_path, "secrets", "dev", "token").exists()
+
+
 @pytest.mark.parametrize("link", ["secrets/dev/token", "secrets/dev", "secrets"])
 def test_old_state_with_a_link_in_it_is_not_taken_over(tmp_path, link):
     (tmp_path / "victim").mkdir()
