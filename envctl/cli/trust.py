@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -124,5 +123,5 @@ def _take_over(session: Session) -> None:
     )
     if former and former.exists():
         session.note(
-            f"left there, since it is not envctl's: {', '.join(sorted(os.listdir(former)))}"
+            f"left there, since it is not envctl's: {', '.join(sorted(one.name for one in former.iterdir()))}"
         )
