@@ -45,12 +45,8 @@ def adopt(former: Path, home: str, root: Path) -> None:
     with suppress(FileNotFoundError):
         _move(state_path(former), own)
     _write(own / _HOME, home)
-    if former.is_dir():
-        # It is another checkout from now on.
-        _write(private_folder(former) / _HOME, f"{former.resolve()}#{os.urandom(4).hex()}")
-    else:
-        with suppress(OSError):
-            (state_path(former) / _HOME).unlink()
+    # What is there, or comes there later, is another checkout from now on: its name is taken.
+    _write(private_folder(former) / _HOME, f"{former.resolve()}#{os.urandom(4).hex()}")
 
 
 def _move(source: Path, target: Path) -> None:

@@ -26,8 +26,9 @@ from envctl.parity.facts import (
 )
 from envctl.plan import sysctls
 from envctl.plan.categories import COMPARED, UNITS
-from envctl.plan.places import FIRST_BOOT
 
+_FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
+"""Files that each machine makes for itself when it boots for the first time: no two have the same."""
 _NOT_RUNNING: Final = fact_id(UNITS, "")
 """What is unknown of a unit that does not run: all."""
 
@@ -174,7 +175,7 @@ def _verdict(
     """
     machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
     if len(machines) == 2:
-        came_along = category == Category.FILES and key.startswith(FIRST_BOOT)
+        came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
     else:
         beside = values[SUBSTRATE in one] if machines else None
         came_along = any(_came_along(listed, category, key, beside) for listed in machines)

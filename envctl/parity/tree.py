@@ -7,21 +7,19 @@ machine minutes. Everything else is read where it is.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, Unknown, fact_id
-from envctl.plan.places import FIRST_BOOT
 
 UNREADABLE: Final = "sha256 unreadable"
 """What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""
 LARGEST: Final = 1 << 30
 """Bytes of a file that is read; of a larger one the content is unknown."""
-TOUCHED: Final = "touched"
-"""The files and links that were changed since a machine's disk was made: an entry beside the categories, for `collecting`."""
+CHANGED: Final = "changed"
+"""The files and links that are not what a machine's box has: an entry beside the categories, for `collecting`."""
 CAPABILITIES: Final = "capabilities of files"
 """The key of what is unknown where capabilities cannot be looked at."""
 _KINDS: Final = {
@@ -35,7 +33,8 @@ _ENTRY: Final = re.compile(
 """Kind, mode, user, group, size, time of the content, time of any change, path."""
 _PLAIN: Final = re.compile(r"([0-9a-f]+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)", re.DOTALL)
 _SUM: Final = re.compile(r"([0-9a-f]{64})  (.*)", re.DOTALL)
-_LISTED: Final = re.compile(r"(.*)\t([0-9a-f]{64})\t(\d+) (\d+)(?:\.\d+)?")
+_LISTED: Final = re.compile(r"(.*)\t([0-9a-f]{64})\t(\d+) (\d+)(?:\.\d+)?\t([0-7]+) (\d+) (\d+)")
+_LINKED: Final = re.compile(r"(.*)\t-> (.*)")
 _DENIED: Final = re.compile(r"find: ['‘]?(/.*?)['’]?: (.+)")
 _CAPABILITY: Final = re.compile(rb"SCHILY\.xattr\.security\.capability=(.{12,24})\n", re.DOTALL)
 _ARROW: Final = "' -> '"
@@ -88,10 +87,8 @@ class Tree:
     entries: dict[str, Entry] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     """By path, or "" for all: why more is not known."""
-    made: float = math.inf
-    """Seconds of the epoch when a machine's disk was made, if that is known."""
-    listed: dict[str, str] = field(default_factory=dict)
-    """By path, the digests of files in a machine's box."""
+    boxed: dict[str, Entry] = field(default_factory=dict)
+    """What a machine's box has: files and links."""
 
     @property
     def unread(self) -> Sequence[str]:
@@ -125,23 +122,17 @@ class Tree:
             else:
                 files[path] = value
         python = dict(python_packages(self.entries))
-        touched = {
+        changed = {
             fact_id(Category.FILES, path): ""
-            for path, entry in self.entries.items()
-            if self._is_touched(path, entry)
+            for path, entry in self.boxed.items()
+            if path in self.entries and self.entries[path].value != entry.value
         }
         return {
             Category.FILES: files,
             Category.PYTHON: python,
             UNKNOWN: unknown,
-            TOUCHED: touched,
+            CHANGED: changed,
         }
-
-    def _is_touched(self, path: str, entry: Entry) -> bool:
-        if entry.kind not in "fl" or path.startswith(FIRST_BOOT):
-            return False
-        edited = entry.digest and self.listed.get(path, entry.digest) != entry.digest
-        return entry.changed > self.made or bool(edited)
 
 
 _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
@@ -230,8 +221,8 @@ def sums(body: str) -> Iterator[tuple[str, str]]:
 
 def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
     """Take the digests of a box's own list where nothing was touched since the disk was made."""
-    found = list(filter(None, map(_LISTED.fullmatch, parts.get("manifest", "").split("\n"))))
-    tree.listed.update((match[1], match[2]) for match in found)
+    boxed = dict(_boxed(parts.get("manifest", "")))
+    tree.boxed.update(boxed)
     made = parts.get("made", "").split()
     if len(made) != 3:
         return
@@ -239,14 +230,22 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
     # Whoever touched the reference, or runs with a clock that is behind it, is not trusted.
     if written != changed or booted < written:
         return
-    tree.made = written
-    for match in found:
-        path, digest, size, time = match.groups()
+    for path, listed in boxed.items():
         entry = tree.entries.get(path)
         if entry is None or entry.digest or entry.kind != "f" or entry.changed > written:
             continue
-        if (entry.size, entry.written) == (int(size), int(time)):
-            tree.entries[path] = replace(entry, digest=digest)
+        if (entry.size, entry.written) == (listed.size, listed.written):
+            tree.entries[path] = replace(entry, digest=listed.digest)
+
+
+def _boxed(manifest: str) -> Iterator[tuple[str, Entry]]:
+    """What a machine's box has, by its own list."""
+    for line in manifest.split("\n"):
+        if match := _LISTED.fullmatch(line):
+            path, digest, size, time, mode, uid, gid = match.groups()
+            yield path, Entry("f", mode, uid, gid, int(size), int(time), digest=digest)
+        elif match := _LINKED.fullmatch(line):
+            yield match[1], Entry("l", "777", "0", "0", target=match[2])
 
 
 def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:

@@ -47,9 +47,6 @@ VOLATILE: Final[Sequence[Place]] = (
 )  # fmt: skip
 PATTERNS: Final = tuple(place.pattern for place in VOLATILE)
 
-FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
-"""How the names of files begin that each machine makes for itself when it first boots: no two have the same."""
-
 
 def literally(path: str) -> str:
     """A path as a pattern that only it matches."""

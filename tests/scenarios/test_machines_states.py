@@ -79,14 +79,14 @@ def test_a_unit_is_not_said_to_have_ended_for_what_happened_to_its_machine(proje
     assert seen(project)[0]["web"] == ("running", "")
 
     # Behind, as a machine is whose host slept.
-    assert project.cli("verify", "dev").returncode == 0
+    assert "clock" not in project.cli("verify", "dev").stdout
     as_root(project, "web", "date -s @$(($(date +%s) - 240))")
     found = project.cli("verify", "dev")
     assert (found.returncode, "clock" in found.stdout) == (3, True), found.stdout
     project.up()
     assert abs(int(project.run("web", "date", "+%s")[1]) - time.time()) < 3
     assert process(project) == before
-    assert project.cli("verify", "dev").returncode == 0
+    assert "clock" not in project.cli("verify", "dev").stdout
 
     # Cut off: nobody can tell how it is, and it takes seconds to know that.
     (link,) = [line.split()[4] for line in virsh("domiflist", domain).splitlines() if line.split()]

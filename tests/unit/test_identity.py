@@ -54,6 +54,23 @@ def test_a_folder_that_is_still_there_is_another_checkout_once_its_own_is_taken(
     assert left.root == str(old)
 
 
+def test_what_comes_to_the_place_of_a_folder_that_was_moved_is_another_checkout(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    (private_folder(old, "secrets", "dev") / "key").write_text("k")
+    adopt(old, str(old), new)
+
+    # A fresh clone in the former place has neither what is up nor its secrets.
+    old.mkdir()
+    scope = make_scope("shop", "dev", old, home=home_of(old))
+    assert scope.project_id != make_scope("shop", "dev", new, home=home_of(new)).project_id
+    assert scope.root == str(old)
+    assert not state_path(old, "secrets").exists()
+    # It moves as any other does.
+    third = tmp_path / "third"
+    adopt(old, home_of(old), third)
+    assert home_of(third) == scope.home
+
+
 def test_state_of_a_folders_own_is_not_replaced(tmp_path):
     for name in ("old", "new"):
         (private_folder(tmp_path / name, "secrets", "dev") / "key").write_text(name)

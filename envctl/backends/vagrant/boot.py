@@ -267,8 +267,9 @@ for list in packages users groups files; do
 done > substrate
 printf '%s\t%s\n' sockets 'tcp 0.0.0.0:22' sockets 'tcp [::]:22' \
     files /etc/ssh/ssh_host_ed25519_key files /etc/ssh/ssh_host_ed25519_key.pub >> substrate
-find / -xdev \( VOLATILE \) -prune -o -type f -printf '%p\t%s %T@\n' | LC_ALL=C sort > after/sizes
+find / -xdev \( VOLATILE \) -prune -o -type f -printf '%p\t%s %T@\t%m %U %G\n' | LC_ALL=C sort > after/sizes
 LC_ALL=C join -t "$tab" after/sums after/sizes > manifest
+find / -xdev \( VOLATILE \) -prune -o -type l -printf '%p\t-> %l\n' >> manifest
 rm -r before after changed was
 """.replace("VOLATILE", _VOLATILE)
 )
