@@ -7,7 +7,7 @@ the unit's own user may have done is no drift: it is the program's. Places that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,6 +35,11 @@ _TRACES: Final = re.compile(
     r"/__pycache__/|\.pyc$|/\.cache/|/\.[a-z_]*history$|/\.lesshst$|/\.viminfo$"
 )
 """What is left of somebody's look around."""
+_SETTINGS: Final = ("/etc/", "/var/")
+"""Where a package may have files that are its service's own."""
+_ACCOUNTS: Final = frozenset(("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"))
+_ROOTS: Final = ("/bin/", "/boot/", "/etc/", "/lib", "/root/", "/sbin/", "/usr/")
+"""Where a file that anybody may write is nobody's business but root's."""
 _CHANGED: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.*)")
 _TOLD: Final = 20
 """How many files are told one by one."""
@@ -47,6 +52,11 @@ class _File:
     uid: str
     package: str
     """The package that has it, or ""."""
+
+    @property
+    def powers(self) -> Sequence[str]:
+        """The rights of its owner that it lends to whoever runs it."""
+        return [word for bit, word in ((0o4000, "setuid"), (0o2000, "setgid")) if self.mode & bit]
 
     @property
     def packaged(self) -> bool:
@@ -88,8 +98,7 @@ def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
 
 
 def _said(file: _File, what: str) -> str:
-    powers = [word for bit, word in ((0o4000, "setuid"), (0o2000, "setgid")) if file.mode & bit]
-    return ", ".join([what, *powers])
+    return ", ".join([what, *file.powers])
 
 
 def _own_uid(unit: Unit, told: UnitFacts) -> str:
@@ -135,9 +144,17 @@ def _is_volatile(unit: Unit, path: str) -> bool:
 def _may_be_its_own(unit: Unit, told: UnitFacts, file: _File) -> bool:
     """Whether the unit's process, or a hook, may have done it: root nearly anything, others what is theirs.
 
-    No service rewrites the programs of packages, whoever it runs as; settings in /etc some do at their start.
+    No service rewrites the programs of packages, whoever it runs as; settings in /etc some do at their start. Mode and owner
+    are those of after the change, so they excuse nothing where only root could have written before.
     """
     uid = _own_uid(unit, told)
     if uid == "0":
-        return not file.packaged or file.path.startswith("/etc/") or bool(unit.hooks.after_start)
-    return file.uid == uid or bool(file.mode & 0o002)
+        settings = file.path.startswith("/etc/") or not file.packaged
+        return bool(unit.hooks.after_start) or (settings and not file.powers)
+    if file.powers and file.uid != uid:
+        return False
+    if file.packaged:
+        return file.uid == uid and file.path.startswith(_SETTINGS)
+    if file.path in _ACCOUNTS:
+        return False
+    return file.uid == uid or (bool(file.mode & 0o002) and not file.path.startswith(_ROOTS))

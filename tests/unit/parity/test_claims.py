@@ -208,6 +208,14 @@ OWNED, PACKAGED = "mode 644, owner 0:0, nobody's", "mode 755, owner 0:0, of core
         ("/usr/bin/env", "mode 2755, owner 0:0, of coreutils", ["/usr/bin/env: changed since, setgid"]),
         ("/usr/local/bin/evil", "mode 4755, owner 0:0, nobody's", ["/usr/local/bin/evil: changed or put there since, setuid"]),
         ("/root/.profile", OWNED, ["/root/.profile: changed or put there since"]),
+        # Its mode and owner are of after the change, and hide nothing.
+        ("/usr/bin/env", "mode 777, owner 0:0, of coreutils", ["/usr/bin/env: changed since"]),
+        ("/usr/bin/env", "mode 755, owner 20001:1, of coreutils", ["/usr/bin/env: changed since"]),
+        ("/usr/local/bin/sh", "mode 4777, owner 0:0, nobody's", ["/usr/local/bin/sh: changed or put there since, setuid"]),
+        ("/usr/local/bin/wc", "mode 777, owner 0:0, nobody's", ["/usr/local/bin/wc: changed or put there since"]),
+        ("/etc/passwd", "mode 777, owner 0:0, nobody's", ["/etc/passwd: changed or put there since"]),
+        ("/etc/shadow", "mode 644, owner 20001:1, nobody's", ["/etc/shadow: changed or put there since"]),
+        ("/etc/redis.conf", "mode 640, owner 20001:1, of redis", []),
         # The program's own, or anybody's.
         ("/srv/upload", "mode 644, owner 20001:20001, nobody's", []),
         ("/srv/shared", "mode 666, owner 0:0, nobody's", []),
@@ -227,9 +235,19 @@ def test_files_that_were_changed_since_are_found_unless_the_spec_can_have_caused
 
 
 def test_root_may_do_nearly_anything_but_rewrite_what_packages_brought():
-    found = told({"/opt/x": OWNED, "/usr/bin/env": PACKAGED, "/etc/nginx.conf": PACKAGED})
+    found = told(
+        {
+            "/opt/x": OWNED,
+            "/opt/sh": "mode 4755, owner 0:0, nobody's",
+            "/usr/bin/env": PACKAGED,
+            "/etc/nginx.conf": PACKAGED,
+        }
+    )
 
-    assert said(everything(user="root"), found) == ["/usr/bin/env: changed since"]
+    assert said(everything(user="root"), found) == [
+        "/usr/bin/env: changed since",
+        "/opt/sh: changed or put there since, setuid",
+    ]
     hooked = everything(user="root", hooks=Hooks((("apt-get", "upgrade"),)))
     assert said(hooked, told({"/usr/bin/env": PACKAGED}, ["/usr/bin/perl"])) == []
 
