@@ -133,7 +133,7 @@ def test_every_drift_is_found_where_it_was_planted(web):
     # While `web` is still who runs it.
     web.by_hand(END_SOCAT, "web")
     planted["web sockets tcp 8000"] = ("not listened on within 5 s", place("ports:"))
-    planted["web files /etc/passwd"] = ("changed or put there since", place("build:"))
+    planted["web files /etc/passwd"] = ("changed or added since it was created", place("build:"))
     plant("sed -i 's/^web:x:[0-9]*/web:x:7777/' /etc/passwd", "web users web", "uid 7777", "user:")
 
 
@@ -147,7 +147,10 @@ def test_what_was_done_to_the_container_is_found_and_repaired_and_no_claim_is_lo
     assert rest > {
         ("web files /usr/bin/perl", ("not there", place("build:"))),
         ("web files /usr/bin/env", ("changed since, setuid", place("build:"))),
-        ("web files /usr/local/bin/evil", ("changed or put there since", place("build:"))),
+        (
+            "web files /usr/local/bin/evil",
+            ("changed or added since it was created", place("build:")),
+        ),
     }
     (unit,) = [text for subject, (text, _) in rest if subject == "web unit"]
     assert unit == (

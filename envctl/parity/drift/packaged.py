@@ -77,10 +77,14 @@ def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
     found = {
         PACKAGED: [
             *((path, "not there") for path in _lost(unit, told)),
-            *((one.path, _said(one, "changed since")) for one in changed if one.packaged),
+            *(
+                (one.path, _said(one, "changed since it was created"))
+                for one in changed
+                if one.packaged
+            ),
         ],
         OTHERS: [
-            (one.path, _said(one, "changed or put there since"))
+            (one.path, _said(one, "changed or added since it was created"))
             for one in changed
             if not one.packaged
         ],

@@ -203,18 +203,18 @@ OWNED, PACKAGED = "mode 644, owner 0:0, nobody's", "mode 755, owner 0:0, of core
 @pytest.mark.parametrize(
     ("path", "text", "expected"),
     [
-        ("/usr/bin/env", PACKAGED, ["/usr/bin/env: changed since"]),
-        ("/usr/bin/env", "mode 4755, owner 0:0, of coreutils", ["/usr/bin/env: changed since, setuid"]),
-        ("/usr/bin/env", "mode 2755, owner 0:0, of coreutils", ["/usr/bin/env: changed since, setgid"]),
-        ("/usr/local/bin/evil", "mode 4755, owner 0:0, nobody's", ["/usr/local/bin/evil: changed or put there since, setuid"]),
-        ("/root/.profile", OWNED, ["/root/.profile: changed or put there since"]),
+        ("/usr/bin/env", PACKAGED, ["/usr/bin/env: changed since it was created"]),
+        ("/usr/bin/env", "mode 4755, owner 0:0, of coreutils", ["/usr/bin/env: changed since it was created, setuid"]),
+        ("/usr/bin/env", "mode 2755, owner 0:0, of coreutils", ["/usr/bin/env: changed since it was created, setgid"]),
+        ("/usr/local/bin/evil", "mode 4755, owner 0:0, nobody's", ["/usr/local/bin/evil: changed or added since it was created, setuid"]),
+        ("/root/.profile", OWNED, ["/root/.profile: changed or added since it was created"]),
         # Its mode and owner are of after the change, and hide nothing.
-        ("/usr/bin/env", "mode 777, owner 0:0, of coreutils", ["/usr/bin/env: changed since"]),
-        ("/usr/bin/env", "mode 755, owner 20001:1, of coreutils", ["/usr/bin/env: changed since"]),
-        ("/usr/local/bin/sh", "mode 4777, owner 0:0, nobody's", ["/usr/local/bin/sh: changed or put there since, setuid"]),
-        ("/usr/local/bin/wc", "mode 777, owner 0:0, nobody's", ["/usr/local/bin/wc: changed or put there since"]),
-        ("/etc/passwd", "mode 777, owner 0:0, nobody's", ["/etc/passwd: changed or put there since"]),
-        ("/etc/shadow", "mode 644, owner 20001:1, nobody's", ["/etc/shadow: changed or put there since"]),
+        ("/usr/bin/env", "mode 777, owner 0:0, of coreutils", ["/usr/bin/env: changed since it was created"]),
+        ("/usr/bin/env", "mode 755, owner 20001:1, of coreutils", ["/usr/bin/env: changed since it was created"]),
+        ("/usr/local/bin/sh", "mode 4777, owner 0:0, nobody's", ["/usr/local/bin/sh: changed or added since it was created, setuid"]),
+        ("/usr/local/bin/wc", "mode 777, owner 0:0, nobody's", ["/usr/local/bin/wc: changed or added since it was created"]),
+        ("/etc/passwd", "mode 777, owner 0:0, nobody's", ["/etc/passwd: changed or added since it was created"]),
+        ("/etc/shadow", "mode 644, owner 20001:1, nobody's", ["/etc/shadow: changed or added since it was created"]),
         ("/etc/redis.conf", "mode 640, owner 20001:1, of redis", []),
         # The program's own, or anybody's.
         ("/srv/upload", "mode 644, owner 20001:20001, nobody's", []),
@@ -245,8 +245,8 @@ def test_root_may_do_nearly_anything_but_rewrite_what_packages_brought():
     )
 
     assert said(everything(user="root"), found) == [
-        "/usr/bin/env: changed since",
-        "/opt/sh: changed or put there since, setuid",
+        "/usr/bin/env: changed since it was created",
+        "/opt/sh: changed or added since it was created, setuid",
     ]
     hooked = everything(user="root", hooks=Hooks((("apt-get", "upgrade"),)))
     assert said(hooked, told({"/usr/bin/env": PACKAGED}, ["/usr/bin/perl"])) == []
@@ -261,7 +261,7 @@ def test_files_of_packages_that_are_gone_are_found():
 def test_where_the_users_are_gone_the_number_that_the_build_gave_counts():
     found = told({"/opt/x": OWNED, "/srv/own": "mode 644, owner 20001:1, nobody's"}, users=())
 
-    assert said(everything(), found) == ["/opt/x: changed or put there since"]
+    assert said(everything(), found) == ["/opt/x: changed or added since it was created"]
 
 
 def test_files_of_a_package_that_was_installed_since_are_told_with_the_package_only():
@@ -274,7 +274,7 @@ def test_files_of_a_package_that_was_installed_since_are_told_with_the_package_o
     )
     facts["times"]["/var/lib/dpkg/info/nmap.list"] = "150 150"
 
-    assert said(everything(), facts) == ["/usr/bin/env: changed since"]
+    assert said(everything(), facts) == ["/usr/bin/env: changed since it was created"]
 
 
 def test_many_files_are_told_in_short():
