@@ -22,6 +22,12 @@ _INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "ini
 _OURS: Final = "# Tells what is true in here"
 """What a process of ours has in its command line."""
 _UNITS: Final = "/envctl-"
+_MACHINES: Final = {
+    ":/init.scope": "/usr/lib/systemd/",
+    ":/system.slice/systemd-": "/usr/lib/systemd/",
+    ":/system.slice/ssh.service": "/usr/sbin/sshd",
+}
+"""The control groups that a machine's own programs run in, and where these programs are."""
 """What the control group of a unit in a machine has in its path."""
 _LONGEST: Final = 4096
 
@@ -166,7 +172,7 @@ def _of(
             file = files.get(process.pid, "")
             if any(_UNITS in line for line in process.groups.split("\n")):
                 continue  # another unit's
-            if file in substrate or file.startswith("/run/envctl/"):
+            if file in substrate or _is_a_machines(process, file):
                 came_along.add(file)
                 continue
         root = _root(process, seen, stacks, families)
@@ -176,6 +182,18 @@ def _of(
         key = json.dumps(seen[root].argv, ensure_ascii=False)
         told.setdefault(key, []).extend(one.attributes for one in members)
     return {key: "; ".join(sorted(set(how))) for key, how in told.items()}, came_along
+
+
+def _is_a_machines(process: Process, file: str) -> bool:
+    """Whether it is of a machine's init or SSH server, which the unit's own image may have, too, but does not run."""
+    if file.startswith("/run/envctl/"):
+        return True
+    groups = process.groups.split("\n")
+    return any(
+        group in line and file.startswith(program)
+        for group, program in _MACHINES.items()
+        for line in groups
+    )
 
 
 def _is_in(process: Process, unit: str) -> bool:

@@ -212,6 +212,28 @@ def test_in_a_machine_what_came_with_it_is_substrate_and_all_else_is_told():
     ]
 
 
+def test_a_machines_init_is_the_machines_though_the_units_image_has_that_program_too():
+    look = [
+        process(1, "/sbin/init", uid=0, command="systemd", group="0::/init.scope"),
+        process(4, "journal", uid=0, group="0::/system.slice/systemd-journald.service"),
+        process(5, "sshd", uid=0, group="0::/system.slice/ssh.service"),
+        process(6, "own", uid=0, group="0::/system.slice/systemd-journald.service"),
+        process(7, "web", group=MACHINE),
+    ]
+    exes = "".join(
+        f"lrwxrwxrwx 1 root root 0 Jan 1 /proc/{pid}/exe -> {file}\n"
+        for pid, file in (
+            (1, "/usr/lib/systemd/systemd"),
+            (4, "/usr/lib/systemd/systemd-journald"),
+            (5, "/usr/sbin/sshd"),
+            (6, "/opt/own"),
+        )
+    )
+    seen = found(look, exes=exes, substrate=())
+    assert [json.loads(key) for key in seen.own] == [["own"], ["web"]]
+    assert len(seen.substrate) == 3
+
+
 def test_a_process_that_calls_itself_another_s_words_is_itself():
     lie = "x\n9 (evil) S 1 1\n"
     assert programs([process(7, "web", lie)]) == [["web", lie]]
