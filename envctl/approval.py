@@ -1,4 +1,4 @@
-"""What of this host a project reaches, and whether its user has allowed that.
+"""Whether the user has allowed what of this host a project reaches.
 
 A fresh clone may name any command and any folder. So the first time they would be used they are shown, quoted
 exactly, and asked for; what was allowed is remembered for the user, by project and content, outside the project.
@@ -7,185 +7,25 @@ It is done as direnv's `allow` and git's `safe.directory` do it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shlex
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from envctl.errors import EnvctlError, Place
-from envctl.inside import InsideError, read_inside
+from envctl.errors import EnvctlError
 from envctl.private import existing_folder, open_private, private_folder
-
-if TYPE_CHECKING:
-    from envctl.plan.model import Mount, Plan, Unit
+from envctl.reaches import Reach
 
 FILE: Final = "allowed.json"
 VARIABLE: Final = "ENVCTL_TRUSTED"
 """Folders whose projects are trusted, as the file `trusted` in envctl's configuration folder names them."""
-RUN_BY_VAGRANT: Final = ("vagrant/Vagrantfile.j2", "vagrant/box.Vagrantfile.j2")
-"""Templates that become programs which Vagrant runs on this host."""
-
-_LARGEST_PROGRAM: Final = 16 * 1024 * 1024
-_CONTAINED: Final = frozenset(
-    (
-        *(
-            "AUDIT_WRITE",
-            "CHOWN",
-            "DAC_OVERRIDE",
-            "FOWNER",
-            "FSETID",
-            "IPC_LOCK",
-            "IPC_OWNER",
-            "KILL",
-        ),
-        *("LEASE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP"),
-        *("SETUID", "SYS_CHROOT", "SYS_NICE", "SYS_PACCT", "SYS_RESOURCE", "SYS_TTY_CONFIG"),
-        *("LINUX_IMMUTABLE", "NET_ADMIN"),
-    )
-)
-"""Capabilities that stay within a container; the others reach the kernel that it shares with this host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """One thing of this host that a project runs, reads or shows to its services.
-
-    `content` is a digest of the project's own files that are part of it: another content is another thing.
-    """
-
-    text: str
-    content: str = ""
-    where: Place | None = field(default=None, compare=False)
-
-    @property
-    def key(self) -> str:
-        """What it is remembered by."""
-        return hashlib.sha256(json.dumps([self.text, self.content]).encode()).hexdigest()
-
-    def __str__(self) -> str:
-        place = f"  ({self.where})" if self.where else ""
-        return f"{self.text}{place}"
-
-
 Ask: TypeAlias = Callable[[Sequence[Reach]], bool | None]
 """Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
 
 
 def nobody(_wanted: Sequence[Reach]) -> None:
     """Nobody can be asked."""
-
-
-# --- what a project reaches -------------------------------------------------------------------
-
-
-def reaches(
-    plan: Plan,
-    sources: Mapping[str, tuple[Sequence[str], str, Place | None]],
-    *,
-    root: Path,
-) -> tuple[Reach, ...]:
-    """What bringing this plan up would run, read or show of this host, each once.
-
-    `sources` are of the plan's secrets: the command, the file outside the project, and the place in the spec.
-    """
-    found: dict[Reach, None] = {}
-    used = {one.name for unit in plan.units for one in unit.run.secrets}
-    for name in sorted(used & set(sources)):
-        command, file, where = sources[name]
-        if command:
-            found[_command(name, command, root, where)] = None
-        if file:
-            found[Reach(f"reads {_quoted(file)} (secret {name})", "", where)] = None
-    for unit in plan.units:
-        found |= dict.fromkeys(_of_unit(unit, plan, root))
-    if plan.backend == "vagrant":
-        found |= dict.fromkeys(_templates(root))
-    return tuple(found)
-
-
-def _command(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
-    """A secret's command; programs and scripts of the project that it names are part of it."""
-    own = [word for word in argv if _is_file_of(root, word)]
-    note = f", with {', '.join(map(_quoted, own))} of the project" if own else ""
-    text = f"runs {' '.join(map(_quoted, argv))} (secret {name}{note})"
-    return Reach(text, _content(root, own) if own else "", where)
-
-
-def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
-    service = unit.service
-    for index, mount in enumerate(unit.run.mounts):
-        if not _is_own(mount, root):
-            does = "sees" if mount.read_only else "sees and can change"
-            shown = f"{service} {does} {_quoted(mount.source)}, as {_quoted(mount.target)}"
-            where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
-            yield Reach(shown, "", where)
-    devices = unit.run.options.get("devices")
-    for device in devices if isinstance(devices, list) else ():
-        where = unit.origins.get("options.devices") or unit.where
-        yield Reach(f"{service} uses the device {_quoted(str(device))}", "", where)
-    if plan.backend == "docker":
-        for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
-            where = unit.origins.get("process.capabilities") or unit.where
-            text = f"{service} has the capability {name}, which reaches beyond its container"
-            yield Reach(text, "", where)
-
-
-def _is_own(mount: Mount, root: Path) -> bool:
-    """Whether it is a file or folder of the project; a socket leads to a program of the host, wherever it is."""
-    source = Path(mount.source)
-    try:
-        if stat.S_ISSOCK(source.stat().st_mode):
-            return False
-    except OSError:
-        return False
-    return source.is_relative_to(root.resolve())
-
-
-def _templates(root: Path) -> Iterator[Reach]:
-    """The project's own templates of what Vagrant runs; they may take in any other one."""
-    folder = root / "templates"
-    for name in RUN_BY_VAGRANT:
-        if os.path.lexists(folder / name):
-            every = sorted(path.relative_to(root).as_posix() for path in folder.rglob("*.j2"))
-            text = f"runs what templates/{name} says, in Vagrant on this host"
-            yield Reach(text, _content(root, every))
-
-
-def _is_file_of(root: Path, word: str) -> bool:
-    path = root / word
-    try:
-        return path.is_file() and path.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
-def _content(root: Path, files: Iterable[str]) -> str:
-    summary = hashlib.sha256()
-    for file in files:
-        try:
-            data = read_inside(root, file, largest=_LARGEST_PROGRAM)
-        except (OSError, InsideError) as error:
-            raise EnvctlError(f"{file} cannot be read, so nobody can allow it: {error}") from error
-        summary.update(f"{file}\0{hashlib.sha256(data).hexdigest()}\n".encode())
-    return summary.hexdigest()
-
-
-def _quoted(word: str) -> str:
-    """A word as a shell takes it; what could steer a terminal, or cannot be seen, is shown by its number."""
-    shown = "".join(
-        char
-        if char.isprintable()
-        else f"\\x{ord(char):02x}"
-        if ord(char) < 256
-        else f"\\u{ord(char):04x}"
-        for char in word
-    )
-    return shlex.quote(shown)
 
 
 # --- what is allowed --------------------------------------------------------------------------

@@ -22,12 +22,12 @@ from envctl.suggest import did_you_mean
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
-    from envctl.approval import Reach
     from envctl.backends.building import Supplies
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
     from envctl.plan.progress import Progress
     from envctl.plan.state import Observed, UnitState
+    from envctl.reaches import Reach
     from envctl.secrets import SecretStore
     from envctl.spec.resolved import Resolved
     from envctl.volumes import VolumeNote
@@ -190,7 +190,7 @@ class Opened:
         return self.store.value(name)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
-        from envctl.approval import RUN_BY_VAGRANT
+        from envctl.reaches import RUN_BY_VAGRANT
 
         if template in RUN_BY_VAGRANT:
             # What is made of it is run on this host.
@@ -280,7 +280,7 @@ class Opened:
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
         """What `up` would run, read or show of this host."""
-        from envctl.approval import reaches
+        from envctl.reaches import reaches
         from envctl.secrets.sources import is_outside
 
         declared = self.resolved.data["secrets"] if self.resolved else {}

@@ -19,7 +19,6 @@ from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
 if TYPE_CHECKING:
-    from envctl.approval import Reach
     from envctl.backends.base import Execution, LogLine
     from envctl.lock.comparing import Difference
     from envctl.lock.model import Lock
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from envctl.plan.model import Plan
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
+    from envctl.reaches import Reach
     from envctl.render import Templates
     from envctl.results import BuildPair, Decided, UpResult
     from envctl.spec.differences import Difference as SpecDifference

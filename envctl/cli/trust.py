@@ -12,7 +12,7 @@ from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.approval import Reach
+    from envctl.reaches import Reach
 
 
 def asker(session: Session, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
