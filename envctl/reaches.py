@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,21 +46,34 @@ _CONTAINED: Final = frozenset(
 """Capabilities that stay within a container; the others reach the kernel that it shares with this host."""
 
 
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\u00ad"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+"""What Python calls printable, and is not to be seen: fillers, variation selectors, the empty Braille pattern.
+
+Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt, Default_Ignorable_Code_Point.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """One thing of this host that a project runs, reads or shows to its services.
 
-    `content` is a digest of the project's own files that are part of it: another content is another thing.
+    `text` is what a user reads. `exact` is what it is: its kind, and every word and path to the byte. `content` is a
+    digest of the project's own files that are part of it: another content is another thing.
     """
 
     text: str
+    exact: tuple[str, ...]
     content: str = ""
     where: Place | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
-        """What it is remembered by."""
-        return hashlib.sha256(json.dumps([self.text, self.content]).encode()).hexdigest()
+        """What it is remembered by: never the text, which is made for reading."""
+        exact = json.dumps([*self.exact, self.content], ensure_ascii=False)
+        return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __str__(self) -> str:
         place = f"  ({self.where})" if self.where else ""
@@ -81,9 +95,11 @@ def reaches(
     for name in sorted(used & set(sources)):
         command, file, where = sources[name]
         if command:
-            found[_command(name, command, root, where)] = None
+            found[command_reach(name, command, root, where)] = None
         if file:
-            found[Reach(f"reads {_quoted(file)} (secret {name})", "", where)] = None
+            found[
+                Reach(f"reads {quoted(file)} (secret {name})", ("file", name, file), "", where)
+            ] = None
     for unit in plan.units:
         found |= dict.fromkeys(_of_unit(unit, plan, root))
     if plan.backend == "vagrant":
@@ -91,12 +107,12 @@ def reaches(
     return tuple(found)
 
 
-def _command(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
+def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
     """A secret's command; programs and scripts of the project that it names are part of it."""
     own = [word for word in argv if _is_file_of(root, word)]
-    note = f", with {', '.join(map(_quoted, own))} of the project" if own else ""
-    text = f"runs {' '.join(map(_quoted, argv))} (secret {name}{note})"
-    return Reach(text, _content(root, own) if own else "", where)
+    note = f", with {', '.join(map(quoted, own))} of the project" if own else ""
+    text = f"runs {' '.join(map(quoted, argv))} (secret {name}{note})"
+    return Reach(text, ("command", name, *argv), _content(root, own) if own else "", where)
 
 
 def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
@@ -104,18 +120,20 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
     for index, mount in enumerate(unit.run.mounts):
         if not _is_own(mount, root):
             does = "sees" if mount.read_only else "sees and can change"
-            shown = f"{service} {does} {_quoted(mount.source)}, as {_quoted(mount.target)}"
+            shown = f"{service} {does} {quoted(mount.source)}, as {quoted(mount.target)}"
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
-            yield Reach(shown, "", where)
+            kind = "mount, read-only" if mount.read_only else "mount"
+            yield Reach(shown, (kind, service, mount.source, mount.target), "", where)
     devices = unit.run.options.get("devices")
     for device in devices if isinstance(devices, list) else ():
         where = unit.origins.get("options.devices") or unit.where
-        yield Reach(f"{service} uses the device {_quoted(str(device))}", "", where)
+        text = f"{service} uses the device {quoted(str(device))}"
+        yield Reach(text, ("device", service, str(device)), "", where)
     if plan.backend == "docker":
         for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
             where = unit.origins.get("process.capabilities") or unit.where
             text = f"{service} has the capability {name}, which reaches beyond its container"
-            yield Reach(text, "", where)
+            yield Reach(text, ("capability", service, name), "", where)
 
 
 def _is_own(mount: Mount, root: Path) -> bool:
@@ -136,7 +154,7 @@ def _templates(root: Path) -> Iterator[Reach]:
         if os.path.lexists(folder / name):
             every = sorted(path.relative_to(root).as_posix() for path in folder.rglob("*.j2"))
             text = f"runs what templates/{name} says, in Vagrant on this host"
-            yield Reach(text, _content(root, every))
+            yield Reach(text, ("template", name), _content(root, every))
 
 
 def _is_file_of(root: Path, word: str) -> bool:
@@ -154,18 +172,24 @@ def _content(root: Path, files: Iterable[str]) -> str:
             data = read_inside(root, file, largest=_LARGEST_PROGRAM)
         except (OSError, InsideError) as error:
             raise EnvctlError(f"{file} cannot be read, so nobody can allow it: {error}") from error
-        summary.update(f"{file}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        summary.update(os.fsencode(file) + b"\0" + hashlib.sha256(data).digest())
     return summary.hexdigest()
 
 
-def _quoted(word: str) -> str:
-    """A word as a shell takes it; what could steer a terminal, or cannot be seen, is shown by its number."""
-    shown = "".join(
-        char
-        if char.isprintable()
-        else f"\\x{ord(char):02x}"
-        if ord(char) < 256
-        else f"\\u{ord(char):04x}"
-        for char in word
-    )
-    return shlex.quote(shown)
+def quoted(word: str) -> str:
+    """A word as a shell takes it; what could steer a terminal, or looks like nothing, is shown by its number.
+
+    No two words look the same: the backslash, with which numbers begin, is doubled.
+    """
+    return shlex.quote("".join(map(_shown, word)))
+
+
+def _shown(char: str) -> str:
+    number = ord(char)
+    if char == "\\":
+        return "\\\\"
+    if char.isprintable() and not _BLANK.match(char):
+        return char
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

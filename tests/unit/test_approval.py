@@ -7,9 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from envctl.approval import is_trusted, trusted_file
 from envctl.errors import EnvctlError
+from envctl.reaches import command_reach, quoted
 from envctl.running import running
 from envctl.target import Target
 from tests.support.project import Project
@@ -291,6 +294,43 @@ def test_what_cannot_be_seen_is_shown_by_its_number(tmp_path):
     with pytest.raises(EnvctlError) as caught:
         up(make(tmp_path, top=top))
     assert r"runs sh '\x1b[2J\u202e' 'a\x0ab'" in caught.value.details
+
+
+def test_a_comment_that_was_allowed_does_not_become_a_command(tmp_path):
+    """The four characters of an escaped line break are shown, and remembered, as other than a line break."""
+    comment = r"true # \x0atouch evil"
+    project = make(tmp_path, top=f"secrets: {{key: {{command: [sh, -c, '{comment}']}}}}\n")
+    ((first,), *_) = up(project, True)
+    command = comment.replace(r"\x0a", r"\n")
+    project.spec(SERVICES, top=f'secrets: {{key: {{command: [sh, -c, "{command}"]}}}}\n')
+    with pytest.raises(EnvctlError) as caught:
+        up(project, False)
+    second = caught.value.details
+    assert first not in second
+    assert r"\\x0a" in first
+    assert not (project.root / "evil").exists()
+
+
+CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=6) | st.text(
+    "\\x0a\nu '\"\ud83d\ude00\U0001f600\u3164", max_size=12
+)
+ARGV = st.lists(CHARACTERS, min_size=1, max_size=4)
+
+
+@given(one=ARGV, other=ARGV)
+def test_two_commands_have_neither_one_key_nor_one_look(one, other):
+    assume(one != other)
+    first, second = (command_reach("key", argv, Path("/nowhere"), None) for argv in (one, other))
+    assert first.key != second.key
+    assert first.text != second.text
+
+
+@pytest.mark.parametrize(
+    "char", ["\u3164", "\u2800", "\u115f", "\uffa0", "\u034f", "\ufe0f", "\U000e0101", "\u00a0"]
+)
+def test_what_looks_like_nothing_is_shown_by_its_number(char):
+    assert char not in quoted(f"a{char}b")
+    assert f"{ord(char):x}" in quoted(f"a{char}b")
 
 
 @pytest.mark.parametrize("name", ["Vagrantfile.j2", "box.Vagrantfile.j2"])
