@@ -6,6 +6,7 @@ Each is shown quoted exactly, and told by the project's own files that are part 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -80,15 +81,29 @@ class Reach:
         return f"{self.text}{place}"
 
 
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A folder or file of this host that a service of an environment sees; `source` is where it really is."""
+
+    environment: str
+    service: str
+    source: str
+    target: str
+    read_only: bool = False
+    where: Place | None = field(default=None, compare=False)
+
+
 def reaches(
     plan: Plan,
     sources: Mapping[str, tuple[Sequence[str], str, Place | None]],
     *,
     root: Path,
+    elsewhere: Iterable[Mounted] = (),
 ) -> tuple[Reach, ...]:
     """What bringing this plan up would run, read or show of this host, each once.
 
     `sources` are of the plan's secrets: the command, the file outside the project, and the place in the spec.
+    `elsewhere` is what the project's other environments mount.
     """
     found: dict[Reach, None] = {}
     used = {one.name for unit in plan.units for one in unit.run.secrets}
@@ -102,6 +117,8 @@ def reaches(
             ] = None
     for unit in plan.units:
         found |= dict.fromkeys(_of_unit(unit, plan, root))
+    own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
+    found |= dict.fromkeys(_below_others(own, elsewhere, root.resolve()))
     if plan.backend == "vagrant":
         found |= dict.fromkeys(_templates(root))
     return tuple(found)
@@ -134,6 +151,57 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
             where = unit.origins.get("process.capabilities") or unit.where
             text = f"{service} has the capability {name}, which reaches beyond its container"
             yield Reach(text, ("capability", service, name), "", where)
+
+
+def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
+    for index, mount in enumerate(unit.run.mounts):
+        where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
+        yield Mounted(
+            plan.scope.environment,
+            unit.service,
+            mount.source,
+            mount.target,
+            mount.read_only,
+            where,
+        )
+
+
+def _below_others(
+    own: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
+) -> Iterator[Reach]:
+    """Mounts of what is in a folder that some unit can write.
+
+    Engines follow a mount's path anew whenever a unit starts, and that unit can put a link in its way.
+    """
+    every = list(dict.fromkeys((*own, *elsewhere)))
+    ours = frozenset(own)
+
+    def name(mounted: Mounted) -> str:
+        return mounted.service + ("" if mounted in ours else f" of {mounted.environment}")
+
+    for outer, inner in itertools.product(every, every):
+        if outer.read_only or not (outer in ours or inner in ours):
+            continue
+        if Path(outer.source) in Path(inner.source).parents:
+            yield Reach(
+                f"{name(outer)} can write {_path(outer.source, root)}, and so can make"
+                f" {_path(inner.source, root)}, which {name(inner)} mounts at {quoted(inner.target)},"
+                " lead anywhere on this host",
+                (
+                    *("mount below a mount", outer.environment, outer.service, outer.source),
+                    *(inner.environment, inner.service, inner.source, inner.target),
+                ),
+                "",
+                inner.where or outer.where,
+            )
+
+
+def _path(path: str, root: Path) -> str:
+    """A path, from the project's folder if it is in that."""
+    found = Path(path)
+    if found.is_relative_to(root):
+        return quoted(f"./{found.relative_to(root)}" if found != root else ".")
+    return quoted(path)
 
 
 def _is_own(mount: Mount, root: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
     from envctl.plan.progress import Progress
     from envctl.plan.state import Observed, UnitState
-    from envctl.reaches import Reach
+    from envctl.reaches import Mounted, Reach
     from envctl.secrets import SecretStore
     from envctl.spec.resolved import Resolved
     from envctl.volumes import VolumeNote
@@ -292,7 +292,29 @@ class Opened:
             )
             for name, one in declared.items()
         }
-        return reaches(self.plan, sources, root=self.workspace.root)
+        return reaches(
+            self.plan, sources, root=self.workspace.root, elsewhere=self._mounted_elsewhere()
+        )
+
+    def _mounted_elsewhere(self) -> Iterator[Mounted]:
+        """What the project's other environments mount, as far as their specs can be read."""
+        from envctl.reaches import Mounted
+
+        for name in self.workspace.environments():
+            if name == self.target.environment:
+                continue
+            with suppress(EnvctlError):
+                resolved = self.workspace.resolved(name)
+                for service, one in resolved.data["services"].items():
+                    for index, mount in enumerate(one["mounts"]):
+                        yield Mounted(
+                            name,
+                            service,
+                            str((resolved.root / mount["source"]).resolve()),
+                            mount["target"],
+                            mount["read_only"],
+                            resolved.where("services", service, "mounts", index),
+                        )
 
     def require_approval(self) -> None:
         """Have the user's leave for all that is reached of this host, asked for if need be; from now on it may be used."""

@@ -251,10 +251,63 @@ def test_what_is_mounted_from_outside_the_project_is_asked_for(tmp_path, service
 
 
 def test_folders_of_the_project_are_mounted_without_asking(tmp_path):
-    project = make(tmp_path, "web: {image: x, mounts: {.: /app, ./sub: /sub, ./in: /in}}", "")
+    project = make(
+        tmp_path,
+        "web: {image: x, mounts: {./sub: /sub, ./in: /in, ./subway: /way}}\n"
+        "job: {image: x, mounts: {./sub: /app}}",
+        "",
+    )
     (project.root / "sub").mkdir()
+    (project.root / "subway").mkdir()
     (project.root / "in").symlink_to("sub")
     assert up(project) == []
+
+
+BELOW = (
+    "{0} can write ./app, and so can make ./app/data, which {1} mounts at /data, lead anywhere"
+    " on this host"
+)
+
+
+WRITES = "web: {image: x, replicas: 2, mounts: {./app: /app}}\n"
+READS = "mounts: [{source: ./app, target: /app, read_only: true}, {source: ./app/data, target: /d}]"
+
+
+@pytest.mark.parametrize(
+    ("services", "shown"),
+    [
+        ("web: {image: x, mounts: {./app: /app, ./app/data: /data}}", ["web", "web"]),
+        ("web: {image: x, mounts: {./app: /app, ./link: /data}}", ["web", "web"]),
+        (WRITES + "job: {image: x, replicas: 2, mounts: {./app/data: /data}}", ["web", "job"]),
+        (
+            WRITES + "job: {image: x, mounts: [{source: ./link, target: /data, read_only: true}]}",
+            ["web", "job"],
+        ),
+        (f"web: {{image: x, {READS}}}", None),
+    ],
+)
+def test_a_mount_that_another_can_lead_elsewhere_is_asked_for(tmp_path, services, shown):
+    project = make(tmp_path, services, "")
+    (project.root / "app" / "data").mkdir(parents=True)
+    (project.root / "link").symlink_to("app/data")
+    assert up(project, True) == ([[BELOW.format(*shown)]] if shown else [])
+    assert up(project) == []
+
+
+def test_a_mount_that_another_environment_s_unit_can_lead_elsewhere_is_asked_for_in_both(tmp_path):
+    project = make(tmp_path, "web: {image: x}", "")
+    (project.root / "app" / "data").mkdir(parents=True)
+    dev, test = (
+        f"backend: memory\nservices: {{web: {{mounts: {{{mount}}}}}}}\n"
+        for mount in ("./app: /app", "./app/data: /data")
+    )
+    project.write("environments/dev.yaml", dev).write("environments/test.yaml", test)
+    project.write("environments/broken.yaml", "services: {web: {imagine: 1}}\n")
+    texts = [
+        [one.text for one in project.workspace().reaches(Target(name))[0]]
+        for name in ("dev", "test")
+    ]
+    assert texts == [[BELOW.format("web", "web of test")], [BELOW.format("web of dev", "web")]]
 
 
 def test_only_capabilities_that_reach_beyond_a_container_are_asked_for(tmp_path):
