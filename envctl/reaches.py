@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from envctl.command_files import named
 from envctl.errors import EnvctlError, Place
 from envctl.inside import InsideError, read_inside
 
@@ -126,10 +127,19 @@ def reaches(
 
 def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
     """A secret's command; programs and scripts of the project that it names are part of it."""
-    own = [word for word in argv if _is_file_of(root, word)]
-    note = f", with {', '.join(map(quoted, own))} of the project" if own else ""
-    text = f"runs {' '.join(map(quoted, argv))} (secret {name}{note})"
-    return Reach(text, ("command", name, *argv), _content(root, own) if own else "", where)
+    found = named(root, argv)
+    notes = [f"secret {name}"]
+    if found.files:
+        notes.append(f"with {', '.join(map(quoted, found.files))} of the project")
+    notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in found.links]
+    if found.may_run_more:
+        notes.append("and whatever it runs of this folder")
+    return Reach(
+        f"runs {' '.join(map(quoted, argv))} ({', '.join(notes)})",
+        ("command", name, str(len(argv)), *argv, *itertools.chain(*found.links)),
+        _content(root, found.files) if found.files else "",
+        where,
+    )
 
 
 def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
@@ -223,14 +233,6 @@ def _templates(root: Path) -> Iterator[Reach]:
             every = sorted(path.relative_to(root).as_posix() for path in folder.rglob("*.j2"))
             text = f"runs what templates/{name} says, in Vagrant on this host"
             yield Reach(text, ("template", name), _content(root, every))
-
-
-def _is_file_of(root: Path, word: str) -> bool:
-    path = root / word
-    try:
-        return path.is_file() and path.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):
-        return False
 
 
 def _content(root: Path, files: Iterable[str]) -> str:

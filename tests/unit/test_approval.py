@@ -142,7 +142,8 @@ def test_a_script_of_the_project_that_a_command_names_is_part_of_what_is_allowed
     top = "secrets: {key: {command: [./get.sh]}}\n"
     project = make(tmp_path, top=top).write("get.sh", "#!/bin/sh\necho hush-hush-1\n")
     (project.root / "get.sh").chmod(0o755)
-    assert up(project, True) == [["runs ./get.sh (secret key, with ./get.sh of the project)"]]
+    shown = "runs ./get.sh (secret key, with ./get.sh of the project, and whatever it runs of this folder)"
+    assert up(project, True) == [[shown]]
     assert up(project) == []
     project.write("get.sh", "#!/bin/sh\necho hush-hush-2\n")
     assert len(up(project, True)) == 1
