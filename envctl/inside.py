@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,22 @@ def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT
     if len(data) > largest:
         raise InsideError(f"{shown} is larger than {_size(largest)}")
     return data
+
+
+def refuse_links(root: Path, relative: Path) -> None:
+    """InsideError, naming the first link on the way, if there is one and it leads to something; nothing is opened."""
+    path = root
+    for part in relative.parts:
+        path /= part
+        if path.is_symlink():
+            if (root / relative).exists() or path == root / relative:
+                with suppress(FileNotFoundError):
+                    real_path(root, path)
+                raise InsideError(
+                    f"{_shown(path, root)} is a link",
+                    hint="put what it leads to in its place: here no link is followed",
+                )
+            return
 
 
 def _insist_regular(mode: int, shown: str) -> None:

@@ -226,11 +226,18 @@ def _is_own(mount: Mount, root: Path) -> bool:
 
 
 def _templates(root: Path) -> Iterator[Reach]:
-    """The project's own templates of what Vagrant runs; they may take in any other one."""
+    """The project's own templates of what Vagrant runs; they may take in any other one, but nothing through a link."""
     folder = root / "templates"
+    if folder.is_symlink() or (folder / "vagrant").is_symlink():
+        return
     for name in RUN_BY_VAGRANT:
         if os.path.lexists(folder / name):
-            every = sorted(path.relative_to(root).as_posix() for path in folder.rglob("*.j2"))
+            every = sorted(
+                Path(parent, file).relative_to(root).as_posix()
+                for parent, _, files in os.walk(folder)
+                for file in files
+                if file.endswith(".j2") and not Path(parent, file).is_symlink()
+            )
             text = f"runs what templates/{name} says, in Vagrant on this host"
             yield Reach(text, ("template", name), _content(root, every))
 

@@ -10,12 +10,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from envctl.errors import EnvctlError, Place
-from envctl.inside import read_inside
+from envctl.inside import read_inside, refuse_links
 from envctl.plan.artifact import Artifact, Quoted
 
 if TYPE_CHECKING:
@@ -73,24 +72,27 @@ class Templates:
         """A template's text, its file, and whether that is still the same."""
         import jinja2
 
-        own = [self._root / "templates"] if self._root else []
         environment: Any = self._environment
-        for folder in own:
-            text = _own_template(self._root, folder / name)
-            if text is not None:
-                return text.decode("utf-8"), str(folder / name), lambda: True
+        text = _own_template(self._root, name) if self._root else None
+        if self._root and text is not None:
+            return text.decode("utf-8"), str(self._root / "templates" / name), lambda: True
         return jinja2.FileSystemLoader(packaged_templates()).get_source(environment, name)
 
 
-def _own_template(root: Path | None, file: Path) -> bytes | None:
+def _own_template(root: Path, name: str) -> bytes | None:
     """The content of a project's own template; None if it has none of that name.
 
-    EnvctlError if it leads outside the project, unless to envctl's own, or is no regular file.
+    All that can be loaded is in the digest by which the user allows templates: EnvctlError for a name that is not
+    below `templates/` or does not end in .j2, and for what is reached through a link or is no regular file.
     """
-    assert root is not None
-    with suppress(OSError, RuntimeError):
-        if file.resolve().is_relative_to(packaged_templates().resolve()):
-            return file.read_bytes() if file.is_file() else None
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.suffix != ".j2":
+        raise EnvctlError(
+            f"{name} is not a template",
+            hint="include files below templates/ whose names end in .j2",
+        )
+    file = Path("templates", path)
+    refuse_links(root, file)
     try:
         return read_inside(root, file)
     except FileNotFoundError:
@@ -99,16 +101,19 @@ def _own_template(root: Path | None, file: Path) -> bytes | None:
 
 def own_templates_digest(root: Path) -> str:
     """A digest of the project's own templates that images are made from; "" if it has none."""
-    folder = root / "templates"
     summary, any_own = hashlib.sha256(), False
     for part in _BUILDING:
-        for file in sorted([*(folder / part).glob("*.j2"), *(folder / part).glob("*/*.j2")]):
-            if file.relative_to(folder / part).as_posix() in _NO_IMAGES:
+        refuse_links(root, Path("templates", part))
+        folder = root / "templates" / part
+        for file in sorted([*folder.glob("*.j2"), *folder.glob("*/*.j2")]):
+            name = file.relative_to(folder).as_posix()
+            # Nothing is loaded through a folder that is a link.
+            if name in _NO_IMAGES or (file.parent != folder and file.parent.is_symlink()):
                 continue
-            text = _own_template(root, file)
+            text = _own_template(root, f"{part}/{name}")
             if text is not None:
                 content = hashlib.sha256(text).hexdigest()
-                summary.update(f"{content} {file.relative_to(folder).as_posix()}\n".encode())
+                summary.update(f"{content} {part}/{name}\n".encode())
                 any_own = True
     return summary.hexdigest() if any_own else ""
 

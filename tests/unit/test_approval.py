@@ -400,6 +400,17 @@ def test_a_template_that_vagrant_runs_on_this_host_is_asked_for_by_its_content(t
     assert project.workspace().reaches(DEV)[0] == ()
 
 
+def test_templates_that_vagrant_runs_are_not_looked_for_through_a_link(tmp_path):
+    project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
+    (tmp_path / "theirs/vagrant").mkdir(parents=True)
+    (tmp_path / "theirs/vagrant/Vagrantfile.j2").write_text("hush-hush")
+    (project.root / "templates").symlink_to("../theirs")
+    with pytest.raises(EnvctlError) as caught:
+        project.workspace().reaches(Target("dev", "vagrant"))
+    assert "templates leads outside the project" in str(caught.value)
+    assert "Vagrantfile" not in str(caught.value)
+
+
 def test_a_template_that_vagrant_runs_is_not_filled_in_for_a_run_that_is_not_allowed(tmp_path):
     project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
     project.write("templates/vagrant/Vagrantfile.j2", "system('id')\n")

@@ -16,7 +16,6 @@ from envctl.render import (
     Templates,
     modes,
     own_templates_digest,
-    packaged_templates,
     render,
     render_text,
     write,
@@ -84,19 +83,63 @@ def test_a_template_is_never_read_from_outside_the_project(tmp_path, linked):
     target.write_text("secret")
     (root / linked).parent.mkdir(parents=True)
     (root / linked).symlink_to(elsewhere if linked != "templates/docker/own.j2" else target)
-    with pytest.raises(EnvctlError, match=r"templates/docker/own\.j2 leads outside the project"):
+    # Where a folder is a link, nothing that is in it is named.
+    with pytest.raises(EnvctlError, match=rf"^{linked} leads outside the project"):
         Templates(root).render("docker/own.j2", {})
-    with pytest.raises(EnvctlError, match="leads outside the project"):
+    with pytest.raises(EnvctlError, match=rf"^{linked} leads outside the project") as caught:
         own_templates_digest(root)
+    assert ("own.j2" in str(caught.value)) is linked.endswith(".j2")
 
 
-def test_a_template_may_be_a_link_within_the_project_or_to_a_packaged_one(tmp_path):
-    templates = project_template(tmp_path, "mine", "shared.j2")
-    (tmp_path / "templates/docker").mkdir()
-    (tmp_path / "templates/docker/own.j2").symlink_to("../shared.j2")
-    (tmp_path / "templates/docker/text.j2").symlink_to(packaged_templates() / "docker/text.j2")
-    assert templates.render("docker/own.j2", {}) == "mine"
-    assert templates.render("docker/text.j2", {**FUNCTIONS, "text": "x\n"}) == "x\n"
+@pytest.mark.parametrize(
+    ("link", "to"),
+    [
+        ("templates", "kept"),
+        ("templates/docker", "../kept/docker"),
+        ("templates/docker/own.j2", "../../kept/docker/own.j2"),
+        ("templates/docker/own.j2", "nowhere"),
+    ],
+)
+def test_a_template_that_is_reached_through_a_link_is_refused(tmp_path, link, to):
+    (tmp_path / "kept/docker").mkdir(parents=True)
+    (tmp_path / "kept/docker/own.j2").write_text("mine")
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to(to)
+    for act in (
+        lambda: Templates(tmp_path).render("docker/own.j2", {}),
+        lambda: own_templates_digest(tmp_path),
+    ):
+        with pytest.raises(EnvctlError, match=f"^{link} is a link"):
+            act()
+
+
+def test_a_folder_templates_of_another_program_may_be_a_link(tmp_path):
+    (tmp_path / "app/views").mkdir(parents=True)
+    (tmp_path / "app/views/docker.j2").write_text("of the application")
+    (tmp_path / "templates").symlink_to("app/views")
+    assert own_templates_digest(tmp_path) == ""
+    assert Templates(tmp_path).render("docker/text.j2", {**FUNCTIONS, "text": "x\n"}) == "x\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../lib/x.rb", "../lib/x.j2", "docker/../../lib/x.j2", "docker/x.rb", "linked.j2", "sub/x.j2"],
+)
+@pytest.mark.parametrize("how", ["include", "extends", "import"])
+def test_what_is_not_in_the_digest_of_templates_cannot_be_loaded(tmp_path, name, how):
+    more = " as it" if how == "import" else ""
+    for file in ("lib/x.rb", "lib/x.j2", "lib/sub/x.j2", "templates/docker/x.rb"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("loaded")
+    (tmp_path / "templates/linked.j2").symlink_to("../lib/x.j2")
+    (tmp_path / "templates/sub").symlink_to("../lib/sub")
+    templates = project_template(tmp_path, f"{{% {how} {name!r}{more} %}}")
+    with pytest.raises(EnvctlError, match=r"is not a template|is a link"):
+        templates.render("docker/own.j2", dict(FUNCTIONS))
+    absolute = str(tmp_path / "lib/x.j2")
+    templates = project_template(tmp_path, f"{{% {how} {absolute!r}{more} %}}")
+    with pytest.raises(EnvctlError, match="is not a template"):
+        templates.render("docker/own.j2", dict(FUNCTIONS))
 
 
 @pytest.mark.parametrize(
@@ -109,13 +152,6 @@ def test_a_projects_template_that_images_are_made_from_is_told_by_its_digest(tmp
         found.add(own_templates_digest(tmp_path))
     assert "" in found
     assert len(found) == 3
-
-
-def test_a_folder_of_templates_that_is_a_link_within_the_project_counts(tmp_path):
-    project_template(tmp_path, "one", "kept/run.j2")
-    (tmp_path / "templates/docker").mkdir()
-    (tmp_path / "templates/docker/steps").symlink_to("../kept")
-    assert own_templates_digest(tmp_path) != ""
 
 
 @pytest.mark.parametrize("name", ["docker/compose.yaml.j2", "docker/README.md.j2", "memory/x.j2"])
