@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from envctl.command_files import named
 from envctl.errors import EnvctlError, Place
+from envctl.git_folders import changeable_git
 from envctl.inside import InsideError, read_inside
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
             kind = "mount, read-only" if mount.read_only else "mount"
             yield Reach(shown, (kind, service, mount.source, mount.target), "", where)
+        git = None if mount.read_only else _changeable_git(mount, unit, plan, root)
+        if git is not None:
+            where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
+            text = f"{service} can change {_path(str(git), root.resolve())}, which names programs that git runs on this host"
+            yield Reach(text, ("git", service, str(git)), "", where)
     devices = unit.run.options.get("devices")
     for device in devices if isinstance(devices, list) else ():
         where = unit.origins.get("options.devices") or unit.where
@@ -161,6 +167,26 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
             where = unit.origins.get("process.capabilities") or unit.where
             text = f"{service} has the capability {name}, which reaches beyond its container"
             yield Reach(text, ("capability", service, name), "", where)
+
+
+def _changeable_git(mount: Mount, unit: Unit, plan: Plan, root: Path) -> Path | None:
+    """Git's own files that a unit can change through a mount."""
+    if mount.protected and plan.backend == "vagrant" and _has_root_of_machine(unit, plan):
+        return Path(mount.source, mount.protected[0])
+    return changeable_git(Path(mount.source), root)
+
+
+def _has_root_of_machine(unit: Unit, plan: Plan) -> bool:
+    """Whether a unit, or one that shares its machine, is its machine's root, who can undo what protects a folder."""
+    from envctl.plan.model import Build
+
+    shared = "machine" in unit.run.options
+    units = [one for one in plan.units if shared and "machine" in one.run.options] or [unit]
+    return any(
+        isinstance(one.source, Build)
+        and (one.run.process.user or "root").partition(":")[0] in ("root", "0")
+        for one in units
+    )
 
 
 def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:

@@ -205,6 +205,16 @@ def covered(mounts: Iterable[Mount]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def protected(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
+    """What is mounted again, to be read only, below mounts that can be written: git's own files."""
+    found = (
+        Mount(posixpath.join(mount.source, path), posixpath.join(mount.target, path), True)
+        for mount in mounts
+        for path in mount.protected
+    )
+    return tuple(dict.fromkeys(found))
+
+
 # --- secrets --------------------------------------------------------------------------------
 
 

@@ -235,12 +235,14 @@ class Mount:
     """A path of the host, live inside. `source` is absolute.
 
     `hidden` are folders below it, by their paths from there, in whose place an empty one is seen: envctl's own state.
+    `protected` are files and folders below it that can only be read: git's own, which names programs of this host.
     """
 
     source: str
     target: str
     read_only: bool = False
     hidden: tuple[str, ...] = about(())
+    protected: tuple[str, ...] = about(())
 
 
 @dataclass(frozen=True, slots=True)

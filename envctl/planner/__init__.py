@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
+from envctl.git_folders import git_below
 from envctl.identity import home_of
 from envctl.plan.model import (
     Check,
@@ -31,7 +32,7 @@ from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
-from envctl.planner.overlaps import overlaps
+from envctl.planner.overlaps import is_within, overlaps
 from envctl.planner.volumes import with_new_volumes
 from envctl.private import hidden_below, is_private
 from envctl.spec.canonical import CanonicalService
@@ -230,7 +231,23 @@ def _mounts(given: Given) -> Iterator[Mount]:
         source = given.root / mount["source"]
         if source.exists():
             hidden = tuple(hidden_below(source, given.root))
-            yield Mount(str(source.resolve()), mount["target"], mount["read_only"], hidden)
+            target, read_only = mount["target"], mount["read_only"]
+            git = () if read_only else git_below(source, given.root)
+            protected = tuple(one for one in git if not _is_other(given, target, one))
+            yield Mount(str(source.resolve()), target, read_only, hidden, protected)
+
+
+def _is_other(given: Given, target: str, path: str) -> bool:
+    """Whether the spec puts something else where a path below a mount would be."""
+    service = given.service
+    in_memory = service["options"].get(given.backend, {}).get("tmpfs")
+    others = [
+        *(one["target"] for one in service["mounts"] if one["target"] != target),
+        *(one["target"] for one in service["volumes"].values()),
+        *(in_memory if isinstance(in_memory, Mapping) else ()),
+    ]
+    place = f"{target.rstrip('/')}/{path}"
+    return any(is_within(place, one) and is_within(one, target) for one in others)
 
 
 def _missing_mounts(given: Given) -> Iterator[Problem]:

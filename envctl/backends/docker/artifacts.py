@@ -13,7 +13,7 @@ from envctl.backends.docker import options
 from envctl.backends.docker.containers import restart_policy
 from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import context_files, covered, secret_variable, slug
+from envctl.backends.staging import context_files, covered, protected, secret_variable, slug
 from envctl.plan.artifact import Artifact
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import (
@@ -126,7 +126,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "env": sorted(process.env.items()),
         "capabilities": process.capabilities,
         "ports": run.ports,
-        "mounts": run.mounts,
+        "mounts": (*run.mounts, *protected(run.mounts)),
         "covered": covered(run.mounts),
         "volumes": [replace(one, name=_volume(one.name)) for one in run.volumes],
         "secrets": run.secrets,

@@ -11,7 +11,7 @@ from envctl.backends.docker import options
 from envctl.backends.docker.claims import MEMORY
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.volumes import volume_mount
-from envctl.backends.staging import covered
+from envctl.backends.staging import covered, protected
 from envctl.plan.model import Kind, Probe, Restart, Secret, Unit, Volume
 
 SECRETS_FOLDER: Final = "/run/secrets"
@@ -100,7 +100,7 @@ def restart_policy(unit: Unit) -> str:
 def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dict[str, Any]]:
     binds = [
         {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
-        for one in unit.run.mounts
+        for one in (*unit.run.mounts, *protected(unit.run.mounts))
     ]
     covers = [
         {"Type": "tmpfs", "Target": path, "ReadOnly": True, "TmpfsOptions": _EMPTY}

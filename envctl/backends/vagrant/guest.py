@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from envctl.backends.limits import UNLIMITED, limits
-from envctl.backends.staging import covered
+from envctl.backends.staging import covered, protected
 from envctl.backends.vagrant import boot, container, ended, process
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.quoting import shell, words
@@ -132,6 +132,7 @@ def settle(unit: Unit, room: Room) -> str:
         f"own {room.secrets}; own {room.script}; own {_file(room)}",
         f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
         *_covers(unit),
+        *_protections(unit),
         "tar -xpf - -C /",
     ]
     if contained:
@@ -157,6 +158,17 @@ def _covers(unit: Unit) -> Iterator[str]:
         yield (
             f"mountpoint -q -- {place} || mount -t tmpfs -o ro,mode=555,size=4k,nosuid,nodev,noexec"
             f" envctl {place}"
+        )
+
+
+def _protections(unit: Unit) -> Iterator[str]:
+    """Have what is git's own below a mount such that it can only be read."""
+    for mount in protected(machine_of(unit).mounts):
+        place = shell(mount.target)
+        # What can only be read cannot be written by root either: it is done already.
+        yield (
+            f"[ ! -w {place} ] || {{ mount -o bind -- {place} {place}"
+            f" && mount -o remount,bind,ro -- {place}; }}"
         )
 
 

@@ -75,8 +75,8 @@ def machine_of(unit: Unit) -> Machine:
 
 
 def _mount(one: Sequence[Any]) -> Mount:
-    source, target, read_only, *hidden = one
-    return Mount(source, target, read_only, tuple(*hidden))
+    source, target, read_only, *below = one
+    return Mount(source, target, read_only, *map(tuple, below))
 
 
 def _disks(unit: Unit) -> Iterator[Volume]:
@@ -131,11 +131,17 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
             for one in dict.fromkeys(volume for unit in units for volume in unit.run.volumes)
         ],
         "mounts": [
-            # What is hidden is no part of what the machine is, unless there is something.
-            [one.source, one.target, one.read_only, *([list(one.hidden)] if one.hidden else [])]
+            [one.source, one.target, one.read_only, *_below(one)]
             for one in dict.fromkeys(mount for unit in units for mount in unit.run.mounts)
         ],
     }
+
+
+def _below(mount: Mount) -> Sequence[Sequence[str]]:
+    """What is hidden and protected: no part of what the machine is, unless there is something."""
+    if mount.protected:
+        return [list(mount.hidden), list(mount.protected)]
+    return [list(mount.hidden)] if mount.hidden else []
 
 
 def _combined(units: Sequence[Unit]) -> Build:
