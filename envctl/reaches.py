@@ -84,6 +84,16 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret's value comes from: `file` is one outside the project, and `real_file` where it leads."""
+
+    command: tuple[str, ...] = ()
+    file: str = ""
+    real_file: Path | None = None
+    where: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mounted:
     """A folder or file of this host that a service of an environment sees; `source` is where it really is."""
 
@@ -97,26 +107,20 @@ class Mounted:
 
 def reaches(
     plan: Plan,
-    sources: Mapping[str, tuple[Sequence[str], str, Place | None]],
+    sources: Mapping[str, SecretSource],
     *,
     root: Path,
     elsewhere: Iterable[Mounted] = (),
 ) -> tuple[Reach, ...]:
     """What bringing this plan up would run, read or show of this host, each once.
 
-    `sources` are of the plan's secrets: the command, the file outside the project, and the place in the spec.
+    `sources` are of the plan's secrets.
     `elsewhere` is what the project's other environments mount.
     """
     found: dict[Reach, None] = {}
     used = {one.name for unit in plan.units for one in unit.run.secrets}
     for name in sorted(used & set(sources)):
-        command, file, where = sources[name]
-        if command:
-            found[command_reach(name, command, root, where)] = None
-        if file:
-            found[
-                Reach(f"reads {quoted(file)} (secret {name})", ("file", name, file), "", where)
-            ] = None
+        found |= dict.fromkeys(_of_secret(name, sources[name], root))
     for unit in plan.units:
         found |= dict.fromkeys(_of_unit(unit, plan, root))
     own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
@@ -124,6 +128,16 @@ def reaches(
     if plan.backend == "vagrant":
         found |= dict.fromkeys(_templates(root))
     return tuple(found)
+
+
+def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
+    if source.command:
+        yield command_reach(name, source.command, root, source.where)
+    if source.file:
+        real = str(source.real_file)
+        to = "" if real == source.file else f", which is {quoted(real)}"
+        text = f"reads {quoted(source.file)}{to} (secret {name})"
+        yield Reach(text, ("file", name, source.file, real), "", source.where)
 
 
 def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
     from envctl.plan.progress import Progress
     from envctl.plan.state import Observed, UnitState
-    from envctl.reaches import Mounted, Reach
+    from envctl.reaches import Mounted, Reach, SecretSource
     from envctl.secrets import SecretStore
     from envctl.spec.resolved import Resolved
     from envctl.volumes import VolumeNote
@@ -281,40 +281,28 @@ class Opened:
     def reaches(self) -> tuple[Reach, ...]:
         """What `up` would run, read or show of this host."""
         from envctl.reaches import reaches
-        from envctl.secrets.sources import is_outside
 
-        declared = self.resolved.data["secrets"] if self.resolved else {}
-        sources = {
-            name: (
-                one["command"] or (),
-                one["file"] if one["file"] and is_outside(one["file"]) else "",
-                self.resolved.where("secrets", name) if self.resolved else None,
-            )
-            for name, one in declared.items()
-        }
         return reaches(
-            self.plan, sources, root=self.workspace.root, elsewhere=self._mounted_elsewhere()
+            self.plan,
+            self._secret_sources,
+            root=self.workspace.root,
+            elsewhere=self._mounted_elsewhere(),
         )
+
+    @cached_property
+    def _secret_sources(self) -> Mapping[str, SecretSource]:
+        from envctl.spec_reaches import secret_sources
+
+        return secret_sources(self.resolved) if self.resolved else {}
 
     def _mounted_elsewhere(self) -> Iterator[Mounted]:
         """What the project's other environments mount, as far as their specs can be read."""
-        from envctl.reaches import Mounted
+        from envctl.spec_reaches import mounted
 
         for name in self.workspace.environments():
-            if name == self.target.environment:
-                continue
-            with suppress(EnvctlError):
-                resolved = self.workspace.resolved(name)
-                for service, one in resolved.data["services"].items():
-                    for index, mount in enumerate(one["mounts"]):
-                        yield Mounted(
-                            name,
-                            service,
-                            str((resolved.root / mount["source"]).resolve()),
-                            mount["target"],
-                            mount["read_only"],
-                            resolved.where("services", service, "mounts", index),
-                        )
+            if name != self.target.environment:
+                with suppress(EnvctlError):
+                    yield from mounted(self.workspace.resolved(name))
 
     def require_approval(self) -> None:
         """Have the user's leave for all that is reached of this host, asked for if need be; from now on it may be used."""
@@ -334,6 +322,10 @@ class Opened:
     def _use_host(self) -> None:
         if not self.store.reach_host:
             self.store.reach_host = True
+            sources = self._secret_sources.items()
+            self.store.allowed_files = {
+                name: one.real_file for name, one in sources if one.real_file
+            }
             self.not_evaluated.clear()
             self.__dict__.pop("wanted", None)
 

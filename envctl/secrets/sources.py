@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import selectors
 import stat
 import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.inside import InsideError, read_inside
@@ -38,21 +37,24 @@ def given(
     root: Path,
     environ: Mapping[str, str],
     reach_host: bool = False,
+    allowed_file: Path | None = None,
 ) -> bytes | None:
     """The value from the first source that has one; None if none has. SecretError if one is broken.
 
     A variable that is empty is as good as unset. Commands, and files outside the project, are used with `reach_host`
-    only; NotEvaluatedError if the value would come from one.
+    only; NotEvaluatedError if the value would come from one. `allowed_file` is where a file outside led when the user
+    allowed it: it is read there, wherever its path leads by now.
     """
     value: bytes | None = None
+    own = own_path(root, declared["file"]) if declared["file"] else None
     if declared["env"] and environ.get(declared["env"]):
         value = environ[declared["env"]].encode("utf-8", "surrogateescape")
-    elif declared["file"] and is_outside(declared["file"]):
+    elif own:
+        value = _own_content(name, root, own)
+    elif declared["file"]:
         if not reach_host:
             raise _not_evaluated(name, "a file outside the project")
-        value = _content(name, root / declared["file"])
-    elif declared["file"]:
-        value = _own_content(name, root, declared["file"])
+        value = _content(name, allowed_file or outside_path(root, declared["file"]))
     if value is None and declared["command"]:
         if not reach_host:
             raise _not_evaluated(name, "a command")
@@ -62,10 +64,20 @@ def given(
     return value
 
 
-def is_outside(file: str) -> bool:
-    """Whether a path, as the spec has it, says itself that it is not of the project."""
-    path = PurePosixPath(posixpath.normpath(file))
-    return path.is_absolute() or ".." in path.parts
+def own_path(root: Path, file: str) -> str | None:
+    """The path from the project's folder of a file that the spec names, links not followed; None if it is outside."""
+    home = root.resolve()
+    path = Path(os.path.normpath(home / file))
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else None
+
+
+def outside_path(root: Path, file: str) -> Path:
+    """Where a file outside the project that the spec names really is; nothing is opened."""
+    try:
+        return (root / file).resolve()
+    except (OSError, RuntimeError):
+        # Its links lead in a circle: nothing can be read there.
+        return root / file
 
 
 def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
@@ -115,8 +127,8 @@ def _content(name: str, path: Path) -> bytes | None:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open, and wait for nobody at the other end of a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)
+    """Open what is there itself, and wait for nobody at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _output(name: str, argv: list[str], root: Path) -> bytes:

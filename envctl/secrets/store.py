@@ -57,6 +57,8 @@ class SecretStore:
         self._values: dict[str, bytes] = {}
         self.reach_host = False
         """Whether commands may be run, and files outside the project read: only what was allowed may set it."""
+        self.allowed_files: Mapping[str, Path] = {}
+        """Where the files outside the project led when that was allowed, by secret."""
 
     def digest(self, name: str) -> str | None:
         """A keyed digest of the value; "" as long as a value that will be generated is not made.
@@ -206,6 +208,7 @@ class SecretStore:
                 root=self._root,
                 environ=self._environ,
                 reach_host=self.reach_host,
+                allowed_file=self.allowed_files.get(name),
             )
             if value is None and declared["generate"] is not None:
                 folder = existing_folder(self._root, *self._own)

@@ -327,8 +327,53 @@ def test_a_file_outside_the_project_is_read_by_up_alone_and_asked_for(tmp_path):
     project = make(tmp_path, top="secrets: {key: {file: ../outside}}\n")
     with pytest.raises(EnvctlError) as caught:
         up(project)
-    assert "reads ../outside (secret key)" in caught.value.details
+    assert f"reads ../outside, which is {tmp_path}/outside (secret key)" in caught.value.details
     assert len(up(project, True)) == 1
+    assert up(project) == []
+
+
+def test_a_file_outside_that_leads_elsewhere_than_it_did_is_asked_for_again(tmp_path):
+    (tmp_path / "one").write_text("hush-hush-one")
+    (tmp_path / "two").write_text("hush-hush-two")
+    (tmp_path / "outside").symlink_to("one")
+    project = make(tmp_path, top="secrets: {key: {file: ../outside}}\n")
+    shown = "reads ../outside, which is {}/{} (secret key)"
+    assert up(project, True) == [[shown.format(tmp_path, "one")]]
+    assert up(project) == []
+    (tmp_path / "outside").unlink()
+    (tmp_path / "outside").symlink_to("two")
+    assert up(project, True) == [[shown.format(tmp_path, "two")]]
+
+
+def test_a_file_outside_is_read_where_it_led_when_it_was_allowed(tmp_path):
+    (tmp_path / "one").write_text("hush-hush-one")
+    (tmp_path / "two").write_text("hush-hush-two")
+    (tmp_path / "outside").symlink_to("one")
+    project = make(tmp_path, top="secrets: {key: {file: ../outside}}\n")
+    work = project.workspace()
+
+    def exchange(_wanted):
+        (tmp_path / "outside").unlink()
+        (tmp_path / "outside").symlink_to("two")
+        return True
+
+    work.ask = exchange
+    opened = work.open(DEV)
+    opened.require_approval()
+    assert opened.store.value("key") == b"hush-hush-one"
+
+
+def test_a_secret_s_file_that_leads_back_into_the_project_is_one_of_the_project(tmp_path):
+    (tmp_path / "outside").write_text("hush-hush-hush")
+    for file in ("../clone/token", f"{tmp_path}/clone/token", "sub/../../clone/token"):
+        project = make(tmp_path, top=f"secrets: {{key: {{file: {file}}}}}\n")
+        project.write("token", "the-project-s-own")
+        assert up(project) == []
+        (project.root / "token").unlink()
+        (project.root / "token").symlink_to("../outside")
+        with pytest.raises(EnvctlError, match="token leads outside the project"):
+            up(project, True)
+        (project.root / "token").unlink()
 
 
 def test_a_secret_s_file_of_the_project_that_leads_outside_is_refused_whoever_allows_what(tmp_path):

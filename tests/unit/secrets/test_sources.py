@@ -139,6 +139,26 @@ def test_without_leave_no_command_is_run_and_no_file_outside_the_project_is_read
     assert given("t", both, root=tmp_path, environ=environ, reach_host=False) == b"of the variable"
 
 
+def test_where_a_file_outside_was_allowed_a_link_is_not_followed_any_more(tmp_path):
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "other").write_text("hush-hush")
+    (tmp_path / "outside").symlink_to("other")
+    one, allowed = declared(file="../outside"), tmp_path / "outside"
+    with pytest.raises(EnvctlError, match=f"{allowed} cannot be read") as caught:
+        given("t", one, root=root, environ={}, allowed_file=allowed)
+    assert "hush" not in str(caught.value)
+    assert given("t", one, root=root, environ={}) == b"hush-hush"
+
+
+def test_a_file_outside_whose_links_lead_in_a_circle_is_told(tmp_path):
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "outside").symlink_to("outside")
+    with pytest.raises(EnvctlError, match="cannot be read"):
+        given("t", declared(file="../outside"), root=root, environ={})
+
+
 def test_a_file_that_a_link_leads_out_of_the_project_is_refused(tmp_path):
     (tmp_path / "outside").write_text("hush-hush")
     (tmp_path / "project").mkdir()

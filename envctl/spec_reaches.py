@@ -1,0 +1,38 @@
+"""What a resolved spec says of this host: where its secrets come from, and what it mounts. No plan is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from envctl.reaches import Mounted, SecretSource
+from envctl.secrets.sources import outside_path, own_path
+from envctl.spec.resolved import Resolved
+
+
+def secret_sources(resolved: Resolved) -> Mapping[str, SecretSource]:
+    """Where the values of secrets come from; of a file outside the project also where it leads now."""
+    root, found = resolved.root, {}
+    for name, secret in resolved.data["secrets"].items():
+        file = secret["file"] or ""
+        outside = bool(file) and own_path(root, file) is None
+        found[name] = SecretSource(
+            tuple(secret["command"] or ()),
+            file if outside else "",
+            outside_path(root, file) if outside else None,
+            resolved.where("secrets", name),
+        )
+    return found
+
+
+def mounted(resolved: Resolved) -> Iterator[Mounted]:
+    """What services mount of this host."""
+    for name, service in resolved.data["services"].items():
+        for index, mount in enumerate(service["mounts"]):
+            yield Mounted(
+                resolved.data["environment"],
+                name,
+                str((resolved.root / mount["source"]).resolve()),
+                mount["target"],
+                mount["read_only"],
+                resolved.where("services", name, "mounts", index),
+            )
