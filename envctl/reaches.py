@@ -85,8 +85,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where a secret's value comes from: `file` is one outside the project, and `real_file` where it leads."""
+    """Where a secret's value comes from: `variable` is one that is set, `file` one outside the project.
 
+    `real_file` is where that file leads.
+    """
+
+    variable: str = ""
     command: tuple[str, ...] = ()
     file: str = ""
     real_file: Path | None = None
@@ -131,6 +135,9 @@ def reaches(
 
 
 def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
+    if source.variable:
+        text = f"takes the variable {source.variable} of your environment (secret {name})"
+        yield Reach(text, ("variable", name, source.variable), "", source.where)
     if source.command:
         yield command_reach(name, source.command, root, source.where)
     if source.file:

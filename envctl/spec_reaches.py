@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from envctl.reaches import Mounted, SecretSource
-from envctl.secrets.sources import outside_path, own_path
+from envctl.secrets.sources import outside_path, own_path, variable_value
 from envctl.spec.resolved import Resolved
 
 
-def secret_sources(resolved: Resolved) -> Mapping[str, SecretSource]:
+def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[str, SecretSource]:
     """Where the values of secrets come from; of a file outside the project also where it leads now."""
     root, found = resolved.root, {}
     for name, secret in resolved.data["secrets"].items():
         file = secret["file"] or ""
         outside = bool(file) and own_path(root, file) is None
         found[name] = SecretSource(
+            (secret["env"] or "") if variable_value(secret, environ) is not None else "",
             tuple(secret["command"] or ()),
             file if outside else "",
             outside_path(root, file) if outside else None,

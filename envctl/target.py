@@ -293,7 +293,8 @@ class Opened:
     def _secret_sources(self) -> Mapping[str, SecretSource]:
         from envctl.spec_reaches import secret_sources
 
-        return secret_sources(self.resolved) if self.resolved else {}
+        environ = self.workspace.environ
+        return secret_sources(self.resolved, environ) if self.resolved else {}
 
     def _mounted_elsewhere(self) -> Iterator[Mounted]:
         """What the project's other environments mount, as far as their specs can be read."""

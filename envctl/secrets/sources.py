@@ -41,14 +41,16 @@ def given(
 ) -> bytes | None:
     """The value from the first source that has one; None if none has. SecretError if one is broken.
 
-    A variable that is empty is as good as unset. Commands, and files outside the project, are used with `reach_host`
-    only; NotEvaluatedError if the value would come from one. `allowed_file` is where a file outside led when the user
+    A variable that is empty is as good as unset. Variables, commands, and files outside the project are used with
+    `reach_host` only; NotEvaluatedError if the value would come from one. `allowed_file` is where a file outside led when the user
     allowed it: it is read there, wherever its path leads by now.
     """
     value: bytes | None = None
     own = own_path(root, declared["file"]) if declared["file"] else None
-    if declared["env"] and environ.get(declared["env"]):
-        value = environ[declared["env"]].encode("utf-8", "surrogateescape")
+    if (variable := variable_value(declared, environ)) is not None:
+        if not reach_host:
+            raise _not_evaluated(name, "a variable of your environment")
+        value = variable
     elif own:
         value = _own_content(name, root, own)
     elif declared["file"]:
@@ -62,6 +64,12 @@ def given(
     if value is not None and len(value) > LARGEST:
         raise SecretError(f"secret {name} is larger than {LARGEST // 1024} KiB")
     return value
+
+
+def variable_value(declared: CanonicalSecret, environ: Mapping[str, str]) -> bytes | None:
+    """What the variable that the secret names is set to; None if it names none, or one that is unset or empty."""
+    text = environ.get(declared["env"] or "")
+    return text.encode("utf-8", "surrogateescape") if text else None
 
 
 def own_path(root: Path, file: str) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.private import existing_folder, open_private, private_folder, state_path
-from envctl.secrets.sources import NotEvaluatedError, given, missing
+from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
 from envctl.spec.canonical import CanonicalSecret
 
 ALPHABET = string.ascii_letters + string.digits
@@ -56,14 +56,14 @@ class SecretStore:
         self._own = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
         self.reach_host = False
-        """Whether commands may be run, and files outside the project read: only what was allowed may set it."""
+        """Whether variables may be taken, commands be run, and files outside the project be read: only what was allowed may set it."""
         self.allowed_files: Mapping[str, Path] = {}
         """Where the files outside the project led when that was allowed, by secret."""
 
     def digest(self, name: str) -> str | None:
         """A keyed digest of the value; "" as long as a value that will be generated is not made.
 
-        None if it would come from a program or a file of the host, which this run must not use.
+        None if it would come from a variable, a program or a file of the host, which this run must not use.
         """
         try:
             value = self._find(name)
@@ -120,7 +120,11 @@ class SecretStore:
 
     def _record(self) -> None:
         """Keep the digests, for facts, of values that later runs must not look up: they say nothing of the values."""
-        names = [name for name, one in self._declared.items() if one["command"] or one["file"]]
+        names = [
+            name
+            for name, one in self._declared.items()
+            if one["env"] or one["command"] or one["file"]
+        ]
         known = {name: self.facts_digest(name) for name in names if name in self._values}
         if not known:
             return
@@ -168,7 +172,7 @@ class SecretStore:
             _removed(folder)
 
     def masked(self, text: str) -> str:
-        """The text, with the values that have been asked for so far replaced by their secrets' names.
+        """The text, with values replaced by their secrets' names: those asked for so far, and those of variables.
 
         Of a value of several lines each line counts, since logs are told in lines.
         """
@@ -184,9 +188,13 @@ class SecretStore:
 
     def _parts(self) -> Sequence[tuple[bytes, str]]:
         """What is not to be told and what to say instead, the longest first."""
+        variables = (
+            (name, variable_value(declared, self._environ) or b"")
+            for name, declared in self._declared.items()
+        )
         parts = {
             line: f"‹secret {name}›"
-            for name, value in list(self._values.items())
+            for name, value in [*variables, *self._values.items()]
             for line in value.splitlines()
             if len(line) >= _LEAST_MASKED
         }

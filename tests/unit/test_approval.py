@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from envctl.approval import is_trusted, trusted_file
 from envctl.errors import EnvctlError
+from envctl.private import state_path
 from envctl.reaches import command_reach, quoted
 from envctl.running import running
 from envctl.target import Target
@@ -330,6 +331,74 @@ def test_a_file_outside_the_project_is_read_by_up_alone_and_asked_for(tmp_path):
     assert f"reads ../outside, which is {tmp_path}/outside (secret key)" in caught.value.details
     assert len(up(project, True)) == 1
     assert up(project) == []
+
+
+VARIABLE = "secrets: {key: {env: AWS_SECRET_ACCESS_KEY, generate: 24}}\n"
+TAKES = "takes the variable AWS_SECRET_ACCESS_KEY of your environment (secret key)"
+
+
+def test_a_variable_of_the_user_s_is_taken_by_up_alone_and_asked_for_if_it_is_set(tmp_path):
+    project = make(tmp_path, top=VARIABLE)
+    assert up(project) == []
+    project.environ = {"AWS_SECRET_ACCESS_KEY": ""}
+    assert up(project) == []
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
+    with pytest.raises(EnvctlError) as caught:
+        up(project)
+    assert TAKES in caught.value.details
+    assert "hush" not in f"{caught.value} {caught.value.details}"
+    assert up(project, True) == [[TAKES]]
+    assert up(project) == []
+    project.spec(SERVICES, top=VARIABLE.replace("AWS_SECRET_ACCESS_KEY", "OTHER"))
+    project.environ = {"OTHER": "hush-hush-hush"}
+    assert up(project, True) == [[TAKES.replace("AWS_SECRET_ACCESS_KEY", "OTHER")]]
+
+
+@pytest.mark.parametrize("environ", [{"CI": "true"}, {"ENVCTL_TRUSTED": "*"}])
+def test_a_variable_is_taken_without_asking_in_automation_and_in_trusted_folders(tmp_path, environ):
+    project = make(tmp_path, top=VARIABLE)
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush", **environ}
+    assert up(project) == []
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("verb", LOOKS)
+def test_looking_takes_no_variable_trusted_or_not(tmp_path, verb, trusted):
+    project = make(tmp_path, top=VARIABLE)
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
+    if trusted:
+        project.environ = {**project.environ, "CI": "true"}
+    LOOKS[verb](project.workspace())
+    assert project.workspace().open(DEV).store.digest("key") is None
+    assert not state_path(project.root, "secrets", "dev").exists()
+
+
+def test_after_up_a_variable_counts_as_unchanged_and_verify_has_what_up_recorded(tmp_path):
+    project = make(tmp_path, top=VARIABLE)
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
+    up(project, True)
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-else"}
+    assert project.workspace().changes(DEV)[1] == ()
+    assert list(project.workspace().verify(DEV).findings) == []
+    recorded = project.workspace().open(DEV).store.facts_digest("key")
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
+    opened = project.workspace().open(DEV)
+    opened.use_what_is_approved()
+    assert opened.store.facts_digest("key") == recorded != ""
+
+
+@pytest.mark.parametrize("verb", ["config", "render", "lock --check"])
+def test_what_needs_no_value_needs_no_leave_for_a_variable(tmp_path, verb):
+    project = make(tmp_path, top=VARIABLE)
+    project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
+    work = project.workspace()
+    if verb == "config":
+        work.resolved("dev")
+    elif verb == "render":
+        assert not any(b"hush" in text for text in work.render(DEV).values())
+    else:
+        with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+            work.check_lock()
 
 
 def test_a_file_outside_that_leads_elsewhere_than_it_did_is_asked_for_again(tmp_path):

@@ -88,15 +88,28 @@ def test_what_only_looks_at_the_spec_writes_nothing_but_its_cache(secretive):
 
 
 def test_a_changed_secret_is_seen_by_plan_and_status(secretive):
+    top = "secrets: {b: {file: b}}\n"
+    secretive.write("b", "value-of-b").spec("web: {image: x, secrets: [b]}", top=top)
     secretive.workspace().up(DEV)
     assert secretive.workspace().changes(DEV)[1] == ()
 
-    secretive.environ = {**ALLOWED, "B": "another"}
+    secretive.write("b", "another")
 
     (change,) = secretive.workspace().changes(DEV)[1]
     assert change.cause == "secret b changed"
     (row,) = secretive.workspace().status(DEV)
     assert row.cause == "secret b changed"
+
+
+def test_a_changed_variable_is_seen_by_up_alone(secretive):
+    secretive.workspace().up(DEV)
+    secretive.environ = {**ALLOWED, "B": "another"}
+    assert secretive.workspace().changes(DEV)[1] == ()
+    (row,) = secretive.workspace().status(DEV)
+    assert row.cause == ""
+    (change,) = secretive.workspace().up(DEV).changes
+    assert change.cause == "secret b changed"
+    assert secretive.workspace().up(DEV).changes == ()
 
 
 @pytest.mark.parametrize("verb", ["up", "changes"])
@@ -124,7 +137,7 @@ def test_status_shows_what_is_there_though_a_secret_has_no_value(secretive):
 
 def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
     top = "secrets: {token: {env: TOKEN}, short: {env: SHORT}}\n"
-    environ = {"TOKEN": "hush-hush-hush", "SHORT": "ok"}
+    environ = {"TOKEN": "hush-hush-hush", "SHORT": "ok", "CI": "true"}
     project = Project(tmp_path, backend="memory", environ=environ).spec(
         """
         web:

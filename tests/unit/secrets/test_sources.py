@@ -127,7 +127,7 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["/etc/hostname", "../file", "a/../../file"])
-def test_without_leave_no_command_is_run_and_no_file_outside_the_project_is_read(tmp_path, file):
+def test_without_leave_no_variable_is_taken_no_command_run_and_no_file_outside_read(tmp_path, file):
     (tmp_path / "project").mkdir()
     trace = declared(command=["touch", str(tmp_path / "trace")])
     for one in (trace, declared(file=file)):
@@ -136,7 +136,10 @@ def test_without_leave_no_command_is_run_and_no_file_outside_the_project_is_read
     assert not (tmp_path / "trace").exists()
     both = declared(env="TOKEN", command=["touch", str(tmp_path / "trace")])
     environ = {"TOKEN": "of the variable"}
-    assert given("t", both, root=tmp_path, environ=environ, reach_host=False) == b"of the variable"
+    with pytest.raises(NotEvaluatedError, match="only `envctl up` uses"):
+        given("t", both, root=tmp_path, environ=environ, reach_host=False)
+    unset = declared(env="TOKEN", file="file")
+    assert given("t", unset, root=tmp_path, environ={}, reach_host=False) is None
 
 
 def test_where_a_file_outside_was_allowed_a_link_is_not_followed_any_more(tmp_path):

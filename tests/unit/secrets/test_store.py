@@ -29,7 +29,9 @@ GIVEN: dict[str, CanonicalSecret] = {
 
 def store(root: Path, environment: str = "dev", declared=None, **environ: str) -> SecretStore:
     """A fresh store, as a new command would have it."""
-    return SecretStore(root, environment, declared or GENERATED, environ=environ)
+    made = SecretStore(root, environment, declared or GENERATED, environ=environ)
+    made.reach_host = True
+    return made
 
 
 def modes(root: Path) -> dict[str, int]:
@@ -196,10 +198,17 @@ def test_values_of_secrets_that_are_declared_no_more_go_too(tmp_path):
     assert not (state_path(tmp_path, "secrets")).exists()
 
 
-def test_values_are_masked_once_they_are_known(tmp_path):
-    one = store(tmp_path, declared=GIVEN, TOKEN="first-line\nsecond-line\nshort\n")
+def test_values_are_masked_once_they_are_known_and_those_of_variables_from_the_start(tmp_path):
+    (tmp_path / "file").write_text("first-line\nsecond-line\nshort\n")
+    of_file: dict[str, CanonicalSecret] = {
+        "token": {"env": None, "file": "file", "command": None, "generate": None}
+    }
+    one = store(tmp_path, declared=of_file)
     assert one.masked("first-line") == "first-line"
     one.digest("token")
+    assert one.masked("first-line") == "‹secret token›"
+    one = store(tmp_path, declared=GIVEN, TOKEN="first-line\nsecond-line\nshort\n")
+    one.reach_host = False
     assert one.masked("a first-line, second-line; short") == (
         "a ‹secret token›, ‹secret token›; short"
     )
