@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from envctl.reaches import Mounted, SecretSource
-from envctl.secrets.sources import outside_path, own_path, variable_value
+from envctl.secrets.sources import own_path, real_place, variable_value
 from envctl.spec.resolved import Resolved
 
 
@@ -19,7 +19,7 @@ def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[st
             (secret["env"] or "") if variable_value(secret, environ) is not None else "",
             tuple(secret["command"] or ()),
             file if outside else "",
-            outside_path(root, file) if outside else None,
+            real_place(root, file) if outside else None,
             resolved.where("secrets", name),
         )
     return found
@@ -32,7 +32,7 @@ def mounted(resolved: Resolved) -> Iterator[Mounted]:
             yield Mounted(
                 resolved.data["environment"],
                 name,
-                str((resolved.root / mount["source"]).resolve()),
+                str(real_place(resolved.root, mount["source"])),
                 mount["target"],
                 mount["read_only"],
                 resolved.where("services", name, "mounts", index),

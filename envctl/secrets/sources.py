@@ -56,7 +56,7 @@ def given(
     elif declared["file"]:
         if not reach_host:
             raise _not_evaluated(name, "a file outside the project")
-        value = _content(name, allowed_file or outside_path(root, declared["file"]))
+        value = _content(name, allowed_file or real_place(root, declared["file"]))
     if value is None and declared["command"]:
         if not reach_host:
             raise _not_evaluated(name, "a command")
@@ -79,12 +79,12 @@ def own_path(root: Path, file: str) -> str | None:
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else None
 
 
-def outside_path(root: Path, file: str) -> Path:
-    """Where a file outside the project that the spec names really is; nothing is opened."""
+def real_place(root: Path, file: str) -> Path:
+    """Where a path that the spec names really is; nothing is opened."""
     try:
         return (root / file).resolve()
     except (OSError, RuntimeError):
-        # Its links lead in a circle: nothing can be read there.
+        # Its links lead in a circle: nothing is there.
         return root / file
 
 

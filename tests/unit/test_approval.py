@@ -299,17 +299,22 @@ def test_a_mount_that_another_can_lead_elsewhere_is_asked_for(tmp_path, services
 def test_a_mount_that_another_environment_s_unit_can_lead_elsewhere_is_asked_for_in_both(tmp_path):
     project = make(tmp_path, "web: {image: x}", "")
     (project.root / "app" / "data").mkdir(parents=True)
-    dev, test = (
+    dev, test, wrong = (
         f"backend: memory\nservices: {{web: {{mounts: {{{mount}}}}}}}\n"
-        for mount in ("./app: /app", "./app/data: /data")
+        for mount in ("./app: /app", "./app/data: /data", "./circle: /none, ./app/data: /data")
     )
+    (project.root / "circle").symlink_to("circle")
     project.write("environments/dev.yaml", dev).write("environments/test.yaml", test)
+    project.write("environments/wrong.yaml", wrong)
     project.write("environments/broken.yaml", "services: {web: {imagine: 1}}\n")
     texts = [
         [one.text for one in project.workspace().reaches(Target(name))[0]]
         for name in ("dev", "test")
     ]
-    assert texts == [[BELOW.format("web", "web of test")], [BELOW.format("web of dev", "web")]]
+    assert texts == [
+        [BELOW.format("web", "web of test"), BELOW.format("web", "web of wrong")],
+        [BELOW.format("web of dev", "web")],
+    ]
 
 
 def test_only_capabilities_that_reach_beyond_a_container_are_asked_for(tmp_path):
