@@ -13,7 +13,7 @@ a task that failed, or was stopped      REPLACE (it runs again)
 a service that is not running, is
 paused or cannot be reached             START
 that has lost something while it runs   START
-whose after_start hooks have not run    HOOK
+with an after_start hook that is due    HOOK
 what the engine has of it is otherwise  REPLACE (START where that mends it)
 anything else                           none
 ======================================  =====================================
@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from envctl.plan import hooks
 from envctl.plan.build_causes import build_causes
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
@@ -245,7 +246,11 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:
     found = due(unit, state)
-    return Change(found[0], unit.name, because(found[1], unit.where), unit) if found else None
+    if found is None:
+        return None
+    action, text = found
+    where = hooks.place(unit, hooks.first_due(unit, state)) if action is Action.HOOK else unit.where
+    return Change(action, unit.name, because(text, where), unit)
 
 
 def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Cause, ...]:

@@ -16,10 +16,9 @@ from functools import partial
 
 from envctl import hooks
 from envctl.backends.base import Backend
-from envctl.errors import EnvctlError
-from envctl.failing import evidence, quoted
+from envctl.errors import EnvctlError, Place
+from envctl.failing import evidence, failure, quoted
 from envctl.plan.changes import Action, Change
-from envctl.plan.exit_state import remedy
 from envctl.plan.model import Condition, Kind, Plan, Unit
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.state import Observed, Status, UnitState
@@ -326,7 +325,8 @@ class _Run:
     def _hooked(self, subject: object, error: EnvctlError | None) -> None:
         assert isinstance(subject, _Watch)
         if error is not None:
-            self._fail(subject, error.brief, said=quoted("the hook printed", error.details))
+            said = quoted("the hook printed", error.details)
+            self._fail(subject, error.brief, said=said, where=error.where)
             return
         subject.phase = Phase.READY
         self.report(Progress(self._work_of(subject), Stage.DONE, "ready"))
@@ -335,19 +335,16 @@ class _Run:
         name = watch.unit.name
         return self._work(self.todo[name]) if name in self.todo else f"start {name}"
 
-    def _fail(self, watch: _Watch, brief: str, *, said: str = "") -> None:
+    def _fail(
+        self, watch: _Watch, brief: str, *, said: str = "", where: Place | None = None
+    ) -> None:
+        """Take a unit for failed; `where` is the place to blame, if it is not the whole service's."""
         watch.phase = Phase.FAILED
-        name = watch.unit.name
+        name, where = watch.unit.name, where or watch.unit.where
         self.report(Progress(self._work_of(watch), Stage.FAILED, self.mask(brief)))
-        mend = watch.state and remedy(watch.state)
-        look = "look inside with `envctl logs` and `envctl exec`"
+        details = evidence(self.backend, name, said)
         self.failures.append(
-            EnvctlError(
-                self.mask(f"{name}: {brief}"),
-                details=self.mask(evidence(self.backend, name, said)),
-                hint=f"{mend or look}; mend {watch.unit.where or 'the spec'} and run `envctl up` again",
-                where=watch.unit.where,
-            )
+            failure(name, brief, details=details, state=watch.state, where=where, mask=self.mask)
         )
 
     def _decided_states(self, names: Sequence[str]) -> Mapping[str, UnitState]:

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from envctl.backends.base import Backend
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place
+from envctl.plan.exit_state import remedy
+from envctl.plan.state import UnitState
 
 LOG_LINES = 20
+
+
+def failure(
+    name: str,
+    brief: str,
+    *,
+    details: str,
+    state: UnitState | None,
+    where: Place | None,
+    mask: Callable[[str], str],
+) -> EnvctlError:
+    """The error for a unit that did not come up; `where` is the place to blame."""
+    mend = state and remedy(state)
+    look = "look inside with `envctl logs` and `envctl exec`"
+    return EnvctlError(
+        mask(f"{name}: {brief}"),
+        details=mask(details),
+        hint=f"{mend or look}; mend {where or 'the spec'} and run `envctl up` again",
+        where=where,
+    )
 
 
 def quoted(who: str, text: str) -> str:

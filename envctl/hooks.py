@@ -8,7 +8,7 @@ from envctl.backends.base import Backend, Execution, NotRunningError
 from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
 from envctl.plan.exit_state import exit_text
-from envctl.plan.hooks import digests, first_due
+from envctl.plan.hooks import digests, first_due, place
 from envctl.plan.model import Unit
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.state import UnitState
@@ -38,7 +38,7 @@ def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) 
         report(Progress(work, Stage.FAILED if said else Stage.DONE, said))
         if said:
             text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
-            raise HookError(f"{text} {said}", details=output)
+            raise HookError(f"{text} {said}", details=output, where=place(unit, index))
 
 
 def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[str, str]:

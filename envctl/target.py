@@ -214,6 +214,7 @@ class Opened:
 
         Values of secrets are not looked at: to look at a project must not run what it brings.
         """
+        from envctl.plan import hooks
         from envctl.planner import make_plan
 
         workspace = self.workspace
@@ -226,7 +227,12 @@ class Opened:
             recipe=self._recipe,
             also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
         )
+        plan = hooks.with_places(plan, self._place_of_hook)
         return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
+
+    def _place_of_hook(self, service: str, index: int) -> Place | None:
+        path = ("services", service, "hooks", "after_start", index)
+        return self.resolved.where(*path) if self.resolved else None
 
     def _unknown_options(self) -> Sequence[Problem]:
         """Options of backends that there are not, each told once."""

@@ -33,7 +33,7 @@ def test_hooks_are_part_of_what_up_brings_about(stage):
     assert "probe" not in str(caught.value)
     assert stage.states() == {"hooked": "running", "after": "missing"}
     cause = causes(stage)["hooked"]
-    assert cause.startswith("after_start hook 2 has not run: ")
+    assert cause.startswith("after_start hook 2 has not succeeded: ")
     assert rows(stage)["hooked"].cause == cause
     assert cause in [one.found for one in stage.workspace().verify(stage.target).findings]
 
@@ -46,19 +46,48 @@ def test_hooks_are_part_of_what_up_brings_about(stage):
     # Another list of hooks is a change that touches nothing else.
     ids = stage.ids()
     stage.spec(HOOKED % "echo three >> /data/ran; rm /data/ready")
-    assert causes(stage)["hooked"].startswith("hooks changed: after_start hook 2 has not run: ")
+    assert causes(stage)["hooked"].startswith(
+        "hooks changed: after_start hook 2 has not succeeded: "
+    )
     assert stage.up() == ["hook hooked"]
     assert stage.ids() == ids
     assert stage.run("hooked", "cat", "/data/ran")[1] == "one\ntwo\nthree\n"
     assert stage.run("hooked", "rm", "/data/ran")[0] == 0
 
 
+@pytest.mark.executes
+def test_a_hook_that_is_due_hides_no_bad_health(stage):
+    stage.clear()
+    spec = """
+        ill:
+          command: [sh, -c, "touch /tmp/well; exec sleep infinity"]
+          healthcheck: {command: "test -e /tmp/well", interval: 1s, retries: 1, start_period: 5s}
+          hooks: {after_start: [["test", "-e", "/tmp/seen"]]}
+    """
+    with pytest.raises(EnvctlError, match="after_start hook 1"):
+        stage.spec(spec).up()
+    assert stage.run("ill", "rm", "/tmp/well")[0] == 0
+    assert wait(lambda: rows(stage)["ill"].health == "unhealthy")
+
+    due = "after_start hook 1 has not succeeded: test -e /tmp/seen"
+    assert causes(stage)["ill"] == due
+    assert rows(stage)["ill"].cause.startswith(f"{due}; its probe fails")
+    found = stage.workspace().verify(stage.target).findings
+    (told,) = [one.said for one in found if one.unit == "ill" and one.category == "unit"]
+    assert told.startswith(f"{due}; it is unhealthy; its probe fails")
+    stage.clear()
+
+
 def test_a_hook_that_failed_is_run_again_on_paper_too(project):
     spec = "web: {command: [sleep, infinity], hooks: {after_start: [['true'], ['%s']]}}"
     project.spec(spec % "false")
     for _ in range(2):
-        with pytest.raises(EnvctlError, match="after_start hook 2"):
+        with pytest.raises(EnvctlError, match="after_start hook 2") as caught:
             project.up()
+        column = 3 + spec.index("['%s']")
+        assert str(caught.value.where) == f"envctl.yaml:4:{column}"
+        (change,) = project.workspace().changes(project.target)[1]
+        assert change.where == caught.value.where
     project.spec(spec % "true")
 
     assert project.up() == ["hook web"]

@@ -93,7 +93,7 @@ def test_a_run_killed_between_two_hooks_leaves_the_second_to_the_next(project):
         os.kill(process.pid, signal.SIGKILL)
     assert project.states() == {"web": "running", "after": "missing"}
     (first, _) = project.workspace().changes(project.target)[1]
-    assert first.cause.startswith("after_start hook 2 has not run: ")
+    assert first.cause.startswith("after_start hook 2 has not succeeded: ")
     assert project.run("web", "touch", "/ready")[0] == 0
 
     assert project.up() == ["hook web", "create after"]

@@ -13,6 +13,7 @@ from envctl.compare import compare, down, only, stop
 from envctl.errors import Place
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
+from envctl.plan.hooks import digests
 from envctl.plan.model import Base, Build, Hooks, Port, ReadyImage, Resources, Secret, Unit
 from envctl.plan.state import Drift, Observed, Status
 from envctl.plan.text import changes_text
@@ -536,17 +537,25 @@ def hooked(*hooks):
 @pytest.mark.parametrize(
     ("ran", "wanted", "cause"),
     [
-        ((), ("a", "b"), "after_start hook 1 has not run: a"),
-        (("a",), ("a", "b"), "after_start hook 2 has not run: b"),
-        (("a", "b"), ("a", "c"), "hooks changed: after_start hook 2 has not run: c"),
-        (("a", "b"), ("b", "a"), "hooks changed: after_start hook 1 has not run: b"),
-        (("a",), ("a", "a"), "after_start hook 2 has not run: a"),
+        ((), ("a", "b"), "after_start hook 1 has not succeeded: a"),
+        (("a",), ("a", "b"), "after_start hook 2 has not succeeded: b"),
+        (("a", "b"), ("a", "c"), "hooks changed: after_start hook 2 has not succeeded: c"),
+        (("a", "b"), ("b", "a"), "hooks changed: after_start hook 1 has not succeeded: b"),
+        (("a",), ("a", "a"), "after_start hook 2 has not succeeded: a"),
     ],
 )  # fmt: skip
 def test_hooks_that_have_not_run_are_a_change_that_names_the_first(ran, wanted, cause):
     there = observed(hooked(*ran))
 
     assert lines(compare(plan(hooked(*wanted)), there)) == [f"> hook web {cause} (envctl.yaml:2:3)"]
+
+
+def test_a_hook_that_is_due_is_told_with_its_own_place():
+    web = replace(hooked("a", "b"), origins={"hooks.after_start.1": Place("envctl.yaml", 7, 9)})
+    there = Observed({"web": made(web, hooks=digests(web)[:1])}, observed(web).images)
+
+    (told,) = lines(compare(plan(web), there))
+    assert told == "> hook web after_start hook 2 has not succeeded: b (envctl.yaml:7:9)"
 
 
 def test_hooks_that_have_run_and_hooks_that_are_gone_change_nothing():

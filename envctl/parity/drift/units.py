@@ -20,7 +20,8 @@ def claims(
     for unit in plan.units:
         change, state = due.get(unit.name), states[unit.name]
         if change is not None:
-            claim = Claim(unit.name, UNITS, "", _wanted(unit), change.cause, change.where)
+            told = "; ".join(filter(None, (change.cause, _bad_health(unit, state))))
+            claim = Claim(unit.name, UNITS, "", _wanted(unit), told, change.where)
         else:
             claim = _alive(unit, state)
         why = "; ".join(state.unchecked)
@@ -66,18 +67,25 @@ def _wanted(unit: Unit) -> str:
     return "healthy" if unit.run.probe else "running"
 
 
+def _bad_health(unit: Unit, state: UnitState) -> str:
+    """That a unit which runs is not healthy, and why; "" if it is, or has no probe."""
+    if state.status is not Status.RUNNING or not unit.run.probe or state.health is Health.HEALTHY:
+        return ""
+    return "; ".join(filter(None, (f"it is {state.health}", state.cause)))
+
+
 def _alive(unit: Unit, state: UnitState) -> Claim:
     """Of a unit that `up` would leave alone."""
-    wanted, where = _wanted(unit), unit.where
+    wanted = _wanted(unit)
     if unit.kind is Kind.TASK:
         done = state.status is Status.EXITED
         found = wanted if done else f"it has not completed: it is {state.status}"
     elif state.status is not Status.RUNNING:
         found = f"it is not running: it is {state.status}"
-    elif unit.run.probe and state.health is not Health.HEALTHY:
-        found, where = f"it is {state.health}", place(unit, "probe")
+    elif bad := _bad_health(unit, state):
+        return Claim(unit.name, UNITS, "", wanted, bad, place(unit, "probe"))
     else:
         found = wanted
     if found != wanted and state.cause:
         found = f"{found}; {state.cause}"
-    return Claim(unit.name, UNITS, "", wanted, found, where)
+    return Claim(unit.name, UNITS, "", wanted, found, unit.where)

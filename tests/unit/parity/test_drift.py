@@ -517,7 +517,7 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
 
 def test_a_unit_whose_hooks_have_not_run_or_that_lost_a_port_is_looked_into_all_the_same():
     web = unit("web")
-    hook = (Change(Action.HOOK, "web", because("after_start hook 1 has not run: a")),)
+    hook = (Change(Action.HOOK, "web", because("after_start hook 1 has not succeeded: a")),)
     lost = (Change(Action.START, "web", because("port 80 is not forwarded")),)
 
     assert units.not_looked_into(web, hook, {"web": made(web)}) == ""
@@ -536,6 +536,24 @@ def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
     assert told() == ["cannot be checked: whether /etc/x is the host's"]
     assert told(health=Health.UNHEALTHY) == [
         "it is unhealthy; nobody can tell whether /etc/x is the host's"
+    ]
+
+
+def test_that_a_unit_is_unhealthy_is_said_beside_what_up_would_do_to_it():
+    probed, plain = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))), unit("db")
+    changes = (
+        Change(Action.HOOK, "web", because("after_start hook 1 has not succeeded: a", AT)),
+        Change(Action.HOOK, "db", because("after_start hook 1 has not succeeded: b", AT)),
+    )
+    states = {
+        "web": made(probed, health=Health.UNHEALTHY, cause="its probe fails: HTTP 500"),
+        "db": made(plain),
+    }
+
+    found = units.claims(plan(probed, plain), changes, states)
+    assert [(one.said, one.where) for one in found] == [
+        ("after_start hook 1 has not succeeded: a; it is unhealthy; its probe fails: HTTP 500", AT),
+        ("after_start hook 1 has not succeeded: b", AT),
     ]
 
 
