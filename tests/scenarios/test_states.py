@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from envctl.backends.docker.names import Names
 from envctl.target import Target
 from tests.support.project import wait_for
 
@@ -100,3 +101,59 @@ def test_a_run_killed_between_two_hooks_leaves_the_second_to_the_next(project):
 
     assert project.run("web", "cat", "/ran")[1] == "one\ntwo\n"
     assert project.up() == []
+
+
+RENAMED = """
+web: {command: [sleep, infinity], secrets: [token]}
+job: {kind: task, command: ["true"]}
+"""
+
+
+def test_a_renamed_container_is_the_unit_that_it_was(project, engine):
+    project.spec(RENAMED, top="secrets: {token: {generate: 24}}\n").up()
+    names = Names(project.workspace().plan(project.target).scope)
+    before = project.ids()
+    api = engine.api
+    (keeper,) = api.containers(
+        filters={"label": ["dev.envctl.keeper=secrets", *names.filters["label"]]}
+    )
+    for container in (*before.values(), keeper["Id"]):
+        api.rename(container, f"{project.name}-{container[:12]}")
+    # Of what somebody made of it it may be the name, but not the image.
+    copy = engine.containers.get(before["web"]).commit(repository=project.name)
+    stranger = engine.containers.run(copy.id, ["sleep", "infinity"], detach=True)
+    try:
+        cause = f"its container was renamed: {project.name}-{before['web'][:12]}"
+        found = {
+            row.unit: (row.state, row.cause) for row in project.workspace().status(project.target)
+        }
+        assert found == {"web": ("running", cause), "job": ("completed", "")}
+        assert project.cli("exec", "dev", "web", "--", "cat", "/run/secrets/token").returncode == 0
+
+        # It has its name again, and its task is not run again for it.
+        assert project.up() == ["replace web"]
+        assert api.inspect_container(project.ids()["web"])["Name"] == f"/{names.container('web')}"
+        assert project.ids()["job"] == before["job"]
+        assert project.up() == []
+
+        # One that an earlier `up` made beside a renamed one, and the renamed one, go together.
+        api.rename(project.ids()["web"], f"{project.name}-twin")
+        body = {"Image": "debian:bookworm", "Cmd": ["sleep", "infinity"],
+                "Labels": dict(names.unit_labels(project.workspace().plan(project.target).unit("web")))}  # fmt: skip
+        api.start(api.create_container_from_config(body, names.container("web")))
+        assert (
+            f"a further container of it was renamed: {project.name}-twin"
+            in row_of(project, "web").cause
+        )
+        assert sorted(project.down(volumes=True)) == ["dismantle", "remove job", "remove web"]
+        left = api.containers(all=True, filters=dict(names.filters))
+        assert [one["Id"] for one in left] == [stranger.id]
+        assert "nothing is up" in project.cli("status").stdout
+    finally:
+        stranger.remove(force=True)
+        engine.images.remove(copy.id, force=True)
+
+
+def row_of(project, unit):
+    (found,) = [row for row in project.workspace().status(project.target) if row.unit == unit]
+    return found

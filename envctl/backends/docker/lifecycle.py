@@ -13,8 +13,8 @@ from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflic
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
+from envctl.backends.docker.listing import Listed, containers
 from envctl.backends.docker.names import Names
-from envctl.backends.docker.observe import Listed, containers
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
 from envctl.backends.docker.volumes import Volumes
@@ -133,6 +133,8 @@ class Lifecycle:
 
     def dismantle(self, _unit: str = "") -> None:
         """Remove the keeper, the volumes in memory and the network."""
+        for one in containers(self._engine, self._names).twins:
+            self._remove_container(one["Labels"][n.UNIT])
         self._keeper.dismiss()
         with self._engine.doing("remove what interrupted runs left") as api:
             self._volumes.sweep(api)
@@ -148,8 +150,7 @@ class Lifecycle:
         return containers(self._engine, self._names, unit=unit).units.get(unit)
 
     def _remove_container(self, unit: str) -> None:
-        one = self._container(unit)
-        if one is not None:
+        for one in containers(self._engine, self._names, unit=unit).of_unit(unit):
             self._end(unit, one)
             # Volumes without names were made by earlier versions; elsewhere there are none.
             spare = self._volumes.carry_over(unit, one)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from envctl.backends.atonce import all_at_once
 from envctl.backends.docker import names as n
@@ -14,16 +14,14 @@ from envctl.backends.docker import records
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.closer import look_closer
 from envctl.backends.docker.images import Images
+from envctl.backends.docker.listing import Containers, Listed, containers, is_own
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called
 from envctl.plan.model import Plan
 from envctl.plan.scope import Found, Scope
-from envctl.plan.state import Health, Observed, Status, UnitState
-
-Listed: TypeAlias = Mapping[str, Any]
-"""A container as the engine lists it."""
+from envctl.plan.state import Drift, Health, Observed, Status, UnitState
 
 _STATUS: Final = {
     "created": Status.CREATED,
@@ -43,58 +41,15 @@ _KILLED: Final = 137
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
 
-@dataclass(frozen=True, slots=True)
-class Containers:
-    """The containers of an environment: those of its units, by unit, and the keepers of its secrets."""
-
-    units: Mapping[str, Listed]
-    keepers: Sequence[Listed]
-
-
-def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
-    """The environment's containers, or those of one unit; what is being removed is left out.
-
-    A container is known by its labels and its name together: labels alone are inherited by whatever
-    is made from an image that somebody made of one.
-    """
-    filters = names.unit_filters(unit) if unit else names.filters
-    with engine.doing("list containers") as api:
-        listed: list[Listed] = api.containers(all=True, filters=dict(filters))
-    there = [one for one in listed if one.get("State") != "removing"]
-    return Containers(
-        {one["Labels"][n.UNIT]: one for one in there if _is_unit(one, names)},
-        [one for one in there if _is_keeper(one, names)],
-    )
-
-
-def _is_unit(one: Listed, names: Names) -> bool:
-    unit = one["Labels"].get(n.UNIT)
-    return bool(unit) and f"/{_names_of(one, names).container(unit)}" in one["Names"]
-
-
-def _is_keeper(one: Listed, names: Names) -> bool:
-    start = f"/{_names_of(one, names).keeper('')}"
-    named = any(name.startswith(start) for name in one["Names"])
-    return named and bool(one["Labels"].get(n.KEEPER))
-
-
-def _names_of(one: Listed, names: Names) -> Names:
-    """What it is called by: the project may have another name by now, or none that can be read."""
-    project = one["Labels"].get(n.PROJECT) or names.scope.project
-    environment = one["Labels"].get(n.ENVIRONMENT) or names.scope.environment
-    return Names(replace(names.scope, project=project, environment=environment))
-
-
 def environments(engine: Engine, names: Names) -> Sequence[str]:
     """The names of the environments of the checkout of which units are there."""
     with engine.doing("list containers") as api:
         filters = {"label": f"{n.PROJECT_ID}={names.scope.project_id}"}
-        listed: list[Listed] = api.containers(all=True, filters=filters)
-    found = {
-        one["Labels"].get(n.ENVIRONMENT, "")
-        for one in listed
-        if one.get("State") != "removing" and _is_unit(one, names)
-    }
+        found = {
+            one["Labels"].get(n.ENVIRONMENT, "")
+            for one in api.containers(all=True, filters=filters)
+            if one["Labels"].get(n.UNIT) and is_own(api, one, names.scope)
+        }
     return sorted(found - {""})
 
 
@@ -120,10 +75,10 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
         for mount in nameless(one)
     }
     if plan is not None:
-        units = look_closer(engine, names, plan, units)
+        units = _with_twins(look_closer(engine, names, plan, units), there.twins)
     leftovers = [
         *(f"network {one['Name']}" for one in networks),
-        *(f"container {_name(one)}" for one in there.keepers),
+        *(f"container {_name(one)}" for one in (*there.keepers, *there.twins)),
         *(f"volume {one['Name']}" for one in volumes if _is_leftover(one)),
     ]
     return Observed(
@@ -132,6 +87,16 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
         frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]) | own,
         tuple(sorted(leftovers)),
     )
+
+
+def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict[str, UnitState]:
+    """The states, with what is said of further containers of the same unit."""
+    found = dict(units)
+    for one in twins:
+        unit = found[one["Labels"][n.UNIT]]
+        drift = Drift(f"a further container of it was renamed: {_name(one)}")
+        found[unit.name] = replace(unit, drift=(*unit.drift, drift))
+    return found
 
 
 def everything(engine: Engine) -> Sequence[Found]:
@@ -143,15 +108,13 @@ def everything(engine: Engine) -> Sequence[Found]:
             *(api.volumes(filters=filters)["Volumes"] or ()),
             *api.networks(filters=filters),
         ]
+        listed = [one for one in listed if _is_found(api, one)]
     found: dict[tuple[str, str], Scope] = {}
     units: dict[tuple[str, str], set[str]] = {}
     volumes: dict[tuple[str, str], set[str]] = {}
     for one in listed:
-        labels = one.get("Labels") or {}
-        key = labels.get(n.PROJECT_ID, ""), labels.get(n.ENVIRONMENT, "")
-        scope = Scope(labels.get(n.PROJECT, ""), *key, labels.get(n.ROOT, ""))
-        if not _is_named(one, Names(scope)):
-            continue
+        labels, scope = one["Labels"], _scope_of(one)
+        key = scope.project_id, scope.environment
         found.setdefault(key, scope)
         if labels.get(n.UNIT) and "Names" in one:
             units.setdefault(key, set()).add(labels[n.UNIT])
@@ -163,10 +126,18 @@ def everything(engine: Engine) -> Sequence[Found]:
     ]
 
 
-def _is_named(one: Mapping[str, Any], names: Names) -> bool:
-    """Whether its name is one of the environment's, too: labels alone are inherited from images."""
+def _scope_of(one: Listed) -> Scope:
+    labels = one.get("Labels") or {}
+    keys = (n.PROJECT, n.PROJECT_ID, n.ENVIRONMENT, n.ROOT)
+    return Scope(*(labels.get(key, "") for key in keys))
+
+
+def _is_found(api: Any, one: Listed) -> bool:
+    """Whether something is of the environment that its labels name: a container may inherit them from its image."""
+    scope = _scope_of(one)
     called = one.get("Names") or [one.get("Name", "")]
-    return any(str(name).lstrip("/").startswith(names.prefix) for name in called)
+    named = any(str(name).lstrip("/").startswith(Names(scope).prefix) for name in called)
+    return named or ("Names" in one and is_own(api, one, scope))
 
 
 def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:

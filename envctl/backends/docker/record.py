@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from envctl.backends.docker.containers import container
+from envctl.backends.docker.listing import is_renamed
 from envctl.backends.docker.names import Names
 from envctl.plan.model import Unit
 from envctl.plan.state import Drift
@@ -37,6 +38,7 @@ def drift(unit: Unit, names: Names, record: Mapping[str, Any]) -> tuple[Drift, .
     body = container(unit, names)
     host, wanted = record.get("HostConfig") or {}, body["HostConfig"]
     return (
+        *_name(names, record),
         *_process(body, record.get("Config") or {}),
         *_limits(wanted, host),
         *_powers(wanted, host),
@@ -44,6 +46,12 @@ def drift(unit: Unit, names: Names, record: Mapping[str, Any]) -> tuple[Drift, .
         *_ports(unit, record),
         *_mounts(unit, body, record),
     )
+
+
+def _name(names: Names, record: Mapping[str, Any]) -> Iterator[Drift]:
+    labels, called = (record.get("Config") or {}).get("Labels") or {}, record.get("Name", "")
+    if called and is_renamed([called], labels, names.scope):
+        yield Drift(f"its container was renamed: {word_text(called.lstrip('/'))}")
 
 
 def _process(body: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Drift]:

@@ -89,10 +89,20 @@ def names() -> Names:
 
 
 class CannedEngine:
-    """Answers lists that a test wrote; `details` are of single containers, `tags` ids of images."""
+    """Answers lists that a test wrote; `details` are of single containers, `tags` ids of images.
+
+    `images_by_id` are inspected images.
+    """
 
     def __init__(
-        self, containers=(), volumes=(), networks=(), images=(), details=None, tags=None
+        self,
+        containers=(),
+        volumes=(),
+        networks=(),
+        images=(),
+        details=None,
+        tags=None,
+        images_by_id=None,
     ) -> None:
         self.api = SimpleNamespace(
             containers=lambda **_: list(containers),
@@ -100,7 +110,9 @@ class CannedEngine:
             networks=lambda **_: list(networks),
             images=lambda **_: list(images),
             inspect_container=lambda name: (details or {})[name],
-            inspect_image=lambda name: _inspected(tags or {}, name),
+            inspect_image=lambda name: (
+                (images_by_id or {}).get(name) or _inspected(tags or {}, name)
+            ),
         )
 
     @contextmanager

@@ -157,6 +157,25 @@ def test_a_container_made_from_an_image_of_a_unit_is_neither_that_unit_nor_left_
     assert found.leftovers == ()
 
 
+def test_a_container_that_somebody_renamed_is_the_unit_if_its_labels_are_not_its_images(names):
+    renamed = listed(Id="renamed", Names=["/old"], ImageID="plain", State="running")
+    images = {"plain": {"Id": "plain", "Config": {"Labels": None}}}
+    found = observe(CannedEngine([renamed], images_by_id=images), names, plan=None)
+    assert (found.units["web"].id, found.leftovers) == ("renamed", ())
+
+    inherited = {"plain": {"Id": "plain", "Config": {"Labels": {n.UNIT: "web"}}}}
+    found = observe(CannedEngine([renamed], images_by_id=inherited), names, plan=None)
+    assert (found.units, found.leftovers) == ({}, ())
+
+    # Where there is one of the name as well, that is the unit; the other one goes with it.
+    engine = CannedEngine([renamed, listed()], images_by_id=images)
+    found = observe(engine, names, plan=Plan(SCOPE, "docker", ()))
+    assert (found.units["web"].id, found.leftovers) == ("web-id", ("container old",))
+    assert [one.text for one in found.units["web"].drift] == [
+        "a further container of it was renamed: old"
+    ]
+
+
 def test_a_container_made_from_an_image_of_a_keeper_keeps_nothing(names):
     mounts = [{"Name": names.secrets("web")}]
     copy = keeper(Names=["/somebody"], Mounts=mounts)

@@ -100,6 +100,7 @@ HOST = "HostConfig"
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (put("Name", value="/old"), "its container was renamed: old"),
         (put(HOST, "Memory", value=1024), "changed by other means: memory 512 MiB → 1 KiB"),
         (put(HOST, "NanoCpus", value=0), "changed by other means: cpus 1.5 → unlimited"),
         (put(HOST, "MemorySwap", value=8 * 1024**3), "memory with swap was set to 8 GiB"),
