@@ -12,7 +12,7 @@ whose making was interrupted            REPLACE
 a task that failed, or was stopped      REPLACE (it runs again)
 a service that is not running, is
 paused or cannot be reached             START
-that has lost something while it runs   START
+that has lost something while it runs   START (RESTART where it takes one)
 with an after_start hook that is due    HOOK
 what the engine has of it is otherwise  REPLACE (START where that mends it)
 anything else                           none

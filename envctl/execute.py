@@ -39,12 +39,15 @@ _VERBS: Mapping[Action, str] = {
     Action.REPLACE: "replace",
     Action.RECONFIGURE: "reconfigure",
     Action.START: "start",
+    Action.RESTART: "restart",
     Action.HOOK: "run the hooks of",
     Action.STOP: "stop",
     Action.REMOVE: "remove",
     Action.DISCARD: "discard",
     Action.DISMANTLE: "dismantle",
 }
+
+_ENDS = (Action.STOP, Action.REMOVE, Action.REPLACE, Action.RESTART)
 
 
 class Phase(Enum):
@@ -210,7 +213,7 @@ class _Run:
 
     def _apply(self, change: Change) -> None:
         unit = change.target if isinstance(change.target, Unit) else None
-        if unit and change.action in (Action.STOP, Action.REMOVE, Action.REPLACE):
+        if unit and change.action in _ENDS:
             hooks.before_stop(unit, self.backend, self.report)
         if change.action is not Action.HOOK:
             # Hooks are run when the unit is ready.

@@ -12,7 +12,8 @@ from envctl.plan.model import Build, DockerfileBuild, Unit
 class Action(StrEnum):
     """The kinds of change.
 
-    HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused.
+    HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused, and puts right what a
+    unit that runs has lost; where that takes a RESTART, it is one.
     DISCARD deletes a volume with its data (`unit` is the volume's name) and is only ever asked for;
     DISMANTLE removes what an environment's units shared, when the last of them goes.
     """
@@ -22,6 +23,7 @@ class Action(StrEnum):
     REPLACE = "replace"
     RECONFIGURE = "reconfigure"
     START = "start"
+    RESTART = "restart"
     HOOK = "hook"
     STOP = "stop"
     REMOVE = "remove"

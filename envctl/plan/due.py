@@ -14,8 +14,10 @@ def due(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
     if unit.kind is Kind.TASK and state.status.is_over:
         return _of_ended_task(state)
     text = _not_running(unit, state)
-    if text or state.defect:
-        return Action.START, text or state.defect
+    if text:
+        return Action.START, text
+    if state.defect:
+        return Action.RESTART if state.needs_restart else Action.START, state.defect
     if state.status is Status.RUNNING and (text := hooks.cause(unit, state)):
         return Action.HOOK, text
     return None

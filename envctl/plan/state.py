@@ -64,7 +64,8 @@ class UnitState:
 
     `build` is the digest of the build it was made from ("" for a ready image, whose reference
     stands in `image`); `run` is the canonical text of the run it was made for (`digest.run_text`).
-    `cause` says why it is in this state; `defect` what it has lost though it may run, such as a port: `up` puts that right.
+    `cause` says why it is in this state; `defect` what it has lost though it may run, such as a port: `up` puts that right,
+    by a restart if it `needs_restart`.
     `unfinished`: the `up` that was making it was interrupted. `hooks` are the digests of the after_start
     hooks that have run to their end since envctl started it (see `hooks.digests`).
     `outdated` says that the build's image was made anew since. `drift` is what the engine's own record has otherwise,
@@ -87,6 +88,7 @@ class UnitState:
     cause: str = ""
     outdated: bool = False
     defect: str = ""
+    needs_restart: bool = False
     unfinished: bool = False
     hooks: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()

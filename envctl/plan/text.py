@@ -33,6 +33,7 @@ SIGNS: Mapping[Action, str] = {
     Action.REPLACE: "~",
     Action.RECONFIGURE: "~",
     Action.START: ">",
+    Action.RESTART: ">",
     Action.HOOK: ">",
     Action.STOP: "#",
     Action.REMOVE: "-",

@@ -157,3 +157,48 @@ def test_a_renamed_container_is_the_unit_that_it_was(project, engine):
 def row_of(project, unit):
     (found,) = [row for row in project.workspace().status(project.target) if row.unit == unit]
     return found
+
+
+def test_a_secret_is_lost_only_where_its_unit_has_lost_it(project, engine):
+    spec = "a: {command: [sleep, infinity], secrets: [token]}\nb: {command: [sleep, infinity], secrets: [token]}"
+    project.spec(spec, top="secrets: {token: {generate: 24}}\n").up()
+    ids = project.ids()
+    labels = {"label": ["dev.envctl.keeper=secrets", f"dev.envctl.project={project.name}"]}
+
+    def keeper():
+        (found,) = engine.containers.list(filters=labels)
+        return found
+
+    def started(unit):
+        return engine.api.inspect_container(ids[unit])["State"]["StartedAt"]
+
+    # Units that run still have what the one that keeps it for them has no more: they go on.
+    before = started("a"), started("b")
+    keeper().kill()
+    cause = "its secrets are lost when it ends: the container that keeps them is stopped"
+    assert {row_of(project, unit).cause for unit in "ab"} == {cause}
+    assert "its secrets are lost when it ends" in project.cli("verify", "dev").stdout
+    assert sorted(project.up()) == ["start a", "start b"]
+    assert (started("a"), started("b")) == before
+    assert project.run("a", "cat", "/run/secrets/token")[0] == 0
+    assert project.up() == []
+
+    # Of one that was paused meanwhile the same is true.
+    keeper().remove(force=True)
+    engine.containers.get(ids["a"]).pause()
+    project.up()
+    assert project.up() == []
+    assert (started("a"), started("b")) == before
+
+    # One that ended and was started while nothing kept them has lost them: to restart it is called that.
+    keeper().kill()
+    engine.containers.get(ids["b"]).restart(timeout=0)
+    plan = project.cli("plan", "dev").stdout
+    assert "> restart b  its secrets are lost: the container that keeps them is stopped" in plan
+    # What another one asked to be kept does not hide that.
+    assert project.up("a") == ["start a"]
+    assert row_of(project, "b").cause.startswith("its secrets are lost")
+    assert project.up() == ["restart b"]
+    assert project.run("b", "cat", "/run/secrets/token")[0] == 0
+    assert project.up() == []
+    assert project.ids() == ids

@@ -22,9 +22,10 @@ from envctl.backends.docker import pause, places
 from envctl.backends.docker.claims import claim_secrets, is_ours, taken
 from envctl.backends.docker.client import Engine, conflict
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
+from envctl.backends.docker.held_secrets import has_secrets, held_volumes
 from envctl.backends.docker.listing import Containers, Listed, containers
 from envctl.backends.docker.names import Names, slug
-from envctl.backends.docker.observe import held_volumes, number
+from envctl.backends.docker.observe import number
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan, Secret, Unit
 
@@ -68,6 +69,16 @@ class Keeper:
             if links:
                 api.put_archive(container, "/", _links(links))
 
+    def keep(self, unit: Unit, container: Listed) -> bool:
+        """Have the secrets kept of a container that is alive; False if it has lost them."""
+        if not unit.run.secrets:
+            return True
+        with self._engine.doing(f"keep the secrets of {unit.name}") as api, self._guard:
+            if not has_secrets(api, container):
+                return False
+            self._hold(api, unit)
+            return True
+
     def forget(self, unit: str) -> None:
         """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
         volume = self._names.secrets(unit)
@@ -99,6 +110,8 @@ class Keeper:
         if holding:
             return str(holding[0]["Id"])
         wanted = {unit.name, *self._expected, *self._still_needed(there)}
+        # Kept, what is empty would look as if it were not lost: who has to be restarted asks for itself.
+        wanted -= {name for name in wanted - {unit.name} if _lacks(api, there.units.get(name))}
         keeper = self._start(api, wanted, unit)
         # The new one has them mounted by now: nothing is lost when the old one goes.
         for one in there.keepers:
@@ -237,6 +250,11 @@ def _own_file(secret: Secret) -> str:
 
 def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
     return [one for one in keepers if volume in held_volumes([one])]
+
+
+def _lacks(api: Any, one: Listed | None) -> bool:
+    """Whether a container runs without its secrets."""
+    return one is not None and one["State"] == "running" and not has_secrets(api, one)
 
 
 def _remove(api: Any, container: str) -> None:

@@ -45,7 +45,7 @@ class Lifecycle:
         unit = change.target if isinstance(change.target, Unit) else None
         if change.action in (Action.CREATE, Action.REPLACE) and unit:
             self.create(unit)
-        elif change.action is Action.START and unit:
+        elif change.action in (Action.START, Action.RESTART) and unit:
             self.start(unit)
         else:
             without_target: dict[Action, Callable[[str], None]] = {
@@ -74,7 +74,7 @@ class Lifecycle:
             _start(api, unit, identity)
 
     def start(self, unit: Unit) -> None:
-        """Start a unit that is there, or resume it; one that runs without its secrets is started anew."""
+        """Start a unit that is there, or resume it. One that runs goes on, unless it has lost its secrets."""
         from docker.errors import APIError
 
         one = self._container(unit.name)
@@ -84,9 +84,10 @@ class Lifecycle:
         if one["State"] == "paused":
             with self._engine.doing(f"go on with {unit.name}") as api:
                 api.unpause(one["Id"])
+            one = {**one, "State": "running"}
+        if one["State"] == "running" and self._keeper.keep(unit, one):
             return
-        if one["State"] in {"running", "restarting"}:
-            self._end(unit.name, one)
+        self._end(unit.name, one)
         # What has run after the last start has not after this one.
         self.records.clear(unit.name)
         self._keeper.give(unit, one["Id"])

@@ -13,6 +13,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker import records
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.closer import look_closer
+from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.listing import Containers, Listed, containers, is_own
 from envctl.backends.docker.names import Names
@@ -34,7 +35,6 @@ _STATUS: Final = {
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
 _SIZES_TIMEOUT: Final = 5.0
-_LOST: Final = "its secrets were lost when the engine was restarted"
 _DEAD: Final = "the engine could not remove it, and has given it up"
 _KILLED: Final = 137
 """With what a process ends that SIGKILL ended."""
@@ -57,7 +57,6 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
     """The environment; with a plan also which builds are at hand, and what was changed by other means."""
     images = plan is not None
     there = containers(engine, names)
-    held = held_volumes(there.keepers)
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))["Volumes"] or []
         networks = api.networks(filters=dict(names.filters))
@@ -67,7 +66,10 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
     current = {digest: str(image.get("Id")) for digest, image in _named(built, names)}
     if images:
         current |= _moved(engine, there.units.values())
-    seen = _Seen(names, held, current, records.read(volumes), _details(engine, there, volumes))
+    secrets = {
+        name: secrets_defect(engine, names, one, there.keepers) for name, one in there.units.items()
+    }
+    seen = _Seen(secrets, current, records.read(volumes), _details(engine, there, volumes))
     units = {name: _state(seen, one) for name, one in sorted(there.units.items())}
     own = {
         called(name, str(mount["Destination"]))
@@ -170,25 +172,15 @@ def _named(images: Sequence[Listed], names: Names) -> Iterator[tuple[str, Listed
             yield digest, image
 
 
-def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
-    """The volumes that a running keeper keeps in memory."""
-    return frozenset(
-        mount.get("Name", "")
-        for one in keepers
-        if one["State"] == "running"
-        for mount in one.get("Mounts", ())
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What else there is to know of an environment's containers.
 
-    `details` are the inspected states of those whose listing does not tell all, by id.
+    `secrets` are what is wrong with those of each unit, and whether it has to be restarted for that; `details` the
+    inspected states of those whose listing does not tell all, by id.
     """
 
-    names: Names
-    held: frozenset[str]
+    secrets: Mapping[str, tuple[str, bool]]
     current: Mapping[str, str]
     records: records.Read
     details: Mapping[str, Listed]
@@ -215,7 +207,7 @@ def _state(seen: _Seen, one: Listed) -> UnitState:
     detail = seen.details.get(one["Id"], {})
     status, cause = _status(one, detail.get("State", {}), seen)
     running = status is Status.RUNNING
-    lost = status is not Status.CREATED and _has_lost_secrets(seen.names, one, seen.held)
+    defect, needs_restart = seen.secrets[labels[n.UNIT]]
     return UnitState(
         labels[n.UNIT],
         labels.get(n.SERVICE) or labels[n.UNIT],
@@ -231,7 +223,8 @@ def _state(seen: _Seen, one: Listed) -> UnitState:
         restarts=int(detail.get("RestartCount", 0)) if status is Status.RESTARTING else 0,
         cause=cause,
         outdated=_is_outdated(one, seen.current),
-        defect=_LOST if lost else "",
+        defect=defect,
+        needs_restart=needs_restart,
         unfinished=one["State"] == "dead",
         hooks=tuple(sorted(seen.records.get((one["Id"], records.HOOK), ()))),
     )
@@ -282,13 +275,6 @@ def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
     }
     images = Images(engine)
     return {name: found for name in sorted(wanted) if (found := images.find(name))}
-
-
-def _has_lost_secrets(names: Names, one: Listed, held: frozenset[str]) -> bool:
-    volume = names.secrets(one["Labels"][n.UNIT])
-    mounted = any(mount.get("Name") == volume for mount in one.get("Mounts", ()))
-    ended_well = str(one.get("Status", "")).startswith("Exited (0)")
-    return mounted and volume not in held and not ended_well
 
 
 def _inspected(engine: Engine, container: str) -> Listed | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -91,7 +93,7 @@ def names() -> Names:
 class CannedEngine:
     """Answers lists that a test wrote; `details` are of single containers, `tags` ids of images.
 
-    `images_by_id` are inspected images.
+    `images_by_id` are inspected images, `files` what every container has in /run/secrets.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class CannedEngine:
         details=None,
         tags=None,
         images_by_id=None,
+        files=(),
     ) -> None:
         self.api = SimpleNamespace(
             containers=lambda **_: list(containers),
@@ -110,6 +113,9 @@ class CannedEngine:
             networks=lambda **_: list(networks),
             images=lambda **_: list(images),
             inspect_container=lambda name: (details or {})[name],
+            _url=lambda pattern, name: pattern.format(name),
+            head=lambda _url, *, params: _head(files, params["path"]),
+            _raise_for_status=lambda _answer: None,
             inspect_image=lambda name: (
                 (images_by_id or {}).get(name) or _inspected(tags or {}, name)
             ),
@@ -118,6 +124,13 @@ class CannedEngine:
     @contextmanager
     def doing(self, _what: str, **_options: Any) -> Iterator[Any]:
         yield self.api
+
+
+def _head(files: Sequence[str], path: str) -> SimpleNamespace:
+    told = base64.b64encode(json.dumps({"mode": 0o400, "size": 3}).encode())
+    found = path.removeprefix("/run/secrets/") in files
+    headers = {"X-Docker-Container-Path-Stat": told}
+    return SimpleNamespace(status_code=200 if found else 404, headers=headers)
 
 
 def _inspected(tags: dict[str, str], name: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from envctl.backends.docker import names as n
@@ -210,17 +212,31 @@ def test_addresses_are_told_once_and_as_they_can_be_opened(names):
     assert states(names, gone, details={"web-id": {}}).units["web"].addresses == ()
 
 
-def test_a_unit_whose_secrets_are_held_by_no_keeper_has_to_be_started_anew(names):
-    mounts = [{"Name": names.secrets("web")}]
-    lost = states(names, listed(Mounts=mounts)).units["web"]
-    held = states(names, listed(Mounts=mounts), keeper(Mounts=mounts)).units["web"]
+RUN = json.dumps({"secrets": [{"name": "token", "target": "/run/secrets/token"}]})
 
-    # What runs is not told to have ended.
-    assert (lost.status, lost.defect) == (
-        Status.RUNNING,
-        "its secrets were lost when the engine was restarted",
-    )
-    assert (held.status, held.defect) == (Status.RUNNING, "")
+
+@pytest.mark.parametrize(
+    ("keepers", "files", "state", "defect", "restart"),
+    [
+        (["running"], (), "running", "", False),
+        (["paused"], (), "running", "", False),
+        (["exited"], ("token",), "running", "its secrets are lost when it ends: the container that keeps them is stopped", False),
+        ([], ("token",), "paused", "its secrets are lost when it ends: the container that keeps them is gone", False),
+        (["exited"], (), "running", "its secrets are lost: the container that keeps them is stopped", True),
+        (["exited"], ("token",), "exited", "its secrets are lost: the container that keeps them is stopped", False),
+    ],
+)  # fmt: skip
+def test_secrets_are_lost_where_neither_the_keeper_nor_the_unit_has_them(
+    names, keepers, files, state, defect, restart
+):
+    mounts = [{"Name": names.secrets("web")}]
+    labels = {n.UNIT: "web", n.SERVICE: "web", n.RUN: RUN}
+    web = listed(state=state, status="Exited (1) now", Labels=labels, Mounts=mounts)
+    there = [web, *(keeper(State=one, Mounts=mounts) for one in keepers)]
+    engine = CannedEngine(there, details={"web-id": {}}, files=files)
+    unit = observe(engine, names, plan=None).units["web"]
+
+    assert (unit.defect, unit.needs_restart) == (defect, restart)
 
 
 def test_volumes_networks_and_images_are_told_by_their_labels(names):

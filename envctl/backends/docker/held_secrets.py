@@ -1,0 +1,62 @@
+"""Whether units have their secrets: these are in memory, and stay there as long as a container has them mounted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from envctl.backends.docker import names as n
+from envctl.backends.docker import places
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file
+from envctl.backends.docker.listing import Listed
+from envctl.backends.docker.names import Names
+from envctl.plan.model import Secret
+
+_ALIVE = frozenset({"running", "paused"})
+
+
+def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
+    """The volumes that a keeper which is alive keeps in memory."""
+    return frozenset(
+        mount.get("Name", "")
+        for one in keepers
+        if one["State"] in _ALIVE
+        for mount in one.get("Mounts", ())
+    )
+
+
+def secrets_defect(
+    engine: Engine, names: Names, one: Listed, keepers: Sequence[Listed]
+) -> tuple[str, bool]:
+    """What is wrong with the secrets of a unit's container, and whether it has to be restarted for that."""
+    volume = names.secrets(one["Labels"][n.UNIT])
+    mounted = any(mount.get("Name") == volume for mount in one.get("Mounts", ()))
+    ended_well = str(one.get("Status", "")).startswith("Exited (0)")
+    if one["State"] == "created" or not mounted or ended_well or volume in held_volumes(keepers):
+        return "", False
+    keeper = f"the container that keeps them is {'stopped' if keepers else 'gone'}"
+    with engine.doing("look for secrets") as api:
+        if has_secrets(api, one):
+            return f"its secrets are lost when it ends: {keeper}", False
+    return f"its secrets are lost: {keeper}", one["State"] in _ALIVE
+
+
+def has_secrets(api: Any, one: Listed) -> bool:
+    """Whether a container that is alive has the files of its secrets."""
+    if one["State"] not in _ALIVE:
+        return False
+    files = _files(one["Labels"])
+    return bool(files) and all(
+        places.look(api, one["Id"], f"{SECRETS_FOLDER}/{file}") is not None for file in files
+    )
+
+
+def _files(labels: Mapping[str, str]) -> Sequence[str]:
+    """The names of the files that a container's label tells of; none if it cannot be read."""
+    try:
+        secrets = json.loads(labels.get(n.RUN, ""))["secrets"]
+        return [secret_file(Secret(one["name"], one["target"])) for one in secrets]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
