@@ -13,6 +13,7 @@ from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Status, UnitState
+from envctl.present import lost_texts, nothing_up
 from envctl.spec.names import ROOT_FILE
 from envctl.spec.problems import Problems, near
 from envctl.spec.resolved import Resolved
@@ -43,10 +44,8 @@ def facts(opened: Opened) -> Facts:
             idle[unit.name] = _no_facts(state)
             opened.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
     if not running and not any(unit.name in states for unit in services):
-        raise EnvctlError(
-            f"nothing of {opened.target.environment} runs on {opened.backend.name}",
-            hint=f"bring it up with `envctl up {opened.target}`",
-        )
+        brief = f"nothing of {opened.target.environment} runs on {opened.backend.name}"
+        raise nothing_up(opened, brief)
     opened.use_what_is_approved()
     opened.know_secrets()
     store = opened.store
@@ -120,10 +119,11 @@ def verify(opened: Opened) -> Verification:
     plan, changes, store = opened.wanted, opened.changes(observed), opened.store
     states = {state.name: state for state in opened.asked(plan.units, observed)}
     claims = list(units.claims(plan, changes, states))
+    lost = () if observed.units else lost_texts(opened)
     name = opened.known_as
     names = [unit.name for unit in plan.units]
     if not opened.backend.capabilities.executes:
-        return Verification(name, names, claims, on_paper=True)
+        return Verification(name, names, claims, lost=lost, on_paper=True)
     running = units.running(plan, states)
     secrets = {one.name for unit in plan.units for one in unit.run.secrets}
     digests = {one: store.facts_digest(one) for one in secrets}
@@ -134,4 +134,4 @@ def verify(opened: Opened) -> Verification:
     )
     outcomes = list(checks.run(running, opened.backend, mask=store.masked, report=opened.report))
     outcomes += checks.not_run(unit for unit in plan.units if unit not in running)
-    return Verification(name, names, claims, outcomes)
+    return Verification(name, names, claims, outcomes, lost)

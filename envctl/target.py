@@ -456,44 +456,6 @@ class Opened:
             return replace(state, cause=self.store.masked(said).strip().partition("\n")[0])
         return state
 
-    def units_there(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The units that exist, of these services or units, or all. UsageError for an unknown one."""
-        there = self.backend.observe().units
-        found: dict[str, None] = {} if names else dict.fromkeys(there)
-        for name in names:
-            matches = [unit for unit, state in there.items() if name in (unit, state.service)]
-            if not matches:
-                raise self._not_there(name, there)
-            found.update(dict.fromkeys(matches))
-        return tuple(found)
-
-    def insist_running(self, name: str) -> None:
-        """EnvctlError, with what there is instead, unless the unit of that name runs."""
-        from envctl.plan.state import Status
-
-        there = self.backend.observe().units
-        if name not in there:
-            raise self._not_there(name, there)
-        state = there[name]
-        if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
-            raise EnvctlError(
-                f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
-                hint=f"`envctl status {self.target}` looks again; `envctl up {self.target}` tries for longer",
-            )
-        if state.status is not Status.RUNNING:
-            raise EnvctlError(
-                f"{name} is not running ({state.status})",
-                hint=f"bring it up with `envctl up {self.target}`",
-            )
-
-    def _not_there(self, name: str, there: object) -> EnvctlError:
-        known = tuple(there) if isinstance(there, dict) else ()
-        hint = did_you_mean(name, known) if known else ""
-        up = f"`envctl up {self.target}` brings it up"
-        return EnvctlError(
-            f"{self.target.environment} has no {name!r} that is there", hint=hint or up
-        )
-
 
 def _on_free_ports(plan: Plan) -> Plan:
     """The plan, its ports on the host left to the engine."""

@@ -147,8 +147,11 @@ class Workspace:
 
     def decided(self, target: Target) -> tuple[Plan, tuple[Change, ...], tuple[VolumeNote, ...]]:
         """What `up` would do now, and what is worth knowing of volumes."""
+        from envctl.present import tell_lost
+
         opened = self.open(target)
         observed = opened.observe()
+        tell_lost(opened, observed)
         return opened.wanted, opened.changes(observed), opened.volume_notes(observed)
 
     def diff(
@@ -225,6 +228,7 @@ class Workspace:
     ) -> UpResult:
         """`up` of what is locked already."""
         from envctl.execute import bring_up
+        from envctl.present import tell_lost
         from envctl.results import UpResult
 
         refuse_foreign_state(self.root, opened.target.environment)
@@ -234,8 +238,7 @@ class Workspace:
         observed = opened.observe()
         plan = opened.select(services)
         changes = _only(opened.changes(observed), plan, services)
-        if not (observed.units or observed.volumes):
-            self._tell_lost(opened)
+        tell_lost(opened, observed)
         decided(changes)
         for note in opened.volume_notes(observed) if changes else ():
             self.report(Progress(note.volume, Stage.NOTE, note.text))
@@ -278,14 +281,15 @@ class Workspace:
         """`down` of what is locked already."""
         from envctl import compare
         from envctl.execute import carry_out
+        from envctl.present import tell_lost
 
         opened.backend.check()
         observed = opened.observe()
         changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
         carry_out(changes, opened.backend, self.report)
-        if not changes and not observed.volumes:
-            self._tell_lost(opened)
+        if not changes:
+            tell_lost(opened, observed)
         if changes and volumes:
             opened.store.release(opened.backend.name)
         else:
@@ -312,12 +316,7 @@ class Workspace:
 
         opened = self.open(target)
         with exclusive(private_folder(self.root, "locks"), "adopt", self.report):
-            there = opened.observe()
-            if there.units or there.volumes:
-                raise EnvctlError(
-                    f"{opened.known_as} was brought up from this folder already",
-                    hint=f"`envctl down {opened.known_as} --volumes` takes it down, with its data",
-                )
+            _require_free(opened)
             return adopt(
                 opened.backend, opened.plan.scope, force=force, identity=identity,
                 again=lambda: self.open(target).backend,
@@ -325,21 +324,22 @@ class Workspace:
 
     def lost(self, target: Target) -> tuple[str, ...]:
         """What is to be said of an environment of which nothing is found, but that is up from a folder that is gone."""
-        return _lost(self.open(target, lenient=True))
+        from envctl.present import lost_texts
 
-    def _tell_lost(self, opened: Opened) -> None:
-        for text in _lost(opened):
-            self.report(Progress(opened.known_as, Stage.NOTE, text))
+        return lost_texts(self.open(target, lenient=True))
 
     def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
         from envctl import compare
         from envctl.execute import carry_out
+        from envctl.present import tell_lost
 
         opened = self.open(target, lenient=True)
         with self.locked(opened):
             opened.backend.check()
-            changes = compare.stop(opened.observe(), plan=opened.known_plan)
+            observed = opened.observe()
+            tell_lost(opened, observed)
+            changes = compare.stop(observed, plan=opened.known_plan)
             decided(changes)
             carry_out(changes, opened.backend, self.report)
             return changes
@@ -423,8 +423,10 @@ class Workspace:
         try:
             return opened.backend.exec(unit, execution)
         except NotRunningError:
+            from envctl.present import require_running
+
             # Now it is worth a look at what there is instead.
-            opened.insist_running(unit)
+            require_running(opened, unit)
             raise
 
     def logs(
@@ -436,13 +438,10 @@ class Workspace:
         tail: int | None = None,
     ) -> Iterator[LogLine]:
         """The log lines of these services or units, or of all."""
+        from envctl.present import units_with_logs
+
         opened = self.open(target, lenient=True)
-        units = opened.units_there(services)
-        if not units:
-            raise EnvctlError(
-                f"nothing of {target.environment} is up: there are no logs",
-                hint=f"bring it up with `envctl up {target}`",
-            )
+        units = units_with_logs(opened, services)
         yield from opened.backend.logs(units, follow=follow, tail=tail)
 
     # --- parts
@@ -483,11 +482,20 @@ class Workspace:
             ensure(base, images, self.report)
 
 
-def _lost(opened: Opened) -> tuple[str, ...]:
-    from envctl.elsewhere import lost, lost_text
-
-    found = lost(opened.backend, opened.scope, environment=opened.target.environment)
-    return tuple(lost_text(one) for one in found)
+def _require_free(opened: Opened) -> None:
+    """EnvctlError, which says what is in the way, if a folder has something of an environment already."""
+    there, name = opened.observe(), opened.known_as
+    if there.units:
+        raise EnvctlError(
+            f"{name} is up from this folder, too: {', '.join(there.units)}",
+            hint=f"`envctl down {name} --volumes` takes that down and deletes its data; then adopt the other",
+        )
+    if there.volumes:
+        volumes = ", ".join(sorted(there.volumes))
+        raise EnvctlError(
+            f"{name} is not up, but this folder has data of it already: {volumes}",
+            hint=f"`envctl down {name} --volumes` deletes that data; then adopt the other",
+        )
 
 
 def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:

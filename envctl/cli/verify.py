@@ -39,6 +39,8 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
         session.out.line(session.out.safe(f"{found.target}: ") + _summary(session, found))
     else:
         _show(session, found)
+    for text in found.lost:
+        session.note(f"note: {text}")
     if found.on_paper:
         session.note(f"{found.target} is on paper only: nothing runs that could be looked into")
     return Exit.DIFFERENT if found.findings else Exit.OK
@@ -56,7 +58,7 @@ def _show(session: Session, found: Verification) -> None:
         if one.hint:
             out.line(out.safe(f"    hint: {one.hint}"))
     out.line(_summary(session, found))
-    if found.findings:
+    if found.findings and not found.lost:
         session.note(remedy(found))
 
 

@@ -33,6 +33,11 @@ def test_what_was_brought_up_from_a_folder_that_is_gone_is_found_adopted_or_remo
     )
     assert hint in project.cli("status", target).stderr
     assert hint in project.cli("status").stderr
+    assert hint in project.cli("plan", target).stderr
+    verified = project.cli("verify", target)
+    assert hint in verified.stderr
+    assert "`envctl up" not in verified.stderr
+    assert hint in project.cli("logs", target).stderr
     down = project.cli("down", target, "--volumes")
     assert (down.returncode, down.stdout) == (0, "dev: nothing is up\n")
     assert hint in down.stderr

@@ -44,7 +44,7 @@ def test_exec_has_the_units_user_directory_and_environment_unless_told_otherwise
 def test_exec_of_something_that_is_not_there_says_so(stage):
     stage.spec(IDLE).up()
 
-    with pytest.raises(EnvctlError, match="has no 'wbe' that is there") as caught:
+    with pytest.raises(EnvctlError, match="dev has no service 'wbe'") as caught:
         stage.run("wbe", "true")
     assert "did you mean 'web'?" in caught.value.hint
 

@@ -142,3 +142,36 @@ def test_a_volume_belongs_to_whom_the_spec_says_though_it_is_empty(make_project,
         "the volume data cannot belong to nobodys: the image of web has no such name"
         in refused.stderr
     )
+
+
+def test_of_what_is_up_from_a_folder_that_was_moved_every_command_tells(make_project):
+    project = make_project()
+    project.spec("db: {command: [sleep, infinity], volumes: {data: /data}}").up()
+    assert project.run("db", "sh", "-c", "echo mine > /data/x")[0] == 0
+    project.root = project.root.rename(project.root.with_name("moved"))
+    for command in (
+        ["exec", "dev", "db", "true"],
+        ["facts", "dev"],
+        ["stop", "dev"],
+        ["plan", "dev"],
+    ):
+        told = project.cli(*command).stderr
+        assert "`envctl adopt dev@docker` takes it over" in told
+        assert "`envctl up" not in told
+
+    # What was brought up beside it is in the way, and is named.
+    project.up()
+    told = project.cli("adopt", "dev")
+    assert (told.returncode, "dev@docker is up from this folder, too: db" in told.stderr) == (
+        1,
+        True,
+    )
+    project.down()
+    told = project.cli("adopt", "dev")
+    assert told.returncode == 1
+    assert "dev@docker is not up, but this folder has data of it already: data" in told.stderr
+    assert "`envctl adopt dev@docker` takes it over" in project.cli("down", "dev").stderr
+    assert "`envctl down dev@docker --volumes` deletes that data" in told.stderr
+    assert project.cli("down", "dev", "--volumes").returncode == 0
+    assert project.cli("adopt", "dev").returncode == 0
+    assert project.run("db", "cat", "/data/x")[1] == "mine\n"

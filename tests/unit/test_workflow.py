@@ -229,6 +229,22 @@ def test_an_environment_that_never_was_is_wrong_usage_and_leaves_nothing_behind(
     assert not state_path(project.root, "locks").exists()
 
 
+@pytest.mark.parametrize("up", [False, True])
+def test_a_service_that_does_not_exist_is_wrong_usage_whether_or_not_it_is_up(project, up):
+    if up:
+        project.workspace().up(DEV)
+    for name, hint in (("wbe", "did you mean 'web'?"), ("zzzz", "there is db, web")):
+        with pytest.raises(UsageError, match=f"dev has no service '{name}'") as caught:
+            list(project.workspace().logs(DEV, [name]))
+        assert caught.value.hint == hint
+
+
+def test_a_service_that_is_not_up_is_told_with_what_brings_it_up(project):
+    with pytest.raises(EnvctlError, match="web of dev is not up") as caught:
+        list(project.workspace().logs(DEV, ["web"]))
+    assert caught.value.hint == "bring it up with `envctl up dev`"
+
+
 def test_up_needs_the_environment_in_the_spec(project):
     with pytest.raises(UsageError):
         up_and_gone(project).up(DEV)

@@ -15,12 +15,16 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All that was held against the spec of a target; `on_paper` if nothing really runs there."""
+    """All that was held against the spec of a target; `on_paper` if nothing really runs there.
+
+    `lost` tells where it is up instead, if it is up from a folder that is gone.
+    """
 
     target: str
     units: Sequence[str]
     claims: Sequence[Claim]
     checks: Sequence[Outcome] = ()
+    lost: Sequence[str] = ()
     on_paper: bool = False
 
     @property

@@ -394,7 +394,9 @@ def test_what_is_on_paper_only_has_no_facts(envctl: Run, shop: Path) -> None:
 
 
 def test_what_is_to_be_brought_up_is_named_with_its_backend(envctl: Run, shop: Path) -> None:
-    assert "`envctl up dev@memory` brings it up" in envctl("exec", "dev@memory", "web", "ls").err
+    assert (
+        "bring it up with `envctl up dev@memory`" in envctl("exec", "dev@memory", "web", "ls").err
+    )
 
 
 def test_schema_prints_a_json_schema_or_writes_it(envctl: Run, shop: Path) -> None:
