@@ -437,7 +437,10 @@ class Opened:
         return replace(self.wanted, units=units)
 
     def asked(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
-        """The units' states; where the engine's own probe has not spoken yet, ours is asked once."""
+        """The units' states; where the engine's own probe has not said that a unit is healthy, ours is asked once.
+
+        What the engine says is as old as its last probe: `up` goes by ours, and so does all that tells of the unit after it.
+        """
         return all_at_once(lambda unit: self._asked(unit, observed), units)
 
     def _asked(self, unit: Unit, observed: Observed) -> UnitState:
@@ -445,14 +448,17 @@ class Opened:
 
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)
         state = observed.units.get(unit.name, missing)
-        if state.health is Health.STARTING and state.status is Status.RUNNING and unit.run.probe:
+        unproven = state.health in (Health.STARTING, Health.UNHEALTHY)
+        if unproven and state.status is Status.RUNNING and unit.run.probe:
             try:
                 healthy, said = self.backend.probe(unit)
             except EnvctlError as error:
                 # It may have ended since it was observed.
                 healthy, said = False, error.brief
             if healthy:
-                return replace(state, health=Health.HEALTHY)
+                return replace(state, health=Health.HEALTHY, cause="")
+            if state.health is Health.UNHEALTHY and state.cause:
+                return state
             return replace(state, cause=self.store.masked(said).strip().partition("\n")[0])
         return state
 

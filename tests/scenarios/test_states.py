@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -202,3 +203,37 @@ def test_a_secret_is_lost_only_where_its_unit_has_lost_it(project, engine):
     assert project.run("b", "cat", "/run/secrets/token")[0] == 0
     assert project.up() == []
     assert project.ids() == ids
+
+
+WELL = """
+web:
+  command: [sh, -c, "touch /tmp/well; exec sleep infinity"]
+  healthcheck: {command: "test -e /tmp/well", interval: 6s, timeout: 5s, retries: 1, start_period: 1s}
+"""
+
+
+def test_what_the_engine_last_said_of_a_health_contradicts_no_up(project, engine):
+    project.spec(WELL).up()
+    web = engine.containers.get(project.ids()["web"])
+
+    def recorded():
+        return engine.api.inspect_container(web.id)["State"]["Health"]["Status"]
+
+    def becomes(health):
+        end = time.monotonic() + 30
+        while recorded() != health and time.monotonic() < end:
+            time.sleep(0.1)
+        return recorded()
+
+    assert project.run("web", "rm", "/tmp/well")[0] == 0
+    assert becomes("unhealthy") == "unhealthy"
+    assert row_of(project, "web").health == "unhealthy"
+    assert row(project)[1].startswith("its probe fails")
+    assert project.run("web", "touch", "/tmp/well")[0] == 0
+    # The engine looks but now and then, and never while it is paused.
+    web.pause()
+    assert project.up() == ["start web"]
+    assert recorded() == "unhealthy"
+    assert (row_of(project, "web").health, row(project)) == ("healthy", ("running", ""))
+    assert project.workspace().verify(project.target).findings == []
+    assert becomes("healthy") == "healthy"
