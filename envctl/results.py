@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan, ReadyImage, Source
 
+if TYPE_CHECKING:
+    from envctl.reaches import Reach
+    from envctl.volumes import VolumeNote
+
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Told what was decided, before any of it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What `up` would do now, and what is worth knowing of that: of volumes, and what the user has not allowed yet."""
+
+    plan: Plan
+    changes: tuple[Change, ...]
+    volumes: tuple[VolumeNote, ...]
+    unapproved: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, slots=True)

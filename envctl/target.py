@@ -311,6 +311,13 @@ class Opened:
                 with suppress(EnvctlError):
                     yield from mounted(self.workspace.resolved(name))
 
+    @property
+    def unapproved(self) -> tuple[Reach, ...]:
+        """What of that the user has not allowed yet."""
+        from envctl.approval import missing
+
+        return missing(self.workspace.root, self.reaches, environ=self.workspace.environ)
+
     def require_approval(self) -> None:
         """Have the user's leave for all that is reached of this host, asked for if need be; from now on it may be used."""
         from envctl.approval import require
@@ -321,9 +328,7 @@ class Opened:
 
     def use_what_is_approved(self) -> None:
         """Use what of this host the user has allowed already; nobody is asked."""
-        from envctl.approval import missing
-
-        if not missing(self.workspace.root, self.reaches, environ=self.workspace.environ):
+        if not self.unapproved:
             self._use_host()
 
     def _use_host(self) -> None:

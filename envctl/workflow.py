@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from envctl.plan.state import Observed
     from envctl.reaches import Reach
     from envctl.render import Templates
-    from envctl.results import BuildPair, Decided, UpResult
+    from envctl.results import BuildPair, Decided, Decision, UpResult
     from envctl.spec.differences import Difference as SpecDifference
     from envctl.spec.resolved import Resolved
     from envctl.status import Row
-    from envctl.volumes import VolumeNote
 
 
 def unsaid(_changes: Sequence[Change]) -> None:
@@ -142,17 +141,23 @@ class Workspace:
 
     def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
         """What `up` would do now."""
-        plan, changes, _ = self.decided(target)
-        return plan, changes
+        decision = self.decided(target)
+        return decision.plan, decision.changes
 
-    def decided(self, target: Target) -> tuple[Plan, tuple[Change, ...], tuple[VolumeNote, ...]]:
-        """What `up` would do now, and what is worth knowing of volumes."""
+    def decided(self, target: Target) -> Decision:
+        """What `up` would do now, and what is worth knowing of that."""
         from envctl.present import tell_lost
+        from envctl.results import Decision
 
         opened = self.open(target)
         observed = opened.observe()
         tell_lost(opened, observed)
-        return opened.wanted, opened.changes(observed), opened.volume_notes(observed)
+        return Decision(
+            opened.wanted,
+            opened.changes(observed),
+            opened.volume_notes(observed),
+            opened.unapproved,
+        )
 
     def diff(
         self, before: Target, after: Target
@@ -192,10 +197,8 @@ class Workspace:
 
     def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
         """What bringing a target up would run, read or show of this host; and what of that is not allowed yet."""
-        from envctl.approval import missing
-
-        every = self.open(target).reaches
-        return every, missing(self.root, every, environ=self.environ)
+        opened = self.open(target)
+        return opened.reaches, opened.unapproved
 
     # --- doing
 

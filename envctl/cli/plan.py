@@ -8,6 +8,7 @@ from typing import Annotated
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.notes import note_mounts, note_variables
+from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit
 
@@ -32,7 +33,8 @@ def plan(
     JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit` and `causes`, each of
     these with `text`, `where` ("file:line:column" or null) and `warning` (or null); `cause` has all the texts in one,
     `where` the first place; and `volumes`, what is worth knowing of data, each with `volume`, `state` (new, kept, unused,
-    shared), `text`, `size` (bytes or null) and `where`. With --offline, `plan` in place of both.
+    shared), `text`, `size` (bytes or null) and `where`; and `unapproved`, what `up` will ask for first (see `trust`), each with
+    `text` and `where`. With --offline, `plan` in place of these three.
     """
     from envctl.plan.text import changes_json, plan_text
 
@@ -48,20 +50,31 @@ def plan(
         else:
             session.out.text(text)
         return Exit.OK
-    decided, changes, volumes = session.workspace.decided(goal)
+    decision = session.workspace.decided(goal)
+    decided, changes = decision.plan, decision.changes
     note_mounts(session, decided.units)
     if as_json:
         names = {"environment": decided.scope.environment, "backend": decided.backend}
-        told = [note.data() for note in volumes]
-        session.json({**names, "changes": changes_json(changes), "volumes": told})
+        volumes = [note.data() for note in decision.volumes]
+        unapproved = [
+            {"text": one.text, "where": str(one.where) if one.where else None}
+            for one in decision.unapproved
+        ]
+        told = {"changes": changes_json(changes), "volumes": volumes, "unapproved": unapproved}
+        session.json({**names, **told})
         return Exit.DIFFERENT if changes and exit_code else Exit.OK
     if changes:
         session.changes(changes)
     else:
         session.out.line(f"{goal.environment}: nothing changes")
-    for note in volumes:
+    for note in decision.volumes:
         place = f"  ({note.where})" if note.where else ""
         session.out.line(session.out.safe(f"  {note.text}{place}"))
+    if decision.unapproved:
+        things = counted(len(decision.unapproved), "thing", "things")
+        session.out.line(
+            f"`up` will ask about {things} outside the project: `envctl trust {goal}` shows them"
+        )
     return Exit.DIFFERENT if changes and exit_code else Exit.OK
 
 

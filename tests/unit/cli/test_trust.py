@@ -103,6 +103,20 @@ def test_up_asks_on_a_terminal_and_takes_only_a_yes_for_one(clone: Path) -> None
     assert (code, "[y/N]" in seen) == (0, False), seen
 
 
+def test_plan_ends_with_what_up_will_ask_about(clone: Path) -> None:
+    last = run(clone, "plan", "dev").stdout.splitlines()[-1]
+    assert last == (
+        "`up` will ask about 2 things outside the project: `envctl trust dev` shows them"
+    )
+    told = json.loads(run(clone, "plan", "dev", "--json").stdout)["unapproved"]
+    assert [one["text"].split()[0] for one in told] == ["runs", "web"]
+    assert not (clone / "ran").exists()
+
+    assert run(clone, "trust", "--yes").returncode == 0
+    assert "will ask" not in run(clone, "plan", "dev").stdout
+    assert json.loads(run(clone, "plan", "dev", "--json").stdout)["unapproved"] == []
+
+
 def test_without_a_terminal_up_fails_with_the_list_and_yes_allows_it(clone: Path) -> None:
     refused = run(clone, "up", "dev")
     assert refused.returncode == 1
