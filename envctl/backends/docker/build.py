@@ -187,16 +187,20 @@ class Watch:
     def _step(self, vertex: Vertex) -> tuple[str, Place | None]:
         """Which of the spec's steps a vertex is, in words, and where that stands.
 
-        The builder numbers FROM and what makes a layer; each of our steps makes one.
+        The builder numbers FROM and what makes a layer; each of our steps makes one. FROM is no step of the spec's, and has no number.
         """
         match = _NUMBERED.match(vertex.name)
         if match is None:
             return vertex.name.strip().partition("\n")[0], self._wanted.where
-        number, of = int(match[1]), int(match[2])
-        if isinstance(self._wanted, Build) and 2 <= number <= len(self._wanted.steps) + 1:
-            step = self._wanted.steps[number - 2]
-            return f"step {number - 1}/{of - 1} {step_text(step)}", step.where or self._wanted.where
-        return f"step {number}/{of} {match[3].partition(chr(10))[0]}", self._wanted.where
+        number, of, said = int(match[1]), int(match[2]), match[3].partition("\n")[0]
+        if not isinstance(self._wanted, Build):
+            return f"step {number}/{of} {said}", self._wanted.where
+        steps = self._wanted.steps
+        if 2 <= number <= len(steps) + 1:
+            step = steps[number - 2]
+            told = f"step {number - 1}/{len(steps)} {step_text(step)}"
+            return told, step.where or self._wanted.where
+        return said, self._wanted.where
 
     def _hint(self, text: str) -> str:
         if isinstance(self._wanted, Build) and any(sign in text for sign in _NOT_AT_HAND):

@@ -92,12 +92,14 @@ def send(watch, message):
 
 def test_steps_are_told_in_the_specs_words(watch, events):
     send(watch, vertex("i", "[internal] load build context", started=b"t"))
+    send(watch, vertex("f", "[1/3] FROM debian:bookworm", cached=1))
     send(watch, vertex("a", "[2/3] RUN apt", started=b"t"))
     send(watch, vertex("b", "[3/3] RUN make", cached=1))
     send(watch, output("a", b"half a "))
     send(watch, output("a", b"line\nrest"))
 
     assert [event.text for event in events] == [
+        "FROM debian:bookworm (cached)",
         "step 1/2 packages curl",
         "step 2/2 run sh: make (cached)",
         "half a line",
