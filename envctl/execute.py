@@ -319,20 +319,20 @@ class _Run:
         if watch.state is not None and hooks.are_due(watch.unit, watch.state):
             watch.phase = Phase.DOING
             work = partial(hooks.after_start, watch.unit, watch.state, self.backend, self.report)
-            self._spawn(work, self._hooked, watch)
+            self._spawn(work, partial(self._hooked, text), watch)
             return
         watch.phase = Phase.READY
         if watch.unit.name in self.todo:
             self.report(Progress(self._work(self.todo[watch.unit.name]), Stage.DONE, text))
 
-    def _hooked(self, subject: object, error: EnvctlError | None) -> None:
+    def _hooked(self, ready: str, subject: object, error: EnvctlError | None) -> None:
         assert isinstance(subject, _Watch)
         if error is not None:
             said = quoted("the hook printed", error.details)
             self._fail(subject, error.brief, said=said, where=error.where)
             return
         subject.phase = Phase.READY
-        self.report(Progress(self._work_of(subject), Stage.DONE, "ready"))
+        self.report(Progress(self._work_of(subject), Stage.DONE, ready))
 
     def _work_of(self, watch: _Watch) -> str:
         name = watch.unit.name

@@ -223,6 +223,17 @@ def test_hooks_run_when_the_unit_is_ready_and_before_it_stops(backend):
     assert backend.ran == [("web", ("warm",)), ("web", ("drain",))]
 
 
+@pytest.mark.parametrize("probe", [None, Probe(ProbeKind.TCP, ("127.0.0.1", "80"))])
+def test_a_unit_is_as_ready_with_hooks_as_without(backend, probe):
+    for hooks, verb in ((Hooks(), "start"), (Hooks(after_start=(("warm",),)), "run the hooks of")):
+        events = []
+        web = replace(unit("web", probe=probe), hooks=hooks)
+        changes = compare(plan(web), backend.observe())
+        bring_up(changes, plan(web), backend, events.append)
+        last = [one for one in events if one.stage is Stage.DONE][-1]
+        assert (last.work, last.text) == (f"{verb} web", "healthy" if probe else "running")
+
+
 def hooked(*hooks, name="web", **more):
     return replace(unit(name, **more), hooks=Hooks(tuple((hook,) for hook in hooks)))
 
