@@ -107,8 +107,13 @@ def choose(
     targets = ", ".join(f"{one.scope.environment}@{one.backend}" for one in chosen or same)
     if chosen:
         raise UsageError(f"{identity} has several environments", hint=f"name one: {targets}")
-    hint = f"it has {targets}" if same else "`envctl status --all` shows all, with their ids"
-    raise UsageError(f"nothing on this machine has the id {identity!r}", hint=hint)
+    if same:
+        named = f"{environment}@{backend}" if environment and backend else environment or backend
+        raise UsageError(f"{identity} has no environment {named!r}", hint=f"it has {targets}")
+    raise UsageError(
+        f"nothing on this machine has the id {identity!r}",
+        hint="`envctl status --all` shows all, with their ids",
+    )
 
 
 def adopt(

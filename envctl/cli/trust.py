@@ -66,10 +66,7 @@ def trust(
     if state:
         _take_over(session)
     if revoke:
-        from envctl.approval import revoke as forget
-
-        forget(session.root)
-        session.note("forgotten: what the project reaches of this host is asked for again")
+        _revoke(session)
         return
     names = [target] if target else list(session.workspace.environments())
     found = [(name, session.target(name)) for name in names]
@@ -110,6 +107,20 @@ def _allow(session: Session, wanted: Sequence[Reach], *, yes: bool) -> None:
     for one in new if answer is None else ():
         session.out.line(session.out.safe(f"not allowed: {one}"))
     raise EnvctlError("nothing was allowed", hint="`envctl trust --yes` allows all of it")
+
+
+def _revoke(session: Session) -> None:
+    from envctl.approval import FILE, revoke
+    from envctl.private import existing_folder
+
+    folder = existing_folder(session.root)
+    was_allowed = folder is not None and (folder / FILE).exists()
+    revoke(session.root)
+    session.note(
+        "forgotten: what the project reaches of this host is asked for again"
+        if was_allowed
+        else "nothing to forget: nothing was allowed to this project"
+    )
 
 
 def _take_over(session: Session) -> None:

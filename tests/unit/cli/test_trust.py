@@ -143,8 +143,12 @@ def test_trust_lists_allows_and_revokes(clone: Path) -> None:
     assert listed() == [True, True]
     assert not (clone / "ran").exists()
     assert run(clone, "up", "dev").returncode == 0
-    assert run(clone, "trust", "--revoke").returncode == 0
+    revoked = run(clone, "trust", "--revoke")
+    assert (revoked.returncode, "forgotten: " in revoked.stderr) == (0, True)
     assert listed() == [False, False]
+    revoked = run(clone, "trust", "--revoke")
+    assert (revoked.returncode, "forgotten: " in revoked.stderr) == (0, False)
+    assert "nothing was allowed to this project" in revoked.stderr
     assert run(clone, "up", "dev").returncode == 1
 
 
