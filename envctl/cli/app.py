@@ -100,7 +100,7 @@ def _command(name: str, place: Any, run: Callable[[Call], int]) -> Any:
 def _short(told: str) -> str:
     """What the list of commands says of one: its first line, or the beginning that fits there."""
     line = told.partition("\n")[0]
-    return line if len(line) <= _ROOM else f"{re.split('[:,]', line)[0]}."
+    return line if len(line) <= _ROOM else f"{re.split('[:,]', line)[0].rstrip('.')}."
 
 
 def _print_version(wanted: bool) -> None:

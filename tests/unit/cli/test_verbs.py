@@ -29,6 +29,11 @@ def for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryBackend, "capabilities", Capabilities())
 
 
+def test_no_line_of_the_help_ends_with_two_dots(envctl: Run) -> None:
+    ended = envctl("--help")
+    assert (ended.code, ".." in ended.out.replace("...", "")) == (0, False)
+
+
 def test_up_says_what_changes_then_what_it_does_then_where_to_look(
     envctl: Run, shop: Path, for_real: None
 ) -> None:
