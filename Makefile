@@ -52,7 +52,7 @@ soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, comp
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest tests/soak -s --junitxml=$(REPORTS)/soak.xml $(PYTEST_ARGS)
 
-check: lint unit ## static checks and unit tests, the latter with a quarter of the examples; under a minute
+check: lint unit ## static checks and the quick unit tests, with a tenth of the examples
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -61,7 +61,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest tests/unit tests/architecture -m "not engine" -n 2 --dist worksteal -q --hypothesis-profile=quick $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit tests/architecture -m "not engine and not slow" -n 2 --dist worksteal -q --hypothesis-profile=quick $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev ## measure, and print the numbers
 	$(BIN)/python -m bench

@@ -15,6 +15,8 @@ from envctl.cli.app import command_line
 from envctl.cli.front import Call
 from tests.unit.cli.conftest import Run, envctl
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["envctl"]
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -15,6 +15,8 @@ from envctl.backends import probe
 from envctl.errors import EnvctlError
 from envctl.plan.model import Probe, ProbeKind
 
+pytestmark = pytest.mark.slow
+
 
 class Server(http.server.BaseHTTPRequestHandler):
     """Answers with the status that the path names."""

@@ -16,6 +16,8 @@ from envctl.errors import EnvctlError, Place
 from envctl.private import state_path
 from tests.unit.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 TREE = Path(__file__).parents[3]
 
 

@@ -14,6 +14,8 @@ from envctl.cli.declare import Argument, Group, Option, parameters
 from envctl.cli.front import Call, load, read
 from tests.support.examples import examples
 
+pytestmark = pytest.mark.slow
+
 VALUES = ["dev", "dev@docker", "web", "x=1", "3", "0", "-1", "", "-", "--", "up", ".", "a b", "ü"]
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from envctl.private import state_path
 
+pytestmark = pytest.mark.slow
+
 TREE = Path(__file__).parents[3]
 SPEC = """\
 project: shop

@@ -19,6 +19,8 @@ from envctl.spec.resolved import Resolved
 from tests.support.examples import examples
 from tests.unit.spec.helpers import load, write
 
+pytestmark = pytest.mark.slow
+
 VALID = """\
 project: shop
 base: {name: debian:bookworm, snapshot: "http://snapshots.example/debian/20260801T000000Z/"}
