@@ -265,7 +265,7 @@ def test_awkward_values_arrive_exactly_and_nothing_is_executed(stage):
     stage.spec(json.dumps({"web": idle, "awkward": service}, ensure_ascii=False)).up()
 
     for _ in range(100):
-        text = "".join(line.text for line in stage.workspace().logs(stage.target))
+        text = "".join(line.text for line in stage.workspace().logs(stage.target, ["awkward"]))
         if text:
             break
     argv, seen = json.loads(text)
