@@ -12,7 +12,7 @@ from envctl.errors import EnvctlError
 from envctl.parity import file_search, processes, reading
 from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
 from envctl.parity.interview import Answer, Interview
-from envctl.parity.tree import CHANGED
+from envctl.parity.tree import ALTERED
 from envctl.plan import sysctls
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit
@@ -87,7 +87,7 @@ def ask(
         asking = pool.submit(interview.ask, by_unit, user=user)
         files = pool.submit(file_search.files, interview, covered(unit))
         answer = interview.ask(by_root, everything=True)
-    told = _without_changed(_merged(interview.facts(answer, by_root), files.result()))
+    told = _without_altered(_merged(interview.facts(answer, by_root), files.result()))
     own: Answer | None = None
     try:
         own = asking.result()
@@ -169,10 +169,10 @@ _DNS: Final = " 127.0.0.11:"
 """Docker's own name server, which is in the network of each container."""
 
 
-def _without_changed(told: UnitFacts) -> UnitFacts:
+def _without_altered(told: UnitFacts) -> UnitFacts:
     """What came with a machine and was changed in it counts as the unit's own."""
-    changed = told.get(CHANGED, {})
-    found = {category: values for category, values in told.items() if category != CHANGED}
+    changed = told.get(ALTERED, {})
+    found = {category: values for category, values in told.items() if category != ALTERED}
     if SUBSTRATE in found:
         listed = found[SUBSTRATE]
         found[SUBSTRATE] = {key: one for key, one in listed.items() if key not in changed}

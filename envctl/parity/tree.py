@@ -18,7 +18,7 @@ UNREADABLE: Final = "sha256 unreadable"
 """What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""
 LARGEST: Final = 1 << 30
 """Bytes of a file that is read; of a larger one the content is unknown."""
-CHANGED: Final = "changed"
+ALTERED: Final = "altered"
 """The files and links that are not what a machine's box has: an entry beside the categories, for `collecting`."""
 CAPABILITIES: Final = "capabilities of files"
 """The key of what is unknown where capabilities cannot be looked at."""
@@ -122,7 +122,7 @@ class Tree:
             else:
                 files[path] = value
         python = dict(python_packages(self.entries))
-        changed = {
+        altered = {
             fact_id(Category.FILES, path): ""
             for path, entry in self.boxed.items()
             if path in self.entries and self.entries[path].value != entry.value
@@ -131,7 +131,7 @@ class Tree:
             Category.FILES: files,
             Category.PYTHON: python,
             UNKNOWN: unknown,
-            CHANGED: changed,
+            ALTERED: altered,
         }
 
 

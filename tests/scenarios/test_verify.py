@@ -146,7 +146,7 @@ def test_what_was_done_to_the_container_is_found_and_repaired_and_no_claim_is_lo
     rest = set(web.found().items())
     assert rest > {
         ("web files /usr/bin/perl", ("not there", place("build:"))),
-        ("web files /usr/bin/env", ("changed since, setuid", place("build:"))),
+        ("web files /usr/bin/env", ("changed since it was created, setuid", place("build:"))),
         (
             "web files /usr/local/bin/evil",
             ("changed or added since it was created", place("build:")),

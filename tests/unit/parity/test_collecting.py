@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.parity import collecting, interview
+from envctl.parity import collecting, interview, tree
+from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category
+from envctl.parity.inquiry import Asked
 from envctl.secrets import SecretStore
 from tests.support.plans import plan, unit
 
@@ -113,3 +115,9 @@ def test_what_the_unit_s_own_user_cannot_be_asked_is_unknown():
     found = told(Nobody(b"MARK:os\0ID=debian\n"))
     assert found["os"] == {"id": "debian"}
     assert "does not tell" in found["unknown"]["environment\t"]
+
+
+def test_what_is_told_beside_the_categories_has_names_of_its_own():
+    """One that was called as another would hide it: `verify` lost all that was changed since."""
+    beside = [tree.ALTERED, SUBSTRATE, UNKNOWN, *Asked, *Category]
+    assert len({*beside}) == len(beside)
