@@ -11,7 +11,7 @@ import pytest
 from tests.support.machines import NOTHING, left_of, virsh
 from tests.support.project import wait_for
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SPEC = """
 web:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.machines import key_of, virsh
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SPEC = """
 db:
