@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TREE = Path(__file__).parents[3]
 HEAVY = {"docker", "jinja2", "pydantic", "rich", "requests", "vagrant"}
 

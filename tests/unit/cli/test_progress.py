@@ -16,6 +16,8 @@ from envctl.cli.output import Stream
 from envctl.cli.progress import Plain, Silent, duration, make_reporter
 from envctl.plan.progress import Progress, Stage
 
+pytestmark = pytest.mark.slow
+
 TREE = Path(__file__).parents[3]
 EVENTS = (
     Progress("build web", Stage.STARTED),

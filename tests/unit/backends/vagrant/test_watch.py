@@ -19,6 +19,8 @@ from envctl.plan.progress import Progress
 from envctl.render import Templates
 from tests.support.plans import SCOPE, build, packages, script
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Machine:
