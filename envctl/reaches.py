@@ -228,7 +228,7 @@ def _below_others(
 ) -> Iterator[Reach]:
     """Mounts of what is in a folder that some unit can write.
 
-    Engines follow a mount's path anew whenever a unit starts, and that unit can put a link in its way.
+    Engines follow a mount's path again whenever a unit starts, and that unit can put a link in its way.
     """
     every = list(dict.fromkeys((*own, *elsewhere)))
     ours = frozenset(own)

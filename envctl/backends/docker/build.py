@@ -198,8 +198,8 @@ class Watch:
         steps = self._wanted.steps
         if 2 <= number <= len(steps) + 1:
             step = steps[number - 2]
-            told = f"step {number - 1}/{len(steps)} {step_text(step)}"
-            return told, step.where or self._wanted.where
+            shown = f"step {number - 1}/{len(steps)} {step_text(step)}"
+            return shown, step.where or self._wanted.where
         return said, self._wanted.where
 
     def _hint(self, text: str) -> str:

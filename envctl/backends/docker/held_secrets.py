@@ -10,8 +10,8 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker import places
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file
-from envctl.backends.docker.listing import Listed
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.owned_containers import Listed
 from envctl.plan.model import Secret
 
 _ALIVE = frozenset({"running", "paused"})

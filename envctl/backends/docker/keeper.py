@@ -23,9 +23,9 @@ from envctl.backends.docker.claims import claim_secrets, is_ours, taken
 from envctl.backends.docker.client import Engine, conflict
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
 from envctl.backends.docker.held_secrets import has_secrets, held_volumes
-from envctl.backends.docker.listing import Containers, Listed, containers
 from envctl.backends.docker.names import Names, slug
 from envctl.backends.docker.observe import number
+from envctl.backends.docker.owned_containers import Containers, Listed, containers
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan, Secret, Unit
 

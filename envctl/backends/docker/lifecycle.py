@@ -13,8 +13,8 @@ from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflic
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
-from envctl.backends.docker.listing import Listed, containers
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.owned_containers import Listed, containers
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
 from envctl.backends.docker.volumes import Volumes

@@ -15,8 +15,8 @@ from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.closer import look_closer
 from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.listing import Containers, Listed, containers, is_own
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.owned_containers import Containers, Listed, containers, is_own
 from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called

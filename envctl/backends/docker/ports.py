@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.listing import Listed
+from envctl.backends.docker.owned_containers import Listed
 from envctl.backends.taken import port_taken
 from envctl.errors import EnvctlError
 from envctl.plan.model import Unit

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from envctl.backends.docker.containers import container
-from envctl.backends.docker.listing import is_renamed
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.owned_containers import is_renamed
 from envctl.plan.model import Unit
 from envctl.plan.state import Drift
 from envctl.plan.text import argv_text, size_text
