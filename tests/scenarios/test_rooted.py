@@ -18,6 +18,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 SUBSTRATE = "/usr/lib/envctl/substrate"
 
 
+def undated(lines: list[str]) -> list[str]:
+    """Without the content of /etc/shadow now: it has the day on which an account was made, which may end in between."""
+    shadow = r"(files\t/etc/shadow-?\t[^\t]*sha256) [0-9a-f]+"
+    return [re.sub(shadow, r"\1", line) for line in lines]
+
+
 def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
     engine, make_project, tmp_path
 ):
@@ -39,7 +45,7 @@ def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
     # Without an engine packages' services are kept from starting by a file, which goes when the machine is made.
     own = "files\t/usr/sbin/policy-rc.d\t"
     lines = [line for line in found.splitlines() if not line.startswith(own)]
-    assert lines == told.splitlines()
+    assert undated(lines) == undated(told.splitlines())
     # What a changed file was before stands beside it.
     assert [
         line
