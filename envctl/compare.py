@@ -18,8 +18,8 @@ what the engine has of it is otherwise  REPLACE (START where that mends it)
 anything else                           none
 ======================================  =====================================
 
-A build is made only if a unit that has to be made needs it and it is not at hand. Units that are
-not in the plan are removed. Volumes are never touched here, see `down`.
+What a unit lets go of, such as a port, another one takes after that: see `plan.handovers`. A build is made only if a unit that has to be made needs it and it is not at hand. Units that are
+in the spec no more are removed. Volumes are never touched here, see `down`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from envctl.plan.build_causes import build_causes
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
 from envctl.plan.due import due
+from envctl.plan.handovers import in_order
 from envctl.plan.model import NewVolume, Plan, ReadyImage, Unit
 from envctl.plan.run_causes import changed_fields, place, run_causes
 from envctl.plan.state import Observed, Status, UnitState
@@ -73,7 +74,13 @@ def compare(
         )
         for change in units
     ]
-    return (*removals, *builds.values(), *ordered)
+    known = {unit.name: unit for unit in plan.units}
+    handed_over = in_order([*removals, *ordered], observed, known)
+    return (
+        *(change for change in handed_over if change.action is Action.REMOVE),
+        *builds.values(),
+        *(change for change in handed_over if change.action is not Action.REMOVE),
+    )
 
 
 def down(
@@ -126,7 +133,9 @@ def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
             because("the environment is to stop"),
             target=known.get(name),
             needs=tuple(
-                other for other in active if other in known and _depends(known[other], name, plan)
+                f"{Action.STOP}:{other}"
+                for other in active
+                if other in known and _depends(known[other], name, plan)
             ),
         )
         for name in active
@@ -134,20 +143,32 @@ def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
 
 
 def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]:
-    """The changes of these units, and whatever they need; nothing is removed."""
-    keys = {change.key: change for change in changes if change.action is not Action.REMOVE}
+    """The changes of these units, and whatever they need; nothing is removed but what has what they take."""
+    keys = {change.key: change for change in changes}
     wanted: set[str] = set()
-    todo = [key for key, change in keys.items() if change.unit in units and key == change.unit]
+    todo = [
+        key
+        for key, change in keys.items()
+        if change.unit in units and key == change.unit and change.action is not Action.REMOVE
+    ]
     while todo:
         key = todo.pop()
         if key in keys and key not in wanted:
             wanted.add(key)
-            todo.extend(keys[key].needs)
+            todo += (need for need in keys[key].needs if _is_needed(keys.get(need), key))
+            if keys[key].action is Action.STOP:
+                # What is stopped for others is not left so.
+                todo.append(keys[key].unit)
     return tuple(
         replace(change, needs=tuple(need for need in change.needs if need in wanted))
         for key, change in keys.items()
         if key in wanted
     )
+
+
+def _is_needed(change: Change | None, by: str) -> bool:
+    """Whether a change has to be done for another one, though nobody asked for it."""
+    return change is not None and (change.action is not Action.REMOVE or by in change.frees)
 
 
 def _depends(unit: Unit, name: str, plan: Plan | None) -> bool:
@@ -187,7 +208,7 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
     names = {unit.name for unit in plan.units}
     services = {unit.service for unit in plan.units}
     for name, state in observed.units.items():
-        if name not in names:
+        if name not in names and state.service not in plan.left_out:
             cause = (
                 f"{state.service} has fewer replicas now"
                 if state.service in services

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from envctl.errors import SpecError
-from envctl.plan.changes import Action
 from envctl.plan.exit_state import exit_text, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
@@ -83,7 +82,7 @@ def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
         # A secret has no value: what is there cannot be compared.
         names = {*(unit.name for unit in opened.plan.units), *observed.units}
         return dict.fromkeys(names, error.problems[0].message)
-    return {one.unit: one.cause for one in changes if one.action is not Action.BUILD}
+    return {one.unit: one.cause for one in changes if one.key == one.unit}
 
 
 def _row(

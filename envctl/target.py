@@ -67,6 +67,8 @@ class Opened:
         self.workspace = workspace
         self.target = target
         self.lenient = lenient
+        self.services: tuple[str, ...] = ()
+        """What was asked for of it, by name; () for all. To be set before the plan is looked at."""
         self._unknown: UsageError | None = None
         self.not_evaluated: set[str] = set()
         """Secrets whose values this run must not look up, as far as that was asked."""
@@ -80,7 +82,9 @@ class Opened:
     def resolved(self) -> Resolved | None:
         """The resolved spec; None only if the run is lenient and the spec broken or without the environment."""
         try:
-            return self.workspace.resolved(self.target.environment)
+            return self.workspace.resolved(
+                self.target.environment, without_files=bool(self.services)
+            )
         except SpecError:
             if self.lenient:
                 return None
@@ -219,16 +223,35 @@ class Opened:
 
         workspace = self.workspace
         plan = make_plan(
-            workspace.resolved(self.target.environment),
+            workspace.resolved(self.target.environment, without_files=bool(self.services)),
             backend=self.backend.name,
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
             recipe=self._recipe,
+            needed=self.needed,
             also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
         )
         plan = hooks.with_places(plan, self._place_of_hook)
         return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
+
+    @cached_property
+    def needed(self) -> frozenset[str] | None:
+        """The services that are asked for, with all that they depend on; None if that is everything."""
+        if not self.services or self.resolved is None:
+            return None
+        services = self.resolved.data["services"]
+        found: set[str] = set()
+        todo = [name for name in self.services if name in services]
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo.extend(services[name]["depends_on"])
+        return frozenset(found)
+
+    def _is_needed(self, service: str) -> bool:
+        return self.needed is None or service in self.needed
 
     def _place_of_hook(self, service: str, index: int) -> Place | None:
         path = ("services", service, "hooks", "after_start", index)
@@ -258,7 +281,7 @@ class Opened:
 
         digests: dict[str, str] = {}
         problems: list[Problem] = []
-        for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
+        for name in self._secret_names:
             try:
                 digest = self.store.digest(name)
                 if digest is None:
@@ -272,6 +295,12 @@ class Opened:
         if problems:
             raise SpecError(tuple(problems))
         return with_digests(self.plan, digests)
+
+    @cached_property
+    def _secret_names(self) -> Sequence[str]:
+        """The secrets of the services that are needed."""
+        units = (unit for unit in self.plan.units if self._is_needed(unit.service))
+        return sorted({one.name for unit in units for one in unit.run.secrets})
 
     def know_secrets(self) -> None:
         """Look the values of all secrets up, so that they can be masked; one without a value has none to mask."""
@@ -343,7 +372,7 @@ class Opened:
 
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""
-        if self.store.use(self.wanted.backend):
+        if self.store.use(self.wanted.backend, None if self.needed is None else self._secret_names):
             del self.wanted
 
     @cached_property
@@ -368,12 +397,17 @@ class Opened:
 
     def _comparable(self, observed: Observed) -> Plan:
         """The plan; secrets whose values must not be looked up now count as unchanged, which is said once."""
-        plan, unknown = self.wanted, sorted(self.not_evaluated)
-        if not unknown:
-            return plan
         from envctl.plan.progress import Progress, Stage
         from envctl.planner import with_recorded_digests
 
+        plan, unknown = self.wanted, sorted(self.not_evaluated)
+        # Of services that nobody asked for no secret is looked at.
+        idle = {one.name for unit in plan.units for one in unit.run.secrets} - set(
+            self._secret_names
+        )
+        plan = with_recorded_digests(plan, observed, idle) if idle else plan
+        if not unknown:
+            return plan
         if not self._told_of_secrets:
             self._told_of_secrets = True
             for name in unknown:
@@ -422,22 +456,19 @@ class Opened:
         """The plan of these services and what they depend on; the whole plan for none."""
         if not services:
             return self.wanted
-        wanted: dict[str, None] = {}
+        wanted: set[str] = set()
         known = {unit.service: unit for unit in self.wanted.units}
-
-        def visit(name: str) -> None:
+        todo = list(services)
+        while todo:
+            name = todo.pop()
             if name not in known:
                 raise UsageError(
                     f"{self.target.environment} has no service {name!r}",
                     hint=did_you_mean(name, known),
                 )
             if name not in wanted:
-                wanted[name] = None
-                for needed in known[name].depends_on:
-                    visit(needed)
-
-        for name in services:
-            visit(name)
+                wanted.add(name)
+                todo.extend(known[name].depends_on)
         units = tuple(unit for unit in self.wanted.units if unit.service in wanted)
         return replace(self.wanted, units=units)
 

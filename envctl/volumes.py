@@ -51,7 +51,9 @@ class VolumeNote:
 
 
 def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
-    """The volumes that are there and that no unit of the plan has."""
+    """The volumes that are there and that no unit of the plan has; none if not all of the spec is in the plan."""
+    if plan.left_out:
+        return ()
     units = {unit.name: unit for unit in plan.units}
     return tuple(sorted(one for one in observed.volumes if not _is_used(one, plan, units)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +97,15 @@ class Workspace:
         """The names of the project's environments."""
         return spec.environments(self.root)
 
-    def resolved(self, environment: str) -> Resolved:
-        """The resolved spec of one environment."""
-        return spec.load(self.root, environment, sets=self.sets, environ=self.environ)
+    def resolved(self, environment: str, *, without_files: bool = False) -> Resolved:
+        """The resolved spec of one environment; with `without_files` builds may lack files of the project."""
+        return spec.load(
+            self.root,
+            environment,
+            sets=self.sets,
+            environ=self.environ,
+            without_files=without_files,
+        )
 
     def validate(self, environments: Sequence[str] = ()) -> tuple[str, ...]:
         """Check these environments, or all, down to what their backends can do; SpecError if any is wrong."""
@@ -217,6 +224,7 @@ class Workspace:
         nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
         opened = self.open(target)
+        opened.services = tuple(services)
         kept = self._frozen(opened, services, offline=offline) if frozen else None
         with self.locked(opened):
             return self.bring_up(opened, services, decided=decided, kept=kept)
@@ -241,6 +249,7 @@ class Workspace:
         observed = opened.observe()
         plan = opened.select(services)
         changes = _only(opened.changes(observed), plan, services)
+        _require_handed_over(changes, observed, opened.wanted)
         tell_lost(opened, observed)
         decided(changes)
         for note in opened.volume_notes(observed) if changes else ():
@@ -251,6 +260,7 @@ class Workspace:
             changes = _only(opened.changes(observed), plan, services)
             if {(change.action, change.unit) for change in changes} - said:
                 decided(changes)
+        plan = _with_changed(plan, changes, opened.wanted)
         self._bases(opened, changes)
         seen = bring_up(
             changes,
@@ -392,6 +402,7 @@ class Workspace:
         from envctl.locking import Frozen, existing
 
         (plain,) = self._plain([opened.target.environment])
+        plain.services = opened.services
         kept = Frozen(opened, plain, existing(self.root), offline=offline)
         kept.insist({unit.service for unit in opened.select(services).units})
         return kept
@@ -501,6 +512,17 @@ def _require_free(opened: Opened) -> None:
         )
 
 
+def _require_handed_over(changes: Sequence[Change], observed: Observed, plan: Plan) -> None:
+    """EnvctlError if a service that cannot be planned has what is to be another's."""
+    from envctl.plan.handovers import stuck
+
+    if found := stuck(changes, observed, plan):
+        names = ", ".join(plan.left_out)
+        raise EnvctlError(
+            "; ".join(found), hint=f"{names} cannot be planned as it is: `envctl validate` says why"
+        )
+
+
 def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:
     """The changes of a plan that is for these services, if there are any."""
     if not services:
@@ -508,6 +530,12 @@ def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> t
     from envctl import compare
 
     return compare.only(changes, frozenset(unit.name for unit in plan.units))
+
+
+def _with_changed(plan: Plan, changes: Sequence[Change], whole: Plan) -> Plan:
+    """The plan of a selection, and of what is changed for it: that is waited for, too."""
+    names = {unit.name for unit in plan.units} | {change.unit for change in changes}
+    return replace(plan, units=tuple(unit for unit in whole.units if unit.name in names))
 
 
 def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:

@@ -66,7 +66,8 @@ def up(
     """Bring an environment up, and wait until all of it is ready.
 
     Says first what changes and why, then what it does, and last the addresses to open. What is up
-    and as the spec wants it is left alone. With services, only they and what they depend on.
+    and as the spec wants it is left alone. With services, only they, what they depend on, and what has to let go of a
+    port or volume for them; what others lack, such as a secret or a file, is nothing to them.
 
     What the project would run, read or mount of this host outside its folder is shown and asked for the first time
     (see `trust`).

@@ -14,6 +14,7 @@ class Action(StrEnum):
 
     HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused, and puts right what a
     unit that runs has lost; where that takes a RESTART, it is one.
+    STOP comes before a unit's own change where others wait for what it lets go of (see `handovers`).
     DISCARD deletes a volume with its data (`unit` is the volume's name) and is only ever asked for;
     DISMANTLE removes what an environment's units shared, when the last of them goes.
     """
@@ -29,6 +30,10 @@ class Action(StrEnum):
     REMOVE = "remove"
     DISCARD = "discard"
     DISMANTLE = "dismantle"
+
+
+_KEYED_BY_ACTION = (Action.BUILD, Action.STOP, Action.DISCARD, Action.DISMANTLE)
+"""What is done beside a unit's own change, or not to a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Change:
 
     `causes` are all its reasons, at least one. `target` is what to make of it: the build for BUILD,
     the unit for all else, None where the unit is in the spec no more. `needs` are the keys of the
-    changes that must be done, and be ready, before this one.
+    changes that must be done, and be ready, before this one; `frees` are those that take what it lets go of.
     """
 
     action: Action
@@ -62,6 +67,7 @@ class Change:
     causes: tuple[Cause, ...]
     target: Unit | Build | DockerfileBuild | None = None
     needs: tuple[str, ...] = ()
+    frees: tuple[str, ...] = ()
 
     @property
     def cause(self) -> str:
@@ -76,6 +82,6 @@ class Change:
     @property
     def key(self) -> str:
         """What other changes name this one by."""
-        if self.action in (Action.BUILD, Action.DISCARD, Action.DISMANTLE):
+        if self.action in _KEYED_BY_ACTION:
             return f"{self.action}:{self.unit}"
         return self.unit

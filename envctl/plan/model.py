@@ -387,11 +387,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An environment decided: its units in dependency order."""
+    """An environment decided: its units in dependency order.
+
+    `left_out` are services of the spec that nobody asked for and that cannot be planned: what is there of them stays.
+    """
 
     scope: Scope
     backend: str
     units: tuple[Unit, ...]
+    left_out: tuple[str, ...] = about(())
 
     def unit(self, name: str) -> Unit:
         """The unit of that name. KeyError if there is none."""

@@ -65,18 +65,21 @@ def make_plan(
     backend: str,
     package_sets: PackageSets = frozenset(),
     recipe: str = "",
+    needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
 ) -> Plan:
     """Decide everything about one environment, but for what the values of its secrets tell.
 
     `package_sets` are those of all services of all environments: package installs are laid out
     so that as many of them as possible share layers. `recipe` is a digest of the project's own
-    templates that images are made from: it makes their builds others. Reads the files that builds
+    templates that images are made from: it makes their builds others. Services other than those `needed`, if that
+    is given, are left out where they cannot be planned. Reads the files that builds
     copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
     """
     data = resolved.data
     problems: list[Problem] = []
     units: list[Unit] = []
+    left_out: list[str] = []
     origins = _origins_by_service(resolved)
     for name in _ordered(data["services"]):
         given = Given(
@@ -87,20 +90,33 @@ def make_plan(
             origins.get(name, {}),
             recipe,
         )
-        problems += _missing_mounts(given)
-        try:
-            made = list(_units(given))
-            units += made
-            problems += overlaps(made[0])
-        except SpecError as error:
-            problems += error.problems
+        made, wrong = _planned(given)
+        if wrong and needed is not None and name not in needed:
+            left_out.append(name)
+            continue
+        units += made
+        problems += wrong
     root = resolved.root
     scope = make_scope(data["project"], data["environment"], root, home=home_of(root))
-    plan = Plan(scope, backend, with_new_volumes(units, _owners(data["services"])))
+    begun = with_new_volumes(units, _owners(data["services"]))
+    plan = Plan(scope, backend, begun, tuple(left_out))
     problems += also(plan)
     if problems:
         raise SpecError(tuple(problems))
     return plan
+
+
+def _planned(given: Given) -> tuple[Sequence[Unit], Sequence[Problem]]:
+    """The units of a service, and what is wrong with them."""
+    lacking = [problem for name, problem in given.resolved.lacking if name == given.name]
+    problems = [*lacking, *_missing_mounts(given)]
+    if lacking:
+        return (), problems
+    try:
+        made = list(_units(given))
+    except SpecError as error:
+        return (), (*problems, *error.problems)
+    return made, (*problems, *overlaps(made[0]))
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:

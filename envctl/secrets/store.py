@@ -10,7 +10,7 @@ import secrets
 import stat
 import string
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,10 +106,12 @@ class SecretStore:
         self._values[name] = _write_once(private_folder(self._root, *self._own) / name, made)
         return self._values[name]
 
-    def use(self, backend: str) -> bool:
-        """Note that a backend has this environment up; whether values had to be generated for it."""
+    def use(self, backend: str, names: Collection[str] | None = None) -> bool:
+        """Note that a backend has this environment up; whether values, of these or all, had to be generated for it."""
         made = False
         for name, declared in self._declared.items():
+            if names is not None and name not in names:
+                continue
             if declared["generate"] is not None and self._find(name) is None:
                 self.value(name)
                 made = True

@@ -69,10 +69,11 @@ def load(
     sets: Mapping[str, str] = _NOTHING,
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
+    without_files: bool = False,
 ) -> Resolved:
     """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
 
-    SpecError tells all problems; UsageError an unknown environment, or a `sets` name that the spec
+    With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all problems; UsageError an unknown environment, or a `sets` name that the spec
     does not declare.
     """
     environ = os.environ if environ is None else environ
@@ -92,8 +93,10 @@ def load(
         found = _cache.read(root, environment, key)
         if found is not None:
             return found
-    resolved = _resolve(root, environment, contents, sets=sets, environ=variables)
-    if cache:
+    resolved = _resolve(
+        root, environment, contents, sets=sets, environ=variables, without_files=without_files
+    )
+    if cache and not resolved.lacking:
         _cache.write(root, environment, key, resolved)
     return resolved
 
@@ -119,11 +122,19 @@ def _resolve(
     *,
     sets: Mapping[str, str],
     environ: Mapping[str, str],
+    without_files: bool,
 ) -> Resolved:
     from envctl.spec.resolve import resolve
 
-    known = environments(root)
-    return resolve(root, environment, contents=contents, sets=sets, environ=environ, known=known)
+    return resolve(
+        root,
+        environment,
+        contents=contents,
+        sets=sets,
+        environ=environ,
+        known=environments(root),
+        without_files=without_files,
+    )
 
 
 def load_base(
@@ -159,7 +170,9 @@ def package_sets(
     found: set[tuple[str, frozenset[str]]] = set()
     for environment in environments(root):
         try:
-            resolved = load(root, environment, sets=sets, environ=environ, cache=cache)
+            resolved = load(
+                root, environment, sets=sets, environ=environ, cache=cache, without_files=True
+            )
         except (SpecError, UsageError):
             continue
         for service in resolved.data["services"].values():

@@ -198,29 +198,27 @@ class Checker:
         for index, step in enumerate(service["build"]):
             if step["step"] in ("copy", "template") and isinstance(build, Items):
                 body = _only(build[index])
-                self._path(_value(body, "from"), step["source"], f"services.{name}.build.{index}")
+                self._path(name, _value(body, "from"), step["source"], f".build.{index}")
         own = service["dockerfile"]
         if own is not None:
             spot = _value(table, "dockerfile")
             given = table["dockerfile"]
-            self._path(
-                _value(given, "file") if isinstance(given, Table) else spot,
-                own["file"],
-                f"services.{name}",
-            )
+            file = _value(given, "file") if isinstance(given, Table) else spot
+            self._path(name, file, own["file"])
             if isinstance(given, Table) and "context" in given:
-                self._path(_value(given, "context"), own["context"], f"services.{name}")
+                self._path(name, _value(given, "context"), own["context"])
 
-    def _path(self, spot: Spot, path: str, what: str) -> None:
+    def _path(self, service: str, spot: Spot, path: str, what: str = "") -> None:
         if path not in self.exists:
             try:
                 self.exists[path] = (self.root / path).exists()
             except (OSError, ValueError):
                 self.exists[path] = False
         if not self.exists[path]:
-            self._add(
+            self.problems.lack(
+                service,
                 spot,
-                f"{what}: {path!r} does not exist",
+                f"services.{service}{what}: {path!r} does not exist",
                 expected="a path within the project",
                 hint=self._near(path),
             )

@@ -21,6 +21,8 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self.lacking: list[tuple[str, Problem]] = []
+        """Files that builds need and that do not exist, each with the service."""
         self._texts: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
 
@@ -35,6 +37,11 @@ class Problems:
         if problem not in self.found:
             self.found.append(problem)
 
+    def lack(self, service: str, spot: Spot, message: str, *, expected: str, hint: str) -> None:
+        """Note that a service lacks a file: all others can be used without it."""
+        problem = Problem(place(spot), message, expected, hint, self._source(spot))
+        self.lacking.append((service, problem))
+
     def _source(self, spot: Spot) -> str:
         file, line, column = spot
         if file not in self._lines:
@@ -45,10 +52,11 @@ class Problems:
         text = UNPRINTABLE.sub("\ufffd", lines[line - 1])
         return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
 
-    def stop(self) -> None:
-        """Raise SpecError if anything was found."""
-        if self.found:
-            raise SpecError(tuple(sorted(self.found, key=lambda item: item.where)))
+    def stop(self, *, without_files: bool = False) -> None:
+        """Raise SpecError if anything was found; with `without_files` not if no more than files are lacking."""
+        if self.found or (self.lacking and not without_files):
+            every = dict.fromkeys([*self.found, *(problem for _, problem in self.lacking)])
+            raise SpecError(tuple(sorted(every, key=lambda item: item.where)))
 
 
 def near(word: str, known: Iterable[str]) -> str:

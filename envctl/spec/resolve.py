@@ -34,10 +34,11 @@ def resolve(
     sets: Mapping[str, str],
     environ: Mapping[str, str],
     known: tuple[str, ...],
+    without_files: bool = False,
 ) -> Resolved:
     """Resolve one environment from the contents of its files (None: not there or not readable).
 
-    Raises SpecError with all problems; UsageError for an unknown environment or a `sets` name
+    With `without_files` it is no problem that builds lack files. Raises SpecError with all problems; UsageError for an unknown environment or a `sets` name
     that is not declared.
     """
     problems = Problems()
@@ -68,13 +69,14 @@ def resolve(
     tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
     tree = _extended(tree, problems)
     data = _data(root, tree, environment, interpolation, problems)
-    problems.stop()
+    problems.stop(without_files=without_files)
     values = interpolation.values
     return Resolved(
         root=root,
         data=data,
         origins=Origins(lambda: collect(tree, values, data)),
         files=tuple(files),
+        lacking=tuple(problems.lacking),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from envctl.errors import Place
+    from envctl.errors import Place, Problem
     from envctl.spec.canonical import CanonicalSpec
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -34,6 +34,8 @@ class Resolved:
     data: CanonicalSpec
     origins: Mapping[KeyPath, Origin] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    lacking: tuple[tuple[str, Problem], ...] = ()
+    """By service, files that its build needs and that do not exist; only if that was tolerated."""
 
     def on_backend(self, name: str | None) -> Resolved:
         """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""

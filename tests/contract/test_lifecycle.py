@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from envctl.errors import EnvctlError
@@ -120,6 +122,19 @@ def test_a_service_taken_out_of_the_spec_is_removed(pair):
     assert pair.states() == {"db": "running"}
 
 
+def free_port() -> int:
+    """A port of this host that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def addresses(stage: Project) -> dict[str, tuple[str, ...]]:
+    """Where each unit that has a port can be reached."""
+    rows = stage.workspace().status(stage.target)
+    return {row.unit: row.addresses for row in rows if row.unit in ("web", "api")}
+
+
 # --- units that come and go where others stay -------------------------------------------------
 
 
@@ -152,6 +167,26 @@ def test_a_failed_task_is_told_holds_its_dependents_back_and_runs_again(stage):
     stage.up()
 
     assert stage.states() == {"job": "completed", "web": "running"}
+
+
+def test_a_port_moves_from_one_service_to_another_and_two_swap_theirs(stage):
+    """What lets go of it comes first; a swap stops both."""
+    first, second = free_port(), free_port()
+    idle = "%s: {command: [sleep, infinity], ports: ['%s:80']}\n"
+    alone = "api: {command: [sleep, infinity]}\n"
+    stage.clear()
+    stage.spec(alone + idle % ("web", first)).up()
+
+    stage.spec(alone.replace("api", "web") + idle % ("api", first)).up()
+    assert addresses(stage) == {"web": (), "api": (f"127.0.0.1:{first}",)}
+
+    stage.spec(idle % ("web", second) + idle % ("api", first)).up()
+    stage.spec(idle % ("web", first) + idle % ("api", second))
+    done = stage.up()
+
+    assert [one for one in done if one.startswith("stop")] == ["stop web", "stop api"]
+    assert addresses(stage) == {"web": (f"127.0.0.1:{first}",), "api": (f"127.0.0.1:{second}",)}
+    assert stage.up() == []
 
 
 def test_replicas_come_and_go(stage):

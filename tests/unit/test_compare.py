@@ -323,8 +323,10 @@ def done(there: Observed, change: Change) -> Observed:
     if isinstance(target, Build):
         assert change.action is Action.BUILD
         images[target.digest] = build_text(target)
-    elif change.action in (Action.REMOVE, Action.STOP):
+    elif change.action is Action.REMOVE:
         units.pop(change.unit)
+    elif change.action is Action.STOP:
+        units[change.unit] = replace(units[change.unit], status=Status.STOPPED)
     elif change.action is Action.DISCARD:
         return replace(there, volumes=there.volumes - {change.unit})
     elif change.action is not Action.DISMANTLE:
@@ -359,7 +361,7 @@ def test_a_plan_that_was_carried_out_needs_no_change(wanted):
 @given(PLANS, PLANS)
 def test_each_unit_changes_once_and_only_if_it_differs(old, new):
     changes = compare(new, observed(*old.units))
-    units = [change.unit for change in changes if change.action is not Action.BUILD]
+    units = [change.unit for change in changes if change.action not in (Action.BUILD, Action.STOP)]
     before = {one.name: (one.source, one.run, one.kind) for one in old.units}
     after = {one.name: (one.source, one.run, one.kind) for one in new.units}
 
@@ -437,7 +439,10 @@ def test_a_selection_can_be_done_by_itself(situation, names):
     wanted, there = situation
     changes = only(compare(wanted, there), names)
 
-    assert all(change.action is not Action.REMOVE for change in changes)
+    for change in changes:
+        assert change.action is not Action.REMOVE or set(change.frees) & {
+            one.unit for one in changes
+        }
     assert list(in_some_order(changes, lambda ready: ready[0])) is not None
     for change in changes:
         there = done(there, change)

@@ -4,7 +4,7 @@ Shipped so that the whole chain can be tried, and tested, where no engine is. It
 in the project's private folder, so it lasts from one command to the next like an engine's.
 
 A process is played by its argv: ("false",) fails, a task ends at once, all else runs. A probe
-whose test is ("false",) fails.
+whose test is ("false",) fails. A port of the host is one unit's at a time.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.building import Beside
+from envctl.backends.taken import port_taken
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
+from envctl.plan.holdings import held, wanted
 from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
@@ -185,6 +187,7 @@ class MemoryBackend:
 
     def _enter(self, world: _World, change: Change) -> None:
         unit = change.target if isinstance(change.target, Unit) else None
+        _require_free_ports(world, change)
         if change.action in (Action.CREATE, Action.REPLACE, Action.RECONFIGURE) and unit:
             world.made += 1
             world.shared = True
@@ -234,6 +237,17 @@ class MemoryBackend:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(data, indent=1, sort_keys=True), "utf-8")
         fresh.replace(path)
+
+
+def _require_free_ports(world: _World, change: Change) -> None:
+    """EnvctlError if another unit that runs has a port of the unit's: the host has each once."""
+    if not isinstance(change.target, Unit) or change.action in (Action.STOP, Action.REMOVE):
+        return
+    for one in wanted(change.target):
+        for name, state in world.units.items():
+            taken = one.kind == "port" and any(one.clashes(other) for other in held(state))
+            if taken and name != change.unit and state.status is Status.RUNNING:
+                raise port_taken(change.target, int(one.name.partition("/")[0]), by=name)
 
 
 def _plain(world: _World) -> object:

@@ -178,6 +178,8 @@ class Lifecycle:
                 *active, told = machine.run(script).splitlines()
                 stamp = now.stamp or {}
                 if unit in now.units:
+                    # Another unit may be about to take them.
+                    forwarding.drop(now.units[unit]["ports"], machine)
                     text = ended.read(told)[unit].text
                     stamp = notes.with_unit(stamp, unit, stopped=text)
                     libvirt.stamp(now.name, stamp)

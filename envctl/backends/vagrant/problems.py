@@ -19,7 +19,19 @@ _START: Final = Place("envctl.yaml", 1, 1)
 def problems(plan: Plan) -> Sequence[Problem]:
     """All of them, each once; the plan is not arranged yet."""
     found = [problem for unit in plan.units for problem in _of_unit(unit)]
-    return tuple(dict.fromkeys([*found, *_contested(plan), *layout.conflicts(plan)]))
+    together = (*_contested(plan), *layout.conflicts(plan), *_incomplete(plan))
+    return tuple(dict.fromkeys([*found, *together]))
+
+
+def _incomplete(plan: Plan) -> Iterator[Problem]:
+    """A machine that several units share is made from all of their builds: one that cannot be planned may be among them."""
+    shared = next((unit for unit in plan.units if layout.wants_single(unit)), None)
+    if plan.left_out and shared is not None:
+        yield Problem(
+            shared.where or _START,
+            f"{shared.service} may share a machine with {', '.join(plan.left_out)}, which cannot be planned",
+            hint="`envctl validate` says why",
+        )
 
 
 def _of_unit(unit: Unit) -> Iterator[Problem]:

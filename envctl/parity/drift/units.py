@@ -16,7 +16,7 @@ def claims(
 ) -> Iterator[Claim]:
     """One of each unit there is or should be; `changes` are what `up` would do."""
     wanted = {unit.name for unit in plan.units}
-    due = {change.unit: change for change in changes if change.action is not Action.BUILD}
+    due = {change.unit: change for change in changes if change.key == change.unit}
     for unit in plan.units:
         change, state = due.get(unit.name), states[unit.name]
         if change is not None:

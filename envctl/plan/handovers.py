@@ -1,0 +1,161 @@
+"""What lets go of something before something else takes it: the order between changes of different units. Pure.
+
+A change waits for that of the unit which still has what it takes. Where they would wait for each other, for
+instance because two services swap their ports, units are stopped first, and all of them before any is made.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from envctl.plan.changes import Action, Change, because
+from envctl.plan.holdings import Holding, held, wanted
+from envctl.plan.model import Plan, Unit
+from envctl.plan.state import Observed
+
+_TAKES: Final = (Action.CREATE, Action.REPLACE, Action.RECONFIGURE, Action.START)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handover:
+    """`giver` has what the change of `taker` needs, and is not to keep it."""
+
+    giver: str
+    taker: str
+    what: tuple[Holding, ...]
+
+
+def in_order(
+    changes: Sequence[Change], observed: Observed, units: Mapping[str, Unit]
+) -> tuple[Change, ...]:
+    """The changes of units, each after what lets go of what it takes; with stops where that takes them.
+
+    `units` are those of the plan; `changes` come in an order that their needs allow, and so do those that are given back.
+    """
+    changed = {change.unit for change in changes}
+    found = [one for one in _handovers(changes, observed, units) if one.giver in changed]
+    if not found:
+        return tuple(changes)
+    stopped = _stopped(changes, found)
+    stops = {name: _stop(name, found, changes, units) for name in stopped}
+    linked = [_linked(change, found, stops) for change in changes]
+    return _sorted([*stops.values(), *linked])
+
+
+def stuck(changes: Sequence[Change], observed: Observed, plan: Plan) -> Sequence[str]:
+    """What changes take from services that are left out of the plan, in words."""
+    units = {unit.name: unit for unit in plan.units}
+    return [
+        f"{one.giver} still has what {one.taker} takes: {_and(one.what)}"
+        for one in _handovers(changes, observed, units)
+        if observed.units[one.giver].service in plan.left_out
+    ]
+
+
+def _handovers(
+    changes: Sequence[Change], observed: Observed, units: Mapping[str, Unit]
+) -> list[_Handover]:
+    givers: dict[tuple[str, str], list[tuple[str, Holding]]] = {}
+    for name, state in observed.units.items():
+        for one in held(state):
+            givers.setdefault((one.kind, one.name), []).append((name, one))
+    kept = {name: wanted(unit) for name, unit in units.items()}
+    found: dict[tuple[str, str], list[Holding]] = {}
+    for change in changes:
+        if change.action not in _TAKES or not isinstance(change.target, Unit):
+            continue
+        for one in sorted(kept[change.unit], key=str):
+            for name, other in givers.get((one.kind, one.name), ()):
+                keeps = any(other.clashes(mine) for mine in kept.get(name, ()))
+                if name != change.unit and one.clashes(other) and not keeps:
+                    found.setdefault((name, change.unit), []).append(one)
+    return [
+        _Handover(giver, taker, tuple(dict.fromkeys(what)))
+        for (giver, taker), what in found.items()
+    ]
+
+
+def _stopped(changes: Sequence[Change], found: Sequence[_Handover]) -> list[str]:
+    """The units that have to be stopped first: their own change would wait for one that waits for it."""
+    needs = {change.key: set(change.needs) for change in changes}
+    for one in found:
+        needs[one.taker].add(one.giver)
+    circular = {one.giver for one in found if one.taker in _reached(one.giver, needs)}
+    return [change.unit for change in changes if change.unit in circular]
+
+
+def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
+    """All that a change waits for, by way of others too."""
+    seen: set[str] = set()
+    todo = [start]
+    while todo:
+        for need in needs.get(todo.pop(), ()):
+            if need not in seen:
+                seen.add(need)
+                todo.append(need)
+    return seen
+
+
+def _stop(
+    name: str, found: Sequence[_Handover], changes: Sequence[Change], units: Mapping[str, Unit]
+) -> Change:
+    given = [one for one in found if one.giver == name]
+    text = "; ".join(f"{one.taker} takes its {_and(one.what)}" for one in given)
+    involved = {name, *(one.taker for one in given)}
+    # What is made for it is made before anything is stopped for it.
+    builds = [
+        need
+        for change in changes
+        if change.key in involved
+        for need in change.needs
+        if need.startswith(f"{Action.BUILD}:")
+    ]
+    unit = units.get(name)
+    return Change(
+        Action.STOP,
+        name,
+        because(text, unit.where if unit else None),
+        unit,
+        tuple(dict.fromkeys(builds)),
+    )
+
+
+def _and(what: Sequence[Holding]) -> str:
+    return ", ".join(map(str, what))
+
+
+def _linked(change: Change, found: Sequence[_Handover], stops: Mapping[str, Change]) -> Change:
+    needs = [
+        stops[one.giver].key if one.giver in stops else one.giver
+        for one in found
+        if one.taker == change.unit
+    ]
+    if change.unit in stops:
+        needs.append(stops[change.unit].key)
+    frees = tuple(one.taker for one in found if one.giver == change.unit)
+    return replace(change, needs=tuple(dict.fromkeys([*change.needs, *needs])), frees=frees)
+
+
+def _sorted(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Each after what it needs, otherwise as they were."""
+    place = {change.key: index for index, change in enumerate(changes)}
+    waiting: dict[str, list[int]] = {}
+    missing = [0] * len(changes)
+    for index, change in enumerate(changes):
+        for need in change.needs:
+            if need in place:
+                waiting.setdefault(need, []).append(index)
+                missing[index] += 1
+    ready = [index for index, count in enumerate(missing) if not count]
+    done: list[Change] = []
+    while ready:
+        change = changes[heapq.heappop(ready)]
+        done.append(change)
+        for index in waiting.get(change.key, ()):
+            missing[index] -= 1
+            if not missing[index]:
+                heapq.heappush(ready, index)
+    return tuple(done)

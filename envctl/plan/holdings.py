@@ -1,0 +1,88 @@
+"""What only one unit should have at a time: ports of the host, names on the network, volumes. Pure.
+
+Two units that want the same one are a mistake, or share it: that is for others to say. Here it is only told what
+a unit has, and what it is going to have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envctl.plan.model import Run, Unit
+from envctl.plan.state import Status, UnitState
+
+_NOTHING_HELD: Final = frozenset({Status.MISSING, Status.CREATED})
+_EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One such thing: `kind` is port, name or volume; `address` is the host's, of a port."""
+
+    kind: str
+    name: str
+    address: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    def clashes(self, other: Holding) -> bool:
+        """Whether the two cannot be had at the same time: a port at all addresses is also at each."""
+        if (self.kind, self.name) != (other.kind, other.name):
+            return False
+        return self.address == other.address or bool({self.address, other.address} & _EVERYWHERE)
+
+
+def wanted(unit: Unit) -> frozenset[Holding]:
+    """What a unit of the plan is going to have."""
+    run: Run = unit.run
+    return frozenset(
+        [
+            *(_port(one.host, one.protocol, one.address) for one in run.ports if one.host),
+            *(Holding("name", name) for name in {unit.name, unit.service, *run.aliases}),
+            *(Holding("volume", volume.name) for volume in run.volumes),
+        ]
+    )
+
+
+def held(state: UnitState) -> frozenset[Holding]:
+    """What a unit that is there has, as it was made and as it was seen."""
+    if state.status in _NOTHING_HELD:
+        return frozenset()
+    names = {state.name, state.service}
+    return frozenset([*(Holding("name", name) for name in names), *_seen(state), *_recorded(state)])
+
+
+def _port(host: object, protocol: object, address: object) -> Holding:
+    return Holding("port", f"{host}" if protocol == "tcp" else f"{host}/{protocol}", str(address))
+
+
+def _seen(state: UnitState) -> Iterator[Holding]:
+    """Ports that the engine chose are in no spec."""
+    for shown in state.addresses:
+        address, _, port = shown.rpartition(":")
+        host, _, protocol = port.partition("/")
+        yield _port(host, protocol or "tcp", address.strip("[]"))
+
+
+def _recorded(state: UnitState) -> Iterator[Holding]:
+    try:
+        run = json.loads(state.run)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(run, dict):
+        return
+    for one in _entries(run.get("ports")):
+        if one.get("host"):
+            yield _port(one["host"], one.get("protocol", "tcp"), one.get("address", ""))
+    for one in _entries(run.get("volumes")):
+        yield Holding("volume", str(one.get("name")))
+    aliases = run.get("aliases")
+    yield from (Holding("name", str(one)) for one in (aliases if isinstance(aliases, list) else ()))
+
+
+def _entries(value: object) -> Iterable[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
