@@ -94,11 +94,14 @@ class Problem:
 class SpecError(EnvctlError):
     """Everything wrong with a spec, all at once."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], *, all_told: bool = True) -> None:
+        """All problems, or the first that were found where there are more."""
         self.problems = problems
+        self.all_told = all_told
         count = len(problems)
+        counted = f"{count} problem{'s' if count != 1 else ''} in the spec"
         super().__init__(
-            f"{count} problem{'s' if count != 1 else ''} in the spec",
+            counted if all_told else f"{counted}, and more: these are those found first",
             details="\n".join(str(problem) for problem in problems),
         )
 

@@ -40,10 +40,9 @@ def load(root: Path) -> Lock | None:
     """The project's lock; None if it has none. SpecError, with file, line and column, if it cannot be read."""
     if not os.path.lexists(root / FILE):
         return None
-    problems = Problems()
+    problems = _LockProblems()
     data = read(root, FILE, problems)
-    if problems.found:
-        raise LockError(problems)
+    problems.stop()
     assert data is not None
     return parsed(data)
 
@@ -157,20 +156,27 @@ def _escaped(char: str) -> str:
 
 def parsed(data: bytes) -> Lock:
     """The lock in a file's bytes. SpecError tells all that is wrong with it, each with its place."""
-    problems = Problems()
+    problems = _LockProblems()
     for number, line in enumerate(data.splitlines(), 1):
         if line.startswith(b"<<<<<<< "):
             hint = f"take one side of {FILE}, and `envctl lock` brings it up to date"
             problems.add((FILE, number, 1), "a merge stopped here, at a conflict", hint=hint)
     table = None if problems.found else parse(data, FILE, problems)
-    if problems.found:
-        raise LockError(problems)
+    problems.stop()
     assert table is not None
     reader = _Reader(problems)
     lock = reader.lock(table)
-    if problems.found:
-        raise LockError(problems)
+    problems.stop()
     return lock
+
+
+class _LockProblems(Problems):
+    """What was found wrong with a lock."""
+
+    def stop(self) -> None:
+        """Raise LockError if anything was found."""
+        if self.found:
+            raise LockError(self)
 
 
 class LockError(SpecError):

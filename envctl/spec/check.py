@@ -9,7 +9,7 @@ from typing import Literal
 from envctl.spec.canonical import CanonicalService, CanonicalSpec
 from envctl.spec.problems import Problems, near
 from envctl.spec.running import USUAL
-from envctl.spec.tree import Items, Node, Spot, Table, Text
+from envctl.spec.tree import Items, Node, Spot, Table, Text, listed
 
 SOURCES = ("base", "image", "dockerfile")
 LONGEST_USER = 32
@@ -325,7 +325,7 @@ class Checker:
                     _entry(table["depends_on"], needed)
                     if isinstance(table, Table)
                     else self.tree.spot,
-                    f"services depend on each other in a circle: {' → '.join([*circle, needed])}",
+                    f"services depend on each other in a circle: {listed([*circle, needed], ' → ')}",
                 )
             elif needed not in done:
                 on_trail[needed] = len(trail)

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from envctl.errors import UsageError
 from envctl.spec.problems import Problems, near
-from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, brief, shown, what
+from envctl.spec.size import MOST_CHARACTERS
+from envctl.spec.tree import (
+    Extend,
+    Items,
+    Node,
+    Null,
+    Spot,
+    Table,
+    Text,
+    brief,
+    listed,
+    shown,
+    what,
+)
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -56,6 +69,7 @@ class Interpolation:
             if PREFIX + name in environ and name not in self.given:
                 self._give(name, environ[PREFIX + name], PREFIX + name)
         self.values: dict[str, Text] = {}
+        self._room_in_all = MOST_CHARACTERS
         for name in declared:
             self._work_out(name)
 
@@ -81,7 +95,7 @@ class Interpolation:
                 self.values.setdefault(name, self._value(name))
             elif needed in trail:
                 names = list(trail)
-                circle = " → ".join([*names[names.index(needed) :], needed])
+                circle = listed([*names[names.index(needed) :], needed], " → ")
                 spot = self.declared[needed].spot
                 self.problems.add(spot, f"variables refer to each other in a circle: {circle}")
                 self.values[needed] = Text("", spot)
@@ -170,9 +184,12 @@ class Interpolation:
             room -= len(found)
             if room < 0:
                 self.problems.add(
-                    node.spot, f"variables make this longer than {MAX_LENGTH} characters"
+                    node.spot, f"variables make this longer than {MAX_LENGTH:,} characters"
                 )
                 return ""
+            self._room_in_all -= len(found)
+            if self._room_in_all < 0:
+                self._too_much(node.spot)
             if len(notes) < _NOTES:
                 notes.append(found.note or f"{match[1]} is {shown(found)}")
             return str(found)
@@ -181,6 +198,14 @@ class Interpolation:
         text.replaced = node.replaced
         text.note = "; ".join(dict.fromkeys([*filter(None, [node.note]), *notes]))
         return text if notes or text != node else node
+
+    def _too_much(self, spot: Spot) -> None:
+        self.problems.add(
+            spot,
+            f"here variables have made the spec longer than {MOST_CHARACTERS:,} characters",
+            hint="put what is long into a file, and copy or mount that",
+        )
+        self.problems.stop()
 
     def _lookup(self, match: re.Match[str], node: Text) -> Text | None:
         name = match[1]

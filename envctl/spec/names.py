@@ -44,10 +44,9 @@ def inline(root: Path) -> tuple[str, ...]:
     if not _INLINE.search(data):
         return ()
     from envctl.spec import reader
-    from envctl.spec.problems import Problems
     from envctl.spec.tree import Table
 
-    tree = reader.parse(data, ROOT_FILE, Problems())
+    tree = reader.readable(data, ROOT_FILE)
     given = tree.get("environments") if tree is not None else None
     return tuple(filter(is_name, given)) if isinstance(given, Table) else ()
 

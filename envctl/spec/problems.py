@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from envctl.errors import Problem, SpecError
 from envctl.spec.tree import Spot, place
@@ -14,13 +15,15 @@ UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _LONGEST_LINE = 200
+MOST: Final = 500
+"""Problems that are looked for: what has more has one cause, and nobody reads them."""
 
 
 class Problems:
     """What was found wrong so far, and the texts of the files it was found in."""
 
     def __init__(self) -> None:
-        self.found: list[Problem] = []
+        self._found: dict[Problem, None] = {}
         self.lacking: list[tuple[str, Problem]] = []
         """Files that builds need and that do not exist, each with the service."""
         self._texts: dict[str, str] = {}
@@ -32,10 +35,18 @@ class Problems:
         self._lines.pop(file, None)
 
     def add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
-        """Note a problem at a spot; the same one twice (an aliased node) counts once."""
-        problem = Problem(place(spot), message, expected, hint, self._source(spot))
-        if problem not in self.found:
-            self.found.append(problem)
+        """Note a problem at a spot; the same one twice (an aliased node) counts once.
+
+        SpecError when there are so many that looking for more is of no use.
+        """
+        self._found[Problem(place(spot), message, expected, hint, self._source(spot))] = None
+        if len(self._found) >= MOST:
+            self.stop()
+
+    @property
+    def found(self) -> list[Problem]:
+        """The problems noted so far, in the order in which they were found."""
+        return list(self._found)
 
     def lack(self, service: str, spot: Spot, message: str, *, expected: str, hint: str) -> None:
         """Note that a service lacks a file: all others can be used without it."""
@@ -49,14 +60,17 @@ class Problems:
         lines = self._lines[file]
         if not 0 < line <= len(lines) or column > _LONGEST_LINE:
             return ""
-        text = UNPRINTABLE.sub("\ufffd", lines[line - 1])
-        return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
+        text = lines[line - 1]
+        if len(text) > _LONGEST_LINE:
+            text = text[: _LONGEST_LINE - 1] + "…"
+        return UNPRINTABLE.sub("\ufffd", text)
 
     def stop(self, *, without_files: bool = False) -> None:
         """Raise SpecError if anything was found; with `without_files` not if no more than files are lacking."""
-        if self.found or (self.lacking and not without_files):
-            every = dict.fromkeys([*self.found, *(problem for _, problem in self.lacking)])
-            raise SpecError(tuple(sorted(every, key=lambda item: item.where)))
+        if self._found or (self.lacking and not without_files):
+            every = dict.fromkeys([*self._found, *(problem for _, problem in self.lacking)])
+            told = tuple(sorted(every, key=lambda item: item.where))
+            raise SpecError(told[:MOST], all_told=max(len(self._found), len(told)) < MOST)
 
 
 def near(word: str, known: Iterable[str]) -> str:

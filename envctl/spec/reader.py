@@ -24,6 +24,9 @@ _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
 _VARIABLE_WORD = re.compile(r"""[^\s,\[\]{}"']*(\$\{\w*\})(?:\$\{\w*\}|[^\s,\[\]{}"'])*""")
 
+_NEARBY = 100
+"""Characters around a mistake that are searched for its cause."""
+
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
     """Reading a file ends here; the problem has been noted."""
@@ -53,6 +56,14 @@ def parse(data: bytes, file: str, problems: Problems) -> Table | None:
     return table
 
 
+def readable(data: bytes, file: str) -> Table | None:
+    """The same, whatever is wrong with the file."""
+    text = _decoded(data)
+    return (
+        _parsed(text, file)[0] if isinstance(text, str) and not UNPRINTABLE.search(text) else None
+    )
+
+
 @lru_cache(maxsize=8)
 def _parsed(text: str, file: str) -> tuple[Table | None, tuple[tuple[Spot, str, str, str], ...]]:
     """Trees are never changed in place, so the environments of one run share their base file's."""
@@ -62,10 +73,9 @@ def _parsed(text: str, file: str) -> tuple[Table | None, tuple[tuple[Spot, str, 
 
 
 def _decode(data: bytes, file: str, problems: Problems) -> str | None:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
+    text = _decoded(data)
+    if isinstance(text, UnicodeDecodeError):
+        before = data[: text.start].decode("utf-8", "replace")
         problems.add(_spot_after(before, file), "this is not UTF-8 text", hint="save it as UTF-8")
         return None
     bad = UNPRINTABLE.search(text)
@@ -81,10 +91,18 @@ def _decode(data: bytes, file: str, problems: Problems) -> str | None:
     return text
 
 
+def _decoded(data: bytes) -> str | UnicodeDecodeError:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return error
+
+
 def _unquoted_variable(line: str, column: int) -> str:
     """The word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
-    words = _VARIABLE_WORD.finditer(line)
-    return next((word[0] for word in words if word.start(1) == column - 1), "")
+    start = max(0, column - _NEARBY)
+    words = _VARIABLE_WORD.finditer(line[start : column + _NEARBY])
+    return next((word[0] for word in words if start + word.start(1) == column - 1), "")
 
 
 def _spot_after(before: str, file: str) -> Spot:

@@ -20,7 +20,8 @@ from envctl.spec.names import ALLOWED, ROOT_FILE, is_name, overlay_file
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
 from envctl.spec.resolved import Resolved
-from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, shown, what
+from envctl.spec.size import Size
+from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, listed, shown, what
 
 DEFAULT_BACKEND = "docker"
 T = TypeVar("T", bound=BaseModel)
@@ -165,9 +166,13 @@ def _interpolation(
 def _extended(tree: Table, problems: Problems) -> Table:
     """The tree with every `extends` carried out, and settled."""
     services = tree.get("services")
+    size = Size(problems)
+    for key, node in tree.items():
+        if key != "services":
+            size.add(node, tree.spots[key], key)
     if isinstance(services, Table):
         tree = _without(tree, "")
-        extended = _Extension(services, problems).all()
+        extended = _Extension(services, problems, size).all()
         tree["services"] = _with_options(extended, tree.get("options"), problems)
     result = settled(tree, problems=problems)
     assert isinstance(result, Table)  # settling keeps the kind
@@ -193,10 +198,12 @@ def _with_options(services: Table, options: Node | None, problems: Problems) -> 
 class _Extension:
     """Carries out `extends`, each service after the one it extends."""
 
-    def __init__(self, services: Table, problems: Problems) -> None:
+    def __init__(self, services: Table, problems: Problems, size: Size) -> None:
         self.services = services
         self.problems = problems
+        self.size = size
         self.done: dict[str, Table] = {}
+        self.counted: set[str] = set()
 
     def all(self) -> Table:
         """All services."""
@@ -205,19 +212,27 @@ class _Extension:
         for name, node in self.services.items():
             if isinstance(node, Table) and "extends" in node:
                 result[name] = self._one(name)
+            else:
+                self._count(name, node)
         return result
+
+    def _count(self, name: str, node: Node) -> None:
+        if name not in self.counted:
+            self.counted.add(name)
+            self.size.add(node, self.services.spots[name], f"services.{name}")
 
     def _one(self, name: str) -> Table:
         """A service with what it inherits; walks up first, so no chain is too long."""
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         while name not in self.done:
             node = self.services.get(name)
             assert isinstance(node, Table)  # `_parent` names no others
-            chain.append(name)
+            chain[name] = None
             parent = self._parent(name, node, chain)
             if parent is None:
                 self.done[name] = _without(node, "extends")
-                chain.pop()
+                self._count(name, node)
+                del chain[name]
                 break
             name = parent
         result = self.done[name]
@@ -233,9 +248,10 @@ class _Extension:
             assert isinstance(merged, Table)  # two mappings make one
             merged.spot = own.spot
             result = self.done[child] = merged
+            self._count(child, merged)
         return result
 
-    def _parent(self, name: str, node: Table, chain: list[str]) -> str | None:
+    def _parent(self, name: str, node: Table, chain: Mapping[str, None]) -> str | None:
         given = node.get("extends")
         if given is None or isinstance(given, Null):
             return None
@@ -255,11 +271,12 @@ class _Extension:
             )
             return None
         if given in chain:
-            circle = " → ".join([*chain[chain.index(given) :], given])
-            places = ", ".join(self._place(one) for one in chain[chain.index(given) :])
+            names = list(chain)
+            circle = [*names[names.index(given) :], str(given)]
+            places = listed([self._place(one) for one in circle[:-1]], ", ")
             self._problem(
                 given.spot,
-                f"services extend each other in a circle: {circle}",
+                f"services extend each other in a circle: {listed(circle, ' → ')}",
                 hint=f"see {places}",
             )
             return None

@@ -6,7 +6,8 @@ A spot is a plain (file, line, column) tuple, since a big spec has a hundred tho
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, Self, TypeAlias
 
 from envctl.errors import Place
 
@@ -99,24 +100,49 @@ def shown(value: Any, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
+_BRIEF: Final = 80
+
+
 def brief(node: Node) -> str:
     """A value in a few words, for "was …": a scalar as it is, a collection on one line."""
-    text = _flow(node)
-    return text if len(text) <= 80 else text[:79] + "…"
+    text = ""
+    for part in _flow(node):
+        text += part
+        if len(text) > _BRIEF:
+            return text[: _BRIEF - 1] + "…"
+    return text
 
 
-def _flow(node: Node) -> str:
+def _flow(node: Node) -> Iterator[str]:
+    """A value on one line, piece by piece: only its beginning may be asked for."""
     match node:
         case Text():
-            return " ".join(node.split())
+            yield " ".join(node[: 4 * _BRIEF].split())
         case Table():
-            return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in node.items()) + "}"
+            for index, (key, item) in enumerate(node.items()):
+                yield f"{', ' if index else '{'}{key}: "
+                yield from _flow(item)
+            yield "}" if node else "{}"
         case Items():
-            return "[" + ", ".join(map(_flow, node)) + "]"
+            yield from _listed(node)
         case Extend():
-            return "[" + ", ".join(map(_flow, [*node.before, *node.after])) + "]"
+            yield from _listed([*node.before, *node.after])
         case Null():
-            return "null"
+            yield "null"
+
+
+def _listed(nodes: list[Node]) -> Iterator[str]:
+    yield "["
+    for index, item in enumerate(nodes):
+        if index:
+            yield ", "
+        yield from _flow(item)
+    yield "]"
+
+
+def listed(words: list[str], between: str) -> str:
+    """Words in a row, of a long one the first and the last."""
+    return between.join(words if len(words) <= 12 else [*words[:6], "…", *words[-5:]])
 
 
 def what(node: object) -> str:
