@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from envctl.errors import EnvctlError, Place
 from envctl.inside import read_inside, refuse_links
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 MARKER: Final = ".envctl-render"
+
+OUTPUT: Final = 4 * 1024 * 1024
+"""Characters that a filled template may have."""
 
 _BUILDING: Final = ("docker", "vagrant")
 """The folders of templates that images and boxes are made from."""
@@ -40,6 +43,23 @@ _NO_IMAGES: Final = frozenset(
 """What of those folders goes into rendered folders or tells of a running machine, and is in no image."""
 
 
+_TEXT_SECONDS: Final = 0.5
+"""Of the processor, for the text of a build step: it has some values to put in, which takes milliseconds."""
+_TEMPLATE_SECONDS: Final = 10.0
+"""Of the processor, for a backend's template: a compose file of 1,000 services takes a second."""
+
+
+class TakesTooLongError(Exception):
+    """A template's time is up."""
+
+    def __str__(self) -> str:
+        return "takes too long to fill in"
+
+
+class _TooLongError(Exception):
+    """A template has put out too much."""
+
+
 def packaged_templates() -> Path:
     """The folder of envctl's own templates: in the wheel, or beside the package in the source tree."""
     package = Path(__file__).parent
@@ -55,7 +75,21 @@ class Templates:
         self._environment: SandboxedEnvironment | None = None
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
-        """The template filled in. EnvctlError, naming file and line, if it cannot be."""
+        """The template filled in. EnvctlError, naming file and line, if it cannot be.
+
+        Where the project has templates of its own for the backend, that is done in another process, within limits.
+        """
+        folder = Path("templates", template).parts[:2]
+        if self._root is None or not os.path.lexists(self._root.joinpath(*folder)):
+            return self.render_here(template, context)
+        from envctl.template_process import TEMPLATES, Request
+
+        return TEMPLATES.fill(
+            Request(template, dict(context), _TEMPLATE_SECONDS, root=str(self._root))
+        )
+
+    def render_here(self, template: str, context: Mapping[str, Any]) -> str:
+        """The same in this process, whatever it takes."""
         import jinja2
 
         if self._environment is None:
@@ -119,15 +153,24 @@ def own_templates_digest(root: Path) -> str:
 
 
 def render_text(source: str, values: Mapping[str, Any], name: str) -> str:
-    """A project's own text (a `template` build step) filled in: plain Jinja, nothing is quoted.
+    """A project's own text (a `template` build step) filled in, in another process and within limits.
 
     `name` is the file's, for the error's place.
     """
+    from envctl.template_process import TEMPLATES, Request
+
+    return TEMPLATES.fill(Request(name, dict(values), _TEXT_SECONDS, source))
+
+
+def fill(source: str, values: Mapping[str, Any], name: str) -> str:
+    """The same in this process, whatever it takes: plain Jinja, nothing is quoted."""
     environment = _environment()
 
     def template() -> Template:
         code = environment.compile(source, name, name)
-        return environment.template_class.from_code(environment, code, {})
+        return environment.template_class.from_code(
+            environment, code, environment.make_globals(None)
+        )
 
     return _rendered(template, values, name, None)
 
@@ -155,7 +198,7 @@ def _rendered(load: Any, context: Mapping[str, Any], name: str, root: Path | Non
     from jinja2.exceptions import SecurityError
 
     try:
-        return str(load().render(context))
+        return "".join(_within_bounds(cast("Generator[str, None, None]", load().generate(context))))
     except EnvctlError as exc:
         exc.where = exc.where or _place(exc, root)
         raise
@@ -166,10 +209,33 @@ def _rendered(load: Any, context: Mapping[str, Any], name: str, root: Path | Non
         raise EnvctlError(f"the template is ill-formed: {exc.message}", where=where) from exc
     except SecurityError as exc:
         raise EnvctlError(f"a template may not do this: {exc}", where=_place(exc, root)) from exc
+    except tuple(_TOO_MUCH) as exc:
+        brief = next(text for kind, text in _TOO_MUCH.items() if isinstance(exc, kind))
+        hint = "have a `run` build step compute what is to be computed"
+        raise EnvctlError(f"the template {brief}", hint=hint, where=_place(exc, root)) from exc
     except Exception as exc:
         raise EnvctlError(
             f"the template cannot be filled in: {exc}", where=_place(exc, root)
         ) from exc
+
+
+_TOO_MUCH: Final[Mapping[type[Exception], str]] = {
+    TakesTooLongError: "takes too long to fill in",
+    MemoryError: "takes too much memory to fill in",
+    RecursionError: "calls or includes itself without end",
+    OverflowError: "computes a number or a text that is too large",
+    _TooLongError: f"puts out more than {OUTPUT // 1024**2} MiB",
+}
+
+
+def _within_bounds(parts: Generator[str, None, None]) -> Iterator[str]:
+    """What a template puts out, piece by piece. _TooLongError, from the template's line, when it is too much."""
+    room = OUTPUT
+    for part in parts:
+        room -= len(part)
+        if room < 0:
+            parts.throw(_TooLongError())
+        yield part
 
 
 def _place(exc: BaseException, root: Path | None) -> Place | None:

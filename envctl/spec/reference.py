@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from envctl.spec import reader, words
+from envctl.spec import reader, size, words
 from envctl.spec import running as run
 from envctl.spec import schema as form
 from envctl.spec.fields import Form, Reads, Short
@@ -34,6 +34,8 @@ def page() -> str:
     about = words.ABOUT.format(
         example=words.EXAMPLE,
         megabytes=reader.MAX_BYTES // 1024**2,
+        values=f"{size.MOST_VALUES:,}",
+        characters=size.MOST_CHARACTERS // 1024**2,
         depth=reader.MAX_DEPTH,
         prefix=PREFIX,
         defaults=_merge_table(DEFAULTS, "where"),
