@@ -173,8 +173,9 @@ def parsed(data: bytes) -> Lock:
 class _LockProblems(Problems):
     """What was found wrong with a lock."""
 
-    def stop(self) -> None:
+    def stop(self, *, without_files: bool = False) -> None:
         """Raise LockError if anything was found."""
+        del without_files
         if self.found:
             raise LockError(self)
 

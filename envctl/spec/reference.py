@@ -34,7 +34,7 @@ def page() -> str:
     about = words.ABOUT.format(
         example=words.EXAMPLE,
         megabytes=reader.MAX_BYTES // 1024**2,
-        values=f"{size.MOST_VALUES:,}",
+        most_values=f"{size.MOST_VALUES:,}",
         characters=size.MOST_CHARACTERS // 1024**2,
         depth=reader.MAX_DEPTH,
         prefix=PREFIX,

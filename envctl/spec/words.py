@@ -162,7 +162,7 @@ shows it. For editors, `envctl schema` prints a JSON Schema made from the same m
 ## How files are read
 
 - Files are YAML, UTF-8, one document each, at most {megabytes} MiB and {depth} levels deep. Nothing is executed.
-- With aliases, variables and `extends` carried out, a spec comes to at most {values} values and {characters} MiB of text.
+- With aliases, variables and `extends` carried out, a spec comes to at most {most_values} values and {characters} MiB of text.
 - A key set twice, an unknown key and an unknown tag are errors. `!append` and `!prepend` are the only tags.
 - Scalars are read from their source text: `1.10` stays 1.10, and `22:22` is no number of minutes.
 - Anchors, aliases and `<<` work within a file. Top-level keys that begin with `x-` are left alone, for anchors.
