@@ -47,7 +47,7 @@ def builders() -> list[str]:
 
 
 def test_a_failed_or_killed_build_leaves_nothing_and_a_whole_one_is_kept(project):
-    # To install takes an emulated processor the longest of all: what fails does without.
+    # To install takes an emulated processor the longest of all: only the last build does it.
     written(project, 7)
     failed = project.cli("up", "dev")
     assert failed.returncode == 1
@@ -55,12 +55,13 @@ def test_a_failed_or_killed_build_leaves_nothing_and_a_whole_one_is_kept(project
     assert "envctl.yaml:9:" in failed.stderr
     assert (boxes(project), builders()) == ([], [])
 
-    written(project, 0, "netcat-openbsd")
+    written(project, 0)
     with project.start("up", "dev") as process:
         wait_for(process, "about to end")
         os.kill(process.pid, signal.SIGKILL)
     assert boxes(project) == []
 
+    written(project, 0, "netcat-openbsd")
     done = project.cli("up", "dev")
     assert done.returncode == 0, done.stderr
     assert project.run("web", "cat", "/run/own/file")[1] == f"{project.name}\n"
