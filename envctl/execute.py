@@ -15,6 +15,7 @@ from enum import Enum
 from functools import partial
 
 from envctl import hooks
+from envctl.backends.answers import NOT_ASKED
 from envctl.backends.base import Backend
 from envctl.errors import EnvctlError, Place
 from envctl.failing import evidence, failure, quoted
@@ -31,7 +32,7 @@ DECISION_TIME = 10.0
 """Seconds that a machine's init may take to note how a process ended."""
 _TICK = 0.1
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
+"""Seconds after its start in which a unit is not asked yet."""
 
 _VERBS: Mapping[Action, str] = {
     Action.BUILD: "build",
@@ -69,7 +70,6 @@ class _Watch:
     since: float = 0.0
     probing: bool = False
     next_probe: float = 0.0
-    pause: float = _FIRST_PAUSE
     said: str = "not probed yet"
     state: UnitState | None = None
 
@@ -280,9 +280,7 @@ class _Run:
         now = time.monotonic()
         for watch in waiting:
             name = watch.unit.name
-            verdict, text = judge(
-                watch.unit, states.get(name), waited=now - watch.since, changed=name in self.todo
-            )
+            verdict, text = judge(watch.unit, states.get(name), waited=now - watch.since)
             watch.state = states.get(name)
             if verdict is Verdict.READY:
                 self._ready(watch, text)
@@ -306,12 +304,14 @@ class _Run:
             self._ready(subject, "healthy")
             return
         subject.said = self.mask(str(error))
-        subject.next_probe = time.monotonic() + subject.pause
-        subject.pause = min(subject.pause * 1.5, _LONGEST_PAUSE)
+        now, probe = time.monotonic(), subject.unit.run.probe or PATIENCE
+        subject.next_probe = now + probe.pause(now - subject.since)
         first = subject.said.strip().partition("\n")[0]
         self.report(Progress(f"start {subject.unit.name}", Stage.WORKING, first[:100]))
-        allowed = allowance(subject.unit.run.probe or PATIENCE)
-        if time.monotonic() - subject.since > allowed:
+        allowed = allowance(probe)
+        # An engine that asks by itself may not have begun to: that is no failure yet.
+        patience = probe.interval + probe.timeout if subject.said == NOT_ASKED else 0.0
+        if now - subject.since > allowed + patience:
             brief = f"it did not become healthy within {allowed:g} s"
             self._fail(subject, brief, said=quoted("probe", subject.said))
 

@@ -25,13 +25,8 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-def judge(
-    unit: Unit, state: UnitState | None, *, waited: float, changed: bool
-) -> tuple[Verdict, str]:
-    """The verdict and what to tell about it, `waited` seconds after the unit was started.
-
-    A unit that was not `changed` may be healthy by the engine's word; one just started is probed.
-    """
+def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Verdict, str]:
+    """The verdict and what to tell about it, `waited` seconds after the unit was started."""
     if state is None:
         return Verdict.FAILED, "it is gone"
     if unit.kind is Kind.TASK:
@@ -51,7 +46,7 @@ def judge(
         return Verdict.WAIT, stands
     if unit.run.probe is None:
         return Verdict.READY, "running"
-    if state.health is Health.HEALTHY and not changed:
+    if state.health is Health.HEALTHY:
         return Verdict.READY, "healthy"
     return Verdict.PROBE, "running"
 

@@ -11,10 +11,13 @@ from math import ceil
 from typing import Final
 
 from envctl.backends.base import Execution
+from envctl.backends.bounded import Kept
 from envctl.errors import EnvctlError
 from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Probe, ProbeKind
 
+MOST_OUTPUT: Final = 64 * 1024
+"""Bytes of what a probe prints that are kept."""
 _LATE: Final = frozenset(
     {"timed out", "connection timed out", "io::socket::inet: connect: timeout"}
 )
@@ -130,22 +133,35 @@ def test(probe: Probe) -> tuple[str, ...]:
     return ("/bin/sh", "-c", script, "probe", *probe.test, seconds)
 
 
-def ask(probe: Probe, run: Callable[[Execution], int], *, grace: float) -> tuple[bool, str]:
+class CutShortError(EnvctlError):
+    """A probe was ended before its own time was over: that tells nothing."""
+
+
+def ask(
+    probe: Probe, run: Callable[[Execution], int], *, grace: float, cut_short: bool = False
+) -> tuple[bool, str]:
     """Ask once, by a function that runs commands inside: is it healthy, and what the probe said.
 
-    `grace` are the seconds it gets beyond the probe's own time-out.
+    `grace` are the seconds it gets beyond the probe's own time-out. With `cut_short` they are fewer than that: a
+    CutShortError says that they were not enough.
     """
-    said: list[bytes] = []
-    execution = Execution(
-        test(probe), stdout=said.append, stderr=said.append, timeout=probe.timeout + grace
-    )
+    said = Kept(MOST_OUTPUT)
+    execution = Execution(test(probe), stdout=said, stderr=said, timeout=probe.timeout + grace)
     try:
         code = run(execution)
     except EnvctlError as error:
         if isinstance(error.__cause__, TimeoutError):
+            if cut_short:
+                raise CutShortError("the probe was cut short") from error
             return False, timed_out(probe)
         raise
-    text = b"".join(said).decode("utf-8", "replace").strip()
+    return told(probe, code, said.text.strip())
+
+
+def told(probe: Probe, code: int | None, text: str) -> tuple[bool, str]:
+    """Whether that is healthy, and what to tell of it; the code is None if the time was over."""
+    if code is None:
+        return False, timed_out(probe)
     return code == 0, text if code == 0 else _failed(probe, code, text)
 
 

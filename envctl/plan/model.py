@@ -294,7 +294,10 @@ class ProbeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A health check: `test` is (url,), (host, port) or an argv, by kind. Durations in seconds."""
+    """A health check: `test` is (url,), (host, port) or an argv, by kind. Durations in seconds.
+
+    It is asked every `start_interval`, at most, until the unit is healthy or its `start_period` is over; then every `interval`.
+    """
 
     kind: ProbeKind
     test: tuple[str, ...]
@@ -302,6 +305,12 @@ class Probe:
     timeout: float = 3.0
     retries: int = 3
     start_period: float = 30.0
+    start_interval: float = about(1.0)
+
+    def pause(self, waited: float) -> float:
+        """Seconds between two probes of a unit that is not healthy yet, so many seconds after it was started."""
+        starting = waited < self.start_period
+        return min(self.start_interval, self.interval) if starting else self.interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,7 @@ def _probe(service: CanonicalService) -> Probe | None:
         probe["timeout"],
         probe["retries"],
         probe["start_period"],
+        probe["start_interval"],
     )
 
 

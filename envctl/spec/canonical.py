@@ -128,6 +128,7 @@ class CanonicalProbe(TypedDict):
     timeout: float
     retries: int
     start_period: float
+    start_interval: float
 
 
 class CanonicalResources(TypedDict):

@@ -174,6 +174,7 @@ def _probe(given: HealthForm | None) -> CanonicalProbe | None:
         "timeout": given.timeout,
         "retries": given.retries,
         "start_period": given.start_period,
+        "start_interval": given.start_interval,
     }
 
 

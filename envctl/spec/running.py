@@ -214,6 +214,11 @@ class HealthForm(Form):
     start_period: Duration = Field(
         30.0, description="Time in which failures do not count.", examples=["30s"]
     )
+    start_interval: Time = Field(
+        1.0,
+        description="Time between probes in the start period, until it is healthy; never longer than interval.",
+        examples=["1s"],
+    )
 
 
 class ResourcesForm(Form):

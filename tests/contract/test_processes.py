@@ -237,6 +237,31 @@ def test_a_process_that_crashes_is_started_again_if_the_spec_says_so(stage):
     assert stage.states() == {"web": "running"}
 
 
+def test_a_probe_is_asked_by_one_at_a_time_and_no_more_often_than_the_spec_says(stage):
+    """An application may migrate its database in its first request: whoever asks, asks alone."""
+    log = "/data/asked"
+    start = f"rm -f /tmp/ready; : >{log}; sleep 6; touch /tmp/ready; exec sleep infinity"
+    test = f"date +%s.%N >>{log}; sleep 0.3; date +%s.%N >>{log}; test -e /tmp/ready"
+    times = {"interval": "4s", "start_interval": "1s", "start_period": "60s"}
+    stage.clear()
+    stage.spec(json.dumps({"slow": {"command": start, "healthcheck": {"command": test, **times}}}))
+    stage.up()
+    healthy = time.time()
+    for _ in range(4):
+        stage.states()
+        assert stage.workspace().verify(stage.target).findings == []
+    time.sleep(max(0.0, healthy + 9 - time.time()))
+
+    noted = [float(line) for line in stage.run("slow", "cat", log)[1].split()]
+    begun, ended = noted[::2], noted[1::2]
+    pauses = [after - before for before, after in zip(ended, begun[1:], strict=False)]
+    first = sum(one <= healthy for one in begun)
+    assert all(pause >= 0.9 for pause in pauses), "two at once, or too soon"
+    assert all(pause >= 3.8 for pause in pauses[first - 1 :]), "more often than the interval"
+    assert first >= 3
+    stage.clear()
+
+
 AWKWARD = [
     "", " ", "'", '"', "`id`", "$HOME", "${HOME}", "$(id)", "#x", "{{ x }}", "${{ x }}", "-rf", "--help",
     "a\nb", "tab\there", "back\\slash", "\\n", "trailing\\", "ünïcödé ☃ 🦆", "%s", "!x", "&& id", "; id", "*",

@@ -15,8 +15,8 @@ PROBED = unit("web", probe=PROBE)
 TASK = unit("job", kind="task")
 
 
-def verdict(unit, waited=0.0, changed=True, **state):
-    return judge(unit, made(unit, **state), waited=waited, changed=changed)
+def verdict(unit, waited=0.0, **state):
+    return judge(unit, made(unit, **state), waited=waited)
 
 
 def test_a_running_service_without_a_probe_is_ready():
@@ -27,9 +27,8 @@ def test_a_service_with_a_probe_is_probed():
     assert verdict(PROBED, health=Health.STARTING)[0] is Verdict.PROBE
 
 
-def test_a_unit_just_started_is_probed_whatever_the_engine_remembers():
-    assert verdict(PROBED, health=Health.HEALTHY, changed=True)[0] is Verdict.PROBE
-    assert verdict(PROBED, health=Health.HEALTHY, changed=False)[0] is Verdict.READY
+def test_a_unit_that_its_engine_calls_healthy_is_not_asked_again():
+    assert verdict(PROBED, health=Health.HEALTHY) == (Verdict.READY, "healthy")
 
 
 def test_an_exited_service_has_failed_at_once():
@@ -53,7 +52,7 @@ def test_a_crash_loop_has_failed():
 
 
 def test_a_unit_that_vanished_has_failed():
-    assert judge(PLAIN, None, waited=0, changed=True) == (Verdict.FAILED, "it is gone")
+    assert judge(PLAIN, None, waited=0) == (Verdict.FAILED, "it is gone")
 
 
 def test_a_unit_that_never_runs_is_not_waited_for_for_ever():
@@ -90,7 +89,7 @@ def test_a_unit_has_its_start_period_and_its_retries():
 def test_how_a_process_ended_is_told_by_name(state, text):
     limited = unit("web", resources=Resources(memory=64 << 20))
 
-    assert judge(limited, made(limited, **state), waited=0, changed=True) == (Verdict.FAILED, text)
+    assert judge(limited, made(limited, **state), waited=0) == (Verdict.FAILED, text)
 
 
 @pytest.mark.parametrize(
@@ -105,5 +104,5 @@ def test_how_a_process_ended_is_told_by_name(state, text):
 def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
     there = made(PLAIN, **state)
 
-    assert judge(PLAIN, there, waited=0, changed=True)[0] is Verdict.WAIT
-    assert judge(PLAIN, there, waited=100, changed=True)[0] is Verdict.FAILED
+    assert judge(PLAIN, there, waited=0)[0] is Verdict.WAIT
+    assert judge(PLAIN, there, waited=100)[0] is Verdict.FAILED

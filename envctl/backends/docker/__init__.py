@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from envctl.backends import made, probe
+from envctl.backends.answers import Answers
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.building import Beside, Errand
 from envctl.backends.docker import options
@@ -22,9 +24,19 @@ from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.image_volumes import unnamed
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source, Unit, Volume
+from envctl.plan.model import (
+    Base,
+    Build,
+    DockerfileBuild,
+    Plan,
+    Probe,
+    ReadyImage,
+    Source,
+    Unit,
+    Volume,
+)
 from envctl.plan.scope import Found
-from envctl.plan.state import Observed, Status
+from envctl.plan.state import Health, Observed, Status
 
 _PROBE_GRACE = 2.0
 """Seconds the engine gets beyond a probe's own time-out."""
@@ -42,6 +54,7 @@ class DockerBackend:
         self._names = Names(context.scope)
         self._privileges: bool | None = None
         self.images = Images(self._engine, context.report)
+        self._answers = Answers(context.scope, self.name)
         self._keeper = Keeper(self._engine, self._names, context.secret)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
@@ -110,7 +123,8 @@ class DockerBackend:
 
         if plan is not None:
             self._keeper.expect(plan)
-        return observe(self._engine, self._names, plan=plan)
+        found = observe(self._engine, self._names, plan=plan)
+        return self._without_old_words(found) if self._lifecycle.resumed else found
 
     def apply(self, change: Change) -> None:
         """Do one change."""
@@ -173,13 +187,46 @@ class DockerBackend:
         self.images.save(image, file)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Ask once, inside the container, as the engine's health check does."""
+        """What the engine's prober heard last; as long as it has not begun to ask, what is heard inside the container."""
+        from envctl.backends.docker import health
+
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
-        return probe.ask(
-            wanted, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
-        )
+        container = self._container(unit.name)
+        with self._engine.doing(f"look at {unit.name}") as api:
+            state = api.inspect_container(container)["State"]
+            starts_soon = health.knows_start_interval(str(api.api_version))
+        known = self._answers.last(unit.name)
+        word = health.last_word(state, after=str(known.get("after", "")))
+        if word is not None:
+            return probe.told(wanted, word.exit_code, word.said)
+
+        def ask() -> tuple[bool, str] | None:
+            since = known.get("begun") if known.get("after") else None
+            seconds = health.room(
+                wanted, state, since=since, starts_soon=starts_soon, now=time.time()
+            )
+            return self._asked(unit.name, wanted, container, seconds) if seconds else None
+
+        return self._answers.ask(unit.name, wanted, ask)
+
+    def _asked(
+        self, unit: str, wanted: Probe, container: str, seconds: float
+    ) -> tuple[bool, str] | None:
+        """Ask inside the container; None if it had to end before its time, as the engine is about to ask."""
+        from envctl.backends.docker.streams import execute
+
+        grace = min(wanted.timeout + _PROBE_GRACE, seconds) - wanted.timeout
+        try:
+            return probe.ask(
+                wanted,
+                lambda execution: execute(self._engine, unit, container, execution),
+                grace=grace,
+                cut_short=grace < 0,
+            )
+        except probe.CutShortError:
+            return None
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's container; its exit code."""
@@ -239,13 +286,35 @@ class DockerBackend:
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
-        return Lifecycle(self._engine, self._names, self.images, self._keeper, self._volumes)
+        return Lifecycle(
+            self._engine,
+            self._names,
+            self.images,
+            self._keeper,
+            self._volumes,
+            answers=self._answers,
+        )
 
     @cached_property
     def _volumes(self) -> Volumes:
         from envctl.backends.docker.volumes import Volumes
 
         return Volumes(self._engine, self._names, self.images, self.context.report)
+
+    def _without_old_words(self, found: Observed) -> Observed:
+        """What was observed; units that this run had go on have no health by what the engine heard before."""
+        from envctl.backends.docker import health
+
+        units = dict(found.units)
+        for name, unit in units.items():
+            mark = self._lifecycle.resumed.get(unit.id)
+            if mark is None or unit.health not in (Health.HEALTHY, Health.UNHEALTHY):
+                continue
+            with self._engine.doing(f"look at {name}") as api:
+                state = api.inspect_container(unit.id)["State"]
+            if health.last_word(state, after=mark) is None:
+                units[name] = replace(unit, health=Health.STARTING, cause="")
+        return replace(found, units=units)
 
     def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
         from envctl.backends.docker.build import build

@@ -30,8 +30,12 @@ def container(
     *,
     log_driver: str = "json-file",
     own_volumes: Sequence[Volume] = (),
+    start_interval: bool = False,
 ) -> Mapping[str, Any]:
-    """The body of the engine's create call for a unit; `own_volumes` are those that its image declares."""
+    """The body of the engine's create call for a unit; `own_volumes` are those that its image declares.
+
+    `start_interval` says that the engine can be told how often to ask at first.
+    """
     process = unit.run.process
     own, host = options.bodies(unit.run.options)
     body: dict[str, Any] = {
@@ -39,7 +43,7 @@ def container(
         "Env": [f"{name}={value}" for name, value in sorted(process.env.items())],
         "Labels": dict(names.unit_labels(unit)),
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
-        "Healthcheck": healthcheck(unit.run.probe),
+        "Healthcheck": healthcheck(unit.run.probe, start_interval=start_interval),
         **own,
         "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
@@ -138,7 +142,7 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
     }
 
 
-def healthcheck(wanted: Probe | None) -> dict[str, Any]:
+def healthcheck(wanted: Probe | None, *, start_interval: bool = False) -> dict[str, Any]:
     """The engine's own health check; without a probe, the image's is turned off too."""
     if wanted is None:
         return {"Test": ["NONE"]}
@@ -148,6 +152,7 @@ def healthcheck(wanted: Probe | None) -> dict[str, Any]:
         "Timeout": round(wanted.timeout * _NANO),
         "Retries": wanted.retries,
         "StartPeriod": round(wanted.start_period * _NANO),
+        **({"StartInterval": round(wanted.pause(0.0) * _NANO)} if start_interval else {}),
     }
 
 

@@ -7,10 +7,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
+from envctl.backends.answers import Answers
 from envctl.backends.docker import names as n
 from envctl.backends.docker.claims import claim_volumes, is_ours, taken
 from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict, taken_port
 from envctl.backends.docker.containers import container
+from envctl.backends.docker.health import knows_start_interval, last_mark
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
@@ -28,14 +30,24 @@ class Lifecycle:
     """Makes, starts, stops and removes the units of one environment, and what they share."""
 
     def __init__(
-        self, engine: Engine, names: Names, images: Images, keeper: Keeper, volumes: Volumes
+        self,
+        engine: Engine,
+        names: Names,
+        images: Images,
+        keeper: Keeper,
+        volumes: Volumes,
+        *,
+        answers: Answers,
     ) -> None:
         self._engine = engine
         self._names = names
         self._images = images
         self._keeper = keeper
         self._volumes = volumes
+        self._answers = answers
         self.records = Records(engine, names)
+        self.resumed: dict[str, str] = {}
+        """By container that this run had go on, when the engine's last probe before that began."""
         self._guard = Lock()
         self._network_there = False
         self._log_driver = ""
@@ -70,6 +82,7 @@ class Lifecycle:
         with self._engine.doing(f"create {unit.name}", where=where) as api:
             identity = self._make(api, unit, own)
         self._keeper.give(unit, identity)
+        self._answers.begin(unit.name)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             _start(api, unit, identity)
 
@@ -83,6 +96,10 @@ class Lifecycle:
             return
         if one["State"] == "paused":
             with self._engine.doing(f"go on with {unit.name}") as api:
+                # What the engine heard before is no word on how it is now.
+                mark = last_mark(api.inspect_container(one["Id"])["State"])
+                self.resumed[one["Id"]] = mark
+                self._answers.begin(unit.name, after=mark)
                 api.unpause(one["Id"])
             one = {**one, "State": "running"}
         if one["State"] == "running" and self._keeper.keep(unit, one):
@@ -91,6 +108,7 @@ class Lifecycle:
         # What has run after the last start has not after this one.
         self.records.clear(unit.name)
         self._keeper.give(unit, one["Id"])
+        self._answers.begin(unit.name)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             try:
                 _start(api, unit, one["Id"])
@@ -197,7 +215,13 @@ class Lifecycle:
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
         name = self._names.container(unit.name)
-        body = container(unit, self._names, log_driver=self._log_driver, own_volumes=own)
+        body = container(
+            unit,
+            self._names,
+            log_driver=self._log_driver,
+            own_volumes=own,
+            start_interval=knows_start_interval(str(api.api_version)),
+        )
         try:
             return str(api.create_container_from_config(body, name)["Id"])
         except APIError as error:

@@ -13,6 +13,7 @@ from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
 
 if TYPE_CHECKING:
+    from envctl.backends.answers import Answers
     from envctl.backends.building import Beside
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import Lifecycle
@@ -43,6 +44,12 @@ class VagrantBackend:
         from envctl.backends.vagrant.boxes import Boxes
 
         return Boxes(self.context)
+
+    @cached_property
+    def _answers(self) -> Answers:
+        from envctl.backends.answers import Answers
+
+        return Answers(self.context.scope, self.name)
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
@@ -120,30 +127,34 @@ class VagrantBackend:
     def apply(self, change: Change) -> None:
         """Do one change."""
         from envctl.plan.changes import Action
-        from envctl.plan.model import Build, DockerfileBuild
+        from envctl.plan.model import Build, DockerfileBuild, Unit
 
         if change.action is not Action.BUILD:
             self._lifecycle.apply(change)
+            if isinstance(change.target, Unit):
+                self._answers.begin(change.unit)
         elif isinstance(change.target, Build):
             self._boxes.make(change.unit, change.target)
         elif isinstance(change.target, DockerfileBuild):
             self._lifecycle.engine_boxes.make(change.unit, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Ask once, as seen from inside the machine."""
+        """Ask once, as seen from inside the machine, unless somebody has just done so."""
         from envctl.backends import probe
         from envctl.backends.vagrant import reach
 
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
-        if reach.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
-            return reach.ask(wanted, self._machines.reach(domain))
-        return probe.ask(
-            wanted,
-            lambda execution: self.exec(unit.name, execution),
-            grace=_PROBE_GRACE,
-        )
+
+        def ask() -> tuple[bool, str]:
+            if reach.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
+                return reach.ask(wanted, self._machines.reach(domain))
+            return probe.ask(
+                wanted, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
+            )
+
+        return self._answers.ask(unit.name, wanted, ask)
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""

@@ -35,6 +35,8 @@ def context(unit: Unit, room: Room) -> Mapping[str, Any]:
         "task": unit.kind is Kind.TASK,
         "probe": _probe(unit, room),
         "patience": patience,
+        "start_period": ceil(asked.start_period) if asked else 0,
+        "pauses": (asked.pause(0.0), asked.interval) if asked else (0, 0),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envctl.backends.answers import Answers
 from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
@@ -23,7 +24,9 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     engine = CannedEngine([copy])
     keeper = Keeper(engine, names, lambda _: b"")
     images = Images(engine)
-    lifecycle = Lifecycle(engine, names, images, keeper, Volumes(engine, names, images, silent))
+    volumes = Volumes(engine, names, images, silent)
+    answers = Answers(names.scope, "docker")
+    lifecycle = Lifecycle(engine, names, images, keeper, volumes, answers=answers)
 
     # The engine would refuse what it was not taught: stopping or removing a container.
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
