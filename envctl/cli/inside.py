@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
+from envctl.cli import signals
 from envctl.cli.arguments import Target, Unit, complete_target
 from envctl.cli.declare import Argument, Option, takes_the_rest
 from envctl.cli.session import Session
@@ -69,7 +70,8 @@ def execute(
 ) -> int:
     """Run a command inside a unit that is up.
 
-    Its exit code is passed on. Options stand before TARGET. Standard input is passed to the command.
+    Its exit code is passed on. Options stand before TARGET. Standard input is passed to the command. If this is
+    interrupted or terminated, or nobody reads what it prints, the command is ended inside.
     """
     target, unit, argv = split(words)
     goal = session.target(target)
@@ -155,7 +157,15 @@ def _run(
         stderr=_writer(sys.stderr),
         **settings,
     )
-    return session.workspace.exec(goal, unit, execution)
+    with signals.raised():
+        try:
+            return session.workspace.exec(goal, unit, execution)
+        except (signals.Terminated, KeyboardInterrupt, OSError) as error:
+            for note in getattr(error, "__notes__", ()):
+                session.note(f"{unit}: `{execution.shown}`: {note}")
+            if isinstance(error, signals.Terminated):
+                return error.exit_code
+            raise
 
 
 def _stdin() -> BinaryIO | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import signal
+import subprocess
+import sys
 import time
 import urllib.request
 
 import pytest
 
 from envctl.errors import EnvctlError
+from tests.support.project import TREE, wait_for
 
 pytestmark = pytest.mark.executes
 
@@ -65,6 +69,121 @@ def test_a_command_that_takes_too_long_is_ended(stage):
         stage.run("web", "sleep", "300", timeout=1.0)
 
     assert time.monotonic() - before < 30
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started_however_much_it_prints(
+    stage,
+):
+    stage.spec(IDLE).up()
+    flood = "sleep 98761 & setsid sleep 98761 & yes A 98761"
+    before = time.monotonic()
+
+    with pytest.raises(EnvctlError, match="did not end within 2 s") as caught:
+        stage.run("web", "sh", "-c", flood, timeout=2.0)
+
+    assert time.monotonic() - before < 40
+    assert caught.value.hint.startswith("it was ended")
+    assert left(stage, "98761") == ""
+
+
+def test_a_check_that_floods_its_output_is_ended_and_told(stage):
+    stage.clear()
+    check = {"noisy": {"command": ["yes", "A 98762"], "timeout": "2s"}}
+    stage.spec(json.dumps({"web": {"command": ["sleep", "infinity"], "checks": check}})).up()
+
+    (finding,) = stage.workspace().verify(stage.target).findings
+
+    assert "did not end within 2 s" in finding.said
+    assert left(stage, "98762") == ""
+
+
+def test_a_probe_that_floods_its_output_ends_up_in_time(stage):
+    stage.clear()
+    probe = {"command": ["yes", "A 98763"], "timeout": "1s", "interval": "1s", "retries": 1}
+    web = {"command": ["sleep", "infinity"], "healthcheck": {**probe, "start_period": "2s"}}
+    stage.spec(json.dumps({"web": {"command": ["sleep", "infinity"]}, "noisy": web}))
+    before = time.monotonic()
+
+    with pytest.raises(EnvctlError, match="noisy: it did not become healthy within 3 s") as caught:
+        stage.up()
+
+    assert time.monotonic() - before < 60
+    assert len(caught.value.details) < 10_000
+    stage.clear()
+
+
+def test_what_a_command_leaves_running_keeps_nobody_waiting(stage):
+    stage.spec(IDLE).up()
+    before = time.monotonic()
+
+    code, out, _ = stage.run("web", "sh", "-c", "sleep 98764 & echo started")
+
+    assert (code, out) == (0, "started\n")
+    assert time.monotonic() - before < 60
+    assert left(stage, "98764") != ""
+    stage.run("web", "pkill", "-f", "sleep 98764")
+
+
+def test_a_command_that_a_signal_killed_ends_as_a_shell_says_and_says_no_more(stage):
+    stage.spec(IDLE).up()
+
+    assert stage.run("web", "sh", "-c", "echo a; kill -9 $$") == (137, "a\n", "")
+    assert stage.run("web", "sh", "-c", "kill -TERM $$")[0] == 143
+
+
+def test_what_is_printed_last_and_at_length_arrives_whole(stage):
+    stage.spec(IDLE).up()
+    script = "head -c 3000000 /dev/zero | tr '\\0' x; printf end; head -c 300000 /dev/zero >&2"
+
+    code, out, err = stage.run("web", "sh", "-c", script)
+
+    assert (code, len(out), out[-3:], len(err)) == (0, 3_000_003, "end", 300_000)
+
+
+def test_exec_has_the_units_limits(stage):
+    limits = {"docker": {"ulimits": {"nofile": 4321}}, "vagrant": {"ulimits": {"nofile": 4321}}}
+    web = {"command": ["sleep", "infinity"], "options": limits}
+    stage.spec(json.dumps({"web": web})).up()
+
+    assert stage.run("web", "sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c")[1] == "4321\n4321\n0\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_exec_that_is_told_to_end_ends_its_command_inside(stage, number):
+    stage.spec(IDLE).up()
+    script = "sleep 98765 & echo ready; sleep 98765"
+    argv = ("exec", "-T", f"dev@{stage.backend}", "web", "--", "sh", "-c", script)
+    with stage.start(*argv) as process:
+        wait_for(process, "ready")
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+    assert left(stage, "98765") == ""
+
+
+def test_exec_whose_reader_has_gone_ends_as_a_pipe_does(stage):
+    stage.spec(IDLE).up()
+    command = f"{sys.executable} -m envctl exec -T dev@{stage.backend} web -- yes 98766"
+
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -c 5; exit ${{PIPESTATUS[0]}}"],
+        cwd=stage.root,
+        env={**stage.environ, "PYTHONPATH": str(TREE)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (141, "98766", "")
+    assert left(stage, "98766") == ""
+
+
+def left(stage, word: str) -> str:
+    """The processes in `web` whose words have that one."""
+    script = "for p in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$p 2>/dev/null; echo; done"
+    return "".join(
+        f"{line}\n" for line in stage.run("web", "sh", "-c", script)[1].splitlines() if word in line
+    )
 
 
 def test_the_process_is_a_child_of_an_init_and_runs_as_its_own_user(stage):

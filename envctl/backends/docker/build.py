@@ -29,6 +29,8 @@ QUIET_TIMEOUT: Final = 3600.0
 SHOWN_LINES: Final = 30
 """How much of a failed step's output an error shows."""
 
+_LONGEST: Final = 16 * 1024
+"""Bytes of a line: what is longer is told in parts, as it comes."""
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -169,6 +171,8 @@ class Watch:
     def _print(self, output: Output) -> None:
         data = self._partial.pop(output.vertex, b"") + output.data
         *lines, rest = re.split(rb"\r\n|\n|\r", data)
+        if len(rest) > _LONGEST:
+            lines, rest = [*lines, rest], b""
         if rest:
             self._partial[output.vertex] = rest
         for line in lines:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from envctl.backends import mounted
 from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Execution
+from envctl.backends.bounded import Kept
 from envctl.backends.docker import record
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.names import Names
@@ -19,6 +20,8 @@ from envctl.plan.state import Status, UnitState
 
 _TIMEOUT: Final = 20.0
 """Seconds a container may take to tell of its mounts."""
+_MOST: Final = 1 << 20
+"""Bytes it may tell."""
 
 
 def look_closer(
@@ -69,11 +72,11 @@ def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, mounted.
     from envctl.backends.docker.streams import execute
 
     targets = [mount.target for mount in unit.run.mounts]
-    told = bytearray()
+    told = Kept(_MOST)
     argv = ("/bin/sh", "-c", mounted.SCRIPT, "sh", *targets)
-    execution = Execution(argv, user="0", workdir="/", stdout=told.extend, timeout=_TIMEOUT)
+    execution = Execution(argv, user="0", workdir="/", stdout=told, timeout=_TIMEOUT)
     try:
         execute(engine, unit.name, container, execution)
     except EnvctlError:
         return {}
-    return mounted.seen(targets, told.decode("utf-8", "replace"))
+    return mounted.seen(targets, told.text)

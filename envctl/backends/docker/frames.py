@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from envctl.errors import EnvctlError
+
 STDERR: Final = 2
 _HEADER: Final = 8
+_LONGEST: Final = 16 * 1024 * 1024
+"""Bytes of a frame: engines send some thousand at a time."""
 
 
 @dataclass(slots=True)
@@ -22,6 +26,8 @@ class Demultiplexer:
         start = 0
         while len(self._pending) - start >= _HEADER:
             size = int.from_bytes(self._pending[start + 4 : start + _HEADER], "big")
+            if size > _LONGEST:
+                raise EnvctlError("the engine sends what is no stream of a command")
             end = start + _HEADER + size
             if len(self._pending) < end:
                 break

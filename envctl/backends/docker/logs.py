@@ -20,6 +20,8 @@ from envctl.backends.docker.owned_containers import Listed, containers
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
+_LONGEST: Final = 16 * 1024 * 1024
+"""Bytes of a line: what is longer comes as several."""
 _WINDOW: Final = 0.1
 """Seconds within which lines of several units are sorted while following."""
 _PAUSE: Final = 0.3
@@ -168,7 +170,7 @@ def _parsed(unit: str, answer: Any) -> Iterator[LogLine]:
             moment, _, content = frame.partition(b" ")
             begun, before = partial.pop(stream, (moment.decode("ascii", "replace"), b""))
             whole = before + content
-            if whole.endswith(b"\n"):
+            if whole.endswith(b"\n") or len(whole) > _LONGEST:
                 yield _line(unit, stream, begun, whole)
             else:
                 partial[stream] = begun, whole

@@ -12,6 +12,7 @@ NOT_EXECUTABLE: Final = 126
 """The exit codes of a shell."""
 
 _SIGNS: Final = (b"OCI runtime exec failed", b"unable to find user", b"unable to find group")
+_LONGEST: Final = 16 * 1024
 
 
 class Held:
@@ -26,14 +27,18 @@ class Held:
         """Take what has come."""
         if self.text or (not self._begun and data.startswith(_SIGNS)):
             self.text += data
+            if len(self.text) > _LONGEST:
+                # No engine says as much.
+                self.release()
         elif self._write is not None:
             self._write(data)
         self._begun = True
 
     def release(self) -> None:
         """Write on what was the command's own after all."""
-        if self.text and self._write is not None:
-            self._write(self.text)
+        text, self.text = self.text, b""
+        if text and self._write is not None:
+            self._write(text)
 
 
 def refusal(said: bytes, unit: str, execution: Execution) -> tuple[int, str]:

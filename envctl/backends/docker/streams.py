@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
 from envctl.backends.base import Execution
+from envctl.backends.bounded import Kept
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.frames import STDERR, Demultiplexer
 from envctl.backends.docker.refusal import Held, refusal
+from envctl.backends.ending import (
+    LEFT_BEHIND,
+    SCRIPT,
+    VARIABLE,
+    OutputError,
+    new_mark,
+    reason,
+    too_late,
+    writing,
+)
+from envctl.backends.ending import TIMEOUT as ENDING_TIMEOUT
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
-_MARK: Final = "ENVCTL_EXECUTION"
 _NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
 """The engine's keys to let go of a terminal; its own choice would swallow Ctrl-P."""
 _SETTLE: Final = 5.0
 _LONGEST_PAUSE: Final = 0.5
 
-# The engine has no call to end a command: it is found by a variable of its environment.
-_SEARCH: Final = """\
-for one in /proc/[0-9]*; do
-    case "$(tr '\\0' ' ' <"$one/environ" 2>/dev/null)" in
-        *"$1"*) kill -9 "${one#/proc/}" 2>/dev/null ;;
-    esac
-done
-"""
+_MOST_TOLD: Final = 64 * 1024
+"""Bytes that a program tells which is only asked whether it runs."""
 
 
 class Connection:
@@ -71,48 +75,62 @@ class Connection:
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
     """Run a command in a unit's container; its exit code. EnvctlError if its time-out passes.
 
-    As in a shell, what cannot be started ends with 127 or 126, and its standard error says why.
+    As in a shell, what cannot be started ends with 127 or 126, and its standard error says why. If this ends before
+    the command does, for whatever reason, the command is ended.
     """
-    mark = secrets.token_hex(12) if execution.timeout else ""
-    environment = {**execution.env, **({_MARK: mark} if mark else {})}
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
-    with engine.doing(what) as api:
-        made = api.exec_create(
-            container,
-            list(execution.argv),
-            stdin=execution.tty or execution.stdin is not None,
-            tty=execution.tty,
-            environment=environment or None,
-            workdir=execution.workdir,
-            user=execution.user or "",
-            privileged=execution.everything,
-            detach_keys=_NO_DETACHING if execution.tty else None,
-        )
-        identity = str(made["Id"])
-        connection = Connection(api.exec_start(identity, tty=execution.tty, socket=True))
-        deadline = time.monotonic() + execution.timeout if execution.timeout else None
-        output = Held(_screen if execution.tty else execution.stdout)
-        try:
-            if execution.tty:
-                _terminal(api, identity, connection, output)
-            else:
-                _streams(connection, execution, output, deadline)
-            ended = _ended(api, identity, container, deadline)
-        except TimeoutError as error:
-            _end(api, container, execution.user, mark)
-            raise EnvctlError(
-                f"{unit}: `{execution.shown}` did not end within {execution.timeout:g} s",
-                hint="it was ended; give it more time, or look at what it waits for",
-            ) from error
-        finally:
-            connection.close()
-    if output.text and not ended.get("Pid"):
-        code, text = refusal(output.text, unit, execution)
-        if write := _screen if execution.tty else execution.stderr:
-            write(f"{text}\n".encode())
-        return code
-    output.release()
-    return int(ended["ExitCode"])
+    output = Held(writing(_screen if execution.tty else execution.stdout))
+    try:
+        with engine.doing(what) as api:
+            ended = _run(api, unit, container, execution, output)
+        if not output.text or ended.get("Pid"):
+            output.release()
+            return int(ended["ExitCode"])
+    except OutputError as error:
+        # That nobody reads is no failure of the engine's.
+        raise reason(error) from None
+    code, text = refusal(output.text, unit, execution)
+    if write := _screen if execution.tty else execution.stderr:
+        write(f"{text}\n".encode())
+    return code
+
+
+def _run(
+    api: Any, unit: str, container: str, execution: Execution, output: Held
+) -> Mapping[str, Any]:
+    """Run it; what the engine says of it when it has ended."""
+    mark = new_mark()
+    made = api.exec_create(
+        container,
+        list(execution.argv),
+        stdin=execution.tty or execution.stdin is not None,
+        tty=execution.tty,
+        environment={**execution.env, VARIABLE: mark},
+        workdir=execution.workdir,
+        user=execution.user or "",
+        privileged=execution.everything,
+        detach_keys=_NO_DETACHING if execution.tty else None,
+    )
+    identity = str(made["Id"])
+    connection = Connection(api.exec_start(identity, tty=execution.tty, socket=True))
+    deadline = time.monotonic() + execution.timeout if execution.timeout else None
+    try:
+        if execution.tty:
+            _terminal(api, identity, connection, output)
+        else:
+            _streams(connection, execution, output, deadline)
+        return _ended(api, identity, container, deadline)
+    except BaseException as error:
+        # As long as nobody reads, an engine that is flooded may do nothing else for this container.
+        connection.close()
+        gone = _end(api, container, execution, mark)
+        if isinstance(error, TimeoutError) and deadline is not None:
+            raise too_late(unit, execution, gone=gone) from error
+        if not gone:
+            error.add_note(LEFT_BEHIND)
+        raise
+    finally:
+        connection.close()
 
 
 def may_do_everything(engine: Engine, container: str) -> bool:
@@ -120,10 +138,21 @@ def may_do_everything(engine: Engine, container: str) -> bool:
 
     Only one that ran says so: a busy engine refuses in many words.
     """
+    said = Kept(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
         made = api.exec_create(container, ["/bin/sh", "-c", "echo ran"], user="0", privileged=True)
-        said: bytes = api.exec_start(made["Id"])
-    return said.strip() == b"ran"
+        _heard(api, str(made["Id"]), said)
+    return said.data.strip() == b"ran"
+
+
+def _heard(api: Any, identity: str, said: Kept, *, timeout: float = ENDING_TIMEOUT) -> None:
+    """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
+    deadline = time.monotonic() + timeout
+    connection = Connection(api.exec_start(identity, socket=True))
+    try:
+        _streams(connection, Execution((), stdout=said, stderr=said), said, deadline)
+    finally:
+        connection.close()
 
 
 def _ended(api: Any, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
@@ -147,23 +176,35 @@ def _is_running(api: Any, container: str) -> bool:
     return bool(api.inspect_container(container)["State"]["Running"])
 
 
-def _end(api: Any, container: str, user: str | None, mark: str) -> None:
-    if mark:
-        argv = ["/bin/sh", "-c", _SEARCH, "end", f"{_MARK}={mark}"]
-        ending = api.exec_create(container, argv, user=user or "")
-        api.exec_start(ending["Id"])
+def _end(api: Any, container: str, execution: Execution, mark: str) -> bool:
+    """End a command with all that it started; whether nothing of it is left."""
+    argv = ["/bin/sh", "-c", SCRIPT, "end", f"{VARIABLE}={mark}"]
+    try:
+        made = api.exec_create(
+            container, argv, user=execution.user or "", privileged=execution.everything
+        )
+        identity = str(made["Id"])
+        _heard(api, identity, Kept(_MOST_TOLD))
+        ended = _ended(api, identity, container, time.monotonic() + _SETTLE)
+    except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
+        return False
+    return ended.get("ExitCode") == 0
 
 
 # --- plain streams --------------------------------------------------------------------------
 
 
 def _streams(
-    connection: Connection, execution: Execution, output: Held, deadline: float | None
+    connection: Connection,
+    execution: Execution,
+    output: Callable[[bytes], object],
+    deadline: float | None,
 ) -> None:
     if execution.stdin is not None:
         pump = threading.Thread(target=_feed, args=(connection, execution.stdin), daemon=True)
         pump.start()
     demultiplexer = Demultiplexer()
+    errors = writing(execution.stderr)
     while True:
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
@@ -172,9 +213,7 @@ def _streams(
         if not data:
             return
         for stream, content in demultiplexer.feed(data):
-            writer = execution.stderr if stream == STDERR else output
-            if writer is not None:
-                writer(content)
+            (errors if stream == STDERR else output)(content)
 
 
 def _feed(connection: Connection, source: BinaryIO) -> None:
@@ -224,7 +263,7 @@ def _screen(data: bytes) -> None:
 
 
 def _show(connection: Connection, screen: Held, wake: int) -> None:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, OutputError):
         while data := connection.read():
             screen(data)
     with suppress(OSError):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from envctl.backends.vagrant import notes, process
+from envctl.backends.ending import VARIABLE
+from envctl.backends.limits import limits
+from envctl.backends.vagrant import heard, notes, process
 from envctl.backends.vagrant.room import Room
-from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
     from envctl.backends.base import Execution
     from envctl.backends.vagrant.ssh import Machine
+
+_SLACK: Final = 10.0
+"""Seconds that a command has beyond its own time before its machine ends it."""
 
 
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
@@ -24,8 +28,11 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
     main = machine.main_process(room.service) if room.shared else 0
     if room.shared and not main:
         return None
-    script = f"{process.insist(room)} {_script(room, note, execution, main)}"
-    code = _run(unit, machine, execution, script)
+
+    def script(mark: str) -> str:
+        return f"{process.insist(room)} {_script(room, note, execution, main, mark)}"
+
+    code = heard.run(unit, machine, execution, script)
     if (
         code == process.NOT_RUNNING
         and not machine.services([room.service])[room.service].is_running
@@ -34,25 +41,10 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
     return code
 
 
-def _run(unit: str, machine: Machine, execution: Execution, script: str) -> int:
-    if execution.tty:
-        return machine.terminal(script)
-    try:
-        return machine.stream(
-            script,
-            stdin=execution.stdin,
-            stdout=execution.stdout,
-            stderr=execution.stderr,
-            timeout=execution.timeout,
-        )
-    except TimeoutError as error:
-        raise EnvctlError(
-            f"{unit}: `{execution.shown}` did not end within {execution.timeout:g} s",
-            hint="it was ended; give it more time, or look at what it waits for",
-        ) from error
-
-
-def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int) -> str:
+def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int, mark: str) -> str:
+    # It is ended from here; inside, in case that nobody is here any more.
+    timeout = execution.timeout + _SLACK if execution.timeout else None
+    marked = {VARIABLE: mark}
     if note.get("contained"):
         from envctl.backends.vagrant import container
 
@@ -61,20 +53,22 @@ def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int
             user="0" if execution.everything else execution.user,
             everything=execution.everything,
             workdir=execution.workdir,
-            env=execution.env,
+            env={**execution.env, **marked},
             tty=execution.tty,
-            timeout=execution.timeout,
+            timeout=timeout,
         )
     if execution.everything:
-        return process.unconfined(execution.argv, main=main, timeout=execution.timeout)
-    own = notes.run_of(note).get("process", {})
+        return process.unconfined(execution.argv, main=main, env=marked, timeout=timeout)
+    whole = notes.run_of(note)
+    own = whole.get("process", {})
     return process.command(
         execution.argv,
         room,
         user=execution.user or own.get("user"),
         workdir=execution.workdir or own.get("workdir"),
-        env={**own.get("env", {}), **execution.env},
+        env={**own.get("env", {}), **execution.env, **marked},
         capabilities=own.get("capabilities", ()),
-        timeout=execution.timeout,
+        limits=limits(whole.get("options", {})),
+        timeout=timeout,
         main=main,
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from envctl.backends.limits import UNLIMITED
 from envctl.backends.vagrant.quoting import shell, words
 
 if TYPE_CHECKING:
+    from envctl.backends.limits import Limits
     from envctl.backends.vagrant.room import Room
     from envctl.plan.model import Process
 
@@ -18,6 +20,7 @@ PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_RUNNING: Final = 125
 """With what a command inside ends if its unit does not run; one that ran may end so, too."""
 _NOTHING: Final[Mapping[str, str]] = {}
+_NO_LIMITS: Final[Mapping[str, tuple[int, int]]] = {}
 
 
 def script(process: Process) -> str:
@@ -60,6 +63,7 @@ def command(
     workdir: str | None = None,
     env: Mapping[str, str] = _NOTHING,
     capabilities: Sequence[str] = (),
+    limits: Limits = _NO_LIMITS,
     timeout: float | None = None,
     main: int = 0,
 ) -> str:
@@ -87,21 +91,38 @@ def command(
     )
     return (
         # It shares the unit's limits, and ends with it, as in a container.
-        f"echo $$ 2>/dev/null > {room.processes} || :; {looked_up}; {enter}"
-        f' setpriv --reuid="$uid" --regid="$gid" $groups'
+        f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {room.processes} || :; {looked_up}; {enter}"
+        f" {_limited(limits)}"
+        f'setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment(env)} {words(_argv(argv))}"
     )
 
 
-def unconfined(argv: Sequence[str], *, main: int = 0, timeout: float | None = None) -> str:
+def _limited(limits: Limits) -> str:
+    """The command that runs another one with these limits; "" without any."""
+    pairs = (
+        f"--{name}={':'.join('unlimited' if one == UNLIMITED else str(one) for one in pair)}"
+        for name, pair in limits.items()
+    )
+    return f"prlimit {' '.join(pairs)} " if limits else ""
+
+
+def unconfined(
+    argv: Sequence[str],
+    *,
+    main: int = 0,
+    env: Mapping[str, str] = _NOTHING,
+    timeout: float | None = None,
+) -> str:
     """A shell command that runs `argv` as root, outside of the unit's limits, who may do anything.
 
     `main` is the process, if there is one, whose view of a shared machine's files it has.
     """
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     enter = f"nsenter --mount=/proc/{main}/ns/mnt -- " if main else ""
-    return f"cd /; exec {limit}{enter}{words(tuple(argv))}"
+    given = [f"{name}={value}" for name, value in sorted(env.items())]
+    return f"cd /; exec {limit}{enter}{words(('env', *given, *_argv(argv)))}"
 
 
 def insist(room: Room) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from envctl.backends.bounded import TOLD, Kept
@@ -190,9 +190,14 @@ class Machine:
         stdout: Callable[[bytes], object] | None,
         stderr: Callable[[bytes], object] | None,
         timeout: float | None,
+        over: Event | None = None,
     ) -> int:
-        """Run a shell script inside, its streams passed on; its exit code. TimeoutError after `timeout`."""
+        """Run a shell script inside, its streams passed on; its exit code. TimeoutError after `timeout`.
+
+        Who gives `over` may set it when enough was heard: the connection is let go of then. What a writer raises ends it, too.
+        """
         self._have_connection()
+        over, failures = over or Event(), list[BaseException]()
         with subprocess.Popen(
             [*self._ssh(), "-T", self._who, script],
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -202,19 +207,24 @@ class Machine:
             if stdin:
                 Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
             readers = [
-                Thread(target=_drain, args=(source, writer), daemon=True)
+                Thread(target=_drain, args=(source, writer, failures, over), daemon=True)
                 for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
             ]
-            for reader in readers:
-                reader.start()
+            for thread in (*readers, Thread(target=_wait, args=(process, over), daemon=True)):
+                thread.start()
             try:
-                code = process.wait(timeout)
-            except subprocess.TimeoutExpired as error:
+                if not over.wait(timeout):
+                    raise TimeoutError
+            except BaseException:
                 process.kill()
-                raise TimeoutError from error
+                raise
+            if process.poll() is None:
+                process.kill()
             for reader in readers:
                 reader.join()
-        return code
+        if failures:
+            raise failures[0]
+        return process.returncode
 
     def terminal(self, script: str) -> int:
         """Run a shell script inside on this terminal; its exit code."""
@@ -373,9 +383,23 @@ def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
         target.close()
 
 
-def _drain(source: IO[bytes] | None, writer: Callable[[bytes], object] | None) -> None:
+def _drain(
+    source: IO[bytes] | None,
+    writer: Callable[[bytes], object] | None,
+    failures: list[BaseException],
+    over: Event,
+) -> None:
     assert source is not None
     read: Any = getattr(source, "read1", source.read)
-    while data := read(_CHUNK):
-        if writer is not None:
-            writer(data)
+    try:
+        while data := read(_CHUNK):
+            if writer is not None:
+                writer(data)
+    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        failures.append(error)
+        over.set()
+
+
+def _wait(process: subprocess.Popen[bytes], over: Event) -> None:
+    process.wait()
+    over.set()

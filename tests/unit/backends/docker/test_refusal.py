@@ -42,4 +42,14 @@ def test_what_begins_like_the_engines_word_is_held_until_it_is_known_whose_it_is
     held(b"more")
     assert written == []
     held.release()
-    assert written == [held.text] == [b"unable to find user x\nmore"]
+    assert written == [b"unable to find user x\nmore"]
+    assert held.text == b""
+
+
+def test_what_is_longer_than_any_word_of_an_engines_is_the_commands_own():
+    written: list[bytes] = []
+    held = Held(written.append)
+    for _ in range(3):
+        held(b"unable to find user " + b"x" * 10_000)
+    assert held.text == b""
+    assert sum(map(len, written)) == 3 * 10_020
