@@ -1,7 +1,13 @@
-"""`python -m envctl`."""
+"""The program: `envctl`, and `python -m envctl`."""
 
+# The built-in part of `signal`, since the rest of that takes milliseconds to import, and these are to be guarded.
+import _signal
 import os
 import sys
+
+# Until a command runs there is nothing to tidy up: Ctrl-C ends the process, and leaves no traceback.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 # Python looks for modules in the folder where it is called, and that is a project: a clone may bring a yaml.py.
 if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - less to import
@@ -11,4 +17,5 @@ if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
 
 from envctl.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from envctl.cli import interrupts
+
 if TYPE_CHECKING:
     from envctl.cli.front import Call
 
@@ -17,7 +19,9 @@ _COLLECT_AFTER: Final = 100_000
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
+    interrupts.end_the_process()
     gc.set_threshold(_COLLECT_AFTER)
+    _open_closed_streams()
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
     from envctl.cli.failure import guarded
@@ -30,12 +34,29 @@ def main() -> None:
     completing = "_ENVCTL_COMPLETE" in os.environ
 
     def work() -> int | None:
+        interrupts.raise_an_exception()
         call = None if completing else read(sys.argv[1:], COMMANDS)
         return run(call) if call else _typer()
 
     code = guarded(work, Options())
+    interrupts.end_the_process()
     gc.freeze()  # The process ends: looking through all that was made would take a tenth of `status`.
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Have standard input, output and error lead somewhere: what has closed one (`>&-`) wants nothing of it.
+
+    Else the next file that is opened would get its number.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _look_up_absolutely() -> None:

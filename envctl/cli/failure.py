@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envctl.cli import interrupts
 from envctl.cli.output import Stream
 from envctl.errors import EnvctlError, Exit, SpecError
 
@@ -28,6 +29,7 @@ def guarded(work: Callable[[], int | None], options: Options) -> int:
         show(error, options)
         return int(error.exit_code)
     except KeyboardInterrupt:
+        interrupts.end_the_process()
         _stderr(options).line("\ninterrupted; run the command again to go on")
         return INTERRUPTED
     except BrokenPipeError:
