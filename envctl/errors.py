@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -104,6 +105,12 @@ class SpecError(EnvctlError):
             counted if all_told else f"{counted}, and more: these are those found first",
             details="\n".join(str(problem) for problem in problems),
         )
+
+    def with_more(self, problems: Iterable[Problem]) -> SpecError:
+        """The same with more problems, each told once and in the order of the files' lines."""
+        every = dict.fromkeys([*self.problems, *problems])
+        told = tuple(sorted(every, key=lambda problem: problem.where))
+        return SpecError(told, all_told=self.all_told)
 
     def __str__(self) -> str:
         return f"{self.details}\n{self.brief}"

@@ -25,6 +25,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     )
 
 
+def is_near(word: str, known: str) -> bool:
+    """Whether a word is a known one with a letter or two mistyped."""
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance(word[:_LONGEST], known) <= (2 if len(known) > 4 else 1)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or else all of them."""
     names = sorted(known)

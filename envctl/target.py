@@ -70,6 +70,8 @@ class Opened:
         self.services: tuple[str, ...] = ()
         """What was asked for of it, by name; () for all. To be set before the plan is looked at."""
         self._unknown: UsageError | None = None
+        self._sound: Resolved | None = None
+        """What is valid in a spec that is not, where the rest of its problems is looked for."""
         self.not_evaluated: set[str] = set()
         """Secrets whose values this run must not look up, as far as that was asked."""
         self._told_of_secrets = False
@@ -81,6 +83,8 @@ class Opened:
     @cached_property
     def resolved(self) -> Resolved | None:
         """The resolved spec; None only if the run is lenient and the spec broken or without the environment."""
+        if self._sound is not None:
+            return self._sound
         try:
             return self.workspace.resolved(
                 self.target.environment, without_files=bool(self.services)
@@ -222,18 +226,48 @@ class Opened:
         from envctl.planner import make_plan
 
         workspace = self.workspace
+        try:
+            resolved = workspace.resolved(
+                self.target.environment, without_files=bool(self.services)
+            )
+        except SpecError as error:
+            raise error if self.lenient else error.with_more(self._more_problems()) from error
         plan = make_plan(
-            workspace.resolved(self.target.environment, without_files=bool(self.services)),
+            resolved,
             backend=self.backend.name,
             package_sets=spec.package_sets(
                 workspace.root, sets=workspace.sets, environ=workspace.environ
             ),
             recipe=self._recipe,
             needed=self.needed,
-            also=lambda plan: (*self._unknown_options(), *self.backend.problems(plan)),
+            also=self._problems,
         )
         plan = hooks.with_places(plan, self._place_of_hook)
         return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
+
+    def _problems(self, plan: Plan) -> Sequence[Problem]:
+        """What is wrong with a plan for its backend."""
+        return (*self._unknown_options(), *self.backend.problems(plan))
+
+    def _more_problems(self) -> Sequence[Problem]:
+        """What else is wrong with a spec that has problems: what the valid parts of it would be told."""
+        from envctl.planner import make_plan
+
+        workspace = self.workspace
+        name = self.target.environment
+        parts = Opened(workspace, self.target, lenient=True)
+        parts._sound = spec.sound_parts(
+            workspace.root, name, sets=workspace.sets, environ=workspace.environ
+        )
+        if parts._sound is None:
+            return ()
+        try:
+            make_plan(parts._sound, backend=parts.backend.name, also=parts._problems)
+        except SpecError as error:
+            return error.problems
+        except EnvctlError:
+            return ()
+        return ()
 
     @cached_property
     def needed(self) -> frozenset[str] | None:

@@ -185,8 +185,9 @@ class LockError(SpecError):
 
     def __init__(self, problems: Problems) -> None:
         found = sorted(problems.found, key=lambda item: item.where)
-        if not any(problem.hint for problem in found):
-            found[-1] = replace(found[-1], hint=_AGAIN)
+        if not any("envctl lock" in problem.hint for problem in found):
+            hint = f"{found[-1].hint}; or {_AGAIN}" if found[-1].hint else _AGAIN
+            found[-1] = replace(found[-1], hint=hint)
         super().__init__(tuple(found))
         count = len(self.problems)
         self.brief = f"{count} problem{'s' if count != 1 else ''} in {FILE}"

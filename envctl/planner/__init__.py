@@ -30,6 +30,7 @@ from envctl.plan.model import (
 )
 from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
+from envctl.planner.base_names import base_problems
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
 from envctl.planner.overlaps import is_within, overlaps
@@ -116,7 +117,7 @@ def _planned(given: Given) -> tuple[Sequence[Unit], Sequence[Problem]]:
         made = list(_units(given))
     except SpecError as error:
         return (), (*problems, *error.problems)
-    return made, (*problems, *overlaps(made[0]))
+    return made, (*problems, *base_problems(given, made[0]), *overlaps(made[0]))
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:

@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "load_base",
     "package_sets",
+    "sound_parts",
 ]
 
 _PREFIX = "ENVCTL_VAR_"
@@ -73,8 +74,8 @@ def load(
 ) -> Resolved:
     """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
 
-    With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all problems; UsageError an unknown environment, or a `sets` name that the spec
-    does not declare.
+    With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all
+    problems; UsageError an unknown environment, or a `sets` name that the spec does not declare.
     """
     environ = os.environ if environ is None else environ
     known = with_files(root)
@@ -99,6 +100,33 @@ def load(
     if cache and not resolved.lacking:
         _cache.write(root, environment, key, resolved)
     return resolved
+
+
+def sound_parts(
+    root: Path,
+    environment: str,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+) -> Resolved | None:
+    """What is valid by itself in a spec that has problems, so that it can be seen what else is wrong; None if nothing is."""
+    from envctl.spec.resolve import resolve
+
+    known = with_files(root)
+    contents = _contents(root, environment, known)
+    environ = os.environ if environ is None else environ
+    try:
+        return resolve(
+            root,
+            environment,
+            contents=contents,
+            sets=sets,
+            environ=environ,
+            known=environments(root),
+            sound_parts=True,
+        )
+    except EnvctlError:
+        return None
 
 
 def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str, bytes | None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Literal
 
 from envctl.spec.canonical import CanonicalService, CanonicalSpec
 from envctl.spec.problems import Problems, near
 from envctl.spec.running import USUAL
+from envctl.spec.schema import ServiceForm
 from envctl.spec.tree import Items, Node, Spot, Table, Text, listed
 
 SOURCES = ("base", "image", "dockerfile")
@@ -32,9 +34,19 @@ class Checker:
     """Looks at the services that are valid by themselves; `tree` knows the places of all."""
 
     def __init__(
-        self, root: Path, tree: Table, data: CanonicalSpec, problems: Problems, *, has_base: bool
+        self,
+        root: Path,
+        tree: Table,
+        data: CanonicalSpec,
+        problems: Problems,
+        *,
+        wrong: Mapping[str, AbstractSet[str]],
+        added: AbstractSet[str],
     ) -> None:
-        self.has_base = has_base
+        """`wrong` are the services' keys that were left out since they are not valid, `added` the overlay's own services."""
+        self.has_base = "base" in tree
+        self.wrong = wrong
+        self.added = added
         self.root = root
         self.data = data
         self.problems = problems
@@ -87,12 +99,27 @@ class Checker:
                         f"services.{name}: {key} needs a base to build on, and this service has {given[0]}",
                         hint=f"{key}: null removes it; a base instead of the {given[0]} can be built on",
                     )
-        if not given and not self.has_base:
+        if not given and not self.has_base and not self._is_wrong(name, *SOURCES, "extends"):
             self._add(
                 self.tree.spots[name],
                 f"services.{name} does not say what it is made from",
                 expected="base, image or dockerfile (or a base for all services at the top)",
+                hint=self._misplaced(name),
             )
+
+    def _is_wrong(self, name: str, *keys: str) -> bool:
+        """Whether one of these keys of a service was left out since it is not valid: nobody knows what it says."""
+        return not self.wrong.get(name, frozenset()).isdisjoint(keys)
+
+    def _misplaced(self, name: str) -> str:
+        """What helps where a service lacks all that makes one: it may be a key, or one of the base file, misspelt."""
+        if name in ServiceForm.model_fields:
+            return f"{name} is a key of a service: indent it deeper, to belong to the one above it"
+        if name not in self.added:
+            return ""
+        others = [other for other in self.tree if other not in self.added]
+        known = near(name, others) if others else "it has no services"
+        return f"envctl.yaml has no service {name!r}; {known}"
 
     def _task(self, name: str, service: CanonicalService, table: Table) -> None:
         if service["kind"] == "task":
@@ -110,16 +137,19 @@ class Checker:
                 )
             if service["restart"] == "always":
                 self._add(_value(table, "restart"), f"services.{name}.restart: a task runs once")
-        if service["base"] is not None and service["command"] is None:
+        unknown = self._is_wrong(name, *SOURCES, "command", "extends")
+        if service["base"] is not None and service["command"] is None and not unknown:
             self._add(
                 self.tree.spots[name],
                 f"services.{name} has no command",
                 expected="command: what it runs, since a base runs nothing by itself",
+                hint=self._misplaced(name),
             )
 
     def _user(self, name: str, service: CanonicalService) -> None:
         """The user that is made for a service, and named after it, can be made."""
-        if service["base"] is None or service["user"] is not None:
+        unknown = self._is_wrong(name, *SOURCES, "user", "extends")
+        if service["base"] is None or service["user"] is not None or unknown:
             return
         why = ""
         if len(name) > LONGEST_USER:
@@ -135,7 +165,8 @@ class Checker:
 
     def _probe(self, name: str, service: CanonicalService, table: Table) -> None:
         node = table.get("healthcheck")
-        if service["healthcheck"] is None or not isinstance(node, Table):
+        unknown = self._is_wrong(name, "healthcheck")
+        if service["healthcheck"] is None or not isinstance(node, Table) or unknown:
             return
         given = [key for key in ("http", "tcp", "command") if key in node]
         if len(given) != 1:
@@ -175,7 +206,7 @@ class Checker:
                     expected="the name of a service",
                     hint=near(needed, [key for key in self.tree if key != name]),
                 )
-            if other is None:
+            if other is None or self._is_wrong(needed, "kind", "healthcheck", "extends"):
                 continue
             task = other["kind"] == "task"
             if condition == USUAL:

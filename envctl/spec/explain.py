@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from envctl.spec import habits
 from envctl.spec.forms import Wrong
-from envctl.spec.problems import Problems, near
-from envctl.spec.tree import Items, Node, Spot, Table, Text, shown, what
-
-ELSEWHERE: Mapping[str, str] = {
-    "environment": "environment variables stand under env",
-    "env_file": "list the variables under env; a different one per environment goes into its overlay",
-    "working_dir": "the key is workdir",
-    "entrypoint": "command is all there is: it holds the whole command line",
-    "args": "command is all there is: it holds the whole command line",
-    "cap_add": "the key is capabilities",
-    "mem_limit": "write resources: {memory: …}",
-    "cpus": "write resources: {cpus: …}",
-    "memory": "write resources: {memory: …}",
-    "deploy": "write replicas and resources directly in the service",
-    "networks": "services of an environment reach each other by name as it is",
-    "links": "services of an environment reach each other by name as it is",
-    "expose": "services of an environment reach each other's ports as it is",
-    "container_name": "names are made from project, environment and service",
-    "hostname": "a service's name is its host name",
-    "privileged": "list the needed capabilities",
-    "test": "write http, tcp or command",
-    "disable": "null removes a health check",
-    "version": "envctl.yaml has no version",
-    "extends_from": "the key is extends",
-    "run": "commands of the build stand under build: [{run: …}]",
-    "copy": "copies stand under build: [{copy: …}]",
-    "pip": "Python packages stand under build: [{pip: …}]",
-    "npm": "npm packages stand under build: [{npm: …}]",
-    "apt": "the key is packages",
-    "networks_mode": "services of an environment reach each other by name as it is",
-    "tmpfs": "give it under options.docker",
-    "host_port": "write {host: …, container: …}",
-    "source": "the key is from",
-    "target": "the key is to",
-    "src": "the key is from",
-    "dest": "the key is to",
-}
-"""What stands elsewhere, or is called otherwise, in the tools that people come from."""
+from envctl.spec.problems import Problems
+from envctl.spec.tree import Items, Node, Spot, Table, Text, what
 
 _TYPES = {
     "model_type": "a mapping",
@@ -83,6 +48,9 @@ def _one(
 ) -> None:
     loc = [part for part in item["loc"] if part != "[key]"]
     kind = item["type"]
+    if "${" in str(loc[-1:]) and item["loc"][-1:] == ("[key]",):
+        # A variable in it is not known, or none works there: that has been told.
+        return
     for part in loc:
         found.enter(part)
     name = ".".join([*path, *map(str, loc[: found.depth])]) or "the file"
@@ -92,27 +60,32 @@ def _one(
         problems.add(found.spot, f"{name} lacks {last!r}", expected=expected)
     elif kind == "extra_forbidden":
         known = _keys(model, loc[:-1])
-        hint = near(last, known)
-        if "did you mean" not in hint and last in ELSEWHERE:
-            hint = ELSEWHERE[last]
+        hint = habits.of_key(last, found.node, model=_form(model, loc[:-1]), known=known)
         message = f"{'.'.join([*path, *map(str, loc[:-1])]) or 'the file'} has no key {last!r}"
-        if "did you mean" in hint or last in ELSEWHERE:
-            problems.add(found.key_spot, message, hint=hint)
-        else:
-            problems.add(found.key_spot, message, expected=", ".join(known))
+        expected = "" if hint else ", ".join(known)
+        problems.add(found.key_spot, message, expected=expected, hint=hint)
     else:
         wrong = item.get("ctx", {}).get("error")
         if isinstance(wrong, Wrong):
             text, expected, hint = wrong.message, wrong.expected, wrong.hint
         else:
             text, expected, hint = _mistyped(kind, model, loc, found), "", ""
-            if kind == "list_type" and isinstance(found.node, Text):
-                hint = f"write [{shown(found.node)[1:-1]}]"
+        if found.whole and not hint:
+            hint = _instead(text, model, loc, found)
         if isinstance(found.node, Text) and found.node.note:
             hint = "; ".join(filter(None, [hint, found.node.note]))
         is_key = item["loc"][-1:] == ("[key]",)
         at = found.key_spot if is_key else found.value_spot
         problems.add(at, f"{name}: {text}", expected=expected or _expected(model, loc), hint=hint)
+
+
+def _instead(message: str, model: type[BaseModel], loc: Sequence[str | int], found: _Found) -> str:
+    """How a value of the wrong kind is to be written."""
+    if not message.startswith("expected "):
+        return ""
+    field = field_at(model, loc)
+    key = next((str(part) for part in reversed(loc) if isinstance(part, str)), "")
+    return habits.of_value(field, key, found.node)
 
 
 def _mistyped(kind: str, model: type[BaseModel], loc: Sequence[str | int], found: _Found) -> str:
@@ -191,10 +164,13 @@ def form_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+def _form(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
     field = field_at(model, loc)
-    form = form_in(field.annotation) if field else model
-    return [name for name, _ in fields(form or model)]
+    return (form_in(field.annotation) if field else None) or model
+
+
+def _keys(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+    return [name for name, _ in fields(_form(model, loc))]
 
 
 def _expected(model: type[BaseModel], loc: Sequence[str | int], *, key: str = "") -> str:

@@ -6,6 +6,7 @@ raises `Wrong`. Durations are seconds, sizes bytes.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Iterable
@@ -279,8 +280,7 @@ def items(value: Any, *, least: int = 0, of: str = "texts") -> list[Any]:
     if isinstance(value, Extend):
         value = Items(value.spot, [*value.before, *value.after])
     if not isinstance(value, list):
-        hint = f"write [{shown(value)[1:-1]}]" if isinstance(value, str) else ""
-        raise Wrong(f"expected a list of {of}, got {what(value)}", hint=hint)
+        raise Wrong(f"expected a list of {of}, got {what(value)}")
     if len(value) < least:
         raise Wrong("the list is empty")
     return value
@@ -352,3 +352,26 @@ def _typed(value: Text) -> Any:
     if re.match(r"-?(0|[1-9]\d{0,17})\.\d{1,17}\Z", value):
         return float(value)
     return str(value)
+
+
+def written(value: Any) -> str:
+    """A value as it is written in YAML, on one line."""
+    match value:
+        case dict():
+            return (
+                "{"
+                + ", ".join(f"{written(key)}: {written(item)}" for key, item in value.items())
+                + "}"
+            )
+        case list():
+            return "[" + ", ".join(map(written, value)) + "]"
+        case "true" | "false":
+            return str(value)
+        case _:
+            return _scalar(str(value))
+
+
+def _scalar(text: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z./_][\w./@+=-]*(:[A-Za-z./_][\w./@+=:-]*)?", text, re.ASCII)
+    ambiguous = text.lower() in ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+    return text if plain and not ambiguous else json.dumps(text, ensure_ascii=False)

@@ -173,14 +173,16 @@ class Interpolation:
             return node
         notes: list[str] = []
         room = MAX_LENGTH
+        known = True
 
         def value(match: re.Match[str]) -> str:
             if match[0] == "$$":
                 return "$"
             found = self._lookup(match, node)
+            nonlocal room, known
             if found is None:
+                known = False
                 return match[0]
-            nonlocal room
             room -= len(found)
             if room < 0:
                 self.problems.add(
@@ -195,6 +197,8 @@ class Interpolation:
             return str(found)
 
         text = Text(_DOLLAR.sub(value, node), node.spot, plain=node.plain and not notes)
+        if not known:
+            self.problems.enough_of(node.spot)
         text.replaced = node.replaced
         text.note = "; ".join(dict.fromkeys([*filter(None, [node.note]), *notes]))
         return text if notes or text != node else node
@@ -210,7 +214,7 @@ class Interpolation:
     def _lookup(self, match: re.Match[str], node: Text) -> Text | None:
         name = match[1]
         spot = _within(node, match.start())
-        literal = "write $${ for a literal ${"
+        literal = "for a literal ${ write $${"
         if not match[2] or not VAR_NAME.match(name):
             self.problems.add(
                 spot,
@@ -225,7 +229,9 @@ class Interpolation:
                 spot,
                 f"the variable {name!r} is not declared",
                 expected="a name declared under vars",
-                hint=near_one if "did you mean" in near_one else literal,
+                hint=near_one
+                if "did you mean" in near_one
+                else f"declare it: vars: {{{name}: …}}; {literal}",
             )
             return None
         return self.values[name]

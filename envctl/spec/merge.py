@@ -176,5 +176,7 @@ def _nothing_there(key: str, table: Table, path: Path, problems: Problems) -> No
         table.spots[key],
         f"{'.'.join((*path, key))} has no value",
         expected="a value; null removes what the base file or an extended service set, and here is nothing",
-        hint=suggestion if "did you mean" in suggestion else "",
+        hint=suggestion
+        if "did you mean" in suggestion
+        else "what belongs to it is indented deeper than it is",
     )

@@ -59,6 +59,8 @@ def collect(
     services = tree.get("services")
     if isinstance(services, Table):
         for name, node in services.items():
+            if name not in data["services"]:
+                continue
             path: KeyPath = ("services", name)
             found[path] = _raw(node, services.spots[name])
             if "base" in tree and data["services"][name]["base"] is not None:

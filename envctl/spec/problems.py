@@ -28,6 +28,7 @@ class Problems:
         """Files that builds need and that do not exist, each with the service."""
         self._texts: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
+        self._told: set[Spot] = set()
 
     def text(self, file: str, text: str) -> None:
         """Remember a file's text, to show lines of."""
@@ -39,9 +40,15 @@ class Problems:
 
         SpecError when there are so many that looking for more is of no use.
         """
+        if spot in self._told:
+            return
         self._found[Problem(place(spot), message, expected, hint, self._source(spot))] = None
         if len(self._found) >= MOST:
             self.stop()
+
+    def enough_of(self, spot: Spot) -> None:
+        """Note no more problems of the value at a spot: they would follow from what has been told."""
+        self._told.add(spot)
 
     @property
     def found(self) -> list[Problem]:
@@ -50,6 +57,8 @@ class Problems:
 
     def lack(self, service: str, spot: Spot, message: str, *, expected: str, hint: str) -> None:
         """Note that a service lacks a file: all others can be used without it."""
+        if spot in self._told:
+            return
         problem = Problem(place(spot), message, expected, hint, self._source(spot))
         self.lacking.append((service, problem))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 
 from envctl.inside import InsideError, read_inside
 from envctl.spec.problems import LINE_BREAK, UNPRINTABLE, Problems
+from envctl.spec.syntax import mistake
 from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text, what
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -22,10 +22,6 @@ MAX_ALIASED = 50_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
-_VARIABLE_WORD = re.compile(r"""[^\s,\[\]{}"']*(\$\{\w*\})(?:\$\{\w*\}|[^\s,\[\]{}"'])*""")
-
-_NEARBY = 100
-"""Characters around a mistake that are searched for its cause."""
 
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
@@ -98,13 +94,6 @@ def _decoded(data: bytes) -> str | UnicodeDecodeError:
         return error
 
 
-def _unquoted_variable(line: str, column: int) -> str:
-    """The word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
-    start = max(0, column - _NEARBY)
-    words = _VARIABLE_WORD.finditer(line[start : column + _NEARBY])
-    return next((word[0] for word in words if start + word.start(1) == column - 1), "")
-
-
 def _spot_after(before: str, file: str) -> Spot:
     lines = LINE_BREAK.split(before)
     return (file, len(lines), len(lines[-1]) + 1)
@@ -173,27 +162,9 @@ class _Reader:
         return (self.file, mark.line + 1, mark.column + 1)
 
     def _syntax(self, error: yaml.MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
-        spot = self._spot(mark) if mark else (self.file, 1, 1)
-        problem = " ".join((error.problem or "this is not YAML").split())
-        context = f" ({' '.join(error.context.split())})" if error.context else ""
-        hint = ""
-        if "mapping values are not allowed" in problem:
-            hint = "quote a value that contains ': '"
-        elif "cannot start any token" in problem and mark is not None:
-            line = self._line(mark)
-            char = line[mark.column : mark.column + 1]
-            hint = f"quote a value that begins with {char!r}"
-            if char == "\t":
-                hint = "indent with spaces; YAML allows no tabs there"
-        elif mark is not None and "flow" in context:
-            word = _unquoted_variable(self._line(mark), mark.column)
-            hint = f'quote it: "{word}"' if word else ""
-        self._add(spot, f"not valid YAML: {problem}{context}", "", hint)
-
-    def _line(self, mark: Any) -> str:
-        """The line of a mark; "" for one behind the last."""
-        return "".join(LINE_BREAK.split(self.text)[mark.line : mark.line + 1])
+        found = mistake(self.text, error)
+        spot = (self.file, found.line, found.column)
+        self._add(spot, found.message, found.expected, found.hint)
 
     # --- events
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from envctl.errors import UsageError
 from envctl.spec import canonical_form, reader
 from envctl.spec import schema as form
-from envctl.spec.canonical import CanonicalSpec
+from envctl.spec.canonical import CanonicalService, CanonicalSpec
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
@@ -21,7 +23,7 @@ from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
 from envctl.spec.resolved import Resolved
 from envctl.spec.size import Size
-from envctl.spec.tree import Node, Null, Spot, Table, Text, copied, listed, shown, what
+from envctl.spec.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
 
 DEFAULT_BACKEND = "docker"
 T = TypeVar("T", bound=BaseModel)
@@ -36,11 +38,13 @@ def resolve(
     environ: Mapping[str, str],
     known: tuple[str, ...],
     without_files: bool = False,
+    sound_parts: bool = False,
 ) -> Resolved:
     """Resolve one environment from the contents of its files (None: not there or not readable).
 
-    With `without_files` it is no problem that builds lack files. Raises SpecError with all problems; UsageError for an unknown environment or a `sets` name
-    that is not declared.
+    With `without_files` it is no problem that builds lack files. With `sound_parts` nothing is: the result has what is
+    valid by itself, and no references between services. Raises SpecError with all problems; UsageError for an unknown
+    environment or a `sets` name that is not declared.
     """
     problems = Problems()
     files = [ROOT_FILE]
@@ -68,9 +72,20 @@ def resolve(
     tree = _merged(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
-    tree = _extended(tree, problems)
-    data = _data(root, tree, environment, interpolation, problems)
-    problems.stop(without_files=without_files)
+    tree, orphans = _extended(tree, problems)
+    data, tree = _data(
+        root,
+        tree,
+        environment,
+        interpolation,
+        problems=problems,
+        added=_added(base, overlay),
+        orphans=orphans,
+    )
+    if sound_parts:
+        data = _sound(data)
+    else:
+        problems.stop(without_files=without_files)
     values = interpolation.values
     return Resolved(
         root=root,
@@ -88,6 +103,23 @@ def _tree(
     if data is None:
         data = reader.read(root, file, problems)
     return reader.parse(data, file, problems) if data is not None else None
+
+
+def _sound(data: CanonicalSpec) -> CanonicalSpec:
+    """What of a spec with problems can be planned, to see what else is wrong with it."""
+    services: dict[str, CanonicalService] = {}
+    for name, service in data["services"].items():
+        if service["base"] or service["image"] or service["dockerfile"]:
+            uses = [use for use in service["secrets"] if use["name"] in data["secrets"]]
+            services[name] = {**service, "depends_on": {}, "secrets": uses}
+    return {**data, "project": data["project"] or "unknown", "services": services}
+
+
+def _added(base: Table, overlay: Table | None) -> AbstractSet[str]:
+    """The services that an overlay has and the base file has not."""
+    services = [one.get("services") if one is not None else None for one in (base, overlay)]
+    known, own = (set(one) if isinstance(one, Table) else set() for one in services)
+    return own - known
 
 
 def _inline(base: Table | None, environment: str, problems: Problems) -> Table | None:
@@ -163,20 +195,22 @@ def _interpolation(
     return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
 
 
-def _extended(tree: Table, problems: Problems) -> Table:
-    """The tree with every `extends` carried out, and settled."""
+def _extended(tree: Table, problems: Problems) -> tuple[Table, AbstractSet[str]]:
+    """The tree with every `extends` carried out, and settled; and the services for which that was not possible."""
     services = tree.get("services")
     size = Size(problems)
+    orphans: AbstractSet[str] = frozenset()
     for key, node in tree.items():
         if key != "services":
             size.add(node, tree.spots[key], key)
     if isinstance(services, Table):
         tree = _without(tree, "")
-        extended = _Extension(services, problems, size).all()
-        tree["services"] = _with_options(extended, tree.get("options"), problems)
+        extension = _Extension(services, problems, size)
+        tree["services"] = _with_options(extension.all(), tree.get("options"), problems)
+        orphans = extension.orphans
     result = settled(tree, problems=problems)
     assert isinstance(result, Table)  # settling keeps the kind
-    return result
+    return result, orphans
 
 
 def _with_options(services: Table, options: Node | None, problems: Problems) -> Table:
@@ -204,6 +238,8 @@ class _Extension:
         self.size = size
         self.done: dict[str, Table] = {}
         self.counted: set[str] = set()
+        self.orphans: set[str] = set()
+        """Services that extend something that cannot be extended, directly or not."""
 
     def all(self) -> Table:
         """All services."""
@@ -232,10 +268,14 @@ class _Extension:
             if parent is None:
                 self.done[name] = _without(node, "extends")
                 self._count(name, node)
+                if not isinstance(node.get("extends"), Null | None):
+                    self.orphans.add(name)
                 del chain[name]
                 break
             name = parent
         result = self.done[name]
+        if name in self.orphans:
+            self.orphans.update(chain)
         for child in reversed(chain):
             own = self.services[child]
             assert isinstance(own, Table)  # it is in the chain
@@ -292,9 +332,19 @@ class _Extension:
 
 
 def _data(
-    root: Path, tree: Table, environment: str, interpolation: Interpolation, problems: Problems
-) -> CanonicalSpec:
-    """The canonical data, complete if no problem has been found."""
+    root: Path,
+    tree: Table,
+    environment: str,
+    interpolation: Interpolation,
+    *,
+    problems: Problems,
+    added: AbstractSet[str],
+    orphans: AbstractSet[str],
+) -> tuple[CanonicalSpec, Table]:
+    """The canonical data and the tree that it was made from, complete if no problem has been found.
+
+    `added` are services of the overlay alone, `orphans` those that extend what cannot be extended.
+    """
     services = tree.get("services")
     given = services if isinstance(services, Table) else Table(tree.spot)
     head = _without(tree, "services")
@@ -311,7 +361,15 @@ def _data(
         problems.add(
             tree.spots["services"], "there are no services", expected="services: {web: {…}}"
         )
-    top = validated(form.HeadForm, head, spot=tree.spot, problems=problems, told_as=form.SpecForm)
+    read = validated(
+        form.HeadForm,
+        head,
+        spot=tree.spot,
+        problems=problems,
+        told_as=form.SpecForm,
+        partial=form.PartialHeadForm,
+    )
+    top = read.form if read else None
     default = canonical_form.base(top.base) if top else None
     data: CanonicalSpec = {
         "project": top.project if top else "",
@@ -324,16 +382,23 @@ def _data(
         "services": {},
         "accept": [canonical_form.acceptance(one) for one in (top.accept if top else ())],
     }
+    checked = _without(tree, "")
+    checked["services"] = sound = _without(given, "")
+    wrong: dict[str, frozenset[str]] = {}
     for name, node in given.items():
-        one = _service(name, node, given.spots[name], problems)
-        if one is not None:
-            data["services"][name] = canonical_form.service(one, default)
+        service = _service(name, node, given.spots[name], problems)
+        if service is not None:
+            data["services"][name] = canonical_form.service(service.form, default)
+            sound[name] = service.table
+            wrong[name] = service.wrong | ({"extends"} if name in orphans else set())
     _secrets(tree, data, problems)
-    Checker(root, tree, data, problems, has_base="base" in tree).run()
-    return data
+    Checker(root, checked, data, problems, wrong=wrong, added=added).run()
+    return data, checked
 
 
-def _service(name: str, node: Node, spot: Spot, problems: Problems) -> form.ServiceForm | None:
+def _service(
+    name: str, node: Node, spot: Spot, problems: Problems
+) -> Read[form.ServiceForm] | None:
     if not is_name(name):
         problems.add(
             spot,
@@ -359,6 +424,16 @@ def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A form as far as it is valid: what is not has been told, and is left out of `table`."""
+
+    form: T
+    table: Table
+    wrong: frozenset[str] = frozenset()
+    """The keys with something wrong in them."""
+
+
 def validated(
     model: type[T],
     node: Table,
@@ -367,10 +442,52 @@ def validated(
     spot: Spot,
     problems: Problems,
     told_as: type[BaseModel] | None = None,
-) -> T | None:
-    """The form that a mapping is; None, with the problems noted in terms of `told_as`, if not."""
+    partial: type[T] | None = None,
+) -> Read[T] | None:
+    """The form that a mapping is; None if nothing of it is. What is wrong is noted, in terms of `told_as`.
+
+    `partial` is the form of what is left without that.
+    """
+    wrong: set[str] = set()
+    for whole in (False, True):
+        try:
+            return Read(model.model_validate(node), node, frozenset(wrong))
+        except ValidationError as error:
+            if not wrong:
+                explain(error, told_as or model, node, path=path, spot=spot, problems=problems)
+            places = [item["loc"] for item in error.errors(include_url=False, include_input=False)]
+            wrong |= {str(place[0]) for place in places if place}
+            node = pruned(node, places, whole=whole)
+            model = partial or model
     try:
-        return model.model_validate(node)
-    except ValidationError as error:
-        explain(error, told_as or model, node, path=path, spot=spot, problems=problems)
+        return Read(model.model_validate(node), node, frozenset(wrong))
+    except ValidationError:
         return None
+
+
+def pruned(table: Table, places: Sequence[tuple[str | int, ...]], *, whole: bool) -> Table:
+    """The mapping without what stands at these places: the entry of a key's value, or with `whole` the key."""
+    result = _without(table, "")
+    for key in {str(place[0]) for place in places if place} & set(table):
+        inner = [place[1] for place in places if place[0] == key and len(place) > 1]
+        node = table[key]
+        if whole or not inner or len(inner) < sum(place[0] == key for place in places):
+            del result[key], result.spots[key]
+        elif isinstance(node, Table):
+            names = list(node)
+            dropped = {names[part] if isinstance(part, int) else part for part in inner}
+            result[key] = _only(node, [name for name in node if name not in dropped])
+        elif isinstance(node, Items):
+            result[key] = Items(
+                node.spot, [item for index, item in enumerate(node) if index not in inner]
+            )
+        else:
+            del result[key], result.spots[key]
+    return result
+
+
+def _only(table: Table, names: Iterable[str]) -> Table:
+    result = Table(table.spot)
+    for name in names:
+        result.put(name, table[name], table.spots[name])
+    return result

@@ -207,3 +207,9 @@ class HeadForm(Form):
     secrets: dict[Variable, SecretForm] = Field({})
     options: dict[Name, Free] = Field({})
     accept: list[AcceptForm] = Field([])
+
+
+class PartialHeadForm(HeadForm):
+    """What is valid of it."""
+
+    project: Name = ""

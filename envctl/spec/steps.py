@@ -190,7 +190,7 @@ _STEPS = ("copy", "run", "pip", "npm", "template")
 
 def _step(value: Any) -> Any:
     if not isinstance(value, dict):
-        hint = f"write - run: {value}" if isinstance(value, str) else ""
+        hint = f"write {forms.written({'run': str(value)})}" if isinstance(value, str) else ""
         raise Wrong(
             f"expected a build step, got {what(value)}", expected=" or ".join(_STEPS), hint=hint
         )

@@ -15,7 +15,7 @@ from envctl.spec.problems import Problems
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
-INTERNAL = {schema.HeadForm}
+INTERNAL: set[type] = {schema.HeadForm, schema.PartialHeadForm}
 """Forms that nobody writes: parts of others."""
 
 

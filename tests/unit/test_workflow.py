@@ -372,3 +372,26 @@ def test_ports_of_a_service_without_a_network_are_refused_with_their_place(make_
     ) as caught:
         project.workspace().validate(["dev@docker"])
     assert [str(one.where) for one in caught.value.problems] == ["envctl.yaml:6:5"]
+
+
+def test_mistakes_that_only_the_plan_shows_are_told_with_those_of_the_spec(project):
+    project.write(
+        "envctl.yaml",
+        "project: p\nbase: debian:bokworm\nservices:\n"
+        "  web: {command: [a], packges: [x], mounts: {./gone: /y}, options: {dokcer: {}}}\n"
+        "  db: {image: redis, depends_on: [wbe], mounts: {./lost: /y}}\n",
+    )
+    project.write("environments/dev.yaml", "backend: memory\n")
+
+    with pytest.raises(SpecError) as refused:
+        project.workspace().validate()
+
+    told = [f"{problem.where}: {problem.message}" for problem in refused.value.problems]
+    assert told == [
+        "envctl.yaml:2:1: there is no base 'debian:bokworm' in the catalogue",
+        "envctl.yaml:4:23: services.web has no key 'packges'",
+        "envctl.yaml:4:46: nothing to mount at 'gone'",
+        "envctl.yaml:4:69: there is no backend 'dokcer'",
+        "envctl.yaml:5:35: services.db depends on 'wbe', which is no service",
+        "envctl.yaml:5:50: nothing to mount at 'lost'",
+    ]

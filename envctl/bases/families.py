@@ -1,0 +1,78 @@
+"""What is known of base images by their names: which distribution they are of, and whether that has apt."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from envctl.bases.catalogue import CATALOGUE
+from envctl.suggest import is_near
+
+DISTRIBUTIONS: Final = frozenset(entry.distribution for entry in CATALOGUE.values())
+_WITHOUT_APT: Final = frozenset(
+    [
+        "almalinux",
+        "alpine",
+        "alt",
+        "amazonlinux",
+        "archlinux",
+        "busybox",
+        "centos",
+        "clearlinux",
+        "clefos",
+        "crux",
+        "euleros",
+        "fedora",
+        "gentoo",
+        "mageia",
+        "nixos",
+        "opensuse",
+        "oraclelinux",
+        "photon",
+        "redhat",
+        "rockylinux",
+        "scratch",
+        "sl",
+        "slackware",
+        "sles",
+        "ubi",
+        "ubi7",
+        "ubi8",
+        "ubi9",
+        "ubi10",
+        "voidlinux",
+        "wolfi",
+    ]
+)
+"""Distributions with a package manager of another kind, or none."""
+_MINIMAL: Final = frozenset({"alpine", "busybox", "scratch", "wolfi"})
+"""Those of them without the programs of the shadow package: useradd, groupadd."""
+_ALPINE_TAG: Final = re.compile(r"(?:^|[.-])alpine(?:\d[\d.]*)?$")
+_DISTROLESS: Final = re.compile(r"(?:^|/)(?:distroless|chainguard)(?:/|$)")
+
+
+def known_distribution(name: str) -> str:
+    """The distribution of the catalogue that a base's name is of, or is a misspelling of; "" if it is another's."""
+    distribution = name.partition(":")[0]
+    if distribution in DISTRIBUTIONS:
+        return distribution
+    return next((one for one in sorted(DISTRIBUTIONS) if is_near(distribution, one)), "")
+
+
+def without_apt(image: str) -> str:
+    """What an image is of that has no apt, as far as its name tells: "alpine"; "" if it may have it."""
+    path, _, tag = image.partition("@")[0].rpartition(":")
+    if not path or "/" in tag:
+        path, tag = image.partition("@")[0], ""
+    if _DISTROLESS.search(path):
+        return "distroless"
+    if _ALPINE_TAG.search(tag):
+        return "alpine"
+    # Of somebody's own image `NAME/alpine` the name says as much; `registry.example/team/app` says nothing.
+    return next((part for part in reversed(path.split("/")) if part in _WITHOUT_APT), "")
+
+
+def without_useradd(image: str) -> str:
+    """What an image is of that cannot make users, as far as its name tells; "" if it may."""
+    family = without_apt(image)
+    return family if family in _MINIMAL or family == "distroless" else ""

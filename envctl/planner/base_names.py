@@ -1,0 +1,68 @@
+"""Bases that there are not, and bases that lack what builds need, as far as their names tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envctl.bases.catalogue import CATALOGUE
+from envctl.bases.families import known_distribution, without_apt, without_useradd
+from envctl.errors import Place, Problem
+from envctl.plan.model import Build, CreateUser, Unit
+from envctl.planner.given import Given
+from envctl.spec.names import ROOT_FILE
+from envctl.suggest import nearest
+
+_TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …"
+
+
+def base_problems(given: Given, unit: Unit) -> Iterator[Problem]:
+    """What is wrong with the base of a service, and with building its unit from that."""
+    base = given.service["base"]
+    if base is None or not isinstance(unit.source, Build):
+        return
+    if (
+        base["name"]
+        and base["name"] not in CATALOGUE
+        and (problem := _unknown(given, base["name"]))
+    ):
+        yield problem
+        return
+    image = base["image"] or base["name"]
+    packages = given.service["packages"]
+    if packages and (family := without_apt(image)):
+        yield Problem(
+            _place(given.where("packages")),
+            f"services.{given.name}: packages are installed by apt, which {_named(image, family)} does not have",
+            hint=f"{_TAKE}; or install them in a `run` step",
+        )
+    made = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
+    if made is not None and (family := without_useradd(image)):
+        yield Problem(
+            _place(given.where("base")),
+            f"services.{given.name}: the user {made!r} is made by useradd, which {_named(image, family)} does not have",
+            hint=f"{_TAKE}; or write user: root, or a number",
+        )
+
+
+def _unknown(given: Given, name: str) -> Problem | None:
+    """A name of a distribution of the catalogue which is no name of the catalogue: a typing error more often than not."""
+    distribution = known_distribution(name)
+    if not distribution:
+        return None
+    known = [other for other in CATALOGUE if other.startswith(f"{distribution}:")]
+    near = nearest(name, known)
+    meant = f"if an image of that name is meant, write base: {{image: {name}}}"
+    return Problem(
+        _place(given.where("base")),
+        f"there is no base {name!r} in the catalogue",
+        expected=", ".join(known),
+        hint=f"did you mean {near!r}? {meant}" if near else meant,
+    )
+
+
+def _named(image: str, family: str) -> str:
+    return f"the base {image}" if family in image else f"the base {image} ({family})"
+
+
+def _place(where: Place | None) -> Place:
+    return where or Place(ROOT_FILE, 1, 1)
