@@ -331,6 +331,41 @@ def test_logs_come_in_order_with_both_streams(stage):
     assert len(list(stage.workspace().logs(stage.target, ["talker"], tail=2))) == 2
 
 
+WORDY = r"""
+import os, subprocess, sys
+os.write(1, b"\n  indented \n\n")
+os.write(1, b"x" * 5000 + b"\n" + b"y" * 200000 + b"\n")
+os.write(1, b"caf\xc3\xa9 \xff\tbad\n")
+for number in range(200):
+    subprocess.run(["sh", "-c", f"echo short {number}"])
+with open("/dev/stdout", "w") as again:
+    again.write("opened\n")
+os.write(1, b"no end")
+"""
+
+
+def test_no_line_is_lost_or_cut_however_long_empty_or_short_lived_its_writer(stage):
+    stage.clear()
+    (stage.root / "live" / "wordy.py").write_text(WORDY)
+    spec = "wordy: {kind: task, command: [python3, /srv/live/wordy.py, NUMBER]}"
+    stage.spec(spec.replace("NUMBER", "'1'")).up()
+
+    def logged(**options):
+        return [line.text for line in stage.workspace().logs(stage.target, ["wordy"], **options)]
+
+    wanted = [
+        "", "  indented ", "", "x" * 5000, "y" * 200000, "caf\u00e9 \ufffd\tbad",
+        *(f"short {number}" for number in range(200)), "opened", "no end",
+    ]  # fmt: skip
+    assert logged() == wanted
+    assert logged(tail=3) == wanted[-3:]
+    assert logged(tail=len(wanted) - 3) == wanted[3:]
+
+    # A task that runs again is another: what it logged before is not its own.
+    stage.spec(spec.replace("NUMBER", "'2'")).up()
+    assert logged() == wanted
+
+
 def test_a_failed_service_is_told_with_its_last_log_lines(stage):
     stage.spec("""
         web: {command: [sleep, infinity]}

@@ -7,6 +7,7 @@ import heapq
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,13 +26,18 @@ _LONGEST: Final = 16 * 1024 * 1024
 _WINDOW: Final = 0.1
 """Seconds within which lines of several units are sorted while following."""
 _PAUSE: Final = 0.3
+_PIECES: Final = 64
+"""Of so many pieces, 16 KiB each, a line can consist that is asked for with few others; longer ones come without their beginning."""
 _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
 def past(engine: Engine, names: Names, units: Sequence[str], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
     there = containers(engine, names).units
-    streams = [_lines(engine, unit, there[unit], tail=tail) for unit in units if unit in there]
+    # The engine counts the pieces of a long line apart.
+    more = None if tail is None else tail + _PIECES
+    lines = [_lines(engine, unit, there[unit], tail=more) for unit in units if unit in there]
+    streams = lines if tail is None else [deque(one, maxlen=tail) for one in lines]
     return heapq.merge(*streams, key=lambda line: line.time)
 
 
@@ -179,7 +185,7 @@ def _parsed(unit: str, answer: Any) -> Iterator[LogLine]:
 
 
 def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:
-    text = data.rstrip(b"\r\n").decode("utf-8", "replace")
+    text = data.removesuffix(b"\n").decode("utf-8", "replace")
     return LogLine(unit, text, "stderr" if stream == STDERR else "stdout", moment)
 
 

@@ -13,13 +13,12 @@ from typing import Final
 
 from envctl.backends.limits import UNLIMITED, limits
 from envctl.backends.staging import covered, protected
-from envctl.backends.vagrant import boot, container, ended, process
+from envctl.backends.vagrant import boot, container, ended, output, process
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.room import SECRETS, Room, secret_file, secret_name
 from envctl.plan.model import Kind, Secret, Unit
 
-_JOURNAL: Final = "/usr/bin/systemd-cat --priority=info --stderr-priority=err --level-prefix=false"
 _OWN: Final = """\
 device() { stat -L -c %d -- "$1"; }
 own() {
@@ -43,12 +42,13 @@ def service(unit: Unit, room: Room) -> str:
         "[Unit]",
         f"Description={unit.name}",
         "StartLimitIntervalSec=0",
+        # It is listened to from its first word to its last.
+        f"After={room.log_service}",
         "[Service]",
         f"Type={'oneshot' if task else 'exec'}",
         *(["RemainAfterExit=yes"] if task else []),
         f"User={'root' if contained else run.process.user or 'root'}",
-        # Standard output and error come to the journal apart, line by line.
-        f"ExecStart={_JOURNAL} --identifier={room.service} -- /bin/sh {room.script}",
+        f"ExecStart=/bin/sh {room.script}",
         f"Restart={'no' if task else run.restart}",
         "RestartSec=1",
         f"TimeoutStopSec={STOP_TIMEOUT}",
@@ -85,11 +85,11 @@ def _limits(unit: Unit) -> Iterator[str]:
         yield f"CPUQuota={resources.cpus * 100:g}%"
 
 
-def run_script(unit: Unit) -> str:
+def run_script(unit: Unit, room: Room) -> str:
     """The script that becomes the unit's process, or its container's client."""
-    return (
-        container.script(unit) if container.is_contained(unit) else process.script(unit.run.process)
-    )
+    contained = container.is_contained(unit)
+    text = container.script(unit) if contained else process.script(unit.run.process)
+    return f"{output.taken_over(room)}\n{text}"
 
 
 def _end_script(unit: Unit, room: Room) -> str:
@@ -99,9 +99,11 @@ def _end_script(unit: Unit, room: Room) -> str:
 
 def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
     """What is unpacked at the machine's root: the service, its script, its secrets."""
-    text = run_script(unit)
+    text = run_script(unit, room)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        _add(tar, output.PROGRAM, output.PROGRAM_TEXT.encode(), 0o644)
+        _add(tar, output.SERVICE_FILE, output.SERVICE.encode(), 0o644)
         _add(tar, _file(room), service(unit, room).encode(), 0o644)
         _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
         _add(tar, room.ended, _end_script(unit, room).encode(), 0o644)
@@ -116,17 +118,23 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def settle(unit: Unit, room: Room) -> str:
-    """The shell script that unpacks the archive from standard input and starts the service anew."""
+def settle(unit: Unit, room: Room, *, anew: bool = True) -> str:
+    """The shell script that unpacks the archive from standard input and starts the service anew.
+
+    With `anew` the unit is another one than before, as a new container is: of what it logged until now nothing is its own.
+    """
     secrets = unit.run.secrets
     contained = container.is_contained(unit)
+    user = "root" if contained else unit.run.process.user or "root"
+    # A name's own group comes with the colon; a number may be nobody's, and has none.
+    owner = shell(user if user.isdigit() else f"{user}:")
     lines = [
         "set -e",
         "umask 022",
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
         # Of a service it has never had the init has nothing to stop or to forget.
         f"known=; [ ! -e {_file(room)} ] || known=yes",
-        f'[ -z "$known" ] || systemctl stop {room.service} 2>/dev/null || :',
+        f'[ -z "$known" ] || systemctl stop {room.service} {room.log_service} 2>/dev/null || :',
         ended.forget(room),
         _OWN,
         f"own {room.secrets}; own {room.script}; own {_file(room)}",
@@ -134,19 +142,17 @@ def settle(unit: Unit, room: Room) -> str:
         *_covers(unit),
         *_protections(unit),
         "tar -xpf - -C /",
+        *output.prepare(room, owner, anew=anew),
     ]
     if contained:
         lines += container.prepare(unit, [secret_file(one, room) for one in secrets])
     elif secrets:
-        user = unit.run.process.user or "root"
-        # A name's own group comes with the colon; a number may be nobody's, and has none.
-        owner = shell(user if user.isdigit() else f"{user}:")
         lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
         lines += _links(secrets)
     lines += [
         # A second or more where a processor is emulated, and no use for what the init has not read yet.
         f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {room.service} 2>/dev/null || :; }}',
-        f"systemctl start --no-block {room.service}",
+        f"systemctl start --no-block {room.log_service} {room.service}",
     ]
     return "\n".join(lines)
 
@@ -201,8 +207,8 @@ def stop(unit: str, units: Collection[str]) -> str:
 def leave(room: Room) -> str:
     """The shell script that takes a unit out of a machine it shares."""
     return (
-        f"systemctl stop {room.service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
-        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {_file(room)};"
+        f"systemctl stop {room.service} {room.log_service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
+        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {room.pipes[0].rpartition('/')[0]} {_file(room)};"
         f" systemctl daemon-reload; {ended.leave(room)}"
     )
 

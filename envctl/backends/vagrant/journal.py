@@ -6,39 +6,41 @@ import heapq
 import json
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from envctl.backends.base import LogLine
+from envctl.backends.vagrant import output
 from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.ssh import Machine
 from envctl.errors import EnvctlError
 
 _ERROR: Final = "3"
-
-
-def _command(unit: str, *, follow: bool, tail: int | None) -> str:
-    lines = "all" if tail is None else str(tail)
-    more = "--follow " if follow else ""
-    fields = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,__REALTIME_TIMESTAMP"
-    return (
-        f"journalctl {more}--no-pager --quiet --output=json --output-fields={fields} --lines={lines}"
-        f" SYSLOG_IDENTIFIER={Room(unit).service} _SYSTEMD_UNIT={Room(unit).service}"
-    )
+_MOST: Final = 16
+"""Of so many entries a line can consist that is asked for with few others; longer ones come without their beginning."""
+_LONGEST: Final = 1 << 20
+"""Characters of a line that are kept together; of a longer one the rest is another line."""
 
 
 def past(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
     with ExitStack() as stack:
         streams = [
-            _lines(
-                unit, stack.enter_context(machine.lines(_command(unit, follow=False, tail=tail)))
-            )
+            _tail(_lines(unit, stack.enter_context(machine.lines(_command(unit, tail)))), tail)
             for unit, machine in machines.items()
         ]
         yield from heapq.merge(*streams, key=lambda line: line.time)
+
+
+def _command(unit: str, tail: int | None) -> str:
+    return output.read(Room(unit), tail=None if tail is None else tail + _MOST)
+
+
+def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
+    return lines if tail is None else iter(deque(lines, maxlen=tail))
 
 
 def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
@@ -54,7 +56,8 @@ def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLin
 
     with ExitStack() as stack:
         for unit, machine in machines.items():
-            told = stack.enter_context(machine.lines(_command(unit, follow=True, tail=tail)))
+            command = output.read(Room(unit), follow=True, tail=tail)
+            told = stack.enter_context(machine.lines(command))
             threading.Thread(target=read, args=(unit, told), daemon=True).start()
         left = len(machines)
         while left:
@@ -66,14 +69,26 @@ def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLin
 
 
 def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
+    """The lines of a unit from what output.read's command prints: those of its run, and of later ones."""
+    run, _, now = next(texts, b"").decode().partition(" ")
+    begun: dict[str, str] = {}
+    current = False
     for text in texts:
         try:
             entry = json.loads(text.decode("utf-8", "replace"))
         except ValueError:
             continue
-        moment = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
+        moment = int(entry["__REALTIME_TIMESTAMP"])
+        current = current or entry.get(output.RUN) == run or moment > int(now)
+        if not current:
+            continue
         stream = "stderr" if entry.get("PRIORITY") == _ERROR else "stdout"
-        yield LogLine(unit, _text(entry.get("MESSAGE")), stream, moment.isoformat())
+        message = begun.pop(stream, "") + _text(entry.get("MESSAGE"))
+        if entry.get(output.PART) and len(message) < _LONGEST:
+            begun[stream] = message
+            continue
+        when = datetime.fromtimestamp(moment / 1e6, UTC)
+        yield LogLine(unit, message, stream, when.isoformat())
 
 
 def _text(message: Any) -> str:

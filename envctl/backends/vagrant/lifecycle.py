@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -75,7 +76,7 @@ class Lifecycle:
         with_unit: Mapping[Action, Callable[[Unit], None]] = {
             Action.CREATE: self._create,
             Action.REPLACE: self._create,
-            Action.RECONFIGURE: self._start,
+            Action.RECONFIGURE: partial(self._start, anew=True),
             Action.START: self._start,
         }
         without: Mapping[Action, Callable[[str], None]] = {
@@ -114,7 +115,7 @@ class Lifecycle:
             layout.is_shared(unit) and domain.made_for == machine.digest and domain.made_of == made
         )
 
-    def _start(self, unit: Unit) -> None:
+    def _start(self, unit: Unit, *, anew: bool = False) -> None:
         """Have the machine running and the unit's service as the spec wants it now."""
         name = layout.machine_of(unit).name
         if self._domain(name) is None:
@@ -122,7 +123,7 @@ class Lifecycle:
             return
         domain = self._mended(unit, self._running(name))
         if not self._is_fine(unit, domain):
-            self._settle(unit, domain)
+            self._settle(unit, domain, anew=anew)
 
     def _mended(self, unit: Unit, domain: Domain) -> Domain:
         """The unit's machine with its clock, way out, names and mounts as they should be.
@@ -357,8 +358,8 @@ class Lifecycle:
 
     # --- what a running machine is told
 
-    def _settle(self, unit: Unit, domain: Domain) -> None:
-        """Give a unit its service, secrets and ports in a running machine, and note what it is for."""
+    def _settle(self, unit: Unit, domain: Domain, *, anew: bool = True) -> None:
+        """Give a unit its service, secrets and ports in a running machine, and note what it is for; see guest.settle."""
         machine = self._machines.reach(domain)
         room = Room(unit.name, layout.is_shared(unit))
         domain = self._forgetful(domain, unit.name)
@@ -367,7 +368,7 @@ class Lifecycle:
         own = own_volumes.of_domain(domain)
         whole = with_volumes(unit, own) if container.is_contained(unit) else unit
         machine.run(
-            guest.own(self._owners(unit)) + guest.settle(whole, room),
+            guest.own(self._owners(unit)) + guest.settle(whole, room, anew=anew),
             data=guest.archive(whole, room, secrets),
             timeout=timeout,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from envctl.backends.staging import ContextFile, context_files, secret_variable, slug
-from envctl.backends.vagrant import basebox, container, guest, layout, provision, starting
+from envctl.backends.vagrant import basebox, container, guest, layout, output, provision, starting
 from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
@@ -27,7 +27,13 @@ def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
             "Vagrantfile", "vagrant/rendered.Vagrantfile.j2", _vagrantfile(plan, network, trust)
         ),
         "README.md": _template("README.md", "vagrant/README.md.j2", _readme(plan, network, trust)),
-        "provision/envctl.rb": _template("provision/envctl.rb", "vagrant/envctl.rb.j2", {}),
+        "provision/envctl.rb": _template(
+            "provision/envctl.rb",
+            "vagrant/envctl.rb.j2",
+            {"program": output.PROGRAM, "log_service": output.SERVICE_FILE},
+        ),
+        "output/program": _text("output/program", output.PROGRAM_TEXT),
+        "output/service": _text("output/service", output.SERVICE),
     }
     for name, units in _machines(plan).items():
         made = [*_machine(name, units, network, trust=trust is not None), *_files(units[0].source)]
@@ -35,8 +41,7 @@ def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
         for unit in units:
             found |= {artifact.path: artifact for artifact in _unit(unit)}
     if trust:
-        text = trust.read_text(encoding="utf-8", errors="replace")
-        found[_TRUST] = _template(_TRUST, "vagrant/text.j2", {"text": text})
+        found[_TRUST] = _text(_TRUST, trust.read_text(encoding="utf-8", errors="replace"))
     return tuple(found[path] for path in sorted(found))
 
 
@@ -44,6 +49,10 @@ def _template(
     path: str, template: str, context: Mapping[str, Any], mode: int | None = 0o644
 ) -> Artifact:
     return Artifact(path, template, {**FUNCTIONS, **context}, mode=mode)
+
+
+def _text(path: str, text: str, mode: int | None = 0o644) -> Artifact:
+    return _template(path, "vagrant/text.j2", {"text": text}, mode)
 
 
 def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
@@ -113,14 +122,14 @@ def _files(source: Source) -> Iterator[Artifact]:
 def _file(path: str, file: ContextFile) -> Artifact:
     if file.text is None:
         return Artifact(path, copy_of=file.source, mode=file.mode)
-    return _template(path, "vagrant/text.j2", {"text": file.text}, file.mode)
+    return _text(path, file.text, file.mode)
 
 
 def _unit(unit: Unit) -> Iterator[Artifact]:
     room = Room(unit.name, layout.is_shared(unit))
-    texts = {"service": guest.service(unit, room), "run": guest.run_script(unit)}
+    texts = {"service": guest.service(unit, room), "run": guest.run_script(unit, room)}
     for name, text in texts.items():
-        yield _template(f"units/{unit.name}/{name}", "vagrant/text.j2", {"text": text})
+        yield _text(f"units/{unit.name}/{name}", text)
     values = starting.context(unit, room)
     yield _template(f"units/{unit.name}/start.sh", starting.TEMPLATE, values, 0o755)
 

@@ -39,6 +39,16 @@ class Room:
         return f"/etc/envctl/{self.unit}/ended"
 
     @property
+    def log_service(self) -> str:
+        """The service of systemd that sends what the process writes to the journal."""
+        return f"envctl-log@{self.unit}.service"
+
+    @property
+    def pipes(self) -> tuple[str, str]:
+        """Where the process writes: its standard output and its standard error."""
+        return f"/run/envctl/output/{self.unit}/stdout", f"/run/envctl/output/{self.unit}/stderr"
+
+    @property
     def secrets(self) -> str:
         """The folder, in memory, of the unit's secrets; a shared machine shows it as SECRETS to the unit alone."""
         return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, Final
 
 from envctl.backends import probe
-from envctl.backends.vagrant import container, guest, process
+from envctl.backends.vagrant import container, guest, output, process
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.room import Room
 from envctl.plan.model import Kind, Unit
@@ -15,6 +15,8 @@ from envctl.plan.model import Kind, Unit
 TEMPLATE: Final = "vagrant/start.sh.j2"
 _PATIENCE: Final = 60
 """Seconds for a unit without a probe to run."""
+_LINES: Final = 30
+"""How many of its last lines are shown of a unit that does not start."""
 _TASK: Final = 3600
 _GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
@@ -31,6 +33,7 @@ def context(unit: Unit, room: Room) -> Mapping[str, Any]:
         **FUNCTIONS,
         "name": unit.name,
         "service": room.service,
+        "log": output.read(room, tail=_LINES, form="cat"),
         "settle": guest.settle(unit, room),
         "task": unit.kind is Kind.TASK,
         "probe": _probe(unit, room),

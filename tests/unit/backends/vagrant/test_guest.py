@@ -96,9 +96,15 @@ def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
         (tmp_path / "asked").unlink()
         return told.splitlines()
 
-    start = "start --no-block envctl-web.service"
+    both = "envctl-log@web.service envctl-web.service"
+    start = f"start --no-block {both}"
     assert asked() == [start]
-    again = ["stop envctl-web.service", "daemon-reload", "reset-failed envctl-web.service", start]
+    again = [
+        "stop envctl-web.service envctl-log@web.service",
+        "daemon-reload",
+        "reset-failed envctl-web.service",
+        start,
+    ]
     assert asked() == again
 
 

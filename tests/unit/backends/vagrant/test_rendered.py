@@ -249,7 +249,7 @@ def test_what_units_run_is_what_up_would_run(folder, project):
 
     (web, *_) = awkward_plan(project).units
     assert (folder / "units/web/service").read_text() == guest.service(web, guest.Room("web"))
-    assert (folder / "units/web/run").read_text() == guest.run_script(web)
+    assert (folder / "units/web/run").read_text() == guest.run_script(web, guest.Room("web"))
 
 
 def test_no_machine_is_called_as_the_beginning_of_an_id(project, tmp_path):

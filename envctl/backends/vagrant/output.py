@@ -1,0 +1,163 @@
+"""What a unit's process writes, on its way to its machine's journal. Pure.
+
+The process writes into two pipes of its user's own, as in a container: it may open /dev/stdout, which a socket of the
+journal would not allow. A service beside it sends the lines to the journal, and nothing is lost of a process that lives
+too short for the journal to tell whose it was, of empty lines and of long ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from envctl.backends.vagrant.quoting import words
+from envctl.backends.vagrant.room import Room
+
+PROGRAM: Final = "/usr/lib/envctl/log"
+"""Where a machine has the program that sends the lines, for all of its units."""
+SERVICE_FILE: Final = "/etc/systemd/system/envctl-log@.service"
+PART: Final = "ENVCTL_PART"
+"""The field of an entry that tells that its line goes on in the next."""
+RUN: Final = "ENVCTL_RUN"
+"""The field of an entry that tells in which run of its unit it was written, from its creation to the next."""
+LONGEST: Final = 65536
+"""Bytes of a line that come in one entry."""
+
+SERVICE: Final = f"""\
+[Unit]
+Description=output of %i
+[Service]
+Type=notify
+ExecStart=/usr/bin/perl {PROGRAM} %i
+Restart=always
+RestartSec=0
+LogRateLimitIntervalSec=0
+OOMScoreAdjust=-1000
+"""
+"""The service, of which each unit has an instance. What is printed is never left out, however much it is.
+
+It is started when it has the pipes open: what is in a pipe is lost when nobody has it open any more.
+"""
+
+# Perl is there wherever dpkg is. No module is used: loading one takes an emulated processor a second.
+_PROGRAM: Final = r"""# Sends what comes from a unit's two pipes to the journal, an entry a line.
+use strict;
+my $unit = $ARGV[0];
+my $folder = $ARGV[1] // "/run/envctl/output/$unit";
+my $socket = $ARGV[2] // '/run/systemd/journal/socket';
+my ($journal, $init, $ending);
+open my $file, '<', $ARGV[3] // "/etc/envctl/$unit/output" or die "its run is not known: $!
+";
+chomp(my $run = <$file>);
+$SIG{TERM} = sub { $ending = 1 };
+
+# A socket for datagrams to whoever listens there; the init may do so at a name that is no file.
+sub datagrams {
+    my $where = shift =~ s/^@/\0/r;
+    return socket($_[0], 1, 2, 0) && connect($_[0], pack 'Sa*', 1, $where);
+}
+
+sub connected {
+    select undef, undef, undef, 0.1 until datagrams($socket, $journal);
+}
+
+# A field by its length, as it may have anything in it: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
+sub entry {
+    my ($pipe, $text, $part) = @_;
+    my $data = "PRIORITY=$$pipe{level}
+SYSLOG_IDENTIFIER=$unit
+ENVCTL_RUN=$run
+" . ($part ? "ENVCTL_PART=1
+" : '')
+        . "MESSAGE
+" . pack('Q<', length $text) . "$text
+";
+    connected() until $journal && defined send $journal, $data, 0;
+}
+
+# Without blocking: who writes may come later, and may be gone. Before the former end is closed, so that no byte is lost.
+sub opened {
+    my $pipe = shift;
+    sysopen my $end, $$pipe{path}, 2048 or die "$$pipe{path}: $!
+";
+    $$pipe{end} = $end;
+}
+
+# What has come of one pipe; whether there was anything.
+sub taken {
+    my $pipe = shift;
+    my $count = sysread $$pipe{end}, $$pipe{text}, LONGEST, length $$pipe{text};
+    return 0 unless defined $count;
+    if (!$count) {
+        # Everybody who could write is gone: a line without an end has ended.
+        entry($pipe, $$pipe{text}) if length $$pipe{text};
+        $$pipe{text} = '';
+        opened($pipe);
+        return 0;
+    }
+    while ((my $at = index $$pipe{text}, "
+") >= 0) {
+        entry($pipe, substr $$pipe{text}, 0, $at);
+        substr $$pipe{text}, 0, $at + 1, '';
+    }
+    entry($pipe, substr($$pipe{text}, 0, LONGEST, ''), 1) while length $$pipe{text} > LONGEST;
+    return 1;
+}
+
+my @pipes = map { { path => "$folder/$$_[0]", level => $$_[1], text => '' } } ['stdout', 6], ['stderr', 3];
+opened($_) for @pipes;
+send $init, 'READY=1', 0 if $ENV{NOTIFY_SOCKET} && datagrams($ENV{NOTIFY_SOCKET}, $init);
+until ($ending) {
+    my $ready = '';
+    vec($ready, fileno $$_{end}, 1) = 1 for @pipes;
+    next if select($ready, undef, undef, undef) < 1;
+    taken($_) for grep { vec $ready, fileno $$_{end}, 1 } @pipes;
+}
+# What is there is sent before it ends.
+for my $pipe (@pipes) {
+    1 while taken($pipe);
+    entry($pipe, $$pipe{text}) if length $$pipe{text};
+}
+"""
+PROGRAM_TEXT: Final = _PROGRAM.replace("LONGEST", str(LONGEST))
+
+
+def prepare(room: Room, owner: str, *, anew: bool) -> Iterator[str]:
+    """Shell commands that make the pipes, for their owner as `chown` has it quoted; `anew` begins another run."""
+    yield f"mkdir -p {room.pipes[0].rpartition('/')[0]} {_run_file(room).rpartition('/')[0]}"
+    yield (
+        f"for pipe in {words(room.pipes)}; do [ -p $pipe ] || mkfifo -m 600 $pipe;"
+        f" chown -- {owner} $pipe 2>/dev/null || :; done"
+    )
+    uuid = f"cat /proc/sys/kernel/random/uuid >{_run_file(room)}"
+    yield uuid if anew else f"[ -s {_run_file(room)} ] || {uuid}"
+
+
+def taken_over(room: Room) -> str:
+    """A shell command by which the shell, and what it becomes, writes into the pipes.
+
+    They are open for reading, too: nobody is killed for writing while the service is away.
+    """
+    stdout, stderr = room.pipes
+    return f"exec 1<>{stdout} 2<>{stderr}"
+
+
+def read(room: Room, *, follow: bool = False, tail: int | None = None, form: str = "json") -> str:
+    """The shell command that prints the run of a unit and the time, and then its entries, `tail` of them at most.
+
+    The time is in microseconds. Where it follows, entries of former runs may come first, and those of later ones at the
+    end. Nothing is printed of a unit that was never brought up.
+    """
+    lines = "all" if tail is None else str(tail)
+    which = "" if follow else f" {RUN}=$run"
+    fields = f"MESSAGE,PRIORITY,{PART},{RUN},__REALTIME_TIMESTAMP"
+    return (
+        f"[ ! -s {_run_file(room)} ] || {{ read -r run <{_run_file(room)}; echo $run $(date +%s%6N);"
+        f" exec journalctl {'--follow ' if follow else ''}--no-pager --quiet --all --output={form}"
+        f" --output-fields={fields} --lines={lines} _SYSTEMD_UNIT={room.log_service}{which}; }}"
+    )
+
+
+def _run_file(room: Room) -> str:
+    """Where the run of a unit is noted, which outlives the machine's boots."""
+    return f"/etc/envctl/{room.unit}/output"
