@@ -105,11 +105,23 @@ class DockerBackend:
                 f"the Docker engine at {self._engine.endpoint} is too old: {version.get('Version')}",
                 hint="Docker 20.10 or later is needed",
             )
-        if version.get("Os") != "linux":
+        kind = str(version.get("Os") or self._kind_of_containers())
+        if kind != "linux":
             raise EnvctlError(
-                f"the Docker engine at {self._engine.endpoint} runs {version.get('Os')} containers",
+                f"the Docker engine at {self._engine.endpoint} runs {kind} containers",
                 hint="switch it to Linux containers",
             )
+
+    def _kind_of_containers(self) -> str:
+        """What containers the engine runs, as it says of itself. EnvctlError if it does not say."""
+        with self._engine.doing("ask the Docker engine what containers it runs") as api:
+            kind = str(api.info().get("OSType") or "")
+        if not kind:
+            raise EnvctlError(
+                f"the Docker engine at {self._engine.endpoint} does not say what containers it runs",
+                hint="`docker info` shows what answers there, and what is wrong with it",
+            )
+        return kind
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """A Compose file with its Dockerfiles and their contexts; with `trust`, of builds that trust it."""

@@ -25,7 +25,9 @@ from envctl.plan.text import step_text
 
 CONNECT_TIMEOUT: Final = 15.0
 QUIET_TIMEOUT: Final = 3600.0
-"""Seconds a build may go without a word."""
+"""Seconds a build may go without a word, as long as its engine is alive."""
+LONGEST: Final = 6 * 3600.0
+"""Seconds it may take."""
 SHOWN_LINES: Final = 30
 """How much of a failed step's output an error shows."""
 
@@ -48,6 +50,8 @@ def build(
     report: Report,
 ) -> str:
     """Make the image of a build; its id. EnvctlError names the failing step, its output and its place."""
+    from envctl.backends.docker.api import watched
+
     watch = Watch(wanted, unit, report)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
         sender.write(wanted, context)  # type: ignore[arg-type]
@@ -65,8 +69,10 @@ def build(
         ):
             if answer.status_code >= 400:
                 watch.failed(str(_json(answer.content).get("message", "")))
-            for event in _events(answer.iter_lines()):
-                watch.take(event)
+            with watched(api, answer, longest=LONGEST) as came:
+                for event in _events(answer.iter_lines()):
+                    came()
+                    watch.take(event)
     if not watch.image:
         watch.failed("the builder ended without an image")
     return watch.image
@@ -118,12 +124,13 @@ class Watch:
         if "error" in event:
             self.failed(str(event["error"]))
         elif event.get("id") == "moby.image.id":
-            self.image = str(event.get("aux", {}).get("ID", ""))
+            aux = event.get("aux")
+            self.image = str(aux.get("ID", "")) if isinstance(aux, dict) else ""
         elif event.get("id") == "moby.buildkit.trace":
             try:
                 for record in decode(base64.b64decode(event.get("aux", ""))):
                     self._record(record)
-            except ValueError:
+            except (ValueError, TypeError):
                 # Progress is not worth a build: an engine may send records of another kind.
                 return
 

@@ -126,6 +126,8 @@ def _known(text: str) -> tuple[str, str]:
         return "it has ended meanwhile", "`envctl logs` shows what it said last"
     if "executable file not found" in text or "no such file or directory: unknown" in text:
         return "its command is not in the image", "check `command`, and what the build installs"
+    if text.startswith("its answer to "):
+        return text, "`docker version` shows what answers there: Docker 20.10 or later is needed"
     if "unable to find user" in text or "no matching entries in passwd" in text:
         return "its user is not in the image", "check `user`, or leave it to the image"
     return "", ""
@@ -166,8 +168,9 @@ def _first_line(text: str) -> str:
 
 
 def _connect(endpoint: Endpoint, host: str) -> APIClient:
-    from docker.api.client import APIClient
     from docker.tls import TLSConfig
+
+    from envctl.backends.docker.api import Client
 
     tls: TLSConfig | bool = False
     if endpoint.certificates is not None:
@@ -179,7 +182,7 @@ def _connect(endpoint: Endpoint, host: str) -> APIClient:
             ca_cert=str(ca) if ca.is_file() else None,
             verify=endpoint.verify,
         )
-    return APIClient(
+    return Client(
         base_url=host,
         version="auto",
         timeout=int(TIMEOUT),

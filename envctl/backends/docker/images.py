@@ -19,6 +19,9 @@ from envctl.plan.progress import Progress, Report, Stage, silent
 PULL_TIMEOUT = 60.0
 """Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""
 FIRST_SIGN = 15.0
+LOAD_TIMEOUT = 3600.0
+"""Seconds until an image that was sent is taken in."""
+LONGEST_PULL = 3 * 3600.0
 _CHUNK = 1 << 20
 _RUN = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")  # fmt: skip
 """What an image's configuration says of how it runs."""
@@ -72,6 +75,8 @@ class Images:
 
     def pull(self, name: str) -> None:
         """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached."""
+        from envctl.backends.docker.api import watched
+
         repository, tag = _parted(name)
         with (
             self._engine.doing(f"pull {name}") as api,
@@ -85,8 +90,10 @@ class Images:
         ):
             if answer.status_code >= 400:
                 raise _not_pulled(name, _message(answer.content))
-            for line in answer.iter_lines():
-                self._pulled(name, line)
+            with watched(api, answer, longest=LONGEST_PULL) as came:
+                for line in answer.iter_lines():
+                    came()
+                    self._pulled(name, line)
 
     def load(
         self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
@@ -112,7 +119,7 @@ class Images:
                     params=parameters,
                     data=source.chunks(),
                     headers={"Content-Type": "application/x-tar"},
-                    timeout=None,
+                    timeout=(FIRST_SIGN, LOAD_TIMEOUT),
                 )
         except EnvctlError:
             if source.failure is not None:

@@ -119,7 +119,9 @@ class _Follower:
         """End it; a read that it is in is cut off."""
         self._stopped.set()
         if self._answer is not None:
-            _cut(self._answer)
+            from envctl.backends.docker.api import cut
+
+            cut(self._answer)
 
     def _open(self, answer: Any) -> None:
         self._answer = answer
@@ -195,11 +197,3 @@ def _after(moment: str) -> str:
     seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
     nanoseconds = int(fraction.ljust(9, "0")[:9] or 0) + 1
     return f"{seconds + nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
-
-
-def _cut(answer: Any) -> None:
-    """End a read of this answer that another thread is in."""
-    import socket
-
-    with suppress(OSError, AttributeError):
-        answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001

@@ -148,7 +148,8 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
         return {}
     with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
         answer = api.get(f"{api.base_url}/v{api.api_version}/system/df", timeout=_SIZES_TIMEOUT)
-        listed = answer.json().get("Volumes") or ()
+        told = api._result(answer, json=True)  # type: ignore[attr-defined] # noqa: SLF001
+        listed = told.get("Volumes") or ()
         return {
             str(labels[n.VOLUME]): int(one["UsageData"]["Size"])
             for one in listed

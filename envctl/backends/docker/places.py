@@ -42,14 +42,20 @@ class Found:
 
 
 def look(api: Any, container: str, path: str) -> Found | None:
-    """What is at a path of a container; None if nothing is."""
+    """What is at a path of a container; None if nothing is. EnvctlError if the engine does not say."""
     url = api._url("/containers/{0}/archive", container)  # noqa: SLF001 - docker-py has no call that only looks
     answer = api.head(url, params={"path": path})
     if answer.status_code == 404:
         return None
     api._raise_for_status(answer)  # noqa: SLF001
-    told = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
-    return Found(int(told["mode"]), int(told["size"]), str(told.get("linkTarget") or ""))
+    try:
+        told = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        return Found(int(told["mode"]), int(told["size"]), str(told.get("linkTarget") or ""))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise EnvctlError(
+            f"the engine does not tell what is at {path} of a container",
+            hint="`docker version` shows what answers there: Docker 20.10 or later is needed",
+        ) from error
 
 
 def leads_to(api: Any, container: str, path: str) -> str:
