@@ -74,6 +74,10 @@ class _Watch:
     state: UnitState | None = None
 
 
+def _as_told(error: EnvctlError) -> EnvctlError:
+    return error
+
+
 def _as_it_is(text: str) -> str:
     return text
 
@@ -94,6 +98,7 @@ def bring_up(
     *,
     observed: Observed | None = None,
     mask: Callable[[str], str] = _as_it_is,
+    explain: Callable[[EnvctlError], EnvctlError] = _as_told,
 ) -> Observed:
     """Apply changes and wait until every unit of the plan is ready: healthy, running or completed.
 
@@ -102,9 +107,10 @@ def bring_up(
 
     A unit is started when its dependencies have reached the condition it asks for. What does not
     depend on a failed unit goes on; the failed ones stay as they are, to be looked at. What programs
-    say passes through `mask` before it is told: it may hold the value of a secret.
+    say passes through `mask` before it is told: it may hold the value of a secret. `explain` makes of what failed what is
+    raised.
     """
-    run = _Run(changes, plan.units, backend, report, observed=observed, mask=mask)
+    run = _Run(changes, plan.units, backend, report, observed=observed, mask=mask, explain=explain)
     run.loop()
     return run.seen if run.seen and not changes else backend.observe()
 
@@ -119,12 +125,14 @@ class _Run:
         *,
         observed: Observed | None = None,
         mask: Callable[[str], str] = _as_it_is,
+        explain: Callable[[EnvctlError], EnvctlError] = _as_told,
     ) -> None:
         self.given = None if changes else observed
         self.seen: Observed | None = None
         self.backend = backend
         self.report = report
         self.mask = mask
+        self.explain = explain
         self.todo: dict[str, Change] = {change.key: change for change in changes}
         self.phases: dict[str, Phase] = dict.fromkeys(self.todo, Phase.WAITING)
         self.watches = {unit.name: _Watch(unit) for unit in units}
@@ -147,7 +155,7 @@ class _Run:
                 break
             self._collect()
         self._recheck()
-        _raise(self.failures)
+        _raise([self.explain(error) for error in self.failures])
 
     def _settled(self) -> bool:
         changes = all(
@@ -228,7 +236,8 @@ class _Run:
             if watch:
                 watch.phase = Phase.FAILED
             error.brief, error.details = self.mask(error.brief), self.mask(error.details)
-            self.report(Progress(work, Stage.FAILED, error.brief))
+            # Why is told once, in the end, with all that helps.
+            self.report(Progress(work, Stage.FAILED))
             self.failures.append(error)
             return
         self.phases[change.key] = Phase.DONE
@@ -344,7 +353,7 @@ class _Run:
         """Take a unit for failed; `where` is the place to blame, if it is not the whole service's."""
         watch.phase = Phase.FAILED
         name, where = watch.unit.name, where or watch.unit.where
-        self.report(Progress(self._work_of(watch), Stage.FAILED, self.mask(brief)))
+        self.report(Progress(self._work_of(watch), Stage.FAILED))
         details = evidence(self.backend, name, said)
         self.failures.append(
             failure(name, brief, details=details, state=watch.state, where=where, mask=self.mask)

@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, UsageError
+from envctl.plan.exit_state import exit_text
+from envctl.plan.model import Kind
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.suggest import did_you_mean
@@ -43,10 +45,26 @@ def require_running(opened: Opened, name: str) -> None:
             f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
             hint=f"`envctl status {target}` looks again; `envctl up {target}` tries for longer",
         )
+    if state.status.is_over and _is_task(opened, name):
+        ended = (
+            "has completed"
+            if state.exit_code == 0
+            else f"has failed ({exit_text(state.exit_code)})"
+        )
+        raise EnvctlError(
+            f"{name} is a task and {ended}: nothing runs in it any more",
+            hint=f"`envctl logs {target} {name}` shows what it wrote",
+        )
     if state.status is not Status.RUNNING:
         raise EnvctlError(
             f"{name} is not running ({state.status})", hint=f"bring it up with `envctl up {target}`"
         )
+
+
+def _is_task(opened: Opened, name: str) -> bool:
+    plan = opened.known_plan
+    units = plan.units if plan else ()
+    return any(unit.name == name and unit.run.kind is Kind.TASK for unit in units)
 
 
 def nothing_up(opened: Opened, brief: str) -> EnvctlError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -239,6 +239,7 @@ class Workspace:
     ) -> UpResult:
         """`up` of what is locked already."""
         from envctl.execute import bring_up
+        from envctl.port_holders import explained
         from envctl.present import tell_lost
         from envctl.results import UpResult
 
@@ -269,6 +270,7 @@ class Workspace:
             opened.report,
             observed=observed,
             mask=opened.store.masked,
+            explain=partial(explained, opened),
         )
         return UpResult(
             plan,

@@ -103,14 +103,16 @@ def translated(
     if "timed out" in text.lower() and getattr(error, "response", None) is None:
         return EnvctlError(
             f"cannot {what}: the Docker engine did not answer in time",
-            details=text,
+            details=plain(text),
             hint="it may be overloaded: look at `docker info`, then run the same command again",
             where=where,
         )
+    text = plain(text)
     brief, hint = _known(text)
+    first, _, rest = text.strip().partition("\n")
     return EnvctlError(
-        f"cannot {what}: {brief or _first_line(text)}",
-        details=text if brief or "\n" in text.strip() else "",
+        f"cannot {what}: {brief or first}",
+        details=text if brief else rest,
         hint=hint,
         where=where,
     )
@@ -144,16 +146,32 @@ def _unreachable(text: str, endpoint: Endpoint) -> EnvctlError | None:
     if any(sign in text for sign in (*stopped, *broken)):
         return EnvctlError(
             f"the Docker engine at {endpoint} does not answer",
-            details=text,
+            details=plain(text),
             hint=endpoint.remedy,
         )
     if "Invalid bind address" in text or "only supported on Windows" in text:
         return EnvctlError(
             f"{endpoint} is not an engine's address",
-            details=text,
+            details=plain(text),
             hint=f"write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST: {endpoint.remedy}",
         )
     return None
+
+
+def plain(text: str) -> str:
+    """What an error of the connection says, without the names of the libraries' classes that it went through."""
+    if "ConnectionPool(" not in text and "Connection aborted" not in text:
+        return text
+    if timed_out := re.search(r"(?:read |connect )?timeout=([\d.]+)", text):
+        return f"no answer within {float(timed_out[1]):g} s"
+    for pattern in (
+        r"\[Errno -?\d+\] ([^'\")]+)",
+        r"Error\(-?\d+, ['\"]([^'\"]+)",
+        r"([^:('\"]+)['\")]*\Z",
+    ):
+        if found := re.search(pattern, text):
+            return found[1].strip()
+    return text
 
 
 def taken_port(error: Exception) -> int | None:
@@ -161,10 +179,6 @@ def taken_port(error: Exception) -> int | None:
     text = str(getattr(error, "explanation", "") or error)
     found = _TAKEN.search(text) if "already" in text else None
     return int(found[1]) if found else None
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
 
 
 def _connect(endpoint: Endpoint, host: str) -> APIClient:

@@ -186,7 +186,11 @@ class Lifecycle:
                 hint="run the same command again: it is built anew",
                 where=unit.where,
             )
-        self._images.pull(name)
+        try:
+            self._images.pull(name)
+        except EnvctlError as error:
+            error.where = error.where or unit.source.where or unit.where
+            raise
 
     def _have_network(self, where: Place | None) -> None:
         from docker.errors import APIError

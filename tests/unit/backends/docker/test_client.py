@@ -111,3 +111,27 @@ def test_an_engine_that_is_not_there_is_an_error_of_ours(monkeypatch):
     with pytest.raises(EnvctlError, match="does not answer") as caught, Engine(HERE).doing("list"):
         pass
     assert isinstance(caught.value.__cause__, DockerException)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("UnixHTTPConnectionPool(host='localhost', port=None): Read timed out. (read timeout=60)", "no answer within 60 s"),
+        ("HTTPConnectionPool(host='127.0.0.1', port=2375): Max retries exceeded with url: /version (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f>: Failed to establish a new connection: [Errno 111] Connection refused'))", "Connection refused"),
+        ("HTTPSConnectionPool(host='no', port=2376): Max retries exceeded with url: /version (Caused by NameResolutionError(\"<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to resolve 'no' ([Errno -2] Name or service not known)\"))", "Name or service not known"),
+        ("('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))", "Remote end closed connection without response"),
+        ("what an engine says: HTTP is spoken here", "what an engine says: HTTP is spoken here"),
+    ],
+)  # fmt: skip
+def test_what_a_library_says_of_a_connection_is_told_without_its_classes(
+    text: str, said: str
+) -> None:
+    error = translated(DockerException(text), "start web", HERE)
+    assert said in f"{error.brief}\n{error.details}"
+    assert "ConnectionPool" not in str(error)
+    assert "object at" not in str(error)
+
+
+def test_what_an_engine_says_is_told_once() -> None:
+    error = translated(api_error("one thing\nand another"), "start web", HERE)
+    assert str(error) == "cannot start web: one thing\nand another"
