@@ -82,12 +82,18 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def carry_out(changes: Sequence[Change], backend: Backend, report: Report) -> None:
+def carry_out(
+    changes: Sequence[Change],
+    backend: Backend,
+    report: Report,
+    *,
+    observed: Observed | None = None,
+) -> None:
     """Apply changes in the order of their needs; nothing is waited for to become ready.
 
-    Raises what failed, after everything that could be done was done.
+    `observed` is what they were decided on. Raises what failed, after everything that could be done was done.
     """
-    _Run(changes, (), backend, report).loop()
+    _Run(changes, (), backend, report, observed=observed).loop()
 
 
 def bring_up(
@@ -127,6 +133,7 @@ class _Run:
         mask: Callable[[str], str] = _as_it_is,
         explain: Callable[[EnvctlError], EnvctlError] = _as_told,
     ) -> None:
+        self.before = observed or Observed()
         self.given = None if changes else observed
         self.seen: Observed | None = None
         self.backend = backend
@@ -222,7 +229,9 @@ class _Run:
     def _apply(self, change: Change) -> None:
         unit = change.target if isinstance(change.target, Unit) else None
         if unit and change.action in _ENDS:
-            hooks.before_stop(unit, self.backend, self.report)
+            state = self.before.units.get(unit.name)
+            reachable = state is None or state.status is not Status.UNREACHABLE
+            hooks.before_stop(unit, self.backend, self.report, reachable=reachable)
         if change.action is not Action.HOOK:
             # Hooks are run when the unit is ready.
             self.backend.apply(change)

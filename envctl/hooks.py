@@ -51,8 +51,15 @@ def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[
     return f"ended with {exit_text(code)}" if code else "", output.text
 
 
-def before_stop(unit: Unit, backend: Backend, report: Report) -> None:
-    """Run before_stop hooks: one that fails is told, and does not keep the unit from stopping."""
+def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool = True) -> None:
+    """Run before_stop hooks: one that fails is told, and does not keep the unit from stopping.
+
+    A unit that is not `reachable` is not waited for.
+    """
+    if unit.hooks.before_stop and not reachable:
+        text = "its before_stop hooks are not run: it is unreachable"
+        report(Progress(f"stop {unit.name}", Stage.NOTE, text))
+        return
     for number, argv in enumerate(unit.hooks.before_stop, 1):
         try:
             code = backend.exec(unit.name, _execution(argv)[0])

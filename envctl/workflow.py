@@ -302,7 +302,7 @@ class Workspace:
         observed = opened.observe()
         changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
-        carry_out(changes, opened.backend, self.report)
+        carry_out(changes, opened.backend, self.report, observed=observed)
         if not changes:
             tell_lost(opened, observed)
         if changes and volumes:
@@ -356,7 +356,7 @@ class Workspace:
             tell_lost(opened, observed)
             changes = compare.stop(observed, plan=opened.known_plan)
             decided(changes)
-            carry_out(changes, opened.backend, self.report)
+            carry_out(changes, opened.backend, self.report, observed=observed)
             return changes
 
     # --- locking

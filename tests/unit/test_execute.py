@@ -371,3 +371,19 @@ def test_a_unit_that_ends_a_moment_after_its_start_is_a_failure(backend, end):
 
     with pytest.raises(EnvctlError, match="web: it exited with exit code 4 after it had started"):
         up(short, unit("web"))
+
+
+def test_hooks_of_a_unit_that_cannot_be_reached_are_said_not_to_run(backend):
+    web = replace(unit("web"), hooks=Hooks(before_stop=(("drain",),)))
+    up(backend, web)
+    there = backend.observe()
+    lost = replace(there.units["web"], status=Status.UNREACHABLE)
+    events = []
+
+    changes = down(there, plan=plan(web))
+    carry_out(changes, backend, events.append, observed=replace(there, units={"web": lost}))
+
+    assert backend.ran == []
+    notes = [event.text for event in events if event.stage is Stage.NOTE]
+    assert notes == ["its before_stop hooks are not run: it is unreachable"]
+    assert backend.observe().units == {}

@@ -52,6 +52,8 @@ _ACTIVE: Final = (
 )
 _END: Final = "systemctl stop 'envctl-*.service'; sync"
 """What a machine does before it is gone: processes end in order, and volumes have all that was written."""
+_PATIENCE: Final = 20.0
+"""Seconds that a machine which is to be removed is waited for, if it does not answer."""
 _POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 
 
@@ -226,12 +228,23 @@ class Lifecycle:
             if domain is None or not others:
                 self._remove_machine(name or unit)
             else:
-                if domain.running or domain.paused:
-                    machine = self._machines.reach(self._awake(domain))
-                    forwarding.drop(domain.units[unit]["ports"], machine)
-                    machine.run(guest.leave(Room(unit, shared=True)))
-                libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": others})
+                stamp = {**(domain.stamp or {}), "units": others}
+                if (domain.running or domain.paused) and not self._left(unit, domain):
+                    # It has the unit still, and cannot be asked to let go of it: it is good for no other any more.
+                    stamp["made_for"] = ""
+                libvirt.stamp(domain.name, stamp)
         self._spread()
+
+    def _left(self, unit: str, domain: Domain) -> bool:
+        """Have a unit's things gone from a machine that it shares; whether that could be done."""
+        machine = self._machines.reach(self._awake(domain))
+        try:
+            machine.connect(patience=_PATIENCE)
+        except EnvctlError:
+            return False
+        forwarding.drop(domain.units[unit]["ports"], machine)
+        machine.run(guest.leave(Room(unit, shared=True)))
+        return True
 
     def _discard(self, volume: str) -> None:
         """Delete a volume's disk."""
@@ -346,7 +359,7 @@ class Lifecycle:
             # memory that its volumes do not have yet.
             with suppress(EnvctlError):
                 machine = self._machines.reach(self._awake(domain))
-                machine.run(_END, timeout=3 * guest.STOP_TIMEOUT)
+                machine.run(_END, timeout=3 * guest.STOP_TIMEOUT, patience=_PATIENCE)
         ssh.Machine(name, self._machines.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(name))
         if folder.is_symlink():

@@ -18,6 +18,7 @@ from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from envctl.backends.bounded import TOLD, Kept
+from envctl.backends.vagrant import unanswered
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
@@ -51,22 +52,28 @@ class Machine:
     # --- the connection
 
     def connect(self, *, patience: float | None = None) -> None:
-        """Have the shared connection; EnvctlError if the machine does not answer for so many seconds."""
+        """Have the shared connection; EnvctlError if the machine does not answer for so many seconds, or never will.
+
+        One that has not answered this program for as long already is not waited for again.
+        """
         if self.connected():
             return
-        deadline = time.monotonic() + (CONNECT_TIMEOUT if patience is None else patience)
+        wanted = CONNECT_TIMEOUT if patience is None else patience
+        begin = time.monotonic() - unanswered.waited(self.control, wanted)
         while True:
             self.control.unlink(missing_ok=True)
             said = self._master(patience)
             if said == "":
+                unanswered.forget(self.control)
                 return
-            if time.monotonic() > deadline:
-                raise EnvctlError(
-                    f"{self.unit} does not answer at {self.address}",
-                    details=said,
-                    hint="look at it with `virsh console`, or take it down and up again",
-                )
-            time.sleep(0.3)
+            error = unanswered.permanent(self.unit, self.address, self.key, said)
+            waited = time.monotonic() - begin
+            if error is None and waited <= wanted:
+                time.sleep(0.3)
+                continue
+            raise unanswered.noted(
+                self.control, error or unanswered.silent(self.unit, self.address, said), waited
+            )
 
     def _master(self, patience: float | None = None) -> str:
         """Start the connection's keeper, which goes to the background; "" or what went wrong."""
@@ -77,14 +84,19 @@ class Machine:
 
         with tempfile.TemporaryFile() as log:
             # It outlives this process: its output must be no pipe of ours.
-            done = subprocess.run(
-                [*self._ssh(hurry), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    [*self._ssh(hurry), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,
+                    check=False,
+                    # Its own time-out ends with the first word of the other side.
+                    timeout=CONNECT_TIMEOUT if patience is None else max(2.0, 2 * patience),
+                )
+            except subprocess.TimeoutExpired:
+                return "it let nobody in"
             log.seek(0)
             text = log.read().decode("utf-8", "replace").strip()
         return "" if done.returncode == 0 else text or "no answer"
@@ -99,6 +111,7 @@ class Machine:
 
     def disconnect(self) -> None:
         """End the shared connection and what it carries."""
+        unanswered.forget(self.control)
         if self.control.exists():
             self._control("exit")
         for socket_file in self.control.parent.glob(f"{self.control.name}*"):
@@ -168,9 +181,20 @@ class Machine:
 
     # --- commands
 
-    def run(self, script: str, *, data: bytes = b"", timeout: float = TIMEOUT) -> str:
-        """Run a shell script inside as root, with `data` as its input; what it printed, up to TOLD bytes."""
+    def run(
+        self,
+        script: str,
+        *,
+        data: bytes = b"",
+        timeout: float = TIMEOUT,
+        patience: float | None = None,
+    ) -> str:
+        """Run a shell script inside as root, with `data` as its input; what it printed, up to TOLD bytes.
+
+        `patience` is how long a machine is waited for that does not answer.
+        """
         told, said = Kept(), Kept()
+        self._have_connection(patience)
         source = io.BytesIO(data)
         try:
             code = self.stream(script, stdin=source, stdout=told, stderr=said, timeout=timeout)
@@ -260,10 +284,10 @@ class Machine:
 
     # --- parts
 
-    def _have_connection(self) -> None:
+    def _have_connection(self, patience: float | None = None) -> None:
         # One whose keeper is dead hinders nothing: ssh then makes a connection for itself.
         if not self.control.exists():
-            self.connect()
+            self.connect(patience=patience)
 
     @property
     def control(self) -> Path:

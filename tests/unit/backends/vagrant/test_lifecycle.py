@@ -38,7 +38,8 @@ class Host:
         monkeypatch.setattr(libvirt, "_described", lambda _names: {self.name: self.domain})
         monkeypatch.setattr(libvirt, "stamp", self.stamp)
         monkeypatch.setattr(libvirt, "wait_until_off", lambda _name: self.to("shut off"))
-        machine = SimpleNamespace(run=self.run, disconnect=lambda: None)
+        self.answers = True
+        machine = SimpleNamespace(run=self.run, disconnect=lambda: None, connect=self.connect)
         monkeypatch.setattr(Machines, "reach", lambda _self, _domain: machine)
         monkeypatch.setattr(Machines, "of", lambda _self, _unit: self.domain)
 
@@ -54,7 +55,12 @@ class Host:
     def stamp(self, _name, data):
         self.domain = Domain(self.name, "uuid", self.domain.state, data)
 
+    def connect(self, **_options):
+        if not self.answers:
+            raise EnvctlError("web does not answer")
+
     def run(self, script, **_options):
+        self.connect()
         assert self.domain.running, "nothing runs in a machine that does not"
         self.ran.append(script)
         return f"{self.active}web settled {RECORD}\n"
@@ -126,3 +132,16 @@ def test_a_hook_that_has_run_is_noted_beside_those_before_it(monkeypatch, names,
 
     assert host.domain.units["web"]["hooks"] == ["h1", "h2"]
     assert "hooks" not in host.domain.units["db"]
+
+
+def test_a_unit_leaves_a_shared_machine_that_does_not_answer_and_no_other_joins_that(
+    monkeypatch, names, lifecycle
+):
+    host = Host(monkeypatch, names, web=note(), db=note())
+    host.domain.stamp["made_for"] = "these"
+    host.answers = False
+
+    lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
+
+    assert set(host.domain.units) == {"db"}
+    assert host.domain.made_for == ""
