@@ -57,8 +57,17 @@ class Connection:
         return data
 
     def write(self, data: bytes) -> None:
-        """Send all of it."""
-        self._socket.sendall(data)
+        """Send all of it.
+
+        Meanwhile another thread reads, and sets how long the socket waits: `sendall` would then give up in the middle, and
+        not say where.
+        """
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except (BlockingIOError, TimeoutError):
+                select.select([], [self._socket], [], _LONGEST_PAUSE)
 
     def end_input(self) -> None:
         """Tell the command that its standard input has ended."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -42,3 +46,51 @@ def test_one_that_never_ends_has_its_time_out():
 def test_where_the_engine_does_not_know_that_is_no_success(answer):
     with pytest.raises(EnvctlError, match="does not say how"):
         ended(answer, container=False)
+
+
+class Raw:
+    """What docker-py gives of a connection that the engine has handed over."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._sock = end
+        self._reader = end.makefile("rb")
+        self._response = self
+        self.raw = self._fp = self
+        self.fp = self._reader
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def arrived(data: bytes) -> bytes:
+    """What arrives of these data where another thread changes how long the socket waits, as whoever reads does."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    connection = streams.Connection(Raw(ours))
+    received = bytearray()
+
+    def feed() -> None:
+        streams._feed(connection, io.BytesIO(data))
+
+    def take() -> None:
+        while piece := theirs.recv(3000):
+            received.extend(piece)
+
+    with ours, theirs:
+        threads = [threading.Thread(target=feed), threading.Thread(target=take)]
+        for thread in threads:
+            thread.start()
+        while threads[0].is_alive():
+            ours.settimeout(60)
+            ours.settimeout(None)
+        for thread in threads:
+            thread.join()
+        connection.close()
+    return bytes(received)
+
+
+@pytest.mark.slow
+def test_input_arrives_whole_while_another_thread_waits_for_output():
+    data = os.urandom(4 << 20)
+    for _ in range(40):
+        assert arrived(data) == data
