@@ -49,6 +49,26 @@ def exclusive(
         os.close(descriptor)
 
 
+def is_held(folder: Path, name: str) -> bool:
+    """Whether a run holds the lock called `name` in `folder`, as far as the file tells: it is not touched."""
+    try:
+        descriptor = open_private(folder / f"{name}.lock", os.O_RDONLY)
+    except (OSError, EnvctlError):
+        return False
+    try:
+        pid = _holder(descriptor)
+        if not pid:
+            return False
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def _note(descriptor: int, text: str) -> None:
     """Have this stand in the file. On a full disk, or in a file that can only be read, it does not."""
     with suppress(OSError):

@@ -155,9 +155,17 @@ class Opened:
             bootstrap=self._bootstrap,
             recipe=self._recipe,
             supplies=self._supplied,
+            busy=self._is_busy,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
         return open_backend(name, context, where=where)
+
+    def _is_busy(self) -> bool:
+        """Whether a command is changing the environment now."""
+        from envctl.exclusive import is_held
+        from envctl.private import likely_folder
+
+        return is_held(likely_folder(self.workspace.root, "locks"), self.known_as)
 
     def _supplied(self, build: Build | DockerfileBuild) -> Supplies:
         return self.supplies(build)

@@ -102,6 +102,10 @@ def no_supplies(_build: Build | DockerfileBuild) -> Supplies:
     return NO_SUPPLIES
 
 
+def _not_busy() -> bool:
+    return False
+
+
 def _no_template(_template: str, _context: Mapping[str, Any]) -> str:
     return ""
 
@@ -116,7 +120,7 @@ class Context:
     the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
     catalogue, as a root filesystem in a folder, without an engine. `recipe` is a digest of the project's own
     templates that images are made from, or "": what is made by them is no other project's. `supplies` says
-    what a build is given while it runs.
+    what a build is given while it runs; `busy` whether a command is changing the environment now.
     """
 
     scope: Scope
@@ -129,6 +133,7 @@ class Context:
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
     supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
+    busy: Callable[[], bool] = _not_busy
 
 
 @runtime_checkable

@@ -366,6 +366,23 @@ def test_no_line_is_lost_or_cut_however_long_empty_or_short_lived_its_writer(sta
     assert logged() == wanted
 
 
+def test_logs_that_are_followed_go_on_through_a_replaced_unit_and_end_with_it(stage):
+    spec = """
+        web: {command: [sleep, infinity]}
+        told: {command: [sh, -c, "echo it is $WORD; exec sleep infinity"], env: {WORD: %s}}
+    """
+    stage.spec(spec % "first").up()
+    with stage.start("logs", "-f", f"dev@{stage.backend}", "told") as process:
+        wait_for(process, "it is first")
+        for word in ("second", "third"):
+            stage.spec(spec % word).up()
+            wait_for(process, f"it is {word}")
+        assert process.poll() is None
+        stage.clear()
+        assert process.wait(60) == 0
+        assert process.stdout.read() == ""
+
+
 def test_a_failed_service_is_told_with_its_last_log_lines(stage):
     stage.spec("""
         web: {command: [sleep, infinity]}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.exclusive import exclusive
+from envctl.exclusive import exclusive, is_held
 from envctl.plan.progress import silent
 
 HOLD = """
@@ -120,3 +120,15 @@ def test_a_lock_in_memory_is_not_taken_from_a_folder_that_another_may_change(tmp
 
     with exclusive(Path("/sys/kernel/envctl/locks"), "dev@docker", silent):
         assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_whether_a_lock_is_held_is_told_without_touching_it(tmp_path):
+    assert not is_held(tmp_path, "dev")
+    with exclusive(tmp_path, "dev", silent):
+        assert is_held(tmp_path, "dev")
+    assert not is_held(tmp_path, "dev")
+    # Of a run that was killed the number stays.
+    (tmp_path / "dev.lock").write_text("4194305\n")
+    assert not is_held(tmp_path, "dev")
+    (tmp_path / "dev.lock").write_text("1\n")
+    assert is_held(tmp_path, "dev")

@@ -287,8 +287,9 @@ class DockerBackend:
         """What the units' processes wrote, merged by time."""
         from envctl.backends.docker import logs
 
-        read = logs.follow if follow else logs.past
-        return read(self._engine, self._names, units, tail)
+        if follow:
+            return logs.follow(self._engine, self._names, units, tail, busy=self.context.busy)
+        return logs.past(self._engine, self._names, units, tail)
 
     def close(self) -> None:
         """Close the connections to the engine."""

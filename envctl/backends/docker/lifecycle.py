@@ -9,6 +9,7 @@ from typing import Any
 
 from envctl.backends.answers import Answers
 from envctl.backends.docker import names as n
+from envctl.backends.docker import network
 from envctl.backends.docker.claims import claim_volumes, is_ours, taken
 from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict, taken_port
 from envctl.backends.docker.containers import container
@@ -161,7 +162,7 @@ class Lifecycle:
         with self._guard, self._engine.doing("remove the network") as api:
             self._network_there = False
             for one in api.networks(filters=dict(self._names.filters)):
-                _tolerant(api.remove_network, one["Id"])
+                network.remove(api, one)
 
     # --- parts
 

@@ -28,6 +28,8 @@ _WINDOW: Final = 0.1
 _PAUSE: Final = 0.3
 _PIECES: Final = 64
 """Of so many pieces, 16 KiB each, a line can consist that is asked for with few others; longer ones come without their beginning."""
+_CALM: Final = 3
+"""How often in a row nothing may run, nor come, until it is over: what was just started is noticed a moment later."""
 _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
@@ -42,23 +44,33 @@ def past(engine: Engine, names: Names, units: Sequence[str], tail: int | None) -
 
 
 def follow(
-    engine: Engine, names: Names, units: Sequence[str], tail: int | None
+    engine: Engine,
+    names: Names,
+    units: Sequence[str],
+    tail: int | None,
+    *,
+    busy: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """What these units log, until none of them runs any more; a replaced unit is followed on."""
+    """What these units log, until none of them runs any more; one that is replaced is followed on.
+
+    As long as the environment is `busy` being changed, what does not run may be about to.
+    """
     followers = [_Follower(engine, names, unit, tail) for unit in units]
     lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
     for one in followers:
         threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
+    calm = 0
     try:
         while True:
-            over = all(one.idle for one in followers)
+            over = all(one.idle for one in followers) and not busy()
             batch = _batch(lines)
+            calm = calm + 1 if over and not batch else 0
             for item in batch:
                 if isinstance(item, EnvctlError):
                     raise item
             known = [item for item in batch if isinstance(item, LogLine)]
             yield from sorted(known, key=lambda line: line.time)
-            if over and not batch:
+            if calm >= _CALM:
                 return
     finally:
         for one in followers:

@@ -88,7 +88,8 @@ def _limits(wanted: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drif
             texts = ("unlimited" if not one else tell(one) for one in limits)
             yield Drift(_otherwise(name, *texts), ("resources", name))
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
-    usual = {0, -1, 2 * memory, wanted.get("MemorySwap", 0)}
+    # An engine whose kernel does not count swap says so by none, or no limit.
+    usual = {0, -1, wanted.get("MemorySwap", 0)}
     if memory == (wanted.get("Memory") or 0) and swap not in usual:
         yield Drift(f"memory with swap was set to {size_text(swap)}", ("resources", "memory"))
     for key in _LIMITS:

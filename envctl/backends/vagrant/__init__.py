@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +17,7 @@ from envctl.errors import EnvctlError, Problem
 if TYPE_CHECKING:
     from envctl.backends.answers import Answers
     from envctl.backends.building import Beside
+    from envctl.backends.vagrant import ssh
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import Lifecycle
     from envctl.plan.artifact import Artifact
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
 
+_PAUSE: Final = 1.0
+_CONNECT: Final = 10.0
+"""Seconds that a machine has to answer which is followed on."""
 _PROBE_GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
 _IN_PLACE: Final = frozenset({"process", "ports", "secrets", "probe", "restart", "aliases", "kind"})
@@ -197,7 +203,12 @@ class VagrantBackend:
                 machines[unit] = self._machines.reach(domain)
             else:
                 off[unit] = domain.state if domain else "gone"
-        yield from (journal.follow if follow else journal.past)(machines, tail)
+        if follow:
+            yield from journal.follow(
+                machines, tail, again=self._again, alive=lambda: self._may_log(units)
+            )
+        else:
+            yield from journal.past(machines, tail)
         if off:
             stands = ", ".join(f"{unit}: its machine is {state}" for unit, state in off.items())
             raise EnvctlError(
@@ -239,6 +250,27 @@ class VagrantBackend:
         """Nothing is open: connections are shared with the next command."""
 
     # --- parts
+
+    def _again(self, unit: str) -> ssh.Machine | None:
+        """The machine that a unit has after its connection has ended, waited for as long as the environment is changed."""
+        while True:
+            busy = self.context.busy()
+            domain = self._machines.of(unit)
+            if domain is not None and domain.running and unit in domain.units:
+                machine = self._machines.reach(domain)
+                with suppress(EnvctlError):
+                    machine.connect(patience=_CONNECT)
+                    return machine
+            if not busy:
+                return None
+            time.sleep(_PAUSE)
+
+    def _may_log(self, units: Sequence[str]) -> bool:
+        """Whether any of these units runs, or may soon."""
+        if self.context.busy():
+            return True
+        states = self.observe().units
+        return any(not states[unit].status.is_over for unit in units if unit in states)
 
     def _not_running(self, unit: str) -> NotRunningError:
         return NotRunningError(

@@ -7,8 +7,9 @@ import json
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.ssh import Machine
 from envctl.errors import EnvctlError
 
+_LOOK: Final = 5.0
+"""Seconds of silence after which it is looked whether any unit runs."""
 _ERROR: Final = "3"
 _MOST: Final = 16
 """Of so many entries a line can consist that is asked for with few others; longer ones come without their beginning."""
@@ -43,29 +46,76 @@ def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
     return lines if tail is None else iter(deque(lines, maxlen=tail))
 
 
-def follow(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
-    """What these units log, until their machines are gone."""
+def follow(
+    machines: Mapping[str, Machine],
+    tail: int | None,
+    *,
+    again: Callable[[str], Machine | None],
+    alive: Callable[[], bool],
+) -> Iterator[LogLine]:
+    """What these units log, until none of them runs any more; one whose machine is replaced is followed on.
+
+    `again` waits for the machine that a unit has after its machine has gone, if it is to have one; `alive` tells whether
+    any of the units runs, or may soon.
+    """
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
-
-    def read(unit: str, told: Iterator[bytes]) -> None:
-        # A machine that goes ends its connection, in whatever way.
-        with suppress(EnvctlError, OSError, ValueError):
-            for line in _lines(unit, told):
-                lines.put(line)
-        lines.put(None)
-
     with ExitStack() as stack:
+        over = threading.Event()
+        stack.callback(over.set)
         for unit, machine in machines.items():
-            command = output.read(Room(unit), follow=True, tail=tail)
-            told = stack.enter_context(machine.lines(command))
-            threading.Thread(target=read, args=(unit, told), daemon=True).start()
+            one = _Follower(unit, machine, tail, again, over)
+            stack.callback(one.stop)
+            threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
         left = len(machines)
         while left:
-            line = lines.get()
+            try:
+                line = lines.get(timeout=_LOOK)
+            except queue.Empty:
+                if not alive():
+                    return
+                continue
             if line is None:
                 left -= 1
             else:
                 yield line
+
+
+@dataclass(slots=True)
+class _Follower:
+    """Follows one unit in a thread, from machine to machine."""
+
+    unit: str
+    machine: Machine
+    tail: int | None
+    again: Callable[[str], Machine | None]
+    over: threading.Event
+    _reading: ExitStack = field(default_factory=ExitStack)
+
+    def run(self, tell: Callable[[LogLine | None], None]) -> None:
+        """Tell every line, and None when there is no more to come."""
+        machine: Machine | None = self.machine
+        last = before = ""
+        while machine is not None and not self.over.is_set():
+            # A machine that goes ends its connection, in whatever way.
+            with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
+                command = output.read(Room(self.unit), follow=True, tail=self.tail)
+                for line in _lines(self.unit, self._reading.enter_context(machine.lines(command))):
+                    # Of one that is read again, what has been told is not.
+                    if line.time > before:
+                        tell(line)
+                        last = line.time
+            self.tail, before = None, last
+            machine = None if self.over.is_set() else self._next()
+        tell(None)
+
+    def _next(self) -> Machine | None:
+        with suppress(EnvctlError):
+            return self.again(self.unit)
+        return None
+
+    def stop(self) -> None:
+        """End it; a read that it is in is cut off."""
+        self._reading.close()
 
 
 def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:

@@ -19,8 +19,6 @@ def recorded(wanted, names):
     body = copy.deepcopy(dict(container(wanted, names)))
     host = body.pop("HostConfig")
     host["Privileged"], host["CpuQuota"] = False, 0
-    if host.get("Memory"):
-        host["MemorySwap"] = 2 * host["Memory"]
     networks = body.pop("NetworkingConfig", {"EndpointsConfig": {"none": {}}})["EndpointsConfig"]
     mounts = [
         {
@@ -104,6 +102,8 @@ HOST = "HostConfig"
         (put(HOST, "Memory", value=1024), "changed by other means: memory 512 MiB → 1 KiB"),
         (put(HOST, "NanoCpus", value=0), "changed by other means: cpus 1.5 → unlimited"),
         (put(HOST, "MemorySwap", value=8 * 1024**3), "memory with swap was set to 8 GiB"),
+        # What an engine gives that is not told otherwise: as much swap again.
+        (put(HOST, "MemorySwap", value=1024**3), "memory with swap was set to 1 GiB"),
         (put(HOST, "CpusetCpus", value="0"), 'CpusetCpus was set to "0"'),
         (put(HOST, "PidsLimit", value=7), "changed by other means: pids_limit unlimited → 7"),
         (put(HOST, "RestartPolicy", value={"Name": "always"}), "changed by other means: restart policy unless-stopped → always"),

@@ -1,0 +1,93 @@
+"""An environment's network, removed: also where the engine still counts containers that have gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from envctl.backends.docker.client import missing
+from envctl.errors import EnvctlError
+
+PATIENCE: Final = 20.0
+"""Seconds until the engine has counted again: it is late where many containers go at once."""
+_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 2.0
+_IN_USE: Final = (403, 409)
+
+
+def remove(api: Any, network: Mapping[str, Any]) -> None:
+    """Remove a network; that it is gone already is fine. EnvctlError if something is connected to it, or seems to be."""
+    from docker.errors import APIError
+
+    identity, name = str(network["Id"]), str(network["Name"])
+    deadline, pause = time.monotonic() + PATIENCE, _PAUSE
+    while True:
+        try:
+            api.remove_network(identity)
+            return
+        except APIError as error:
+            if missing(error):
+                return
+            if error.response is None or error.response.status_code not in _IN_USE:
+                raise
+            others = _let_go(api, identity)
+            if others:
+                raise _in_use(name, others) from error
+            if time.monotonic() > deadline:
+                raise _miscounted(name, str(error.explanation or error)) from error
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _let_go(api: Any, network: str) -> list[str]:
+    """Disconnect what is gone but still listed; the names of containers that are there."""
+    from docker.errors import APIError
+
+    try:
+        listed = api.inspect_network(network).get("Containers") or {}
+    except APIError as error:
+        if missing(error):
+            return []
+        raise
+    there = []
+    for identity, one in listed.items():
+        name = str((one or {}).get("Name") or identity)
+        if _exists(api, identity):
+            there.append(name)
+        else:
+            with suppress(APIError):
+                api.disconnect_container_from_network(name, network, force=True)
+    return sorted(there)
+
+
+def _exists(api: Any, container: str) -> bool:
+    from docker.errors import APIError
+
+    try:
+        api.inspect_container(container)
+    except APIError as error:
+        if missing(error):
+            return False
+        raise
+    return True
+
+
+def _in_use(name: str, containers: list[str]) -> EnvctlError:
+    shown = " ".join(containers)
+    return EnvctlError(
+        f"the network {name} cannot be removed: {', '.join(containers)} "
+        + ("is" if len(containers) == 1 else "are")
+        + " connected to it, which envctl did not make",
+        hint=f"`docker network disconnect {name} {containers[0]}` (for each of: {shown}); then run the same command again",
+    )
+
+
+def _miscounted(name: str, said: str) -> EnvctlError:
+    return EnvctlError(
+        f"the network {name} cannot be removed: the engine counts containers on it, and there are none",
+        details=said,
+        hint="all else is removed. Restart the engine, which counts anew (`sudo systemctl restart docker`), then run"
+        " the same command again",
+    )
