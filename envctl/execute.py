@@ -213,7 +213,7 @@ class _Run:
         watch = self.watches.get(change.unit)
         if watch and change.key == change.unit:
             watch.phase = Phase.FAILED
-        what = blocker.removeprefix("build:")
+        what = blocker.rpartition(":")[2]
         self.report(Progress(self._work(change), Stage.FAILED, f"not done: {what} failed"))
 
     # --- doing one change

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _PATIENCE = 10
-"""Seconds an engine gets to answer a question."""
+"""Seconds an engine may be silent."""
+_TOTAL = 30
+"""Seconds it gets to answer all that is asked."""
 
 
 class Reach(StrEnum):
@@ -56,7 +60,6 @@ class Engine:
 
 def look(environ: Mapping[str, str] = os.environ) -> Engine:
     """Ask the engine that DOCKER_HOST, or else the current docker context, names. Never raises."""
-    import docker
     from docker.context import ContextAPI
     from docker.errors import DockerException
 
@@ -64,19 +67,49 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine:
     try:
         if not address:
             address = ContextAPI.kwargs_from_context().get("base_url", "") or DEFAULT_ADDRESS
-        client = docker.from_env(version="auto", timeout=_PATIENCE, environment=dict(environ))
-        try:
-            return _answer(address, client.version(), client.info())
-        finally:
-            client.close()
+        return _in_time(lambda: _asked(address, environ))
     except (DockerException, OSError, ValueError) as error:
         # requests' own errors are OSErrors; which one it was stands in the text alone
         return Engine(address or DEFAULT_ADDRESS, _reach(str(error)), error=_last(str(error)))
 
 
+def _asked(address: str, environ: Mapping[str, str]) -> Engine:
+    import docker
+
+    try:
+        client = docker.from_env(version="auto", timeout=_PATIENCE, environment=dict(environ))
+        try:
+            return _answer(address, client.version(), client.info())
+        finally:
+            client.close()
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("what answers there is no Docker engine") from error
+
+
+def _in_time(ask: Callable[[], Engine]) -> Engine:
+    """What the engine answers. TimeoutError if it is not done in time: its client's time-outs are of pauses."""
+    answers: queue.SimpleQueue[Engine | Exception] = queue.SimpleQueue()
+
+    def body() -> None:
+        try:
+            answers.put(ask())
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=body, daemon=True).start()
+    try:
+        answer = answers.get(timeout=_TOTAL)
+    except queue.Empty:
+        raise TimeoutError(f"it did not answer within {_TOTAL} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -> Engine:
     major, _, minor = str(version.get("ApiVersion", "0.0")).partition(".")
-    components = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    parts = [part for part in version.get("Components") or () if isinstance(part, dict)]
+    components = [str(part.get("Name", "")) for part in parts]
     return Engine(
         address,
         Reach.ANSWERS,

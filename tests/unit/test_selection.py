@@ -8,7 +8,7 @@ from envctl.errors import EnvctlError, SpecError
 from envctl.target import Target
 
 DEV = Target("dev")
-TOP = "secrets: {token: {env: NOT_SET}, made: {generate: 8}}\n"
+TOP = "secrets: {token: {env: NOT_SET}, made: {generate: 8}, kept: {file: nowhere.txt}}\n"
 BASE = "  db: {command: [db]}\n  web: {command: [web], depends_on: [db]}\n"
 
 
@@ -20,6 +20,7 @@ def shop(make_project):
 
 LACKING = [
     ("secrets: [token]", "secret token has no value"),
+    ("secrets: [kept]", "nowhere.txt"),
     ("mounts: {./nowhere: /m}", "nothing to mount at 'nowhere'"),
     ("build: [copy: {from: nothing, to: /x}]", "'nothing' does not exist"),
     ("build: [template: {from: nothing.j2, to: /x}]", "'nothing.j2' does not exist"),
