@@ -106,6 +106,21 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def replace_private(path: Path, data: bytes) -> None:
+    """Have this content in a file of a private folder, at one stroke. OSError if that is impossible."""
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".fresh-")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
 # --- what is never shown to a unit
 
 
@@ -118,6 +133,16 @@ def is_private(path: Path, root: Path) -> bool:
     return any(
         _same(above, private) for private in _private(root) for above in (real, *real.parents)
     )
+
+
+def private_ids(root: Path) -> frozenset[tuple[int, int]]:
+    """What tells the folders with private state from all others, whatever they are called: device and inode."""
+    found = set()
+    for folder in _private(root):
+        with suppress(OSError):
+            seen = folder.stat()
+            found.add((seen.st_dev, seen.st_ino))
+    return frozenset(found)
 
 
 def hidden_below(path: Path, root: Path) -> Iterator[str]:

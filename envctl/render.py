@@ -9,23 +9,30 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from envctl.errors import EnvctlError, Place
-from envctl.inside import read_inside, refuse_links
+from envctl.inside import FILE, PlannedFiles, read_inside, refuse_links
 from envctl.plan.artifact import Artifact, Quoted
+from envctl.plan.source_tree import EntryKind, SourceEntry
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from jinja2.sandbox import SandboxedEnvironment
 
 MARKER: Final = ".envctl-render"
-
 OUTPUT: Final = 4 * 1024 * 1024
 """Characters that a filled template may have."""
 
+_CHUNK: Final = 1 << 20
+_OURS: Final = f"{os.getpid()}-{time.time_ns():x}"
+"""Part of the names of files that take the place of others once they are whole."""
 _BUILDING: Final = ("docker", "vagrant")
 """The folders of templates that images and boxes are made from."""
 _NO_IMAGES: Final = frozenset(
@@ -262,75 +269,64 @@ def _shown(file: str, root: Path | None) -> str:
 # --- the rendered folder --------------------------------------------------------------------
 
 
-def render(
-    artifacts: Iterable[Artifact], *, templates: Templates, root: Path
-) -> Mapping[str, bytes]:
-    """The files of a rendered folder by path; the same for the same plan, to the byte.
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What is copied from the project: `entry`, which is at `source` there."""
 
-    A copied symbolic link stays one: its content is where it leads.
-    """
+    source: str
+    entry: SourceEntry
+
+
+Content: TypeAlias = bytes | Copied
+
+
+def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[str, Content]:
+    """What is in a rendered folder by path; the same for the same plan, to the byte."""
     return {
-        artifact.path: _copied(root, artifact.copy_of)
-        if artifact.copy_of
+        artifact.path: Copied(artifact.copy_of, artifact.entry)
+        if artifact.entry
         else templates.render(artifact.template, artifact.context).encode("utf-8")
         for artifact in artifacts
     }
 
 
-def modes(artifacts: Iterable[Artifact], *, root: Path) -> Mapping[str, int]:
-    """What those files are to be: permission bits, whatever umask or checkout left on the sources.
-
-    An artifact's mode None is 0o755 for a copy of an executable, else 0o644; a link has S_IFLNK set.
-    """
-    return {artifact.path: _mode(root, artifact) for artifact in artifacts}
-
-
-def _mode(root: Path, artifact: Artifact) -> int:
-    if not artifact.copy_of:
-        return 0o644 if artifact.mode is None else artifact.mode
-    source = _project_file(root, artifact.copy_of)
-    if source.is_symlink():
-        return stat.S_IFLNK | 0o777
-    if artifact.mode is not None:
-        return artifact.mode
-    return 0o755 if source.stat().st_mode & stat.S_IXUSR else 0o644
-
-
-def _copied(root: Path, path: str) -> bytes:
-    source = _project_file(root, path)
-    return os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
-
-
-def _project_file(root: Path, path: str) -> Path:
-    """A file of the project. EnvctlError if it is not there, or lies elsewhere by `..` or a link."""
-    found = root / path
-    try:
-        real = found.resolve(strict=True)
-    except OSError as exc:
-        raise EnvctlError(f"{path} cannot be read: {exc.strerror}") from exc
-    if not real.is_relative_to(root.resolve()):
-        raise EnvctlError(f"{path} is outside the project", hint="copy it into the project")
-    return found
+def modes(artifacts: Iterable[Artifact]) -> Mapping[str, int]:
+    """What permission bits those are to have, whatever umask or checkout left on the sources."""
+    return {artifact.path: artifact.mode for artifact in artifacts}
 
 
 def write(
-    files: Mapping[str, bytes], folder: Path, *, modes: Mapping[str, int] | None = None
+    files: Mapping[str, Content],
+    folder: Path,
+    *,
+    root: Path,
+    modes: Mapping[str, int] | None = None,
 ) -> None:
     """Write a rendered folder; files of a former render that are no longer made are removed.
 
-    Each file is replaced in one step and only if it differs. A list in the folder says which files
-    are ours: others are left alone, and a folder that has files but no such list is refused.
+    Each file is replaced in one step. A list in the folder says which files are ours: others are left alone, and a
+    folder that has files but no such list is refused. EnvctlError if one of the project at `root` changed meanwhile.
     """
     former = _former(folder)
-    for path in (*files, *former):
-        _inside(folder, path)
+    _insist_inside(folder, [*files, *former])
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / MARKER, _listing({*former, *files}), 0o644)
-    for path in sorted(set(former) - set(files)):
+    for path in sorted(set(former) - set(files), reverse=True):
         _remove(folder, path)
-    for path, content in files.items():
-        _replace(folder / path, content, (modes or {}).get(path, 0o644))
+    _have_parents(folder, files)
+    with PlannedFiles(root) as project:
+        for path, content in files.items():
+            mode = (modes or {}).get(path, 0o644)
+            if isinstance(content, bytes):
+                _replace(folder / path, content, mode)
+            else:
+                _copy(project, content, f"{folder}/{path}", mode)
     _replace(folder / MARKER, _listing(files), 0o644)
+
+
+def _have_parents(folder: Path, paths: Iterable[str]) -> None:
+    for parent in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+        (folder / parent).mkdir(parents=True, exist_ok=True)
 
 
 def _listing(paths: Iterable[str]) -> bytes:
@@ -351,45 +347,117 @@ def _former(folder: Path) -> Sequence[str]:
 
 
 def _is_plain(path: str) -> bool:
-    pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
-def _inside(folder: Path, path: str) -> None:
-    """EnvctlError unless a rendered file of this path lies in the folder, links followed."""
-    if "\n" in path:
-        raise EnvctlError(
-            f"{path!r} cannot be rendered: a line break in a file's name",
-            hint="rename it, or exclude it from the copy",
-        )
-    target = (folder / path).parent.resolve()
-    if not _is_plain(path) or not target.is_relative_to(folder.resolve()):
-        raise EnvctlError(f"{path!r} lies outside {folder}", hint="render into a new folder")
+def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
+    """EnvctlError unless all rendered files of these paths lie in the folder, links followed."""
+    top = folder.resolve()
+    parents: dict[str, str] = {}
+    for path in paths:
+        if "\n" in path:
+            raise EnvctlError(
+                f"{path!r} cannot be rendered: a line break in a file's name",
+                hint="rename it, or exclude it from the copy",
+            )
+        parents.setdefault(path.rpartition("/")[0], path)
+    for parent, path in parents.items():
+        if not _is_plain(path) or not (folder / parent).resolve().is_relative_to(top):
+            raise EnvctlError(f"{path!r} lies outside {folder}", hint="render into a new folder")
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
     """Make the file be this, in one step, unless it is already."""
-    link = stat.S_ISLNK(mode)
-    if not link and target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+    if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
         target.chmod(mode)
         return
-    import tempfile
+    with _fresh(str(target)) as fresh, _created(fresh, mode) as file:
+        file.write(content)
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".envctl-") as folder:
-        fresh = Path(folder, "fresh")
-        if link:
-            fresh.symlink_to(os.fsdecode(content))
-        else:
-            fresh.write_bytes(content)
-            fresh.chmod(mode)
-        fresh.replace(target)
+
+def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None:
+    """Have something of the project there: a folder as one that can be written to, so that it can be rendered again."""
+    entry = copied.entry
+    if entry.kind is EntryKind.FOLDER:
+        _fold(Path(target), mode | 0o700)
+    elif entry.kind is EntryKind.LINK:
+        with _fresh(target) as fresh:
+            os.symlink(entry.digest, fresh)  # noqa: PTH211 - here strings are quicker
+    elif entry.kind is EntryKind.PIPE:
+        with _fresh(target) as fresh:
+            os.mkfifo(fresh, mode)
+    elif not _is_there(target, entry, mode):
+        with _fresh(target) as fresh:
+            with _created(fresh, mode) as file:
+                if entry.size <= _CHUNK:
+                    file.write(project.content(copied.source, entry))
+                else:
+                    with project.opened(copied.source, entry) as content:
+                        while data := content.read(_CHUNK):
+                            file.write(data)
+            os.utime(fresh, (entry.time, entry.time))
+
+
+def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:
+    """Whether the file is what it should be already: to replace one takes a disk a millisecond."""
+    try:
+        found = os.lstat(target)
+        if (found.st_mode, found.st_size, found.st_mtime) != (
+            stat.S_IFREG | mode,
+            entry.size,
+            entry.time,
+        ):
+            return False
+        with open(target, "rb", buffering=0, opener=_unfollowed) as file:
+            if entry.size <= _CHUNK:
+                return hashlib.sha256(file.read(_CHUNK)).hexdigest() == entry.digest
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.digest
+    except OSError:
+        return False
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    return os.open(path, flags | FILE)
+
+
+@contextmanager
+def _created(path: str, mode: int) -> Iterator[FileIO]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with FileIO(descriptor, "wb") as file:
+        yield file
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            os.fchmod(descriptor, mode)
+
+
+def _fold(target: Path, mode: int) -> None:
+    if target.is_symlink() or not target.is_dir():
+        target.unlink(missing_ok=True)
+        target.mkdir(parents=True)
+    target.chmod(mode)
+
+
+@contextmanager
+def _fresh(target: str) -> Iterator[str]:
+    """A path beside the target for what then takes its place."""
+    fresh = f"{target.rpartition('/')[0]}/.envctl-{_OURS}"
+    try:
+        yield fresh
+        os.replace(fresh, target)  # noqa: PTH105
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)  # noqa: PTH108
+        raise
 
 
 def _remove(folder: Path, path: str) -> None:
-    """Remove a file, and the folders that are empty without it."""
-    (folder / path).unlink(missing_ok=True)
-    for parent in (folder / path).parents:
+    """Remove a file or an empty folder, and the folders that are empty without it."""
+    target = folder / path
+    if target.is_dir() and not target.is_symlink():
+        if not any(target.iterdir()):
+            target.rmdir()
+    else:
+        target.unlink(missing_ok=True)
+    for parent in target.parents:
         if parent == folder or parent.is_symlink() or not parent.is_dir() or any(parent.iterdir()):
             return
         parent.rmdir()

@@ -13,11 +13,9 @@ from envctl.errors import Place
 from envctl.plan.image_volumes import called, parted
 from envctl.plan.model import Plan, Unit, Volume
 from envctl.plan.state import Observed
+from envctl.plan.text import rough_size
 
 _DELETES: Final = "`envctl down --volumes` deletes it with all other data of the environment"
-
-
-_UNITS: Final = ("kB", "MB", "GB", "TB")
 
 
 class VolumeState(StrEnum):
@@ -193,10 +191,4 @@ def _place(unit: Unit, volume: str) -> Place | None:
 
 def _of(size: int | None) -> str:
     """A size as one says it, in brackets."""
-    if size is None:
-        return ""
-    if size < 1000:
-        return f" ({size} bytes)"
-    power = min((len(str(size)) - 1) // 3, len(_UNITS))
-    number = size / 1000**power
-    return f" ({number:.{0 if number >= 10 else 1}f} {_UNITS[power - 1]})"
+    return "" if size is None else f" ({rough_size(size)})"

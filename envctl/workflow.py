@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
     from envctl.reaches import Reach
-    from envctl.render import Templates
+    from envctl.render import Content, Templates
     from envctl.results import BuildPair, Decided, Decision, UpResult
     from envctl.spec.differences import Difference as SpecDifference
     from envctl.spec.resolved import Resolved
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 def unsaid(_changes: Sequence[Change]) -> None:
     """Nobody wants to know what was decided."""
+
+
+def ignored(_plan: Plan) -> None:
+    """Nobody wants to know of a plan."""
 
 
 class Workspace:
@@ -107,8 +111,13 @@ class Workspace:
             without_files=without_files,
         )
 
-    def validate(self, environments: Sequence[str] = ()) -> tuple[str, ...]:
-        """Check these environments, or all, down to what their backends can do; SpecError if any is wrong."""
+    def validate(
+        self, environments: Sequence[str] = (), *, planned: Callable[[Plan], None] = ignored
+    ) -> tuple[str, ...]:
+        """Check these environments, or all, down to what their backends can do; SpecError if any is wrong.
+
+        `planned` is told each plan.
+        """
         problems: dict[Problem, None] = {}
         names = tuple(environments) or self.environments()
         if not names:
@@ -119,7 +128,7 @@ class Workspace:
             )
         for name in names:
             try:
-                self.plan(Target.parse(name))
+                planned(self.plan(Target.parse(name)))
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
         every = [Target.parse(name).environment for name in names]
@@ -185,21 +194,26 @@ class Workspace:
         }
         return differences(*specs), builds
 
-    def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, bytes]:
+    def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, Content]:
         """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
         from envctl.render import render
 
-        return render(self._artifacts(target, host_ca), templates=self.templates, root=self.root)
+        return render(self._artifacts(target, host_ca), templates=self.templates)
 
     def write_render(
-        self, target: Target, folder: Path, *, host_ca: bool = False
-    ) -> Mapping[str, bytes]:
-        """Write the rendered folder; its files."""
+        self,
+        target: Target,
+        folder: Path,
+        *,
+        host_ca: bool = False,
+        planned: Callable[[Plan], None] = ignored,
+    ) -> Mapping[str, Content]:
+        """Write the rendered folder; its files. `planned` is told what of."""
         from envctl.render import modes, render, write
 
-        artifacts = self._artifacts(target, host_ca)
-        files = render(artifacts, templates=self.templates, root=self.root)
-        write(files, folder, modes=modes(artifacts, root=self.root))
+        artifacts = self._artifacts(target, host_ca, planned)
+        files = render(artifacts, templates=self.templates)
+        write(files, folder, root=self.root, modes=modes(artifacts))
         return files
 
     def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
@@ -469,8 +483,11 @@ class Workspace:
 
         return Templates(self.root)
 
-    def _artifacts(self, target: Target, host_ca: bool) -> Sequence[Artifact]:
+    def _artifacts(
+        self, target: Target, host_ca: bool, planned: Callable[[Plan], None] = ignored
+    ) -> Sequence[Artifact]:
         opened = self.open(target)
+        planned(opened.plan)
         trust = bundle(self.environ) if host_ca else None
         if host_ca and trust is None:
             raise EnvctlError(

@@ -14,6 +14,7 @@ from envctl.plan.model import (
     Build,
     CopyFiles,
     CreateUser,
+    DockerfileBuild,
     InstallPackages,
     MakeDirectories,
     Mount,
@@ -24,6 +25,7 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
+from envctl.plan.source_tree import EntryKind, SourceEntry
 from envctl.plan.text import step_text
 
 KINDS: Final[Mapping[type, str]] = {
@@ -38,17 +40,24 @@ KINDS: Final[Mapping[type, str]] = {
 }
 """The template under a backend's steps/ that writes each kind of step."""
 
+DOCKERIGNORE: Final = ".dockerignore"
+ALL_IS_SENT: Final = (
+    "# What the project leaves out of this build is not here, so nothing more is.\n"
+)
+"""The ignore file of a rendered context, which has an ignore file that was followed already, or was not the one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContextFile:
-    """A file of a build context: a copy of `source` (project-relative), or `text` if that is not None.
+    """A thing in a build context: a copy of `entry`, which is at `source` in the project, or `text` if that is not None.
 
-    `mode` None takes it from the source: 0o755 if that is executable, else 0o644.
+    `mode` are its permission bits, whatever those of the source are.
     """
 
     source: str = ""
     text: str | None = None
-    mode: int | None = None
+    mode: int = 0o644
+    entry: SourceEntry | None = None
 
 
 def context_files(build: Build) -> Mapping[str, ContextFile]:
@@ -56,14 +65,23 @@ def context_files(build: Build) -> Mapping[str, ContextFile]:
     return {path: file for step in build.steps for path, file in _staged(step)}
 
 
+def own_context(build: DockerfileBuild) -> dict[str, ContextFile]:
+    """The context of a project's own Dockerfile, by path, with the modes and times that it has."""
+    tree = build.tree
+    return {
+        entry.path: ContextFile(tree.place(entry), mode=entry.mode, entry=entry)
+        for entry in tree.entries
+    }
+
+
 def placed(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
-    """The files that a step puts into the environment, by the path each gets there."""
+    """The files and links that a step puts into the environment, by the path each gets there."""
     target = _target(step)
     for _, file in _staged(step):
-        if isinstance(step, CopyFiles) and target.endswith("/"):
-            yield target + _within(step, file.source), file
-        else:
+        if file.entry is None or not file.entry.path:
             yield target, file
+        elif file.entry.kind is not EntryKind.FOLDER:
+            yield target + file.entry.path, file
 
 
 def view(step: Step) -> Mapping[str, Any]:
@@ -129,9 +147,9 @@ def _copied(step: Step) -> str:
     match step:
         case WriteFile():
             return next(path for path, _ in _staged(step))
-        case CopyFiles() if _is_file(step):
+        case CopyFiles() if step.tree.is_file:
             return next(path for path, _ in _staged(step))
-        case CopyFiles() if step.files:
+        case CopyFiles() if step.tree.entries:
             return f"{_stage(step)}/"
         case _:
             return ""
@@ -140,9 +158,9 @@ def _copied(step: Step) -> str:
 def _target(step: Step) -> str:
     """Where a step's COPY puts it; for a file, always the file's own path."""
     match step:
-        case CopyFiles() if _is_file(step) and step.target.endswith("/"):
+        case CopyFiles() if step.tree.is_file and step.target.endswith("/"):
             return step.target + _source(step).name
-        case CopyFiles() if not _is_file(step):
+        case CopyFiles() if not step.tree.is_file:
             return step.target.rstrip("/") + "/"
         case CopyFiles() | WriteFile():
             return step.target
@@ -155,27 +173,27 @@ def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
     match step:
         case WriteFile():
             name = PurePosixPath(step.target).name
-            yield (
-                f"{_stage(step)}/{slug(name)}",
-                ContextFile(text=step.text, mode=_mode(step.mode)),
-            )
+            mode = int(step.mode, 8) if step.mode else 0o644
+            yield f"{_stage(step)}/{slug(name)}", ContextFile(text=step.text, mode=mode)
         case CopyFiles():
-            for file in sorted(step.files):
-                path = slug(PurePosixPath(file).name) if _is_file(step) else _within(step, file)
-                yield f"{_stage(step)}/{path}", ContextFile(source=file, mode=_mode(step.mode))
+            stage, tree = _stage(step), step.tree
+            for entry in tree.entries:
+                path = entry.path or slug(_source(step).name)
+                yield (
+                    f"{stage}/{path}",
+                    ContextFile(tree.place(entry), mode=_mode(step, entry), entry=entry),
+                )
 
 
-def _within(step: CopyFiles, file: str) -> str:
-    """The path of one of a copied folder's files in it."""
-    return PurePosixPath(file).relative_to(_source(step)).as_posix()
+def _mode(step: CopyFiles, entry: SourceEntry) -> int:
+    """Permission bits of two kinds, whatever umask or checkout left on the source, unless the step says them."""
+    if entry.kind is not EntryKind.FOLDER and step.mode:
+        return int(step.mode, 8)
+    return 0o755 if entry.kind is EntryKind.FOLDER or entry.is_program else 0o644
 
 
 def _source(step: CopyFiles) -> PurePosixPath:
     return PurePosixPath(posixpath.normpath(step.source))
-
-
-def _is_file(step: CopyFiles) -> bool:
-    return [PurePosixPath(file) for file in step.files] == [_source(step)]
 
 
 def _stage(step: CopyFiles | WriteFile) -> str:
@@ -190,10 +208,6 @@ def _stage(step: CopyFiles | WriteFile) -> str:
 def slug(name: str) -> str:
     """A name that means nothing special to a builder."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "files"
-
-
-def _mode(mode: str) -> int | None:
-    return int(mode, 8) if mode else None
 
 
 # --- mounts ---------------------------------------------------------------------------------

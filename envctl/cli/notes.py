@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,38 @@ def _is_socket(path: Path) -> bool:
         return stat.S_ISSOCK(path.stat().st_mode)
     except OSError:
         return False
+
+
+def build_notes(units: Iterable[Unit]) -> dict[str, str]:
+    """What is worth knowing of what builds take of the project, and where the first build that takes it is written."""
+    found: dict[str, str] = {}
+    for note, place in _build_notes(units):
+        found.setdefault(note, place)
+    return found
+
+
+def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
+    from envctl.plan.model import Build, CopyFiles, DockerfileBuild
+
+    for unit in units:
+        if isinstance(unit.source, Build):
+            for step in unit.source.steps:
+                if isinstance(step, CopyFiles):
+                    place = f" ({step.where})" if step.where else ""
+                    yield from ((note, place) for note in step.tree.notes)
+        elif isinstance(unit.source, DockerfileBuild):
+            yield from ((note, "") for note in unit.source.tree.notes)
+
+
+def note_builds(session: Session, units: Iterable[Unit]) -> None:
+    """Say it, each note once."""
+    note_all(session, build_notes(units))
+
+
+def note_all(session: Session, notes: Mapping[str, str]) -> None:
+    """Say these notes, each with its place."""
+    for note, place in notes.items():
+        session.note(f"note: {note}{place}")
 
 
 def note_variables(session: Session, environment: str) -> None:

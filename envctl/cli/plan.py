@@ -7,7 +7,7 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.notes import note_mounts, note_variables
+from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.cli.output import counted
 from envctl.cli.session import Session
 from envctl.errors import Exit
@@ -43,6 +43,7 @@ def plan(
     if offline:
         decided = session.workspace.plan(goal)
         note_mounts(session, decided.units)
+        note_builds(session, decided.units)
         text = plan_text(decided)
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         if as_json:
@@ -53,6 +54,7 @@ def plan(
     decision = session.workspace.decided(goal)
     decided, changes = decision.plan, decision.changes
     note_mounts(session, decided.units)
+    note_builds(session, decided.units)
     if as_json:
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         volumes = [note.data() for note in decision.volumes]
@@ -106,10 +108,12 @@ def render(
     """
     goal = session.target(target)
     note_variables(session, goal.environment)
-    files = session.workspace.write_render(goal, output, host_ca=with_host_ca)
+    files = session.workspace.write_render(
+        goal, output, host_ca=with_host_ca, planned=lambda plan: note_builds(session, plan.units)
+    )
     if as_json:
         names = {"environment": goal.environment, "backend": session.backend(goal)}
         session.json({**names, "folder": str(output), "files": sorted(files)})
     else:
         for path in sorted(files):
-            session.out.line(session.out.safe(str(output / path)))
+            session.out.line(session.out.safe(f"{output}/{path}"))

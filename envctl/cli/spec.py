@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
-from envctl.cli.notes import note_variables
+from envctl.cli.notes import build_notes, note_all, note_variables
 from envctl.cli.session import Session
 from envctl.errors import Problem, SpecError, UsageError
 
@@ -38,13 +38,18 @@ def validate(
     JSON: an object with `valid`, `environments` (names) and `problems`, each with `file`, `line`,
     `column`, `message`, `expected` and `hint`.
     """
+    notes: dict[str, str] = {}
     try:
-        names = session.workspace.validate(environments or ())
+        names = session.workspace.validate(
+            environments or (),
+            planned=lambda plan: notes.update({**build_notes(plan.units), **notes}),
+        )
     except SpecError as error:
         if as_json:
             problems = [_problem(problem) for problem in error.problems]
             session.json({"valid": False, "environments": [], "problems": problems})
         raise
+    note_all(session, notes)
     if as_json:
         session.json({"valid": True, "environments": list(names), "problems": []})
     elif not session.options.quiet:

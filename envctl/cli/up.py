@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.notes import note_mounts, note_variables
+from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.cli.session import Session
 from envctl.errors import UsageError
 
@@ -86,6 +86,7 @@ def up(
 
     def decided(changes: Sequence[Change]) -> None:
         note_mounts(session, _units(changes))
+        note_builds(session, _units(changes))
         announce(changes)
 
     result = session.workspace.up(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from envctl.plan.source_tree import SourceEntry
+
 
 class Quoted(str):
     """Text in the syntax of its file already: the only thing a template may put out."""
@@ -15,14 +17,14 @@ class Quoted(str):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file of the rendered folder: a template with its context, or a copy of a project file.
+    """A file of the rendered folder: a template with its context, or a copy of `entry` of the project.
 
-    Exactly one of `template` and `copy_of` (project-relative) is set. `mode` are permission bits; None
-    takes them from a copy's source: 0o755 if that is executable, else 0o644.
+    Exactly one of `template` and `copy_of` (project-relative, where `entry` is) is set. `mode` are permission bits.
     """
 
     path: str
     template: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
     copy_of: str = ""
-    mode: int | None = 0o644
+    mode: int = 0o644
+    entry: SourceEntry | None = None

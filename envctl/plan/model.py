@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from envctl.errors import Place
 from envctl.plan.scope import Scope
+from envctl.plan.source_tree import NOTHING, SourceTree
 
 
 def about(default: Any = None) -> Any:
@@ -69,8 +70,8 @@ class CopyFiles:
     """A file or folder of the project (`source`, relative, POSIX) put at `target`.
 
     A folder's content goes into `target`; a file goes into `target` if that ends in "/", else it
-    becomes `target`. `content` is the hash of what is copied, names and modes included; `files`
-    are the project-relative paths it consists of, excluded ones left out.
+    becomes `target`. `content` is the hash of what is copied, names and execute bits included; `tree` is what that
+    consists of, without what is left out.
     """
 
     source: str
@@ -78,7 +79,7 @@ class CopyFiles:
     content: str
     owner: str = ""
     mode: str = ""
-    files: tuple[str, ...] = about(())
+    tree: SourceTree = about(NOTHING)
     where: Place | None = about()
 
 
@@ -158,7 +159,8 @@ class Build:
 class DockerfileBuild:
     """An image made from the project's own Dockerfile; paths are project-relative.
 
-    `recipe` is the hash of the Dockerfile itself; `digest` covers it.
+    `recipe` is the hash of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
+    `own_file` the Dockerfile.
     """
 
     dockerfile: str
@@ -167,7 +169,8 @@ class DockerfileBuild:
     args: Mapping[str, str] = field(default_factory=dict)
     content: str = ""
     digest: str = ""
-    files: tuple[str, ...] = about(())
+    tree: SourceTree = about(NOTHING)
+    own_file: SourceTree = about(NOTHING)
     where: Place | None = about()
     recipe: str = about("")
 

@@ -42,6 +42,7 @@ SIGNS: Mapping[Action, str] = {
 }
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_ROUGH = ("kB", "MB", "GB", "TB")
 
 
 def shown(value: object) -> str:
@@ -63,6 +64,15 @@ def size_text(count: int) -> str:
     if not count:
         return "0"
     return "1 byte" if (count, unit) == (1, 0) else f"{count} {_UNITS[unit]}"
+
+
+def rough_size(count: int) -> str:
+    """A number of bytes as one says it: 212 MB."""
+    if count < 1000:
+        return f"{count} bytes" if count != 1 else "1 byte"
+    power = min((len(str(count)) - 1) // 3, len(_ROUGH))
+    number = count / 1000**power
+    return f"{number:.{0 if number >= 10 else 1}f} {_ROUGH[power - 1]}"
 
 
 def argv_text(argv: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envctl import files
@@ -26,12 +26,17 @@ from envctl.plan.model import (
     WriteFile,
 )
 from envctl.plan.names import base_image
+from envctl.planner.cover import Cover
 from envctl.planner.given import Given
 from envctl.planner.layers import install_order
 from envctl.spec.canonical import (
     CanonicalBase,
     CanonicalDockerfile,
     CanonicalStep,
+    CopyStep,
+    NpmStep,
+    PipStep,
+    RunStep,
     TemplateStep,
 )
 from envctl.spec.resolved import Resolved
@@ -56,15 +61,16 @@ def source(given: Given) -> Source:
 
 def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
     where = given.where("dockerfile")
-    context = files.context(given.root, own["context"], where=where)
-    recipe = files.tree(given.root, own["file"], exclude=(), where=where)
+    context = files.context(given.root, own["context"], dockerfile=own["file"], where=where)
+    recipe = files.single(given.root, own["file"], where=where)
     build = DockerfileBuild(
         own["file"],
         own["context"],
         own["target"],
         own["args"],
         context.content,
-        files=context.paths,
+        tree=context.tree,
+        own_file=recipe.tree,
         where=where,
         recipe=recipe.content,
     )
@@ -131,14 +137,39 @@ def _other_users(given: Given, named: Collection[str]) -> Mapping[str, int]:
 def _own_steps(given: Given) -> list[Step]:
     problems: list[Problem] = []
     steps: list[Step] = []
-    for index, item in enumerate(given.service["build"]):
+    items = given.service["build"]
+    for index, item in enumerate(items):
+        where = given.where("build", index)
         try:
-            steps.append(_step(item, given.resolved, given.where("build", index)))
+            if item["step"] == "copy":
+                steps.append(_copy(item, given, items[index + 1 :], where))
+            else:
+                steps.append(_step(item, given.resolved, where))
         except SpecError as error:
             problems += error.problems
     if problems:
         raise SpecError(tuple(problems))
     return steps
+
+
+def _copy(
+    item: CopyStep, given: Given, later: Sequence[CanonicalStep], where: Place | None
+) -> CopyFiles:
+    """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
+    cover = Cover.of(given, item, later)
+    taken = files.copied(
+        given.root, item["source"], exclude=item["exclude"], where=where, covered=cover.hides
+    )
+    tree = replace(taken.tree, notes=(*taken.tree.notes, *cover.notes()))
+    return CopyFiles(
+        item["source"],
+        cover.target_of_nothing(item["target"]) if cover.hides("") else item["target"],
+        taken.content,
+        item["owner"],
+        item["mode"],
+        tree=tree,
+        where=where,
+    )
 
 
 def _named_users(step: Step, user: str | None) -> Iterator[str]:
@@ -151,19 +182,10 @@ def _named_users(step: Step, user: str | None) -> Iterator[str]:
         yield from step.owner.split(":")
 
 
-def _step(item: CanonicalStep, resolved: Resolved, where: Place | None) -> Step:
+def _step(
+    item: RunStep | PipStep | NpmStep | TemplateStep, resolved: Resolved, where: Place | None
+) -> Step:
     match item["step"]:
-        case "copy":
-            tree = files.tree(resolved.root, item["source"], exclude=item["exclude"], where=where)
-            return CopyFiles(
-                item["source"],
-                item["target"],
-                tree.content,
-                item["owner"],
-                item["mode"],
-                files=tree.paths,
-                where=where,
-            )
         case "run":
             user, workdir = item["user"] or "root", item["workdir"] or "/"
             return RunCommand(tuple(item["command"]), user, workdir, item["env"], where)

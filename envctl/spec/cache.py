@@ -13,7 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envctl.errors import EnvctlError
-from envctl.private import existing_folder, open_private, private_folder, state_path
+from envctl.private import (
+    existing_folder,
+    open_private,
+    private_folder,
+    replace_private,
+    state_path,
+)
 from envctl.spec.origins import Origins, Raw
 from envctl.spec.resolved import KeyPath, Resolved
 
@@ -107,18 +113,4 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     )
     with contextlib.suppress(EnvctlError, OSError, ValueError):
         private_folder(root, _FOLDER)
-        _replace(target, "\n".join(lines).encode())
-
-
-def _replace(target: Path, data: bytes) -> None:
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".resolved-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+        replace_private(target, "\n".join(lines).encode())

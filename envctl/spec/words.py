@@ -212,8 +212,15 @@ NOTES: Final[Mapping[type[Form], str]] = {
     "An entry that matches nothing is reported; one for a unit that no environment has is a mistake. [Parity](how-to/parity.md#accept-a-difference) tells more.",
     step.BaseForm: "Either a `name` or an `image`; a `snapshot` goes with a `name`. Which names there are says "
     "`envctl base list`. `box` is what a folder rendered for Vagrant starts from.",
-    step.CopyForm: "A folder's content goes into `to`. `.git`, `.envctl`, `__pycache__` and `*.pyc` are never "
-    "copied. A pattern of `exclude` without `/` matches a name at any depth, one with `/` a path from the folder.",
+    step.CopyForm: "A folder's content goes into `to`. What is left out:\n\n"
+    "- what `exclude` names, with the meaning of `.gitignore` in the folder; `.git`, `__pycache__` and `*.pyc` are left "
+    "out too, unless an exception such as `!.git` brings them back;\n"
+    "- what the project's `.envctlignore` names, or else its `.dockerignore`, with the meaning of `.dockerignore`: paths are "
+    "from the project's folder on. Neither leaves out the very file or folder that `from` names;\n"
+    "- `.envctl`, always, and what a mount of the service covers, unless a later step may read it.\n\n"
+    "Files that git ignores are copied, since what was built is often among them; `plan`, `validate`, `render` and `up` "
+    "say which, and name patterns that match nothing. Links are copied as links. Execute bits are kept, other "
+    "permissions are not; a file's time depends on its content alone, and is another one when that changes.",
     step.SecretForm: "At least one source. [Secrets](how-to/secrets.md) tells more.",
 }
 """What is said of a form beyond its fields. What spans several values is checked in `check`."""

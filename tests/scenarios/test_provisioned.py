@@ -90,9 +90,10 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
         ["sh", "-ec", f"mv {provision.FILES}/build.sh /run/build.sh; exec sh /run/build.sh"],
     )
     try:
-        archive = Watch(build, "web", opened.backend.context).archive()
+        archive = io.BytesIO()
+        Watch(build, "web", opened.backend.context).write(archive)
         (tmp_path / "files").mkdir()
-        subprocess.run(["tar", "-xC", tmp_path / "files"], input=archive, check=True)
+        subprocess.run(["tar", "-xC", tmp_path / "files"], input=archive.getvalue(), check=True)
         sent = io.BytesIO()
         with tarfile.open(fileobj=sent, mode="w") as tar:
             tar.add(tmp_path / "files", provision.FILES.lstrip("/"))

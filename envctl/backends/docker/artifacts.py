@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,17 @@ from envctl.backends.docker import options
 from envctl.backends.docker.containers import restart_policy
 from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import context_files, covered, protected, secret_variable, slug
+from envctl.backends.staging import (
+    ALL_IS_SENT,
+    DOCKERIGNORE,
+    ContextFile,
+    context_files,
+    covered,
+    own_context,
+    protected,
+    secret_variable,
+    slug,
+)
 from envctl.plan.artifact import Artifact
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import (
@@ -70,10 +79,12 @@ def _build_artifacts(
     build: Build | DockerfileBuild, name: str, *, trust: bool
 ) -> Iterator[Artifact]:
     if isinstance(build, DockerfileBuild):
-        yield Artifact(name, copy_of=build.dockerfile)
-        for file in build.files:
-            path = posixpath.relpath(file, build.context)
-            yield Artifact(f"{_own_context(name)}/{path}", copy_of=file, mode=None)
+        (recipe,) = build.own_file.entries
+        yield Artifact(name, copy_of=build.own_file.origin, entry=recipe)
+        for path, file in own_context(build).items():
+            yield _copy(f"{_own_context(name)}/{path}", file)
+        if DOCKERIGNORE in own_context(build):
+            yield _text(f"{name}{DOCKERIGNORE}", ALL_IS_SENT)
         return
     context = dockerfile_context(build, up=False, trust=trust)
     yield Artifact(name, "docker/Dockerfile.j2", context)
@@ -81,7 +92,11 @@ def _build_artifacts(
         if staged.text is not None:
             yield _text(path, staged.text, staged.mode)
         else:
-            yield Artifact(path, copy_of=staged.source, mode=staged.mode)
+            yield _copy(path, staged)
+
+
+def _copy(path: str, file: ContextFile) -> Artifact:
+    return Artifact(path, copy_of=file.source, mode=file.mode, entry=file.entry)
 
 
 def _own_context(name: str) -> str:
@@ -89,7 +104,7 @@ def _own_context(name: str) -> str:
     return f"context/{slug(name.removesuffix('.Dockerfile'))}"
 
 
-def _text(path: str, text: str, mode: int | None = 0o644) -> Artifact:
+def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
     return Artifact(path, "docker/text.j2", {**FUNCTIONS, "text": text}, mode=mode)
 
 

@@ -13,7 +13,8 @@ from typing import BinaryIO, Final
 from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.backends.packing import add_content, add_file, add_text
-from envctl.backends.staging import ContextFile, context_files
+from envctl.backends.staging import ContextFile, context_files, own_context
+from envctl.inside import PlannedFiles
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"
@@ -45,13 +46,16 @@ class Sender:
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
         """Write the context as a tar. The same files give the same bytes, whatever their times."""
         # GNU format: the builder does not recognise an archive that begins with a PAX header.
-        with tarfile.open(fileobj=to, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        with (
+            PlannedFiles(self.root) as project,
+            tarfile.open(fileobj=to, mode="w", format=tarfile.GNU_FORMAT) as tar,
+        ):
             if isinstance(build, Build):
-                self._own(build, tar)
+                self._own(build, tar, project)
             else:
-                self._theirs(build, tar)
+                self._theirs(build, tar, project)
 
-    def _own(self, build: Build, tar: tarfile.TarFile) -> None:
+    def _own(self, build: Build, tar: tarfile.TarFile, project: PlannedFiles) -> None:
         text = dockerfile(
             build,
             up=True,
@@ -61,7 +65,7 @@ class Sender:
         )
         add_text(tar, DOCKERFILE, text)
         for path, file in sorted(context_files(build).items()):
-            add_file(tar, path, file, root=self.root)
+            add_file(tar, path, file, project=project)
         for path, content in sorted(self._mounted().items()):
             if isinstance(content, Path):
                 add_content(tar, path, content)
@@ -75,10 +79,14 @@ class Sender:
         apt = [one[_APT] for one in (trusted, supplied) if isinstance(one.get(_APT), str)]
         return {**trusted, **supplied, **({_APT: "".join(map(str, apt))} if apt else {})}
 
-    def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile) -> None:
-        sent = {posixpath.relpath(path, build.context): path for path in build.files}
-        for path, source in sorted({**sent, dockerfile_path(build): build.dockerfile}.items()):
-            add_file(tar, path, ContextFile(source=source), root=self.root)
+    def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile, project: PlannedFiles) -> None:
+        sent = own_context(build)
+        (recipe,) = build.own_file.entries
+        sent[dockerfile_path(build)] = ContextFile(
+            build.own_file.origin, mode=recipe.mode, entry=recipe
+        )
+        for path, file in sorted(sent.items()):
+            add_file(tar, path, file, project=project)
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.backends.staging import ContextFile, context_files, secret_variable, slug
+from envctl.backends.staging import (
+    ALL_IS_SENT,
+    DOCKERIGNORE,
+    ContextFile,
+    context_files,
+    own_context,
+    secret_variable,
+    slug,
+)
 from envctl.backends.vagrant import basebox, container, guest, layout, output, provision, starting
 from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
@@ -45,13 +53,11 @@ def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
-def _template(
-    path: str, template: str, context: Mapping[str, Any], mode: int | None = 0o644
-) -> Artifact:
+def _template(path: str, template: str, context: Mapping[str, Any], mode: int = 0o644) -> Artifact:
     return Artifact(path, template, {**FUNCTIONS, **context}, mode=mode)
 
 
-def _text(path: str, text: str, mode: int | None = 0o644) -> Artifact:
+def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
     return _template(path, "vagrant/text.j2", {"text": text}, mode)
 
 
@@ -111,17 +117,21 @@ def _folder(source: DockerfileBuild) -> str:
 
 def _files(source: Source) -> Iterator[Artifact]:
     if isinstance(source, DockerfileBuild):
-        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=source.dockerfile)
-        for file in source.files:
-            path = f"{_folder(source)}/{posixpath.relpath(file, source.context)}"
-            yield Artifact(path, copy_of=file, mode=None)
+        (recipe,) = source.own_file.entries
+        own = source.own_file.origin
+        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=own, entry=recipe)
+        for path, file in own_context(source).items():
+            yield _file(f"{_folder(source)}/{path}", file)
+        if DOCKERIGNORE in own_context(source):
+            text = ContextFile(text=ALL_IS_SENT)
+            yield _file(f"{_folder(source)}.Dockerfile{DOCKERIGNORE}", text)
     if isinstance(source, Build):
         yield from (_file(path, file) for path, file in context_files(source).items())
 
 
 def _file(path: str, file: ContextFile) -> Artifact:
     if file.text is None:
-        return Artifact(path, copy_of=file.source, mode=file.mode)
+        return Artifact(path, copy_of=file.source, mode=file.mode, entry=file.entry)
     return _text(path, file.text, file.mode)
 
 

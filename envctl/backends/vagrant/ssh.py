@@ -185,7 +185,7 @@ class Machine:
         self,
         script: str,
         *,
-        data: bytes = b"",
+        data: bytes | BinaryIO = b"",
         timeout: float = TIMEOUT,
         patience: float | None = None,
     ) -> str:
@@ -195,7 +195,7 @@ class Machine:
         """
         told, said = Kept(), Kept()
         self._have_connection(patience)
-        source = io.BytesIO(data)
+        source = io.BytesIO(data) if isinstance(data, bytes) else data
         try:
             code = self.stream(script, stdin=source, stdout=told, stderr=said, timeout=timeout)
         except TimeoutError as error:

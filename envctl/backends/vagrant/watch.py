@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shlex
 import tarfile
+import tempfile
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from envctl.backends.base import Context
 from envctl.backends.building import NO_SUPPLIES, Supplies
@@ -18,6 +18,7 @@ from envctl.backends.packing import add_content, add_file, add_text
 from envctl.backends.staging import context_files
 from envctl.backends.vagrant import provision, ssh
 from envctl.errors import EnvctlError
+from envctl.inside import PlannedFiles
 from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import step_text
@@ -26,6 +27,7 @@ SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where
 _TIMEOUT: Final = 4 * 3600.0
 """Seconds a build may take."""
 _SEND_TIMEOUT: Final = 600.0
+_IN_MEMORY: Final = 32 * 1024 * 1024
 _BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}([0-9]{{1,9}})/")
 _SHOWN: Final = 30
 """How much of a failed step's output an error shows."""
@@ -54,12 +56,15 @@ class Watch:
 
     def run(self, machine: ssh.Machine) -> None:
         """Send the files and run the script. EnvctlError if it fails."""
-        machine.run(
-            f"umask 022; rm -rf {provision.FILES}; mkdir {provision.FILES}; cd {provision.FILES};"
-            f" tar -xp --no-same-owner -f -; mv build.sh {SCRIPT}",
-            data=self.archive(),
-            timeout=_SEND_TIMEOUT,
-        )
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as archive:
+            self.write(archive)  # type: ignore[arg-type]
+            archive.seek(0)
+            machine.run(
+                f"umask 022; rm -rf {provision.FILES}; mkdir {provision.FILES}; cd {provision.FILES};"
+                f" tar -xp --no-same-owner -f -; mv build.sh {SCRIPT}",
+                data=archive,  # type: ignore[arg-type]
+                timeout=_SEND_TIMEOUT,
+            )
         machine.run("umask 077; cat > /run/envctl-build.env", data=_environment().encode())
         try:
             code = machine.stream(
@@ -76,17 +81,19 @@ class Watch:
         if code:
             raise self._failed(f"exit code {code}")
 
-    def archive(self) -> bytes:
-        """The script and its files, as a tar."""
+    def write(self, target: BinaryIO) -> None:
+        """Write the script and its files, as a tar."""
         trust = self._context.trust
         values = provision.context(
             self._unit, self._build, trust=trust is not None, supplies=self._supplies
         )
-        target = io.BytesIO()
-        with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        with (
+            PlannedFiles(Path(self._context.scope.root)) as project,
+            tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar,
+        ):
             add_text(tar, "build.sh", self._context.render(provision.TEMPLATE, values))
             for path, file in sorted(context_files(self._build).items()):
-                add_file(tar, path, file, root=Path(self._context.scope.root))
+                add_file(tar, path, file, project=project)
             if trust is not None:
                 add_text(tar, "trust/ca.crt", trust.read_text("utf-8", "replace"))
             for path, content in sorted(self._supplies.files.items()):
@@ -94,7 +101,6 @@ class Watch:
                     add_content(tar, f"media/{path}", content)
                 else:
                     add_text(tar, f"media/{path}", content)
-        return target.getvalue()
 
     def _take(self, data: bytes) -> None:
         *lines, self._partial = re.split(rb"\r\n|\n|\r", self._partial + data)

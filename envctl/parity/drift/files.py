@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import stat
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
-from envctl.backends.staging import ContextFile, view
+from envctl.backends.staging import view
 from envctl.errors import Place
 from envctl.parity.drift import made
 from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
@@ -22,6 +20,7 @@ from envctl.parity.drift.process import uid_of
 from envctl.parity.facts import DIGEST, Category, UnitFacts
 from envctl.parity.inquiry import Asked
 from envctl.plan.model import Unit
+from envctl.plan.source_tree import EntryKind
 
 _FILE: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.+)")
 _LINK: Final = re.compile(r"link to (.*), owner (\d+):(\d+)")
@@ -29,8 +28,8 @@ _NUMBER: Final = re.compile(r"[ug]id (\d+)")
 _UNREADABLE: Final = "sha256 unreadable"
 
 
-def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
-    """One of each file that the build put there; `root` is the project's folder."""
+def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+    """One of each file that the build put there."""
     since = Since(told)
     for put in made.files(unit):
         if "\n" in put.path or made.is_volatile(put.path):
@@ -41,12 +40,7 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
             lost = not put.alterable and not unit.hooks.after_start
             yield _presence(unit, put.path, there=not lost, where=where)
         elif put.path in told.get(Category.FILES, {}) and since.made is not None:
-            try:
-                yield _claim(unit, told, put, root, since)
-            except OSError as error:
-                # The project's own file may have gone meanwhile.
-                gone = f"the project's own {put.file.source} cannot be read: {error.strerror}"
-                yield cannot_check(unit.name, Category.FILES, put.path, gone, where)
+            yield _claim(unit, told, put, since)
         else:
             nothing = "it is not told whether it is there"
             yield cannot_check(unit.name, Category.FILES, put.path, why or nothing, where)
@@ -56,7 +50,7 @@ def _presence(unit: Unit, path: str, *, there: bool, where: Place | None) -> Cla
     return presence(unit.name, Category.FILES, path, word="there", there=there, where=where)
 
 
-def _claim(unit: Unit, told: UnitFacts, put: Put, root: Path, since: Since) -> Claim:
+def _claim(unit: Unit, told: UnitFacts, put: Put, since: Since) -> Claim:
     now = told[Category.FILES][put.path]
     why = why_unknown(told, Category.FILES, put.path)
     if why and since.touched(put.path):
@@ -66,7 +60,7 @@ def _claim(unit: Unit, told: UnitFacts, put: Put, root: Path, since: Since) -> C
     if since.touched(put.path) and not _may_be_a_hooks(unit, told, now):
         # A touch of what was built otherwise makes no drift of it.
         certain = not put.alterable or since.written(put.path)
-        for expected, seen in _aspects(unit, told, put, root=root) if certain else ():
+        for expected, seen in _aspects(unit, told, put) if certain else ():
             if expected != seen:
                 wanted.append(expected)
                 found.append(seen)
@@ -83,13 +77,13 @@ def _may_be_a_hooks(unit: Unit, told: UnitFacts, now: str) -> bool:
     )
 
 
-def _aspects(unit: Unit, told: UnitFacts, put: Put, *, root: Path) -> Iterator[tuple[str, str]]:
+def _aspects(unit: Unit, told: UnitFacts, put: Put) -> Iterator[tuple[str, str]]:
     """What the project's file gives, side by side with what is so."""
     now = told[Category.FILES][put.path]
-    source = root / put.file.source if put.file.text is None else None
-    if source is not None and source.is_symlink():
+    entry = put.file.entry
+    if entry is not None and entry.kind is EntryKind.LINK:
         if match := _LINK.fullmatch(now):
-            yield f"link to {source.readlink()}", f"link to {match[1]}"
+            yield f"link to {entry.digest}", f"link to {match[1]}"
         else:
             yield "a link", "no link"
         return
@@ -98,12 +92,10 @@ def _aspects(unit: Unit, told: UnitFacts, put: Put, *, root: Path) -> Iterator[t
         yield "a file", "a folder" if match else "a link"
         return
     if match[4] != _UNREADABLE:
-        about = f"the content of {put.file.source}" if source else "the content of its template"
-        same = match[4] == f"sha256 {_sha256(put.file, source)}"
+        about = f"the content of {put.file.source}" if entry else "the content of its template"
+        same = match[4] == f"sha256 {entry.digest if entry else _sha256(put.file.text or '')}"
         yield about, about if same else "another content"
-    mode = _mode(put.file, source)
-    if mode is not None:
-        yield f"mode {mode:o}", f"mode {match[1]}"
+    yield f"mode {put.file.mode:o}", f"mode {match[1]}"
     user, _, group = (view(put.step)["owner"] or "0:0").partition(":")
     for what, name, number in (("owner", user, match[2]), ("group", group, match[3])):
         wanted = _number(unit, told, what, name)
@@ -111,16 +103,8 @@ def _aspects(unit: Unit, told: UnitFacts, put: Put, *, root: Path) -> Iterator[t
             yield f"{what} {wanted}", f"{what} {number}"
 
 
-def _sha256(file: ContextFile, source: Path | None) -> str:
-    if source is None:
-        return hashlib.sha256((file.text or "").encode("utf-8", "surrogateescape")).hexdigest()
-    return hashlib.sha256(source.read_bytes()).hexdigest()
-
-
-def _mode(file: ContextFile, source: Path | None) -> int | None:
-    if file.mode is not None or source is None:
-        return file.mode
-    return 0o755 if stat.S_IMODE(source.stat().st_mode) & 0o111 else 0o644
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _number(unit: Unit, told: UnitFacts, what: str, name: str) -> str | None:

@@ -95,7 +95,7 @@ class Sight:
         yield from process.claims(
             unit, told, mask=self.masks.masked, neighbours=neighbours, running=running
         )
-        yield from files.claims(unit, told, root=root)
+        yield from files.claims(unit, told)
         yield from files.secrets(
             unit, told, digests=self.digests, key=self.key, unevaluated=self.unevaluated
         )

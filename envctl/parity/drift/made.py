@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.staging import ContextFile, placed
+from envctl.inside import InsideError, read_inside
 from envctl.parity.collecting import is_covered
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.inquiry import Asked
@@ -81,8 +82,8 @@ def text_of(put: Put, root: Path) -> str:
     if put.file.text is not None:
         return put.file.text
     try:
-        return (root / put.file.source).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+        return read_inside(root, put.file.source).decode("utf-8")
+    except (OSError, InsideError, UnicodeDecodeError):
         return ""
 
 

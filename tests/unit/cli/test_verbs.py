@@ -34,6 +34,28 @@ def test_no_line_of_the_help_ends_with_two_dots(envctl: Run) -> None:
     assert (ended.code, ".." in ended.out.replace("...", "")) == (0, False)
 
 
+def test_what_a_copy_takes_is_noted_once_by_each_verb_that_decides(
+    envctl: Run, shop: Path, tmp_path: Path
+) -> None:
+    (shop / ".gitignore").write_text(".env\n")
+    (shop / "app").mkdir()
+    (shop / "app" / ".env").write_text("x")
+    spec = (shop / "envctl.yaml").read_text()
+    step = "- copy: {from: app, to: /a, exclude: [nothing]}"
+    two = "".join(f"  copier{n}:\n    command: [a]\n    build:\n      {step}\n" for n in (1, 2))
+    (shop / "envctl.yaml").write_text(f"{spec.rstrip()}\n{two}")
+    for words in (
+        ("validate", "dev"),
+        ("plan", "dev"),
+        ("plan", "dev", "--offline"),
+        ("render", "dev", "-o", str(tmp_path / "out")),
+    ):
+        said = envctl(*words).err
+        assert said.count("note: copy app takes 1 thing that git ignores: app/.env;") == 1, said
+        assert said.count('the pattern "nothing" of its `exclude` matches nothing') == 1
+    assert "copy app" not in envctl("status", "dev").err
+
+
 def test_up_says_what_changes_then_what_it_does_then_where_to_look(
     envctl: Run, shop: Path, for_real: None
 ) -> None:

@@ -31,6 +31,7 @@ from envctl.plan.model import (
     WriteFile,
 )
 from tests.support.plans import plan, script, unit
+from tests.support.taken import tree
 
 AT = Place("envctl.yaml", 9, 5)
 PASSWD = "uid 20001, gid 20001, /home/web, /bin/sh"
@@ -59,7 +60,7 @@ FULL = {
 STEPS = (
     InstallPackages(("awk", "curl", "less-", "vim=2"), AT),
     CreateUser("web", 20001, "/home/web", AT),
-    CopyFiles("page.txt", "/srv/page.txt", "0", files=("page.txt",), where=AT),
+    CopyFiles("page.txt", "/srv/page.txt", "0", tree=tree("page.txt"), where=AT),
     WriteFile("/etc/app.conf", "x", where=AT),
     PipInstall("/opt/web", packages=("flask==3.1", "click"), where=AT),
     NpmInstall(packages=("left@1.0.0", "right"), where=AT),

@@ -37,8 +37,10 @@ from envctl.plan.model import (
     Volume,
     WriteFile,
 )
+from envctl.plan.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.plan.state import Drift, Health, Status
 from tests.support.plans import made, plan, script, unit
+from tests.support.taken import entry
 
 AT = Place("envctl.yaml", 9, 5)
 CURL = InstallPackages(("curl",), AT)
@@ -195,7 +197,8 @@ def root(tmp_path):
 
 
 def copy(source="requirements.txt", target="/srv/", **options):
-    return CopyFiles(source, target, "0", files=(source,), where=AT, **options)
+    options.setdefault("tree", SourceTree(source, (entry("", "hello"),)))
+    return CopyFiles(source, target, "0", where=AT, **options)
 
 
 def test_pinned_python_packages_are_held_against_their_pins(root):
@@ -261,7 +264,7 @@ PAGE = copy("page.txt", "/srv/page.txt")
     ],
 )  # fmt: skip
 def test_a_file_that_was_changed_since_is_found(root, text, expected):
-    assert said(files.claims(web(PAGE), file(text), root=root)) == [
+    assert said(files.claims(web(PAGE), file(text))) == [
         f"files /srv/page.txt: {expected} (envctl.yaml:9:5)"
     ]
 
@@ -269,24 +272,24 @@ def test_a_file_that_was_changed_since_is_found(root, text, expected):
 @pytest.mark.parametrize("times", ["90 150", "100 100", "99 0"])
 def test_a_file_as_old_as_its_unit_is_as_it_was_built(root, times):
     told = file("mode 600, owner 7:7, sha256 77", times=times)
-    assert said(files.claims(web(PAGE), told, root=root)) == []
+    assert said(files.claims(web(PAGE), told)) == []
 
 
 def test_a_file_that_was_touched_only_is_as_it_was(root):
-    assert said(files.claims(web(PAGE), file(), root=root)) == []
-    assert said(files.claims(web(PAGE), file("mode 644, owner 0:0, sha256 unreadable"), root=root)) == []  # fmt: skip
+    assert said(files.claims(web(PAGE), file())) == []
+    assert said(files.claims(web(PAGE), file("mode 644, owner 0:0, sha256 unreadable"))) == []  # fmt: skip
 
 
 def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(root):
     steps = (PAGE, script("sed -i s/a/b/ /srv/page.txt"))
     told = file("mode 600, owner 0:0, sha256 77", times="150 90")
-    assert said(files.claims(web(*steps), told, root=root)) == []
+    assert said(files.claims(web(*steps), told)) == []
     told = file("mode 644, owner 0:0, sha256 77")
-    assert len(said(files.claims(web(*steps), told, root=root))) == 1
+    assert len(said(files.claims(web(*steps), told))) == 1
     # Of what is gone nobody can tell who has removed it.
     gone = {"gone": {"/srv/page.txt": ""}}
-    assert said(files.claims(web(*steps), gone, root=root)) == []
-    assert said(files.claims(web(PAGE), gone, root=root)) == [
+    assert said(files.claims(web(*steps), gone)) == []
+    assert said(files.claims(web(PAGE), gone)) == [
         "files /srv/page.txt: declared, not there (envctl.yaml:9:5)"
     ]
 
@@ -294,41 +297,40 @@ def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(
 def test_pip_and_npm_count_where_they_install_only(root):
     gone = {"gone": {"/srv/page.txt": ""}}
     for step in (PipInstall("/opt/venv", packages=("x",)), NpmInstall("/opt/app")):
-        assert len(said(files.claims(web(PAGE, step), gone, root=root))) == 1
+        assert len(said(files.claims(web(PAGE, step), gone))) == 1
     for step in (
         PipInstall("/srv", packages=("x",)),
         NpmInstall("/srv"),
         NpmInstall(packages=("x",)),
     ):
-        assert said(files.claims(web(PAGE, step), gone, root=root)) == []
+        assert said(files.claims(web(PAGE, step), gone)) == []
 
 
 def test_the_last_step_that_puts_a_file_there_counts(root):
     template = WriteFile("/srv/page.txt", "hello", owner="web", mode="0600", where=AT)
     told = file(f"mode 600, owner 20001:20001, sha256 {HELLO}")
-    assert said(files.claims(web(copy(), PAGE, template), told, root=root)) == []
-    assert len(said(files.claims(web(template, PAGE), told, root=root))) == 1
+    assert said(files.claims(web(copy(), PAGE, template), told)) == []
+    assert len(said(files.claims(web(template, PAGE), told))) == 1
 
 
 def test_what_a_volume_covers_or_a_hook_may_write_is_not_judged(root):
     told = file("mode 644, owner 20001:20001, sha256 77")
-    assert said(files.claims(web(PAGE, volumes=(Volume("d", "/srv"),)), told, root=root)) == []
+    assert said(files.claims(web(PAGE, volumes=(Volume("d", "/srv"),)), told)) == []
     owned = copy("page.txt", "/srv/page.txt", owner="web")
-    assert len(said(files.claims(web(owned), told, root=root))) == 1
+    assert len(said(files.claims(web(owned), told))) == 1
     hooked = replace(web(owned), hooks=Hooks((("migrate",),)))
-    assert said(files.claims(hooked, told, root=root)) == []
-    assert said(files.claims(hooked, {"gone": {"/srv/page.txt": ""}}, root=root)) == []
-    (root / "page.txt").unlink()
-    assert said(files.claims(web(owned), told, root=root)) == []
+    assert said(files.claims(hooked, told)) == []
+    assert said(files.claims(hooked, {"gone": {"/srv/page.txt": ""}})) == []
 
 
 def test_links_are_held_against_where_they_lead(root):
     (root / "link").symlink_to("page.txt")
-    step = copy("link", "/srv/link")
+    link = SourceEntry("link", EntryKind.LINK, digest="page.txt")
+    step = copy(".", "/srv/", tree=SourceTree(".", (link,)))
     told = file("link to page.txt, owner 0:0", path="/srv/link")
-    assert said(files.claims(web(step), told, root=root)) == []
+    assert said(files.claims(web(step), told)) == []
     told = file("link to /etc/passwd, owner 0:0", path="/srv/link")
-    assert said(files.claims(web(step), told, root=root)) == [
+    assert said(files.claims(web(step), told)) == [
         "files /srv/link: declared link to page.txt, found link to /etc/passwd (envctl.yaml:9:5)"
     ]
 

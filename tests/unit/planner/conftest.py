@@ -50,3 +50,11 @@ def lines(plan: Plan, name: str = "") -> list[str]:
         if inside:
             found.append(line)
     return found
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text("print()\n")
+    (tmp_path / "app" / "web.j2").write_text("{{ workers }} on {{ port }}\n")
+    return tmp_path / "app"

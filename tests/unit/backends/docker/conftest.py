@@ -40,13 +40,14 @@ from envctl.plan.model import (
     WriteFile,
 )
 from tests.support.plans import SCOPE, build, packages, script
+from tests.support.taken import tree
 
 STEPS = (
     packages("python3", "curl"),
     CreateUser("web", 20001, "/home/web"),
     MakeDirectories(("/srv/web",), "web"),
-    CopyFiles("app", "/srv/web", "c0ffee", "web", files=("app/main.py", "app/lib/x.py")),
-    CopyFiles("app/main.py", "/opt/", "beef", mode="0755", files=("app/main.py",)),
+    CopyFiles("app", "/srv/web", "c0ffee", "web", tree=tree("app", "main.py", "lib/x.py")),
+    CopyFiles("app/main.py", "/opt/", "beef", mode="0755", tree=tree("app/main.py")),
     WriteFile("/etc/web.conf", "workers = 4\n", mode="0600"),
     script("make install"),
     RunCommand(("make", "$HOME"), "web", "/srv/web", {"A": "b c"}),
@@ -79,7 +80,14 @@ def rich_plan() -> Plan:
     """Three units: an image, the rich service, and a project's own Dockerfile."""
     db = Unit("db", "db", ReadyImage("postgres:16"), Run(aliases=("db",)))
     own = DockerfileBuild(
-        "own/Dockerfile", "own", "run", {"V": "$1"}, "c", "f00d", ("own/Dockerfile",)
+        "own/Dockerfile",
+        "own",
+        "run",
+        {"V": "$1"},
+        "c",
+        "f00d",
+        tree("own", "Dockerfile"),
+        tree("own/Dockerfile"),
     )
     job = Unit("job", "job", own, Run(aliases=("job",), kind=Kind.TASK))
     return Plan(SCOPE, "docker", (db, rich(), job))

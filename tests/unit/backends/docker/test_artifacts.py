@@ -8,19 +8,14 @@ from envctl.backends.docker.artifacts import artifacts
 from envctl.plan.model import CopyFiles, Kind, Plan, ReadyImage, Run, Unit, WriteFile
 from envctl.render import Templates, render
 from tests.support.plans import SCOPE, build
+from tests.support.taken import tree
 
 from .conftest import rich, rich_plan
 
 
 def files(plan, tmp_path, **options):
-    """The rendered files; the copied ones are made up."""
-    found = artifacts(plan, **options)
-    for one in found:
-        if one.copy_of:
-            source = tmp_path / one.copy_of
-            source.parent.mkdir(parents=True, exist_ok=True)
-            source.write_text("x")
-    return render(found, templates=Templates(None), root=tmp_path)
+    """The rendered files."""
+    return render(artifacts(plan, **options), templates=Templates(None))
 
 
 def compose(plan, tmp_path):
@@ -35,7 +30,7 @@ def test_the_folder_holds_all_that_is_built_from(tmp_path):
 
 
 def test_no_permissions_at_all_are_kept(tmp_path):
-    copied = CopyFiles("a", "/a", "c", mode="0000", files=("a",))
+    copied = CopyFiles("a", "/a", "c", mode="0000", tree=tree("a"))
     unit = rich(source=build(copied, WriteFile("/b", "x", mode="0000")))
     found = artifacts(Plan(SCOPE, "docker", (unit,)))
     assert [one.mode for one in found if one.path.startswith("context/")] == [0, 0]

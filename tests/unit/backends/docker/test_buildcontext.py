@@ -31,8 +31,17 @@ def members(data):
 
 
 def copy(root):
-    tree = files.tree(root, "app", exclude=(), where=None)
-    return build(CopyFiles("app", "/srv", tree.content, files=tree.paths), script("a"))
+    taken = files.copied(root, "app")
+    return build(CopyFiles("app", "/srv", taken.content, tree=taken.tree), script("a"))
+
+
+def own(root, file="app/Dockerfile", context="app"):
+    """The build of a Dockerfile of the project's own."""
+    text = f"project: p\nservices: {{web: {{dockerfile: {{file: {file}, context: {context}}}}}}}\n"
+    write(root, text)
+    plan = make_plan(spec.load(root, "dev", environ={}, cache=False), backend="docker")
+    (wanted,) = plan.builds().values()
+    return wanted
 
 
 @pytest.fixture
@@ -67,7 +76,21 @@ def test_modes_are_two_and_owners_none_and_links_stay_links(tmp_path, app):
     }
     assert (found["run.sh"].mode, found["data ü"].mode) == (0o755, 0o644)
     assert found["link"].linkname == "run.sh"
-    assert {(one.uid, one.gid, one.mtime) for one in found.values()} == {(0, 0, 0)}
+    assert {(one.uid, one.gid) for one in found.values()} == {(0, 0)}
+
+
+def test_a_files_time_is_the_same_for_the_same_content_and_later_for_a_changed_one(tmp_path, app):
+    def time():
+        found = members(sent(tmp_path, copy(tmp_path)))
+        return next(one.mtime for name, one in found.items() if name.endswith("/data ü"))
+
+    times = [time()]
+    for text in ("b", "c", "d", "e"):
+        assert time() == times[-1]
+        (app / "data ü").write_text(text)
+        times.append(time())
+    assert sorted(set(times)) == times
+    assert 946684800 <= times[0] < times[-1] < 1600000000
 
 
 def test_the_dockerfile_comes_first_under_a_name_of_its_own(tmp_path, app):
@@ -87,18 +110,14 @@ def test_a_projects_own_context_leaves_out_what_dockerignore_says(tmp_path, app)
     for name in ("a.log", "keep.log", "sub/b.log", "sub/c.txt"):
         (app / name).write_text("x")
     (app / ".dockerignore").write_text("# logs\n**/*.log\n!keep.log\n\nsub/c.*\n")
-    write(tmp_path, "project: p\nservices: {web: {dockerfile: app/Dockerfile}}\n")
-    plan = make_plan(spec.load(tmp_path, "dev", environ={}, cache=False), backend="docker")
-    (wanted,) = plan.builds().values()
-
-    assert set(members(sent(tmp_path, wanted))) == {
-        ".dockerignore", "Dockerfile", "data ü", "keep.log", "link", "run.sh",
+    assert set(members(sent(tmp_path, own(tmp_path)))) == {
+        ".dockerignore", "Dockerfile", "data ü", "keep.log", "link", "run.sh", "sub",
     }  # fmt: skip
 
 
 def test_a_projects_own_dockerfile_is_sent_as_a_file_of_ours_only_if_it_lies_elsewhere():
     def path(dockerfile, context):
-        return dockerfile_path(DockerfileBuild(dockerfile, context, "", {}, "", "", ()))
+        return dockerfile_path(DockerfileBuild(dockerfile, context))
 
     assert path("app/Dockerfile", "app") == "Dockerfile"
     assert path("app/docker/Dockerfile.dev", "app") == "docker/Dockerfile.dev"
@@ -106,20 +125,64 @@ def test_a_projects_own_dockerfile_is_sent_as_a_file_of_ours_only_if_it_lies_els
     assert path("docker/Dockerfile", "app") == DOCKERFILE
 
 
-def test_a_dockerfile_that_is_ignored_is_sent_once_and_nothing_else_of_that_kind(tmp_path, app):
+def test_a_dockerfile_that_is_ignored_is_sent_all_the_same(tmp_path, app):
     (app / "Dockerfile").write_text("FROM scratch\n")
-    wanted = DockerfileBuild("app/Dockerfile", "app", "", {}, "c", "d", ("app/run.sh",))
-    assert list(members(sent(tmp_path, wanted))) == ["Dockerfile", "run.sh"]
+    (app / ".dockerignore").write_text("*\n!run.sh\n")
+    assert list(members(sent(tmp_path, own(tmp_path)))) == ["Dockerfile", "run.sh"]
+
+
+def test_a_projects_own_context_is_sent_with_modes_times_empty_folders_and_links(tmp_path, app):
+    (app / "Dockerfile").write_text("FROM scratch\n")
+    (app / "storage").mkdir(mode=0o700)
+    (app / "data ü").chmod(0o600)
+    os.utime(app / "data ü", (1234567890, 1234567890))
+    (app / "away").symlink_to("/srv/current")
+    (app / "nowhere").symlink_to("me@host.123:456")
+    os.mkfifo(app / "pipe")
+    found = members(sent(tmp_path, own(tmp_path)))
+
+    assert (found["storage"].isdir(), found["storage"].mode) == (True, 0o700)
+    assert (found["data ü"].mode, found["data ü"].mtime) == (0o600, 1234567890)
+    assert found["run.sh"].mode == 0o700
+    assert (found["away"].linkname, found["nowhere"].linkname) == (
+        "/srv/current",
+        "me@host.123:456",
+    )
+    assert found["pipe"].isfifo()
 
 
 def test_no_permissions_at_all_are_kept(tmp_path, app):
-    tree = files.tree(tmp_path, "app/run.sh", exclude=(), where=None)
+    taken = files.copied(tmp_path, "app/run.sh")
     steps = (
-        CopyFiles("app/run.sh", "/a", tree.content, mode="0000", files=tree.paths),
+        CopyFiles("app/run.sh", "/a", taken.content, mode="0000", tree=taken.tree),
         WriteFile("/b", "x", mode="0000"),
     )
     found = members(sent(tmp_path, build(*steps)))
     assert [one.mode for name, one in found.items() if name != DOCKERFILE] == [0, 0]
+
+
+@pytest.mark.parametrize("text", ["other", "longer than it was"])
+def test_a_file_that_changed_after_it_was_planned_is_not_sent(tmp_path, app, text):
+    (app / "data ü").write_text("first")
+    wanted = copy(tmp_path)
+    (app / "data ü").write_text(text)
+    with pytest.raises(
+        EnvctlError, match="app/data ü was changed after the build was planned"
+    ) as caught:
+        sent(tmp_path, wanted)
+    assert "run the same command again" in caught.value.hint
+
+
+def test_a_folder_that_became_a_link_to_elsewhere_is_not_followed(tmp_path, app):
+    (app / "sub").mkdir()
+    (app / "sub" / "file").write_text("mine")
+    wanted = copy(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_text("mine")
+    (app / "sub").rename(app / "was")
+    (app / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EnvctlError, match="app/sub/file cannot be read"):
+        sent(tmp_path, wanted)
 
 
 def test_a_file_that_went_meanwhile_is_told(tmp_path, app):

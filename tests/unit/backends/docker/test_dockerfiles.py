@@ -12,6 +12,7 @@ from envctl.backends.staging import context_files, slug
 from envctl.plan.model import Base, CopyFiles, InstallPackages, RunCommand
 from envctl.render import Templates
 from tests.support.plans import BASE, build, packages, script
+from tests.support.taken import tree
 
 from .conftest import STEPS
 
@@ -30,7 +31,8 @@ def instructions(found):
 
 def test_a_small_build_is_this_dockerfile():
     assert text(
-        CopyFiles("app", "/srv", "c0ffee", "web", files=("app/a",)), RunCommand(("make", "all"))
+        CopyFiles("app", "/srv", "c0ffee", "web", tree=tree("app", "a")),
+        RunCommand(("make", "all")),
     ) == (
         "# Made by envctl render; changes belong in the spec or in templates/docker/.\n"
         "FROM debian:bookworm\n"
@@ -112,8 +114,8 @@ def test_the_context_holds_what_the_steps_copy_and_write():
         for path, file in found.items()
     }
     assert shown == {
-        "context/app-X/main.py": ("app/main.py", None),
-        "context/app-X/lib/x.py": ("app/lib/x.py", None),
+        "context/app-X/main.py": ("app/main.py", 0o644),
+        "context/app-X/lib/x.py": ("app/lib/x.py", 0o644),
         "context/main.py-X/main.py": ("app/main.py", 0o755),
         "context/web.conf-X/web.conf": ("workers = 4\n", 0o600),
     }

@@ -20,6 +20,7 @@ from envctl.plan.model import (
     WriteFile,
 )
 from tests.support.plans import SCOPE, packages, plan, script, unit
+from tests.support.taken import tree
 
 SINGLE = {"layout": "single"}
 BACKEND = VagrantBackend(Context(SCOPE))
@@ -122,15 +123,15 @@ def test_what_cannot_be_together_is_told_before_anything_is_done():
 
 
 def test_files_of_several_units_can_lie_in_one_folder():
-    app = CopyFiles("app", "/srv", "hash", files=("app/a.py", "app/sub/b.py"))
-    list_ = CopyFiles("requirements.txt", "/srv/", "hash", files=("requirements.txt",))
-    beside = CopyFiles("tools", "/srv", "hash", files=("tools/c.py",))
+    app = CopyFiles("app", "/srv", "hash", tree=tree("app", "a.py", "sub/b.py"))
+    list_ = CopyFiles("requirements.txt", "/srv/", "hash", tree=tree("requirements.txt"))
+    beside = CopyFiles("tools", "/srv", "hash", tree=tree("tools", "c.py"))
     fine = plan(
         unit("one", list_, app, options=SINGLE),
         unit("two", beside, options=SINGLE),
         unit("three", list_, options=SINGLE),
     )
-    over = CopyFiles("other", "/srv/sub", "hash", files=("other/b.py",))
+    over = CopyFiles("other", "/srv/sub", "hash", tree=tree("other", "b.py"))
     clash = plan(unit("one", app, options=SINGLE), unit("two", over, options=SINGLE))
 
     assert BACKEND.problems(fine) == ()
@@ -150,7 +151,7 @@ def test_what_would_hide_or_replace_anothers_is_told():
     two = unit(
         "two",
         CreateUser("b", 1000, "/home/b"),
-        CopyFiles("app", "/srv/app", "hash", files=("app/a.py",)),
+        CopyFiles("app", "/srv/app", "hash", tree=tree("app", "a.py")),
         options=SINGLE,
         volumes=(Volume("data", "/other"),),
         mounts=(Mount("/tmp", "/data"),),

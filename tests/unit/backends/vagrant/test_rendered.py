@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from envctl import files
 from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend
 from envctl.errors import EnvctlError
@@ -35,6 +36,7 @@ from envctl.plan.model import (
 from envctl.plan.scope import Scope
 from envctl.render import Templates, modes, render, write
 from tests.support.plans import build, packages, plan, unit
+from tests.support.taken import tree_of
 
 AWKWARD = ["it's", 'say "hi"', "$HOME `id` $(id)", "#{x}", "\\", "\\'", "a\nb", "-rf", "ü ☃", "%n", "~", "!", "*"]  # fmt: skip
 TEXT = " ".join(AWKWARD)
@@ -63,7 +65,7 @@ def awkward_plan(root) -> Plan:
         packages("python3"),
         CreateUser("web", 1234, "/srv/it's"),
         MakeDirectories(("/srv/a b", "/srv/$x"), "web"),
-        CopyFiles("src", "/srv/`id`/", "0123", files=("src/page",)),
+        CopyFiles("src", "/srv/`id`/", "0123", tree=files.copied(root, "src").tree),
         WriteFile("/etc/#{x}", TEXT, "web", "0600"),
         RunCommand(tuple(AWKWARD), user="web", workdir="/srv/it's", env={"A": TEXT}),
         RunCommand(("/bin/sh", "-ec", "echo ~ 'it' \\\n && :")),
@@ -84,7 +86,14 @@ def awkward_plan(root) -> Plan:
         secrets=(Secret("token", "/run/secrets/it's", env="TOKEN"), Secret("b", "/etc/b c")),
         probe=Probe(ProbeKind.COMMAND, tuple(AWKWARD)),
     )
-    own = DockerfileBuild("Dockerfile", ".", args={"A": TEXT}, digest="d" * 24, files=("src/page",))
+    own = DockerfileBuild(
+        "Dockerfile",
+        ".",
+        args={"A": TEXT},
+        digest="d" * 24,
+        tree=tree_of(root, "src/page"),
+        own_file=files.single(root, "Dockerfile").tree,
+    )
     asked = Probe(ProbeKind.HTTP, ("http://127.0.0.1:8000/it's",))
     return replace(
         plan(
@@ -101,8 +110,8 @@ def rendered(wanted: Plan, root, folder, **options):
     """Write the folder; its path."""
     backend = VagrantBackend(Context(wanted.scope))
     artifacts = backend.artifacts(backend.arrange(wanted), **options)
-    files = render(artifacts, templates=Templates(root), root=root)
-    write(files, folder, modes=modes(artifacts, root=root))
+    found = render(artifacts, templates=Templates(root))
+    write(found, folder, root=root, modes=modes(artifacts))
     return folder
 
 

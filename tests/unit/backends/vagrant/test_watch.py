@@ -45,8 +45,10 @@ def given(supplies: Supplies = NO_SUPPLIES, trust: Path | None = None) -> dict[s
     """The files that a build is sent with, as texts."""
     context = Context(SCOPE, render=Templates(None).render, trust=trust)
     steps = packages("curl"), NpmInstall("/srv", ())
-    archive = Watch(build(*steps), "web", context, supplies).archive()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    archive = io.BytesIO()
+    Watch(build(*steps), "web", context, supplies).write(archive)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as tar:
         files = {one.name: tar.extractfile(one) for one in tar}
         return {path: file.read().decode() for path, file in files.items() if file}
 

@@ -1,0 +1,150 @@
+"""Hashes of files, remembered: a file is read again only if its size, times or inode are others than before.
+
+They are kept in the project's private state, where nobody else can write, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from envctl.errors import EnvctlError
+from envctl.inside import FILE
+from envctl.plan.source_tree import content_time
+from envctl.private import existing_folder, open_private, private_folder, replace_private
+
+_FORMAT: Final = "envctl hashes 1"
+_FOLDER: Final = "cache"
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds after which a change gives a file another time, on the coarsest of file systems."""
+_CHUNK: Final = 1 << 20
+
+
+class ChangedError(Exception):
+    """A file that is written to while it is read."""
+
+
+class Known(NamedTuple):
+    """What was found of a file: by what it is told that it is unchanged, its content's hash, and the time it is given."""
+
+    size: int
+    written: int
+    changed: int
+    inode: int
+    digest: str
+    time: int
+
+
+class Hashes:
+    """The hashes of one tree's files. `name` tells it from others of the project."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root = root
+        short = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+        self._file = f"hashes-{short}.json"
+        self._before = self._read()
+        self._now: dict[str, Known] = {}
+        self._fresh = False
+        self._began = time.time_ns()
+
+    def of(self, path: str, name: str, folder: int, seen: os.stat_result) -> Known:
+        """What is known of a file that is at `path` in the tree, and has that name in an open folder.
+
+        OSError if it cannot be read; ChangedError if it changes all the time.
+        """
+        before = self._before.get(path)
+        if before is not None and before[:4] == _signature(seen):
+            self._now[path] = before
+            return before
+        self._fresh = True
+        for _ in range(3):
+            digest, after = _read_through(name, folder)
+            if after is not None:
+                break
+        else:
+            raise ChangedError
+        known = Known(*_signature(after), digest, _time_for(digest, before))
+        # What may still change without getting another time is not remembered as unchanged.
+        settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLED
+        self._now[path] = known if settled else known._replace(size=-1)
+        return known
+
+    def keep(self) -> None:
+        """Remember them; nothing is said if that is impossible."""
+        if not self._fresh:
+            return
+        # What another environment takes of the same tree stays, as long as that is not most of it.
+        more = {path: known for path, known in self._before.items() if path not in self._now}
+        if len(more) > len(self._now) + 1000:
+            more = {}
+        data = json.dumps({"is": _FORMAT, "files": {**more, **self._now}}, separators=(",", ":"))
+        with suppress(EnvctlError, OSError, ValueError):
+            replace_private(private_folder(self._root, _FOLDER) / self._file, data.encode("ascii"))
+
+    def _read(self) -> Mapping[str, Known]:
+        try:
+            folder = existing_folder(self._root, _FOLDER)
+            if folder is None:
+                return {}
+            descriptor = open_private(folder / self._file, os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as stream:
+                data = json.loads(stream.read())
+            if data["is"] != _FORMAT:
+                return {}
+            return {path: _known(known) for path, known in data["files"].items()}
+        except (
+            EnvctlError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):
+            return {}
+
+
+def _time_for(digest: str, before: Known | None) -> int:
+    """The time a file is given: by its content alone, but never going backwards where a former content is known.
+
+    Who asks a web server for what has changed since is told by that time.
+    """
+    made = content_time(digest)
+    if before is None:
+        return made
+    return before.time if before.digest == digest else max(made, before.time + 1)
+
+
+def _known(value: list[int | str]) -> Known:
+    known = Known(*value)  # type: ignore[arg-type]
+    numbers = all(type(one) is int for one in (*known[:4], known.time))
+    if not numbers or not isinstance(known.digest, str) or len(known.digest) != 64:
+        raise ValueError("no hash of ours")
+    return known
+
+
+def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:
+    return seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino
+
+
+def _read_through(name: str, folder: int) -> tuple[str, os.stat_result | None]:
+    """The hash of a file, and what it was meanwhile; None for that if it changed."""
+    descriptor = os.open(name, FILE, dir_fd=folder)
+    try:
+        first = os.fstat(descriptor)
+        if not stat.S_ISREG(first.st_mode):
+            raise ChangedError
+        summary = hashlib.sha256()
+        while data := os.read(descriptor, _CHUNK):
+            summary.update(data)
+        last = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return summary.hexdigest(), last if _signature(first) == _signature(last) else None

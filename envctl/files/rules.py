@@ -1,0 +1,198 @@
+"""What is taken of a folder: by a Dockerfile's context, and by a `copy` step."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from envctl.files.dockerignore import Below, DockerIgnore
+from envctl.files.gitignore import GitIgnore
+from envctl.files.globs import State
+from envctl.files.walk import Thing
+from envctl.inside import FILE
+from envctl.plan.text import rough_size, shown
+
+NEVER_COPIED: Final = (".git", "__pycache__", "*.pyc")
+"""What a copy leaves out unless its `exclude` says otherwise (`!.git`): version control, Python's caches."""
+_LARGEST: Final = 1024 * 1024
+_SHOWN: Final = 5
+_TOLD_FROM: Final = 1_000_000
+"""Bytes from which on the size of a file is worth saying."""
+Git: TypeAlias = tuple[tuple[GitIgnore, State], ...]
+"""The `.gitignore` files of a folder and of those above, outermost first, and what each knows there."""
+
+
+class ContextRules:
+    """Of the context of a Dockerfile: what `docker build` sends, and nothing of envctl's private state."""
+
+    def __init__(self, ignore: DockerIgnore, private: Collection[tuple[int, int]]) -> None:
+        self._ignore = ignore
+        self._private = private
+        self.has_git = False
+        self.left_out: list[str] = []
+
+    def top(self) -> Below:
+        """What is known of the context itself."""
+        return self._ignore.top()
+
+    def decide(self, above: Below, thing: Thing[Below]) -> tuple[bool, Below | None]:
+        """As Rules say."""
+        if (thing.seen.st_dev, thing.seen.st_ino) in self._private:
+            return False, None
+        found = self._ignore.decide(above, thing.name, is_folder=thing.is_folder)
+        taken = not found.ignored
+        if taken and not (thing.is_folder or _is_plain(thing) or stat.S_ISFIFO(thing.seen.st_mode)):
+            self.left_out.append(thing.path)
+            return False, None
+        if taken and thing.path == ".git":
+            self.has_git = True
+        return taken, found.below if found.enter else None
+
+    def entered(self, state: Below, _path: str, _folder: int, /) -> Below:
+        """As Rules say."""
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a copy knows of a folder; `ignored` is the thing, here or above, that git ignores."""
+
+    ignore: Below
+    exclude: State
+    git: Git
+    ignored: str = ""
+
+
+@dataclass(slots=True)
+class CopyRules:
+    """Of a `copy` step: all but what it, the project's ignore file or a mount leaves out.
+
+    `covered` says of a path that a mount is in its place. What git ignores is taken, and noted.
+    """
+
+    exclude: Sequence[str]
+    ignore: DockerIgnore
+    private: Collection[tuple[int, int]]
+    covered: Callable[[str], bool]
+    _patterns: GitIgnore = field(init=False)
+    _used: set[int] = field(default_factory=set)
+    ignored_sizes: dict[str, int] = field(default_factory=dict)
+    """By path, how much is taken of each thing that git ignores; a folder's ends with "/"."""
+    left_out: list[str] = field(default_factory=list)
+    """What is neither file, folder nor link."""
+    by_ignore_file: int = 0
+    """How many things the ignore file leaves out."""
+
+    def __post_init__(self) -> None:
+        words = [_from_here(one) for one in self.exclude]
+        self._patterns = GitIgnore([*NEVER_COPIED, *words])
+
+    def top(self, folder: str, git: Git) -> At:
+        """What is known of the folder that is copied, which is that one of the project."""
+        return At(self.ignore.top(folder), self._patterns.top, git)
+
+    def unused(self) -> Sequence[str]:
+        """The patterns of `exclude` that matched nothing."""
+        used = {self._patterns.patterns[one].text for one in self._used}
+        return [one for one in self.exclude if _from_here(one).rstrip() not in used]
+
+    def decide(self, above: At, thing: Thing[At]) -> tuple[bool, At | None]:
+        """As Rules say."""
+        seen, is_folder = thing.seen, thing.is_folder
+        if (seen.st_dev, seen.st_ino) in self.private or self.covered(thing.path):
+            return False, None
+        matching = self._patterns.matching(above.exclude, thing.name, is_folder=is_folder)
+        self._used.update(matching)
+        if matching and not self._patterns.patterns[matching[-1]].negated:
+            return False, None
+        found = self.ignore.decide(above.ignore, thing.name, is_folder=is_folder)
+        if found.ignored:
+            self.by_ignore_file += 1
+        elif not is_folder and not _is_plain(thing):
+            self.left_out.append(thing.path)
+            return False, None
+        ignored = self._noted(above, thing, taken=not found.ignored)
+        if not is_folder or not found.enter:
+            return not found.ignored, None
+        below = At(found.below, self._patterns.below(above.exclude, thing.name), above.git, ignored)
+        return not found.ignored, below
+
+    def _noted(self, above: At, thing: Thing[At], *, taken: bool) -> str:
+        """What git ignores that this is in or is; its size is counted."""
+        name = above.ignored
+        if not name and above.git and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
+            name = thing.path + ("/" if thing.is_folder else "")
+        if name and taken:
+            size = 0 if thing.is_folder else thing.seen.st_size
+            self.ignored_sizes[name] = self.ignored_sizes.get(name, 0) + size
+        return name
+
+    def entered(self, state: At, path: str, folder: int, /) -> At:
+        """As Rules say: a folder's own `.gitignore` is for what is in it."""
+        if state.ignored:
+            return state
+        name = path.rpartition("/")[2]
+        git = below(state.git, name) if name else state.git
+        own = gitignore_in(folder) if path else None
+        return replace(state, git=(*git, (own, own.top)) if own else git)
+
+
+def is_ignored(git: Git, name: str, *, is_folder: bool) -> bool:
+    """Whether git ignores a thing in a folder: the innermost file that says something decides."""
+    for patterns, state in reversed(git):
+        said = patterns.ignored(state, name, is_folder=is_folder)
+        if said is not None:
+            return said
+    return False
+
+
+def below(git: Git, name: str) -> Git:
+    """What is known in a folder of that name, without its own file."""
+    return tuple((patterns, patterns.below(state, name)) for patterns, state in git)
+
+
+def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
+    """The patterns of an open folder's `.gitignore`, if it has some that can be read."""
+    try:
+        descriptor = os.open(name, FILE, dir_fd=folder)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        text = file.read(_LARGEST).decode("utf-8", "surrogateescape")
+    found = GitIgnore(text.removeprefix("\ufeff").split("\n"))
+    return found if found.patterns else None
+
+
+def ignored_text(source: str, top: str, sizes: Mapping[str, int]) -> str:
+    """What is said of the things that git ignores and a copy takes all the same."""
+    prefix = "" if top in {"", "."} else f"{top}/"
+    things = [
+        shown(prefix + path)[1:-1] + (f" ({rough_size(size)})" if _tells(path, size) else "")
+        for path, size in sorted(sizes.items())
+    ]
+    more = [f"{len(things) - _SHOWN} more"] if len(things) > _SHOWN else []
+    count, them = ("1 thing", "it") if len(things) == 1 else (f"{len(things)} things", "them")
+    return (
+        f"copy {source} takes {count} that git ignores: {', '.join([*things[:_SHOWN], *more])};"
+        f" to leave {them} out, name {them} in its `exclude` or in .envctlignore"
+    )
+
+
+def _tells(path: str, size: int) -> bool:
+    return path.endswith("/") or size >= _TOLD_FROM
+
+
+def _is_plain(thing: Thing[object] | Thing[At] | Thing[Below]) -> bool:
+    return stat.S_ISREG(thing.seen.st_mode) or stat.S_ISLNK(thing.seen.st_mode)
+
+
+def _from_here(pattern: str) -> str:
+    """A pattern as git would have it: it knows no `./`."""
+    negated = "!" if pattern.startswith("!") else ""
+    word = pattern.removeprefix("!")
+    return negated + (word[1:] if word.startswith("./") else word)

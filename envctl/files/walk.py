@@ -1,0 +1,139 @@
+"""Going through a folder of the project: never through a link, however deep it is, whatever happens in it meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+from envctl.inside import FOLDER
+
+DEEPEST: Final = 200
+"""Folders in each other."""
+_S = TypeVar("_S")
+
+
+class TooDeepError(Exception):
+    """Folders are in each other more than DEEPEST times; its text is the path."""
+
+
+class UnreadableError(Exception):
+    """A folder that cannot be listed."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(path)
+        self.path = path
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Thing(Generic[_S]):
+    """Something in the folder: its path from the top, and how to open it: by its name in an open folder."""
+
+    path: str
+    name: str
+    seen: os.stat_result
+    folder: int
+    state: _S
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, and no link to one."""
+        return stat.S_ISDIR(self.seen.st_mode)
+
+
+class Rules(Protocol[_S]):
+    """What is taken of a tree. A state is what rules know of a folder."""
+
+    def decide(self, above: _S, thing: Thing[_S]) -> tuple[bool, _S | None]:
+        """Whether a thing is taken; and for a folder what is known in it, None to leave all of it out."""
+
+    def entered(self, state: _S, path: str, folder: int, /) -> _S:
+        """The same state, once the folder is open."""
+
+
+@dataclass(slots=True)
+class _Level(Generic[_S]):
+    folder: int
+    prefix: str
+    state: _S
+    names: Iterator[os.DirEntry[str]]
+    held: Thing[_S] | None
+
+
+def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
+    """What is taken of an open folder, each folder before what is in it and names in order.
+
+    A folder that is left out is told if something in it is not. A thing may be opened until the next is asked for.
+    TooDeepError; UnreadableError.
+    """
+    levels = [_level(top, "", rules.entered(state, "", top), None)]
+    try:
+        while levels:
+            level = levels[-1]
+            entry = next(level.names, None)
+            if entry is None:
+                levels.pop()
+                if level.folder != top:
+                    os.close(level.folder)
+                continue
+            thing = _thing(level, entry)
+            if thing is None:
+                continue
+            taken, below = rules.decide(level.state, thing)
+            if taken:
+                yield from _held(levels)
+                yield thing
+            if below is not None and thing.is_folder:
+                if len(levels) >= DEEPEST:
+                    raise TooDeepError(thing.path)
+                below_level = _enter(rules, thing, below, held=None if taken else thing)
+                if below_level:
+                    levels.append(below_level)
+    finally:
+        for level in levels[1:]:
+            os.close(level.folder)
+
+
+def _thing(level: _Level[_S], entry: os.DirEntry[str]) -> Thing[_S] | None:
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    path = level.prefix + entry.name
+    return Thing(path, entry.name, seen, level.folder, level.state)
+
+
+def _enter(
+    rules: Rules[_S], thing: Thing[_S], state: _S, *, held: Thing[_S] | None
+) -> _Level[_S] | None:
+    try:
+        folder = os.open(thing.name, FOLDER, dir_fd=thing.folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(thing.path, error) from error
+    try:
+        return _level(folder, f"{thing.path}/", rules.entered(state, thing.path, folder), held)
+    except BaseException:
+        os.close(folder)
+        raise
+
+
+def _level(folder: int, prefix: str, state: _S, held: Thing[_S] | None) -> _Level[_S]:
+    try:
+        with os.scandir(folder) as entries:
+            names = iter(sorted(entries, key=lambda entry: entry.name))
+    except OSError as error:
+        raise UnreadableError(prefix.rstrip("/"), error) from error
+    return _Level(folder, prefix, state, names, held)
+
+
+def _held(levels: list[_Level[_S]]) -> Iterator[Thing[_S]]:
+    """The folders above that were left out themselves, once something in them is taken."""
+    for level in levels:
+        if level.held is not None:
+            yield level.held
+            level.held = None

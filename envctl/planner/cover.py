@@ -1,0 +1,79 @@
+"""Copied files in whose place a unit sees a folder of the host: nothing of the unit depends on them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from envctl.errors import Place
+from envctl.planner.given import Given
+from envctl.planner.overlaps import canonical, is_within
+from envctl.spec.canonical import CanonicalMount, CanonicalStep, CopyStep
+
+
+@dataclass(slots=True)
+class Cover:
+    """The mounts that are over what one copy puts there, as places in the unit, with the lines that say so."""
+
+    source: str
+    target: str
+    is_file: bool
+    mounts: Sequence[tuple[CanonicalMount, Place | None]]
+    _seen: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, given: Given, item: CopyStep, later: Sequence[CanonicalStep]) -> Cover:
+        """Of a service's copy; none counts if one of the later steps may read what is copied."""
+        target, is_file = item["target"], (given.root / item["source"]).is_file()
+        if is_file and target.endswith("/"):
+            target += posixpath.basename(posixpath.normpath(item["source"]))
+        place = canonical(target)
+        found = [
+            (mount, given.where("mounts", index))
+            for index, mount in enumerate(given.service["mounts"])
+            if _overlap(canonical(mount["target"]), place)
+        ]
+        if any(_may_read(step, place) for step in later):
+            found = []
+        return cls(item["source"], place, is_file, found)
+
+    def hides(self, path: str) -> bool:
+        """Whether a mount is in the place of what is at that path from what is copied; "" for that itself."""
+        place = f"{self.target.rstrip('/')}/{path}" if path else self.target
+        for mount, _ in self.mounts:
+            if is_within(place, canonical(mount["target"])):
+                self._seen.add(mount["target"])
+                return True
+        return False
+
+    def target_of_nothing(self, target: str) -> str:
+        """The folder that a copy makes of which all is hidden: of a file the one that it would be in."""
+        return f"{posixpath.dirname(self.target).rstrip('/')}/" if self.is_file else target
+
+    def notes(self) -> Iterator[str]:
+        """What is said of that, once a mount."""
+        for mount, where in self.mounts:
+            if mount["target"] in self._seen:
+                at = f" ({where})" if where else ""
+                yield (
+                    f"copy {self.source}: what it puts below {mount['target']} is left out of the image, since"
+                    f" {mount['source']} is mounted there{at}"
+                )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return is_within(one, other) or is_within(other, one)
+
+
+def _may_read(step: CanonicalStep, place: str) -> bool:
+    """Whether a step may need what was copied to a place: a command anything."""
+    match step["step"]:
+        case "run":
+            return True
+        case "pip":
+            return bool(step["requirements"]) and _overlap(canonical(step["requirements"]), place)
+        case "npm":
+            return not step["packages"] and _overlap(canonical(step["directory"] or "/"), place)
+        case _:
+            return False

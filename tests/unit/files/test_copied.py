@@ -1,0 +1,369 @@
+"""What a copy step takes from the project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import suppress
+
+import pytest
+
+from envctl import files
+from envctl.errors import Place, SpecError
+from envctl.files import copied, read_text
+from envctl.files.walk import DEEPEST
+from envctl.plan.source_tree import EntryKind
+
+WHERE = Place("envctl.yaml", 9, 7)
+
+
+def taken(root, relative="app", exclude=(), **options):
+    return copied(root, relative, exclude=exclude, where=WHERE, **options)
+
+
+def paths(root, relative="app", exclude=()):
+    return [one.path for one in taken(root, relative, exclude).tree.entries]
+
+
+def notes(root, relative="app", exclude=()):
+    return list(taken(root, relative, exclude).tree.notes)
+
+
+def test_a_folder_gives_what_is_in_it_empty_folders_too(project):
+    (project / "app" / "storage").mkdir()
+    assert paths(project) == ["main.py", "storage", "sub", "sub/data.txt"]
+    assert taken(project).tree.origin == "app"
+
+
+def test_a_single_file_gives_itself_and_a_link_to_one_what_it_leads_to(project):
+    (project / "link.py").symlink_to("app/main.py")
+    for name in ("app/main.py", "link.py"):
+        (entry,) = taken(project, name).tree.entries
+        assert (entry.path, entry.kind, taken(project, name).tree.origin) == (
+            "",
+            EntryKind.FILE,
+            "app/main.py",
+        )
+
+
+@pytest.mark.parametrize("name", [".git/config", "__pycache__/x.pyc", "sub/y.pyc"])
+def test_version_control_and_caches_are_not_copied_unless_it_is_asked_for(project, put, name):
+    before = taken(project)
+    put({f"app/{name}": "x"})
+    assert taken(project) == before
+    assert name in paths(project, exclude=["!.git", "!__pycache__", "!*.pyc"])
+
+
+def test_private_state_of_a_former_version_is_never_copied_whatever_it_is_called(project, put):
+    put({".envctl/secrets/dev/token": "secret", "page": "x"})
+    assert [one for one in paths(project, ".", ["!.envctl"]) if "envctl" in one] == []
+    for name in (".envctl", ".envctl/secrets/dev/token", "link"):
+        if name == "link":
+            (project / "link").symlink_to(".envctl/secrets")
+        with pytest.raises(SpecError, match="is in envctl's own folder"):
+            taken(project, name)
+
+
+def test_what_is_private_is_told_by_device_and_inode_as_on_a_disk_where_case_does_not_count(
+    project, put, monkeypatch
+):
+    put({".ENVCTL/secrets/.key": "secret"})
+    seen = (project / ".ENVCTL").stat()
+    monkeypatch.setattr(files, "private_ids", lambda _: {(seen.st_dev, seen.st_ino)})
+    assert [one for one in paths(project, ".") if "ENVCTL" in one] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("*.txt", ["main.py", "sub"]),
+        ("sub/data.txt", ["main.py", "sub"]),
+        ("./sub/data.txt", ["main.py", "sub"]),
+        ("/sub", ["main.py"]),
+        ("sub", ["main.py"]),
+        ("sub/", ["main.py"]),
+        ("**/data.txt", ["main.py", "sub"]),
+        ("sub/*.txt", ["main.py", "sub"]),
+        ("sub/**", ["main.py", "sub"]),
+        ("main.py/", ["main.py", "sub", "sub/data.txt"]),
+    ],
+)
+def test_excluded_names_and_paths_are_left_out_as_git_would(project, pattern, left):
+    assert paths(project, exclude=[pattern]) == left
+
+
+def test_an_exception_brings_back_what_an_earlier_pattern_leaves_out(project):
+    assert paths(project, exclude=["*", "!main.py"]) == ["main.py"]
+    assert paths(project, exclude=["!main.py", "*"]) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["nothing", "main.py/", "!nothing", "# main.py", "[", "/data.txt"]
+)
+def test_a_pattern_that_matches_nothing_is_noted(project, pattern):
+    assert notes(project, exclude=["*.txt", pattern]) == [
+        f'copy app: the pattern "{pattern}" of its `exclude` matches nothing'
+    ]
+
+
+def test_contents_names_kinds_and_execute_bits_count(project):
+    seen = {taken(project).content}
+    main = project / "app" / "main.py"
+    main.write_text("print(2)\n")
+    seen.add(taken(project).content)
+    main.chmod(0o755)
+    seen.add(taken(project).content)
+    main.rename(project / "app" / "other.py")
+    seen.add(taken(project).content)
+    (project / "app" / "empty").mkdir()
+    seen.add(taken(project).content)
+    (project / "app" / "link").symlink_to("a")
+    seen.add(taken(project).content)
+    (project / "app" / "link").unlink()
+    (project / "app" / "link").symlink_to("b")
+    seen.add(taken(project).content)
+    assert len(seen) == 7
+
+
+def test_other_permissions_and_times_do_not_count(project):
+    before = taken(project).content
+    (project / "app" / "main.py").chmod(0o600)
+    (project / "app" / "main.py").touch()
+    assert taken(project).content == before
+
+
+# --- ignore files
+
+
+IGNORE = "# notes\n**/node_modules\n.env\napp/sub\n"
+
+
+@pytest.mark.parametrize("name", [".dockerignore", ".envctlignore"])
+def test_a_projects_ignore_file_counts_for_copies_by_the_path_in_the_project(project, put, name):
+    put({name: IGNORE, ".env": "x", "app/.env": "x", "app/web/node_modules/x/y.js": "x"})
+    assert paths(project) == [".env", "main.py", "web"]
+    assert paths(project, ".") == [name, "app", "app/.env", "app/main.py", "app/web"]
+
+
+def test_envctls_own_ignore_file_takes_the_place_of_dockers(project, put):
+    put({".dockerignore": "**/main.py\n", ".envctlignore": ""})
+    assert paths(project) == ["main.py", "sub", "sub/data.txt"]
+
+
+def test_what_a_copy_names_is_copied_though_an_ignore_file_names_it_too(project, put):
+    put({".dockerignore": "app\napp/main.py\n*\n"})
+    assert paths(project) == ["sub", "sub/data.txt"]
+    assert paths(project, "app/main.py") == [""]
+
+
+def test_a_copy_of_which_the_ignore_file_leaves_nothing_is_an_error(project, put):
+    put({".dockerignore": "app/**\n"})
+    with pytest.raises(
+        SpecError, match=r"copy app would take nothing: \.dockerignore leaves all"
+    ) as caught:
+        taken(project)
+    assert ".envctlignore" in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["a[", "!", "x\\", "[b-a]", "build\\output"])
+def test_a_line_of_an_ignore_file_that_is_no_pattern_is_told_with_its_place(project, put, line):
+    put({".dockerignore": f"a\n  {line}\n"})
+    with pytest.raises(SpecError, match=r"^\.dockerignore:2:3: "):
+        taken(project)
+
+
+# --- what git ignores
+
+
+def test_what_git_ignores_is_copied_and_noted_once_with_sizes(project, put):
+    put(
+        {
+            ".gitignore": ".env\nnode_modules/\n*.log\n!keep.log\n",
+            "app/.gitignore": "/dist\n",
+            ".env": "x",
+            "node_modules/a/b.js": "x" * 2000,
+            "node_modules/c.js": "x" * 500,
+            "app/dist/x": "x",
+            "app/sub/dist/x": "x",
+            "app/keep.log": "x",
+        }
+    )
+    assert "node_modules/a/b.js" in paths(project, ".")
+    assert notes(project, ".") == [
+        "copy . takes 3 things that git ignores: .env, app/dist/ (1 byte), node_modules/ (2.5 kB); to leave them out, name them in its `exclude` or in .envctlignore"
+    ]
+    assert notes(project) == [
+        "copy app takes 1 thing that git ignores: app/dist/ (1 byte); to leave it out, name it in its `exclude` or in .envctlignore"
+    ]
+    assert notes(project, "app/dist") == []
+    assert notes(project, ".", ["node_modules", ".env", "/app/dist"]) == []
+
+
+def test_git_says_the_same_of_what_it_ignores(project, put):
+    put(
+        {
+            ".gitignore": "*.log\n!/app/b.log\n/build/\nsub/**/x\n**/y\n\\!z\n[ab].c\nfoo\\ \n  q \n",
+            "app/.gitignore": "!a.log\nsub/*.txt\n",
+            ".git/info/exclude": "hidden\n",
+        }
+    )
+    names = ("a.log", "b.log", "build/f", "app/build/f", "app/a.log", "app/b.log", "app/sub/a.log",
+             "sub/x", "sub/p/q/x", "app/sub/x", "y/f", "app/y", "!z", "a.c", "c.c", "app/b.c", "foo ", "foo", "  q",
+             "q", "hidden", "app/hidden/f", "app/sub/e.txt", "app/sub/deep/e.txt", "sub/e.txt")  # fmt: skip
+    put(dict.fromkeys(names, "x"))
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / ".git/info/exclude").write_text("hidden\n")
+    git = subprocess.run(
+        ["git", "-c", "core.excludesFile=", "ls-files", "-z", "--others", "--ignored", "--exclude-standard"],
+        cwd=project, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    (note,) = [one for one in notes_in_full(project) if "git ignores" in one]
+    told = note.partition("git ignores: ")[2].partition("; to leave")[0]
+    things = {one.partition(" (")[0] for one in told.split(", ")}
+    assert things <= {
+        *names,
+        "app/sub/data.txt",
+        "build/",
+        "app/y/",
+        "y/",
+        "hidden/",
+        "app/hidden/",
+    }
+    ours = {
+        name
+        for name in (*names, "app/sub/data.txt")
+        for thing in things
+        if f"{name}/".startswith(f"{thing.rstrip('/')}/")
+    }
+    assert ours == {one for one in git.stdout.split("\0") if one}
+
+
+def notes_in_full(project):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files.rules, "_SHOWN", 100)
+        return notes(project, ".")
+
+
+# --- links and other things
+
+
+def test_links_are_copied_as_links_wherever_they_lead(project):
+    app = project / "app"
+    links = {
+        "current": "/srv/app/current",
+        ".#main.py": "me@host.123:456",
+        "in": "sub/data.txt",
+        "loop": "loop",
+    }
+    for name, to in links.items():
+        (app / name).symlink_to(to)
+    found = {
+        one.path: one.digest for one in taken(project).tree.entries if one.kind is EntryKind.LINK
+    }
+    assert found == links
+    assert notes(project) == []
+
+
+def test_a_link_to_what_is_not_copied_is_noted(project):
+    (project / "app" / "sub" / "lib").symlink_to("../../shared/lib")
+    assert notes(project) == [
+        "copy app takes app/sub/lib as a link to ../../shared/lib, which is outside what is copied"
+    ]
+
+
+def test_nothing_is_read_through_a_link(project):
+    (project / "etc").symlink_to("/etc")
+    (project / "app" / "etc").symlink_to("/etc")
+    with pytest.raises(SpecError, match="leads outside the project: it is a link to /etc"):
+        taken(project, "etc")
+    assert not [one for one in paths(project) if one.startswith("etc/")]
+
+
+def test_a_missing_file_is_told_with_its_place_and_a_link_that_leads_nowhere_as_one(project):
+    with pytest.raises(SpecError, match=r"envctl.yaml:9:7: 'nothing' does not exist"):
+        taken(project, "nothing")
+    (project / "current").symlink_to("gone")
+    with pytest.raises(SpecError, match=r"'current' does not exist: it is a link to gone"):
+        taken(project, "current")
+    (project / "loop").symlink_to("loop")
+    with pytest.raises(SpecError, match="'loop' cannot be read"):
+        taken(project, "loop")
+
+
+@pytest.mark.timeout(10)
+def test_pipes_are_not_waited_for_told_where_they_are_named_and_noted_where_not(project):
+    os.mkfifo(project / "pipe")
+    os.mkfifo(project / "app" / "pipe")
+    for take in (taken, lambda root, path: read_text(root, path, where=WHERE)):
+        with pytest.raises(SpecError, match=r"9:7: 'pipe' is neither a file nor a folder"):
+            take(project, "pipe")
+    assert "pipe" not in paths(project)
+    assert notes(project) == ["copy app leaves out what is no file, folder or link: pipe"]
+
+
+def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(project, put, monkeypatch):
+    put({"app/z/page": "mine", "elsewhere/page": "another's"})
+    real = os.open
+
+    def exchanging(path, *given, **options):
+        if path == "z":
+            (project / "app/z").rename(project / "was")
+            (project / "app/z").symlink_to(project / "elsewhere")
+        return real(path, *given, **options)
+
+    monkeypatch.setattr(os, "open", exchanging)
+    with pytest.raises(SpecError, match="'app/z' cannot be read"):
+        taken(project)
+
+
+# --- bounds
+
+
+def test_folders_that_are_too_deep_are_a_clear_error(project):
+    (project / "app" / "/".join(["d"] * (DEEPEST - 1))).mkdir(parents=True)
+    assert len(paths(project)) == DEEPEST + 2
+    folder = os.open(project / "app", os.O_RDONLY)
+    for _ in range(1500):
+        with suppress(FileExistsError):
+            os.mkdir("d", dir_fd=folder)
+        folder, former = os.open("d", os.O_RDONLY, dir_fd=folder), folder
+        os.close(former)
+    os.close(folder)
+    with pytest.raises(
+        SpecError, match=r"9:7: 'app/d/d.*' has more than 200 folders in each other"
+    ):
+        taken(project)
+    subprocess.run(["rm", "-rf", project / "app"], check=True)
+
+
+def test_a_huge_sparse_file_is_a_clear_error_and_not_read(project):
+    with (project / "app" / "disk.img").open("wb") as file:
+        file.truncate(30_000_000_000)
+    with pytest.raises(
+        SpecError,
+        match=r"'app' has too much in it .*'app/disk.img' alone 30 GB, of which 0 bytes are used",
+    ) as caught:
+        taken(project)
+    assert "exclude" in str(caught.value)
+    assert "disk.img" not in paths(project, exclude=["*.img"])
+
+
+@pytest.mark.timeout(20)
+def test_patterns_of_many_stars_end(project, put):
+    many = "*a" * 3000 + "b"
+    put(
+        {
+            ".dockerignore": f"{many}\n**/{many}\n",
+            ".gitignore": f"{many}\n**/{many}\n",
+            "app/" + "a" * 250: "",
+        }
+    )
+    assert "a" * 250 in paths(project, exclude=[many, f"**/{many}"])
+
+
+def test_what_a_mount_covers_is_neither_read_nor_counted(project):
+    before = taken(project, covered=lambda path: path.startswith("sub"))
+    (project / "app/sub/data.txt").write_text("other")
+    assert taken(project, covered=lambda path: path.startswith("sub")) == before
+    assert [one.path for one in before.tree.entries] == ["main.py"]
+    assert taken(project, covered=lambda _: True).tree.entries == ()

@@ -1,0 +1,113 @@
+"""Hashes of files that are remembered."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from envctl.files import copied, hashes
+from envctl.private import state_path
+
+LONG_AGO = 1_500_000_000
+
+
+@pytest.fixture
+def old(project, monkeypatch):
+    """The project, as if its files had been changed long ago."""
+    monkeypatch.setattr(hashes, "_SETTLED", -10_000_000_000)
+    return project
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The names of the files that are read."""
+    found = []
+    real = hashes._read_through
+
+    def reading(name, folder):
+        found.append(name)
+        return real(name, folder)
+
+    monkeypatch.setattr(hashes, "_read_through", reading)
+    return found
+
+
+def kept(root):
+    return sorted(state_path(root, "cache").glob("hashes-*"))
+
+
+def test_a_file_is_read_again_only_when_it_changed(old, reads):
+    first = copied(old, "app")
+    assert sorted(reads) == ["data.txt", "main.py"]
+    assert copied(old, "app") == first
+    (old / "app" / "main.py").write_text("print(2)\n")
+    assert copied(old, "app").content != first.content
+    assert sorted(reads) == ["data.txt", "main.py", "main.py"]
+
+
+def test_a_change_that_puts_the_former_time_and_size_back_is_seen(old):
+    main = old / "app" / "main.py"
+    os.utime(main, (LONG_AGO, LONG_AGO))
+    first = copied(old, "app")
+    main.write_text("print(9)\n")
+    os.utime(main, (LONG_AGO, LONG_AGO))
+    assert copied(old, "app").content != first.content
+
+
+def test_what_was_changed_just_now_is_read_again(project, reads):
+    copied(project, "app")
+    copied(project, "app")
+    assert len(reads) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"is": "envctl hashes 1", "files": {"main.py": [1]}}', '{"is": 2}']
+)
+def test_a_broken_cache_is_made_anew(old, text):
+    first = copied(old, "app")
+    (file,) = kept(old)
+    file.write_text(text)
+    assert copied(old, "app").content == first.content
+    file.unlink()
+    assert copied(old, "app").content == first.content
+
+
+def test_what_others_could_have_written_is_not_believed(old, tmp_path):
+    first = copied(old, "app")
+    (file,) = kept(old)
+    other = tmp_path / "other"
+    other.write_text(file.read_text().replace(first.tree.entries[0].digest, "0" * 64))
+    file.unlink()
+    file.symlink_to(other)
+    assert copied(old, "app").content == first.content
+    assert file.stat().st_mode & 0o077 == 0 or file.is_symlink()
+
+
+def test_a_file_that_is_written_all_the_time_is_told(old, monkeypatch):
+    main = old / "app" / "main.py"
+    real = os.read
+
+    def growing(descriptor, size):
+        with main.open("a") as file:
+            file.write("x")
+        return real(descriptor, 1) if main.stat().st_size < 40 else b""
+
+    monkeypatch.setattr(os, "read", growing)
+    with pytest.raises(Exception, match="is changed while it is read"):
+        copied(old, "app/main.py")
+
+
+@pytest.mark.slow
+def test_twenty_thousand_files_are_looked_at_in_seconds(old):
+    for number in range(20_000):
+        folder = old / "data" / str(number // 500)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / str(number)).write_text(str(number))
+    begun = time.process_time()
+    first = copied(old, "data")
+    again = copied(old, "data")
+    assert again == first
+    assert len(first.tree.entries) == 20_040
+    assert time.process_time() - begun < 15
