@@ -21,14 +21,16 @@ _KERNEL_THREAD: Final = 0x00200000
 _INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "init"})
 _OURS: Final = "# Tells what is true in here"
 """What a process of ours has in its command line."""
+_BEGINNING: Final = ("runc", "init")
+"""What a command that an engine runs in a container is called until it begins."""
 _UNITS: Final = "/envctl-"
+"""What the control group of a unit in a machine has in its path."""
 _MACHINES: Final = {
     ":/init.scope": "/usr/lib/systemd/",
     ":/system.slice/systemd-": "/usr/lib/systemd/",
     ":/system.slice/ssh.service": "/usr/sbin/sshd",
 }
 """The control groups that a machine's own programs run in, and where these programs are."""
-"""What the control group of a unit in a machine has in its path."""
 _LONGEST: Final = 4096
 
 
@@ -206,11 +208,20 @@ def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
     own = {
         pid
         for pid, one in seen.items()
-        if any(word.startswith(_OURS) for word in one.argv) or _runs(one, probe)
+        if any(word.startswith(_OURS) for word in one.argv)
+        or _runs(one, probe)
+        or _asks(one, probe)
+        or (one.parent == 0 and one.argv == _BEGINNING)
     }
     while more := {pid for pid, one in seen.items() if one.parent in own} - own:
         own |= more
     return own
+
+
+def _asks(process: Process, probe: Sequence[str]) -> bool:
+    """Whether it is a tool by which a probe of envctl's own asks: an engine whose patience is over ends its shell alone."""
+    own = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
+    return own and {*probe[4:]} <= {*process.argv}
 
 
 def _runs(process: Process, command: Sequence[str]) -> bool:

@@ -186,6 +186,28 @@ def test_those_that_look_are_no_programs_of_the_unit():
     assert programs(look) == [["web"]]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["python3", "-I", "-c", "import sys", "http://127.0.0.1:8000/healthz", "3"],
+        ["curl", "--max-time", "3", "--", "http://127.0.0.1:8000/healthz"],
+        ["wget", "-q", "-O", "/dev/null", "-T", "3", "http://127.0.0.1:8000/healthz"],
+    ],
+)
+def test_a_tool_of_a_probe_whose_shell_the_engine_has_ended_is_no_program_of_the_unit(words):
+    asked = probe.test(Probe(ProbeKind.HTTP, ("http://127.0.0.1:8000/healthz",), timeout=3))
+    look = [process(7, "web"), process(20, *words)]
+    assert programs(look, probe=asked) == [["web"]]
+    assert len(programs(look)) == 2
+
+
+def test_a_command_that_the_engine_is_about_to_begin_is_no_program_of_the_unit():
+    begun = [process(7, "web"), process(20, "runc", "init", parent=0)]
+    assert programs(begun) == [["web"]]
+    planted = [process(7, "web"), process(20, "runc", "init", parent=7)]
+    assert programs(planted) == [["web"], ["runc", "init"]]
+
+
 def test_in_a_machine_what_came_with_it_is_substrate_and_all_else_is_told():
     look = [
         process(1, "/sbin/init", uid=0, command="systemd", group="0::/init.scope"),
