@@ -387,15 +387,14 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
         with _fresh(target) as fresh:
             os.mkfifo(fresh, mode)
     elif not _is_there(target, entry, mode):
-        with _fresh(target) as fresh:
-            with _created(fresh, mode) as file:
-                if entry.size <= _CHUNK:
-                    file.write(project.content(copied.source, entry))
-                else:
-                    with project.opened(copied.source, entry) as content:
-                        while data := content.read(_CHUNK):
-                            file.write(data)
-            os.utime(fresh, (entry.time, entry.time))
+        with _fresh(target) as fresh, _created(fresh, mode) as file:
+            if entry.size <= _CHUNK:
+                file.write(project.content(copied.source, entry))
+            else:
+                with project.opened(copied.source, entry) as content:
+                    while data := content.read(_CHUNK):
+                        file.write(data)
+            os.utime(file.fileno(), (entry.time, entry.time))
 
 
 def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:

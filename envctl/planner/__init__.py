@@ -82,6 +82,7 @@ def make_plan(
     units: list[Unit] = []
     left_out: list[str] = []
     origins = _origins_by_service(resolved)
+    taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
     for name in _ordered(data["services"]):
         given = Given(
             name,
@@ -90,6 +91,7 @@ def make_plan(
             package_sets,
             origins.get(name, {}),
             recipe,
+            taken,
         )
         made, wrong = _planned(given)
         if wrong and needed is not None and name not in needed:

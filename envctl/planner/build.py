@@ -157,9 +157,14 @@ def _copy(
 ) -> CopyFiles:
     """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
     cover = Cover.of(given, item, later)
-    taken = files.copied(
-        given.root, item["source"], exclude=item["exclude"], where=where, covered=cover.hides
-    )
+    key = (item["source"], tuple(item["exclude"]))
+    taken = None if cover.mounts else given.taken.get(key)
+    if taken is None:
+        taken = files.copied(
+            given.root, item["source"], exclude=item["exclude"], where=where, covered=cover.hides
+        )
+    if not cover.mounts:
+        given.taken[key] = taken
     tree = replace(taken.tree, notes=(*taken.tree.notes, *cover.notes()))
     return CopyFiles(
         item["source"],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from envctl.errors import Place
+from envctl.files import Taken
 from envctl.spec.canonical import CanonicalService
 from envctl.spec.resolved import KeyPath, Resolved
 
@@ -29,6 +30,8 @@ class Given:
     package_sets: PackageSets
     origins: Mapping[KeyPath, Place]
     recipe: str = ""
+    taken: dict[tuple[str, tuple[str, ...]], Taken] = field(default_factory=dict)
+    """By source and what is excluded, what copies of services that are planned together take."""
 
     @property
     def service(self) -> CanonicalService:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from envctl import files
 from envctl.plan.model import Build, CopyFiles
 from tests.unit.planner.conftest import Planner
 
 APP = "{copy: {from: app, to: /srv/web/}}"
 
 
-def copies(plan) -> list[CopyFiles]:
-    source = plan.unit("web").source
+def copies(plan, name: str = "web") -> list[CopyFiles]:
+    source = plan.unit(name).source
     assert isinstance(source, Build)
     return [step for step in source.steps if isinstance(step, CopyFiles)]
 
@@ -93,3 +94,25 @@ def test_a_file_that_a_mount_covers_leaves_the_folder_that_it_is_in(
         )
         (copy,) = copies(planned(text))
         assert (copy.target, copy.tree.entries) == ("/etc/app/", ())
+
+
+def test_services_that_copy_the_same_are_planned_from_one_look(
+    planned: Planner, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    real = files.copied
+
+    def looking(root, relative, **given):
+        looks.append(relative)
+        return real(root, relative, **given)
+
+    monkeypatch.setattr(files, "copied", looking)
+    text = "".join(f"  web{n}: {{command: [a], build: [{APP}]}}\n" for n in range(5))
+    text += "  bare: {command: [a], build: [{copy: {from: app, to: /x, exclude: ['*.j2']}}]}\n"
+    plan = planned(text)
+    assert len(looks) == 2
+    assert [len(copies(plan, name)[0].tree.entries) for name in ("web0", "web4", "bare")] == [
+        2,
+        2,
+        1,
+    ]
