@@ -63,13 +63,16 @@ def compare(
         for key, change in builds.items()
         if change.target is not None and not isinstance(change.target, Unit)
     }
-    changed = {change.unit: plan.unit(change.unit).service for change in units}
+    planned = {unit.name: unit for unit in plan.units}
+    changed: dict[str, list[str]] = {}
+    for change in units:
+        changed.setdefault(planned[change.unit].service, []).append(change.unit)
     freed = tuple(change.key for change in removals)
     ordered = [
         replace(
             change,
             needs=_needs(
-                plan.unit(change.unit), change, changed, by_digest, freed, observed=observed
+                planned[change.unit], change, changed, by_digest, freed, observed=observed
             ),
         )
         for change in units
@@ -180,7 +183,7 @@ def _depends(unit: Unit, name: str, plan: Plan | None) -> bool:
 def _needs(
     unit: Unit,
     change: Change,
-    changed: Mapping[str, str],
+    changed: Mapping[str, Sequence[str]],
     builds: Mapping[str, str],
     freed: tuple[str, ...],
     *,
@@ -193,7 +196,7 @@ def _needs(
         sources = (unit.source, *(new.source for new in _new_volumes(unit, observed)))
         digests = (one.digest for one in sources if not isinstance(one, ReadyImage))
         found += [builds[digest] for digest in digests if digest in builds]
-    found += [name for name, service in changed.items() if service in unit.depends_on]
+    found += [name for service in unit.depends_on for name in changed.get(service, ())]
     return tuple(dict.fromkeys(found))
 
 

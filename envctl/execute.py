@@ -172,13 +172,14 @@ class _Run:
         return changes and units and not self.active
 
     def _start_due(self) -> None:
-        for key, change in self.todo.items():
-            if self.phases[key] is not Phase.WAITING:
-                continue
+        waiting = [key for key in self.todo if self.phases[key] is Phase.WAITING]
+        for key in waiting if self.active < WORKERS else ():
+            change = self.todo[key]
             blocker = self._blocker(change)
             if blocker == "":
-                if self.active < WORKERS:
-                    self._begin(change)
+                self._begin(change)
+                if self.active >= WORKERS:
+                    break
             elif blocker is not None:
                 self._give_up(change, blocker)
         for name, watch in self.watches.items():

@@ -243,9 +243,7 @@ class Opened:
         plan = make_plan(
             resolved,
             backend=self.backend.name,
-            package_sets=spec.package_sets(
-                workspace.root, sets=workspace.sets, environ=workspace.environ
-            ),
+            package_sets=workspace.package_sets,
             recipe=self._recipe,
             needed=self.needed,
             also=self._problems,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from envctl.plan.model import Plan
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
+    from envctl.planner.given import PackageSets
     from envctl.reaches import Reach
     from envctl.render import Content, Templates
     from envctl.results import BuildPair, Decided, Decision, UpResult
@@ -110,6 +111,11 @@ class Workspace:
             environ=self.environ,
             without_files=without_files,
         )
+
+    @cached_property
+    def package_sets(self) -> PackageSets:
+        """The package sets of all services of all environments, as they were when first asked for."""
+        return spec.package_sets(self.root, sets=self.sets, environ=self.environ)
 
     def validate(
         self, environments: Sequence[str] = (), *, planned: Callable[[Plan], None] = ignored

@@ -71,14 +71,16 @@ def load(
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
     without_files: bool = False,
+    known: tuple[str, ...] | None = None,
 ) -> Resolved:
     """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
 
     With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all
-    problems; UsageError an unknown environment, or a `sets` name that the spec does not declare.
+    problems; UsageError an unknown environment, or a `sets` name that the spec does not declare. `known` are the names of
+    overlay files, for those who have looked already.
     """
     environ = os.environ if environ is None else environ
-    known = with_files(root)
+    known = with_files(root) if known is None else known
     if not is_name(environment):
         from envctl.spec.problems import near
 
@@ -196,19 +198,42 @@ def package_sets(
 ) -> frozenset[tuple[str, frozenset[str]]]:
     """(base image, packages) of every service of every environment that can be read; others are left out."""
     found: set[tuple[str, frozenset[str]]] = set()
-    for environment in environments(root):
+    names = with_files(root)
+    plain = [name for name in names if _adds_no_packages(root, name)]
+    try:
+        if plain:
+            found |= _package_sets(load_base(root, sets=sets, environ=environ))
+    except (SpecError, UsageError):
+        plain = []
+    for environment in sorted({*environments(root)} - {*plain}):
         try:
-            resolved = load(
-                root, environment, sets=sets, environ=environ, cache=cache, without_files=True
-            )
+            resolved = load(root, environment, sets=sets, environ=environ, cache=cache, known=names)
         except (SpecError, UsageError):
             continue
-        for service in resolved.data["services"].values():
-            base = service["base"]
-            if base is not None and service["packages"]:
-                image = base["image"] or base_image(base["name"], base["snapshot"])
-                found.add((image, frozenset(service["packages"])))
+        found |= _package_sets(resolved)
     return frozenset(found)
+
+
+_CHANGES = re.compile(rb"services|base|vars|[\\&*<]")
+"""What an overlay holds that may change which packages there are: those keys, escapes in a key, anchors."""
+
+
+def _adds_no_packages(root: Path, environment: str) -> bool:
+    """Whether an environment has the packages of the base file, as far as a look at its overlay tells."""
+    try:
+        return not _CHANGES.search(read_inside(root, overlay_file(environment)))
+    except (OSError, InsideError):
+        return False
+
+
+def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
+    found = set()
+    for service in resolved.data["services"].values():
+        base = service["base"]
+        if base is not None and service["packages"]:
+            image = base["image"] or base_image(base["name"], base["snapshot"])
+            found.add((image, frozenset(service["packages"])))
+    return found
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:

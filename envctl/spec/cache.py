@@ -9,7 +9,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 
 from envctl.errors import EnvctlError
@@ -33,7 +34,7 @@ def key(
     sets: Mapping[str, str],
     variables: Mapping[str, str],
     contents: Mapping[str, bytes | None],
-    names: Iterable[str],
+    names: tuple[str, ...],
 ) -> str:
     """A hash of everything that a resolved spec is made from, this program included."""
     from envctl import __version__
@@ -45,7 +46,7 @@ def key(
         environment,
         sorted(sets.items()),
         sorted(variables.items()),
-        sorted(names),
+        _together(names),
     ]
     digest = hashlib.sha256(json.dumps(head).encode())
     for file, data in sorted(contents.items()):
@@ -54,6 +55,13 @@ def key(
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=1)
+def _together(names: tuple[str, ...]) -> str:
+    """One text for the names of all environments; remembered, since a project may have thousands."""
+    return hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
+
+
+@cache
 def _program() -> list[tuple[str, int, int]]:
     """The state of this package's files, for those who change them."""
     with os.scandir(Path(__file__).parent) as entries:

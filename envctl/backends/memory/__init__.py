@@ -9,22 +9,22 @@ whose test is ("false",) fails. A port of the host is one unit's at a time.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.building import Beside
+from envctl.backends.memory.book import Book
 from envctl.backends.taken import port_taken
 from envctl.errors import EnvctlError, Problem
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.holdings import held, wanted
+from envctl.plan.holdings import Holding, held, wanted
 from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
@@ -33,15 +33,38 @@ from envctl.private import private_folder, state_folder, state_path
 
 _FAILS = ("false",)
 _FOLDER = "memory"
+_BOOK = ".jsonl"
+_IMAGES = "images"
+_UNIT, _VOLUME, _SCOPE, _SHARED, _COUNT = "unit", "volume", "scope", "shared", "made"
+"""The kinds of entries of an environment's book; those of units and volumes have a name behind a colon."""
 
 
-@dataclass(slots=True)
 class _World:
-    units: dict[str, UnitState] = field(default_factory=dict)
-    volumes: list[str] = field(default_factory=list)
-    shared: bool = False
-    made: int = 0
-    scope: dict[str, str] = field(default_factory=dict)
+    """The units of an environment, made of its book's entries as these come and go."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, UnitState] = {}
+        self._ports: dict[str, dict[str, Holding]] = {}
+
+    def take(self, entry: str, value: Any) -> None:
+        """Have an entry of the book; None is one that was removed."""
+        kind, _, name = entry.partition(":")
+        if kind != _UNIT:
+            return
+        for units in self._ports.values() if name in self.units else ():
+            units.pop(name, None)
+        if value is None:
+            self.units.pop(name, None)
+            return
+        state = self.units[name] = _state(value)
+        for one in held(state) if state.status is Status.RUNNING else ():
+            if one.kind == "port":
+                self._ports.setdefault(one.name, {})[name] = one
+
+    def holder(self, port: Holding, *, but: str) -> str:
+        """Another unit that runs and has a port; "" if there is none."""
+        units = self._ports.get(port.name, {})
+        return next((name for name, one in units.items() if name != but and port.clashes(one)), "")
 
 
 class MemoryBackend:
@@ -53,8 +76,11 @@ class MemoryBackend:
     def __init__(self, context: Context) -> None:
         self.context = context
         folder = state_path(Path(context.scope.root), _FOLDER)
-        self._file = folder / f"{context.scope.environment}.json"
-        self._images = folder / "images.json"
+        self._folder = folder
+        self._has_folder = False
+        self._world = _World()
+        self._book = Book(folder / f"{context.scope.environment}{_BOOK}", self._world.take)
+        self._images = Book(folder / f"{_IMAGES}{_BOOK}")
         self._guard = threading.Lock()
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
@@ -98,24 +124,25 @@ class MemoryBackend:
         """What the book says."""
         del plan
         with self._guard:
-            world, images = self._world(), self._read(self._images)
-        return Observed(
-            world.units,
-            images,
-            frozenset(world.volumes),
-            ("network",) if world.shared else (),
-        )
+            entries, images = self._book.entries(), dict(self._images.entries())
+            return Observed(
+                dict(self._world.units),
+                images,
+                frozenset(_named(_VOLUME, entries)),
+                ("network",) if _SHARED in entries else (),
+            )
 
     def apply(self, change: Change) -> None:
         """Enter the change in the book."""
         with self._guard:
-            if change.action is Action.BUILD:
-                self._build(change)
-                return
-            world = self._world()
-            world.scope = asdict(self.context.scope)
-            self._enter(world, change)
-            self._write(self._file, _plain(world))
+            if not self._has_folder:
+                private_folder(Path(self.context.scope.root), _FOLDER)
+                self._has_folder = True
+            if change.action is not Action.BUILD:
+                entered = self._entered(change, self._book.entries())
+                self._book.write({_SCOPE: asdict(self.context.scope), **entered})
+            elif isinstance(change.target, Build | DockerfileBuild):
+                self._images.write({change.target.digest: build_text(change.target)})
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Fails for a test of ("false",)."""
@@ -134,18 +161,15 @@ class MemoryBackend:
         if execution.argv == _FAILS:
             return 1
         with self._guard:
-            world = self._world()
-            state = world.units[unit]
-            world.units[unit] = replace(state, hooks=(*state.hooks, hook))
-            self._write(self._file, _plain(world))
+            self._book.entries()
+            state = self._world.units[unit]
+            self._book.write(_unit(replace(state, hooks=(*state.hooks, hook))))
         return 0
 
     def environments(self) -> Sequence[str]:
         """Those with a book that has units."""
-        files = sorted(self._file.parent.glob("*.json"))
-        return [
-            file.stem for file in files if file != self._images and self._read(file).get("units")
-        ]
+        files = sorted(self._folder.glob(f"*{_BOOK}"))
+        return [file.stem for file in files if _named(_UNIT, Book(file).entries())]
 
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
@@ -162,12 +186,11 @@ class MemoryBackend:
     def everything(self) -> Sequence[Found]:
         """All environments in this user's books."""
         found = []
-        for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*.json")):
-            data = self._read(file)
-            if scope := data.get("scope"):
-                units, volumes = tuple(data["units"]), tuple(data["volumes"])
-                if units or volumes:
-                    found.append(Found(Scope(**scope), self.name, units, volumes))
+        for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_BOOK}")):
+            entries = Book(file).entries()
+            units, volumes = _named(_UNIT, entries), _named(_VOLUME, entries)
+            if _SCOPE in entries and (units or volumes):
+                found.append(Found(Scope(**entries[_SCOPE]), self.name, units, volumes))
         return found
 
     def moved(self, former: Path) -> None:
@@ -178,80 +201,59 @@ class MemoryBackend:
 
     # --- the book
 
-    def _build(self, change: Change) -> None:
-        if not isinstance(change.target, Build | DockerfileBuild):
-            return
-        images = self._read(self._images)
-        images[change.target.digest] = build_text(change.target)
-        self._write(self._images, images)
-
-    def _enter(self, world: _World, change: Change) -> None:
+    def _entered(self, change: Change, entries: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries that a change makes or removes."""
         unit = change.target if isinstance(change.target, Unit) else None
-        _require_free_ports(world, change)
+        known = self._world.units
+        if unit and change.action not in (Action.STOP, Action.REMOVE):
+            self._require_free_ports(unit)
         if change.action in (Action.CREATE, Action.REPLACE, Action.RECONFIGURE) and unit:
-            world.made += 1
-            world.shared = True
-            world.units[unit.name] = _made(unit, f"{self.context.scope.project_id}:{world.made}")
-            names = {volume.name for volume in unit.run.volumes}
-            world.volumes = sorted({*world.volumes, *names})
-        elif change.action is Action.START and unit:
-            old = world.units[unit.name]
-            world.units[unit.name] = replace(_made(unit, old.id), run=old.run)
-        elif change.action is Action.STOP:
-            old = world.units[change.unit]
-            world.units[change.unit] = replace(old, status=Status.STOPPED, exit_code=0)
-        elif change.action is Action.REMOVE:
-            world.units.pop(change.unit, None)
-        elif change.action is Action.DISCARD:
-            world.volumes = [name for name in world.volumes if name != change.unit]
-        elif change.action is Action.DISMANTLE:
-            world.shared = False
-
-    def _world(self) -> _World:
-        data = self._read(self._file)
-        units = {
-            name: UnitState(
-                **{
-                    **state,
-                    "status": Status(state["status"]),
-                    "health": Health(state["health"]),
-                    "addresses": tuple(state["addresses"]),
-                    "hooks": tuple(state.get("hooks", ())),
-                }
-            )
-            for name, state in data.get("units", {}).items()
+            made = entries.get(_COUNT, 0) + 1
+            state = _made(unit, f"{self.context.scope.project_id}:{made}")
+            volumes = {f"{_VOLUME}:{volume.name}": True for volume in unit.run.volumes}
+            return {_COUNT: made, _SHARED: True, **volumes, **_unit(state)}
+        if change.action in (Action.START, Action.RESTART) and unit:
+            old = known[unit.name]
+            return _unit(replace(_made(unit, old.id), run=old.run))
+        if change.action is Action.STOP:
+            return _unit(replace(known[change.unit], status=Status.STOPPED, exit_code=0))
+        gone = {
+            Action.REMOVE: f"{_UNIT}:{change.unit}",
+            Action.DISCARD: f"{_VOLUME}:{change.unit}",
+            Action.DISMANTLE: _SHARED,
         }
-        return _World(
-            units, data.get("volumes", []), data.get("shared", False), data.get("made", 0)
-        )
+        return {gone[change.action]: None} if change.action in gone else {}
 
-    def _read(self, path: Path) -> dict[str, Any]:
-        try:
-            data = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return data if isinstance(data, dict) else {}
-
-    def _write(self, path: Path, data: object) -> None:
-        private_folder(Path(self.context.scope.root), _FOLDER)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(data, indent=1, sort_keys=True), "utf-8")
-        fresh.replace(path)
+    def _require_free_ports(self, unit: Unit) -> None:
+        """EnvctlError if another unit that runs has a port of the unit's: the host has each once."""
+        for one in wanted(unit):
+            if one.kind == "port" and (holder := self._world.holder(one, but=unit.name)):
+                raise port_taken(unit, int(one.name.partition("/")[0]), by=holder)
 
 
-def _require_free_ports(world: _World, change: Change) -> None:
-    """EnvctlError if another unit that runs has a port of the unit's: the host has each once."""
-    if not isinstance(change.target, Unit) or change.action in (Action.STOP, Action.REMOVE):
-        return
-    for one in wanted(change.target):
-        for name, state in world.units.items():
-            taken = one.kind == "port" and any(one.clashes(other) for other in held(state))
-            if taken and name != change.unit and state.status is Status.RUNNING:
-                raise port_taken(change.target, int(one.name.partition("/")[0]), by=name)
+def _named(kind: str, entries: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the entries of a kind, sorted."""
+    return tuple(
+        sorted(entry.partition(":")[2] for entry in entries if entry.startswith(f"{kind}:"))
+    )
 
 
-def _plain(world: _World) -> object:
-    return asdict(world)
+def _unit(state: UnitState) -> dict[str, Any]:
+    """A unit's entry."""
+    return {f"{_UNIT}:{state.name}": asdict(state)}
+
+
+def _state(entry: Mapping[str, Any]) -> UnitState:
+    """The unit of an entry."""
+    return UnitState(
+        **{
+            **entry,
+            "status": Status(entry["status"]),
+            "health": Health(entry["health"]),
+            "addresses": tuple(entry["addresses"]),
+            "hooks": tuple(entry["hooks"]),
+        }
+    )
 
 
 def _made(unit: Unit, identity: str) -> UnitState:
