@@ -9,6 +9,11 @@ import sys
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
+if sys.platform == "win32":
+    sys.exit(
+        "envctl runs on Linux and macOS. On Windows use WSL: https://learn.microsoft.com/windows/wsl/install"
+    )
+
 # Python looks for modules in the folder where it is called, and that is a project: a clone may bring a yaml.py.
 if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - less to import
     _OWN = os.path.abspath(f"{__file__}/../..")  # noqa: PTH100

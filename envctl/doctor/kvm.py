@@ -19,7 +19,7 @@ _WORK = f"access to {DEVICE}"
 def acceleration(host: Host) -> Finding:
     """Whether KVM can be used. The device alone proves nothing: it may be there and not work."""
     name = "KVM"
-    if host.processor == "x86_64" and not _has_extensions(host):
+    if not _has_extensions(host):
         return Finding(
             name,
             ok=False,

@@ -22,16 +22,8 @@ IMAGES = "/var/lib/libvirt/images"
 
 LIBVIRT_PACKAGES = ("libvirt-daemon-system", "libvirt-clients")
 PROVIDER = "vagrant-libvirt"
-EMULATORS = {
-    "x86_64": ("qemu-system-x86_64", "qemu-system-x86"),
-    "aarch64": ("qemu-system-aarch64", "qemu-system-arm"),
-    "ppc64le": ("qemu-system-ppc64", "qemu-system-ppc"),
-    "s390x": ("qemu-system-s390x", "qemu-system-misc"),
-    "riscv64": ("qemu-system-riscv64", "qemu-system-misc"),
-}
-"""By processor: QEMU's program for machines of that processor, and Debian's package of it."""
-
-_LINUX_ONLY = "not on this system"
+MACHINES_ON = ("Linux", "x86_64")
+"""The system and the processor that the machines' kernels, and what they start with, are for."""
 _DEBIAN_PLUGINS = "usr/share/vagrant-plugins/plugins.d"
 _DEBIAN_GEMS = "usr/share/rubygems-integration/all/gems"
 _UPSTREAM = "opt/vagrant"
@@ -48,6 +40,7 @@ class Tool:
     purpose: str
 
 
+_EMULATOR = Tool("qemu", "qemu-system-x86_64", "qemu-system-x86", "runs machines")
 _DISKS = Tool("qemu-img", "qemu-img", "qemu-utils", "makes machines' disks")
 _FILES = Tool("mke2fs", "mke2fs", "e2fsprogs", "makes machines' file systems")
 _SSH = Tool("ssh", "ssh", "openssh-client", "talks to machines")
@@ -56,14 +49,27 @@ _FILTER = Tool("iptables", "iptables", "iptables", "lets machines reach the netw
 
 
 def machine_findings(host: Host, engine: Engine) -> list[Finding]:
-    """Everything that Vagrant machines on libvirt need, and what makes the images they start from."""
+    """Everything that Vagrant machines on libvirt need, and what makes the images they start from.
+
+    Where there can be none, that is all there is to say: nothing that is installed would help.
+    """
+    if (host.system, host.processor) != MACHINES_ON:
+        return [_no_machines(host)]
     libvirt = look(host)
     findings = [vagrant(host), provider(host), daemon(host, libvirt)]
-    if host.system == "Linux":
-        findings += [emulator(host), tool(host, _DISKS), tool(host, _NAMES)]
-        findings += [packet_filter(host, libvirt), acceleration(host), *access(host), space(host)]
+    findings += [tool(host, _EMULATOR), tool(host, _DISKS), tool(host, _NAMES)]
+    findings += [packet_filter(host, libvirt), acceleration(host), *access(host), space(host)]
     findings += [tool(host, _FILES), tool(host, _SSH)]
     return findings + [_for_images(finding) for finding in engine_findings(host, engine)]
+
+
+def _no_machines(host: Host) -> Finding:
+    return Finding(
+        "platform",
+        ok=False,
+        found=f"{host.system} on {host.processor}",
+        remedy="machines need Linux on x86_64: run envctl on such a host to have them;\ncontainers run here: `envctl doctor`",
+    )
 
 
 def _for_images(finding: Finding) -> Finding:
@@ -150,10 +156,6 @@ def _listed_plugin(host: Host, program: str, remedy: str) -> Finding:
 def daemon(host: Host, libvirt: Libvirt) -> Finding:
     """Whether libvirt answers this user, and how to have it if not."""
     name = "libvirt"
-    if host.system != "Linux":
-        return Finding(
-            name, ok=False, found=_LINUX_ONLY, remedy="run envctl on Linux to have machines"
-        )
     if libvirt.reach is Reach.ANSWERS:
         return Finding(name, ok=True, found=f"{libvirt.version} at {URI}")
     if libvirt.serves_root_only:
@@ -203,21 +205,6 @@ def _no_daemon(host: Host) -> Finding:
         packages=() if installed or not host.has_apt else LIBVIRT_PACKAGES,
         repairs=(Repair.LIBVIRT,) if host.which("libvirtd") or host.has_apt else (),
     )
-
-
-def emulator(host: Host) -> Finding:
-    """QEMU for machines with this machine's processor."""
-    name = "qemu"
-    known = EMULATORS.get(host.processor)
-    if known is None:
-        return Finding(
-            name,
-            ok=False,
-            found=f"no machines are known for a {host.processor} processor",
-            remedy=f"envctl makes machines on {', '.join(EMULATORS)}",
-        )
-    program, package = known
-    return tool(host, Tool(name, program, package, "runs machines"))
 
 
 def tool(host: Host, wanted: Tool) -> Finding:

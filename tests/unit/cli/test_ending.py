@@ -100,3 +100,13 @@ def test_a_full_device_is_told(shop: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = run(["-m", "envctl", "config", "dev"], stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_windows_is_told_to_use_wsl() -> None:
+    script = (
+        "import sys, runpy; sys.platform = 'win32'; runpy.run_module('envctl', run_name='__main__')"
+    )
+    done = run(["-c", script], capture_output=True)
+    assert done.returncode == 1
+    assert "use WSL" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
