@@ -20,6 +20,8 @@ from envctl.plan.source_tree import SourceEntry
 
 LARGEST_TEXT: Final = 4 * 1024 * 1024
 """Bytes that a text which envctl itself reads may have."""
+LARGEST_INPUT: Final = 64 * 1024 * 1024
+"""Bytes of a text that is a build's, such as a package-lock.json."""
 FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """How a file is opened that somebody else may have put there: links are not followed, pipes not waited for."""
 _CHUNK: Final = 1 << 20
@@ -79,6 +81,12 @@ def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT
     if len(data) > largest:
         raise InsideError(f"{shown} is larger than {_size(largest)}")
     return data
+
+
+def text_inside(root: Path, relative: str | Path, *, errors: str = "strict") -> str:
+    """The text of a file that a build reads, UTF-8, with line ends as Python has them; raises what `read_inside` does."""
+    data = read_inside(root, relative, largest=LARGEST_INPUT)
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8", errors).read()
 
 
 @contextmanager

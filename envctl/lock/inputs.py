@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from envctl.backends.staging import ContextFile, placed
 from envctl.errors import EnvctlError, Place
-from envctl.inside import read_inside
+from envctl.inside import text_inside
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Base,
@@ -181,6 +181,6 @@ def _text(file: ContextFile, root: Path) -> str:
     if file.text is not None:
         return file.text
     try:
-        return read_inside(root, file.source).decode("utf-8", "replace")
+        return text_inside(root, file.source, errors="replace")
     except OSError as error:
         raise EnvctlError(f"{file.source} cannot be read: {error.strerror or error}") from error

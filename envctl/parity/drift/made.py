@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.staging import ContextFile, placed
-from envctl.inside import InsideError, read_inside
+from envctl.inside import InsideError, text_inside
 from envctl.parity.collecting import is_covered
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.inquiry import Asked
@@ -82,7 +82,7 @@ def text_of(put: Put, root: Path) -> str:
     if put.file.text is not None:
         return put.file.text
     try:
-        return read_inside(root, put.file.source).decode("utf-8")
+        return text_inside(root, put.file.source)
     except (OSError, InsideError, UnicodeDecodeError):
         return ""
 

@@ -164,3 +164,13 @@ def test_long_requirements_take_no_longer_for_their_length(project, text):
     start = time.process_time()
     lines(project)
     assert time.process_time() - start < 3
+
+
+def test_line_ends_of_another_system_and_a_large_lock_file_change_nothing_and_hinder_nothing(
+    project,
+):
+    before = lines(project)
+    project.write("app/requirements.txt", "-r more.txt\r\nflask\r\n")
+    assert lines(project) == before
+    project.write("app/package-lock.json", "{" + " " * 6_000_000 + "}")
+    assert heads(lines(project)) == heads(before)
