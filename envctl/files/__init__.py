@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from envctl.errors import Place, Problem, SpecError
 from envctl.files import rules, walk
 from envctl.files.dockerignore import DockerIgnore, PatternError
+from envctl.files.git_index import tracked
 from envctl.files.hashes import ChangedError, Hashes
 from envctl.inside import FOLDER, InsideError, open_below, open_root, read_inside, real_path
 from envctl.plan.source_tree import START, EntryKind, SourceEntry, SourceTree, content_time
@@ -118,6 +119,8 @@ def copied(
             hint=f"change {name}"
             + (f", or write {ENVCTLIGNORE}, which is used instead" if name == DOCKERIGNORE else ""),
         )
+    if ours.ignored_sizes:
+        ours.forget(tracked(root), origin)
     tree = SourceTree(origin, entries, tuple(_copy_notes(relative, origin, ours, entries)))
     return Taken(_digest(entries, _copied_line), tree)
 

@@ -94,6 +94,12 @@ class CopyRules:
         """What is known of the folder that is copied, which is that one of the project."""
         return At(self.ignore.top(folder), self._patterns.top, git)
 
+    def forget(self, tracked: Collection[str], top: str) -> None:
+        """Ignore no more what git tracks, though a pattern names it; `top` is the folder that is copied."""
+        prefix = "" if top in {"", "."} else f"{top}/"
+        for path in [one for one in self.ignored_sizes if prefix + one in tracked]:
+            del self.ignored_sizes[path]
+
     def unused(self) -> Sequence[str]:
         """The patterns of `exclude` that matched nothing."""
         used = {self._patterns.patterns[one].text for one in self._used}

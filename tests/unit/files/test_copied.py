@@ -238,6 +238,36 @@ def test_git_says_the_same_of_what_it_ignores(project, put):
     assert ours == {one for one in git.stdout.split("\0") if one}
 
 
+def test_what_git_tracks_is_not_said_to_be_ignored(project, put):
+    put(
+        {
+            ".gitignore": "*.log\nbuild/\n",
+            "app/kept ü.log": "x",
+            "app/b.log": "x",
+            "app/build/x": "x",
+        }
+    )
+    for words in (
+        ["init", "-q"],
+        ["add", "-f", "."],
+        ["rm", "-q", "--cached", "-r", "app/b.log", "app/build"],
+    ):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    (note,) = notes(project)
+    assert note.startswith(
+        "copy app takes 2 things that git ignores: app/b.log, app/build/ (1 byte);"
+    )
+    index = project / ".git" / "index"
+    for data in (
+        b"",
+        b"DIRC",
+        index.read_bytes()[:-200],
+        b"DIRC\0\0\0\2\xff\xff\xff\xff" + b"x" * 500,
+    ):
+        index.write_bytes(data)
+        assert "git ignores: app/b.log, app/build/" in notes(project)[0]
+
+
 def notes_in_full(project):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files.rules, "_SHOWN", 100)
