@@ -1,4 +1,4 @@
-"""`python -m bench [containers] [machines] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
+"""`python -m bench [containers] [machines] [bounds] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
 
 envctl is installed from a wheel into an environment of its own, since that is what users run; an
 editable install without byte code starts slower.
@@ -13,14 +13,16 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
-from bench import containers, machines
+from bench import bounds, containers, machines
 from bench.measure import ENVIRON, Result, said
 
 TREE = Path(__file__).parents[1]
 RESULTS = TREE / "bench" / "RESULTS.md"
-PARTS = {"containers": containers, "machines": machines}
+PARTS: dict[str, ModuleType] = {"containers": containers, "machines": machines, "bounds": bounds}
 TITLE = "# Measured against the field\n\nMedians of whole processes, ours and the peer's in turn in the same run.\n"
 
 
@@ -33,17 +35,20 @@ def install(folder: Path) -> str:
     return str(home / "bin" / "envctl")
 
 
-def head(peer: str) -> str:
-    """The first lines of a table."""
+def head(name: str) -> str:
+    """The first lines of a table: with a peer, or with bounds of our own."""
+    if name == "bounds":
+        return bounds.HEAD
+    peer = {"containers": containers.PEER, "machines": machines.PEER}[name]
     return (
         f"| what | envctl | {peer} | ratio | aim | met | runs |\n|---|---:|---:|---:|---:|---|---:|"
     )
 
 
-def section(name: str, version: str, results: list[Result]) -> str:
+def section(name: str, version: str, results: Sequence[Result | bounds.Measured]) -> str:
     """A part of RESULTS.md."""
     part = PARTS[name]
-    table = "\n".join([head(part.PEER), *(result.row() for result in results)])
+    table = "\n".join([head(name), *(result.row() for result in results)])
     return (
         f"## {name.capitalize()}\n\n{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {version}, {os.cpu_count()} cores, "
         f"Python {sys.version.split()[0]}, {part.about()}\nCommand: `python -m bench {name} --write`.\n\n{table}\n"
@@ -67,8 +72,8 @@ def main() -> None:
         for part in wanted:
             folder = Path(name, part)
             folder.mkdir()
-            print(head(PARTS[part].PEER))
-            results = PARTS[part].measure(envctl, folder)
+            print(head(part))
+            results: Sequence[Result | bounds.Measured] = PARTS[part].measure(envctl, folder)
             fresh[part] = section(part, said(envctl, "--version"), results)
     if "--write" in sys.argv:
         write(fresh)

@@ -162,7 +162,7 @@ def _resolve(
         contents=contents,
         sets=sets,
         environ=environ,
-        known=environments(root),
+        known=(environment,) if overlay_file(environment) in contents else environments(root),
         without_files=without_files,
     )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from envctl.inside import InsideError, read_inside, real_path
 
@@ -28,7 +31,25 @@ def overlay_file(environment: str) -> str:
 def with_files(root: Path) -> tuple[str, ...]:
     """The environments that have an overlay file, sorted. InsideError if their folder is none of the project."""
     try:
-        names = sorted(entry.name for entry in os.scandir(real_path(root, FOLDER)))
+        folder = real_path(root, FOLDER)
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return ()
+    # A folder's time is no finer than some milliseconds: one that is young may have changed again since.
+    if time.time_ns() - changed > _SETTLED:
+        return _in_folder(str(folder), changed)
+    return _in_folder.__wrapped__(str(folder), changed)
+
+
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds."""
+
+
+@lru_cache(maxsize=4)
+def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
+    """Remembered while the folder stays the same, since each of thousands of environments asks for them."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
         return ()
     stems = (name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from envctl.spec.fields import NAME, STORED
-from envctl.spec.names import is_name
+from envctl.spec.names import is_name, with_files
 
 GOOD = ("a", "a1", "dev-2", "a--b", "x" * 40)
 BAD = ("", "A", "1a", "-a", "dev-", "a_b", "dev\n", "x" * 41, "é")
@@ -30,3 +32,25 @@ def test_a_name_may_not_be(name):
 def test_what_would_have_the_name_of_another_on_an_engine_cannot_be_stored(name):
     assert not re.fullmatch(STORED, name)
     assert re.fullmatch(STORED, "da_ta-1")
+
+
+def test_an_overlay_that_has_just_been_written_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    for number in range(50):
+        (tmp_path / "environments" / f"e{number}.yaml").write_text("")
+        assert len(with_files(tmp_path)) == number + 1
+
+
+def test_a_folder_that_has_not_changed_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    (folder / "dev.yaml").write_text("")
+    os.utime(folder, (1, 1))
+    assert with_files(tmp_path) == ("dev",)
+    monkeypatch.setattr(os, "scandir", None)
+    assert with_files(tmp_path) == ("dev",)
+    os.utime(folder, (2, 2))
+    with pytest.raises(TypeError):
+        with_files(tmp_path)
