@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -23,6 +24,8 @@ from tests.support.project import Project
 # Where no bytecode is kept, each command of the hundreds that tests run would compile all that it imports.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A suite that is started in the background ignores interrupts, and so would the runs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # Private state is kept outside of projects: the user's own is no test's.
