@@ -227,6 +227,9 @@ class Machine:
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # The shared connection's keeper has the streams, too, and lets go of them when the command inside has ended: nothing
+            # here may wait for their end, as closing a buffered one does while it is read.
+            bufsize=0,
         ) as process:
             if stdin:
                 Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
@@ -242,12 +245,17 @@ class Machine:
             except BaseException:
                 process.kill()
                 raise
+            # What comes of closing the streams below is no failure.
+            failed = failures[:1]
             if process.poll() is None:
+                # Enough was heard.
                 process.kill()
-            for reader in readers:
-                reader.join()
-        if failures:
-            raise failures[0]
+            else:
+                for reader in readers:
+                    reader.join()
+                failed = failures[:1]
+        if failed:
+            raise failed[0]
         return process.returncode
 
     def terminal(self, script: str) -> int:
@@ -401,8 +409,9 @@ def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
     read: Any = getattr(source, "read1", source.read)
     with suppress(OSError, ValueError):
         while data := read(_CHUNK):
-            target.write(data)
-            target.flush()
+            left = memoryview(data)
+            while left:
+                left = left[target.write(left) :]
     with suppress(OSError):
         target.close()
 
