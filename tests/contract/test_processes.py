@@ -151,13 +151,13 @@ def test_exec_has_the_units_limits(stage):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_exec_that_is_told_to_end_ends_its_command_inside(stage, number):
     stage.spec(IDLE).up()
-    script = "sleep 98765 & echo ready; sleep 98765"
+    script = "sleep 44765 & echo ready; sleep 44765"
     argv = ("exec", "-T", f"dev@{stage.backend}", "web", "--", "sh", "-c", script)
     with stage.start(*argv) as process:
         wait_for(process, "ready")
         process.send_signal(number)
         assert process.wait(60) == 128 + number
-    assert left(stage, "98765") == ""
+    assert left(stage, "44765") == ""
 
 
 def test_exec_whose_reader_has_gone_ends_as_a_pipe_does(stage):
