@@ -111,7 +111,8 @@ until ($ending) {
     my $ready = '';
     vec($ready, fileno $$_{end}, 1) = 1 for @pipes;
     next if select($ready, undef, undef, undef) < 1;
-    taken($_) for grep { vec $ready, fileno $$_{end}, 1 } @pipes;
+    # Until there is no more: of a writer that came and went while a pipe was opened nobody else would tell.
+    1 while grep { taken($_) } @pipes;
 }
 # What is there is sent before it ends.
 for my $pipe (@pipes) {

@@ -24,7 +24,7 @@ def test_each_frame_is_a_line_with_its_time_and_stream():
         frame(1, b"2026-01-01T00:00:00.5Z hello world\n"), frame(2, b"T \xff oops\r\n")
     ) == [
         LogLine("web", "hello world", "stdout", "2026-01-01T00:00:00.5Z"),
-        LogLine("web", "\ufffd oops", "stderr", "T"),
+        LogLine("web", "\ufffd oops\r", "stderr", "T"),
     ]
 
 
