@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from envctl.errors import EnvctlError
 from envctl.private import state_path
+from tests.support.machines import key_of, virsh
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
@@ -43,3 +46,11 @@ def test_private_state_is_not_seen_and_no_secret_is_written_through_a_mount_of_t
         project.up()
     assert not (project.root / ".env").is_symlink()
     assert (project.root / ".env").read_text() == "MINE=1\n"
+
+    # A host that is shut down presses the power button: what runs is stopped, and then the machine.
+    (domain,) = [one for one in virsh("list", "--name").split() if key_of(project) in one]
+    virsh("shutdown", domain)
+    deadline = time.monotonic() + 60
+    while virsh("domstate", domain).strip() != "shut off" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert project.states() == {"web": "exited"}

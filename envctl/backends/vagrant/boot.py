@@ -21,6 +21,8 @@ MODULES: Final = (
     "virtio_net",
     "virtio_rng",
     "virtiofs",
+    "button",
+    "evdev",
 )
 ON_DEMAND: Final = ("overlay",)
 """Modules that only a machine asks for whose command line says so."""
@@ -103,9 +105,15 @@ $b mount --move /sys /root/sys; $b mount --move /run /root/run
 # Run from inside the new root, so that it and its script outlive the switch; it waits for the lease, and
 # renews it in the background.
 $b chroot /root /run/envctl/busybox udhcpc -b -i eth0 -s /run/envctl/udhcpc.sh -x hostname:"$host" -t 5 -T 1 -A 5 </root/dev/null >/root/dev/null 2>&1
+# The power button, which this host presses when it is shut down itself, has the init stop all that runs and power off.
+$b mkdir -p /root/run/envctl/acpi/PWRF; printf '#!/run/envctl/busybox sh\nkill -POWEROFF 1\n' > /root/run/envctl/acpi/PWRF/00000080
+$b chmod 755 /root/run/envctl/acpi/PWRF/00000080
+$b chroot /root /run/envctl/busybox acpid -c /run/envctl/acpi -p /run/envctl/acpid.pid -l /dev/null </root/dev/null >/root/dev/null 2>&1
 exec $b switch_root /root /sbin/init
 """
-INIT: Final = _INIT.replace("FAILED", FAILED)
+_POWER_OFF: Final = 38
+"""SIGRTMIN+4: https://www.freedesktop.org/software/systemd/man/latest/systemd.html#Signals"""
+INIT: Final = _INIT.replace("FAILED", FAILED).replace("POWEROFF", str(_POWER_OFF))
 
 _DHCP: Final = r"""#!/run/envctl/busybox sh
 b=/run/envctl/busybox
