@@ -472,7 +472,7 @@ def pruned(table: Table, places: Sequence[tuple[str | int, ...]], *, whole: bool
         inner = [place[1] for place in places if place[0] == key and len(place) > 1]
         node = table[key]
         if whole or not inner or len(inner) < sum(place[0] == key for place in places):
-            del result[key], result.spots[key]
+            _drop(result, key)
         elif isinstance(node, Table):
             names = list(node)
             dropped = {names[part] if isinstance(part, int) else part for part in inner}
@@ -482,8 +482,13 @@ def pruned(table: Table, places: Sequence[tuple[str | int, ...]], *, whole: bool
                 node.spot, [item for index, item in enumerate(node) if index not in inner]
             )
         else:
-            del result[key], result.spots[key]
+            _drop(result, key)
     return result
+
+
+def _drop(table: Table, key: str) -> None:
+    table.pop(key, None)
+    table.spots.pop(key, None)
 
 
 def _only(table: Table, names: Iterable[str]) -> Table:

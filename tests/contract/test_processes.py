@@ -56,7 +56,7 @@ def test_exec_of_something_that_is_not_there_says_so(stage):
 def test_exec_in_a_unit_whose_process_has_ended_says_so(stage):
     stage.spec("web: {command: [sleep, infinity]}\njob: {kind: task, command: ['true']}").up()
 
-    with pytest.raises(EnvctlError, match=r"job is not running \(exited\)"):
+    with pytest.raises(EnvctlError, match=r"job is a task and has completed"):
         stage.run("job", "true")
     assert stage.run("web", "sh", "-c", "exit 125")[0] == 125
 

@@ -151,7 +151,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "restart": restart_policy(unit),
         "networked": networked,
         "hostname": unit.name if networked and "hostname" not in run.options else "",
-        "options": options.compose(run.options).items(),
+        "options": list(options.compose(run.options).items()),
         "cpus": run.resources.cpus,
         "memory": run.resources.memory,
     }

@@ -165,12 +165,14 @@ def range_or_keys(holder: Any) -> Any:
 
 
 @THOROUGH
+@example(seed=3494)
 @given(seed=st.integers(0, 2**63))
 def test_a_spec_with_nodes_changed_gives_a_result_or_places(folder: Path, seed: int) -> None:
     outcome(folder, json.dumps(mutated(seed)))
 
 
 @THOROUGH
+@example(seed=60786)
 @given(seed=st.integers(0, 2**63))
 def test_an_overlay_with_nodes_changed_gives_a_result_or_places(folder: Path, seed: int) -> None:
     overlay = mutated(seed)
