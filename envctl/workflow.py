@@ -558,8 +558,9 @@ def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> t
 
 
 def _with_changed(plan: Plan, changes: Sequence[Change], whole: Plan) -> Plan:
-    """The plan of a selection, and of what is changed for it: that is waited for, too."""
-    names = {unit.name for unit in plan.units} | {change.unit for change in changes}
+    """The plan of a selection, and of the units that are changed for it: they are waited for, too."""
+    changed = {change.unit for change in changes if change.key == change.unit}
+    names = changed | {unit.name for unit in plan.units}
     return replace(plan, units=tuple(unit for unit in whole.units if unit.name in names))
 
 
