@@ -51,6 +51,9 @@ def _one(
     if "${" in str(loc[-1:]) and item["loc"][-1:] == ("[key]",):
         # A variable in it is not known, or none works there: that has been told.
         return
+    if loc[-1:] == [""]:
+        # That a key is missing has been told.
+        return
     for part in loc:
         found.enter(part)
     name = ".".join([*path, *map(str, loc[: found.depth])]) or "the file"

@@ -400,11 +400,13 @@ def _service(
     name: str, node: Node, spot: Spot, problems: Problems
 ) -> Read[form.ServiceForm] | None:
     if not is_name(name):
-        problems.add(
-            spot,
-            f"services: {shown(name)} is no name for a service",
-            expected=ALLOWED,
-        )
+        # That a name is missing has been told.
+        if name:
+            problems.add(
+                spot,
+                f"services: {shown(name)} is no name for a service",
+                expected=ALLOWED,
+            )
         return None
     if not isinstance(node, Table):
         at = node.spot if isinstance(node, Text) else spot

@@ -211,3 +211,16 @@ def test_a_volume_belongs_to_one_and_both_places_are_told(tmp_path):
     assert not problems(
         tmp_path, text.replace("owner: web", "owner: 1000").replace("33:33", "1000")
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "'': 3\nservices: {web: {command: [serve]}}\n",
+        web("'': 4"),
+        web("env: {'': x}"),
+        WEB + "  '': {command: [serve]}\n",
+    ],
+)
+def test_a_missing_key_is_told_once(tmp_path, text):
+    assert [one.message for one in problems(tmp_path, text)] == ["a key is missing"]
