@@ -172,16 +172,22 @@ def test_a_failed_task_is_told_holds_its_dependents_back_and_runs_again(stage):
 def test_a_port_moves_from_one_service_to_another_and_two_swap_theirs(stage):
     """What lets go of it comes first; a swap stops both."""
     first, second = free_port(), free_port()
-    idle = "%s: {command: [sleep, infinity], ports: ['%s:80']}\n"
+    # Where they share a machine each has a port of its own inside.
+    inside = {"web": 80, "api": 81}
+
+    def idle(service: str, port: int) -> str:
+        ports = f"ports: ['{port}:{inside[service]}']"
+        return f"{service}: {{command: [sleep, infinity], {ports}}}\n"
+
     alone = "api: {command: [sleep, infinity]}\n"
     stage.clear()
-    stage.spec(alone + idle % ("web", first)).up()
+    stage.spec(alone + idle("web", first)).up()
 
-    stage.spec(alone.replace("api", "web") + idle % ("api", first)).up()
+    stage.spec(alone.replace("api", "web") + idle("api", first)).up()
     assert addresses(stage) == {"web": (), "api": (f"127.0.0.1:{first}",)}
 
-    stage.spec(idle % ("web", second) + idle % ("api", first)).up()
-    stage.spec(idle % ("web", first) + idle % ("api", second))
+    stage.spec(idle("web", second) + idle("api", first)).up()
+    stage.spec(idle("web", first) + idle("api", second))
     done = stage.up()
 
     assert [one for one in done if one.startswith("stop")] == ["stop web", "stop api"]
