@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item):
         item.failed = report.failed
 
 
-_TOGETHER = re.compile(r"\[((?:stage|pair)[-\w]*-\w+)|^(.*test_fresh_machine\.py)")
+_TOGETHER = re.compile(r"\[((?:(?:stage|pair)-)+[a-z]+)|^(.*test_fresh_machine\.py)")
 """What names of tests tell of what they share: a stage or a pair on a backend, or a file's machine."""
 
 
