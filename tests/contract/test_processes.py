@@ -248,6 +248,7 @@ def test_a_mounted_file_is_live(stage):
     assert stage.up() == []
 
 
+@pytest.mark.long
 def test_build_steps_run_in_order_as_they_are_told_and_anew_when_a_file_changes(project):
     """Each has its own user, directory and environment."""
     project.write("page.txt.j2", "{{ greeting }} at ${PORT}\n")
@@ -469,6 +470,7 @@ def test_awkward_values_arrive_exactly_and_nothing_is_executed(stage):
     assert seen == {f"V{number}": value for number, value in enumerate(AWKWARD)}
 
 
+@pytest.mark.long
 def test_awkward_values_arrive_in_builds_files_probes_and_hooks_too(project):
     note = "import json,sys;json.dump(sys.argv[2:],open(sys.argv[1],'w'))"
     words = [spelled(value) for value in AWKWARD]

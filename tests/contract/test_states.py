@@ -83,6 +83,7 @@ def test_a_hook_that_is_due_hides_no_bad_health(stage):
     stage.clear()
 
 
+@pytest.mark.long
 def test_a_hook_that_failed_is_run_again_on_paper_too(project):
     spec = "web: {command: [sleep, infinity], hooks: {after_start: [['true'], ['%s']]}}"
     project.spec(spec % "false")
