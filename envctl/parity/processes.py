@@ -208,7 +208,7 @@ def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
     own = {
         pid
         for pid, one in seen.items()
-        if any(word.startswith(_OURS) for word in one.argv)
+        if any(_OURS in word for word in one.argv)
         or _runs(one, probe)
         or _asks(one, probe)
         or (one.parent == 0 and one.argv == _BEGINNING)

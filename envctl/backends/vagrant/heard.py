@@ -36,7 +36,7 @@ def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str
     try:
         if execution.tty:
             return machine.terminal(f"( {text} ); exit $?")
-        return _heard(unit, machine, execution, text, mark)
+        return _heard(unit, machine, execution, text)
     except BaseException as error:
         gone = _end(machine, mark)
         if isinstance(error, TimeoutError):
@@ -48,21 +48,23 @@ def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str
         raise
 
 
-def _heard(unit: str, machine: Machine, execution: Execution, text: str, mark: str) -> int:
+def _heard(unit: str, machine: Machine, execution: Execution, text: str) -> int:
     over = Event()
     streams: list[Marked] = []
+    # Another than the command's own, which whoever lists environments would print.
+    end = new_mark()
 
     def ended() -> None:
         if all(one.ended for one in streams):
             over.set()
 
     def passed(write: Callable[[bytes], object] | None) -> Marked:
-        streams.append(Marked(mark, writing(write), ended))
+        streams.append(Marked(end, writing(write), ended))
         return streams[-1]
 
     out, err = passed(execution.stdout), passed(execution.stderr)
     code = machine.stream(
-        around(text, mark),
+        around(text, end),
         stdin=execution.stdin,
         stdout=out,
         stderr=err,
@@ -83,10 +85,13 @@ def _heard(unit: str, machine: Machine, execution: Execution, text: str, mark: s
 
 def around(text: str, mark: str) -> str:
     """The shell script that runs another one and writes the mark when that has ended."""
-    # A shell tells of a child that was killed: that is nothing the command has written.
+    # A shell tells of a child that was killed: that is nothing the command has written. The mark stands in two parts: a
+    # command that lists what runs, as `ps` does, prints this shell's words, too.
+    half = len(mark) // 2
+    parts = f"{mark[:half]} {mark[half:]}"
     return (
         f"{{ ( {text} ) 2>&3 3>&-; code=$?; }} 3>&2 2>/dev/null;"
-        f" printf '%s%s\\n' {mark} \"$code\"; printf '%s\\n' {mark} >&2"
+        f" printf '%s%s%s\\n' {parts} \"$code\"; printf '%s%s\\n' {parts} >&2"
     )
 
 

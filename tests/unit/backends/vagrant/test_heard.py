@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from envctl.backends.base import Execution
 from envctl.backends.ending import VARIABLE
 from envctl.backends.vagrant import heard, ssh
-from envctl.backends.vagrant.heard import Marked
+from envctl.backends.vagrant.heard import Marked, around
 from envctl.errors import EnvctlError
 
 SSH = """
@@ -155,3 +155,10 @@ def test_a_stream_without_a_mark_passes_whole(content, size):
         marked(content[start : start + size])
     marked.flush()
     assert (b"".join(passed), marked.code, marked.ended) == (content, None, False)
+
+
+def test_the_mark_stands_nowhere_among_the_words_of_what_runs():
+    script = around("ps", MARK)
+    assert MARK not in script
+    done = subprocess.run(["sh", "-c", around("exit 3", MARK)], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{MARK}3\n".encode(), f"{MARK}\n".encode())
