@@ -18,7 +18,7 @@ from envctl.backends.bounded import Kept
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.frames import STDERR, Demultiplexer
 from envctl.backends.docker.refusal import Held, refusal
-from envctl.backends.ending import (
+from envctl.backends.termination import (
     LEFT_BEHIND,
     SCRIPT,
     VARIABLE,
@@ -28,7 +28,7 @@ from envctl.backends.ending import (
     too_late,
     writing,
 )
-from envctl.backends.ending import TIMEOUT as ENDING_TIMEOUT
+from envctl.backends.termination import TIMEOUT as TERMINATION_TIMEOUT
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
@@ -154,7 +154,7 @@ def may_do_everything(engine: Engine, container: str) -> bool:
     return said.data.strip() == b"ran"
 
 
-def _heard(api: Any, identity: str, said: Kept, *, timeout: float = ENDING_TIMEOUT) -> None:
+def _heard(api: Any, identity: str, said: Kept, *, timeout: float = TERMINATION_TIMEOUT) -> None:
     """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
     deadline = time.monotonic() + timeout
     connection = Connection(api.exec_start(identity, socket=True))

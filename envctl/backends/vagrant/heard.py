@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.ending import (
+from envctl.backends.termination import (
     LEFT_BEHIND,
     TIMEOUT,
     OutputError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from envctl.backends.ending import VARIABLE
 from envctl.backends.limits import limits
+from envctl.backends.termination import VARIABLE
 from envctl.backends.vagrant import heard, notes, process
 from envctl.backends.vagrant.room import Room
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.backends.base import Execution
-from envctl.backends.ending import VARIABLE
+from envctl.backends.termination import VARIABLE
 from envctl.backends.vagrant import heard, ssh
 from envctl.backends.vagrant.heard import Marked, around
 from envctl.errors import EnvctlError
