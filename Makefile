@@ -52,7 +52,8 @@ soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, comp
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest tests/soak -s --junitxml=$(REPORTS)/soak.xml $(PYTEST_ARGS)
 
-check: lint unit ## static checks and the quick unit tests, with a tenth of the examples
+check: $(VENV)/.dev ## static checks and the quick unit tests side by side, with a tenth of the examples
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint unit
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -18,6 +18,8 @@ from envctl.running import running
 from envctl.target import Target
 from tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 DEV = Target("dev")
 MARK = "ran-here"
 COMMAND = f'secrets: {{key: {{command: [sh, -c, "echo >>{MARK}; echo hush-hush"]}}}}\n'

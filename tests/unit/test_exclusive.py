@@ -14,6 +14,8 @@ from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive, is_held
 from envctl.plan.progress import silent
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys, time
 from pathlib import Path

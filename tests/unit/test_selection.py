@@ -7,6 +7,8 @@ import pytest
 from envctl.errors import EnvctlError, SpecError
 from envctl.target import Target
 
+pytestmark = pytest.mark.slow
+
 DEV = Target("dev")
 TOP = "secrets: {token: {env: NOT_SET}, made: {generate: 8}, kept: {file: nowhere.txt}}\n"
 BASE = "  db: {command: [db]}\n  web: {command: [web], depends_on: [db]}\n"

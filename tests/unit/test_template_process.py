@@ -17,6 +17,8 @@ from envctl.errors import EnvctlError
 from envctl.render import Templates, render_text
 from envctl.template_process import TEMPLATES, Request, TemplateProcess
 
+pytestmark = pytest.mark.slow
+
 TIME = "takes too long to fill in"
 MEMORY = "takes too much memory to fill in"
 DEPTH = "calls or includes itself without end"

@@ -135,6 +135,7 @@ def test_status_shows_what_is_there_though_a_secret_has_no_value(secretive):
     assert (row.state, row.cause) == ("running", "secret b has no value")
 
 
+@pytest.mark.slow
 def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
     top = "secrets: {token: {env: TOKEN}, short: {env: SHORT}}\n"
     environ = {"TOKEN": "hush-hush-hush", "SHORT": "ok", "CI": "true"}

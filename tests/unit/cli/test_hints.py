@@ -57,5 +57,6 @@ def test_a_command_that_a_message_names_exists(line: str) -> None:
     assert options <= known, line
 
 
+@pytest.mark.slow
 def test_there_are_such_commands() -> None:
     assert len(commands()) > 20

@@ -17,6 +17,8 @@ from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.unit.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 ROW_KEYS = {
     "environment", "backend", "service", "replica", "unit", "kind", "state", "health",
     "addresses", "cause",

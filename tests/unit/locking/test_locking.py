@@ -17,6 +17,8 @@ from tests.support.paper import BASE
 from tests.support.project import Project
 from tests.unit.cli.conftest import envctl
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["envctl"]
 
 

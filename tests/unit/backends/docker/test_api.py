@@ -18,6 +18,8 @@ from envctl.plan.scope import Scope
 from tests.support.engines import VERSION, answer, dribble, engine
 from tests.support.examples import examples
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):

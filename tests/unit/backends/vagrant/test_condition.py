@@ -13,6 +13,8 @@ from envctl.backends.vagrant.domain import Domain
 from envctl.errors import EnvctlError
 from envctl.plan.model import Mount
 
+pytestmark = pytest.mark.slow
+
 HOSTS = {"10.1.1.2": ["db"], "10.1.1.3": ["web", "www"]}
 
 

@@ -18,6 +18,8 @@ from envctl.backends.vagrant import heard, ssh
 from envctl.backends.vagrant.heard import Marked, around
 from envctl.errors import EnvctlError
 
+pytestmark = pytest.mark.slow
+
 SSH = """
 import os, subprocess, sys, threading
 def relay(source, target):

@@ -10,6 +10,8 @@ import pytest
 from envctl.backends.vagrant import ssh
 from envctl.errors import EnvctlError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_key_is_made_once_and_known_from_itself(tmp_path):
     key = tmp_path / "new" / "key"

@@ -10,6 +10,8 @@ import pytest
 from envctl.backends.vagrant import ssh, unanswered
 from envctl.errors import EnvctlError
 
+pytestmark = pytest.mark.slow
+
 CHANGED = """\
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
