@@ -60,6 +60,12 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
                 f"{unit.service}: only folders can be mounted in a machine, and {mount.source} is none",
                 hint="mount the folder it is in, or `copy` it in a build step",
             )
+        elif "," in mount.source:
+            yield Problem(
+                unit.origins.get("mounts") or where,
+                f"{unit.service}: a folder with a comma in its path cannot be mounted in a machine, as {mount.source} is",
+                hint="rename the folder, or run it on docker: virtiofs takes the comma for the end of the path",
+            )
         over = next((path for path in _OWN if f"{path}/".startswith(f"{mount.target}/")), None)
         if over is not None:
             yield Problem(

@@ -111,6 +111,15 @@ def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
     ]
 
 
+def test_a_folder_that_virtiofs_cannot_take_is_refused_with_its_name(tmp_path):
+    (tmp_path / "a, b").mkdir()
+    mount = Mount(str(tmp_path / "a, b"), "/x")
+    (problem,) = VagrantBackend(Context(SCOPE)).problems(plan(unit("web", mounts=(mount,))))
+    assert problem.message == (
+        f"web: a folder with a comma in its path cannot be mounted in a machine, as {tmp_path}/a, b is"
+    )
+
+
 def test_a_machines_image_adds_nothing_but_init_ssh_and_their_settings():
     build = boot.machine_build("envctl/shop:abc")
     assert build.base.image == "envctl/shop:abc"
