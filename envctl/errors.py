@@ -63,6 +63,10 @@ class EnvctlError(Exception):
         return "\n".join(part for part in parts if part)
 
 
+class AccessError(EnvctlError):
+    """A registry gives what was asked for to others only, or the credentials that it wants cannot be had."""
+
+
 class UsageError(EnvctlError):
     """The command line itself was wrong."""
 

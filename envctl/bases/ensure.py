@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.rootfs import Recipe
 from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.caches import shared
-from envctl.errors import EnvctlError
+from envctl.errors import AccessError, EnvctlError
 from envctl.exclusive import exclusive
 from envctl.plan.model import Base
 from envctl.plan.names import base_image
@@ -45,7 +46,7 @@ def renew(base: Base, store: ImageStore, report: Report) -> Found:
     try:
         return _pulled(base, store, report)
     except EnvctlError as error:
-        note = f"registry: not reachable ({_reason(error)})"
+        note = _not_pulled(error)
         report(Progress(f"base {base.image}", Stage.NOTE, note))
         # One that was brought here by hand has no newer one.
         return ensure(base, store, report, force=recipe_for(base) is not None)
@@ -78,17 +79,12 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Fou
             return _pulled(base, store, report)
         except EnvctlError as error:
             refusal = error
-            report(Progress(work, Stage.NOTE, f"registry: not reachable ({_reason(error)})"))
+            report(Progress(work, Stage.NOTE, _not_pulled(error)))
     try:
         if recipe is None:
-            raise EnvctlError(
-                f"the base image {base.image} is neither here nor to be had from its registry",
-                details=_reason(refusal) if refusal else "",
-                hint="check the name, log in to its registry, or take a base of the catalogue "
-                "(`envctl base list`)",
-            )
+            raise _nowhere(base, refusal)
         started = time.monotonic()
-        identity = bootstrap(base, recipe, store, report)
+        identity = _made(base, recipe, store, report, refusal)
     except BaseException:
         report(Progress(work, Stage.FAILED))
         raise
@@ -97,6 +93,43 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Fou
     done = f"bootstrapped with mmdebstrap from {mirror} in {seconds:.0f} s"
     report(Progress(work, Stage.DONE, done))
     return Found(base.image, "bootstrapped", identity)
+
+
+def _nowhere(base: Base, refusal: EnvctlError | None) -> EnvctlError:
+    remedy = refusal.hint if refusal and refusal.hint else "check the name"
+    return EnvctlError(
+        f"the base image {base.image} is neither here nor to be had from its registry",
+        details=_told(refusal) if refusal else "",
+        hint=f"{remedy}; or take a base of the catalogue (`envctl base list`)",
+        where=base.where,
+    )
+
+
+def _made(
+    base: Base, recipe: Recipe, store: ImageStore, report: Report, refusal: EnvctlError | None
+) -> str:
+    """Bootstrap a base; its id. An error tells of a registry that refused it first: that is what is to be mended."""
+    try:
+        return bootstrap(base, recipe, store, report)
+    except EnvctlError as error:
+        if not isinstance(refusal, AccessError):
+            raise
+        raise EnvctlError(
+            f"the base image {base.image} can neither be pulled nor be made here",
+            details=f"{_told(refusal)}\n{_told(error)}",
+            hint="; or ".join(hint for hint in (refusal.hint, error.hint) if hint),
+            where=base.where,
+        ) from error
+
+
+def _not_pulled(error: EnvctlError) -> str:
+    if isinstance(error, AccessError):
+        return f"registry: {error.brief}"
+    return f"registry: not reachable ({_reason(error)})"
+
+
+def _told(error: EnvctlError) -> str:
+    return "\n".join(part for part in (error.brief, error.details.rstrip()) if part)
 
 
 def _pulled(base: Base, store: ImageStore, report: Report) -> Found:

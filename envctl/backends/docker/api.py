@@ -34,7 +34,9 @@ _PING: Final = 10.0
 _MOST: Final = 256 * 1024 * 1024
 """Bytes of an answer that is no stream."""
 _CHUNK: Final = 64 * 1024
-_ENDLESS: Final = re.compile(r"/(?:build|attach|events|exec/[^/]+/start)(?:\?|$)|[?&]follow=1")
+_ENDLESS: Final = re.compile(
+    r"/(?:build|session|attach|events|exec/[^/]+/start)(?:\?|$)|[?&]follow=1"
+)
 """What is read for as long as it takes: its reader has a time of its own, or a user."""
 
 _Result = TypeVar("_Result")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from envctl.backends.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
-from envctl.errors import EnvctlError
+from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.progress import Progress, Report, Stage, silent
 
@@ -74,7 +74,24 @@ class Images:
         return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
 
     def pull(self, name: str) -> None:
-        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached."""
+        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached or refuses it."""
+        from envctl.backends.docker.registries import Registries, refused, registry_of
+
+        registries, registry = Registries(), registry_of(name)
+        login = registries.login(registry)
+        if trouble := registries.trouble(registry):
+            note = f"asking {registry} without credentials: {trouble}"
+            self._report(Progress(f"base {name}", Stage.NOTE, note))
+        try:
+            self._fetch(name, {"X-Registry-Auth": login.header} if login else {})
+        except EnvctlError as error:
+            told = "\n".join(part for part in (error.brief, error.details) if part)
+            if not trouble and not refused(told):
+                raise
+            brief = f"cannot pull {name} from {registry}" if trouble else f"the registry {registry} refuses {name}"  # fmt: skip
+            raise AccessError(brief, details=told, hint=registries.remedy(registry)) from error
+
+    def _fetch(self, name: str, headers: Mapping[str, str]) -> None:
         from envctl.backends.docker.api import watched
 
         repository, tag = _parted(name)
@@ -83,7 +100,7 @@ class Images:
             api.post(
                 f"{api.base_url}/v{api.api_version}/images/create",
                 params={"fromImage": repository, "tag": tag},
-                headers=_credentials(api, repository),
+                headers=headers,
                 timeout=(FIRST_SIGN, PULL_TIMEOUT),
                 stream=True,
             ) as answer,
@@ -255,14 +272,6 @@ def _parted(name: str) -> tuple[str, str]:
         return repository, digest
     head, colon, tag = name.rpartition(":")
     return (head, tag) if colon and "/" not in tag else (name, "latest")
-
-
-def _credentials(api: Any, repository: str) -> dict[str, str]:
-    from docker import auth
-
-    registry, _ = auth.resolve_repository_name(repository)
-    header = auth.get_config_header(api, registry)
-    return {"X-Registry-Auth": header.decode()} if header else {}
 
 
 def _not_pulled(name: str, text: str) -> EnvctlError:

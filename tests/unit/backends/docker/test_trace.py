@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.backends.docker.build import Watch
 from envctl.backends.docker.trace import Output, Vertex, decode
+from envctl.backends.docker.watch import Watch
 from envctl.errors import EnvctlError
 from tests.support.plans import build, packages, script
 

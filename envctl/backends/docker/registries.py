@@ -1,0 +1,207 @@
+"""What the user's docker configuration knows of registries: what `docker login` left there, or a credentials helper keeps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from docker.auth import (
+    INDEX_NAME,
+    AuthConfig,
+    encode_header,
+    resolve_index_name,
+    resolve_repository_name,
+)
+from docker.credentials import Store
+from docker.errors import DockerException
+from docker.utils.config import find_config_file, home_dir
+
+TIMEOUT: Final = 60.0
+"""Seconds a helper may take: it may ask its user."""
+_HUB: Final = "registry-1.docker.io"
+"""Where Docker Hub's images are; its credentials go by another name."""
+_REFUSED: Final = re.compile(
+    r"\b40[13] (?:unauthorized|forbidden)|access denied|access to the resource is denied|authentication required"
+    r"|authorization failed|incorrect username or password|no basic auth credentials|unauthorized:|\bdenied:"
+    # Of a realm that wants other credentials, whatever it says to the second way of asking.
+    r"|failed to authorize:.*unexpected status: 40\d",
+    re.IGNORECASE,
+)
+_ABOUT: Final = re.compile(
+    r"(?:load metadata for|resolve image config for|\bFROM|pull access denied for)\s+(?:docker-image://)?([^\s,@]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Credentials; a token in the place of a password has no user."""
+
+    username: str
+    secret: str = field(repr=False)
+    header: str = field(repr=False)
+    """As the engine's API takes them."""
+
+
+class Registries:
+    """Credentials by registry, looked up when asked for; safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._helpers: set[subprocess.Popen[bytes]] = set()
+        self._guard = threading.Lock()
+        self._troubles: dict[str, str] = {}
+        self._closed = False
+
+    def login(self, host: str) -> Login | None:
+        """The credentials of a registry; None if there are none, or they cannot be had: see `trouble`."""
+        name = _name(host)
+        try:
+            found = self._found(name)
+        except (ValueError, KeyError, TypeError, AttributeError, DockerException):
+            self._troubles[name] = f"{config_file()} is not of the form that `docker login` writes"
+            return None
+        return _login(found) if found else None
+
+    def trouble(self, host: str) -> str:
+        """Why the credentials of a registry that were asked for could not be had, or ""."""
+        return self._troubles.get(_name(host), "")
+
+    def remedy(self, host: str) -> str:
+        """What to do if a registry refuses an image."""
+        name = _name(host)
+        command = "`docker login`" if name == INDEX_NAME else f"`docker login {name}`"
+        if trouble := self.trouble(name):
+            return f"{trouble}; mend that, then {command}"
+        if self.login(name):
+            return f"it does not accept the credentials of {config_file()}: {command}"
+        return f"log in: {command}"
+
+    def close(self) -> None:
+        """End the helpers that still run."""
+        with self._guard:
+            self._closed = True
+            for helper in self._helpers:
+                helper.kill()
+
+    # --- parts
+
+    def _found(self, name: str) -> Mapping[str, Any] | None:
+        config = _Config.load_config(None, None)
+        config.registries = self
+        try:
+            found: Mapping[str, Any] | None = config.resolve_authconfig(name)
+            return found
+        except _HelperError as error:
+            key = "credHelpers" if name in config.cred_helpers else "credsStore"
+            self._troubles[name] = f"{error} (`{key}` in {config_file()})"
+        # What is written down beside the helper is as good.
+        written: Mapping[str, Any] | None
+        written = AuthConfig({"auths": config.auths}).resolve_authconfig(name)
+        if written:
+            self._troubles.pop(name)
+        return written
+
+    def run(self, program: str, subcommand: str, told: bytes | None) -> bytes:
+        """What a helper answers. _HelperError if it fails, of which nothing that it says is told."""
+        path = shutil.which(program)
+        if path is None:
+            raise _HelperError(f"the credentials helper {program} is not installed")
+        with self._guard:
+            if self._closed:
+                raise _HelperError("it was not waited for")
+            try:
+                helper = subprocess.Popen(
+                    [path, subcommand],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                raise _HelperError(f"{program} cannot be started: {error.strerror}") from error
+            self._helpers.add(helper)
+        try:
+            with helper:
+                return self._said(program, helper, told)
+        finally:
+            with self._guard:
+                self._helpers.discard(helper)
+
+    def _said(self, program: str, helper: subprocess.Popen[bytes], told: bytes | None) -> bytes:
+        try:
+            output, _ = helper.communicate(told, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            helper.kill()
+            raise _HelperError(
+                f"the credentials helper {program} did not answer within {TIMEOUT:g} s"
+            ) from None
+        if helper.returncode == 0:
+            return output
+        if b"credentials not found" in output:
+            return b'{"Username": "", "Secret": ""}'
+        raise _HelperError(
+            f"the credentials helper {program} failed (exit code {helper.returncode})"
+        )
+
+
+class _HelperError(Exception):
+    """A helper gives no answer."""
+
+
+class _Config(AuthConfig):
+    """docker-py's reader of the configuration; its helpers are bounded, and warn of nothing themselves."""
+
+    registries: Registries
+
+    def _get_store_instance(self, name: str) -> _Store:
+        return _Store(name, self.registries)
+
+
+class _Store(Store):
+    def __init__(self, name: str, registries: Registries) -> None:
+        self.program = f"docker-credential-{name}"
+        self._registries = registries
+
+    def _execute(self, subcmd: str, data_input: bytes | None) -> bytes:
+        return self._registries.run(self.program, subcmd, data_input)
+
+
+def config_file() -> Path:
+    """The docker configuration that is read, or would be."""
+    found = find_config_file()
+    return Path(str(found)) if found else Path(home_dir()) / ".docker" / "config.json"
+
+
+def refused(text: str) -> bool:
+    """Whether an error of the engine says that a registry wants other credentials, or any."""
+    return bool(_REFUSED.search(text))
+
+
+def registry_of(image: str) -> str:
+    """The registry of an image by its name."""
+    return str(resolve_repository_name(image)[0])
+
+
+def image_in(text: str) -> str:
+    """The image that a builder's text is about; "" if it names none."""
+    found = _ABOUT.search(text)
+    return found[1] if found else ""
+
+
+def _name(host: str) -> str:
+    name = str(resolve_index_name(host))
+    return INDEX_NAME if name == _HUB else name
+
+
+def _login(found: Mapping[str, Any]) -> Login | None:
+    values = {str(key).lower(): value for key, value in found.items()}
+    token = values.get("identitytoken")
+    secret = token or values.get("password")
+    if not secret:
+        return None
+    username = "" if token else str(values.get("username") or "")
+    return Login(username, str(secret), encode_header(dict(found)).decode())
