@@ -39,8 +39,6 @@ def inspect(folder: Path) -> None:
     for file in (folder / "Vagrantfile", *folder.rglob("*.rb")):
         run("ruby", "-wc", str(file), folder=folder)
     run("vagrant", "validate", folder=folder)
-    for provider in ("virtualbox", "hyperv"):
-        run("vagrant", "validate", "--ignore-provider", folder=folder, VAGRANT_DEFAULT_PROVIDER=provider)  # fmt: skip
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

@@ -48,11 +48,6 @@ class Network:
         number = _number(self.name)
         return f"10.{128 + number % 127}.{number // 127 % 256}"
 
-    @property
-    def virtualbox(self) -> str:
-        """The same where VirtualBox has its networks: it allows no others."""
-        return f"192.168.{56 + _number(self.name) % 8}"
-
     def mac(self, machine: str) -> str:
         """The hardware address of a machine in it."""
         text = hashlib.sha256(f"{self.name}/{machine}".encode()).hexdigest()

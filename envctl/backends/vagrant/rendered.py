@@ -153,7 +153,6 @@ def _vagrantfile(plan: Plan, network: Network, trust: Path | None) -> Mapping[st
         "root": plan.scope.root,
         "mounts": any(unit.run.mounts for unit in plan.units),
         "network": network.addresses,
-        "virtualbox_network": network.virtualbox,
         "network_name": network.name,
         "prefix": f"{network.name}_",
         "files": provision.FILES,

@@ -329,3 +329,29 @@ def test_files_arrive_with_their_names_links_modes_and_bytes(folder, tmp_path):
     )
     assert (listed.returncode, listed.stdout) == (0, "")
     assert (target / "context/x/tool").stat().st_mode & 0o777 == 0o755
+
+
+@reads
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        (("up", "--provider", "virtualbox"), {}),
+        (("up", "--provider=virtualbox"), {}),
+        (("up", "web"), {"VAGRANT_DEFAULT_PROVIDER": "virtualbox"}),
+        (("validate",), {"VAGRANT_DEFAULT_PROVIDER": "virtualbox"}),
+    ],
+)
+def test_another_provider_is_refused_before_anything_is_done(folder, argv, environ):
+    done = subprocess.run(
+        ["vagrant", *argv],
+        cwd=folder,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "This folder is for libvirt, and cannot be used with the provider virtualbox" in said
+    assert "render ENVIRONMENT@docker" in said
+    assert ("Downloading" in said, "rb:" in said) == (False, False)
