@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from envctl import machine_hosts
 from envctl.errors import EnvctlError
 from envctl.trust import for_programs
 
@@ -39,8 +40,7 @@ class Host:
     @property
     def processor(self) -> str:
         """The processor's architecture as Linux calls it: "x86_64", "aarch64"."""
-        name = platform.machine().lower()
-        return {"arm64": "aarch64", "amd64": "x86_64"}.get(name, name)
+        return machine_hosts.processor(platform.machine())
 
     @property
     def python(self) -> tuple[int, int, int]:

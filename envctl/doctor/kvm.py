@@ -6,6 +6,7 @@ import re
 
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
+from envctl.machine_hosts import NATIVE
 from envctl.plan.progress import Progress, Report, Stage
 
 DEVICE = "/dev/kvm"
@@ -23,7 +24,7 @@ def acceleration(host: Host) -> Finding:
         return Finding(
             name,
             ok=False,
-            found="plain emulation: the processor shows no vmx or svm flag",
+            found=f"plain emulation: the processor shows no {' or '.join(NATIVE.kvm_flags)} flag",
             remedy="switch virtualisation on in the firmware, or nested virtualisation in the host of this "
             f"machine; {_EMULATED}",
             needed=False,
@@ -48,7 +49,8 @@ def acceleration(host: Host) -> Finding:
 
 
 def _has_extensions(host: Host) -> bool:
-    return bool(re.search(r"^flags\s*:.*\b(vmx|svm)\b", host.read("proc/cpuinfo"), re.MULTILINE))
+    flags = "|".join(NATIVE.kvm_flags)
+    return bool(re.search(rf"^flags\s*:.*\b({flags})\b", host.read("proc/cpuinfo"), re.MULTILINE))
 
 
 def access(host: Host) -> list[Finding]:

@@ -15,6 +15,7 @@ from envctl.doctor.kvm import acceleration, access
 from envctl.doctor.libvirt import URI, Libvirt, look, start_command
 from envctl.doctor.words import LEAST_SPACE, apt_command
 from envctl.errors import EnvctlError
+from envctl.machine_hosts import ARCHITECTURES, NATIVE, SYSTEM, refusal
 
 OLDEST_VAGRANT = (2, 3)
 IMAGES = "/var/lib/libvirt/images"
@@ -22,8 +23,6 @@ IMAGES = "/var/lib/libvirt/images"
 
 LIBVIRT_PACKAGES = ("libvirt-daemon-system", "libvirt-clients")
 PROVIDER = "vagrant-libvirt"
-MACHINES_ON = ("Linux", "x86_64")
-"""The system and the processor that the machines' kernels, and what they start with, are for."""
 _DEBIAN_PLUGINS = "usr/share/vagrant-plugins/plugins.d"
 _DEBIAN_GEMS = "usr/share/rubygems-integration/all/gems"
 _UPSTREAM = "opt/vagrant"
@@ -40,7 +39,7 @@ class Tool:
     purpose: str
 
 
-_EMULATOR = Tool("qemu", "qemu-system-x86_64", "qemu-system-x86", "runs machines")
+_EMULATOR = Tool("qemu", NATIVE.emulator, NATIVE.emulator_package, "runs machines")
 _DISKS = Tool("qemu-img", "qemu-img", "qemu-utils", "makes machines' disks")
 _FILES = Tool("mke2fs", "mke2fs", "e2fsprogs", "makes machines' file systems")
 _SSH = Tool("ssh", "ssh", "openssh-client", "talks to machines")
@@ -53,7 +52,7 @@ def machine_findings(host: Host, engine: Engine) -> list[Finding]:
 
     Where there can be none, that is all there is to say: nothing that is installed would help.
     """
-    if (host.system, host.processor) != MACHINES_ON:
+    if refusal(host.system, host.processor):
         return [_no_machines(host)]
     libvirt = look(host)
     findings = [vagrant(host), provider(host), daemon(host, libvirt)]
@@ -68,7 +67,7 @@ def _no_machines(host: Host) -> Finding:
         "platform",
         ok=False,
         found=f"{host.system} on {host.processor}",
-        remedy="machines need Linux on x86_64: run envctl on such a host to have them;\ncontainers run here: `envctl doctor`",
+        remedy=f"machines need {SYSTEM} on {' or '.join(ARCHITECTURES)}: run envctl on such a host to have them;\ncontainers run here: `envctl doctor`",
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from envctl import machine_hosts
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
@@ -95,9 +96,10 @@ class VagrantBackend:
         return self._boxes.checksum(base)
 
     def check(self) -> None:
-        """Raise EnvctlError unless all there is to call is installed; libvirt says itself if it does not answer."""
+        """Raise EnvctlError unless this host can have machines and all there is to call is installed; libvirt says itself if it does not answer."""
         import shutil
 
+        machine_hosts.require()
         for program in ("virsh", "vagrant", "ssh"):
             if shutil.which(program) is None:
                 raise EnvctlError(

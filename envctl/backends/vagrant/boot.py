@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from envctl.machine_hosts import NATIVE
 from envctl.plan.digest import build_digest
 from envctl.plan.model import Base, Build, InstallPackages, RunCommand, Step, WriteFile
 from envctl.plan.places import PATTERNS
@@ -28,7 +29,7 @@ ON_DEMAND: Final = ("overlay",)
 """Modules that only a machine asks for whose command line says so."""
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
 """Kernels come from here, whatever the machines' own base is."""
-KERNEL_PACKAGE: Final = "linux-image-cloud-amd64"
+KERNEL_PACKAGE: Final = NATIVE.kernel
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 
@@ -128,8 +129,8 @@ case $1 in bound|renew)
 _MAKE: Final = r"""
 cd /tmp
 apt-get update -q
-apt-get download linux-image-cloud-amd64
-package=$(dpkg -f linux-image-cloud-amd64*.deb Depends | sed 's/ .*//')
+apt-get download KERNEL_PACKAGE
+package=$(dpkg -f KERNEL_PACKAGE*.deb Depends | sed 's/ .*//')
 apt-get download "$package"
 for deb in "$package"*.deb; do dpkg -x "$deb" /kernel; done
 rm -f ./*.deb; rm -rf /var/lib/apt/lists/*
@@ -150,7 +151,8 @@ rm -rf /kernel $root /tmp/list
 
 
 def _making() -> str:
-    return _MAKE.replace("ON_DEMAND", " ".join(ON_DEMAND)).replace("MODULES", " ".join(MODULES))
+    named = _MAKE.replace("KERNEL_PACKAGE", KERNEL_PACKAGE)
+    return named.replace("ON_DEMAND", " ".join(ON_DEMAND)).replace("MODULES", " ".join(MODULES))
 
 
 def kernel_build(base: Base, *, recipe: str = "") -> Build:

@@ -16,7 +16,16 @@ from envctl.backends.staging import (
     secret_variable,
     slug,
 )
-from envctl.backends.vagrant import basebox, container, guest, layout, output, provision, starting
+from envctl.backends.vagrant import (
+    basebox,
+    container,
+    guest,
+    layout,
+    output,
+    provision,
+    starting,
+    vagrantfile,
+)
 from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
@@ -152,6 +161,7 @@ def _vagrantfile(plan: Plan, network: Network, trust: Path | None) -> Mapping[st
     return {
         "root": plan.scope.root,
         "mounts": any(unit.run.mounts for unit in plan.units),
+        **vagrantfile.processor(),
         "network": network.addresses,
         "network_name": network.name,
         "prefix": f"{network.name}_",

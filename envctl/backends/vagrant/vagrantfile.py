@@ -9,6 +9,7 @@ from typing import Any
 from envctl.backends.vagrant.layout import Machine
 from envctl.backends.vagrant.names import SHARED, Names
 from envctl.backends.vagrant.quoting import FUNCTIONS, kernel
+from envctl.machine_hosts import NATIVE
 from envctl.plan.model import Mount
 
 
@@ -23,6 +24,7 @@ def context(
     """What the template of a Vagrantfile with these machines is given; `boxes` are theirs by name."""
     return {
         **FUNCTIONS,
+        **processor(),
         "key": key,
         "prefix": names.prefix,
         "network": names.network,
@@ -31,6 +33,11 @@ def context(
             _machine(names, machine, boxes[name], public_key) for name, machine in machines.items()
         ],
     }
+
+
+def processor() -> Mapping[str, Any]:
+    """What of a Vagrantfile depends on the processor."""
+    return {"cpu_model": NATIVE.cpu, "kvm_flags": NATIVE.kvm_flags}
 
 
 def _machine(names: Names, machine: Machine, box: str, public_key: str) -> Mapping[str, Any]:
