@@ -287,7 +287,27 @@ def _enter(parent: int, path: Path, *, make: bool) -> int | None:
         os.close(descriptor)
         raise _foreign(path, found.st_uid)
     _close_to_others(descriptor, found, 0o700)
+    if (
+        make
+        and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077
+        and not _is_read_only(descriptor)
+    ):
+        os.close(descriptor)
+        raise _open_to_others(path)
     return descriptor
+
+
+def _is_read_only(descriptor: int) -> bool:
+    return bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+
+
+def _open_to_others(path: Path) -> EnvctlError:
+    return EnvctlError(
+        f"{path} cannot be closed to other users: its disk keeps no permissions",
+        details="Generated secrets and keys are kept there; everybody on this machine could read them.",
+        hint="set XDG_STATE_HOME to a folder on a disk that does (in WSL: not below /mnt/c), or mount this one for you alone"
+        " (on vfat and drvfs: umask=077)",
+    )
 
 
 def _close_to_others(descriptor: int, found: os.stat_result, mode: int) -> None:

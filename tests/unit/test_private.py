@@ -86,6 +86,38 @@ def test_a_folder_that_is_open_to_others_is_closed(tmp_path):
     assert (mode(state_path(tmp_path)), mode(state_path(tmp_path, "locks"))) == (0o700, 0o700)
 
 
+@pytest.fixture
+def no_permissions(tmp_path, monkeypatch):
+    """A state home as on a disk without permissions: all is open to everybody, and to close it changes nothing."""
+    home = tmp_path / "disk"
+    home.mkdir(mode=0o777)
+    make = os.mkdir
+
+    def open_to_all(path, _mode=0o777, *, dir_fd=None):
+        make(path, dir_fd=dir_fd)
+        os.chmod(path, 0o777, dir_fd=dir_fd)
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    monkeypatch.setattr(os, "mkdir", open_to_all)
+    monkeypatch.setattr(os, "fchmod", lambda *_: None)
+    return home
+
+
+def test_a_disk_without_permissions_is_no_place_for_secrets(tmp_path, no_permissions):
+    with pytest.raises(EnvctlError, match="its disk keeps no permissions") as caught:
+        private_folder(tmp_path, "secrets")
+
+    assert str(no_permissions / "envctl") in caught.value.brief
+    assert "XDG_STATE_HOME" in caught.value.hint
+    assert [path.name for path in no_permissions.rglob("*")] == ["envctl"]
+
+
+def test_what_is_on_a_disk_without_permissions_can_still_be_looked_for(tmp_path, no_permissions):
+    state_path(tmp_path, "secrets").mkdir(parents=True)
+
+    assert existing_folder(tmp_path, "secrets") == state_path(tmp_path, "secrets")
+
+
 def test_looking_for_a_folder_makes_none(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert existing_folder(tmp_path, "locks") is None
