@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from envctl.backends.vagrant import boxfiles, disks
+from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.lock import text
 from tests.scenarios.test_locked import done, locked_project, version
 from tests.scenarios.test_machines_provisioned import TOP, boxes, builders
@@ -28,10 +30,13 @@ web:
 
 def noted(project) -> list[tuple[str, int]]:
     """What the boxes of the project's builds are noted to be made of, and when they were made."""
-    notes = [box / "0/libvirt/envctl.json" for box in boxes(project)]
     return [
-        (json.loads(one.read_text())["made_of"], one.with_name("box.img").stat().st_mtime_ns)
-        for one in notes
+        (
+            json.loads((folder / NOTE).read_text())["made_of"],
+            (folder / disks.FILE).stat().st_mtime_ns,
+        )
+        for box in boxes(project)
+        for _, folder in boxfiles.find(box.name)
     ]
 
 

@@ -37,7 +37,9 @@ def boxes(machines, alone, tmp_path, monkeypatch):
     mark = uuid.uuid4().hex[:22]
     names = [f"envctl-{mark}{number:02x}-00000000" for number in range(KEPT + 4)]
     for age, box in enumerate(names):
-        made(tmp_path / "vagrant", box, older=GRACE + 60 * (1 + age))
+        # Every third as a newer Vagrant keeps it.
+        layout = "0/libvirt" if age % 3 else "0/amd64/libvirt"
+        made(tmp_path / "vagrant", box, older=GRACE + 60 * (1 + age), layout=layout)
     disks = [in_pool(box) for box in names]
     try:
         for disk in disks:
@@ -59,9 +61,9 @@ def add(disk: str, *more: str) -> None:
     libvirt.virsh("vol-create-as", libvirt.POOL, disk, "1M", "--format", "qcow2", *more)
 
 
-def made(home: Path, box: str, *, older: float) -> None:
+def made(home: Path, box: str, *, older: float, layout: str = "0/libvirt") -> None:
     """A box as Vagrant keeps it, last used so many seconds ago."""
-    folder = home / "boxes" / box / "0" / "libvirt"
+    folder = home / "boxes" / box / layout
     folder.mkdir(parents=True)
     (folder / "metadata.json").write_text('{"provider": "libvirt"}')
     (folder / "box.img").write_text("")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envctl.backends.vagrant.names import home
 from tests.support.machines import NOTHING, left_of, virsh
 from tests.support.project import wait_for
 
@@ -38,7 +39,7 @@ def written(project, code: int, *packages: str) -> None:
 def boxes(project) -> list[Path]:
     """The boxes of the project's builds."""
     (digest,) = project.workspace().plan(project.target).builds()
-    return list(Path.home().glob(f".vagrant.d/boxes/envctl-{digest}-*"))
+    return list((home() / "boxes").glob(f"envctl-{digest}-*"))
 
 
 def builders() -> list[str]:

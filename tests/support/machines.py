@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.backends.vagrant import basebox, libvirt
+from envctl.backends.vagrant import basebox, boxfiles, libvirt
 from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import home
 from envctl.plan.model import Base
@@ -93,9 +93,9 @@ def boot_id(project: Project, target: str, unit: str) -> str:
 
 def remove_boxes(project: Project, *images: str) -> None:
     """Remove the boxes that have the project's name in a step, or are of these images, and so are nobody else's."""
-    for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
-        if any(mark in note.read_text("utf-8") for mark in (project.name, *images)):
-            _remove_box(note.parents[2])
+    for box, folder in boxfiles.find("envctl-*"):
+        if any(mark in (folder / NOTE).read_text("utf-8") for mark in (project.name, *images)):
+            _remove_box(home() / "boxes" / box)
 
 
 def remove_base_box(image: str) -> None:
@@ -119,4 +119,5 @@ def disks_of(project: Project) -> Iterator[Path]:
         if key_of(project) in name or any(digest in name for digest in digests):
             yield Path(path)
     for digest in digests:
-        yield from Path.home().glob(f".vagrant.d/boxes/envctl-{digest}-*/0/libvirt/*")
+        for _, folder in boxfiles.find(f"envctl-{digest}-*"):
+            yield from folder.iterdir()

@@ -16,9 +16,9 @@ from typing import Final
 from envctl.backends import made
 from envctl.backends.base import Context
 from envctl.backends.building import ImageSource
-from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt, pruning
+from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt, pruning, runner
 from envctl.backends.vagrant.boxfiles import NOTE
-from envctl.backends.vagrant.names import cache, home
+from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
@@ -110,9 +110,9 @@ class Boxes:
 
     def _notes(self) -> Iterator[Mapping[str, str]]:
         """The notes of all boxes of builds, of this version's making."""
-        for file in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
+        for _, folder in boxfiles.find("envctl-*"):
             with suppress(OSError, ValueError, KeyError):
-                note = json.loads(file.read_text("utf-8"))
+                note = json.loads((folder / NOTE).read_text("utf-8"))
                 if note["kind"] == self._kind and note["build"] and "steps" in note:
                     yield note
 
@@ -197,6 +197,7 @@ class Boxes:
             # One of the same name is replaced.
             pruning.leave(boxfiles.in_pool(name))
         Vagrant(folder).add_box(name, folder / "x.box")
+        boxfiles.leave_one(name)
         try:
             pruning.prune(self._context.report)
         except (EnvctlError, OSError) as error:
@@ -215,6 +216,8 @@ class Boxes:
         # Nobody makes it anew meanwhile.
         with self._holding(name):
             boxfiles.use(name)
+            if not boxfiles.is_common(name) and runner.version() < boxfiles.BY_ARCHITECTURE:
+                boxfiles.settle(name)
             self._stock(name, boxfiles.folder(name))
 
     # --- parts

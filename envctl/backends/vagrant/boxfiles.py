@@ -1,9 +1,15 @@
-"""Where Vagrant and libvirt's pool keep a box's files."""
+"""Where Vagrant and libvirt's pool keep a box's files.
+
+Vagrant has a box at NAME/VERSION/PROVIDER, or from 2.4.8 on at NAME/VERSION/ARCHITECTURE/PROVIDER. From 2.4.0 on it
+reads both, and takes the second if both are there; before, it knows nothing of the second.
+Source: https://github.com/hashicorp/vagrant/blob/v2.4.9/lib/vagrant/box_collection.rb
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,17 +20,52 @@ from envctl.errors import EnvctlError
 
 NOTE: Final = "envctl.json"
 """The file in a box that tells what it is of; its time is that of the box's last use."""
+_METADATA: Final = "metadata.json"
+"""Where this file is, there is a box for Vagrant."""
+_VERSION: Final = "0"
+"""What Vagrant calls the version of a box that was added from a file."""
+_PROVIDER: Final = "libvirt"
+BY_ARCHITECTURE: Final = (2, 4)
+"""The first version of Vagrant that looks for boxes by their architecture, too."""
 
 
 def folder(box: str) -> Path:
-    """Where Vagrant keeps a box."""
-    return home() / "boxes" / _folded(box) / "0/libvirt"
+    """Where Vagrant keeps a box, whichever version added it. Where it is not there: a folder that does not exist."""
+    there = _folders(box)
+    return there[0] if there else _common(box)
+
+
+def find(pattern: str) -> Iterator[tuple[str, Path]]:
+    """Each box whose name matches a shell pattern, by its folder's name, and where Vagrant keeps it."""
+    for path in sorted((home() / "boxes").glob(pattern)):
+        if there := _folders(path.name):
+            yield path.name, there[0]
+
+
+def leave_one(box: str) -> None:
+    """Remove what another version of Vagrant added under a box's name: the one added last stays."""
+    for other in _folders(box)[1:]:
+        shutil.rmtree(other)
+        with suppress(OSError):
+            # The architecture's folder, if nothing else is in it.
+            other.parent.rmdir()
+
+
+def is_common(box: str) -> bool:
+    """Whether a box is where every version of Vagrant finds it."""
+    return folder(box) == _common(box)
+
+
+def settle(box: str) -> None:
+    """Have a box where every version of Vagrant finds it: the one that added it may have given way to an older one."""
+    if not is_common(box):
+        folder(box).rename(_common(box))
 
 
 def in_pool(box: str) -> str:
     """What Vagrant calls a box's disk in the pool. OSError if the box is not there."""
     version = int((folder(box) / disks.FILE).stat().st_mtime)
-    return f"{_folded(box)}_vagrant_box_image_0_{version}_{disks.FILE}"
+    return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{disks.FILE}"
 
 
 def use(box: str) -> None:
@@ -40,9 +81,9 @@ def use(box: str) -> None:
 def use_of(builds: Iterable[str]) -> None:
     """Note that the boxes of builds that are at hand are used now."""
     for build in builds:
-        for note in home().glob(f"boxes/envctl-{build}-*/0/libvirt/{NOTE}"):
+        for _, there in find(f"envctl-{build}-*"):
             with suppress(OSError):
-                os.utime(note)
+                os.utime(there / NOTE)
 
 
 def last_used(box: str) -> float | None:
@@ -50,6 +91,28 @@ def last_used(box: str) -> float | None:
     with suppress(OSError):
         return (folder(box) / NOTE).stat().st_mtime
     return None
+
+
+def _common(box: str) -> Path:
+    return home() / "boxes" / _folded(box) / _VERSION / _PROVIDER
+
+
+def _folders(box: str) -> list[Path]:
+    """The folders where versions of Vagrant have a box, the one added last first."""
+    common = _common(box)
+    there = [
+        folder
+        for folder in (common, *common.parent.glob(f"*/{_PROVIDER}"))
+        if (folder / _METADATA).is_file()
+    ]
+    return sorted(there, key=lambda path: (-_added(path), path))
+
+
+def _added(there: Path) -> int:
+    """When a box was added, as Vagrant writes its files: none of their times comes with the box."""
+    with suppress(OSError):
+        return (there / _METADATA).stat().st_mtime_ns
+    return 0
 
 
 def _folded(box: str) -> str:

@@ -13,9 +13,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant import disks, libvirt
-from envctl.backends.vagrant.boxfiles import NOTE, in_pool, last_used
-from envctl.backends.vagrant.names import cache, home
+from envctl.backends.vagrant import boxfiles, disks, libvirt
+from envctl.backends.vagrant.boxfiles import in_pool, last_used
+from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
@@ -94,8 +94,7 @@ def _left() -> Path:
 
 def _used() -> Iterator[tuple[str, float]]:
     """Each whole box, and when it was used last."""
-    for note in home().glob(f"boxes/envctl-*/0/libvirt/{NOTE}"):
-        box = note.parents[2].name
-        whole = (note.parent / disks.FILE).is_file()
+    for box, folder in boxfiles.find("envctl-*"):
+        whole = (folder / disks.FILE).is_file()
         if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:
             yield box, used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +27,28 @@ def told(text: str) -> list[str]:
         for line in lines
         if line.strip() and "Progress:" not in line and not line.startswith("\tfrom ")
     ]
+
+
+def version() -> tuple[int, ...]:
+    """Which Vagrant is installed: its version's numbers. EnvctlError if there is none, or it does not tell."""
+    try:
+        done = subprocess.run(
+            [_program(), "--version"], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EnvctlError(f"vagrant does not tell its version: {error}") from error
+    if (found := re.search(r"\d+(?:\.\d+)+", done.stdout)) is None:
+        raise EnvctlError(f"vagrant does not tell its version, but: {done.stdout.strip()}")
+    return tuple(map(int, found[0].split(".")))
+
+
+def _program() -> str:
+    program = shutil.which("vagrant")
+    if program is None:
+        raise EnvctlError(
+            "vagrant is not installed", hint="`envctl doctor --backend vagrant --fix`"
+        )
+    return program
 
 
 class Vagrant:
@@ -66,18 +89,14 @@ class Vagrant:
         def into_log() -> Iterator[IO[bytes]]:
             yield log
 
-        program = shutil.which("vagrant")
-        if program is None:
-            raise EnvctlError(
-                "vagrant is not installed", hint="`envctl doctor --backend vagrant --fix`"
-            )
+        program = _program()
         setpriv = shutil.which("setpriv")
         # If this process is killed it ends too, instead of going on unwatched.
         guard = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
         class Guarded(vagrant.Vagrant):
             def _make_vagrant_command(self, args: list[str | None]) -> list[str]:
-                return [*guard, str(program), *(arg for arg in args if arg is not None)]
+                return [*guard, program, *(arg for arg in args if arg is not None)]
 
         environ = {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
         return Guarded(  # type: ignore[no-untyped-call]

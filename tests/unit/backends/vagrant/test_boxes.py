@@ -30,6 +30,7 @@ def keep(boxes, home, made_of, **more):
     folder = home / "boxes" / boxes.name(BUILD) / "0/libvirt"
     folder.mkdir(parents=True)
     note = {**note_of(BUILD, made_of), **more, "kind": boxes.name(BUILD).rpartition("-")[2]}
+    (folder / "metadata.json").write_text("{}")
     (folder / NOTE).write_text(json.dumps(note))
 
 
