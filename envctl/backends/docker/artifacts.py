@@ -142,6 +142,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "capabilities": process.capabilities,
         "ports": run.ports,
         "mounts": (*run.mounts, *protected(run.mounts)),
+        "label": options.label(run.options),
         "covered": covered(run.mounts),
         "volumes": [replace(one, name=_volume(one.name)) for one in run.volumes],
         "secrets": run.secrets,

@@ -71,6 +71,7 @@ def _host(
         "CapAdd": sorted(run.process.capabilities),
         "SecurityOpt": ["no-new-privileges:true"],
         "RestartPolicy": {"Name": restart_policy(unit)},
+        "Binds": binds(unit),
         "Mounts": _mounts(unit, names, own_volumes),
         "PortBindings": _bindings(unit),
     }
@@ -101,10 +102,21 @@ def restart_policy(unit: Unit) -> str:
     return {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))
 
 
+def binds(unit: Unit) -> list[str]:
+    """What is mounted of the host, where SELinux is to label it: what `Mounts` cannot say."""
+    label = options.label(unit.run.options)
+    return [
+        f"{one.source}:{one.target}:{'ro' if one.read_only else 'rw'},{label}"
+        for one in unit.run.mounts
+        if label
+    ]
+
+
 def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dict[str, Any]]:
-    binds = [
+    own = () if options.label(unit.run.options) else unit.run.mounts
+    from_host = [
         {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
-        for one in (*unit.run.mounts, *protected(unit.run.mounts))
+        for one in (*own, *protected(unit.run.mounts))
     ]
     covers = [
         {"Type": "tmpfs", "Target": path, "ReadOnly": True, "TmpfsOptions": _EMPTY}
@@ -123,7 +135,7 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
         if unit.run.secrets
         else []
     )
-    return [*binds, *covers, *volumes, *secrets]
+    return [*from_host, *covers, *volumes, *secrets]
 
 
 def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> dict[str, Any]:

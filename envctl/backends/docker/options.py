@@ -10,6 +10,7 @@ hostname       text                                                web-1
 network_mode   none                                                none
 pids_limit     number                                              200
 read_only      true: the root file system cannot be written to     true
+selinux        shared, private: label mounts for containers       private
 shm_size       bytes, or a number with k, m, g                     256m
 stop_signal    name of a signal                                    SIGINT
 stop_timeout   seconds between that signal and SIGKILL, ≤ 3600     30
@@ -38,6 +39,8 @@ LONGEST_STOP: Final = 3600
 """Seconds a process may have to end, at most."""
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
+_LABELS: Final = {"shared": "z", "private": "Z"}
+"""By what they are called here, the engine's marks of how SELinux labels what is mounted."""
 _REFUSED: Final = {
     "privileged": "a privileged container is root on the host: name what it needs under `capabilities` or `devices`",
     "cap_add": "write it as `capabilities` of the service",
@@ -63,7 +66,8 @@ class Wrong:
 class _Option:
     """`key` in the engine's JSON is that of `host`'s configuration, or of the container's own.
 
-    `compose` is the key in a Compose file, if it is another than the option's name.
+    `compose` is the key in a Compose file, if it is another than the option's name. An option without a `key` is
+    part of no configuration, but of each mount.
     """
 
     expected: str
@@ -96,6 +100,13 @@ def conflicts(run: Run) -> Iterator[Wrong]:
             "a service without a network cannot publish ports",
             hint="leave out `ports`, or `options.docker.network_mode: none`",
         )
+    for mount in run.mounts if label(run.options) else ():
+        if ":" in mount.source or ":" in mount.target:
+            yield Wrong(
+                "mounts",
+                f"a mount with a colon in a path cannot be labelled for SELinux, as {mount.source} at {mount.target}",
+                hint="rename it, or leave out `options.docker.selinux`: the engine takes the colon for the end of the path",
+            )
 
 
 def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
@@ -104,12 +115,19 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
     host: dict[str, Any] = {}
     for name, value in options.items():
         option = _OPTIONS[name]
+        if not option.key:
+            continue
         (host if option.host else own)[option.key] = option.read(value)
     host["Ulimits"] = [
         {"Name": name, "Soft": soft, "Hard": hard}
         for name, (soft, hard) in limits.limits(options).items()
     ]
     return own, host
+
+
+def label(options: Mapping[str, Any]) -> str:
+    """The engine's mark of how SELinux labels what is mounted: "z", "Z", or "". The options must be right."""
+    return _LABELS.get(str(options.get("selinux")), "")
 
 
 def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,6 +139,7 @@ def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         _OPTIONS[name].compose or name: _in_compose(name, value)
         for name, value in sorted({**options, "ulimits": ulimits}.items())
+        if _OPTIONS[name].key
     }
 
 
@@ -223,6 +242,10 @@ def _tmpfs(value: Any) -> dict[str, str]:
     return {_text(path): _text(item) if item else "" for path, item in sorted(value.items())}
 
 
+def _label(value: Any) -> str:
+    return _LABELS[_text(value)]
+
+
 def _no_network(value: Any) -> str:
     if value != "none":
         raise ValueError
@@ -237,6 +260,7 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     "network_mode": _Option('"none"', _no_network, "NetworkMode"),
     "pids_limit": _Option("a whole number", _count, "PidsLimit"),
     "read_only": _Option("true or false", _flag, "ReadonlyRootfs"),
+    "selinux": _Option("shared or private", _label, ""),
     "shm_size": _Option("bytes, or a number with k, m or g", _size, "ShmSize"),
     "stop_signal": _Option("the name of a signal", _text, "StopSignal", host=False),
     "stop_timeout": _Option(

@@ -210,7 +210,7 @@ def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> I
     found = {str(one.get("Destination")): one for one in record.get("Mounts") or ()}
     paths = {one.target: ("mounts", str(index)) for index, one in enumerate(unit.run.mounts)}
     paths |= {one.target: ("volumes", one.name) for one in unit.run.volumes}
-    for wanted in body["HostConfig"]["Mounts"]:
+    for wanted in (*map(_bind, body["HostConfig"]["Binds"]), *body["HostConfig"]["Mounts"]):
         now, path = found.pop(wanted["Target"], None), paths.get(wanted["Target"], ())
         target = word_text(wanted["Target"])
         if now is None:
@@ -231,6 +231,17 @@ def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> I
                 f"{source} of this host is mounted at {word_text(name)}, and the spec does not say so",
                 ("mounts",),
             )
+
+
+def _bind(text: str) -> Mapping[str, Any]:
+    """A mount of the host that SELinux labels, as the engine tells others."""
+    source, target, words = text.split(":")
+    return {
+        "Type": "bind",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": "ro" in words.split(","),
+    }
 
 
 def _otherwise(name: str, wanted: str, found: str) -> str:

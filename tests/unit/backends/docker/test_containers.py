@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from envctl.backends.docker.containers import container, healthcheck, secret_file
 from envctl.plan.model import Kind, ReadyImage, Restart, Run, Secret, Unit
 
@@ -36,6 +38,22 @@ def test_a_rich_unit_becomes_this_body(names):
         ("volume", "/run/secrets", True),
     ]
     json.dumps(body)
+
+
+@pytest.mark.parametrize(("label", "mark"), [("shared", "z"), ("private", "Z")])
+def test_mounts_that_selinux_labels_are_given_in_the_form_that_can_say_so(names, label, mark):
+    run = rich().run
+    labelled = replace(rich(), run=replace(run, options={**run.options, "selinux": label}))
+    first, second = run.mounts
+
+    host = container(labelled, names)["HostConfig"]
+
+    assert host["Binds"] == [
+        f"{first.source}:/mnt/app:rw,{mark}",
+        f"{second.source}:/x:ro,{mark}",
+    ]
+    assert [one["Type"] for one in host["Mounts"]] == ["volume", "volume"]
+    assert container(rich(), names)["HostConfig"]["Binds"] == []
 
 
 def test_a_container_is_hardened(names):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.docker.options import bodies, compose, conflicts, problems
-from envctl.plan.model import Port, Run
+from envctl.backends.docker.options import bodies, compose, conflicts, label, problems
+from envctl.plan.model import Mount, Port, Run
 
 GOOD = {
     "devices": ["/dev/fuse", "/dev/a:/dev/b"],
@@ -15,6 +15,7 @@ GOOD = {
     "network_mode": "none",
     "pids_limit": 200,
     "read_only": True,
+    "selinux": "private",
     "shm_size": "256m",
     "stop_signal": "SIGINT",
     "stop_timeout": 30,
@@ -35,6 +36,8 @@ def test_every_option_becomes_a_part_of_the_engines_json():
     assert host["Tmpfs"] == {"/run": "", "/tmp": "size=64m"}
     assert {"Name": "nofile", "Soft": 1, "Hard": 2} in host["Ulimits"]
     assert host["ReadonlyRootfs"] is True
+    assert "" not in host
+    assert "selinux" not in compose(GOOD)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -83,3 +86,25 @@ def test_a_service_without_a_network_cannot_publish_ports():
     )
     assert list(conflicts(Run(options={"network_mode": "none"}))) == []
     assert list(conflicts(Run(ports=(Port(80),)))) == []
+
+
+@pytest.mark.parametrize(("name", "mark"), [("shared", "z"), ("private", "Z")])
+def test_a_label_of_mounts_is_the_engines_mark(name, mark):
+    assert problems({"selinux": name}) == []
+    assert label({"selinux": name}) == mark
+    assert label({}) == ""
+
+
+@pytest.mark.parametrize("value", ["z", "Z", "", True, None, ["shared"], "none"])
+def test_other_labels_are_refused(value):
+    (found,) = problems({"selinux": value})
+    assert (found.path, found.expected) == ("selinux", "shared or private")
+
+
+@pytest.mark.parametrize(("source", "target"), [("/a:b", "/x"), ("/a", "/x:y")])
+def test_a_mount_that_the_engine_cannot_label_is_refused(source, target):
+    mounts = (Mount(source, target), Mount("/fine", "/fine"))
+    (found,) = conflicts(Run(mounts=mounts, options={"selinux": "shared"}))
+    assert found.path == "mounts"
+    assert "cannot be labelled" in found.message
+    assert list(conflicts(Run(mounts=mounts))) == []
