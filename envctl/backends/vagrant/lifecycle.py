@@ -47,9 +47,7 @@ from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit, Volume
 from envctl.plan.state import Status
 from envctl.private import private_folder
 
-_ACTIVE: Final = (
-    "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
-)
+_ACTIVE: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
 """Prints the units' services that run; those that send their output to the journal go on."""
 _END: Final = "systemctl stop 'envctl-*.service'; sync"
 """What a machine does before it is gone: processes end in order, and volumes have all that was written."""
