@@ -322,10 +322,13 @@ class Workspace:
         observed = opened.observe()
         changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
         decided(changes)
+        goes = volumes and (bool(changes) or opened.store.is_releasing(opened.backend.name))
+        if goes:
+            opened.store.begin_release(opened.backend.name)
         carry_out(changes, opened.backend, self.report, observed=observed)
-        if not changes:
+        if not changes and not goes:
             tell_lost(opened, observed)
-        if changes and volumes:
+        if goes:
             opened.store.release(opened.backend.name)
         else:
             self._tell_kept(opened, observed, secrets=volumes)

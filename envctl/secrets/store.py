@@ -30,6 +30,8 @@ _KEY = ".key"
 _RECORD = ".digests.json"
 _USERS = "used-by"
 """No secret can have this name."""
+_LEAVING = b"its values are being deleted"
+"""What the note that a backend uses the values says from when they are to go."""
 _LEAST_MASKED = 8
 """Bytes; what is shorter stands in too many places for another reason."""
 
@@ -116,7 +118,10 @@ class SecretStore:
                 self.value(name)
                 made = True
         if self._declared:
-            _write_once(private_folder(self._root, *self._own, _USERS) / backend, b"")
+            note = private_folder(self._root, *self._own, _USERS) / backend
+            if self.is_releasing(backend):
+                note.unlink()
+            _write_once(note, b"")
         self._record()
         return made
 
@@ -144,6 +149,23 @@ class SecretStore:
             return {}
         return {str(name): str(one) for name, one in data.items()} if isinstance(data, dict) else {}
 
+    def begin_release(self, backend: str) -> None:
+        """Note that the values are about to be forgotten: a run that is killed before it has done so leaves that to the next."""
+        users = existing_folder(self._root, *self._own, _USERS)
+        if users is None:
+            return
+        # Without room for a note the values are forgotten all the same, unless the run is killed.
+        with (
+            suppress(OSError, EnvctlError),
+            os.fdopen(open_private(users / backend, os.O_WRONLY | os.O_CREAT), "wb") as file,
+        ):
+            file.write(_LEAVING)
+
+    def is_releasing(self, backend: str) -> bool:
+        """Whether a run began to forget the values for a backend, and was killed."""
+        users = existing_folder(self._root, *self._own, _USERS)
+        return users is not None and _read_private(users / backend) == _LEAVING
+
     def release(self, backend: str) -> None:
         """Forget the generated values, if no other backend has this environment up.
 
@@ -160,13 +182,15 @@ class SecretStore:
 
     def _release(self, backend: str) -> None:
         users = existing_folder(self._root, *self._own, _USERS)
-        if users is not None:
-            (users / backend).unlink(missing_ok=True)
-            if not _removed(users):
-                return
+        others = [path for path in users.iterdir() if path.name != backend] if users else []
         own = existing_folder(self._root, *self._own)
-        if own is not None:
+        if own is not None and not others:
             _remove_files(own)
+        if users is not None:
+            # Last: as long as it is there, a run that is killed is taken up by the next.
+            (users / backend).unlink(missing_ok=True)
+            _removed(users)
+        if own is not None:
             _removed(own)
         folder = existing_folder(self._root, _FOLDER)
         if folder is not None and not any(path.is_dir() for path in folder.iterdir()):

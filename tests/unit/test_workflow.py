@@ -17,6 +17,7 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.plan.state import Health
 from envctl.private import state_path
+from envctl.secrets import SecretStore
 from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.support.project import Project
@@ -218,6 +219,25 @@ def test_an_environment_taken_out_of_the_spec_can_be_seen_and_taken_down(project
     }
     with pytest.raises(UsageError, match="there is no environment 'dev'"):
         project.workspace().status(target)
+
+
+def test_down_that_was_killed_before_it_deleted_the_secrets_is_taken_up_by_the_next(
+    project, monkeypatch
+):
+    project.spec("web: {image: x, secrets: [a]}", top="secrets: {a: {generate: 16}}\n")
+    project.workspace().up(DEV)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SecretStore, "release", killed)
+        project.workspace().down(DEV, volumes=True)
+    assert state_path(project.root, "secrets").exists()
+
+    assert project.workspace().down(DEV, volumes=True) == ()
+    assert not state_path(project.root, "secrets").exists()
+
+
+def killed(*_arguments):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("verb", ["status", "stop", "down", "logs", "observed"])

@@ -341,7 +341,14 @@ class Lifecycle:
             Vagrant(folder).up()
         else:
             libvirt.virsh("start", domain.name)
-        return replace(domain, state=RUNNING, stamp=_unaddressed(domain))
+        started = replace(domain, state=RUNNING, stamp=_unaddressed(domain))
+        if domain.stamp is not None:
+            address = self._machines.reach(started).address
+            if address != domain.address:
+                libvirt.stamp(domain.name, {**domain.stamp, "address": address})
+        # What was told the names of others while this one was off does not know its units any more.
+        self._spread()
+        return started
 
     def _awake(self, domain: Domain) -> Domain:
         """A machine that runs; one that is paused goes on first."""

@@ -192,6 +192,39 @@ def test_letting_go_removes_values_and_nothing_that_is_none(tmp_path):
     assert sorted(path.name for path in own.rglob("*")) == ["folder", "precious"]
 
 
+def test_what_began_to_let_go_and_was_killed_is_told_until_it_has_or_is_used_again(tmp_path):
+    store(tmp_path).use("docker")
+    assert not store(tmp_path).is_releasing("docker")
+
+    store(tmp_path).begin_release("docker")
+    assert store(tmp_path).is_releasing("docker")
+    assert not store(tmp_path).is_releasing("vagrant")
+
+    value = store(tmp_path).value("token")
+    store(tmp_path).use("docker")
+    assert not store(tmp_path).is_releasing("docker")
+    assert store(tmp_path).value("token") == value
+
+    store(tmp_path).begin_release("docker")
+    store(tmp_path).release("docker")
+    assert not store(tmp_path).is_releasing("docker")
+    assert not state_path(tmp_path, "secrets").exists()
+
+
+def test_a_killed_letting_go_is_known_until_the_last_value_is_gone(tmp_path, monkeypatch):
+    store(tmp_path).use("docker")
+    store(tmp_path).begin_release("docker")
+
+    def killed(_path, missing_ok=False):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "unlink", killed)
+        store(tmp_path).release("docker")
+
+    assert store(tmp_path).is_releasing("docker")
+
+
 def test_values_of_secrets_that_are_declared_no_more_go_too(tmp_path):
     store(tmp_path).use("docker")
     SecretStore(tmp_path, "dev", {}, environ={}).release("docker")

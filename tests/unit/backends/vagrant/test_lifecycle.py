@@ -45,7 +45,7 @@ class Host:
 
     def virsh(self, *argv, **_options):
         self.said.append(" ".join(argv))
-        if argv[0] in ("resume", "dompmwakeup"):
+        if argv[0] in ("resume", "dompmwakeup", "start"):
             self.to("running")
         return ""
 
@@ -123,6 +123,34 @@ def test_a_machine_that_cannot_be_woken_is_an_error_with_the_reason(monkeypatch,
 
     with pytest.raises(EnvctlError, match=r"stays paused \(I/O error\)"):
         libvirt.wake(host.domain)
+
+
+def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, names, lifecycle):
+    host = Host(monkeypatch, names, "shut off", web=note(aliases=["web"]))
+    host.domain.stamp["address"] = "10.0.0.2"
+    db = Domain(
+        names.domain("db"),
+        "uuid",
+        "running",
+        {"address": "10.0.0.3", "units": {"db": note(aliases=["db"])}},
+    )
+    told = {}
+
+    def reach(_self, domain):
+        def run(_script, *, data, **_options):
+            told[domain.name] = data.decode()
+
+        return SimpleNamespace(run=run, disconnect=lambda: None, address="10.0.0.9")
+
+    monkeypatch.setattr(Machines, "reach", reach)
+    monkeypatch.setattr(libvirt, "domains", lambda _: {one.name: one for one in (host.domain, db)})
+
+    lifecycle._running("_all")
+
+    # Its address may be another one than before.
+    assert host.domain.address == "10.0.0.9"
+    assert "10.0.0.9 web" in told[db.name]
+    assert "10.0.0.3 db" in told[host.name]
 
 
 def test_a_hook_that_has_run_is_noted_beside_those_before_it(monkeypatch, names, lifecycle):
