@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ENVIRONMENT ?= dev
 PYTEST_ARGS ?=
+MUTANTS_SINCE ?= origin/main
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +25,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machines soak check lint unit bench docs pins wheel clean
+.PHONY: help up test test-machines soak mutants check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -51,6 +52,9 @@ soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, comp
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest tests/soak -s --junitxml=$(REPORTS)/soak.xml $(PYTEST_ARGS)
+
+mutants: $(VENV)/.dev ## put small faults into the modules changed since MUTANTS_SINCE; make mutants MUTANTS_SINCE=all takes hours
+	nice $(BIN)/python -m tests.mutation $(if $(filter all,$(MUTANTS_SINCE)),--all,--since $(MUTANTS_SINCE))
 
 check: $(VENV)/.dev ## static checks and the quick unit tests side by side, with a tenth of the examples
 	$(MAKE) --no-print-directory -j2 --output-sync=target lint unit

@@ -6,12 +6,21 @@ No unit test sees the caches of this host: what boxes and images others have mad
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.support.examples import QUICK
 
 settings.register_profile("envctl", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=QUICK)
+# The same examples each time, as few, and none made smaller: a fault is noticed or it is not.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    max_examples=QUICK,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("envctl")
 
 
