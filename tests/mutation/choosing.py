@@ -50,7 +50,10 @@ def _of_function(mutant: Mutant, coverage: Coverage) -> set[int]:
 
 
 def _of_constant(mutant: Mutant, coverage: Coverage) -> set[int]:
-    """What runs a line that names the constant, the field or its class; of a default, what runs its function."""
+    """What runs a line that names the constant, the field or its class; of a default, what runs its function.
+
+    If nothing does, whatever runs anything of the module.
+    """
     for (name, line), (first, last) in _bodies(mutant.path).items():
         if line <= mutant.lines[0] < first and name.rpartition(".")[0] == mutant.function:
             return coverage.of_lines(mutant.path, range(first, last + 1))
@@ -65,7 +68,7 @@ def _of_constant(mutant: Mutant, coverage: Coverage) -> set[int]:
         if more == names:
             break
         names = more
-    return found
+    return found or coverage.of_lines(mutant.path, coverage.lines.get(mutant.path, ()))
 
 
 def _targets(mutant: Mutant) -> Iterator[str]:

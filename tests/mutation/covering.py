@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 TREE: Final = Path(__file__).parents[2]
+OWN: Final = Path(__file__).parent
 SELECTION: Final = ("tests/unit", "tests/architecture", "-m", "not engine and not slow")
 """The quick tests, as `make unit` has them."""
 OPTIONS: Final = (
@@ -49,8 +50,9 @@ def tree_digest() -> str:
     digest = hashlib.sha256()
     for folder in ("envctl", "templates", "tests"):
         for path in sorted((TREE / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and "mutation" not in path.parts:
+            if path.is_file() and "__pycache__" not in path.parts and path.parent != OWN:
                 digest.update(f"{path.relative_to(TREE)}\0".encode() + path.read_bytes())
+    digest.update((OWN / "guard.py").read_bytes())
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ import importlib.machinery
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from tests.mutation.operators import Mutant, mutated
 _SURVIVED: Final = 70
 _KILLED: Final = 71
 _BROKEN: Final = 72
-_PRELOADED: Final = ("hypothesis", "pydantic", "yaml", "jinja2", "rich.console", "typer", "docker")
+_PRELOADED: Final = ("pytest", "pydantic", "yaml", "jinja2", "rich.console", "typer", "docker")
 _Code: TypeAlias = tuple[str, str, int]
 """A function's file, qualified name and first line."""
 
@@ -80,6 +81,7 @@ def try_in_functions(tries: Sequence[Try], processes: int, tell: Tell) -> None:
 
 def try_in_modules(tries: Sequence[Try], processes: int, tell: Tell) -> None:
     """Faults outside of functions: each child imports all anew, with the fault in."""
+    # No plugin of pytest: those have to be imported by pytest itself.
     for name in _PRELOADED:
         importlib.import_module(name)
     _try_each(tries, processes, _run_anew, tell)
@@ -97,7 +99,9 @@ def _import_and_try(tries: Sequence[Try], processes: int, tell: Tell) -> None:
             _try_each(tries, processes, run, tell)
             return True
 
-    pytest.main([*SELECTION, *OPTIONS], plugins=[Loop()])
+    code = pytest.main([*SELECTION, *OPTIONS], plugins=[Loop()])
+    if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        raise RuntimeError("pytest has failed")
 
 
 # --- children -----------------------------------------------------------------------------
@@ -182,7 +186,10 @@ def _collect(running: dict[int, _Child], tell: Tell) -> None:
 
 
 def _tell_end(child: _Child, tell: Tell, *, by: str = "", broken: str = "") -> None:
-    shutil.rmtree(child.own, ignore_errors=True)
+    try:
+        shutil.rmtree(child.own, ignore_errors=True)
+    except RecursionError:  # tests make folders deeper than Python reaches
+        subprocess.run(["rm", "-rf", str(child.own)], check=False)
     tell(Outcome(child.task.mutant, by, round(time.monotonic() - child.began, 3), broken))
 
 
