@@ -73,6 +73,9 @@ def _needed(boxes: Collection[str]) -> set[str]:
 
 def _remove(box: str) -> None:
     leave(in_pool(box))
+    # Whatever version of Vagrant added it, the one that is there now has to find it.
+    boxfiles.leave_one(box)
+    boxfiles.settle(box)
     with workshop() as folder:
         # Vagrant looks for one in all folders above, and runs it.
         (folder / "Vagrantfile").write_text("", "utf-8")
