@@ -59,15 +59,13 @@ def tree_digest() -> str:
 def coverage_map(folder: Path, *, fresh: bool = True) -> Coverage:
     """The map of the tree as it is; it is kept, and made anew after any change (`fresh`)."""
     file = folder / "coverage.json"
-    data = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    data = json.loads(file.read_text("utf-8")) if file.exists() and file.stat().st_size else {}
     if not data or (fresh and data["digest"] != tree_digest()):
         print("running all quick tests once, to see which lines each of them runs …", flush=True)
         with tempfile.TemporaryDirectory(prefix="mu-") as own:
-            subprocess.run(
-                [sys.executable, "-m", "tests.mutation.covering", str(file), own],
-                check=True,
-                cwd=TREE,
-            )
+            argv = [sys.executable, "-m", "tests.mutation.covering", str(file), own]
+            if subprocess.run(argv, check=False, cwd=TREE).returncode:
+                raise SystemExit("without that no fault can be tried")
         data = json.loads(file.read_text("utf-8"))
     lines = {
         path: {int(line): frozenset(tests) for line, tests in known.items()}
@@ -114,7 +112,9 @@ def _run(file: Path, own: Path) -> None:
 
     watch = _Watch(watched)
     options = [one for one in OPTIONS if one != "-x"]
-    pytest.main([*SELECTION, *options, f"--basetemp={own}/pytest"], plugins=[watch])
+    code = pytest.main([*SELECTION, *options, f"--basetemp={own}/pytest"], plugins=[watch])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise SystemExit("the quick tests could not be run; the reason is above")
     watched.stop()
     found = watched.get_data()
     tests = list(watch.took)

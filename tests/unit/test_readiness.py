@@ -106,3 +106,53 @@ def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
 
     assert judge(PLAIN, there, waited=0)[0] is Verdict.WAIT
     assert judge(PLAIN, there, waited=100)[0] is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("state", "stands"),
+    [
+        ({"status": Status.CREATED}, "it is still created"),
+        ({"status": Status.STARTING, "cause": "no lease yet"}, "it is still starting: no lease yet"),
+        ({"status": Status.RUNNING, "defect": "port 80 is not forwarded"}, "port 80 is not forwarded"),
+        ({"status": Status.PAUSED, "defect": "port 80 is not forwarded"}, "port 80 is not forwarded"),
+    ],
+)  # fmt: skip
+def test_a_unit_has_until_its_own_probes_last_retry_to_be_there(state, stands):
+    there = made(PROBED, **state)
+
+    assert judge(PROBED, there, waited=16) == (Verdict.WAIT, stands)
+    assert judge(PROBED, there, waited=16.1) == (Verdict.FAILED, f"after 16 s {stands}")
+
+
+def test_without_a_probe_it_is_waited_for_as_long_as_a_default_probe_has():
+    allowed = allowance(Probe(ProbeKind.COMMAND, ()))
+
+    assert verdict(PLAIN, status=Status.CREATED, waited=allowed)[0] is Verdict.WAIT
+    assert verdict(PLAIN, status=Status.CREATED, waited=allowed + 1)[0] is Verdict.FAILED
+    assert verdict(PROBED, status=Status.CREATED, waited=allowed)[0] is (
+        Verdict.FAILED if allowed > allowance(PROBE) else Verdict.WAIT
+    )
+
+
+@pytest.mark.parametrize("health", [one for one in Health if one is not Health.HEALTHY])
+def test_only_health_makes_a_probed_unit_ready_and_its_engine_has_no_other_say(health):
+    assert verdict(PROBED, health=health) == (Verdict.PROBE, "running")
+
+
+@pytest.mark.parametrize(("restarts", "expected"), [(2, Verdict.WAIT), (3, Verdict.FAILED)])
+def test_the_third_restart_is_one_too_many(restarts, expected):
+    assert verdict(PLAIN, status=Status.RESTARTING, restarts=restarts)[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("state", "waited", "expected"),
+    [
+        ({"exit_code": 0}, 0, (Verdict.READY, "completed")),
+        ({"exit_code": None}, 0, (Verdict.FAILED, "the task ended")),
+        ({"exit_code": 0, "status": Status.STOPPED}, 0, (Verdict.FAILED, "the task was stopped")),
+        ({"status": Status.RUNNING}, 3600, (Verdict.WAIT, "running")),
+        ({"status": Status.RUNNING}, 3601, (Verdict.FAILED, "the task did not end within 3600 s")),
+    ],
+)
+def test_a_task_has_an_hour_and_has_to_end_by_itself(state, waited, expected):
+    assert verdict(TASK, waited=waited, **state) == expected

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.lock.comparing import base_differences, build_differences
-from envctl.lock.model import Manifest
+from envctl.lock.comparing import (
+    Difference,
+    base_differences,
+    build_differences,
+    merged,
+    moved,
+)
+from envctl.lock.model import Lock, LockedBase, LockedBuild, Manifest
 
 BASE = {"libc6": "1", "tzdata": "1"}
 BUILD = {**BASE, "hello": "1", "libssl3": "1"}
@@ -88,3 +94,66 @@ def test_what_pip_and_npm_installed_is_compared_too():
         "left-pad in /srv 1 → 2",
         "flask in /opt/web 3.1: other content under the same version",
     ]
+
+
+def told(*found):
+    return [(one.kind, one.name, one.before, one.after, one.units) for one in merged(found)]
+
+
+def test_a_difference_of_several_units_is_told_once_with_all_of_them_in_order():
+    def found(*units):
+        return Difference("packages", "hello", "1", "2", units)
+
+    assert told(found("dev/web"), found("dev/db", "dev/api"), found("dev/web")) == [
+        ("packages", "hello", "1", "2", ("dev/api", "dev/db", "dev/web"))
+    ]
+
+
+def test_differences_are_told_by_kind_then_name_then_version_and_what_is_new_before_others():
+    given = [
+        Difference("pip /opt", "a", "1", "2", ("u",)),
+        Difference("packages", "b", "1", "2", ("u",)),
+        Difference("packages", "a", "1", "3", ("u",)),
+        Difference("packages", "a", "1", "2", ("u",)),
+        Difference("packages", "a", "1", None, ("u",)),
+        Difference("packages", "a", None, "2", ("u",)),
+    ]
+    expected = [
+        ("packages", "a", None, "2", ("u",)),
+        ("packages", "a", "1", None, ("u",)),
+        ("packages", "a", "1", "2", ("u",)),
+        ("packages", "a", "1", "3", ("u",)),
+        ("packages", "b", "1", "2", ("u",)),
+        ("pip /opt", "a", "1", "2", ("u",)),
+    ]
+    assert told(*given) == expected
+    assert told(*reversed(given)) == expected
+
+
+def lock(*builds, **bases):
+    return Lock("amd64", bases, builds)
+
+
+def build(units, image="", **packages):
+    return LockedBuild(tuple(units), (), Manifest(packages), image=image)
+
+
+def test_from_one_lock_to_the_next_units_and_bases_that_both_have_are_compared():
+    before = lock(
+        build(["dev/web", "dev/old"], hello="1", same="1"),
+        build(["dev/db"], image="pg@sha256:1"),
+        debian=LockedBase("i", {"libc6": "1"}),
+        gone=LockedBase("i", {"x": "1"}),
+    )
+    after = lock(
+        build(["dev/web", "dev/new"], hello="2", same="1"),
+        build(["dev/db"], image="pg@sha256:2"),
+        debian=LockedBase("j", {"libc6": "2"}),
+        come=LockedBase("i", {"y": "1"}),
+    )
+    assert [(one.name, one.before, one.after, one.units) for one in moved(before, after)] == [
+        ("image", "pg@sha256:1", "pg@sha256:2", ("dev/db",)),
+        ("hello", "1", "2", ("dev/web",)),
+        ("libc6", "1", "2", ("base debian",)),
+    ]
+    assert moved(before, before) == ()

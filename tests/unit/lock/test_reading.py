@@ -270,3 +270,10 @@ def test_a_link_and_what_has_no_version_is_no_package():
     )
 
     assert found.npm == {"/srv": {"packages/a": "1"}}
+
+
+@pytest.mark.parametrize("folder", ["srv", "../srv", "/srv\x01", "/srv\u2028x", "/srv\x7f"])
+def test_a_folder_that_is_no_path_from_the_root_in_one_line_is_refused(folder):
+    body = f'{folder}\n{{"packages": {{"node_modules/demo": {{"version": "1"}}}}}}'
+    with pytest.raises(ValueError, match="is no folder"):
+        manifest(told(architecture="amd64", npm=body), "M")

@@ -711,3 +711,36 @@ def test_the_packagers_words_are_read():
     found = reading.facts(told.encode(), mark, [("removed", "all"), ("provides", "all")])
     assert found["removed"] == {"less": "2026-01-02 03:04:05"}
     assert sorted(found["provides"]) == ["awk", "mail", "mta"]
+
+
+def test_a_line_whose_beginning_is_lost_is_not_told_since_it_may_hold_half_a_secret():
+    long = checked("sh", "-c", "head -c 70000 /dev/zero | tr '\\0' x; echo sh; echo whole; exit 1")
+    assert long.output == ("whole",)
+    only = checked("sh", "-c", "head -c 70000 /dev/zero | tr '\\0' x; exit 1")
+    assert only.output == ()
+    short = checked("sh", "-c", "head -c 60000 /dev/zero | tr '\\0' x; echo; echo whole; exit 1")
+    assert short.output == ("x" * 60000, "whole")
+
+
+def test_checks_of_units_that_do_not_run_are_told_as_not_run():
+    one = replace(unit("web"), checks=(Check("a", ("x",), 1.0, AT), Check("b", ("y",), 1.0, AT)))
+    found = list(checks.not_run([one, unit("db")]))
+    assert [(at.unit, at.check.name, at.exit_code, at.cause) for at in found] == [
+        ("web", "a", None, "web does not run"),
+        ("web", "b", None, "web does not run"),
+    ]
+    assert not any(at.claim.holds for at in found)
+
+
+def test_each_check_is_told_as_it_begins_and_as_it_ends():
+    told = []
+    one = replace(
+        unit("web"), checks=(Check("a", ("true",), 1.0, AT), Check("b", ("false",), 1.0, AT))
+    )
+    list(checks.run([one], Shell(), mask=str, report=told.append))
+    assert [(at.work, at.stage.name, at.text) for at in told] == [
+        ("check web a", "STARTED", ""),
+        ("check web a", "DONE", ""),
+        ("check web b", "STARTED", ""),
+        ("check web b", "FAILED", "exit code 1"),
+    ]

@@ -337,3 +337,18 @@ def test_a_store_shows_no_value_in_its_text_form(tmp_path):
     one.value("token")
 
     assert "hush-hush" not in f"{one!r} {one}"
+
+
+def test_the_last_environment_that_lets_go_takes_the_projects_key_with_it(tmp_path):
+    for name in ("dev", "test"):
+        store(tmp_path, name).use("docker")
+        store(tmp_path, name).digest("token")
+    folder = state_path(tmp_path, "secrets")
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    assert files
+
+    store(tmp_path, "dev").release("docker")
+    assert {path.name for path in folder.iterdir() if path.is_file()} == files
+
+    store(tmp_path, "test").release("docker")
+    assert not folder.exists()

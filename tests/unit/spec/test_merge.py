@@ -306,3 +306,26 @@ def test_keys_kept_for_anchors_are_no_part_of_the_spec(tmp_path: Path) -> None:
 def test_two_environments_of_one_name_are_told(tmp_path: Path) -> None:
     found = problems(tmp_path, HEAD + "services: {web: {command: [a]}}\nenvironments: {dev: {}}\n")
     assert [str(one.where) for one in found] == ["envctl.yaml:4:16"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "expected"),
+    [
+        ({"a": {"x": "1"}}, {"a": "2"}, {"a": {"y": "3"}}, {"a": {"y": "3"}}),
+        ({"a": {"x": "1"}}, {"a": None}, {"a": {"y": "3"}}, {"a": {"y": "3"}}),
+        ({"a": {"x": "1"}}, {"a": ["2"]}, {"a": {"y": "3"}}, {"a": {"y": "3"}}),
+        ({"a": ["1"]}, {"a": Append(["2"])}, {"a": Append(["3"])}, {"a": ["1", "2", "3"]}),
+        ({"a": ["1"]}, {"a": Prepend(["2"])}, {"a": Prepend(["3"])}, {"a": ["3", "2", "1"]}),
+        ({"a": ["1"]}, {"a": Append(["2"])}, {"a": Prepend(["3"])}, {"a": ["3", "1", "2"]}),
+        ({"a": ["1"]}, {"a": None}, {"a": Append(["3"])}, {"a": ["3"]}),
+    ],
+)
+def test_overlays_mean_the_same_whichever_two_are_merged_first(
+    first: Any, second: Any, third: Any, expected: Any
+) -> None:
+    found = Problems()
+    one, two, three = (tree(data, str(data)) for data in (first, second, third))
+    later = merge(one, merge(two, three, path=(), problems=found), path=(), problems=found)
+
+    assert merged(first, second, third) == expected
+    assert plain(settled(later, path=(), problems=found)) == expected

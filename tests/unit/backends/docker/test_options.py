@@ -108,3 +108,122 @@ def test_a_mount_that_the_engine_cannot_label_is_refused(source, target):
     assert found.path == "mounts"
     assert "cannot be labelled" in found.message
     assert list(conflicts(Run(mounts=mounts))) == []
+
+
+TAKEN = [
+    ("devices", [], []),
+    ("dns", ["1.1.1.1", "9.9.9.9"], ["1.1.1.1", "9.9.9.9"]),
+    ("extra_hosts", {"b": "10.0.0.2", "a": "10.0.0.1"}, ["a:10.0.0.1", "b:10.0.0.2"]),
+    ("pids_limit", 0, 0),
+    ("read_only", False, False),
+    ("shm_size", 0, 0),
+    ("shm_size", "64", 64),
+    ("shm_size", " 2k ", 2048),
+    ("shm_size", "3 MB", 3 * 1024**2),
+    ("shm_size", "1G", 1024**3),
+    ("stop_timeout", 0, 0),
+    ("stop_timeout", 3600, 3600),
+    ("sysctls", {"b": 1, "a": "x y"}, {"a": "x y", "b": "1"}),
+    ("tmpfs", {"/b": "", "/a": "size=1m"}, {"/a": "size=1m", "/b": ""}),
+    ("network_mode", "none", "none"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "read"), TAKEN)
+def test_a_value_is_read_as_the_engine_takes_it(name, value, read):
+    assert problems({name: value}) == []
+    own, host = bodies({name: value})
+    assert [one for key, one in {**own, **host}.items() if key != "Ulimits"] == [read]
+
+
+REFUSED = [
+    ("devices", ["/etc/shadow"]),
+    ("devices", ["/etc/shadow:/dev/x"]),
+    ("devices", ["/dev/../etc/shadow:/dev/x"]),
+    ("devices", ["/device/x"]),
+    ("devices", "/dev/fuse"),
+    ("devices", [7]),
+    ("dns", ("1.1.1.1",)),
+    ("dns", [""]),
+    ("dns", ["1.1.1.1\n"]),
+    ("extra_hosts", {"a": None}),
+    ("extra_hosts", {1: "10.0.0.1"}),
+    ("hostname", ""),
+    ("network_mode", "host"),
+    ("pids_limit", -1),
+    ("pids_limit", True),
+    ("pids_limit", "5"),
+    ("read_only", 1),
+    ("shm_size", "many"),
+    ("shm_size", "1t"),
+    ("shm_size", "-1"),
+    ("shm_size", "1.5g"),
+    ("stop_timeout", 3601),
+    ("stop_timeout", -1),
+    ("stop_timeout", False),
+    ("tmpfs", {"tmp": ""}),
+    ("tmpfs", {"/tmp": "", "run": ""}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_a_value_that_is_none_is_told_with_what_was_expected(name, value):
+    (found,) = problems({name: value})
+    assert (found.path, found.message) == (name, f"{name} cannot be {value!r}")
+    assert found.expected
+    assert not found.hint
+
+
+def test_the_parts_of_the_engines_json_have_the_engines_names():
+    own, host = bodies(GOOD)
+    assert {*own} == {"Hostname", "StopSignal", "StopTimeout"}
+    assert {*host} == {
+        *("Devices", "Dns", "ExtraHosts", "NetworkMode", "PidsLimit", "ReadonlyRootfs"),
+        *("ShmSize", "Sysctls", "Tmpfs", "Ulimits"),
+    }
+    assert host["Devices"][1] == {
+        "PathOnHost": "/dev/a",
+        "PathInContainer": "/dev/b",
+        "CgroupPermissions": "rwm",
+    }
+
+
+def test_a_compose_file_says_the_same_in_its_own_words():
+    file = compose(GOOD)
+    assert {key: value for key, value in file.items() if key != "ulimits"} == {
+        "devices": ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"],
+        "dns": ["192.168.1.1"],
+        "extra_hosts": {"gateway": "host-gateway"},
+        "hostname": "web-1",
+        "network_mode": "none",
+        "pids_limit": 200,
+        "read_only": True,
+        "shm_size": 256 * 1024**2,
+        "stop_grace_period": "30s",
+        "stop_signal": "SIGINT",
+        "sysctls": {"net.core.somaxconn": "1024"},
+        "tmpfs": ["/run", "/tmp:size=64m"],
+    }
+    assert file["ulimits"]["nofile"] == {"soft": 1, "hard": 2}
+    assert file["ulimits"]["core"] == 0
+    turned = dict(reversed(GOOD.items()))
+    assert list(compose(turned).items()) == list(file.items())
+
+
+@pytest.mark.parametrize("name", ["network", "volumes", "ipc"])
+def test_what_envctl_has_its_own_word_for_is_refused_with_it(name):
+    (found,) = problems({name: True})
+    assert found.message == f"{name} is not accepted in options.docker"
+    assert found.hint
+
+
+def test_an_option_like_none_other_is_told_with_all_there_are():
+    (found,) = problems({"qqqq": 1})
+    assert found.message == "options.docker has no 'qqqq'"
+    assert found.hint == ""
+    assert all(name in found.expected for name in GOOD)
+
+
+def test_every_wrong_option_is_told_and_none_hides_another():
+    found = problems({"pids_limit": -1, "nope": 1, "read_only": True, "dns": 1})
+    assert [one.path for one in found] == ["pids_limit", "nope", "dns"]

@@ -147,3 +147,73 @@ def test_a_mount_within_the_project_can_move_with_it():
 def test_a_mount_from_elsewhere_or_under_an_odd_root_is_absolute():
     assert quoting.bind_source("/srv/pq", "/srv/p") == '"/srv/pq"'
     assert quoting.bind_source("/a}$b/c", "/a}$b") == '"/a}$$b/c"'
+
+
+def interpolated(value):
+    """What Compose makes of a value: `$$` is one dollar sign; keys it leaves alone."""
+    if isinstance(value, str):
+        assert "$" not in value.replace("$$", "")
+        return value.replace("$$", "$")
+    if isinstance(value, dict):
+        return {key: interpolated(item) for key, item in value.items()}
+    return [interpolated(item) for item in value] if isinstance(value, list) else value
+
+
+keys = texts.filter(lambda text: len(text) < 100)
+values = st.recursive(
+    st.one_of(texts, st.booleans(), st.integers(-(10**9), 10**9), st.sampled_from([0.5, -2.25, 1e-9])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(values)
+def test_any_value_of_a_compose_file_reads_back_as_it_was(value):
+    assert interpolated(yaml.safe_load(quoting.compose_value(value))) == value
+
+
+def test_several_values_stay_several():
+    assert yaml.safe_load(quoting.compose_value({"a": 1, "b": ["x", "y"], "c": True})) == {
+        "a": 1,
+        "b": ["x", "y"],
+        "c": True,
+    }
+    assert yaml.safe_load(quoting.compose_list(["x", "y"])) == ["x", "y"]
+
+
+@pytest.mark.parametrize("value", ["a", "/srv/web", "v1.2", "user@host", "a:b", "a+b_c-d", "-x"])
+def test_a_path_or_a_word_is_a_setting(value):
+    assert quoting.setting("NAME", value) == f"NAME={value}"
+
+
+@pytest.mark.parametrize("value", ["", " ", "a b", "a\nRUN x", "$HOME", "a'b", 'a"b', "a\\b", "a#b", "a=b", "é"])  # fmt: skip
+def test_what_the_builder_would_read_otherwise_is_no_setting(value):
+    with pytest.raises(EnvctlError, match="cannot be written in a Dockerfile here"):
+        quoting.setting("NAME", value)
+    if value:
+        with pytest.raises(EnvctlError, match="cannot be written in a Dockerfile here"):
+            quoting.setting(value, "x")
+
+
+@given(st.lists(texts, min_size=1))
+def test_words_that_end_a_list_read_back_within_its_brackets(words):
+    assert json.loads(f"[{quoting.arguments(words)}]") == words
+
+
+@pytest.mark.parametrize(
+    ("char", "written"),
+    [
+        ('"', '\\"'),
+        ("\\", "\\\\"),
+        ("a", "a"),
+        ("\x01", "\\x01"),
+        ("\xff", "ÿ"),
+        ("\x85", "\\x85"),
+        ("\u2028", "\\u2028"),
+        ("\uffff", "\\uffff"),
+        ("\U000e0001", "\\U000e0001"),
+    ],
+)
+def test_what_is_not_printable_is_written_by_number(char, written):
+    assert quoting.yaml_string(char) == f'"{written}"'
+    assert yaml.safe_load(quoting.yaml_string(char)) == char
