@@ -387,3 +387,17 @@ def test_hooks_of_a_unit_that_cannot_be_reached_are_said_not_to_run(backend):
     notes = [event.text for event in events if event.stage is Stage.NOTE]
     assert notes == ["its before_stop hooks are not run: it is unreachable"]
     assert backend.observe().units == {}
+
+
+def test_what_others_still_need_is_not_removed_when_those_could_not_be(backend):
+    units = (unit("db"), unit("web", after={"db": "started"}), unit("other"))
+    up(backend, *units)
+    backend.breaks = ("web",)
+    events = []
+
+    with pytest.raises(EnvctlError, match="web broke"):
+        carry_out(down(backend.observe(), plan=plan(*units)), backend, events.append)
+
+    assert set(backend.observe().units) == {"db", "web"}
+    failed = {event.work: event.text for event in events if event.stage is Stage.FAILED}
+    assert failed["remove db"] == "not done: web failed"

@@ -744,3 +744,11 @@ def test_each_check_is_told_as_it_begins_and_as_it_ends():
         ("check web b", "STARTED", ""),
         ("check web b", "FAILED", "exit code 1"),
     ]
+
+
+def test_only_what_comes_after_a_file_may_have_changed_it(root):
+    command = script("true")
+    gone = {"gone": {"/srv/page.txt": ""}}
+    assert len(said(files.claims(web(command, PAGE), gone))) == 1
+    assert len(said(files.claims(web(command, PAGE, copy("page.txt", "/opt/x")), gone))) == 1
+    assert said(files.claims(web(PAGE, command), gone)) == []

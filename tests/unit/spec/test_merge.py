@@ -329,3 +329,19 @@ def test_overlays_mean_the_same_whichever_two_are_merged_first(
 
     assert merged(first, second, third) == expected
     assert plain(settled(later, path=(), problems=found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("environments:\n  ci:\n    vars: {}\n  Ci/x:\n", "envctl.yaml:7:3", "environments: 'Ci/x' is no name for an environment"),
+        ("environments:\n  ../up: {}\n", "envctl.yaml:5:3", "environments: '../up' is no name for an environment"),
+        ("environments:\n  ci: [a]\n", "envctl.yaml:5:3", "environments.ci: expected a mapping, got a list"),
+        ("environments: [ci]\n", "envctl.yaml:4:1", "environments: expected a mapping, got a list"),
+    ],
+)  # fmt: skip
+def test_what_is_no_environment_among_the_inline_ones_is_told(
+    tmp_path: Path, text: str, place: str, message: str
+) -> None:
+    (found,) = problems(tmp_path, HEAD + "services: {web: {command: [a]}}\n" + text)
+    assert (str(found.where), found.message) == (place, message)
