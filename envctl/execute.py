@@ -88,12 +88,13 @@ def carry_out(
     report: Report,
     *,
     observed: Observed | None = None,
+    mask: Callable[[str], str] = _as_it_is,
 ) -> None:
     """Apply changes in the order of their needs; nothing is waited for to become ready.
 
-    `observed` is what they were decided on. Raises what failed, after everything that could be done was done.
+    `observed` is what they were decided on; what is said of a failure passes through `mask`. Raises what failed, after everything that could be done was done.
     """
-    _Run(changes, (), backend, report, observed=observed).loop()
+    _Run(changes, (), backend, report, observed=observed, mask=mask).loop()
 
 
 def bring_up(

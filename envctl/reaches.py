@@ -121,8 +121,11 @@ def reaches(
     `sources` are of the plan's secrets.
     `elsewhere` is what the project's other environments mount.
     """
+    # It takes the whole model of a plan, which a command in a machine does without.
+    from envctl.plan.build_secrets import secret_names
+
     found: dict[Reach, None] = {}
-    used = {one.name for unit in plan.units for one in unit.run.secrets}
+    used = secret_names(plan.units)
     for name in sorted(used & set(sources)):
         found |= dict.fromkeys(_of_secret(name, sources[name], root))
     for unit in plan.units:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,6 +79,8 @@ class Opened:
         """What builds are given while they run; may be set until the first one starts."""
         self.have_base: Callable[[Base], object] = self._ensure_base
         """Has a base on the engine; may be another way, too."""
+        self.secret: Callable[[str], bytes] = self._own_secret
+        """Gives a secret's value; may be another way, too."""
 
     @cached_property
     def resolved(self) -> Resolved | None:
@@ -203,6 +205,9 @@ class Opened:
         self.workspace.report(replace(progress, text=self.store.masked(progress.text)))
 
     def _secret(self, name: str) -> bytes:
+        return self.secret(name)
+
+    def _own_secret(self, name: str) -> bytes:
         return self.store.value(name)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
@@ -344,9 +349,10 @@ class Opened:
 
     def know_secrets(self) -> None:
         """Look the values of all secrets up, so that they can be masked; one without a value has none to mask."""
+        from envctl.plan.build_secrets import secret_names
         from envctl.secrets import SecretError
 
-        for name in sorted({one.name for unit in self.plan.units for one in unit.run.secrets}):
+        for name in sorted(secret_names(self.plan.units)):
             with suppress(SecretError):
                 self.store.digest(name)
 
@@ -412,8 +418,28 @@ class Opened:
 
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""
-        if self.store.use(self.wanted.backend, None if self.needed is None else self._secret_names):
+        from envctl.plan.build_secrets import secret_names
+
+        needed = (unit for unit in self.plan.units if self._is_needed(unit.service))
+        names = None if self.needed is None else secret_names(needed)
+        if self.store.use(self.wanted.backend, names):
             del self.wanted
+
+    def require_build_secrets(self, changes: Iterable[Change]) -> None:
+        """Look the secrets of what is to be built up. SpecError tells all that have no value."""
+        from envctl.plan.build_secrets import secrets_to_build
+        from envctl.secrets import SecretError
+
+        problems: dict[Problem, None] = {}
+        for name in secrets_to_build(changes):
+            try:
+                self.store.value(name)
+            except SecretError as error:
+                where = self.resolved.where("secrets", name) if self.resolved else None
+                place = where or Place(ROOT_FILE, 1, 1)
+                problems[Problem(place, error.brief, hint=error.hint)] = None
+        if problems:
+            raise SpecError(tuple(problems))
 
     @cached_property
     def known_plan(self) -> Plan | None:

@@ -281,6 +281,7 @@ class Workspace:
             changes = _only(opened.changes(observed), plan, services)
             if {(change.action, change.unit) for change in changes} - said:
                 decided(changes)
+        opened.require_build_secrets(changes)
         plan = _with_changed(plan, changes, opened.wanted)
         self._bases(opened, changes)
         seen = bring_up(

@@ -83,6 +83,19 @@ class Beside:
     downloads: tuple[str, ...] = ()
 
 
+def secret_values(
+    build: Build | DockerfileBuild, value: Callable[[str], bytes]
+) -> Mapping[str, bytes]:
+    """The values of the secrets that a build's commands name. EnvctlError, with the place of the build, if one has none."""
+    from envctl.plan.build_secrets import build_secrets
+
+    try:
+        return {one.name: value(one.name) for one in build_secrets(build)}
+    except EnvctlError as error:
+        error.where = error.where or build.where
+        raise
+
+
 class ImageSource(Protocol):
     """A container engine, for backends that make machines of images, and for what looks into images."""
 

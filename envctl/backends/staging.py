@@ -12,6 +12,7 @@ from typing import Any, Final
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Build,
+    BuildSecret,
     CopyFiles,
     CreateUser,
     DockerfileBuild,
@@ -96,6 +97,7 @@ def view(step: Step) -> Mapping[str, Any]:
         "words": _words(step),
         "argv": _argv(step),
         "user": step.user if isinstance(step, RunCommand) else "root",
+        "secrets": tuple(one.name for one in step.secrets) if isinstance(step, RunCommand) else (),
         "production": isinstance(step, NpmInstall) and step.production,
     }
 
@@ -232,6 +234,6 @@ def protected(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
 # --- secrets --------------------------------------------------------------------------------
 
 
-def secret_variable(secret: Secret) -> str:
+def secret_variable(secret: Secret | BuildSecret) -> str:
     """The environment variable that a secret's value is taken from in a rendered folder."""
     return secret.env or re.sub(r"[^A-Z0-9_]", "_", secret.name.upper())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from envctl.backends.base import Backend
 from envctl.backends.building import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError
 from envctl.lock.comparing import Difference, differences
@@ -165,8 +166,6 @@ class Frozen:
         yield from differences(self.expected[name], seen.manifest, units)
 
     def _make(self, builds: Mapping[str, tuple[str, Source]]) -> None:
-        from envctl.execute import carry_out
-
         changes = []
         for name, (service, source) in builds.items():
             assert isinstance(source, Build | DockerfileBuild)
@@ -177,7 +176,13 @@ class Frozen:
             if self.engine.images.find(name) is not None:
                 self._fresh.add(source.digest)
             changes.append(_build(service, source))
-        carry_out(changes, self.opened.engine, self.opened.report)
+        self._carry_out(changes, self.opened.engine)
+
+    def _carry_out(self, changes: Sequence[Change], backend: Backend) -> None:
+        from envctl.execute import carry_out
+
+        self.opened.require_build_secrets(changes)
+        carry_out(changes, backend, self.opened.report, mask=self.opened.store.masked)
 
     # --- what is provisioned in machines
 
@@ -200,8 +205,6 @@ class Frozen:
 
     def _provision(self) -> bool:
         """Have what is done in machines as it is locked; whether any was made."""
-        from envctl.execute import carry_out
-
         there = self.opened.observe().images
         wanted = {build.digest: (service, build) for service, build in self._provisioned.items()}
         changes = [_build(*one) for digest, one in wanted.items() if digest not in there]
@@ -209,7 +212,7 @@ class Frozen:
             assert isinstance(change.target, Build)
             # What is lacking of it is told before the first build starts.
             self._supplies(change.target)
-        carry_out(changes, self.opened.backend, self.opened.report)
+        self._carry_out(changes, self.opened.backend)
         return bool(changes)
 
     # --- what builds are given

@@ -16,8 +16,10 @@ from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
 from envctl.lock.unmet import contradicted
 from envctl.locking.asking import asked
+from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
+from envctl.plan.progress import Progress
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
 from envctl.vendoring import Vendor, all_backends
@@ -113,8 +115,6 @@ class Maker:
 
     def _build(self) -> None:
         """Make the images that are not there or are to be another; a service's base may have moved below it."""
-        from envctl.execute import carry_out
-
         changes: dict[str, Change] = {}
         fresh: dict[str, Supplies] = {}
         held: set[str] = set()
@@ -139,7 +139,32 @@ class Maker:
                     held.add(one.service)
         self.opened[0].supplies = lambda build: fresh.get(build.digest, Supplies())
         with _letting_go(held):
-            carry_out(tuple(changes.values()), self.opened[0].engine, self.opened[0].report)
+            self._carry_out(tuple(changes.values()))
+
+    def _carry_out(self, changes: Sequence[Change]) -> None:
+        """Build them all; an image that several environments share is given the secrets of the first that declares them."""
+        from envctl.execute import carry_out
+
+        wanted = secrets_to_build(changes)
+        givers = {
+            name: next(one for one in self.opened if name in secret_names(one.plan.units))
+            for name in wanted
+        }
+        for one in dict.fromkeys(givers.values()):
+            one.require_approval()
+
+        def mask(text: str) -> str:
+            for one in dict.fromkeys(givers.values()):
+                text = one.store.masked(text)
+            return text
+
+        first = self.opened[0]
+        first.secret = lambda name: givers[name].store.value(name)
+
+        def report(progress: Progress) -> None:
+            first.report(replace(progress, text=mask(progress.text)))
+
+        carry_out(changes, first.engine, report, mask=mask)
 
     def _lock(
         self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]

@@ -19,7 +19,7 @@ DIGEST_LENGTH = 24
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON types; dataclasses name their class, `about` fields are left out."""
+    """The value as JSON types; dataclasses name their class, `about` fields are left out, and empty ones that came later."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
@@ -27,6 +27,7 @@ def plain(value: Any) -> Any:
             item.name: plain(getattr(value, item.name))
             for item in fields(value)
             if not item.metadata.get("about")
+            and not (item.metadata.get("later") and not getattr(value, item.name))
         }
         return {"is": type(value).__name__, **shown}
     if isinstance(value, Mapping):

@@ -21,6 +21,11 @@ def about(default: Any = None) -> Any:
     return field(default=default, compare=False, metadata={"about": True})
 
 
+def later(default: Any) -> Any:
+    """A field that came later: as long as it is empty, digests are what they were without it."""
+    return field(default=default, metadata={"later": True})
+
+
 # --- building -------------------------------------------------------------------------------
 
 
@@ -95,6 +100,18 @@ class WriteFile:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildSecret:
+    """A secret that a command reads at /run/secrets/NAME while it builds, and that is in nothing it makes.
+
+    What is built is known by its name: another value builds nothing anew. `env` is the environment variable the spec names
+    as a source, if it does.
+    """
+
+    name: str
+    env: str = about("")
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """A command while building: `argv` as it is; a shell script is ("/bin/sh", "-ec", script)."""
 
@@ -103,6 +120,7 @@ class RunCommand:
     workdir: str = "/"
     env: Mapping[str, str] = field(default_factory=dict)
     where: Place | None = about()
+    secrets: tuple[BuildSecret, ...] = later(())
 
 
 @dataclass(frozen=True, slots=True)

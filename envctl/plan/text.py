@@ -99,7 +99,8 @@ def step_text(step: Step) -> str:
         case WriteFile():
             return f"write {step.target}"
         case RunCommand():
-            return f"run {argv_text(step.argv)}"
+            given = ", ".join(one.name for one in step.secrets)
+            return f"run {argv_text(step.argv)}" + (f" (secrets: {given})" if given else "")
         case PipInstall():
             what = [f"-r {step.requirements}"] if step.requirements else []
             return f"pip {' '.join([*what, *step.packages])} → {step.venv}"

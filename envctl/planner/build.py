@@ -12,6 +12,7 @@ from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import (
     Base,
     Build,
+    BuildSecret,
     CopyFiles,
     CreateUser,
     DockerfileBuild,
@@ -193,7 +194,11 @@ def _step(
     match item["step"]:
         case "run":
             user, workdir = item["user"] or "root", item["workdir"] or "/"
-            return RunCommand(tuple(item["command"]), user, workdir, item["env"], where)
+            declared = resolved.data["secrets"]
+            secrets = (BuildSecret(one, declared[one]["env"] or "") for one in item["secrets"])
+            return RunCommand(
+                tuple(item["command"]), user, workdir, item["env"], where, tuple(secrets)
+            )
         case "pip":
             return PipInstall(item["venv"], item["requirements"], tuple(item["packages"]), where)
         case "npm":

@@ -46,13 +46,17 @@ class CopyStep(TypedDict):
 
 
 class RunStep(TypedDict):
-    """Run `command`: a string written in the spec has become ["/bin/sh", "-ec", script]."""
+    """Run `command`: a string written in the spec has become ["/bin/sh", "-ec", script].
+
+    `secrets` are names of declared ones.
+    """
 
     step: Literal["run"]
     command: list[str]
     user: str
     workdir: str
     env: dict[str, str]
+    secrets: list[str]
 
 
 class PipStep(TypedDict):

@@ -121,6 +121,7 @@ def _step(given: StepForm) -> CanonicalStep:
             "user": run.user,
             "workdir": run.workdir,
             "env": run.env,
+            "secrets": run.secrets,
         }
     if given.pip is not None:
         pip = given.pip

@@ -69,6 +69,7 @@ class Checker:
             self._user(name, service)
             self._probe(name, service, table)
             self._secrets(name, service, table)
+            self._build_secrets(name, service, table)
             self._depends_on(name, service, table)
             self._paths(name, service, table)
             self._targets(name, service, table)
@@ -182,16 +183,33 @@ class Checker:
         for index, use in enumerate(service["secrets"]):
             item = uses[index] if isinstance(uses, Items) else table
             spot = _value(item, "name") if isinstance(item, Table) else item.spot
-            if use["name"] not in self.secrets:
-                self._add(
-                    spot,
-                    f"the secret {use['name']!r} is not declared",
-                    expected="a name declared under secrets",
-                    hint=near(use["name"], self.secrets),
-                )
+            self._declared(use["name"], spot)
             if use["name"] in seen:
                 self._add(spot, f"services.{name} names the secret {use['name']!r} twice")
             seen[use["name"]] = index
+
+    def _build_secrets(self, name: str, service: CanonicalService, table: Table) -> None:
+        steps = table.get("build")
+        for index, step in enumerate(service["build"]):
+            if step["step"] != "run":
+                continue
+            node = steps[index] if isinstance(steps, Items) else table
+            run = node.get("run", node) if isinstance(node, Table) else node
+            uses = run.get("secrets", run) if isinstance(run, Table) else run
+            for number, secret in enumerate(step["secrets"]):
+                spot = uses[number].spot if isinstance(uses, Items) else uses.spot
+                self._declared(secret, spot)
+                if secret in step["secrets"][:number]:
+                    self._add(spot, f"services.{name}: the step names the secret {secret!r} twice")
+
+    def _declared(self, secret: str, spot: Spot) -> None:
+        if secret not in self.secrets:
+            self._add(
+                spot,
+                f"the secret {secret!r} is not declared",
+                expected="a name declared under secrets",
+                hint=near(secret, self.secrets),
+            )
 
     def _depends_on(self, name: str, service: CanonicalService, table: Table) -> None:
         node = table.get("depends_on", table)

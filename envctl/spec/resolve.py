@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from envctl.errors import UsageError
 from envctl.spec import canonical_form, reader
 from envctl.spec import schema as form
-from envctl.spec.canonical import CanonicalService, CanonicalSpec
+from envctl.spec.canonical import CanonicalService, CanonicalSpec, CanonicalStep
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
@@ -111,8 +111,15 @@ def _sound(data: CanonicalSpec) -> CanonicalSpec:
     for name, service in data["services"].items():
         if service["base"] or service["image"] or service["dockerfile"]:
             uses = [use for use in service["secrets"] if use["name"] in data["secrets"]]
-            services[name] = {**service, "depends_on": {}, "secrets": uses}
+            steps = [_sound_step(step, data) for step in service["build"]]
+            services[name] = {**service, "depends_on": {}, "secrets": uses, "build": steps}
     return {**data, "project": data["project"] or "unknown", "services": services}
+
+
+def _sound_step(step: CanonicalStep, data: CanonicalSpec) -> CanonicalStep:
+    if step["step"] != "run":
+        return step
+    return {**step, "secrets": [name for name in step["secrets"] if name in data["secrets"]]}
 
 
 def _added(base: Table, overlay: Table | None) -> AbstractSet[str]:

@@ -28,6 +28,7 @@ from envctl.spec.fields import (
     UnitFolder,
     UnitPath,
     UserName,
+    Variable,
     bounded,
     mapping_or,
 )
@@ -141,6 +142,11 @@ class RunForm(Form):
     workdir: UnitFolder = Field("", description="Where; / by default.", examples=["/srv/web"])
     env: dict[EnvName, EnvText] = Field(
         {}, description="Its environment.", examples=[{"LANG": "C.UTF-8"}]
+    )
+    secrets: list[Variable] = Field(
+        [],
+        description="Secrets it can read at /run/secrets/NAME while it runs; the image has none of them.",
+        examples=[["npm_token"]],
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from envctl.backends import made, probe
 from envctl.backends.answers import Answers
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.building import Beside, Errand
+from envctl.backends.building import Beside, Errand, secret_values
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
@@ -343,6 +343,7 @@ class DockerBackend:
                 Path(context.scope.root), context.render, context.trust, context.supplies(wanted)
             ),
             report=context.report,
+            secrets=secret_values(wanted, context.secret),
         )
         made.note(wanted.digest, self.images.content(image))
 

@@ -24,13 +24,16 @@ from envctl.backends.staging import (
     slug,
 )
 from envctl.plan.artifact import Artifact
+from envctl.plan.build_secrets import build_secrets
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import (
     Build,
+    BuildSecret,
     Condition,
     DockerfileBuild,
     Plan,
     ReadyImage,
+    Secret,
     Source,
     Unit,
 )
@@ -177,12 +180,20 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
     if isinstance(build, ReadyImage) or names[build.digest] != name:
         return None
     if isinstance(build, Build):
-        return {"context": ".", "dockerfile": name, "target": "", "args": ()}
+        secrets = [one.name for one in build_secrets(build)]
+        return {
+            "context": ".",
+            "dockerfile": name,
+            "target": "",
+            "args": (),
+            "secrets": secrets,
+        }
     return {
         "context": _own_context(name),
         "dockerfile": f"../../{name}",
         "target": build.target,
         "args": sorted(build.args.items()),
+        "secrets": (),
     }
 
 
@@ -212,7 +223,10 @@ def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
 
 
 def _secrets(plan: Plan) -> Sequence[Mapping[str, str]]:
-    used = {secret.name: secret for unit in plan.units for secret in unit.run.secrets}
+    used: dict[str, Secret | BuildSecret] = {}
+    for unit in plan.units:
+        used |= {one.name: one for one in build_secrets(unit.source)}
+        used |= {one.name: one for one in unit.run.secrets}
     return [{"name": name, "variable": secret_variable(used[name])} for name in sorted(used)]
 
 
@@ -223,6 +237,7 @@ def _readme(plan: Plan, trust: Path | None) -> Mapping[str, Any]:
         "environment": plan.scope.environment,
         "root": plan.scope.root,
         "secrets": _secrets(plan),
+        "build_secrets": any(build_secrets(unit.source) for unit in plan.units),
         "addresses": [
             {"unit": unit.name, "at": f"{port.address}:{port.host}"}
             for unit in plan.units

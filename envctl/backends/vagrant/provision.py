@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from envctl.backends.building import NO_SUPPLIES, Supplies
 from envctl.backends.staging import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted
+from envctl.plan.build_secrets import build_secrets
 from envctl.plan.model import Build
 
 TEMPLATE: Final = "vagrant/provision.sh.j2"
@@ -16,6 +18,11 @@ FILES: Final = "/var/tmp/envctl-files"  # noqa: S108 - in the machine, where nob
 """Where the files are in the machine while it is built."""
 MARK: Final = "envctl: step "
 """What the lines begin with in which the script tells where it is."""
+
+
+def told(values: Mapping[str, bytes]) -> bytes:
+    """What the script reads on its standard input: the values of its build's secrets, in their order."""
+    return b"".join(base64.b64encode(value) + b"\n" for value in values.values())
 
 
 def context(
@@ -28,11 +35,12 @@ def context(
     steps = [view(step) for step in build.steps]
     return {
         **FUNCTIONS,
-        # One of KINDS, which are functions of the script.
+        # One of KINDS, which are functions of the script, or a variable of it.
         "function": Quoted,
         "name": name,
         "steps": steps,
         "kinds": sorted({step["kind"] for step in steps}),
         "trust": trust,
+        "secrets": [one.name for one in build_secrets(build)],
         "settings": list(supplies.env.items()),
     }

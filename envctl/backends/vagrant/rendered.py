@@ -31,7 +31,18 @@ from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.room import Room, secret_file
 from envctl.plan.artifact import Artifact
-from envctl.plan.model import Build, DockerfileBuild, Mount, Plan, ReadyImage, Source, Unit
+from envctl.plan.build_secrets import build_secrets
+from envctl.plan.model import (
+    Build,
+    BuildSecret,
+    DockerfileBuild,
+    Mount,
+    Plan,
+    ReadyImage,
+    Secret,
+    Source,
+    Unit,
+)
 
 _TRUST: Final = "trust/ca.crt"
 
@@ -201,6 +212,7 @@ def _defined(
             for number, volume in enumerate(machine.volumes)
         ],
         "units": [{"name": unit.name, "secrets": _secrets(unit)} for unit in units],
+        "build_secrets": [secret_variable(one) for one in build_secrets(machine.source)],
         "paths": [*(f"context/{path}" for path in sorted(paths)), *(["trust"] if trust else [])],
     }
 
@@ -232,7 +244,10 @@ def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
 
 
 def _readme(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, Any]:
-    secrets = {one.name: one for unit in plan.units for one in unit.run.secrets}
+    secrets: dict[str, Secret | BuildSecret] = {}
+    for unit in plan.units:
+        secrets |= {one.name: one for one in build_secrets(unit.source)}
+        secrets |= {one.name: one for one in unit.run.secrets}
     disks = {volume: network.disk(volume) for volume in plan.volumes()}
     boxes = dict.fromkeys(basebox.published(unit.source) for unit in plan.units)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from envctl.backends.base import Context
-from envctl.backends.building import NO_SUPPLIES, Supplies
+from envctl.backends.building import NO_SUPPLIES, Supplies, secret_values
 from envctl.backends.packing import add_content, add_file, add_text
 from envctl.backends.staging import context_files
 from envctl.backends.vagrant import provision, ssh
@@ -56,6 +57,7 @@ class Watch:
 
     def run(self, machine: ssh.Machine) -> None:
         """Send the files and run the script. EnvctlError if it fails."""
+        values = secret_values(self._build, self._context.secret)
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as archive:
             self.write(archive)  # type: ignore[arg-type]
             archive.seek(0)
@@ -70,7 +72,7 @@ class Watch:
             code = machine.stream(
                 f". /run/envctl-build.env; exec {_APART if self._supplies.offline else ''}"
                 f"/bin/sh {SCRIPT} {provision.FILES} 2>&1",
-                stdin=None,
+                stdin=io.BytesIO(provision.told(values)) if values else None,
                 stdout=self._take,
                 stderr=self._take,
                 timeout=_TIMEOUT,

@@ -31,6 +31,11 @@ def top(lines: str) -> str:
 
 
 MISTAKES = [
+    # --- secrets of builds
+    Mistake("a build secret that is not declared", web("build: [{run: {command: make, secrets: [token]}}]"), "6:45", "the secret 'token' is not declared"),
+    Mistake("a build secret misspelt", web("build: [{run: {command: make, secrets: [tokne]}}]") + "secrets: {token: {env: T}}\n", "6:45", "did you mean 'token'?"),
+    Mistake("a build secret twice", web("build: [{run: {command: make, secrets: [token, token]}}]") + "secrets: {token: {env: T}}\n", "6:52", "the step names the secret 'token' twice"),
+    Mistake("secrets of another build step", web("build: [{npm: {directory: /srv, secrets: [token]}}]") + "secrets: {token: {env: T}}\n", "6:37", "has no key 'secrets'"),
     # --- YAML itself
     Mistake("a tab for indentation", "project: shop\nservices:\n\tweb: {}\n", "3:1", "spaces"),
     Mistake("an unquoted colon", web("workdir: a: b"), "6:15", "quote"),

@@ -9,7 +9,7 @@ import pytest
 
 from envctl.backends.docker.dockerfiles import dockerfile, trust_files
 from envctl.backends.staging import context_files, slug
-from envctl.plan.model import Base, CopyFiles, InstallPackages, RunCommand
+from envctl.plan.model import Base, BuildSecret, CopyFiles, InstallPackages, RunCommand
 from envctl.render import Templates
 from tests.support.plans import BASE, build, packages, script
 from tests.support.taken import tree
@@ -141,3 +141,24 @@ def test_layers_of_packages_are_alike_for_all_builds_that_share_them():
 )
 def test_names_in_the_context_mean_nothing_to_a_builder(name, expected):
     assert slug(name) == expected
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_step_reads_its_secrets_while_it_runs_and_no_other_does(up):
+    secrets = (BuildSecret("token"), BuildSecret("key"))
+    found = instructions(
+        text(
+            script("first"),
+            RunCommand(("make",), secrets=secrets),
+            RunCommand(("make",), "web", secrets=secrets[:1]),
+            up=up,
+        )
+    )
+    told = [line for line in found if line.startswith("RUN")]
+
+    assert "secret" not in told[0]
+    assert told[1].startswith(
+        "RUN --mount=type=secret,id=token,required=true --mount=type=secret,id=key,required=true "
+    )
+    # Who runs it can read it: there is nobody else while the step runs.
+    assert told[2].startswith("RUN --mount=type=secret,id=token,required=true,mode=0444 ")

@@ -17,6 +17,7 @@ from envctl.backends.vagrant import VagrantBackend
 from envctl.errors import EnvctlError
 from envctl.plan.model import (
     Base,
+    BuildSecret,
     CopyFiles,
     CreateUser,
     DockerfileBuild,
@@ -67,7 +68,13 @@ def awkward_plan(root) -> Plan:
         MakeDirectories(("/srv/a b", "/srv/$x"), "web"),
         CopyFiles("src", "/srv/`id`/", "0123", tree=files.copied(root, "src").tree),
         WriteFile("/etc/#{x}", TEXT, "web", "0600"),
-        RunCommand(tuple(AWKWARD), user="web", workdir="/srv/it's", env={"A": TEXT}),
+        RunCommand(
+            tuple(AWKWARD),
+            user="web",
+            workdir="/srv/it's",
+            env={"A": TEXT},
+            secrets=(BuildSecret("npm_token", "NPM_TOKEN"), BuildSecret("b")),
+        ),
         RunCommand(("/bin/sh", "-ec", "echo ~ 'it' \\\n && :")),
         PipInstall("/opt/v", packages=("a==1",)),
         NpmInstall("/srv/it's", production=True),
@@ -228,17 +235,32 @@ def test_steps_are_called_with_the_words_of_the_spec(folder):
     calls = script[script.index("\nstep 1") : script.index("\nnow='cleaning up'")]
     functions = "".join(
         f"{name}() {{ printf '%s\\0' {name} \"$@\"; printf '\\n\\n'; }}\n"
-        for name in ("step", "packages", "user", "directories", "copy", "run", "pip", "npm_install")
+        for name in (
+            "step",
+            "packages",
+            "user",
+            "directories",
+            "copy",
+            "run",
+            "pip",
+            "npm_install",
+            "lend",
+            "take_back",
+        )
     )
     done = subprocess.run(
-        ["/bin/sh", "-euc", functions + calls], capture_output=True, text=True, check=True
+        ["/bin/sh", "-euc", "secret_npm_token=x secret_b=y\n" + functions + calls],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     said = [line.split("\0")[:-1] for line in done.stdout.split("\0\n\n") if line]
     told = {tuple(words) for words in (f"{line}\0".split("\0")[:-1] for line in done.stdout.split("\0\n\n") if line)}  # fmt: skip
-    assert len(said) == 18
+    assert len(said) == 21
     assert ("user", "web", "1234", "/srv/it's") in told
     assert ("directories", "web", "/srv/a b", "/srv/$x") in told
     assert ("run", "web", "/usr/bin/env", "--chdir=/srv/it's", "--", f"A={TEXT}", *AWKWARD) in told
+    assert ("lend", "web", "npm_token", "x") in told
     assert ("npm_install", "yes", "/srv/it's") in told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import subprocess
 import tarfile
@@ -12,9 +14,10 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.building import NO_SUPPLIES, Supplies
+from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.watch import Watch
 from envctl.errors import EnvctlError, Place
-from envctl.plan.model import NpmInstall
+from envctl.plan.model import BuildSecret, NpmInstall, RunCommand
 from envctl.plan.progress import Progress
 from envctl.render import Templates
 from tests.support.plans import SCOPE, build, packages, script
@@ -29,13 +32,15 @@ class Machine:
     says: bytes
     code: int
     sent: list[str] = field(default_factory=list)
+    told: bytes = b""
 
     def run(self, command: str, **_given: object) -> str:
         self.sent.append(command)
         return ""
 
-    def stream(self, command: str, *, stdout, **_given: object) -> int:
+    def stream(self, command: str, *, stdout, stdin, **_given: object) -> int:
         self.sent.append(command)
+        self.told = stdin.read() if stdin else b""
         for start in range(0, len(self.says), 7):
             stdout(self.says[start : start + 7])
         return self.code
@@ -152,3 +157,77 @@ def test_a_build_of_what_is_kept_has_no_network(offline):
     Watch(build(), "web", context, Supplies(offline=offline)).run(machine)
 
     assert ("unshare --net" in machine.sent[-1]) == offline
+
+
+LENT = (BuildSecret("token", "TOKEN"), BuildSecret("key"))
+
+
+def lending(secret=lambda name: f"value of {name}\n\0it's $x".encode()) -> Watch:
+    steps = (
+        script('test ! -e /run/secrets; test -z "$(env | grep -a value)"'),
+        RunCommand(
+            ("/bin/sh", "-ec", "sha256sum /run/secrets/*; ls -ld /run/secrets/*"), secrets=LENT
+        ),
+        script("test ! -e /run/secrets"),
+        RunCommand(
+            ("/bin/sh", "-ec", "id -u; sha256sum /run/secrets/key"), "nobody", secrets=LENT[1:]
+        ),
+        script("test ! -e /run/secrets; echo fine; test ! -e /fail"),
+        RunCommand(("/bin/sh", "-ec", "rm -f /fails/x; false"), secrets=LENT),
+    )
+    context = Context(SCOPE, render=Templates(None).render, secret=secret)
+    return Watch(build(*steps), "web", context)
+
+
+def test_the_values_of_secrets_are_told_on_standard_input_and_are_in_nothing_that_is_sent():
+    machine = Machine(b"", 0)
+    lending().run(machine)
+
+    sent = io.BytesIO()
+    lending().write(sent)
+    value = base64.b64encode(b"value of token\n\0it's $x")
+    assert machine.told.splitlines()[0] == value
+    assert len(machine.told.splitlines()) == len(LENT)
+    for text in (sent.getvalue(), "".join(machine.sent).encode()):
+        assert value not in text
+        assert b"value of" not in text
+
+
+def test_a_secret_without_a_value_fails_the_build_before_anything_is_sent():
+    def nothing(name: str) -> bytes:
+        raise EnvctlError(f"secret {name} has no value")
+
+    machine = Machine(b"", 0)
+    with pytest.raises(EnvctlError, match="secret token has no value") as caught:
+        lending(nothing).run(machine)
+    assert machine.sent == []
+    assert caught.value.where == Place("envctl.yaml", 3, 5)
+
+
+@pytest.mark.engine
+def test_the_script_lends_each_step_its_secrets_in_memory_and_takes_them_back(engine, tmp_path):
+    values = {name: f"value of {name}\n\0it's $x".encode() for name in ("token", "key")}
+    (tmp_path / "told").write_bytes(provision.told(values))
+    with (tmp_path / "sent.tar").open("wb") as file:
+        lending().write(file)
+    does = "mkdir /tmp/f; cd /tmp/f; tar -xf /given/sent.tar; sh build.sh /tmp/f </given/told; echo end $?; ls -d /run/secrets"
+    said = engine.containers.run(
+        "debian:bookworm",
+        ["sh", "-c", f"({does}) 2>&1; true"],
+        network_mode="none",
+        remove=True,
+        tmpfs={"/run": ""},
+        volumes={str(tmp_path): {"bind": "/given", "mode": "ro"}},
+    ).decode()
+
+    for name, count in (("token", 1), ("key", 2)):
+        assert said.count(hashlib.sha256(values[name]).hexdigest()) == count, said
+    assert "-r-------- 1 root root" in said
+    assert "65534" in said
+    assert "fine" in said
+    # The last step fails: what it was lent is taken back nevertheless.
+    assert "step 6/6" in said
+    assert said.splitlines()[-2:] == [
+        "end 1",
+        "ls: cannot access '/run/secrets': No such file or directory",
+    ]

@@ -1,0 +1,32 @@
+"""The secrets that builds are given while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from envctl.plan.changes import Change
+from envctl.plan.model import Build, BuildSecret, RunCommand, Source, Unit
+
+
+def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
+    """Those that a build's commands name, each once."""
+    if not isinstance(source, Build):
+        return ()
+    steps = (step for step in source.steps if isinstance(step, RunCommand))
+    found: Mapping[str, BuildSecret] = {one.name: one for step in steps for one in step.secrets}
+    return tuple(found.values())
+
+
+def secret_names(units: Iterable[Unit]) -> frozenset[str]:
+    """The names of all secrets that units run with or are built with."""
+    found: set[str] = set()
+    for unit in units:
+        found |= {one.name for one in unit.run.secrets}
+        found |= {one.name for one in build_secrets(unit.source)}
+    return frozenset(found)
+
+
+def secrets_to_build(changes: Iterable[Change]) -> tuple[str, ...]:
+    """The names of the secrets of all that is to be built, sorted."""
+    builds = (change.target for change in changes if isinstance(change.target, Build))
+    return tuple(sorted({one.name for build in builds for one in build_secrets(build)}))
