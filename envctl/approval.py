@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from envctl.errors import EnvctlError
+from envctl.links import followed
 from envctl.private import existing_folder, open_private, private_folder
 from envctl.reaches import Reach
 
@@ -86,9 +87,9 @@ def is_trusted(root: Path, environ: Mapping[str, str]) -> bool:
         folder = Path(entry.removesuffix("/*") or "/")
         if not entry or not folder.is_absolute():
             continue
-        if home in (folder, folder.resolve()) and not below:
+        if home in (folder, followed(folder)) and not below:
             return True
-        if below and (folder.resolve() in home.parents or folder in home.parents):
+        if below and (followed(folder) in home.parents or folder in home.parents):
             return True
     return False
 

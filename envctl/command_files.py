@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from envctl.links import followed
+
 _BETWEEN: Final = re.compile(r"(?:[\s;&|<>()`\"'{}=:,@!#]|\$\()+")
 """What stands between words in a shell's text, in options and in addresses."""
 _WRITTEN: Final = re.compile(r"(?<!<)>{1,2}\|?\s*[^\s;&|<>()`\"'$\\]+")
@@ -54,7 +56,7 @@ def named(root: Path, argv: Sequence[str]) -> Named:
         more = more or _is_runner(piece, argv)
         try:
             path = home / piece
-            real = path.resolve()
+            real = followed(path)
             if real.is_relative_to(home):
                 if real.is_file():
                     files.setdefault(real, piece)
@@ -63,7 +65,7 @@ def named(root: Path, argv: Sequence[str]) -> Named:
                     more = more or (real.is_dir() and real != home)
             elif path.exists() and _is_below(path, home):
                 links[piece] = str(real)
-        except (OSError, ValueError, RuntimeError):
+        except (OSError, ValueError):
             # Nothing that a command could open by that name.
             continue
     return Named(tuple(files.values()), tuple(links.items()), more)

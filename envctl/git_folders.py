@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from envctl.links import followed
+
 NAME: Final = ".git"
 
 
@@ -23,16 +25,16 @@ def changeable_git(path: Path, root: Path) -> Path | None:
 
     That is what the path leads to or is in, and a link below it, which could be made to lead elsewhere.
     """
-    real = path.resolve()
+    real = followed(path)
     for folder in (real, *real.parents):
-        if folder.name == NAME or any(git.resolve() == folder for git in _of_project(root)):
+        if folder.name == NAME or any(followed(git) == folder for git in _of_project(root)):
             return folder
     links = (path / one for one in _all_below(path, root))
     return next((one for one in links if one.is_symlink()), None)
 
 
 def _all_below(path: Path, root: Path) -> Iterator[str]:
-    real = path.resolve()
+    real = followed(path)
     found = dict.fromkeys((real / NAME, *_of_project(root)))
     for git in found:
         if git.parent.is_relative_to(real) and os.path.lexists(git):

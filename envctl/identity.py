@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.links import followed
 from envctl.plan.scope import identify
 from envctl.private import existing_folder, open_private, private_folder, state_folder, state_path
 
@@ -46,7 +47,7 @@ def adopt(former: Path, home: str, root: Path) -> None:
         _move(state_path(former), own)
     _write(own / _HOME, home)
     # What is there, or comes there later, is another checkout from now on: its name is taken.
-    _write(private_folder(former) / _HOME, f"{former.resolve()}#{os.urandom(4).hex()}")
+    _write(private_folder(former) / _HOME, f"{followed(former)}#{os.urandom(4).hex()}")
 
 
 def _move(source: Path, target: Path) -> None:

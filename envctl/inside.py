@@ -5,6 +5,7 @@ A clone may bring a link to any file of the user's, a device that never ends or 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
 from envctl.errors import EnvctlError
+from envctl.links import followed
 from envctl.plan.source_tree import SourceEntry
 
 LARGEST_TEXT: Final = 4 * 1024 * 1024
@@ -41,15 +43,16 @@ def real_path(root: Path, relative: str | Path) -> Path:
     path = root / relative
     home = root.resolve()
     try:
-        real = path.resolve(strict=True)
+        real = Path(os.path.realpath(path, strict=True))
     except (FileNotFoundError, NotADirectoryError) as error:
         # A dangling link out of the project says nothing of what is there either.
-        dangling = path.resolve()
+        dangling = followed(path)
         if path.is_symlink() and not dangling.is_relative_to(home):
             raise _outside(path, home, dangling) from error
         raise FileNotFoundError(*error.args[:2], str(path)) from error
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "its links lead in a circle"
+    except OSError as error:
+        circle = error.errno == errno.ELOOP
+        reason = "its links lead in a circle" if circle else error.strerror or error
         raise InsideError(f"{_shown(path, root)} cannot be read: {reason}") from error
     if not real.is_relative_to(home):
         raise _outside(path, home, real)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.links import followed
 
 NAME: Final = ".envctl"
 """Where envctl once kept private state: a folder of the project. It is not read any more."""
@@ -129,7 +130,7 @@ def is_private(path: Path, root: Path) -> bool:
 
     Folders are told by what they are, not by their names: a link, another case or a bind mount changes nothing.
     """
-    real = path.resolve()
+    real = followed(path)
     return any(
         _same(above, private) for private in _private(root) for above in (real, *real.parents)
     )
@@ -148,7 +149,7 @@ def private_ids(root: Path) -> frozenset[tuple[int, int]]:
 def hidden_below(path: Path, root: Path) -> Iterator[str]:
     """The folders with private state that are below a path, by their paths from there."""
     for private in _private(root):
-        real = private.resolve()
+        real = followed(private)
         above = next((one for one in real.parents if _same(one, path)), None)
         # A link to one shows it to nobody who does not have what it leads to.
         if above is not None and not private.is_symlink():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from envctl.errors import EnvctlError, Place
 from envctl.inside import FILE, PlannedFiles, read_inside, refuse_links
+from envctl.links import followed
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.source_tree import EntryKind, SourceEntry
 
@@ -352,7 +353,7 @@ def _is_plain(path: str) -> bool:
 
 def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
     """EnvctlError unless all rendered files of these paths lie in the folder, links followed."""
-    top = folder.resolve()
+    top = followed(folder)
     parents: dict[str, str] = {}
     for path in paths:
         if "\n" in path:
@@ -362,7 +363,7 @@ def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
             )
         parents.setdefault(path.rpartition("/")[0], path)
     for parent, path in parents.items():
-        if not _is_plain(path) or not (folder / parent).resolve().is_relative_to(top):
+        if not _is_plain(path) or not followed(folder / parent).is_relative_to(top):
             raise EnvctlError(f"{path!r} lies outside {folder}", hint="render into a new folder")
 
 

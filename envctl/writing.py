@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import stat
 import tempfile
 from pathlib import Path
 
 from envctl.errors import EnvctlError
+from envctl.links import followed
 
 
 def writable(path: Path) -> Path:
     """The file that `path` names, links followed. EnvctlError, which names it, if none can be written there."""
+    target = followed(path)
     try:
-        target = path.resolve()
-        if target.is_dir():
-            raise EnvctlError(f"{path} is a folder", hint="name a file in it")
-        if target.exists() and not target.is_file():
-            raise EnvctlError(f"{path} is not a regular file", hint="name another one")
+        # Asked of the system: what Path's own questions answer where links lead in a circle depends on Python's version.
+        mode = target.stat().st_mode
+    except FileNotFoundError:
         if not target.parent.is_dir():
-            raise EnvctlError(f"{path} cannot be written: there is no folder {path.parent}")
-    except (OSError, RuntimeError) as error:
+            raise EnvctlError(
+                f"{path} cannot be written: there is no folder {path.parent}"
+            ) from None
+        return target
+    except OSError as error:
         raise _unwritable(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise EnvctlError(f"{path} is a folder", hint="name a file in it")
+    if not stat.S_ISREG(mode):
+        raise EnvctlError(f"{path} is not a regular file", hint="name another one")
     return target
 
 
@@ -39,5 +47,5 @@ def write_whole(path: Path, text: str) -> None:
         raise _unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: Exception) -> EnvctlError:
-    return EnvctlError(f"{path} cannot be written: {getattr(error, 'strerror', error)}")
+def _unwritable(path: Path, error: OSError) -> EnvctlError:
+    return EnvctlError(f"{path} cannot be written: {error.strerror or error}")

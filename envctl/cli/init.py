@@ -12,6 +12,7 @@ from typing import Annotated
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.session import Session
 from envctl.errors import EnvctlError, UsageError
+from envctl.links import followed
 from envctl.spec.names import ALLOWED, ROOT_FILE, is_name
 
 _STARTER = Path(__file__).parent / "starter"
@@ -37,7 +38,7 @@ def init(
     app/server.py that is there is kept, and with a spec there already nothing is written.
     """
     target = (session.options.directory or Path()) / (folder or Path())
-    files = starter(name or _name_of(target.resolve()))
+    files = starter(name or _name_of(followed(target)))
     there = [path for path in files if os.path.lexists(target / path)]
     _refuse(target, [path for path in there if not path.startswith(_APP)])
     for path in there:
@@ -47,7 +48,7 @@ def init(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(files[path], encoding="utf-8")
         session.out.line(session.out.safe(f"wrote {file}"))
-    go = f"cd {shlex.quote(str(target))} && " if target.resolve() != Path.cwd() else ""
+    go = f"cd {shlex.quote(str(target))} && " if followed(target) != Path.cwd() else ""
     session.note(
         f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
         f"  {go}envctl up dev   # bring it up\n"

@@ -14,6 +14,7 @@ from envctl.doctor.host import Host
 from envctl.doctor.start import start
 from envctl.errors import EnvctlError
 from envctl.exclusive import exclusive
+from envctl.links import followed
 from envctl.plan.progress import Progress, Report, Stage
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -74,7 +75,7 @@ def _refuse(wanted: Sequence[Finding], backend: str, report: Report) -> None:
         raise EnvctlError(
             "mending this takes root",
             details=commands,
-            hint=f"sudo {Path(sys.argv[0]).resolve()} doctor --fix{option}",
+            hint=f"sudo {followed(Path(sys.argv[0]))} doctor --fix{option}",
         )
     for finding in wanted:
         report(Progress(finding.name, Stage.NOTE, f"as root: {finding.remedy}"))

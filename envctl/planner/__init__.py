@@ -10,6 +10,7 @@ from envctl import files
 from envctl.errors import Place, Problem, SpecError
 from envctl.git_folders import git_below
 from envctl.identity import home_of
+from envctl.links import followed
 from envctl.plan.model import (
     Check,
     Condition,
@@ -253,7 +254,7 @@ def _mounts(given: Given) -> Iterator[Mount]:
             target, read_only = mount["target"], mount["read_only"]
             git = () if read_only else git_below(source, given.root)
             protected = tuple(one for one in git if not _is_other(given, target, one))
-            yield Mount(str(source.resolve()), target, read_only, hidden, protected)
+            yield Mount(str(followed(source)), target, read_only, hidden, protected)
 
 
 def _is_other(given: Given, target: str, path: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.inside import InsideError, read_inside
+from envctl.links import followed
 from envctl.spec.canonical import CanonicalSecret
 
 COMMAND_TIMEOUT = 60.0
@@ -81,11 +82,7 @@ def own_path(root: Path, file: str) -> str | None:
 
 def real_place(root: Path, file: str) -> Path:
     """Where a path that the spec names really is; nothing is opened."""
-    try:
-        return (root / file).resolve()
-    except (OSError, RuntimeError):
-        # Its links lead in a circle: nothing is there.
-        return root / file
+    return followed(root / file)
 
 
 def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
