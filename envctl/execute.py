@@ -7,7 +7,6 @@ that an interrupt ends the process at once, whatever an engine is busy with.
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from functools import partial
 from envctl import hooks
 from envctl.backends.answers import NOT_ASKED
 from envctl.backends.base import Backend
+from envctl.crew import Crew
 from envctl.errors import EnvctlError, Place
 from envctl.failing import evidence, failure, quoted
 from envctl.plan.changes import Action, Change
@@ -152,18 +152,22 @@ class _Run:
             queue.SimpleQueue()
         )
         self.active = 0
+        self.crew = Crew()
         self.pause = _TICK
         """Seconds between two looks."""
 
     # --- the loop
 
     def loop(self) -> None:
-        while True:
-            self._start_due()
-            self._observe()
-            if self._settled():
-                break
-            self._collect()
+        try:
+            while True:
+                self._start_due()
+                self._observe()
+                if self._settled():
+                    break
+                self._collect()
+        finally:
+            self.crew.dismiss()
         self._recheck()
         _raise([self.explain(error) for error in self.failures])
 
@@ -278,7 +282,7 @@ class _Run:
             self.results.put((then, subject, error))
 
         self.active += 1
-        threading.Thread(target=body, daemon=True).start()
+        self.crew.do(body, busy=self.active)
 
     def _collect(self) -> None:
         """Take in what the threads have finished; wait a tick if there is nothing yet."""

@@ -239,10 +239,9 @@ def _below_others(
     def name(mounted: Mounted) -> str:
         return mounted.service + ("" if mounted in ours else f" of {mounted.environment}")
 
-    for outer, inner in itertools.product(every, every):
-        if outer.read_only or not (outer in ours or inner in ours):
-            continue
-        if Path(outer.source) in Path(inner.source).parents:
+    pairs = ((outer, inner) for outer in every for inner in (every if outer in ours else own))
+    for outer, inner in pairs:
+        if not outer.read_only and Path(outer.source) in Path(inner.source).parents:
             yield Reach(
                 f"{name(outer)} can write {_path(outer.source, root)}, and so can make"
                 f" {_path(inner.source, root)}, which {name(inner)} mounts at {quoted(inner.target)},"

@@ -240,7 +240,7 @@ class Opened:
 
         workspace = self.workspace
         try:
-            resolved = workspace.resolved(
+            resolved = self.resolved or workspace.resolved(
                 self.target.environment, without_files=bool(self.services)
             )
         except SpecError as error:
@@ -381,10 +381,18 @@ class Opened:
         """What the project's other environments mount, as far as their specs can be read."""
         from envctl.spec_reaches import mounted
 
-        for name in self.workspace.environments():
-            if name != self.target.environment:
-                with suppress(EnvctlError):
-                    yield from mounted(self.workspace.resolved(name))
+        workspace = self.workspace
+        equal: tuple[Mounted, ...] | None = None
+        for name in workspace.environments():
+            if name == self.target.environment:
+                continue
+            with suppress(EnvctlError):
+                if name not in workspace.alike:
+                    yield from mounted(workspace.resolved(name))
+                    continue
+                if equal is None:
+                    equal = tuple(mounted(workspace.resolved(name)))
+                yield from (replace(one, environment=name) for one in equal)
 
     @property
     def unapproved(self) -> tuple[Reach, ...]:

@@ -115,7 +115,12 @@ class Workspace:
     @cached_property
     def package_sets(self) -> PackageSets:
         """The package sets of all services of all environments, as they were when first asked for."""
-        return spec.package_sets(self.root, sets=self.sets, environ=self.environ)
+        return spec.package_sets(self.root, sets=self.sets, environ=self.environ, equal=self.alike)
+
+    @cached_property
+    def alike(self) -> Mapping[str, None]:
+        """The environments that are known to mount and install the same, as they were when first asked for."""
+        return spec.alike(self.root)
 
     def validate(
         self, environments: Sequence[str] = (), *, planned: Callable[[Plan], None] = ignored
@@ -132,13 +137,18 @@ class Workspace:
                 "the project has no environments",
                 hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
             )
+        accepting = False
         for name in names:
+            opened = self.open(Target.parse(name))
             try:
-                planned(self.plan(Target.parse(name)))
+                planned(opened.plan)
+                accepting |= bool(opened.resolved and opened.resolved.data["accept"])
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
-        every = [Target.parse(name).environment for name in names]
-        problems.update(dict.fromkeys(self.misnamed(every)))
+                accepting = True
+        if accepting:
+            every = [Target.parse(name).environment for name in names]
+            problems.update(dict.fromkeys(self.misnamed(every)))
         if problems:
             raise SpecError(tuple(problems))
         return names

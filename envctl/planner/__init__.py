@@ -55,6 +55,7 @@ _RUN_PATHS: Mapping[str, str] = {
     "restart": "restart",
     "resources": "resources",
 }
+_OF_A_RUN = frozenset({*_RUN_PATHS, "options"})
 
 
 def _nothing_else(_plan: Plan) -> Sequence[Problem]:
@@ -297,9 +298,10 @@ def _probe(service: CanonicalService) -> Probe | None:
 
 def _origins_by_service(resolved: Resolved) -> Mapping[str, Mapping[KeyPath, Place]]:
     found: dict[str, dict[KeyPath, Place]] = {}
-    for path, origin in resolved.origins.items():
-        if path[0] == "services" and len(path) > 2:
-            found.setdefault(str(path[1]), {})[path[2:]] = origin.where
+    # Few of them are looked at: a list of packages has one for each.
+    for path in resolved.origins:
+        if path[0] == "services" and len(path) > 2 and path[2] in _OF_A_RUN:
+            found.setdefault(str(path[1]), {})[path[2:]] = resolved.origins[path].where
     return found
 
 

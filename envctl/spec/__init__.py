@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,11 +16,13 @@ from envctl.inside import InsideError, read_inside
 from envctl.plan.names import base_image
 from envctl.spec import cache as _cache
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
+from envctl.spec.overlays import alike
 
 if TYPE_CHECKING:
     from envctl.spec.resolved import Resolved
 
 __all__ = [
+    "alike",
     "config_text",
     "environments",
     "find_root",
@@ -195,35 +197,25 @@ def package_sets(
     sets: Mapping[str, str] = _NOTHING,
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
+    equal: Collection[str] = (),
 ) -> frozenset[tuple[str, frozenset[str]]]:
-    """(base image, packages) of every service of every environment that can be read; others are left out."""
+    """(base image, packages) of every service of every environment that can be read; others are left out.
+
+    Of environments that are known to have `equal` packages one is read.
+    """
     found: set[tuple[str, frozenset[str]]] = set()
     names = with_files(root)
-    plain = [name for name in names if _adds_no_packages(root, name)]
-    try:
-        if plain:
-            found |= _package_sets(load_base(root, sets=sets, environ=environ))
-    except (SpecError, UsageError):
-        plain = []
-    for environment in sorted({*environments(root)} - {*plain}):
+    told = False
+    for environment in (*equal, *sorted({*environments(root)} - {*equal})):
+        if told and environment in equal:
+            continue
         try:
             resolved = load(root, environment, sets=sets, environ=environ, cache=cache, known=names)
         except (SpecError, UsageError):
             continue
+        told = told or environment in equal
         found |= _package_sets(resolved)
     return frozenset(found)
-
-
-_CHANGES = re.compile(rb"services|base|vars|[\\&*<]")
-"""What an overlay holds that may change which packages there are: those keys, escapes in a key, anchors."""
-
-
-def _adds_no_packages(root: Path, environment: str) -> bool:
-    """Whether an environment has the packages of the base file, as far as a look at its overlay tells."""
-    try:
-        return not _CHANGES.search(read_inside(root, overlay_file(environment)))
-    except (OSError, InsideError):
-        return False
 
 
 def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:

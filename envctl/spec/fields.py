@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -124,6 +124,10 @@ class Form(BaseModel):
     """A mapping with known keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    def __deepcopy__(self, _memo: dict[int, Any] | None = None) -> Self:
+        """Itself: nobody changes a form, and each service would be given copies of all its defaults."""
+        return self
 
 
 def mapping_or(key: str, kind: type, expected: str) -> Callable[[Any], Any]:

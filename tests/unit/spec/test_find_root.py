@@ -22,15 +22,15 @@ def project(tmp_path: Path) -> Path:
 
 def owned(monkeypatch: pytest.MonkeyPatch, file: Path, *, by: int, me: int) -> None:
     """Let the file be somebody's, and this somebody's process."""
-    stat = Path.stat
+    stat = Path.lstat
 
-    def told(self: Path, **options: bool) -> os.stat_result:
-        real = stat(self, **options)
+    def told(self: Path) -> os.stat_result:
+        real = stat(self)
         if self != file:
             return real
         return os.stat_result([*real[:4], by, *real[5:]])
 
-    monkeypatch.setattr(Path, "stat", told)
+    monkeypatch.setattr(Path, "lstat", told)
     monkeypatch.setattr(os, "geteuid", lambda: me)
 
 
