@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 2 --dist loadscope
 
 # Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
-SYSTEM_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+SYSTEM_BUNDLE := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /var/lib/ca-certificates/ca-bundle.pem))
 ifneq ($(SYSTEM_BUNDLE),)
 PIP_CERT ?= $(SYSTEM_BUNDLE)
 export PIP_CERT
@@ -25,7 +25,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-machines soak mutants check lint unit bench docs pins wheel clean
+.PHONY: help up test test-elsewhere test-machines soak mutants check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -40,9 +40,13 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-elsewhere
 	$(BIN)/pytest -m "engine and not machines" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m "machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
+
+test-elsewhere: $(VENV)/.dev ## run the quick tests on other versions of Python, and as an ordinary user
+	.ci/elsewhere $(BIN)/python
 
 test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix

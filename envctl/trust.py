@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from envctl.errors import EnvctlError
 
@@ -19,12 +20,18 @@ _HANDED_ON = frozenset(
 )
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 
-_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-_LOCAL_ADDITIONS = Path("/usr/local/share/ca-certificates")
+_SYSTEM: Final = (
+    ("usr/local/share/ca-certificates", "etc/ssl/certs/ca-certificates.crt"),
+    ("etc/ca-certificates/trust-source/anchors", "etc/ssl/certs/ca-certificates.crt"),
+    ("etc/pki/ca-trust/source/anchors", "etc/pki/tls/certs/ca-bundle.crt"),
+    ("etc/pki/trust/anchors", "var/lib/ca-certificates/ca-bundle.pem"),
+)
+"""Where an administrator adds certificates, and the bundle that they are in then: of Debian and Alpine, of Arch, of Fedora
+and RHEL, of SUSE."""
 
 
-def bundle(environ: Mapping[str, str]) -> Path | None:
-    """The host's CA bundle if it has one of its own, else None.
+def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None:
+    """The host's CA bundle if it has one of its own, else None; the system's own is looked for below `root`.
 
     A variable that names a missing file is an error only for the one that is ours.
     """
@@ -40,8 +47,9 @@ def bundle(environ: Mapping[str, str]) -> Path | None:
                 f"{name} names {value!r}, which is not a file",
                 hint="set it to a PEM bundle of CA certificates, or unset it",
             )
-    if _SYSTEM_BUNDLE.is_file() and any(_LOCAL_ADDITIONS.glob("**/*.crt")):
-        return _SYSTEM_BUNDLE
+    for added, file in _SYSTEM:
+        if (root / file).is_file() and any(one.is_file() for one in (root / added).rglob("*")):
+            return root / file
     return None
 
 

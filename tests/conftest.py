@@ -69,8 +69,12 @@ def pytest_xdist_make_scheduler(config, log):
     return Together(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """What runs in one process, a test after the other, begins first: the rest fits beside it."""
+    if os.geteuid() != 0:
+        left = [item for item in items if item.get_closest_marker("as_root")]
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
     items.sort(key=lambda item: together(item.nodeid) == item.nodeid)
 
 

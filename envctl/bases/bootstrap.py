@@ -157,14 +157,14 @@ def _program(recipe: Recipe) -> str:
     if program is None:
         raise EnvctlError(
             f"the base {recipe.entry.name} has to be bootstrapped, and {PROGRAM} is not installed",
-            hint="`envctl doctor --fix` installs it on Debian and Ubuntu; elsewhere make a registry "
+            hint="`envctl doctor --fix` installs it on Debian and Ubuntu, `envctl doctor` says what helps elsewhere; or make a registry "
             f"reachable, or load an image named {recipe.entry.name} into the engine",
         )
     if not Path(recipe.entry.keyring).is_file():
         raise EnvctlError(
             f"the keys that verify the base {recipe.entry.name} are not on this machine",
             details=f"{recipe.entry.keyring} does not exist",
-            hint=f"sudo apt-get install {recipe.entry.keyring_package}",
+            hint=f"install the package {recipe.entry.keyring_package}, as Debian and Ubuntu call it",
         )
     return program
 

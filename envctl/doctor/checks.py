@@ -65,11 +65,12 @@ def python(host: Host) -> Finding:
 def certificates(host: Host) -> Finding:
     """The CA bundle that builds are told to trust."""
     try:
-        bundle = trust.bundle(host.environ)
+        bundle = trust.bundle(host.environ, root=host.root)
     except EnvctlError as error:
         return Finding("certificates", ok=False, found=error.brief, remedy=error.hint)
     if bundle is None:
-        return Finding(
-            "certificates", ok=True, found="the public ones; no bundle of this machine's own"
-        )
+        found = "the public ones; no bundle of this machine's own"
+        if host.system == "Darwin":
+            found = f"the public ones; none of the keychain's, unless {trust.VARIABLES[0]} names a file of them"
+        return Finding("certificates", ok=True, found=found)
     return Finding("certificates", ok=True, found=f"builds trust {bundle} while they run")

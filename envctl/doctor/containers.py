@@ -7,7 +7,7 @@ from contextlib import suppress
 from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
-from envctl.doctor.words import LEAST_SPACE, apt_command
+from envctl.doctor.words import LEAST_SPACE, install_command
 from envctl.errors import EnvctlError
 
 OLDEST_API = (1, 41)
@@ -68,9 +68,9 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
     windows = " (or switch on WSL integration in Docker Desktop)" if host.is_wsl else ""
     if installed:
         return start + windows
-    if host.has_apt:
-        return f"{apt_command(ENGINE_PACKAGES)} && {start}{windows}"
-    return f"install the Docker engine with this system's package manager, then {start}{windows}"
+    if command := install_command(host, ENGINE_PACKAGES):
+        return f"{command} && {start}{windows}"
+    return f"install the Docker engine (https://docs.docker.com/engine/install/), then {start}{windows}"
 
 
 def version(engine: Engine) -> Finding:
@@ -149,11 +149,13 @@ def bootstrap(host: Host) -> Finding:
             name,
             ok=False,
             found=found,
-            remedy=apt_command(BOOTSTRAP_PACKAGES),
+            remedy=install_command(host, BOOTSTRAP_PACKAGES),
             needed=False,
             packages=BOOTSTRAP_PACKAGES,
         )
-    return Finding(name, ok=False, found=found, remedy="have a registry reachable", needed=False)
+    command = install_command(host, BOOTSTRAP_PACKAGES)
+    remedy = f"{command}, or have a registry reachable" if command else "have a registry reachable"
+    return Finding(name, ok=False, found=found, remedy=remedy, needed=False)
 
 
 def compose(host: Host) -> Finding:

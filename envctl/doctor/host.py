@@ -55,10 +55,19 @@ class Host:
     @property
     def distribution(self) -> str:
         """The ID of /etc/os-release ("debian", "ubuntu", …), "" where there is none."""
+        return (self._os_release("ID") or [""])[0]
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """The same, and what it is like, the most like first: "rocky", "rhel", "centos", "fedora"."""
+        return (*self._os_release("ID"), *self._os_release("ID_LIKE"))
+
+    def _os_release(self, key: str) -> list[str]:
+        """The words of a line of /etc/os-release."""
         for line in self.read("etc/os-release").splitlines():
-            if line.startswith("ID="):
-                return line[3:].strip("\"'")
-        return ""
+            if line.startswith(f"{key}="):
+                return line.partition("=")[2].strip("\"'").split()
+        return []
 
     @property
     def has_apt(self) -> bool:

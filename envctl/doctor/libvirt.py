@@ -124,7 +124,10 @@ def _by_hand(host: Host) -> None:
     """Start what does not run yet. A pid file that a killed daemon left hinders nobody: it is not locked."""
     programs = {name: host.which(name) for name in DAEMONS}
     if None in programs.values():
-        raise EnvctlError("libvirtd is not installed", hint="install libvirt-daemon-system")
+        raise EnvctlError(
+            "libvirtd is not installed",
+            hint="`envctl doctor --backend vagrant` says how to install it",
+        )
     (host.root / "run/libvirt").mkdir(parents=True, exist_ok=True)
     before = {name: len(_log(host, name)) for name in DAEMONS}
     said = ""

@@ -13,7 +13,7 @@ from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.doctor.kvm import acceleration, access
 from envctl.doctor.libvirt import URI, Libvirt, look, start_command
-from envctl.doctor.words import LEAST_SPACE, apt_command
+from envctl.doctor.words import LEAST_SPACE, install_command
 from envctl.errors import EnvctlError
 from envctl.machine_hosts import ARCHITECTURES, NATIVE, SYSTEM, refusal
 
@@ -190,8 +190,8 @@ def _no_daemon(host: Host) -> Finding:
     start = start_command(host)
     if installed:
         remedy = start
-    elif host.has_apt:
-        remedy = f"{apt_command(LIBVIRT_PACKAGES)} && {start}"
+    elif command := install_command(host, LIBVIRT_PACKAGES):
+        remedy = f"{command} && {start}"
     else:
         remedy = (
             f"install libvirt's daemon and virsh with this system's package manager, then {start}"
@@ -235,8 +235,7 @@ def space(host: Host) -> Finding:
 
 
 def _missing(host: Host, name: str, packages: tuple[str, ...], elsewhere: str) -> Finding:
-    """Something that is not installed: a package where apt is, else words."""
-    if host.has_apt:
-        remedy = apt_command(packages)
-        return Finding(name, ok=False, found="not installed", remedy=remedy, packages=packages)
-    return Finding(name, ok=False, found="not installed", remedy=elsewhere)
+    """Something that is not installed: a package where it is known what it is called, else words."""
+    remedy = install_command(host, packages) or elsewhere
+    known = packages if host.has_apt else ()
+    return Finding(name, ok=False, found="not installed", remedy=remedy, packages=known)

@@ -97,7 +97,7 @@ def _by_systemd(host: Host, ask: Callable[[], Engine]) -> None:
 def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
     program = host.which("dockerd")
     if program is None:
-        raise EnvctlError("dockerd is not installed", hint="install the package docker.io")
+        raise EnvctlError("dockerd is not installed", hint="`envctl doctor` says how to install it")
     log = host.root / LOG
     _mount_cgroups(host)
     left = list(CURES)

@@ -148,7 +148,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     assert caught.value.hint
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.as_root
 def test_a_folder_of_another_user_is_refused(tmp_path):
     os.chown(private_folder(tmp_path), 12345, -1)
     with pytest.raises(EnvctlError, match="belongs to another user"):

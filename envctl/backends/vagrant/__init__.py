@@ -104,7 +104,7 @@ class VagrantBackend:
             if shutil.which(program) is None:
                 raise EnvctlError(
                     f"{program} is not installed",
-                    hint="`envctl doctor --backend vagrant --fix` installs it",
+                    hint="`envctl doctor --backend vagrant` says how to install it",
                 )
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:

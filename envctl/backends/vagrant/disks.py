@@ -76,7 +76,8 @@ def run(*argv: str, fine: int = 0) -> None:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise EnvctlError(
-            f"{argv[0]} is not installed", hint="`envctl doctor --backend vagrant --fix`"
+            f"{argv[0]} is not installed",
+            hint="`envctl doctor --backend vagrant` says how to install it",
         ) from error
     if not 0 <= done.returncode <= fine:
         raise EnvctlError(

@@ -72,7 +72,8 @@ def _call(*argv: str) -> subprocess.Popen[str]:
         )
     except FileNotFoundError as error:
         raise NotInstalledError(
-            "virsh is not installed", hint="`envctl doctor --backend vagrant --fix` installs it"
+            "virsh is not installed",
+            hint="`envctl doctor --backend vagrant` says how to install it",
         ) from error
 
 
@@ -97,7 +98,7 @@ def _absent(said: str) -> EnvctlError:
     return EnvctlError(
         "libvirt does not answer",
         details=said,
-        hint="`envctl doctor --backend vagrant --fix` installs and starts it",
+        hint="`envctl doctor --backend vagrant` says how to install and start it",
     )
 
 

@@ -46,7 +46,8 @@ def _program() -> str:
     program = shutil.which("vagrant")
     if program is None:
         raise EnvctlError(
-            "vagrant is not installed", hint="`envctl doctor --backend vagrant --fix`"
+            "vagrant is not installed",
+            hint="`envctl doctor --backend vagrant` says how to install it",
         )
     return program
 

@@ -202,7 +202,7 @@ def test_without_the_keys_of_the_distribution_the_package_is_named(store, fake, 
 
     with pytest.raises(EnvctlError) as caught:
         ensure(Base("ubuntu:24.04", "ubuntu:24.04"), store, silent)
-    assert caught.value.hint == "sudo apt-get install ubuntu-keyring"
+    assert caught.value.hint == "install the package ubuntu-keyring, as Debian and Ubuntu call it"
 
 
 def test_two_at_once_bootstrap_once(store, fake, tmp_path):

@@ -65,11 +65,42 @@ def test_without_apt_the_user_is_told_and_nothing_is_promised(machine):
     found = findings(machine(), ABSENT)
 
     assert found["docker engine"].remedy == (
-        "install the Docker engine with this system's package manager, then sudo dockerd &"
+        "install the Docker engine (https://docs.docker.com/engine/install/), then sudo dockerd &"
     )
     assert not found["docker engine"].fixable
     assert found["base bootstrap"].remedy == "have a registry reachable"
     assert not found["base bootstrap"].fixable
+
+
+@pytest.mark.parametrize(
+    ("release", "engine", "bases"),
+    [
+        ("ID=fedora", "sudo dnf install moby-engine iptables", "sudo dnf install mmdebstrap, or "),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"', "", "sudo dnf install mmdebstrap, or "),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', "sudo zypper install docker iptables", ""),
+        ("ID=opensuse-tumbleweed", "sudo zypper install docker iptables", ""),
+        ("ID=arch", "sudo pacman -S docker iptables", ""),
+        ("ID=manjaro\nID_LIKE=arch", "sudo pacman -S docker iptables", ""),
+        ("ID=alpine", "sudo apk add docker iptables", ""),
+        ("ID=nixos", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_each_distribution_is_told_its_own_command_or_none(machine, release, engine, bases):
+    host = machine(files={"etc/os-release": f"NAME=x\n{release}\n"})
+    found = findings(host, ABSENT)
+    words = "install the Docker engine (https://docs.docker.com/engine/install/), then "
+
+    assert found["docker engine"].remedy == f"{engine + ' && ' if engine else words}sudo dockerd &"
+    assert found["base bootstrap"].remedy == f"{bases}have a registry reachable"
+    assert not any(one.fixable for one in found.values())
+
+
+def test_certificates_of_the_keychain_are_not_said_to_be_trusted(machine):
+    found = findings(machine(kernel="Darwin"), RUNNING)["certificates"]
+
+    assert found.ok
+    assert "none of the keychain's, unless ENVCTL_CA_BUNDLE names a file of them" in found.found
 
 
 def test_under_windows_docker_desktop_is_another_way(machine):

@@ -161,7 +161,7 @@ def test_without_the_daemons_the_package_is_named(machine):
     with pytest.raises(EnvctlError) as caught:
         libvirt.start(machine("libvirtd"), lambda _event: None)
 
-    assert caught.value.hint == "install libvirt-daemon-system"
+    assert caught.value.hint == "`envctl doctor --backend vagrant` says how to install it"
 
 
 def test_where_systemd_runs_it_starts_them(machine):
