@@ -11,6 +11,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.private import (
     existing_folder,
+    likely_folder,
     open_private,
     private_folder,
     refuse_foreign_state,
@@ -18,6 +19,7 @@ from envctl.private import (
     state_path,
     take_over_state,
 )
+from tests.support.users import ORDINARY, OTHER, ordinary_user
 
 WRITE = os.O_RDWR | os.O_CREAT
 
@@ -148,6 +150,58 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     assert caught.value.hint
 
 
+@pytest.fixture
+def user(monkeypatch):
+    """The folder of an ordinary user, who runs the test and has their private state in it."""
+    with ordinary_user() as folder:
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        yield folder
+
+
+def test_a_user_has_private_state_as_root_has(user):
+    folder = private_folder(user, "secrets", "dev")
+    os.close(open_private(folder / "token", WRITE))
+
+    assert existing_folder(user, "secrets", "dev") == folder
+    assert {mode(one) for one in (folder, *folder.parents[:4])} == {0o700}
+    assert mode(folder / "token") == 0o600
+    assert {one.lstat().st_uid for one in (folder, folder / "token")} == {os.geteuid()}
+
+
+def test_where_a_user_may_not_write_nothing_is_made_and_the_remedy_is_told(user):
+    (user / "state").mkdir(mode=0o500)
+    with pytest.raises(EnvctlError, match="envctl cannot be used|cannot be made") as caught:
+        private_folder(user, "secrets")
+    assert caught.value.hint
+    assert likely_folder(user, "secrets") == state_path(user, "secrets")
+    assert list((user / "state").iterdir()) == []
+
+
+def test_a_file_that_a_user_may_not_open_is_told(user):
+    folder = private_folder(user)
+    (folder / "token").touch(mode=0o000)
+    with pytest.raises(EnvctlError, match="token cannot be opened: Permission denied"):
+        open_private(folder / "token", os.O_RDONLY)
+
+
+@pytest.mark.as_root
+def test_a_user_takes_roots_folders_for_safe_and_those_of_others_not(monkeypatch):
+    for owner, refused in ((0, False), (OTHER, True)):
+        with ordinary_user() as folder:
+            monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+            place = private_folder(folder, "secrets")
+            os.seteuid(0)
+            os.chown(place, owner, owner)
+            place.chmod(0o755)
+            os.seteuid(ORDINARY)
+            if refused:
+                with pytest.raises(EnvctlError, match=rf"another user \(number {OTHER}\)"):
+                    existing_folder(folder, "secrets")
+            else:
+                assert existing_folder(folder, "secrets") == place
+
+
+@pytest.mark.as_root
 @pytest.mark.as_root
 def test_a_folder_of_another_user_is_refused(tmp_path):
     os.chown(private_folder(tmp_path), 12345, -1)
