@@ -91,13 +91,19 @@ def _hold_opened(path: str | bytes | os.PathLike[str], allowed: str) -> None:
 
 def _hold(path: str | bytes | os.PathLike[str], folder: object, allowed: str) -> None:
     text = os.fsdecode(path)
-    start = f"/proc/self/fd/{folder}" if isinstance(folder, int) and folder >= 0 else os.getcwd()
-    parent, name = os.path.split(os.path.join(start, text))
-    where = os.path.join(os.path.realpath(parent), name)
-    if not (
-        where == allowed
-        or where.startswith((f"{allowed}/", "/dev/", "/proc/self/", f"/proc/{os.getpid()}/"))
-    ):
+    parent, name = os.path.split(text)
+    try:
+        # The kernel knows in one step where a folder really is, however deep.
+        at = folder if isinstance(folder, int) and folder >= 0 else None
+        opened = os.open(parent or ".", os.O_PATH | os.O_DIRECTORY, dir_fd=at)
+    except OSError:
+        return  # what is asked for will fail just so
+    try:
+        where = os.path.join(os.readlink(f"/proc/self/fd/{opened}"), name)
+    finally:
+        os.close(opened)
+    own = (f"{allowed}/", "/dev/", f"/proc/{os.getpid()}/")
+    if not (where == allowed or where.startswith(own)):
         raise PermissionError(1, "a test of a fault may write in its own folder only", text)
 
 
