@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,8 +58,10 @@ def looks(engine: ImageSource, images: Iterable[str]) -> Mapping[str, Look]:
 def identity(engine: ImageSource, image: str) -> str:
     """What an image is, whatever it is called."""
     info = engine.images.info(image) or {}
+    # A colon before a slash is that of a registry's port.
+    repository = re.sub(r":[^:/]*$", "", image.partition("@")[0])
     for one in info.get("digests", ()):
         name, _, digest = one.partition("@")
-        if image.partition("@")[0].startswith(name):
+        if name == repository:
             return str(digest)
     return str(info.get("id", ""))

@@ -98,3 +98,42 @@ def test_a_link_out_of_the_project_is_shown_with_its_place_which_is_part_of_what
     (root / "out").unlink()
     (root / "out").symlink_to("/bin/sh")
     assert command_reach("key", ["./out"], root, None).key != before.key
+
+
+RUNNERS = """
+    make gmake just task rake ninja scons bazel cmake meson npm npx yarn pnpm bun bunx deno node nodejs tsx corepack
+    python pypy pip pipx uv uvx poetry pipenv hatch pdm tox nox invoke inv fab pytest ruby bundle perl php composer
+    lua tclsh Rscript java gradle mvn ant sbt lein go cargo dotnet mix elixir stack cabal swift git direnv mise asdf
+    ansible ansible-vault ansible-playbook terraform tofu pulumi helm docker docker-compose podman vagrant envctl
+    python3 python3.11 ruby3.1 perl5 node-20 lua5.4
+""".split()
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_a_program_that_runs_what_it_finds_may_run_more_wherever_it_stands(root, name):
+    for argv in (
+        [name],
+        [f"/usr/bin/{name}", "x"],
+        ["env", "A=1", name],
+        ["/bin/sh", "-ec", f"exec {name} x"],
+    ):
+        assert named(root, argv).may_run_more
+
+
+@pytest.mark.parametrize("name", ["sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh"])
+def test_a_shell_that_another_program_starts_may_run_anything(root, name):
+    assert named(root, ["env", name]).may_run_more
+    assert named(root, [name]).may_run_more
+    assert named(root, [name, "-e", "tok.py"]).may_run_more
+    assert not named(root, [name, "-c", "pass show db"]).may_run_more
+
+
+@pytest.mark.parametrize("name", ["pass", "cat", "op", "vault", "sops", "makes", "2to3", "gitlab"])
+def test_other_programs_run_what_their_words_tell(root, name):
+    assert not named(root, [name, "show", "db"]).may_run_more
+
+
+@pytest.mark.parametrize("sign", list(";&|<()`\"'{}=:,@!#") + ["$(", " ", "\n", "\t"])
+def test_whatever_signs_stand_around_a_file_it_is_found(root, sign):
+    text = f"tool {sign}tok.py{sign} x"
+    assert list(named(root, ["/bin/sh", "-ec", text]).files) == ["tok.py"]

@@ -189,3 +189,103 @@ def test_after_a_move_the_files_of_machines_name_their_key_where_it_is_now(tmp_p
     backend.moved(former)
 
     assert (folder / "Vagrantfile").read_text() == f"key = '{folder.parent / 'key'}'\n"
+
+
+MIB = 1024**2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("cpus", 1, True),
+        ("cpus", 0, False),
+        ("cpus", True, False),
+        ("cpus", "2", False),
+        ("cpus", 1.5, False),
+        ("memory", "128m", True),
+        ("memory", 128 * MIB, True),
+        ("memory", 128 * MIB - 1, False),
+        ("memory", "131072k", True),
+        ("memory", " 1 GB ", True),
+        ("memory", "134217728b", True),
+        ("memory", "127m", False),
+        ("memory", True, False),
+        ("memory", "much", False),
+        ("memory", None, False),
+        ("memory", "1t", False),
+        ("disk_size", "1g", True),
+        ("disk_size", "1023m", False),
+        ("disk_size", "1024m", True),
+        ("layout", "single", True),
+        ("layout", "machine", True),
+        ("layout", "both", False),
+        ("layout", None, False),
+        ("build", "image", True),
+        ("build", "provision", True),
+        ("build", "auto", True),
+        ("build", "", False),
+        ("ulimits", {"nofile": 5}, True),
+        ("ulimits", {"files": 5}, False),
+        ("ulimits", 5, False),
+    ],
+)
+def test_an_option_fits_or_is_told_with_what_was_expected(name, value, fits):
+    found = options.problems({name: value})
+    if fits:
+        assert found == []
+    else:
+        ((told, message, expected, hint),) = found
+        assert (told, expected, hint) == (name, options.EXPECTED[name], "")
+        assert message.startswith(f"{name} cannot be ")
+
+
+def test_an_option_that_is_none_is_told_with_the_nearest_or_all():
+    ((_, message, known, hint),) = options.problems({"memroy": 1})
+    assert (message, hint) == ("options.vagrant has no 'memroy'", "did you mean 'memory'?")
+    assert known == "one of cpus, memory, disk_size, ulimits, layout, build"
+    assert options.problems({"zzz": 1})[0][3] == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "limit", "expected", "lacks"),
+    [
+        (None, None, 512, 0),
+        (None, 300 * MIB, 556, 0),
+        ("1g", None, 1024, 0),
+        ("1g", 300 * MIB, 1024, 0),
+        ("512m", 256 * MIB, 512, 0),
+        ("512m", 257 * MIB, 512, 1),
+        ("256m", 512 * MIB, 256, 512),
+        (f"{200 * 1024}k", None, 200, 0),
+    ],
+)
+def test_a_machine_has_the_memory_it_is_given_or_its_units_limit_and_room_for_itself(
+    given, limit, expected, lacks
+):
+    web = unit("web", resources=Resources(None, limit), options={"memory": given} if given else {})
+    assert (options.memory(web), options.lacking(web)) == (expected, lacks)
+    assert options.memory_together([web]) == max(expected, (limit or 256 * MIB) // MIB + 256)
+
+
+def test_one_machine_for_several_units_has_room_for_all_and_no_less_than_any_asks_for():
+    small = unit("a", resources=Resources(None, 100 * MIB))
+    free = unit("b")
+    large = unit("c", options={"memory": "2g"})
+    assert options.memory_together([small, free]) == 100 + 256 + 256
+    assert options.memory_together([small, free, large]) == 2048
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "expected"),
+    [(None, None, 1), (None, 0.5, 1), (None, 1.5, 2), (3, 0.5, 3), (1, 4, 1)],
+)
+def test_a_machine_has_as_many_processors_as_asked_for_or_as_its_units_limit_needs(
+    asked, limit, expected
+):
+    web = unit("web", resources=Resources(limit, None), options={"cpus": asked} if asked else {})
+    assert options.cpus(web) == expected
+
+
+@pytest.mark.parametrize(("size", "shown"), [(None, "10G"), ("1g", "1G"), ("2560m", "2G"), (3 * 1024**3, "3G")])  # fmt: skip
+def test_a_volumes_size_is_told_to_vagrant_in_gibibytes(size, shown):
+    assert options.disk_size(unit("web", options={"disk_size": size} if size else {})) == shown

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envctl.backends.vagrant.quoting import kernel, ruby, shell, words
+from envctl.backends.vagrant.quoting import FUNCTIONS, kernel, number, raw, ruby, shell, words
 from tests.support.examples import examples
 
 TEXTS = st.one_of(
@@ -46,3 +47,29 @@ def test_a_path_on_the_kernels_command_line_is_one_plain_word_and_reads_back(tex
         ["/bin/sh", "-c", 'printf %b "$1"', "sh", word], capture_output=True, check=True
     )
     assert done.stdout == text.encode()
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0"), (2, "2"), (2.0, "2"), (0.5, "0.5"), (1234567, "1234567"), (-1, "-1")])  # fmt: skip
+def test_a_number_has_no_needless_digits(value, shown):
+    assert number(value) == shown
+
+
+@given(TEXTS)
+def test_what_has_no_syntax_is_put_out_as_it_is(text):
+    assert raw(text) == text
+
+
+def test_templates_are_given_each_way_to_quote_by_its_name():
+    assert {*FUNCTIONS} == {
+        "ruby",
+        "shell",
+        "words",
+        "number",
+        "raw",
+        "comment",
+        "markdown",
+        "code",
+    }
+    assert FUNCTIONS["ruby"]("a'b") == r"'a\'b'"
+    assert FUNCTIONS["shell"]("a b") == "'a b'"
+    assert FUNCTIONS["words"](["a b", "c"]) == "'a b' c"
