@@ -102,10 +102,10 @@ def _tokens(word: str, *, anchored: bool) -> Iterator[Token]:
             stars = len(word[place:]) - len(word[place:].lstrip("*"))
             after = place + stars
             begins = place == 0 or word[place - 1] == "/"
-            if anchored and stars == 2 and begins and word[after : after + 1] == "/":
+            if anchored and stars >= 2 and begins and word[after : after + 1] == "/":
                 yield Wild.FOLDERS
                 place = after + 1
-            elif anchored and stars == 2 and begins and after == len(word):
+            elif anchored and stars >= 2 and begins and after == len(word):
                 # All that is in a folder, but not the folder itself.
                 yield OneOf((), negated=True, slash=True)
                 yield Wild.ALL
@@ -146,7 +146,8 @@ def _one_of(word: str, place: int) -> tuple[OneOf, int]:
         high = low
         if word[place : place + 1] == "-" and word[place + 1 : place + 2] not in {"", "]"}:
             high, place = _in_list(word, place + 1)
-        ranges.append((low, high))
+        # Of a range that ends before it begins git takes the beginning.
+        ranges.append((low, max(low, high)))
     return OneOf(tuple(ranges), negated), place + 1
 
 

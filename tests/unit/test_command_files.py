@@ -100,13 +100,93 @@ def test_a_link_out_of_the_project_is_shown_with_its_place_which_is_part_of_what
     assert command_reach("key", ["./out"], root, None).key != before.key
 
 
-RUNNERS = """
-    make gmake just task rake ninja scons bazel cmake meson npm npx yarn pnpm bun bunx deno node nodejs tsx corepack
-    python pypy pip pipx uv uvx poetry pipenv hatch pdm tox nox invoke inv fab pytest ruby bundle perl php composer
-    lua tclsh Rscript java gradle mvn ant sbt lein go cargo dotnet mix elixir stack cabal swift git direnv mise asdf
-    ansible ansible-vault ansible-playbook terraform tofu pulumi helm docker docker-compose podman vagrant envctl
-    python3 python3.11 ruby3.1 perl5 node-20 lua5.4
-""".split()
+RUNNERS = sorted(
+    {
+        *[
+            "make",
+            "gmake",
+            "just",
+            "task",
+            "rake",
+            "ninja",
+            "scons",
+            "bazel",
+            "cmake",
+            "meson",
+            "npm",
+            "npx",
+            "yarn",
+            "pnpm",
+            "bun",
+            "bunx",
+            "deno",
+            "node",
+            "nodejs",
+            "tsx",
+            "corepack",
+            "python",
+            "pypy",
+            "pip",
+            "pipx",
+            "uv",
+            "uvx",
+            "poetry",
+            "pipenv",
+            "hatch",
+            "pdm",
+            "tox",
+            "nox",
+            "invoke",
+            "inv",
+            "fab",
+            "pytest",
+            "ruby",
+            "bundle",
+            "perl",
+            "php",
+            "composer",
+            "lua",
+            "tclsh",
+            "Rscript",
+            "java",
+            "gradle",
+            "mvn",
+            "ant",
+            "sbt",
+            "lein",
+            "go",
+            "cargo",
+            "dotnet",
+            "mix",
+            "elixir",
+            "stack",
+            "cabal",
+            "swift",
+            "git",
+            "direnv",
+            "mise",
+            "asdf",
+            "ansible",
+            "ansible-vault",
+            "ansible-playbook",
+            "terraform",
+            "tofu",
+            "pulumi",
+            "helm",
+            "docker",
+            "docker-compose",
+            "podman",
+            "vagrant",
+            "envctl",
+            "python3",
+            "python3.11",
+            "ruby3.1",
+            "perl5",
+            "node-20",
+            "lua5.4",
+        ]
+    }
+)
 
 
 @pytest.mark.parametrize("name", RUNNERS)
@@ -133,7 +213,7 @@ def test_other_programs_run_what_their_words_tell(root, name):
     assert not named(root, [name, "show", "db"]).may_run_more
 
 
-@pytest.mark.parametrize("sign", list(";&|<()`\"'{}=:,@!#") + ["$(", " ", "\n", "\t"])
+@pytest.mark.parametrize("sign", [*list(";&|<()`\"'{}=:,@!#"), "$(", " ", "\n", "\t"])
 def test_whatever_signs_stand_around_a_file_it_is_found(root, sign):
     text = f"tool {sign}tok.py{sign} x"
     assert list(named(root, ["/bin/sh", "-ec", text]).files) == ["tok.py"]

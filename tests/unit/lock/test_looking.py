@@ -13,8 +13,8 @@ def engine(**known):
     return SimpleNamespace(images=SimpleNamespace(info=known.get))
 
 
-def told(image, *digests, id="sha256:own"):
-    return identity(engine(**{image: {"digests": digests, "id": id}}), image)
+def told(image, *digests):
+    return identity(engine(**{image: {"digests": digests, "id": "sha256:own"}}), image)
 
 
 @pytest.mark.parametrize(
