@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from envctl.lock.inputs import inputs
-from envctl.plan.model import ReadyImage, Source
+from envctl.errors import Place
+from envctl.lock.inputs import Input, base_text, inputs
+from envctl.plan.model import (
+    Base,
+    DockerfileBuild,
+    NpmInstall,
+    PipInstall,
+    ReadyImage,
+    Source,
+    Step,
+    WriteFile,
+)
 from envctl.target import Target
+from tests.support.plans import build, script
 from tests.support.project import Project
 
 
@@ -174,3 +186,112 @@ def test_line_ends_of_another_system_and_a_large_lock_file_change_nothing_and_hi
     assert lines(project) == before
     project.write("app/package-lock.json", "{" + " " * 6_000_000 + "}")
     assert heads(lines(project)) == heads(before)
+
+
+# --- what each kind of step has in its line
+
+
+AT = Place("envctl.yaml", 9, 5)
+
+
+def written(path: str, text: str) -> WriteFile:
+    return WriteFile(path, text, owner="root", mode="0644", where=AT)
+
+
+def of(root: Path, *steps: Step) -> list[Input]:
+    return list(inputs(build(*steps), root))[1:]
+
+
+def test_runs_are_numbered_and_told_by_a_hash_only(tmp_path):
+    first, second = of(tmp_path, script("curl hush"), script("curl other"))
+    assert first.line.startswith("run 1 ")
+    assert second.line.startswith("run 2 ")
+    assert "hush" not in first.line
+    assert (first.said, second.said) == ("run 1 of the build", "run 2 of the build")
+    assert len(first.line) == len("run 1 ") + 12
+
+
+def test_included_requirements_ask_and_constraints_only_bound_and_each_is_read_once(tmp_path):
+    files = [
+        written("/srv/a.txt", "flask==3.1\n-r more/b.txt\n-c bounds.txt\n--requirement=more/b.txt\n"),
+        written("/srv/more/b.txt", "  --requirement c.txt\n-r ../a.txt\njinja2==3\n"),
+        written("/srv/more/c.txt", "six==1\n--constraint  ../bounds.txt\n"),
+        written("/srv/bounds.txt", "click==8\n-r late.txt\n"),
+        written("/srv/late.txt", "wheel==1\n"),
+        written("/srv/unread.txt", "pip==1\n"),
+    ]  # fmt: skip
+    step = PipInstall(
+        "/opt//venv/", requirements="/srv/./a.txt", packages=("uvicorn==1",), where=AT
+    )
+    *_, found = of(tmp_path, *files, step)
+    assert [one.name for one in found.wanted] == ["uvicorn", "flask", "jinja2", "six"]
+    assert (found.kind, found.folder, found.where) == ("pip", "/opt/venv", AT)
+    assert found.said == (
+        "/srv/a.txt, /srv/more/b.txt, /srv/bounds.txt, /srv/more/c.txt or /srv/late.txt"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.txt", "more/b.txt", "more/c.txt", "bounds.txt"])
+def test_an_edit_of_any_file_that_pip_reads_changes_its_line(tmp_path, name):
+    texts = {
+        "a.txt": "flask\n-r more/b.txt\n-c bounds.txt\n",
+        "more/b.txt": "-r c.txt\n",
+        "more/c.txt": "six\n",
+        "bounds.txt": "click\n",
+    }
+    step = PipInstall("/opt/venv", requirements="/srv/a.txt")
+
+    def line(**changed: str) -> str:
+        files = [written(f"/srv/{at}", text) for at, text in {**texts, **changed}.items()]
+        return of(tmp_path, *files, step)[-1].line
+
+    assert line(**{name: f"{texts[name]}# edited\n"}) != line()
+
+
+def test_an_address_with_a_password_is_told_by_a_hash(tmp_path):
+    plain = of(tmp_path, PipInstall("/v", packages=("flask==3.1", "uvicorn[standard]")))[0]
+    assert plain.line.endswith("flask==3.1 uvicorn[standard]") or "uvicorn[standard]" in plain.line
+    assert plain.said == ""
+    for address in ("git+https://me:hush@example.org/x", "https://hush.example.org/x.whl"):
+        hidden = of(tmp_path, PipInstall("/v", packages=("flask==3.1", address)))[0]
+        other = of(tmp_path, PipInstall("/v", packages=("flask==3.1", f"{address}?2")))[0]
+        assert "hush" not in hidden.line
+        assert "…" in hidden.line
+        assert hidden.line != other.line
+        assert hidden.said == "the step's packages"
+
+
+def test_npm_reads_its_three_files_and_asks_for_what_its_package_file_has(tmp_path):
+    files = [
+        written("/srv/package.json", '{"dependencies": {"left": "^1"}}'),
+        written("/srv/package-lock.json", "{}"),
+        written("/srv/npm-shrinkwrap.json", "{}"),
+        written("/srv/other.json", "{}"),
+    ]
+    found = of(tmp_path, *files, NpmInstall("/srv/", where=AT))[-1]
+    assert found.said == (
+        "/srv/package.json, /srv/package-lock.json, /srv/npm-shrinkwrap.json or the step itself"
+    )
+    assert (found.kind, found.folder) == ("npm", "/srv")
+    assert [one.name for one in found.wanted] == ["left"]
+    named = of(tmp_path, *files, NpmInstall(packages=("serve@1",)))[-1]
+    assert (named.said, named.folder, named.wanted) == ("the step itself", "/", ())
+    assert found.line != of(tmp_path, *files, NpmInstall("/srv/", production=False))[-1].line or (
+        found.line != of(tmp_path, *files, NpmInstall("/srv/", production=True))[-1].line
+    )
+
+
+def test_a_dockerfiles_target_and_arguments_decide_too(tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    source = DockerfileBuild("Dockerfile", ".", digest="")
+    (plain,) = inputs(source, tmp_path, where=AT)
+    assert plain.line.startswith("Dockerfile ")
+    assert (plain.where, plain.said) == (AT, "Dockerfile, its target or an argument")
+    for other in (replace(source, target="test"), replace(source, args={"A": "1"})):
+        assert told(other, tmp_path) != (plain.line,)
+
+
+def test_a_base_is_told_with_its_dated_mirror_and_by_its_image_if_it_has_no_name():
+    assert base_text(Base("debian:bookworm", "img")) == "debian:bookworm"
+    assert base_text(Base("", "img")) == "img"
+    assert base_text(Base("debian", "img", snapshot="20250101")) == "debian at 20250101"
