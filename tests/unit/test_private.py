@@ -202,7 +202,6 @@ def test_a_user_takes_roots_folders_for_safe_and_those_of_others_not(monkeypatch
 
 
 @pytest.mark.as_root
-@pytest.mark.as_root
 def test_a_folder_of_another_user_is_refused(tmp_path):
     os.chown(private_folder(tmp_path), 12345, -1)
     with pytest.raises(EnvctlError, match="belongs to another user"):
