@@ -9,13 +9,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from envctl.backends.docker.client import Engine as Connection
+from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
+from envctl.errors import EnvctlError
+
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
-_PATIENCE = 10
-"""Seconds an engine may be silent."""
-_TOTAL = 30
-"""Seconds it gets to answer all that is asked."""
+_TOTAL = 20.0
+"""Seconds it gets to answer all that is asked, the way there not counted."""
 
 
 class Reach(StrEnum):
@@ -59,34 +63,39 @@ class Engine:
 
 
 def look(environ: Mapping[str, str] = os.environ) -> Engine:
-    """Ask the engine that DOCKER_HOST, or else the current docker context, names. Never raises."""
-    from docker.context import ContextAPI
+    """Ask the engine that every other command would work with, over the same connection. Never raises."""
     from docker.errors import DockerException
 
-    address = environ.get("DOCKER_HOST", "")
+    address = environ.get("DOCKER_HOST", "") or DEFAULT_ADDRESS
     try:
-        if not address:
-            address = ContextAPI.kwargs_from_context().get("base_url", "") or DEFAULT_ADDRESS
-        return _in_time(lambda: _asked(address, environ))
+        endpoint = find(environ)
+        address = endpoint.host
+        way = TUNNEL_TIMEOUT if address.startswith("ssh://") else 0
+        return _in_time(partial(_asked, endpoint), _TOTAL + way)
+    except EnvctlError as error:
+        return Engine(address, Reach.FAILS, error=_told(error))
     except (DockerException, OSError, ValueError) as error:
         # requests' own errors are OSErrors; which one it was stands in the text alone
-        return Engine(address or DEFAULT_ADDRESS, _reach(str(error)), error=_last(str(error)))
+        return Engine(address, _reach(str(error)), error=_last(str(error)))
 
 
-def _asked(address: str, environ: Mapping[str, str]) -> Engine:
-    import docker
-
+def _asked(endpoint: Endpoint) -> Engine:
+    connection = Connection(endpoint)
     try:
-        client = docker.from_env(version="auto", timeout=_PATIENCE, environment=dict(environ))
-        try:
-            return _answer(address, client.version(), client.info())
-        finally:
-            client.close()
+        return _answer(endpoint.host, connection.api.version(), connection.api.info())
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("what answers there is no Docker engine") from error
+    finally:
+        connection.close()
 
 
-def _in_time(ask: Callable[[], Engine]) -> Engine:
+def _told(error: EnvctlError) -> str:
+    """An error in a line: what a program said last says most."""
+    lines = [line.strip() for line in error.details.splitlines() if line.strip()]
+    return f"{error.brief}: {lines[-1]}" if lines else error.brief
+
+
+def _in_time(ask: Callable[[], Engine], seconds: float) -> Engine:
     """What the engine answers. TimeoutError if it is not done in time: its client's time-outs are of pauses."""
     answers: queue.SimpleQueue[Engine | Exception] = queue.SimpleQueue()
 
@@ -98,9 +107,9 @@ def _in_time(ask: Callable[[], Engine]) -> Engine:
 
     threading.Thread(target=body, daemon=True).start()
     try:
-        answer = answers.get(timeout=_TOTAL)
+        answer = answers.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError(f"it did not answer within {_TOTAL} s") from None
+        raise TimeoutError(f"it did not answer within {seconds:g} s") from None
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import time
 
 import pytest
@@ -61,3 +64,40 @@ def test_an_engine_that_is_well_is_told_as_it_is():
         "20.10.24",
         "overlay2",
     )
+
+
+# --- engines elsewhere
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch):
+    """Have a program for ssh."""
+
+    def play(text):
+        (tmp_path / "ssh").write_text(text)
+        (tmp_path / "ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return play
+
+
+def test_what_ssh_says_is_told_by_the_doctor_too(ssh):
+    ssh("#!/bin/sh\necho 'Permission denied (publickey).' >&2; exit 255\n")
+    found = doctor.look({"DOCKER_HOST": "ssh://box"})
+
+    assert found.reach is doctor.Reach.FAILS
+    assert found.address == "ssh://box"
+    assert found.error.endswith("at ssh://box: Permission denied (publickey).")
+
+
+def test_the_context_that_other_commands_use_is_looked_at(tmp_path):
+    name, endpoint = "far", {"Host": "tcp://127.0.0.1:1"}
+    meta = tmp_path / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text(json.dumps({"Name": name, "Endpoints": {"docker": endpoint}}))
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": name}))
+
+    assert doctor.look({"DOCKER_CONFIG": str(tmp_path)}).address == "tcp://127.0.0.1:1"
+    gone = doctor.look({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "gone"})
+    assert gone.reach is doctor.Reach.FAILS
+    assert gone.error == "there is no docker context 'gone'"

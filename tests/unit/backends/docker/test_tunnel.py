@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,48 @@ def test_what_ssh_says_is_told(tmp_path, monkeypatch):
         pass
     assert "publickey" in caught.value.details
     assert "by hand" in caught.value.hint
+
+
+FORWARDS = """\
+import os, socket, sys, threading
+near, far = sys.argv[sys.argv.index("-L") + 1].split(":")
+server = socket.socket(socket.AF_UNIX)
+server.bind(near)
+server.listen()
+
+def copy(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+
+def serve():
+    while True:
+        here, _ = server.accept()
+        there = socket.socket(socket.AF_UNIX)
+        there.connect(far)
+        for pair in ((here, there), (there, here)):
+            threading.Thread(target=copy, args=pair, daemon=True).start()
+
+threading.Thread(target=serve, daemon=True).start()
+sys.stdin.read()
+os._exit(0)
+"""
+"""What ssh does with -L: forwards a socket until its input ends."""
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_an_engine_behind_ssh_is_reached_the_way_up_reaches_it(tmp_path, monkeypatch, make_project):
+    played(tmp_path, monkeypatch, f'exec {sys.executable} {tmp_path}/forwards "$@"')
+    (tmp_path / "forwards").write_text(FORWARDS)
+    project = make_project().spec(
+        "web: {build: [{run: 'echo built > /it'}], command: [sleep, infinity]}"
+    )
+    project.environ = {**os.environ, "DOCKER_HOST": "ssh://box"}
+    looked = project.cli("doctor")
+    up = project.cli("up", "dev")
+    inside = project.cli("exec", "dev", "web", "cat", "/it")
+
+    assert "at ssh://box" in looked.stdout
+    assert "paramiko" not in looked.stdout + looked.stderr
+    assert (up.returncode, inside.stdout) == (0, "built\n"), up.stderr
