@@ -29,19 +29,27 @@ def guarded(work: Callable[[], int | None], options: Options) -> int:
         show(error, options)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        interrupts.end_the_process()
-        _stderr(options).line("\ninterrupted; run the command again to go on")
-        return INTERRUPTED
+        return _interrupted(options)
     except BrokenPipeError:
         _forget_stdout()
         return PIPE_CLOSED
     except OSError as error:
         show(_refused(error), options)
         return int(Exit.ERROR)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
+        if interrupts.came():
+            return _interrupted(options)
         _crash(error, options)
         return int(Exit.ERROR)
     return code
+
+
+def _interrupted(options: Options) -> int:
+    interrupts.end_the_process()
+    _stderr(options).line("\ninterrupted; run the command again to go on")
+    return INTERRUPTED
 
 
 def show(error: EnvctlError, options: Options) -> None:
@@ -81,7 +89,7 @@ def _traceback(error: BaseException, stream: Stream) -> None:
     stream.text("".join(traceback.format_exception(error)))
 
 
-def _crash(error: Exception, options: Options) -> None:
+def _crash(error: BaseException, options: Options) -> None:
     stream = _stderr(options)
     if options.debug:
         _traceback(error, stream)
@@ -94,7 +102,7 @@ def _crash(error: Exception, options: Options) -> None:
     )
 
 
-def _kept(error: Exception, start: Path) -> Path | None:
+def _kept(error: BaseException, start: Path) -> Path | None:
     """Where the traceback was saved: the project's own folder, if there is a project."""
     import traceback
 

@@ -48,6 +48,23 @@ def test_an_interrupt_while_modules_are_loaded_leaves_no_traceback(shop: Path, m
     assert done.stderr in ("", "\ninterrupted; run the command again to go on\n")
 
 
+@pytest.mark.parametrize("kind", ["ImportError", "BaseException"])
+def test_an_interrupt_of_which_a_module_makes_another_error_is_an_interrupt(
+    shop: Path, kind: str
+) -> None:
+    """A module in Rust that imports another one turns the exception into a panic."""
+    made_of_it = f"""            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True: pass
+            except KeyboardInterrupt:
+                raise {kind}("no such module") from None
+"""
+    script = INTERRUPTED_AT.replace("            os.kill(os.getpid(), signal.SIGINT)\n", made_of_it)
+    done = run(["-c", script, "envctl.spec.resolve", "validate"], capture_output=True)
+    assert done.returncode == 130
+    assert done.stderr == "\ninterrupted; run the command again to go on\n"
+
+
 def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback_of_ours(shop: Path) -> None:
     argv = [sys.executable, "-m", "envctl", "status", "dev"]
     environ = {**os.environ, "PYTHONPATH": str(TREE)}
