@@ -282,8 +282,8 @@ def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Ca
     where = source.where or unit.where
     if isinstance(source, ReadyImage):
         if state.build or state.image != source.image:
-            was = state.image or "one that was built"
-            return because(f"image {word_text(was)} → {word_text(source.image)}", where)
+            was = word_text(state.image) if state.image else "one that was built"
+            return because(f"image {was} → {word_text(source.image)}", where)
         return because(f"{source.image} is another image now", where) if state.outdated else ()
     if state.build == source.digest:
         return because("its image was made anew since", where) if state.outdated else ()

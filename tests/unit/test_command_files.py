@@ -217,3 +217,11 @@ def test_other_programs_run_what_their_words_tell(root, name):
 def test_whatever_signs_stand_around_a_file_it_is_found(root, sign):
     text = f"tool {sign}tok.py{sign} x"
     assert list(named(root, ["/bin/sh", "-ec", text]).files) == ["tok.py"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "more"), [(0o700, True), (0o610, True), (0o601, True), (0o644, False), (0o602, False)]
+)
+def test_a_file_that_anybody_may_execute_may_run_more(root, mode, more):
+    (root / "tok.py").chmod(mode)
+    assert named(root, ["x", "tok.py"]).may_run_more is more

@@ -606,3 +606,33 @@ def test_what_was_changed_by_other_means_is_mended_and_every_bit_of_it_told():
         '~ replace web env A unset → "1" (envctl.yaml:2:3)',
         "/a was replaced on this host (envctl.yaml:2:3)",
     ]
+
+
+def test_another_ready_image_replaces_and_is_told_with_the_one_before():
+    old, new = unit("db", image="pg:15"), unit("db", image="pg:16")
+
+    assert lines(compare(plan(new), observed(old))) == [
+        "~ replace db image pg:15 → pg:16 (envctl.yaml:2:3)"
+    ]
+
+
+def test_a_ready_image_in_the_place_of_a_build_is_told_as_that():
+    old, new = unit("db", packages("postgresql")), unit("db", image="pg:16")
+
+    assert lines(compare(plan(new), observed(old))) == [
+        "~ replace db image one that was built → pg:16 (envctl.yaml:2:3)"
+    ]
+
+
+def test_what_holds_an_environment_together_goes_after_all_that_is_in_it():
+    there = observed(unit("web"), unit("db"), volumes=frozenset({"data"}))
+    changes = down(there, volumes=True)
+    *others, last = changes
+
+    assert last.action is Action.DISMANTLE
+    assert {*last.needs} == {one.key for one in others}
+    assert {one.action for one in others} == {Action.REMOVE, Action.DISCARD}
+    discards = [one for one in others if one.action is Action.DISCARD]
+    assert all(
+        {*one.needs} == {at.key for at in others if at.action is Action.REMOVE} for one in discards
+    )

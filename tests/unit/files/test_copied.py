@@ -46,7 +46,9 @@ def test_a_single_file_gives_itself_and_a_link_to_one_what_it_leads_to(project):
         )
 
 
-@pytest.mark.parametrize("name", [".git/config", "__pycache__/x.pyc", "sub/y.pyc"])
+@pytest.mark.parametrize(
+    "name", [".git/config", "__pycache__/x.pyc", "__pycache__/x.txt", "sub/y.pyc"]
+)
 def test_version_control_and_caches_are_not_copied_unless_it_is_asked_for(project, put, name):
     before = taken(project)
     put({f"app/{name}": "x"})
