@@ -62,6 +62,9 @@ _SWAPPED: Final = {
 _DROPPED_KEYWORDS: Final = frozenset(
     {"key", "mode", "default", "cwd", "env", "input", "errors", "maxsplit"}
 )
+_FORMATS: Final = frozenset(
+    {"utf-8", "ascii", "r", "rb", "w", "wb", "replace", "ignore", "strict", "surrogateescape"}
+)
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -239,7 +242,7 @@ def _statements(node: ast.stmt) -> Iterator[Variant]:
         yield ast.copy_location(ast.Break(), node), "continue", "break"
     elif isinstance(node, ast.Break):
         yield ast.copy_location(ast.Continue(), node), "break", "continue"
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_nothing(node.value):
         none = ast.copy_location(ast.Return(ast.Constant(None)), node)
         yield none, text, "return None"
 
@@ -268,12 +271,20 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[Variant]:
             yield to(ast.BinOp(node.left, operator_type(), node.right))
     elif isinstance(node, ast.Constant):
         yield from (to(ast.Constant(value)) for value in _constants(node.value, place))
-    elif isinstance(node, ast.Attribute) and _is_called(node, place) and node.attr in _SWAPPED:
+    elif isinstance(node, ast.Attribute) and _is_called(node, place) and _is_swapped(node, place):
         yield to(ast.Attribute(node.value, _SWAPPED[node.attr], node.ctx))
     elif isinstance(node, ast.Name) and _is_called(node, place) and node.id in _SWAPPED:
         yield to(ast.Name(_SWAPPED[node.id], node.ctx))
     elif isinstance(node, ast.IfExp):
         yield to(ast.IfExp(node.test, node.orelse, node.body))
+
+
+def _is_swapped(node: ast.Attribute, place: _Place) -> bool:
+    """Without a limit it is all the same from which side a text is split."""
+    limited = isinstance(place.parent, ast.Call) and (
+        len(place.parent.args) > 1 or bool(place.parent.keywords)
+    )
+    return node.attr in _SWAPPED and (limited or node.attr not in ("split", "rsplit"))
 
 
 def _is_called(node: ast.expr, place: _Place) -> bool:
@@ -301,14 +312,7 @@ def _is_prose(text: str) -> bool:
 def _names_a_format(place: _Place) -> bool:
     """Encodings and modes of files, where a changed one can only be an error."""
     node = place.node
-    return isinstance(node, ast.Constant) and node.value in (
-        "utf-8",
-        "r",
-        "rb",
-        "w",
-        "wb",
-        "surrogateescape",
-    )
+    return isinstance(node, ast.Constant) and node.value in _FORMATS
 
 
 def _conditions(node: ast.expr, place: _Place) -> Iterator[Variant]:
@@ -353,8 +357,9 @@ def _elements(node: ast.expr, place: _Place) -> Iterator[Variant]:
         yield None, text, f"without {ast.unparse(node)}"
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_nothing(node: ast.expr) -> bool:
+    """What counts for as little as None: another constant in its place is a fault of its own."""
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -21,6 +21,11 @@ FAULTS = {
         *("list", "no condition", "not x", "return None"),
     },
     "def f(a):\n    a.sealed = True": {"pass", "False"},
+    "def f(text):\n    return text.split(':')": {"'~:'", "return None"},
+    "def f(text):\n    return text.split(':', 1)": {
+        *("text.rsplit", "'~:'", "2", "return None"),
+    },
+    "def f():\n    return ''": {"'~'"},
     "NEVER = ('.git', '*.pyc')": {"without '.git'", "without '*.pyc'", "'~.git'", "'~*.pyc'"},
 }
 
