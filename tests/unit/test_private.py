@@ -11,10 +11,14 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.private import (
     existing_folder,
+    hidden_below,
+    is_private,
     likely_folder,
     open_private,
     private_folder,
+    private_ids,
     refuse_foreign_state,
+    replace_private,
     state_home,
     state_path,
     take_over_state,
@@ -304,3 +308,111 @@ def test_old_state_with_a_link_in_it_is_not_taken_over(tmp_path, link):
         take_over_state(tmp_path)
     assert place.is_symlink()
     assert not state_path(tmp_path, "secrets").exists()
+
+
+@pytest.mark.parametrize("named", ["", "state"])
+def test_without_a_home_private_state_has_no_place(named, monkeypatch):
+    def nowhere():
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(EnvctlError, match="no home folder") as caught:
+        state_home({"XDG_STATE_HOME": named})
+    assert "XDG_STATE_HOME" in caught.value.hint
+
+
+def test_a_projects_folder_is_called_after_it_in_plain_letters_and_never_too_long(tmp_path):
+    for name, shown in (
+        ("shop", "shop-"),
+        ("my shop (1)", "my-shop-1-"),
+        ("..a..", "a-"),
+        ("ü", "project-"),
+        ("x" * 200, f"{'x' * 40}-"),
+    ):
+        key = state_path(tmp_path / name).name
+        assert key.startswith(shown)
+        assert len(key) == len(shown) + 16
+
+
+def test_no_descriptor_is_left_open_by_what_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    plant(tmp_path, ("secrets",), tmp_path)
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(5):
+        for refused in (
+            lambda: open_private(tmp_path / "folder", os.O_RDONLY),
+            lambda: open_private(tmp_path / "pipe", os.O_RDONLY),
+            lambda: private_folder(tmp_path, "secrets"),
+        ):
+            with pytest.raises(EnvctlError):
+                refused()
+    private_folder(tmp_path, "locks")
+    existing_folder(tmp_path, "none")
+    assert len([*Path("/dev/fd").iterdir()]) == before
+
+
+def test_a_file_is_replaced_at_one_stroke_or_not_at_all(tmp_path):
+    replace_private(tmp_path / "key", b"one")
+    replace_private(tmp_path / "key", b"two")
+    assert (tmp_path / "key").read_bytes() == b"two"
+    assert mode(tmp_path / "key") == 0o600
+
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        replace_private(tmp_path / "taken", b"x")
+    assert {path.name for path in tmp_path.iterdir()} == {"key", "taken"}
+
+
+def test_private_state_is_known_by_any_name_and_from_above(tmp_path, monkeypatch):
+    home, root = tmp_path / "home", tmp_path / "shop"
+    root.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    folder = private_folder(root, "secrets")
+    (root / ".envctl").mkdir()
+    (tmp_path / "link").symlink_to(folder)
+
+    for private in (
+        home / "envctl",
+        folder,
+        tmp_path / "link",
+        folder / "none",
+        root / ".envctl/x",
+    ):
+        assert is_private(private, root)
+    for public in (home, root, tmp_path, root / "app", tmp_path / "none"):
+        assert not is_private(public, root)
+    assert sorted(hidden_below(tmp_path, root)) == ["home/envctl", "shop/.envctl"]
+    assert list(hidden_below(root, root)) == [".envctl"]
+    assert list(hidden_below(home, root)) == ["envctl"]
+    assert list(hidden_below(folder, root)) == []
+    ids = {(one.stat().st_dev, one.stat().st_ino) for one in (home / "envctl", root / ".envctl")}
+    assert private_ids(root) == ids
+
+
+def test_a_former_folder_that_is_a_link_hides_nothing_below_it(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / ".envctl").symlink_to(tmp_path / "elsewhere")
+    assert list(hidden_below(tmp_path, tmp_path / "shop")) == []
+    assert is_private(tmp_path / "elsewhere" / "x", tmp_path / "shop")
+
+
+def test_state_that_is_taken_over_joins_what_is_there_and_caches_go(tmp_path):
+    former = old_state(tmp_path)
+    for name in ("locks", "memory"):
+        (former / name).mkdir()
+    for name in ("crash.log", ".gitignore"):
+        (former / name).write_text("x")
+    private_folder(tmp_path, "secrets", "prod")
+
+    assert take_over_state(tmp_path) == former
+    assert not former.exists()
+    kept = {path.name for path in state_path(tmp_path, "secrets").iterdir()}
+    assert kept == {".key", "dev", "prod"}
+
+
+def test_nothing_is_refused_once_the_user_has_private_state_of_that_environment(tmp_path):
+    (tmp_path / ".envctl" / "secrets" / "dev").mkdir(parents=True)
+    private_folder(tmp_path, "secrets", "dev")
+    refuse_foreign_state(tmp_path, "dev")

@@ -352,3 +352,86 @@ def test_the_last_environment_that_lets_go_takes_the_projects_key_with_it(tmp_pa
 
     store(tmp_path, "test").release("docker")
     assert not folder.exists()
+
+
+OF_FILE: dict[str, CanonicalSecret] = {
+    "token": {"env": None, "file": "token.txt", "command": None, "generate": None}
+}
+OF_COMMAND: dict[str, CanonicalSecret] = {
+    "token": {"env": None, "file": None, "command": ["printf", "long-value"], "generate": None}
+}
+
+
+def untrusted(root: Path, declared, **environ: str) -> SecretStore:
+    """A store of a run that must look nothing up on the host."""
+    made = SecretStore(root, "dev", declared, environ=environ)
+    assert made.reach_host is False
+    return made
+
+
+@pytest.mark.parametrize("declared", [GIVEN, OF_COMMAND])
+def test_what_may_not_be_looked_up_is_told_by_what_the_last_up_recorded(tmp_path, declared):
+    assert untrusted(tmp_path, declared, TOKEN="long-value").facts_digest("token") == ""
+    one = store(tmp_path, declared=declared, TOKEN="long-value")
+    told = one.facts_digest("token")
+    one.use("docker")
+
+    assert len(told) == 64
+    assert untrusted(tmp_path, declared, TOKEN="long-value").facts_digest("token") == told
+    assert untrusted(tmp_path, declared, TOKEN="long-value").digest("token") is None
+    kept = (path for path in state_path(tmp_path).rglob("*") if path.is_file())
+    assert not any(b"long-value" in path.read_bytes() for path in kept)
+
+
+def test_a_record_that_is_none_tells_nothing(tmp_path):
+    one = store(tmp_path, declared=GIVEN, TOKEN="long-value")
+    one.digest("token")
+    one.use("docker")
+    (record,) = (
+        path
+        for path in state_path(tmp_path, "secrets", "dev").iterdir()
+        if path.is_file() and one.facts_digest("token").encode() in path.read_bytes()
+    )
+    for text in ("", "{", "[]", "7", '"x"'):
+        record.write_text(text)
+        assert untrusted(tmp_path, GIVEN).facts_digest("token") == ""
+
+
+def test_a_digest_of_facts_is_another_one_for_each_value_and_project_and_not_the_key(tmp_path):
+    roots = [tmp_path / name for name in "ab"]
+    for root in roots:
+        root.mkdir()
+    told = {
+        store(root, declared=GIVEN, TOKEN=value).facts_digest("token")
+        for root in roots
+        for value in ("one-value", "two-value")
+    }
+    assert len(told) == 4
+    assert store(tmp_path).facts_digest("token") == ""
+    keys = {store(root).facts_key() for root in roots}
+    assert len(keys) == 2
+    assert store(roots[0]).facts_key() == store(roots[0]).facts_key()
+
+
+def test_values_are_masked_in_bytes_as_in_text_and_short_ones_are_not(tmp_path):
+    one = store(tmp_path, declared=GIVEN, TOKEN="long-value\nabc")
+    one.digest("token")
+    masked = b"\xff " + "‹secret token›".encode() + b" abc"
+    assert one.masked_bytes(b"\xff long-value abc") == masked
+    assert one.masked_bytes(b"nothing") == b"nothing"
+
+
+def test_whether_something_had_to_be_generated_is_told(tmp_path):
+    assert store(tmp_path).use("docker", names=["other"]) is False
+    assert store(tmp_path).use("docker", names=["token"]) is True
+    assert store(tmp_path).use("docker") is False
+    assert store(tmp_path / "x", declared=GIVEN, TOKEN="v").use("docker") is False
+
+
+def test_that_values_are_kept_is_known_from_the_first_to_the_last(tmp_path):
+    assert not store(tmp_path).keeps_any()
+    store(tmp_path).use("docker")
+    assert store(tmp_path).keeps_any()
+    assert not store(tmp_path, "test").keeps_any()
+    store(tmp_path).release("docker")
+    assert not store(tmp_path).keeps_any()

@@ -217,3 +217,10 @@ def test_words_that_end_a_list_read_back_within_its_brackets(words):
 def test_what_is_not_printable_is_written_by_number(char, written):
     assert quoting.yaml_string(char) == f'"{written}"'
     assert yaml.safe_load(quoting.yaml_string(char)) == char
+
+
+def test_templates_are_given_each_way_to_quote_by_its_name():
+    names = "exec_form arguments copy_form word setting comment compose compose_list compose_value"
+    names += " yaml_string number markdown code bind_source raw"
+    assert {*quoting.FUNCTIONS} == {*names.split()}
+    assert all(getattr(quoting, name) is one for name, one in quoting.FUNCTIONS.items())
