@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_an_overlay_that_says_nothing_of_packages_or_mounts_is_like_the_others(p
 )
 def test_one_that_may_change_them_or_cannot_be_read_is_looked_at_by_itself(project, text):
     project.write("environments/one.yaml", text)
+
+    assert list(spec.alike(project.root)) == ["dev"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "large"])
+def test_what_is_no_plain_file_is_not_waited_for_and_looked_at_by_itself(project, kind):
+    one = project.root / "environments/one.yaml"
+    match kind:
+        case "link":
+            one.symlink_to("dev.yaml")
+        case "pipe":
+            os.mkfifo(one)
+        case "folder":
+            one.mkdir()
+        case "large":
+            one.write_text("#" * 5_000_000)
 
     assert list(spec.alike(project.root)) == ["dev"]
 
