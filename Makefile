@@ -40,6 +40,7 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 	$(BIN)/envctl doctor --fix
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-elsewhere
 	$(BIN)/pytest -m "engine and not machines" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m "machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)

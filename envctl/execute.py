@@ -154,7 +154,8 @@ class _Run:
         self.active = 0
         self.crew = Crew()
         self.pause = _TICK
-        """Seconds between two looks."""
+        """Seconds between two looks, if nothing happens meanwhile."""
+        self.next_look = 0.0
 
     # --- the loop
 
@@ -286,8 +287,10 @@ class _Run:
 
     def _collect(self) -> None:
         """Take in what the threads have finished; wait a tick if there is nothing yet."""
+        until_look = self.next_look - time.monotonic()
+        pause = min(self.pause, until_look) if until_look > 0 else self.pause
         try:
-            then, subject, error = self.results.get(timeout=self.pause)
+            then, subject, error = self.results.get(timeout=pause)
             while True:
                 self.active -= 1
                 then(subject, error)
@@ -299,14 +302,15 @@ class _Run:
 
     def _observe(self) -> None:
         waiting = [watch for watch in self.watches.values() if watch.phase is Phase.DONE]
-        if not waiting:
-            return
         before = time.monotonic()
+        if not waiting or before < self.next_look:
+            return
         self.seen, self.given = self.given or self.backend.observe(), None
         states = self.seen.units
         now = time.monotonic()
         # Whoever is asked is to have most of the time for what it does: an emulated machine has little of it.
         self.pause = max(_TICK, 2 * (now - before))
+        self.next_look = now + 2 * (now - before)
         for watch in waiting:
             name = watch.unit.name
             verdict, text = judge(watch.unit, states.get(name), waited=now - watch.since)
