@@ -258,7 +258,11 @@ class Opened:
 
     def _problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong with a plan for its backend."""
-        return (*self._unknown_options(), *self.backend.problems(plan))
+        from envctl.planner.base_names import machine_problems
+
+        installs = self.backend.capabilities.installs
+        needs = machine_problems(plan, self.backend.name) if installs else ()
+        return (*self._unknown_options(), *needs, *self.backend.problems(plan))
 
     def _more_problems(self) -> Sequence[Problem]:
         """What else is wrong with a spec that has problems: what the valid parts of it would be told."""

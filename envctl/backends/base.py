@@ -27,6 +27,8 @@ class Capabilities:
     """Fields of a unit's run that are changed in the living unit, which is not replaced for them."""
     executes: bool = True
     """Processes really run: exec, logs, ports and files can be looked at."""
+    installs: bool = False
+    """What units are built on is given packages by apt, whatever the spec installs: a kernel, an init."""
 
 
 _SHOWN: Final = 100

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.families import known_distribution, without_apt, without_useradd
 from envctl.errors import Place, Problem
-from envctl.plan.model import Build, CreateUser, Unit
+from envctl.plan.model import Build, CreateUser, InstallPackages, Plan, Unit
 from envctl.planner.given import Given
 from envctl.spec.names import ROOT_FILE
 from envctl.suggest import nearest
@@ -42,6 +42,22 @@ def base_problems(given: Given, unit: Unit) -> Iterator[Problem]:
             f"services.{given.name}: the user {made!r} is made by useradd, which {_named(image, family)} does not have",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
+
+
+def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
+    """The bases that no machine can be made of, as far as their names tell; of one that is to install packages it is told already."""
+    for unit in plan.units:
+        if not isinstance(unit.source, Build):
+            continue
+        base = unit.source.base
+        installs = any(isinstance(step, InstallPackages) for step in unit.source.steps)
+        if not installs and (family := without_apt(base.image)):
+            yield Problem(
+                _place(base.where or unit.where),
+                f"services.{unit.service}: a machine is made by apt, which {_named(base.image, family)} does not have",
+                expected="a base of Debian or Ubuntu (`envctl base list`)",
+                hint=f"take one of these, or run it on another backend than {backend}; an `image:` or `dockerfile:` of any distribution runs inside a machine",
+            )
 
 
 def _unknown(given: Given, name: str) -> Problem | None:

@@ -207,3 +207,56 @@ def test_an_ended_run_leaves_no_session_that_holds_up_the_next(project, engine, 
     assert time.monotonic() - began < 60
     with suppress(ProcessLookupError):
         run.kill()
+
+
+def test_a_base_without_what_builds_call_is_refused_before_they_begin(
+    project, one_registry, engine
+):
+    app = f"{one_registry.host}/public/app:1"
+    project.spec(f"web: {{base: {{image: '{app}'}}, packages: [curl], command: [x]}}\n")
+    packages = project.cli("up", "dev")
+    project.spec(f"web: {{base: {{image: '{app}'}}, user: web, command: [x]}}\n")
+    user = project.cli("up", "dev")
+
+    for done, path, where in (
+        (packages, "/usr/bin/apt-get", "4:"),
+        (user, "/usr/sbin/useradd", "4:"),
+    ):
+        assert done.returncode == 1
+        assert f"the base {app} cannot be built on" in done.stderr
+        assert path in done.stderr
+        assert f"envctl.yaml:{where}" in done.stderr
+        assert "envctl base list" in done.stderr
+        assert "step 1/" not in done.stdout
+    assert not [one for one in engine.api.containers(all=True) if one["Image"] == app]
+
+
+def test_a_newer_image_under_the_tag_of_a_base_that_is_at_hand_does_not_replace_it(
+    project, one_registry
+):
+    files = {"/etc/release": f"first {project.name}\n", "/bin/none": ""}
+    base = one_registry.put("public/base", files)
+    spec = "web: {{base: {{image: '{base}'}}, build: [{{copy: {{from: page, to: /{to}}}}}], user: root, command: [x]}}\n"
+    (project.root / "page").write_text("page")
+    project.spec(spec.format(base=base, to="one"))
+    first = made_of(project)
+    before = len(one_registry.asked)
+
+    one_registry.put("public/base", {"/etc/release": f"second {project.name}\n"})
+    project.spec(spec.format(base=base, to="two"))
+    second = made_of(project)
+
+    assert first == second == f"first {project.name}\n"
+    assert len(one_registry.asked) == before
+
+
+def made_of(project):
+    """Build the service's image; what the base says of itself in it."""
+    opened = project.workspace().open(project.target)
+    source = opened.plan.unit("web").source
+    opened.have_base(source.base)
+    name = opened.backend.have("web", source)
+    try:
+        return opened.backend.images.read_file(name, "/etc/release").decode()
+    finally:
+        opened.backend.close()

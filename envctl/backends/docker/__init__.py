@@ -332,15 +332,23 @@ class DockerBackend:
     def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
         from envctl.backends.docker.build import build
         from envctl.backends.docker.buildcontext import Sender
+        from envctl.backends.docker.fit import insist_on_fit
 
-        context = self.context
+        context, base = self.context, ""
+        if isinstance(wanted, Build):
+            insist_on_fit(wanted, self.images)
+            base = self.images.pinned(wanted.base.image)
         image = build(
             wanted,
             unit,
             engine=self._engine,
             names=self._names,
             sender=Sender(
-                Path(context.scope.root), context.render, context.trust, context.supplies(wanted)
+                Path(context.scope.root),
+                context.render,
+                context.trust,
+                context.supplies(wanted),
+                base,
             ),
             report=context.report,
             secrets=secret_values(wanted, context.secret),

@@ -35,13 +35,15 @@ def dockerfile_path(build: Build | DockerfileBuild) -> str:
 class Sender:
     """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any.
 
-    `supplies` are in the same folder beside it, which is mounted while the build's commands run.
+    `supplies` are in the same folder beside it, which is mounted while the build's commands run. `base` is how the engine is told
+    which image a build is done on; "" for its name.
     """
 
     root: Path
     render: Render
     trust: Path | None = None
     supplies: Supplies = NO_SUPPLIES
+    base: str = ""
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
         """Write the context as a tar. The same files give the same bytes, whatever their times."""
@@ -62,6 +64,7 @@ class Sender:
             render=self.render,
             trust=self.trust is not None,
             supplies=self.supplies,
+            base=self.base,
         )
         add_text(tar, DOCKERFILE, text)
         for path, file in sorted(context_files(build).items()):

@@ -42,16 +42,17 @@ def dockerfile(
     render: Render,
     trust: bool = False,
     supplies: Supplies = NO_SUPPLIES,
+    base: str = "",
 ) -> str:
     """The Dockerfile of a build, to be built in the context `context_files` tells of.
 
     With `up` it is for BuildKit: caches and the trusted certificates are mounted. Without, it is
     portable: no mounts, no here-documents. With `trust` the context must have `trust_files` too; the
     portable file then copies them in, and the image keeps them in a layer, though not in its files.
-    `supplies` are for BuildKit alone.
+    `supplies` are for BuildKit alone. `base` names the build's base, if not by its own name.
     """
     context = dockerfile_context(build, up=up, trust=trust, supplies=supplies)
-    return render("docker/Dockerfile.j2", context)
+    return render("docker/Dockerfile.j2", {**context, **({"base": base} if base else {})})
 
 
 def dockerfile_context(

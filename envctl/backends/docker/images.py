@@ -6,7 +6,7 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,6 +33,7 @@ class Images:
     def __init__(self, engine: Engine, report: Report = silent) -> None:
         self._engine = engine
         self._report = report
+        self._asks_registries: bool | None = None
 
     def find(self, name: str) -> str | None:
         """The id of the image of that name; None if it is not there."""
@@ -148,6 +149,35 @@ class Images:
         if found is None:
             raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
         return found
+
+    def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
+        """Which of these paths an image does not have. EnvctlError if the image is not there."""
+        with self._engine.doing(f"look into {image}") as api:
+            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
+                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
+            )
+            try:
+                url = f"{api.base_url}/v{api.api_version}/containers/{made['Id']}/archive"
+                answers = {path: api.head(url, params={"path": path}) for path in paths}
+            finally:
+                api.remove_container(made["Id"], force=True, v=True)
+            # What cannot be told is found out by what needs it.
+            return tuple(path for path, answer in answers.items() if answer.status_code == 404)
+
+    def pinned(self, name: str) -> str:
+        """How a Dockerfile names an image that is at hand, and no other of its name.
+
+        An engine with containerd's image store asks the registry first, and takes what has the name there now; unless a
+        digest says which image it has to be. Its ids are such digests. Other engines take what they have.
+        """
+        if self._asks_registries is None:
+            with self._engine.doing("ask the engine how it keeps images") as api:
+                status = api.info().get("DriverStatus") or ()
+            self._asks_registries = any("io.containerd.snapshotter" in str(one) for one in status)
+        if not self._asks_registries or "@" in name:
+            return name
+        found = self.find(name)
+        return f"{name}@{found}" if found else name
 
     def read_file(self, image: str, path: str) -> bytes:
         """The content of a file in an image. EnvctlError if it is not there, or has no end."""

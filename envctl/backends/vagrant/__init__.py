@@ -39,7 +39,7 @@ class VagrantBackend:
     """One environment in virtual machines."""
 
     name = "vagrant"
-    capabilities = Capabilities(reconfigure=_IN_PLACE)
+    capabilities = Capabilities(reconfigure=_IN_PLACE, installs=True)
 
     def __init__(self, context: Context) -> None:
         self.context = context

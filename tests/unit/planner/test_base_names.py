@@ -8,6 +8,7 @@ import pytest
 
 from envctl.bases.families import known_distribution, without_apt
 from envctl.errors import Problem, SpecError
+from envctl.target import Target
 from envctl.workflow import Workspace
 from tests.unit.spec.helpers import write
 
@@ -106,3 +107,23 @@ def test_what_stands_in_for_a_tag_is_no_distribution() -> None:
     assert without_apt("alpine@sha256:" + "a" * 64) == "alpine"
     assert without_apt("localhost:5000/app") == ""
     assert known_distribution("python:3") == ""
+
+
+@pytest.mark.parametrize("base", ["alpine:3.20", "fedora", "{image: registry.example/x/alpine}"])
+def test_a_base_that_no_machine_can_be_made_of_is_refused_for_machines_alone(
+    tmp_path: Path, base: str
+) -> None:
+    write(
+        tmp_path,
+        f"project: shop\nservices:\n  web:\n    base: {base}\n    user: root\n    command: [serve]\n"
+        "  ready: {image: alpine}\n",
+    )
+    workspace = Workspace(tmp_path, environ={})
+
+    with pytest.raises(SpecError) as caught:
+        _ = workspace.open(Target("dev", "vagrant")).plan
+    [problem] = caught.value.problems
+    assert str(problem.where).startswith("envctl.yaml:4:")
+    assert "a machine is made by apt" in problem.message
+    assert "Debian or Ubuntu" in problem.expected
+    assert workspace.open(Target("dev", "docker")).plan.unit("web")

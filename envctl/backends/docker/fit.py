@@ -1,0 +1,42 @@
+"""Whether an image is one that a build can be done on: what its steps call is looked for before the first one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from envctl.backends.docker.images import Images
+from envctl.errors import EnvctlError
+from envctl.plan.model import Build, CreateUser, InstallPackages
+
+_NEEDS: Final[Mapping[type, tuple[str, str]]] = {
+    InstallPackages: ("/usr/bin/apt-get", "packages are installed by apt"),
+    CreateUser: ("/usr/sbin/useradd", "users are made by useradd"),
+}
+_USERS: Final = "/etc/passwd"
+
+
+def insist_on_fit(build: Build, images: Images) -> None:
+    """EnvctlError, with the place of the step, if the base lacks what a step calls. What is not at hand is not looked into."""
+    image = build.base.image
+    wanted = [step for step in build.steps if type(step) in _NEEDS]
+    # Bases of the catalogue are known to have all of it.
+    if build.base.name or not wanted or images.find(image) is None:
+        return
+    missing = images.lacks(image, sorted({_NEEDS[type(step)][0] for step in wanted}))
+    for step in wanted:
+        path, why = _NEEDS[type(step)]
+        if path in missing and not (isinstance(step, CreateUser) and _has(step, image, images)):
+            raise EnvctlError(
+                f"the base {image} cannot be built on: {why}, and it has no {path}",
+                hint="take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …",
+                where=step.where or build.base.where or build.where,
+            )
+
+
+def _has(user: CreateUser, image: str, images: Images) -> bool:
+    """Whether an image has a user already, who need not be made."""
+    if images.lacks(image, [_USERS]):
+        return False
+    lines = images.read_file(image, _USERS).decode("utf-8", "replace").splitlines()
+    return user.name in {line.partition(":")[0] for line in lines}
