@@ -136,7 +136,9 @@ class Builder:
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
         address = libvirt.address(names.domain(_UNIT))
-        return ssh.Machine(_UNIT, key, folder / "known_hosts", address)
+        booted = ssh.Machine(_UNIT, key, folder / "known_hosts", address)
+        booted.wait_for_boot()
+        return booted
 
     def _sweep(self) -> None:
         """Remove the builders of runs that were killed: nobody holds their locks any more."""

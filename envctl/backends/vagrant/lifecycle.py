@@ -291,6 +291,9 @@ class Lifecycle:
         text = self._context.render("vagrant/Vagrantfile.j2", values)
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
+        made = self._domain(machine.name)
+        assert made is not None  # Vagrant has just made it
+        self._machines.reach(made).wait_for_boot()
         libvirt.stamp(
             self._names.domain(machine.name),
             {
@@ -343,9 +346,10 @@ class Lifecycle:
             libvirt.virsh("start", domain.name)
         started = replace(domain, state=RUNNING, stamp=_unaddressed(domain))
         if domain.stamp is not None:
-            address = self._machines.reach(started).address
-            if address != domain.address:
-                libvirt.stamp(domain.name, {**domain.stamp, "address": address})
+            reached = self._machines.reach(started)
+            reached.wait_for_boot()
+            if reached.address != domain.address:
+                libvirt.stamp(domain.name, {**domain.stamp, "address": reached.address})
         # What was told the names of others while this one was off does not know its units any more.
         self._spread()
         return started

@@ -24,8 +24,10 @@ from envctl.errors import EnvctlError
 if TYPE_CHECKING:
     from envctl.backends.vagrant import systemd
 
+BOOT_TIMEOUT: Final = 300.0
+"""Seconds that a machine which has just been started may take to answer."""
 CONNECT_TIMEOUT: Final = 60.0
-"""Seconds until the first word of a machine that has just been started."""
+"""Seconds that any other machine may take."""
 TIMEOUT: Final = 120.0
 """Seconds that one of envctl's own commands inside may take."""
 ANSWER_TIMEOUTS: Final = (10.0, 30.0)
@@ -56,9 +58,14 @@ class Machine:
 
         One that has not answered this program for as long already is not waited for again.
         """
-        if self.connected():
-            return
-        wanted = CONNECT_TIMEOUT if patience is None else patience
+        if not self.connected():
+            self._connect(CONNECT_TIMEOUT if patience is None else patience, patience)
+
+    def wait_for_boot(self) -> None:
+        """Have the shared connection to a machine that has just been started. EnvctlError as for `connect`."""
+        self._connect(BOOT_TIMEOUT, None)
+
+    def _connect(self, wanted: float, patience: float | None) -> None:
         begin = time.monotonic() - unanswered.waited(self.control, wanted)
         while True:
             self.control.unlink(missing_ok=True)

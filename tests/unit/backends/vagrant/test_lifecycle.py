@@ -140,7 +140,12 @@ def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, 
         def run(_script, *, data, **_options):
             told[domain.name] = data.decode()
 
-        return SimpleNamespace(run=run, disconnect=lambda: None, address="10.0.0.9")
+        return SimpleNamespace(
+            run=run,
+            disconnect=lambda: None,
+            wait_for_boot=lambda: None,
+            address="10.0.0.9",
+        )
 
     monkeypatch.setattr(Machines, "reach", reach)
     monkeypatch.setattr(libvirt, "domains", lambda _: {one.name: one for one in (host.domain, db)})

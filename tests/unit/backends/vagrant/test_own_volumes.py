@@ -44,7 +44,12 @@ class Host:
             "stamp": self._stamp,
         }.items():
             monkeypatch.setattr(libvirt, name, does)
-        machine = SimpleNamespace(address="10.0.0.2", run=self._run, disconnect=lambda: None)
+        machine = SimpleNamespace(
+            address="10.0.0.2",
+            run=self._run,
+            disconnect=lambda: None,
+            wait_for_boot=lambda: None,
+        )
         monkeypatch.setattr(Machines, "reach", lambda *_: machine)
         monkeypatch.setattr(Boxes, "stock", lambda *_: None)
         engine = SimpleNamespace(
