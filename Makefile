@@ -38,6 +38,7 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes up to an hour on two cores
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
+	.ci/disks
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory test-elsewhere

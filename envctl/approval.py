@@ -78,7 +78,7 @@ def revoke(root: Path) -> None:
 
 def is_trusted(root: Path, environ: Mapping[str, str]) -> bool:
     """Whether the user's list of trusted folders has the project: by its path, or `FOLDER/*` for all below, or `*`."""
-    home = root.resolve()
+    home = followed(root)
     for line in (*environ.get(VARIABLE, "").split(os.pathsep), *_listed(environ)):
         entry = line.strip()
         if entry == "*":

@@ -48,7 +48,7 @@ class Named:
 
 def named(root: Path, argv: Sequence[str]) -> Named:
     """Look at every word of a command that is run in the project's folder, and at the parts of each."""
-    home = root.resolve()
+    home = followed(root)
     files: dict[Path, str] = {}
     links: dict[str, str] = {}
     more = _is_computed(argv)

@@ -154,6 +154,11 @@ def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
                     hint=f"wait for it{end} and try again",
                 ) from None
             time.sleep(_PAUSE)
+        except OSError as error:
+            raise EnvctlError(
+                f"{name} cannot be locked: {error.strerror}",
+                hint="the disk of the private state has no locks; set XDG_STATE_HOME to a folder on another one",
+            ) from error
         else:
             return
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from envctl.links import followed
+from envctl.links import followed, ignores_case
 
 NAME: Final = ".git"
 
@@ -23,14 +23,21 @@ def git_below(path: Path, root: Path) -> Iterator[str]:
 def changeable_git(path: Path, root: Path) -> Path | None:
     """The `.git` that who can write a mount of this path can change all the same; None if there is none.
 
-    That is what the path leads to or is in, and a link below it, which could be made to lead elsewhere.
+    That is what the path leads to or is in, a link below it, which could be made to lead elsewhere, and one on a disk
+    that ignores case: what is mounted over `.git` does not cover `.GIT` there.
     """
     real = followed(path)
     for folder in (real, *real.parents):
-        if folder.name == NAME or any(followed(git) == folder for git in _of_project(root)):
+        if _is_git(folder) or any(followed(git) == folder for git in _of_project(root)):
             return folder
-    links = (path / one for one in _all_below(path, root))
-    return next((one for one in links if one.is_symlink()), None)
+    below = (path / one for one in _all_below(path, root))
+    return next((one for one in below if one.is_symlink() or ignores_case(one)), None)
+
+
+def _is_git(folder: Path) -> bool:
+    if folder.name.lower() != NAME:
+        return False
+    return folder.name == NAME or ignores_case(folder)
 
 
 def _all_below(path: Path, root: Path) -> Iterator[str]:
@@ -42,7 +49,7 @@ def _all_below(path: Path, root: Path) -> Iterator[str]:
 
 
 def _of_project(root: Path) -> tuple[Path, ...]:
-    home = root.resolve()
+    home = followed(root)
     return tuple(
         folder / NAME for folder in (home, *home.parents) if os.path.lexists(folder / NAME)
     )

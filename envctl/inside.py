@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
 from envctl.errors import EnvctlError
-from envctl.links import followed
+from envctl.links import as_listed, followed
 from envctl.plan.source_tree import SourceEntry
 
 LARGEST_TEXT: Final = 4 * 1024 * 1024
@@ -41,9 +41,9 @@ def real_path(root: Path, relative: str | Path) -> Path:
     the project. Nothing is opened.
     """
     path = root / relative
-    home = root.resolve()
+    home = followed(root)
     try:
-        real = Path(os.path.realpath(path, strict=True))
+        real = as_listed(Path(os.path.realpath(path, strict=True)))
     except (FileNotFoundError, NotADirectoryError) as error:
         # A dangling link out of the project says nothing of what is there either.
         dangling = followed(path)
@@ -71,7 +71,7 @@ def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT
     # It, or a folder on the way, may be exchanged after that look.
     try:
         with open_root(root) as home:
-            descriptor = open_below(home, real.relative_to(root.resolve()).as_posix())
+            descriptor = open_below(home, real.relative_to(followed(root)).as_posix())
         try:
             _insist_regular(os.fstat(descriptor).st_mode, shown)
             data = _read(descriptor, largest + 1)
@@ -95,7 +95,7 @@ def text_inside(root: Path, relative: str | Path, *, errors: str = "strict") -> 
 @contextmanager
 def open_root(root: Path) -> Iterator[int]:
     """A descriptor of the project's folder, to open what is in it from."""
-    home = os.open(root.resolve(), FOLDER & ~os.O_NOFOLLOW)
+    home = os.open(followed(root), FOLDER & ~os.O_NOFOLLOW)
     try:
         yield home
     finally:
@@ -189,7 +189,7 @@ class PlannedFiles:
         folder, _, name = source.rpartition("/")
         try:
             if self._home < 0:
-                self._home = os.open(self._root.resolve(), FOLDER & ~os.O_NOFOLLOW)
+                self._home = os.open(followed(self._root), FOLDER & ~os.O_NOFOLLOW)
             if self._folder < 0 or folder != self._open:
                 below = open_below(self._home, folder, FOLDER)
                 if self._folder >= 0:
@@ -272,7 +272,7 @@ def _outside(path: Path, home: Path, real: Path) -> InsideError:
 
 
 def _shown(path: Path, root: Path) -> str:
-    for base in (root, root.resolve()):
+    for base in (root, followed(root)):
         if path.is_relative_to(base):
             return path.relative_to(base).as_posix()
     return str(path)

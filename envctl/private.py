@@ -128,7 +128,7 @@ def replace_private(path: Path, data: bytes) -> None:
 def is_private(path: Path, root: Path) -> bool:
     """Whether a path is, or is in, a folder with private state: the user's, or a former one of the project.
 
-    Folders are told by what they are, not by their names: a link, another case or a bind mount changes nothing.
+    Folders are told by what they are, not by how they are spelt: a link, another case or a bind mount changes nothing.
     """
     real = followed(path)
     return any(
@@ -141,16 +141,17 @@ def private_ids(root: Path) -> frozenset[tuple[int, int]]:
     found = set()
     for folder in _private(root):
         with suppress(OSError):
-            seen = folder.stat()
+            seen = followed(folder).stat()
             found.add((seen.st_dev, seen.st_ino))
     return frozenset(found)
 
 
 def hidden_below(path: Path, root: Path) -> Iterator[str]:
     """The folders with private state that are below a path, by their paths from there."""
+    top = followed(path)
     for private in _private(root):
         real = followed(private)
-        above = next((one for one in real.parents if _same(one, path)), None)
+        above = next((one for one in real.parents if _same(one, top)), None)
         # A link to one shows it to nobody who does not have what it leads to.
         if above is not None and not private.is_symlink():
             yield real.relative_to(above).as_posix()
@@ -163,7 +164,8 @@ def _private(root: Path) -> tuple[Path, ...]:
 
 def _same(one: Path, other: Path) -> bool:
     try:
-        return one.samefile(other)
+        # Some disks number a folder anew for each spelling of its name.
+        return one == followed(other) or one.samefile(other)
     except OSError:
         return False
 
@@ -222,7 +224,7 @@ def take_over_state(root: Path) -> Path | None:
 
 def _key(root: Path) -> str:
     """What the private folder of a project is called: unique, and to be recognised."""
-    path = root.resolve()
+    path = followed(root)
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:40]
     return f"{name or 'project'}-{digest}"
@@ -263,7 +265,7 @@ def _note_project(folder: Path, root: Path) -> None:
     with suppress(FileExistsError):
         descriptor = os.open(folder / _PROJECT, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(os.fsencode(f"{root.resolve()}\n"))
+            file.write(os.fsencode(f"{followed(root)}\n"))
 
 
 def _owners() -> frozenset[int]:

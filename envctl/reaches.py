@@ -21,6 +21,7 @@ from envctl.command_files import named
 from envctl.errors import EnvctlError, Place
 from envctl.git_folders import changeable_git
 from envctl.inside import InsideError, read_inside
+from envctl.links import followed, ignores_case
 
 if TYPE_CHECKING:
     from envctl.plan.model import Mount, Plan, Unit
@@ -131,7 +132,7 @@ def reaches(
     for unit in plan.units:
         found |= dict.fromkeys(_of_unit(unit, plan, root))
     own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
-    found |= dict.fromkeys(_below_others(own, elsewhere, root.resolve()))
+    found |= dict.fromkeys(_below_others(own, elsewhere, followed(root)))
     if plan.backend == "vagrant":
         found |= dict.fromkeys(_templates(root))
     return tuple(found)
@@ -179,7 +180,15 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
         git = None if mount.read_only else _changeable_git(mount, unit, plan, root)
         if git is not None:
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
-            text = f"{service} can change {_path(str(git), root.resolve())}, which names programs that git runs on this host"
+            why = (
+                ", and cannot be kept from it on a disk that ignores case"
+                if ignores_case(git)
+                else ""
+            )
+            text = (
+                f"{service} can change {_path(str(git), followed(root))}, which names programs that git runs on this host"
+                f"{why}"
+            )
             yield Reach(text, ("git", service, str(git)), "", where)
     devices = unit.run.options.get("devices")
     for device in devices if isinstance(devices, list) else ():
@@ -271,7 +280,7 @@ def _is_own(mount: Mount, root: Path) -> bool:
             return False
     except OSError:
         return False
-    return source.is_relative_to(root.resolve())
+    return source.is_relative_to(followed(root))
 
 
 def _templates(root: Path) -> Iterator[Reach]:

@@ -6,9 +6,11 @@ expression may only put out text that one of its format's quoting functions retu
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from envctl.errors import EnvctlError, Place
 from envctl.inside import FILE, PlannedFiles, read_inside, refuse_links
-from envctl.links import followed
+from envctl.links import alike, followed, ignores_case
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.source_tree import EntryKind, SourceEntry
 
@@ -32,6 +34,8 @@ OUTPUT: Final = 4 * 1024 * 1024
 """Characters that a filled template may have."""
 
 _CHUNK: Final = 1 << 20
+_NEVER: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EIO})
+"""What a disk answers that has no links or pipes."""
 _OURS: Final = f"{os.getpid()}-{time.time_ns():x}"
 """Part of the names of files that take the place of others once they are whole."""
 _BUILDING: Final = ("docker", "vagrant")
@@ -154,7 +158,8 @@ def own_templates_digest(root: Path) -> str:
                 continue
             text = _own_template(root, f"{part}/{name}")
             if text is not None:
-                content = hashlib.sha256(text).hexdigest()
+                # Line ends are no part of it: what is filled in has the same in every checkout.
+                content = hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
                 summary.update(f"{content} {part}/{name}\n".encode())
                 any_own = True
     return summary.hexdigest() if any_own else ""
@@ -302,8 +307,8 @@ def write(
     *,
     root: Path,
     modes: Mapping[str, int] | None = None,
-) -> None:
-    """Write a rendered folder; files of a former render that are no longer made are removed.
+) -> Sequence[str]:
+    """Write a rendered folder; files of a former render that are no longer made are removed. What is to be said of it.
 
     Each file is replaced in one step. A list in the folder says which files are ours: others are left alone, and a
     folder that has files but no such list is refused. EnvctlError if one of the project at `root` changed meanwhile.
@@ -311,6 +316,7 @@ def write(
     former = _former(folder)
     _insist_inside(folder, [*files, *former])
     folder.mkdir(parents=True, exist_ok=True)
+    insist_apart(folder, files)
     _replace(folder / MARKER, _listing({*former, *files}), 0o644)
     for path in sorted(set(former) - set(files), reverse=True):
         _remove(folder, path)
@@ -323,6 +329,34 @@ def write(
             else:
                 _copy(project, content, f"{folder}/{path}", mode)
     _replace(folder / MARKER, _listing(files), 0o644)
+    if stat.S_IMODE((folder / MARKER).stat().st_mode) == 0o644:
+        return ()
+    note = (
+        f"the disk of {folder} keeps no permissions: builds from it differ from those of the project, and who can"
+        " read the disk can read all that is rendered; render to another disk"
+    )
+    return (note,)
+
+
+def insist_apart(folder: Path, paths: Iterable[str]) -> None:
+    """EnvctlError if two of the names differ in case only, and the disk of the folder takes them for one."""
+    spelt: dict[str, str] = {}
+    for path in paths:
+        while path:
+            other = spelt.setdefault(alike(path), path)
+            if other != path:
+                _insist_on_case(folder, other, path)
+                return
+            path = path.rpartition("/")[0]  # noqa: PLW2901 - then each folder that it is in
+
+
+def _insist_on_case(folder: Path, one: str, other: str) -> None:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".envctl-case-") as probe:
+        if ignores_case(Path(probe)):
+            raise EnvctlError(
+                f"{one} and {other} cannot both be in {folder}: its disk ignores case",
+                hint="render to another disk, or rename one of them",
+            )
 
 
 def _have_parents(folder: Path, paths: Iterable[str]) -> None:
@@ -382,10 +416,10 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
     if entry.kind is EntryKind.FOLDER:
         _fold(Path(target), mode | 0o700)
     elif entry.kind is EntryKind.LINK:
-        with _fresh(target) as fresh:
+        with _fresh(target) as fresh, _had_by_disk(target, "links"):
             os.symlink(entry.digest, fresh)  # noqa: PTH211 - here strings are quicker
     elif entry.kind is EntryKind.PIPE:
-        with _fresh(target) as fresh:
+        with _fresh(target) as fresh, _had_by_disk(target, "pipes"):
             os.mkfifo(fresh, mode)
     elif not _is_there(target, entry, mode):
         with _fresh(target) as fresh, _created(fresh, mode) as file:
@@ -396,6 +430,20 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
                     while data := content.read(_CHUNK):
                         file.write(data)
             os.utime(file.fileno(), (entry.time, entry.time))
+
+
+@contextmanager
+def _had_by_disk(target: str, what: str) -> Iterator[None]:
+    """EnvctlError if the disk cannot have such things."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NEVER:
+            raise
+        raise EnvctlError(
+            f"{target} cannot be made: its disk cannot have {what} ({error.strerror})",
+            hint="render to another disk, or leave it out, by the `exclude` of the copy or in an ignore file",
+        ) from error
 
 
 def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:

@@ -16,6 +16,7 @@ from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.exclusive import exclusive
 from envctl.plan.progress import Progress, Report, Stage, silent
 from envctl.private import likely_folder, private_folder, refuse_foreign_state, state_path
+from envctl.spec.names import no_environments
 from envctl.target import DEFAULT_BACKEND, Opened, Target
 from envctl.trust import bundle
 
@@ -133,10 +134,7 @@ class Workspace:
         names = tuple(environments) or self.environments()
         if not names:
             spec.load_base(self.root, sets=self.sets, environ=self.environ)
-            raise EnvctlError(
-                "the project has no environments",
-                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
-            )
+            raise no_environments(self.root)
         accepting = False
         for name in names:
             opened = self.open(Target.parse(name))
@@ -223,14 +221,13 @@ class Workspace:
         *,
         host_ca: bool = False,
         planned: Callable[[Plan], None] = ignored,
-    ) -> Mapping[str, Content]:
-        """Write the rendered folder; its files. `planned` is told what of."""
+    ) -> tuple[Mapping[str, Content], Sequence[str]]:
+        """Write the rendered folder; its files, and what is to be said of its disk. `planned` is told what of."""
         from envctl.render import modes, render, write
 
         artifacts = self._artifacts(target, host_ca, planned)
         files = render(artifacts, templates=self.templates)
-        write(files, folder, root=self.root, modes=modes(artifacts))
-        return files
+        return files, write(files, folder, root=self.root, modes=modes(artifacts))
 
     def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
         """What bringing a target up would run, read or show of this host; and what of that is not allowed yet."""
@@ -428,10 +425,7 @@ class Workspace:
         """Environments as a container engine has them: machines are made of the same images."""
         names = tuple(environments) or self.environments()
         if not names:
-            raise EnvctlError(
-                "the project has no environments",
-                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
-            )
+            raise no_environments(self.root)
         return [self.open(Target(name, DEFAULT_BACKEND)) for name in names]
 
     def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envctl.links import followed
+
 if TYPE_CHECKING:
     from envctl.cli.session import Session
     from envctl.plan.model import Unit
@@ -18,11 +20,25 @@ _PREFIX = "ENVCTL_VAR_"
 
 def note_mounts(session: Session, units: Iterable[Unit]) -> None:
     """Say what of the host is handed to units: anything outside the project, and sockets."""
-    root = session.root.resolve()
+    root = followed(session.root)
     for unit in units:
         if unit.replica == 1:
             for note in _of_the_host(unit, root):
                 session.note(f"note: {note}")
+    for note in _of_line_ends(session, units):
+        session.note(f"note: {note}")
+
+
+def _of_line_ends(session: Session, units: Iterable[Unit]) -> dict[str, None]:
+    """What is to be said of what is mounted, each once."""
+    sources = dict.fromkeys(mount.source for unit in units for mount in unit.run.mounts)
+    if not sources:
+        return {}
+    from envctl.files.disk_notes import of_mount
+
+    return dict.fromkeys(
+        note for source in sources for note in of_mount(Path(source), session.root)
+    )
 
 
 def _of_the_host(unit: Unit, root: Path) -> Iterator[str]:

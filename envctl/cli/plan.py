@@ -108,9 +108,11 @@ def render(
     """
     goal = session.target(target)
     note_variables(session, goal.environment)
-    files = session.workspace.write_render(
+    files, notes = session.workspace.write_render(
         goal, output, host_ca=with_host_ca, planned=lambda plan: note_builds(session, plan.units)
     )
+    for note in notes:
+        session.note(f"note: {note}")
     if as_json:
         names = {"environment": goal.environment, "backend": session.backend(goal)}
         session.json({**names, "folder": str(output), "files": sorted(files)})

@@ -91,10 +91,9 @@ class Session:
         if len(names) == 1:
             return names[0]
         if not names:
-            raise EnvctlError(
-                "the project has no environments",
-                hint="write environments/dev.yaml, or `environments:` in envctl.yaml",
-            )
+            from envctl.spec.names import no_environments
+
+            raise no_environments(self.root)
         raise UsageError("which environment?", hint=f"there is {', '.join(names)}")
 
     def target(self, text: str | None) -> Target:

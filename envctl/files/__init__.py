@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from envctl.errors import Place, Problem, SpecError
-from envctl.files import rules, walk
+from envctl.files import disk_notes, rules, walk
 from envctl.files.dockerignore import DockerIgnore, PatternError
-from envctl.files.git_index import tracked
+from envctl.files.git_index import knows_no_modes, tracked
 from envctl.files.hashes import ChangedError, Hashes
 from envctl.inside import FOLDER, InsideError, open_below, open_root, read_inside, real_path
+from envctl.links import as_listed, composed, followed
 from envctl.plan.source_tree import START, EntryKind, SourceEntry, SourceTree, content_time
 from envctl.plan.text import rough_size, shown
-from envctl.private import is_private, private_ids
+from envctl.private import hidden_below, is_private, private_ids
 
 ENVCTLIGNORE: Final = ".envctlignore"
 DOCKERIGNORE: Final = ".dockerignore"
@@ -61,13 +62,33 @@ def located(root: Path, relative: str, where: Place | None) -> str:
         ) from error
     if is_private(real, root):
         raise problem(f"{relative!r} is in envctl's own folder, where secrets are kept", where)
+    insist_spelling(root, relative, where)
     if not (real.is_file() or real.is_dir()):
         raise problem(
             f"{relative!r} is neither a file nor a folder",
             where,
             hint="pipes, sockets and devices cannot be copied",
         )
-    return real.relative_to(root.resolve()).as_posix()
+    return real.relative_to(followed(root)).as_posix()
+
+
+def insist_spelling(root: Path, relative: str, where: Place | None) -> None:
+    """SpecError if a path of the project is there only since its disk takes capital for small letters."""
+    written = os.path.normpath(relative)
+    if Path(written).is_absolute() or written.split("/")[0] == "..":
+        return
+    home = followed(root)
+    found = as_listed(home / written).relative_to(home).as_posix()
+    if composed(found) != composed(written):
+        raise problem(
+            f"{relative!r} is not there under this name, but as {found!r}",
+            where,
+            hint=f"write {found}: this disk takes capital for small letters, others do not",
+        )
+
+
+def _private(root: Path, origin: str) -> rules.Private:
+    return rules.Private(private_ids(root), frozenset(hidden_below(root / origin, root)))
 
 
 def _dangling(path: Path) -> str:
@@ -103,13 +124,14 @@ def copied(
     Neither leaves out `relative` itself. `covered` says of a path in the folder that it is not wanted.
     """
     origin = located(root, relative, where)
-    taker = _Taker(root, relative, origin, f"copy\0{origin}", where)
+    modes = tracked(root) if knows_no_modes(root) else {}
+    taker = _Taker(root, relative, origin, f"copy\0{origin}", where, modes=modes)
     if covered(""):
         return Taken(_digest((), _copied_line), SourceTree(origin))
     if (root / origin).is_file():
         return taker.file()
     name, ignore = _project_ignore(root, where)
-    ours = rules.CopyRules(exclude, ignore, private_ids(root), covered)
+    ours = rules.CopyRules(exclude, ignore, _private(root, origin), covered)
     with taker.open(origin) as (home, top):
         entries = taker.entries(top, ours, ours.top(origin, _git_above(home, origin)))
     if not entries and ours.by_ignore_file:
@@ -121,7 +143,12 @@ def copied(
         )
     if ours.ignored_sizes:
         ours.forget(tracked(root), origin)
-    tree = SourceTree(origin, entries, tuple(_copy_notes(relative, origin, ours, entries)))
+    notes = (
+        *_spelling_notes(root, name),
+        *_copy_notes(relative, origin, ours, entries),
+        *taker.notes(entries),
+    )
+    tree = SourceTree(origin, entries, notes)
     return Taken(_digest(entries, _copied_line), tree)
 
 
@@ -131,16 +158,18 @@ def context(root: Path, relative: str, *, dockerfile: str, where: Place | None =
     if not (root / origin).is_dir():
         raise problem(f"{relative!r} is not a folder", where, hint="a context is a folder")
     taker = _Taker(root, relative, origin, f"context\0{origin}", where)
-    ours = rules.ContextRules(_context_ignore(root, relative, dockerfile, where), private_ids(root))
+    name, ignore = _context_ignore(root, relative, dockerfile, where)
+    ours = rules.ContextRules(ignore, _private(root, origin))
     with taker.open(origin) as (_, top):
         entries = taker.entries(top, ours, ours.top(), times=True)
-    notes = []
+    notes = [*_spelling_notes(root, name)]
     if ours.has_git:
         notes.append(
             f"the context of {dockerfile} has .git in it, as with `docker build`, so every commit builds it anew;"
             f" name .git in {DOCKERIGNORE} if the build does not need it"
         )
     notes += _left_out(f"the context of {dockerfile}", ours.left_out)
+    notes += taker.notes(entries)
     return Taken(_digest(entries, _sent_line), SourceTree(origin, entries, tuple(notes)))
 
 
@@ -166,13 +195,23 @@ def _project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]
 
 def _context_ignore(
     root: Path, relative: str, dockerfile: str, where: Place | None
-) -> DockerIgnore:
-    """What a context leaves out: by the ignore file of its Dockerfile, or else by the context's."""
+) -> tuple[str, DockerIgnore]:
+    """What a context leaves out, and by which file: the ignore file of its Dockerfile, or else the context's."""
     for path in (f"{dockerfile}{DOCKERIGNORE}", os.path.normpath(f"{relative}/{DOCKERIGNORE}")):
         found = _ignore(root, path, where)
         if found is not None:
-            return found
-    return DockerIgnore("")
+            return path, found
+    return "", DockerIgnore("")
+
+
+def _spelling_notes(root: Path, path: str) -> Iterator[str]:
+    """What is said of an ignore file that is found only since its disk takes capital for small letters."""
+    name, found = os.path.basename(path), as_listed(followed(root) / path).name  # noqa: PTH119
+    if path and found != name:
+        yield (
+            f"{found} is followed as {name}, since this disk takes capital for small letters; on others it is not:"
+            f" rename it to {name}"
+        )
 
 
 def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
@@ -226,10 +265,20 @@ def _git_above(home: int, origin: str) -> rules.Git:
 
 
 class _Taker:
-    """Makes entries of what is at `origin`, which the spec calls `relative`."""
+    """Makes entries of what is at `origin`, which the spec calls `relative`.
+
+    `modes` are permission bits that count instead of the disk's, by path of the project.
+    """
 
     def __init__(
-        self, root: Path, relative: str, origin: str, name: str, where: Place | None
+        self,
+        root: Path,
+        relative: str,
+        origin: str,
+        name: str,
+        where: Place | None,
+        *,
+        modes: Mapping[str, int] | None = None,
     ) -> None:
         self.root = root
         self.origin = origin
@@ -237,6 +286,9 @@ class _Taker:
         self._where = where
         self._hashes = Hashes(root, name)
         self._bytes = 0
+        self.modes = modes or {}
+        self.ends: dict[str, int] = {}
+        """Where each file is whose first line ends as on Windows, and whether it is a script."""
 
     @contextmanager
     def open(self, path: str) -> Iterator[tuple[int, int]]:
@@ -261,7 +313,19 @@ class _Taker:
                 raise self.unreadable("", error) from error
             entry = self._entry("", name, above, seen, times=times)
         self._hashes.keep()
-        return Taken(_digest((entry,), _copied_line), SourceTree(self.origin, (entry,)))
+        notes = tuple(self.notes((entry,)))
+        return Taken(_digest((entry,), _copied_line), SourceTree(self.origin, (entry,), notes))
+
+    def notes(self, entries: Sequence[SourceEntry]) -> Iterator[str]:
+        """What is said of the disk, and of line ends."""
+        here = SourceTree(self.origin)
+        modes = [
+            one.mode
+            for one in entries
+            if one.kind is EntryKind.FILE and here.place(one) not in self.modes
+        ]
+        yield from disk_notes.of_modes(self.root, modes)
+        yield from disk_notes.of_line_ends(self.ends)
 
     def entries(
         self, top: int, ours: walk.Rules[_S], state: _S, *, times: bool = False
@@ -309,6 +373,10 @@ class _Taker:
         except ChangedError as error:
             message = f"{self._shown(path)} is changed while it is read"
             raise problem(message, self._where, hint=_AGAIN) from error
+        place = SourceTree(self.origin).place(SourceEntry(path))
+        if known.ends:
+            self.ends[place] = known.ends
+        mode = self.modes.get(place, mode)
         return SourceEntry(
             path, EntryKind.FILE, mode, known.size, known.digest, time if times else known.time
         )

@@ -1,9 +1,10 @@
-"""Which files git tracks, read from its index: git is not run, since a clone's configuration names programs that it runs."""
+"""Which files git tracks and which of them are programs, read from its index: git is not run, since a clone's configuration names programs that it runs."""
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,22 +14,35 @@ _LARGEST: Final = 64 * 1024 * 1024
 _HEAD: Final = struct.Struct(">4sII")
 _FLAGS: Final = 60
 """Where the flags of an entry are; before them are times, mode and hash."""
+_MODE: Final = 24
 _EXTENDED: Final = 0x4000
+_LARGEST_CONFIG: Final = 1024 * 1024
+_NO_MODES: Final = re.compile(
+    rb"^[ \t]*filemode[ \t]*=[ \t]*(?:false|no|off|0)[ \t\r]*$", re.IGNORECASE | re.MULTILINE
+)
 
 
-def tracked(root: Path) -> frozenset[str]:
-    """The paths that git tracks, from the project's folder on; none where that cannot be told.
+def knows_no_modes(root: Path) -> bool:
+    """Whether git found that the disk keeps no permissions, when it made its folder there."""
+    try:
+        return bool(_NO_MODES.search(read_inside(root, ".git/config", largest=_LARGEST_CONFIG)))
+    except (OSError, InsideError):
+        return False
+
+
+def tracked(root: Path) -> Mapping[str, int]:
+    """The paths that git tracks, from the project's folder on, and their permission bits; none where that cannot be told.
 
     It cannot for a part of a repository, a linked work tree, and an index of another form than version 2 or 3.
     """
     try:
         data = read_inside(root, ".git/index", largest=_LARGEST)
-        return frozenset(_paths(data))
+        return dict(_paths(data))
     except (OSError, InsideError, ValueError, struct.error):
-        return frozenset()
+        return {}
 
 
-def _paths(data: bytes) -> Iterator[str]:
+def _paths(data: bytes) -> Iterator[tuple[str, int]]:
     sign, version, count = _HEAD.unpack_from(data)
     if sign != b"DIRC" or version not in (2, 3):
         return
@@ -37,6 +51,7 @@ def _paths(data: bytes) -> Iterator[str]:
         (flags,) = struct.unpack_from(">H", data, place + _FLAGS)
         begin = place + _FLAGS + (4 if flags & _EXTENDED else 2)
         end = data.index(b"\0", begin)
-        yield data[begin:end].decode("utf-8", "surrogateescape")
+        (mode,) = struct.unpack_from(">I", data, place + _MODE)
+        yield data[begin:end].decode("utf-8", "surrogateescape"), mode & 0o777
         # Filled up with one to eight zeros.
         place += (end - place + 8) // 8 * 8

@@ -20,11 +20,19 @@ from envctl.inside import FILE
 from envctl.plan.source_tree import content_time
 from envctl.private import existing_folder, open_private, private_folder, replace_private
 
-_FORMAT: Final = "envctl hashes 1"
+_FORMAT: Final = "envctl hashes 2"
 _FOLDER: Final = "cache"
 _SETTLED: Final = 2_000_000_000
 """Nanoseconds after which a change gives a file another time, on the coarsest of file systems."""
 _CHUNK: Final = 1 << 20
+
+
+PLAIN: Final = 0
+WINDOWS: Final = 1
+"""With CR and LF."""
+WINDOWS_SCRIPT: Final = 2
+"""With those, and the line says by its `#!` what is to run the file."""
+_LONGEST_LINE: Final = 4096
 
 
 class ChangedError(Exception):
@@ -32,7 +40,10 @@ class ChangedError(Exception):
 
 
 class Known(NamedTuple):
-    """What was found of a file: by what it is told that it is unchanged, its content's hash, and the time it is given."""
+    """What was found of a file: by what it is told that it is unchanged, its content's hash, the time it is given.
+
+    `ends` is how its first line ends, one of PLAIN, WINDOWS and WINDOWS_SCRIPT.
+    """
 
     size: int
     written: int
@@ -40,6 +51,7 @@ class Known(NamedTuple):
     inode: int
     digest: str
     time: int
+    ends: int = 0
 
 
 class Hashes:
@@ -65,12 +77,12 @@ class Hashes:
             return before
         self._fresh = True
         for _ in range(3):
-            digest, after = _read_through(name, folder)
+            digest, ends, after = _read_through(name, folder)
             if after is not None:
                 break
         else:
             raise ChangedError
-        known = Known(*_signature(after), digest, _time_for(digest, before))
+        known = Known(*_signature(after), digest, _time_for(digest, before), ends)
         # What may still change without getting another time is not remembered as unchanged.
         settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLED
         self._now[path] = known if settled else known._replace(size=-1)
@@ -124,7 +136,7 @@ def _time_for(digest: str, before: Known | None) -> int:
 
 def _known(value: list[int | str]) -> Known:
     known = Known(*value)  # type: ignore[arg-type]
-    numbers = all(type(one) is int for one in (*known[:4], known.time))
+    numbers = all(type(one) is int for one in (*known[:4], known.time, known.ends))
     if not numbers or not isinstance(known.digest, str) or len(known.digest) != 64:
         raise ValueError("no hash of ours")
     return known
@@ -134,17 +146,27 @@ def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:
     return seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino
 
 
-def _read_through(name: str, folder: int) -> tuple[str, os.stat_result | None]:
-    """The hash of a file, and what it was meanwhile; None for that if it changed."""
+def line_ends(data: bytes) -> int:
+    """How the first line ends of a file that begins with this."""
+    first, found, _ = data[:_LONGEST_LINE].partition(b"\n")
+    if not found or not first.endswith(b"\r"):
+        return PLAIN
+    return WINDOWS_SCRIPT if first.startswith(b"#!") else WINDOWS
+
+
+def _read_through(name: str, folder: int) -> tuple[str, int, os.stat_result | None]:
+    """The hash of a file, how its first line ends, and what it was meanwhile; None for that if it changed."""
     descriptor = os.open(name, FILE, dir_fd=folder)
     try:
         first = os.fstat(descriptor)
         if not stat.S_ISREG(first.st_mode):
             raise ChangedError
-        summary = hashlib.sha256()
+        summary, ends = hashlib.sha256(), None
         while data := os.read(descriptor, _CHUNK):
             summary.update(data)
+            ends = line_ends(data) if ends is None else ends
         last = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    return summary.hexdigest(), last if _signature(first) == _signature(last) else None
+    same = last if _signature(first) == _signature(last) else None
+    return summary.hexdigest(), ends or PLAIN, same

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from envctl.files.dockerignore import Below, DockerIgnore
 from envctl.files.gitignore import GitIgnore
@@ -15,20 +15,33 @@ from envctl.files.walk import Thing
 from envctl.inside import FILE
 from envctl.plan.text import rough_size, shown
 
-NEVER_COPIED: Final = (".git", "__pycache__", "*.pyc")
+_GIT: Final = ".git"
+NEVER_COPIED: Final = (_GIT, "__pycache__", "*.pyc")
 """What a copy leaves out unless its `exclude` says otherwise (`!.git`): version control, Python's caches."""
 _LARGEST: Final = 1024 * 1024
 _SHOWN: Final = 5
 _TOLD_FROM: Final = 1_000_000
 """Bytes from which on the size of a file is worth saying."""
+_S = TypeVar("_S")
 Git: TypeAlias = tuple[tuple[GitIgnore, State], ...]
 """The `.gitignore` files of a folder and of those above, outermost first, and what each knows there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What is never taken. Some disks number a thing anew for each spelling of its name: so it is told by its path, too."""
+
+    ids: Collection[tuple[int, int]]
+    paths: Collection[str] = ()
+
+    def __contains__(self, thing: Thing[_S]) -> bool:
+        return thing.path in self.paths or (thing.seen.st_dev, thing.seen.st_ino) in self.ids
 
 
 class ContextRules:
     """Of the context of a Dockerfile: what `docker build` sends, and nothing of envctl's private state."""
 
-    def __init__(self, ignore: DockerIgnore, private: Collection[tuple[int, int]]) -> None:
+    def __init__(self, ignore: DockerIgnore, private: Private) -> None:
         self._ignore = ignore
         self._private = private
         self.has_git = False
@@ -40,14 +53,14 @@ class ContextRules:
 
     def decide(self, above: Below, thing: Thing[Below]) -> tuple[bool, Below | None]:
         """As Rules say."""
-        if (thing.seen.st_dev, thing.seen.st_ino) in self._private:
+        if thing in self._private:
             return False, None
         found = self._ignore.decide(above, thing.name, is_folder=thing.is_folder)
         taken = not found.ignored
         if taken and not (thing.is_folder or _is_plain(thing) or stat.S_ISFIFO(thing.seen.st_mode)):
             self.left_out.append(thing.path)
             return False, None
-        if taken and thing.path == ".git":
+        if taken and thing.path.lower() == _GIT:
             self.has_git = True
         return taken, found.below if found.enter else None
 
@@ -75,7 +88,7 @@ class CopyRules:
 
     exclude: Sequence[str]
     ignore: DockerIgnore
-    private: Collection[tuple[int, int]]
+    private: Private
     covered: Callable[[str], bool]
     _patterns: GitIgnore = field(init=False)
     _used: set[int] = field(default_factory=set)
@@ -107,10 +120,12 @@ class CopyRules:
 
     def decide(self, above: At, thing: Thing[At]) -> tuple[bool, At | None]:
         """As Rules say."""
-        seen, is_folder = thing.seen, thing.is_folder
-        if (seen.st_dev, seen.st_ino) in self.private or self.covered(thing.path):
+        is_folder = thing.is_folder
+        if thing in self.private or self.covered(thing.path):
             return False, None
-        matching = self._patterns.matching(above.exclude, thing.name, is_folder=is_folder)
+        # To git on macOS and Windows .GIT is .git; what is copied is to be the same everywhere.
+        name = _GIT if thing.name.lower() == _GIT else thing.name
+        matching = self._patterns.matching(above.exclude, name, is_folder=is_folder)
         self._used.update(matching)
         if matching and not self._patterns.patterns[matching[-1]].negated:
             return False, None

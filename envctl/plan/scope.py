@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from envctl.links import followed
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -49,7 +51,7 @@ class Found:
 
 def make_scope(project: str, environment: str, root: Path, *, home: str = "") -> Scope:
     """The scope of an environment of the checkout in `root`, which was in `home` first."""
-    absolute = str(root.resolve())
+    absolute = str(followed(root))
     home = home or absolute
     return Scope(project, identify(home), environment, absolute, "" if home == absolute else home)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
 from envctl.git_folders import git_below
 from envctl.identity import home_of
-from envctl.links import followed
+from envctl.links import followed, ignores_case
 from envctl.plan.model import (
     Check,
     Condition,
@@ -279,6 +280,29 @@ def _missing_mounts(given: Given) -> Iterator[Problem]:
         elif is_private(source, given.root):
             message = f"{mount['source']!r} cannot be mounted: envctl keeps secrets and keys there"
             yield from files.problem(message, where, hint="mount another folder").problems
+        else:
+            yield from _misspelt(given, mount["source"], where)
+            yield from _unhidden(given, source, where)
+
+
+def _misspelt(given: Given, source: str, where: Place | None) -> Iterator[Problem]:
+    try:
+        files.insist_spelling(given.root, source, where)
+    except SpecError as error:
+        yield from error.problems
+
+
+def _unhidden(given: Given, source: Path, where: Place | None) -> Iterator[Problem]:
+    """Where case is ignored, what is mounted over a private folder hides it under one spelling of its name only."""
+    for hidden in hidden_below(source, given.root):
+        if ignores_case(source / hidden):
+            yield from files.problem(
+                f"{hidden} in what is mounted may have secrets and keys in it, and cannot be hidden: its disk takes"
+                f" {hidden.swapcase()} for the same",
+                where,
+                hint="mount a folder without it, or remove it; what an earlier envctl kept in the project"
+                " `envctl trust --state` takes over",
+            ).problems
 
 
 def _probe(service: CanonicalService) -> Probe | None:

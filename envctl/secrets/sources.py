@@ -75,7 +75,7 @@ def variable_value(declared: CanonicalSecret, environ: Mapping[str, str]) -> byt
 
 def own_path(root: Path, file: str) -> str | None:
     """The path from the project's folder of a file that the spec names, links not followed; None if it is outside."""
-    home = root.resolve()
+    home = followed(root)
     path = Path(os.path.normpath(home / file))
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else None
 

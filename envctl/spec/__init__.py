@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.inside import InsideError, read_inside
+from envctl.links import as_listed
 from envctl.plan.names import base_image
 from envctl.spec import cache as _cache
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
@@ -50,7 +51,7 @@ def find_root(start: Path) -> Path:
         # A link is looked at where it stands: what it leads to is read by nobody if that is elsewhere.
         if os.path.lexists(folder / ROOT_FILE):
             _trusted(folder / ROOT_FILE, asked_for=folder == start)
-            return folder
+            return as_listed(folder)
     raise EnvctlError(
         f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
     )

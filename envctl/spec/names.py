@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from envctl.errors import EnvctlError
 from envctl.inside import InsideError, read_inside, real_path
 
 ROOT_FILE = "envctl.yaml"
@@ -54,6 +55,45 @@ def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
         return ()
     stems = (name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
     return tuple(filter(is_name, stems))
+
+
+def misnamed(root: Path, environment: str = "") -> str:
+    """The file that would be an environment's overlay, if only its name were written as one; "" if there is none.
+
+    With `environment` it is that one's.
+    """
+    try:
+        names = sorted(os.listdir(real_path(root, FOLDER)))  # noqa: PTH208
+    except (OSError, InsideError):
+        return ""
+    wanted = f"{environment}.yaml" if environment else ""
+    for name in names:
+        meant = meant_by(name)
+        if meant != name and is_name(meant.removesuffix(".yaml")) and wanted in ("", meant):
+            return name
+    return ""
+
+
+def meant_by(name: str) -> str:
+    """The name of an overlay file as it has to be."""
+    stem, dot, suffix = name.lower().rpartition(".")
+    return f"{stem}.yaml" if dot and suffix in ("yaml", "yml") else name
+
+
+def how_to_have(root: Path, environment: str = "") -> str:
+    """What to do to have an environment, or this one."""
+    name = misnamed(root, environment)
+    if name:
+        return f"{FOLDER}/{name} is no environment's file: rename it to {FOLDER}/{meant_by(name)}"
+    return f"write {overlay_file(environment)}; it may be empty" if environment else ""
+
+
+def no_environments(root: Path) -> EnvctlError:
+    """The error of a project that has none."""
+    return EnvctlError(
+        "the project has no environments",
+        hint=how_to_have(root) or "write environments/dev.yaml, or `environments:` in envctl.yaml",
+    )
 
 
 def inline(root: Path) -> tuple[str, ...]:

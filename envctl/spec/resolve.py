@@ -18,7 +18,14 @@ from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.spec.merge import merge, settled
-from envctl.spec.names import ALLOWED, ROOT_FILE, is_name, overlay_file
+from envctl.spec.names import (
+    ALLOWED,
+    ROOT_FILE,
+    how_to_have,
+    is_name,
+    misnamed,
+    overlay_file,
+)
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
 from envctl.spec.resolved import Resolved
@@ -64,7 +71,11 @@ def resolve(
     elif inline is not None:
         overlay = inline
     elif base is not None and environment not in known:
-        names = near(environment, known) or f"write {file}; it may be empty"
+        names = (
+            how_to_have(root, environment)
+            if misnamed(root, environment)
+            else near(environment, known) or how_to_have(root, environment)
+        )
         raise UsageError(f"there is no environment {environment!r}", hint=names)
     if base is None:
         problems.stop()

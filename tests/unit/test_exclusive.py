@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -134,3 +135,18 @@ def test_whether_a_lock_is_held_is_told_without_touching_it(tmp_path):
     assert not is_held(tmp_path, "dev")
     (tmp_path / "dev.lock").write_text("1\n")
     assert is_held(tmp_path, "dev")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_told_with_the_remedy(tmp_path, monkeypatch, number):
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("envctl.exclusive.fcntl.flock", refused)
+    with (
+        pytest.raises(EnvctlError, match="dev cannot be locked") as caught,
+        exclusive(tmp_path, "dev", silent),
+    ):
+        pytest.fail("it was held")
+    assert os.strerror(number) in caught.value.brief
+    assert "XDG_STATE_HOME" in caught.value.hint

@@ -9,7 +9,7 @@ import pytest
 
 from envctl.approval import is_trusted
 from envctl.git_folders import changeable_git, git_below
-from envctl.links import followed
+from envctl.links import alike, as_listed, followed, ignores_case
 from envctl.private import is_private
 from tests.support.project import Project
 
@@ -83,3 +83,41 @@ def test_only_a_projects_own_folder_is_resolved_by_what_each_python_does_in_its_
     ]
 
     assert calls == []
+
+
+# --- names, where case tells; on other disks they are tested in tests/scenarios/test_odd_disks.py
+
+
+def test_names_that_differ_in_case_stay_what_they_are_where_both_are_there(tmp_path):
+    for name in ("app", "APP", "Caf\u00e9", "caf\u00e9"):
+        (tmp_path / name).mkdir()
+        assert as_listed(tmp_path / name) == tmp_path / name
+        assert followed(tmp_path / name / "missing") == tmp_path / name / "missing"
+        assert not ignores_case(tmp_path / name)
+
+
+def test_what_is_not_there_does_not_become_what_is_there_in_another_case(tmp_path):
+    (tmp_path / "APP").mkdir()
+    (tmp_path / "\u00c9").mkdir()
+    assert as_listed(tmp_path / "app/x") == tmp_path / "app/x"
+    assert as_listed(tmp_path / "\u00e9") == tmp_path / "\u00e9"
+    assert not ignores_case(tmp_path / "app")
+
+
+def test_a_link_keeps_its_name_where_only_spelling_is_asked(tmp_path):
+    (tmp_path / "to").mkdir()
+    (tmp_path / "link").symlink_to("to")
+    assert as_listed(tmp_path / "link") == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("App", "aPP", True),
+        ("caf\u00e9", "CAFE\u0301", True),
+        ("stra\u00dfe", "STRASSE", True),
+        ("app", "apq", False),
+    ],
+)
+def test_what_some_disk_takes_for_one_name_is_alike(one, other, same):
+    assert (alike(one) == alike(other)) is same

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envctl.spec.fields import NAME, STORED
-from envctl.spec.names import is_name, with_files
+from envctl.spec.names import how_to_have, is_name, no_environments, with_files
 
 GOOD = ("a", "a1", "dev-2", "a--b", "x" * 40)
 BAD = ("", "A", "1a", "-a", "dev-", "a_b", "dev\n", "x" * 41, "é")
@@ -54,3 +54,20 @@ def test_a_folder_that_has_not_changed_is_read_once(
     os.utime(folder, (2, 2))
     with pytest.raises(TypeError):
         with_files(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["DEV.yaml", "Dev.yaml", "dev.yml", "dev.YAML"])
+def test_a_file_that_would_be_an_overlay_is_named_with_its_right_name(tmp_path, name):
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / name).write_text("")
+    remedy = f"environments/{name} is no environment's file: rename it to environments/dev.yaml"
+    assert how_to_have(tmp_path, "dev") == remedy
+    assert no_environments(tmp_path).hint == remedy
+    assert how_to_have(tmp_path, "prod") == "write environments/prod.yaml; it may be empty"
+
+
+@pytest.mark.parametrize("name", ["README.md", "a_b.yaml", ".hidden.yaml"])
+def test_what_is_no_overlay_by_any_spelling_is_not_named(tmp_path, name):
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / name).write_text("")
+    assert no_environments(tmp_path).hint.startswith("write environments/dev.yaml")
