@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,20 +25,6 @@ def note_mounts(session: Session, units: Iterable[Unit]) -> None:
         if unit.replica == 1:
             for note in _of_the_host(unit, root):
                 session.note(f"note: {note}")
-    for note in _of_line_ends(session, units):
-        session.note(f"note: {note}")
-
-
-def _of_line_ends(session: Session, units: Iterable[Unit]) -> dict[str, None]:
-    """What is to be said of what is mounted, each once."""
-    sources = dict.fromkeys(mount.source for unit in units for mount in unit.run.mounts)
-    if not sources:
-        return {}
-    from envctl.files.disk_notes import of_mount
-
-    return dict.fromkeys(
-        note for source in sources for note in of_mount(Path(source), session.root)
-    )
 
 
 def _of_the_host(unit: Unit, root: Path) -> Iterator[str]:
@@ -59,12 +45,31 @@ def _is_socket(path: Path) -> bool:
         return False
 
 
-def build_notes(units: Iterable[Unit]) -> dict[str, str]:
-    """What is worth knowing of what builds take of the project, and where the first build that takes it is written."""
+def build_notes(
+    units: Sequence[Unit], root: Path, looked_at: set[str] | None = None
+) -> dict[str, str]:
+    """What is worth knowing of what builds take of the project, and where the first build that takes it is written.
+
+    Of what is mounted, what is read line by line inside; `looked_at` are the mounts of which that was said already.
+    """
     found: dict[str, str] = {}
-    for note, place in _build_notes(units):
+    looked_at = set() if looked_at is None else looked_at
+    for note, place in (*_build_notes(units), *_mount_notes(units, root, looked_at)):
         found.setdefault(note, place)
     return found
+
+
+def _mount_notes(
+    units: Iterable[Unit], root: Path, looked_at: set[str]
+) -> Iterator[tuple[str, str]]:
+    sources = dict.fromkeys(mount.source for unit in units for mount in unit.run.mounts)
+    new = [source for source in sources if source not in looked_at]
+    if new:
+        from envctl.files.disk_notes import of_mount
+
+        looked_at.update(new)
+        for source in new:
+            yield from ((note, "") for note in of_mount(Path(source), root))
 
 
 def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
@@ -80,9 +85,9 @@ def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
             yield from ((note, "") for note in unit.source.tree.notes)
 
 
-def note_builds(session: Session, units: Iterable[Unit]) -> None:
+def note_builds(session: Session, units: Sequence[Unit]) -> None:
     """Say it, each note once."""
-    note_all(session, build_notes(units))
+    note_all(session, build_notes(units, session.root))
 
 
 def note_all(session: Session, notes: Mapping[str, str]) -> None:

@@ -40,9 +40,12 @@ def validate(
     """
     notes: dict[str, str] = {}
     try:
+        looked_at: set[str] = set()
         names = session.workspace.validate(
             environments or (),
-            planned=lambda plan: notes.update({**build_notes(plan.units), **notes}),
+            planned=lambda plan: notes.update(
+                {**build_notes(plan.units, session.root, looked_at), **notes}
+            ),
         )
     except SpecError as error:
         if as_json:

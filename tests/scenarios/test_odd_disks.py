@@ -374,3 +374,16 @@ def test_what_git_knows_of_programs_counts_where_the_disk_does_not(bare, on, tmp
         assert "keeps no permissions" not in done.stderr
         digests.append(project.workspace().plan(project.target).units[0].source)
     assert digests[0] == digests[1]
+
+
+def test_a_script_with_the_line_ends_of_windows_is_told_once_where_it_is_copied_and_mounted(
+    project,
+):
+    (project.root / ".envctl").rename(project.root / "former")
+    project.spec(COPYING % "app" + "      mounts: {./app: /srv/live}\n")
+    project.write("app/start.sh", "#!/bin/sh\r\nexec app\r\n")
+    for verb in ("validate", "plan", "up"):
+        done = project.cli(verb, "dev")
+        assert done.returncode == 0, said(done)
+        assert done.stderr.count("app/start.sh: the line that says what runs the script") == 1
+        assert "`*.sh text eol=lf` in .gitattributes" in done.stderr
