@@ -399,3 +399,68 @@ def test_what_a_mount_covers_is_neither_read_nor_counted(project):
     assert taken(project, covered=lambda path: path.startswith("sub")) == before
     assert [one.path for one in before.tree.entries] == ["main.py"]
     assert taken(project, covered=lambda _: True).tree.entries == ()
+
+
+# --- disks that keep no permissions; those are really mounted in tests/scenarios/test_odd_disks.py
+
+
+@pytest.fixture
+def all_programs(project, put):
+    """A project in which every file is a program, as on a disk without permissions."""
+    put({"envctl.yaml": "", "app/run.sh": "#!/bin/sh\n"})
+    for path in project.rglob("*"):
+        path.chmod(0o755)
+    return project
+
+
+def repository(root, *, mode):
+    git = ["git", "-C", str(root)]
+    for words in (
+        ["init", "-q"],
+        ["add", "app"],
+        ["update-index", "--chmod=-x", "app/main.py", "app/sub/data.txt"],
+        ["update-index", "--chmod=+x", "app/run.sh"],
+        ["config", "core.fileMode", mode],
+    ):
+        subprocess.run([*git, *words], check=True)
+
+
+def programs(root):
+    return [
+        one.path
+        for one in taken(root).tree.entries
+        if one.kind is EntryKind.FILE and one.is_program
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["false", "no", "0"])
+def test_where_git_found_no_permissions_its_record_of_programs_counts(all_programs, mode):
+    repository(all_programs, mode=mode)
+    assert programs(all_programs) == ["run.sh"]
+    assert notes(all_programs) == []
+    (all_programs / "app/new").write_text("")
+    (all_programs / "app/new").chmod(0o755)
+    assert programs(all_programs) == ["new", "run.sh"]
+    assert "is a program" in notes(all_programs)[0]
+
+
+@pytest.mark.slow
+def test_where_git_found_permissions_those_of_the_disk_count(all_programs):
+    repository(all_programs, mode="true")
+    assert programs(all_programs) == ["main.py", "run.sh", "sub/data.txt"]
+
+
+def test_files_that_are_all_programs_are_noted_once_a_project(all_programs):
+    (note,) = notes(all_programs)
+    (other,) = notes(all_programs, "app/sub")
+    (single,) = notes(all_programs, "app/main.py")
+    assert note == other == single
+    assert f"every file of {all_programs} is a program" in note
+    assert "builds differ from those of other machines" in note
+
+
+@pytest.mark.parametrize("path", ["envctl.yaml", "app/main.py"])
+def test_a_file_that_is_none_shows_that_the_disk_keeps_permissions(all_programs, path):
+    (all_programs / path).chmod(0o644)
+    assert notes(all_programs) == []
