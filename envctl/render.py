@@ -24,6 +24,7 @@ from envctl.inside import FILE, PlannedFiles, read_inside, refuse_links
 from envctl.links import alike, followed, ignores_case
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.source_tree import EntryKind, SourceEntry
+from envctl.writing import have_mode
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -324,10 +325,14 @@ def write(
     with PlannedFiles(root) as project:
         for path, content in files.items():
             mode = (modes or {}).get(path, 0o644)
-            if isinstance(content, bytes):
-                _replace(folder / path, content, mode)
-            else:
-                _copy(project, content, f"{folder}/{path}", mode)
+            try:
+                if isinstance(content, bytes):
+                    _replace(folder / path, content, mode)
+                else:
+                    _copy(project, content, f"{folder}/{path}", mode)
+            except OSError as error:
+                reason = error.strerror or error
+                raise EnvctlError(f"{folder}/{path} cannot be written: {reason}") from error
     _replace(folder / MARKER, _listing(files), 0o644)
     if stat.S_IMODE((folder / MARKER).stat().st_mode) == 0o644:
         return ()
@@ -404,7 +409,7 @@ def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
 def _replace(target: Path, content: bytes, mode: int) -> None:
     """Make the file be this, in one step, unless it is already."""
     if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
-        target.chmod(mode)
+        have_mode(target, mode)
         return
     with _fresh(str(target)) as fresh, _created(fresh, mode) as file:
         file.write(content)
@@ -474,14 +479,14 @@ def _created(path: str, mode: int) -> Iterator[FileIO]:
     with FileIO(descriptor, "wb") as file:
         yield file
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
-            os.fchmod(descriptor, mode)
+            have_mode(descriptor, mode)
 
 
 def _fold(target: Path, mode: int) -> None:
     if target.is_symlink() or not target.is_dir():
         target.unlink(missing_ok=True)
         target.mkdir(parents=True)
-    target.chmod(mode)
+    have_mode(target, mode)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from envctl.errors import EnvctlError
@@ -45,6 +47,15 @@ def write_whole(path: Path, text: str) -> None:
             fresh.replace(target)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def have_mode(file: Path | int, mode: int) -> None:
+    """Give a file, or one that is open, these permissions; on a disk that keeps none it has those that it has.
+
+    Such a disk does as if, or refuses. OSError if it is for another reason that they cannot be set.
+    """
+    with suppress(PermissionError):
+        os.chmod(file, mode)  # noqa: PTH101 - Path's takes no open file
 
 
 def _unwritable(path: Path, error: OSError) -> EnvctlError:

@@ -20,6 +20,7 @@ from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Mani
 from envctl.spec.problems import Problems, near
 from envctl.spec.reader import parse, read
 from envctl.spec.tree import Items, Node, Null, Spot, Table, Text, what
+from envctl.writing import have_mode
 
 _HEAD: Final = """\
 # What this project's builds came to: written by `envctl lock`, kept by `envctl up --frozen`. Commit it.
@@ -66,7 +67,7 @@ def save(lock: Lock, root: Path) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text(lock))
-            fresh.chmod(0o644)
+            have_mode(fresh, 0o644)
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)

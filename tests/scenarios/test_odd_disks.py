@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from envctl.cli import main
+from envctl.lock.model import Lock
+from envctl.lock.text import parsed, save
 from envctl.writing import write_whole
 from tests.support.disks import exfat, without_permissions
 from tests.support.project import Project
@@ -267,7 +269,7 @@ def test_a_link_that_a_disk_cannot_have_is_named_when_it_is_rendered(card, on, t
 # --- permissions
 
 
-@pytest.fixture(params=["exfat", "bindfs"])
+@pytest.fixture(params=["exfat", "ignored", "refused"])
 def bare(request, card):
     """A folder on a disk where all is open to everybody and every file is a program."""
     if request.param == "exfat":
@@ -275,7 +277,7 @@ def bare(request, card):
         root.mkdir()
         yield root
     else:
-        with without_permissions() as disk:
+        with without_permissions(refused=request.param == "refused") as disk:
             yield disk
 
 
@@ -310,6 +312,18 @@ def test_secrets_can_be_on_a_disk_without_permissions_that_is_closed_as_a_whole(
         assert project.cli("up", "dev").returncode == 0
         assert value.read_bytes() == kept
         assert not list(disk.rglob(".new-*"))
+
+
+def test_a_folder_is_rendered_and_a_lock_written_where_no_permissions_can_be_set(
+    bare, on, tmp_path
+):
+    project = on(tmp_path / "project").spec(COPYING % "app").write("app/run.sh", "#!/bin/sh\n")
+    (project.root / "app/sub").mkdir()
+    for _ in range(2):
+        assert rendered(project, bare / "out") == rendered(project, tmp_path / "out")
+    for _ in range(2):
+        save(Lock("amd64", {}, ()), bare)
+        assert parsed((bare / "envctl.lock").read_bytes()) == Lock("amd64", {}, ())
 
 
 def test_files_that_a_user_asks_for_are_replaced_whole_on_such_a_disk(bare):
@@ -355,6 +369,9 @@ def test_files_that_are_all_programs_are_told_once(bare, on):
         assert "builds differ from those of other machines" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "bare", ["exfat", "ignored"], indirect=True
+)  # git itself needs one of these
 def test_what_git_knows_of_programs_counts_where_the_disk_does_not(bare, on, tmp_path):
     """A checkout has the same builds there as elsewhere."""
     elsewhere = tmp_path / "elsewhere"

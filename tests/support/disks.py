@@ -45,14 +45,18 @@ def exfat(*, umask: str = "000") -> Iterator[Path]:
 
 
 @contextmanager
-def without_permissions() -> Iterator[Path]:
-    """An empty folder in which everybody may do everything, whatever is asked for; it has links, and tells case."""
+def without_permissions(*, refused: bool = False) -> Iterator[Path]:
+    """An empty folder in which everybody may do everything, whatever is asked for; it has links, and tells case.
+
+    With `refused` to ask for other permissions is an error, as on vfat; else nothing comes of it.
+    """
     _insist()
     with tempfile.TemporaryDirectory(prefix="bindfs-") as folder:
         source, mounted = Path(folder, "source"), Path(folder, "disk")
         source.mkdir()
         mounted.mkdir()
-        ignored = ("--chmod-ignore", "--chown-ignore", "--chgrp-ignore")
+        how = "deny" if refused else "ignore"
+        ignored = (f"--chmod-{how}", f"--chown-{how}", f"--chgrp-{how}")
         _run("bindfs", *ignored, "-p", "0777", "-u", "0", "-g", "0", source, mounted)
         with _unmounting(mounted):
             yield mounted
