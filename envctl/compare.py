@@ -255,7 +255,8 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
     made, life = _source_causes(unit, state, observed), _life_change(unit, state)
     runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
     drift = tuple(Cause(one.text, place(unit, one.path)) for one in state.drift)
-    causes = (*made, *runs, *drift, *(life.causes if life else ()))
+    # A platform is part of the image and of the run.
+    causes = tuple(dict.fromkeys((*made, *runs, *drift, *(life.causes if life else ()))))
     if made or not all(one.in_place for one in state.drift):
         return Change(Action.REPLACE, unit.name, causes, unit)
     if runs:
@@ -299,4 +300,5 @@ def _build_causes(unit: Unit, state: UnitState | None, observed: Observed) -> tu
     if isinstance(source, ReadyImage):
         return ()
     recorded = observed.images.get(state.build, "")
-    return build_causes(source, recorded) or because("its build is another", where)
+    causes = build_causes(source, recorded, platform_at=place(unit, ("platform",)))
+    return causes or because("its build is another", where)

@@ -18,10 +18,11 @@ _SAME: Final = {"arm64": "aarch64", "amd64": "x86_64"}
 class Architecture:
     """What machines of one architecture are made and run with.
 
-    `kernel` is Debian's package of the kernel; `cpu` QEMU's model of a processor where it is emulated; `emulator` QEMU's
+    `platform` is Docker's word for it; `kernel` is Debian's package of the kernel; `cpu` QEMU's model of a processor where it is emulated; `emulator` QEMU's
     program, in the package `emulator_package`; `kvm_flags` are those in /proc/cpuinfo of which one says that KVM works.
     """
 
+    platform: str
     kernel: str
     cpu: str
     emulator: str
@@ -31,6 +32,7 @@ class Architecture:
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     "x86_64": Architecture(
+        platform="linux/amd64",
         kernel="linux-image-cloud-amd64",
         cpu="qemu64",
         emulator="qemu-system-x86_64",

@@ -22,7 +22,9 @@ from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
 from envctl.bases.store import LABEL, Loader
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
+from envctl.plan.platforms import plain_name, processor
 from envctl.plan.progress import Progress, Report, Stage
+from envctl.runnable import remedy, runs_here
 from envctl.trust import for_programs
 
 PROGRAM = "mmdebstrap"
@@ -100,6 +102,7 @@ def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
     However this ends, mmdebstrap ends with it and removes what it made.
     """
     program = _program(recipe)
+    _require_runnable(recipe, base)
     work = f"base {base.image}"
     teller = Teller(work, report)
 
@@ -126,6 +129,7 @@ def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
             name=base.image,
             labels=labels(recipe, teller),
             changes=CONFIGURATION,
+            platform=recipe.platform,
         )
 
 
@@ -139,6 +143,7 @@ def labels(recipe: Recipe, teller: Teller) -> dict[str, str]:
         f"{LABEL}.snapshot": recipe.snapshot,
         f"{LABEL}.created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         f"{LABEL}.manifest": digest(teller.packages),
+        **({f"{LABEL}.platform": recipe.platform} if recipe.platform else {}),
     }
 
 
@@ -146,10 +151,12 @@ def recipe_for(base: Base) -> Recipe | None:
     """How to make the base; None if the catalogue does not have it."""
     from envctl.bases.catalogue import CATALOGUE
 
-    entry = CATALOGUE.get(base.name or base.image)
+    image, _ = plain_name(base.image)
+    entry = CATALOGUE.get(base.name or image)
     if entry is None:
         return None
-    return Recipe(entry, sources_for(entry, snapshot=base.snapshot), base.snapshot)
+    sources = sources_for(entry, snapshot=base.snapshot, platform=base.platform)
+    return Recipe(entry, sources, base.snapshot, platform=base.platform)
 
 
 def _program(recipe: Recipe) -> str:
@@ -167,6 +174,25 @@ def _program(recipe: Recipe) -> str:
             hint=f"install the package {recipe.entry.keyring_package}, as Debian and Ubuntu call it",
         )
     return program
+
+
+def _require_runnable(recipe: Recipe, base: Base) -> None:
+    """EnvctlError unless mmdebstrap can make the base for its platform here: programs of it are run for that."""
+    platform = recipe.platform
+    if not platform:
+        return
+    if processor(platform).debian not in recipe.entry.architectures:
+        raise EnvctlError(
+            f"there are no packages for {platform} that the base {recipe.entry.name} could be made of",
+            hint="take another base, or an image of it: base: {image: …}",
+            where=base.platform_at,
+        )
+    if not runs_here(platform):
+        raise EnvctlError(
+            f"the base {recipe.entry.name} for {platform} has to be bootstrapped, and this host cannot run programs of {platform}",
+            hint=f"{remedy(platform)}; or make a registry reachable that has it",
+            where=base.platform_at,
+        )
 
 
 def _hint(lines: deque[str]) -> str:

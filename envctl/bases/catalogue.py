@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from envctl.errors import EnvctlError
 from envctl.plan.names import base_image
@@ -14,7 +15,7 @@ class Entry:
     """A base: which suite of which distribution, and what to verify its mirror with.
 
     `keyring` is where the distribution's archive keys are on a Debian or Ubuntu host, and
-    `keyring_package` what puts them there. A `slim` base leaves out documentation and translations.
+    `keyring_package` what puts them there. `architectures` are those that its mirrors have. A `slim` base leaves out documentation and translations.
     """
 
     name: str
@@ -25,10 +26,24 @@ class Entry:
     keyring_package: str = "debian-archive-keyring"
     package_manager: str = "apt"
     slim: bool = False
+    architectures: tuple[str, ...] = ()
+
+
+_EVERYWHERE: Final = ("amd64", "arm64", "armhf", "ppc64el", "s390x")
+_OF_A_SUITE: Final = {
+    "bookworm": ("armel", "i386", "mips64el"),
+    "trixie": ("armel", "i386", "riscv64"),
+}
 
 
 def _debian(suite: str, *, slim: bool = False) -> Entry:
-    return Entry(f"debian:{suite}{'-slim' if slim else ''}", "debian", suite, slim=slim)
+    return Entry(
+        f"debian:{suite}{'-slim' if slim else ''}",
+        "debian",
+        suite,
+        slim=slim,
+        architectures=tuple(sorted((*_EVERYWHERE, *_OF_A_SUITE[suite]))),
+    )
 
 
 def _ubuntu(version: str, suite: str) -> Entry:
@@ -39,6 +54,7 @@ def _ubuntu(version: str, suite: str) -> Entry:
         components=("main", "restricted", "universe", "multiverse"),
         keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
         keyring_package="ubuntu-keyring",
+        architectures=tuple(sorted((*_EVERYWHERE, "riscv64"))),
     )
 
 

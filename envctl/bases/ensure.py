@@ -17,6 +17,7 @@ from envctl.errors import AccessError, EnvctlError
 from envctl.exclusive import exclusive
 from envctl.plan.model import Base
 from envctl.plan.names import base_image
+from envctl.plan.platforms import image_name
 from envctl.plan.progress import Progress, Report, Stage
 
 
@@ -55,11 +56,12 @@ def renew(base: Base, store: ImageStore, report: Report) -> Found:
 def is_made(image: str, info: Mapping[str, Any]) -> bool:
     """Whether an image is a base that was made here; what somebody made on one has its labels, too."""
     labels = info.get("labels", {})
-    return base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", "")) == image
+    name = base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", ""))
+    return image_name(name, labels.get(f"{LABEL}.platform", "")) == image
 
 
 def _local(base: Base, store: ImageStore) -> Found | None:
-    image = store.find(base.image)
+    image = store.at_hand(base.image)
     if image is None:
         return None
     if base.snapshot:

@@ -28,14 +28,18 @@ class Source:
         return f"deb {options}{self.uri} {self.suite} {' '.join(self.components)}"
 
 
-def sources_for(entry: Entry, *, snapshot: str = "", root: Path = Path("/")) -> tuple[Source, ...]:
+def sources_for(
+    entry: Entry, *, snapshot: str = "", root: Path = Path("/"), platform: str = ""
+) -> tuple[Source, ...]:
     """The sources for a base; empty where mmdebstrap's default is to be taken.
 
     A dated mirror has the security updates beside it, in a folder whose name ends in "-security".
+    Ubuntu has a mirror of its own for all processors but those of PCs: for another `platform` this host's may not do.
     """
     if snapshot:
         return _dated(entry, snapshot.rstrip("/"))
-    if not _same_distribution(entry, root):
+    elsewhere = bool(platform) and entry.distribution == "ubuntu"
+    if elsewhere or not _same_distribution(entry, root):
         return ()
     host = tuple(_host_sources(root))
     codename = _os_release(root).get("VERSION_CODENAME", "")

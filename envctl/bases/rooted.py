@@ -79,10 +79,16 @@ class _Folder:
     path: Path
 
     def load(
-        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+        self,
+        tar: BinaryIO,
+        *,
+        name: str,
+        labels: Mapping[str, str],
+        changes: Sequence[str] = (),
+        platform: str = "",
     ) -> str:
         """Unpack it, with owners and modes."""
-        del labels, changes
+        del labels, changes, platform
         argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", self.path)
         with (
             tempfile.TemporaryFile() as log,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from envctl.bases.catalogue import Entry
+from envctl.plan.platforms import processor
 
 PACKAGE_MARK = "envctl-package"
 SOURCE_MARK = "envctl-source"
@@ -69,7 +71,7 @@ class Line(Protocol):
 class Recipe:
     """What to make: the base, where its packages come from, the dated mirror if one is asked for.
 
-    `packages` are more than the base has, `hooks` programs that are run with the root directory
+    `platform` is the one that it is made for, "" for this host's. `packages` are more than the base has, `hooks` programs that are run with the root directory
     as their argument when all are installed.
     """
 
@@ -78,6 +80,7 @@ class Recipe:
     snapshot: str = ""
     packages: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    platform: str = ""
 
     def argv(self, program: str) -> tuple[str, ...]:
         """The mmdebstrap call; the root filesystem goes to its standard output as a tar.
@@ -94,6 +97,7 @@ class Recipe:
             *(f"--dpkgopt={option}" for option in (_SLIM if self.entry.slim else ())),
             *((f"--hook-dir={MERGED_USR}",) if MERGED_USR.is_dir() else ()),
             *self._dated(),
+            *self._elsewhere(),
             *(f"--customize-hook={one}" for one in self.hooks),
             f"--customize-hook={hook()}",
             self.entry.suite,
@@ -104,6 +108,13 @@ class Recipe:
     def _dated(self) -> Sequence[str]:
         """A dated mirror's signatures are past their date, by design."""
         return ('--aptopt=Acquire::Check-Valid-Until "false"',) if self.snapshot else ()
+
+    def _elsewhere(self) -> Sequence[str]:
+        """Of another platform; without arch-test mmdebstrap cannot try whether its programs run here, as envctl has done."""
+        if not self.platform:
+            return ()
+        architecture = f"--architectures={processor(self.platform).debian}"
+        return (architecture, *(() if shutil.which("arch-test") else ("--skip=check/qemu",)))
 
     def environment(self) -> dict[str, str]:
         """Variables for mmdebstrap: a dated mirror gives the same bytes on any day."""

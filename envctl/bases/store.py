@@ -14,11 +14,18 @@ class Loader(Protocol):
     """What takes in a root filesystem."""
 
     def load(
-        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+        self,
+        tar: BinaryIO,
+        *,
+        name: str,
+        labels: Mapping[str, str],
+        changes: Sequence[str] = (),
+        platform: str = "",
     ) -> str:
         """Make an image of one layer from a root filesystem; its id.
 
-        `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
+        `changes` are Dockerfile instructions for its configuration; `platform` is what it is for, "" for the
+        engine's own. If reading `tar` raises, no
         image is made and the error comes out as it is.
         """
 
@@ -28,6 +35,9 @@ class ImageStore(Loader, Protocol):
 
     def find(self, name: str) -> str | None:
         """The id of the image of that name, None if there is none."""
+
+    def at_hand(self, name: str) -> str | None:
+        """The id of the image, None if there is none; one for a platform may be there under its usual name, and gets its own."""
 
     def content(self, name: str) -> str:
         """A digest of an image's layers and configuration, "" if it is not there."""

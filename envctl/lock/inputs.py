@@ -26,6 +26,7 @@ from envctl.plan.model import (
     Source,
     WriteFile,
 )
+from envctl.plan.platforms import plain_name
 from envctl.plan.text import step_text
 from envctl.requirements import Requirement, npm_dependencies, pip_lines, pip_word
 
@@ -58,12 +59,20 @@ class Input:
     wanted: tuple[Requirement, ...] = ()
 
 
-def inputs(source: Source, root: Path, *, where: Place | None = None) -> tuple[Input, ...]:
-    """The base, the packages, and the steps that may install something, with what they read of the project at `root`.
+def inputs(
+    source: Source, root: Path, *, where: Place | None = None, platform_at: Place | None = None
+) -> tuple[Input, ...]:
+    """The platform, the base, the packages, and the steps that may install something, with what they read of the project at `root`.
 
     Of copied files only those count that pip and npm are told to read: an edit elsewhere installs nothing else.
-    `where` is the place of what has none of its own.
+    `where` is the place of what has none of its own, `platform_at` that of the platform.
     """
+    platform = source.platform
+    first = (Input(f"platform {platform}", platform_at or where),) if platform else ()
+    return (*first, *_inputs(source, root, where))
+
+
+def _inputs(source: Source, root: Path, where: Place | None) -> tuple[Input, ...]:
     match source:
         case ReadyImage():
             return (Input(f"image {source.image}", where),)
@@ -132,7 +141,7 @@ def _shown(packages: Sequence[str], plain: re.Pattern[str]) -> tuple[str, ...]:
 
 def base_text(base: Base) -> str:
     """A base by its name, with its dated mirror."""
-    name = base.name or base.image
+    name = base.name or plain_name(base.image)[0]
     return f"{name} at {base.snapshot}" if base.snapshot else name
 
 

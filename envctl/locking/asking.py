@@ -35,7 +35,12 @@ def asked(opened: Iterable[Opened]) -> tuple[Asked, ...]:
             one.target.environment,
             unit.service,
             unit.source,
-            inputs(unit.source, Path(one.plan.scope.root), where=_place(one, unit)),
+            inputs(
+                unit.source,
+                Path(one.plan.scope.root),
+                where=_place(one, unit),
+                platform_at=unit.origins.get("platform"),
+            ),
             unit.where,
         )
         for one in opened

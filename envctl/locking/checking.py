@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from envctl.backends.building import ImageSource
@@ -14,11 +14,12 @@ from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.unmet import unmet
 from envctl.locking.asking import Asked, asked
 from envctl.plan.model import Build
+from envctl.plan.platforms import plain_name
 from envctl.plan.progress import Progress, Stage
 from envctl.target import Opened
 
-_MADE_FROM: Final = re.compile(r"(base|image) (.+)")
-_HASHED: Final = re.compile(r"(?!base |image |package )(.+) ([0-9a-f]{12})")
+_MADE_FROM: Final = re.compile(r"(base|image|platform) (.+)")
+_HASHED: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-9a-f]{12})")
 
 
 def spec_differences(lock: Lock, wanted: Iterable[Asked]) -> tuple[Difference, ...]:
@@ -113,7 +114,7 @@ def _image_differences(
     bases = {one.source.base.image for one in wanted if isinstance(one.source, Build)}
     here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
     found = looks(engine, {name for name in here if engine.images.find(name) is not None})
-    for other in sorted({one.architecture for one in found.values()} - {lock.architecture, ""}):
+    for other in sorted(_other_architectures(lock, wanted, found, engine)):
         yield Difference("architecture", "architecture", lock.architecture, other)
     for name in sorted(bases & {*lock.bases} & {*found}):
         base = Manifest(lock.bases[name].packages)
@@ -122,6 +123,15 @@ def _image_differences(
         seen, known = found.get(engine.name_of(one.source)), lock.of(one.name)
         if seen is not None and known is not None:
             yield from unit_differences(known, seen, one.name)
+
+
+def _other_architectures(
+    lock: Lock, wanted: Sequence[Asked], found: Mapping[str, Look], engine: ImageSource
+) -> set[str]:
+    """What images are of that the lock is not of; a service that has a platform is of that, whatever the lock is."""
+    own = {engine.name_of(one.source) for one in wanted if not one.source.platform}
+    own |= {name for name in found if name in lock.bases and not plain_name(name)[1]}
+    return {found[name].architecture for name in own if name in found} - {lock.architecture, ""}
 
 
 def unit_differences(known: LockedBuild, seen: Look, unit: str) -> Iterator[Difference]:

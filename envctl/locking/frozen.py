@@ -124,7 +124,7 @@ class Frozen:
         }
 
     def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
-        there = self.engine.images.find(name) is not None
+        there = self.engine.images.at_hand(name) is not None
         if not there or (self._kitchen and any(self._differences(sources, name))):
             (source, *_) = self._of(sources, name).values()
             there = self._is_had(name, source, self.lock.of(self._units(sources, name)[0]))
@@ -158,7 +158,8 @@ class Frozen:
     def _differences(self, sources: Mapping[str, Source], name: str) -> Iterator[Difference]:
         seen = look(self.engine, name)
         units = self._units(sources, name)
-        insist_on_architecture(self.lock, seen.architecture, name)
+        platform = next(iter(self._of(sources, name).values())).platform
+        insist_on_architecture(self.lock, seen.architecture, name, platform=platform)
         known = self.lock.of(units[0])
         assert known is not None
         if known.image and not self._is_image(name, known.image, seen.identity):

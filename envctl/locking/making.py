@@ -16,6 +16,7 @@ from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
 from envctl.lock.unmet import contradicted
 from envctl.locking.asking import asked
+from envctl.locking.telling import insist_on_platform
 from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
@@ -39,6 +40,8 @@ def make(
     """
     before = text.load(root) or Lock()
     maker = Maker(opened, before, update=update)
+    if vendor:
+        maker.insist_on_one_platform()
     lock = maker.make()
     text.save(lock, root)
     if vendor:
@@ -72,7 +75,23 @@ class Maker:
         self._build()
         found = looks(self.engine, {self.engine.name_of(one.source) for one in self.asked})
         roots = looks(self.engine, {base.image for base in bases})
+        for one in self.asked:
+            if one.source.platform:
+                name = self.engine.name_of(one.source)
+                insist_on_platform(one.source.platform, found[name].architecture, name)
         return self._lock(bases, found, roots)
+
+    def insist_on_one_platform(self) -> None:
+        """EnvctlError unless one is all that is asked for: packages of several have the same names and versions."""
+        platforms = {one.source.platform: one for one in reversed(self.asked)}
+        if len(platforms) > 1:
+            names = " and ".join(sorted(one or "the engine's own" for one in platforms))
+            first = next(one for platform, one in platforms.items() if platform)
+            raise EnvctlError(
+                f"packages are kept for one platform, and the spec asks for {names}",
+                hint="leave out --vendor, or lock environments of one platform alone: `envctl lock ENV --vendor`",
+                where=first.where,
+            )
 
     def vendor(self, lock: Lock, *, whole: bool) -> None:
         """Keep the files of a lock that was just made of all, or not the whole, of the environments.
@@ -123,7 +142,7 @@ class Maker:
             base = (source.base.image, source.base.name) if isinstance(source, Build) else ()
             updated = self._is_updated(one.service, *base)
             if isinstance(source, ReadyImage):
-                if updated or self.engine.images.find(name) is None:
+                if updated or self.engine.images.at_hand(name) is None:
                     self.engine.images.pull(name)
             elif updated or self.engine.images.find(name) is None:
                 cause = "it is to be made anew" if updated else "the image is not there"
@@ -169,7 +188,11 @@ class Maker:
     def _lock(
         self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]
     ) -> Lock:
-        architectures = {one.architecture for one in (*found.values(), *roots.values())} - {""}
+        # What has a platform in the spec is of that, and its entries say so.
+        own = {self.engine.name_of(one.source) for one in self.asked if not one.source.platform}
+        own |= {base.image for base in bases if not base.platform}
+        seen = {**found, **roots}
+        architectures = {one.architecture for name, one in seen.items() if name in own} - {""}
         if len(architectures) > 1:
             raise EnvctlError(
                 f"the images are of several architectures: {', '.join(sorted(architectures))}",
@@ -188,7 +211,8 @@ class Maker:
         }
         used = {build.base for build in builds}
         kept = {name: base for name, base in self.old.bases.items() if name in used}
-        architecture = next(iter(architectures), self.old.architecture)
+        others = sorted({one.architecture for one in seen.values()} - {""})
+        architecture = next(filter(None, [*architectures, self.old.architecture, *others]), "")
         return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
     def _box(self, base: Base) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from envctl.errors import EnvctlError
 from envctl.lock.comparing import Difference, merged
 from envctl.lock.model import FILE, Lock
+from envctl.plan.platforms import processor
 
 _SHOWN: Final = 30
 """How many differences an error lists."""
@@ -83,10 +84,25 @@ def refusal(
     )
 
 
-def insist_on_architecture(lock: Lock, found: str, what: str) -> None:
-    """EnvctlError unless the lock was made for the architecture that was found in something."""
+def insist_on_architecture(lock: Lock, found: str, what: str, *, platform: str = "") -> None:
+    """EnvctlError unless the lock was made for the architecture that was found in something.
+
+    What has a `platform` in the spec has to be of that, whatever the rest of the lock is of.
+    """
+    if platform:
+        insist_on_platform(platform, found, what)
+        return
     if lock.architecture not in ("", found):
         raise EnvctlError(
             f"{FILE} was made for {lock.architecture}, and {what} is of {found}",
             hint="a lock is of one architecture: use it on such a machine, or make it here with `envctl lock`",
+        )
+
+
+def insist_on_platform(platform: str, found: str, what: str) -> None:
+    """EnvctlError if what was found in something is another architecture's word than its platform's."""
+    if found and found not in processor(platform).said:
+        raise EnvctlError(
+            f"{what} is to be for {platform}, and is of {found}",
+            hint="remove the image (`docker image rm`), and run the same command again",
         )

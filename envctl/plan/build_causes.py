@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
@@ -11,12 +12,15 @@ from envctl.errors import Place
 from envctl.plan.changes import Cause
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import Build, DockerfileBuild
+from envctl.plan.platforms import UNSET, plain_name
 from envctl.plan.text import step_text
+from envctl.plan.values import changed
 
 _BASE: Final = "base "
 _RECIPE: Final = "the project's templates"
 _PACKAGES: Final = "packages "
-_NOT_STEPS: Final = (_BASE, _RECIPE, "Dockerfile ", "files of ", "target ", "argument ")
+_PLATFORM: Final = "platform "
+_NOT_STEPS: Final = (_BASE, _RECIPE, _PLATFORM, "Dockerfile ", "files of ", "target ", "argument ")
 """What the texts of the parts that are no steps begin with; no step begins so."""
 
 
@@ -33,8 +37,13 @@ def build_text(build: Build | DockerfileBuild) -> str:
     return canonical([{"text": part.text, "digest": part.digest} for part in _parts(build)])
 
 
-def build_causes(build: Build | DockerfileBuild, recorded: str) -> tuple[Cause, ...]:
-    """All that differs between a build and the one whose `build_text` is `recorded`; empty if that does not tell."""
+def build_causes(
+    build: Build | DockerfileBuild, recorded: str, *, platform_at: Place | None = None
+) -> tuple[Cause, ...]:
+    """All that differs between a build and the one whose `build_text` is `recorded`; empty if that does not tell.
+
+    `platform_at` is the place of what says for which platform it is.
+    """
     old = _read(recorded)
     if not old:
         return ()
@@ -44,14 +53,18 @@ def build_causes(build: Build | DockerfileBuild, recorded: str) -> tuple[Cause, 
     if "base" not in told and "Dockerfile" not in told:
         new = [part for part in new if not part.text.startswith((_BASE, _RECIPE))]
     where = build.where
+    platform = tuple(_platform_causes(old, new, platform_at or where))
     packages = tuple(_package_causes(old, new))
     old, new = (
-        [part for part in parts if not part.text.startswith(_PACKAGES)] for parts in (old, new)
+        [part for part in parts if not part.text.startswith((_PACKAGES, _PLATFORM))]
+        for parts in (old, new)
     )
-    return (*packages, *(_placed(cause, where) for cause in _causes(old, new)))
+    return (*platform, *packages, *(_placed(cause, where) for cause in _causes(old, new)))
 
 
 def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
+    if build.platform:
+        yield _Part(f"{_PLATFORM}{build.platform}", digest(build.platform))
     if isinstance(build, DockerfileBuild):
         yield _Part(f"Dockerfile {build.dockerfile}", digest([build.dockerfile, build.recipe]))
         yield _Part(f"files of {build.context}", digest([build.context, build.content]))
@@ -60,7 +73,9 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
         for name, value in sorted(build.args.items()):
             yield _Part(f"argument {name}", digest([name, value]))
         return
-    base = build.base
+    # Its image has a name of its own on each platform, which is no other base.
+    image, _ = plain_name(build.base.image)
+    base = replace(build.base, image=image, platform="")
     dated = f" at {base.snapshot}" if base.snapshot else ""
     yield _Part(f"{_BASE}{base.name or base.image or base.box}{dated}", digest(base), base.where)
     if build.recipe:
@@ -79,6 +94,24 @@ def _read(recorded: str) -> list[_Part]:
 
 def _placed(cause: Cause, where: Place | None) -> Cause:
     return cause if cause.where else Cause(cause.text, where, cause.warning)
+
+
+def _platform_causes(
+    old: Sequence[_Part], new: Sequence[_Part], where: Place | None
+) -> Iterator[Cause]:
+    was, now = (
+        next(
+            (
+                part.text.removeprefix(_PLATFORM)
+                for part in parts
+                if part.text.startswith(_PLATFORM)
+            ),
+            UNSET,
+        )
+        for parts in (old, new)
+    )
+    if was != now:
+        yield Cause(changed("platform", was, now), where)
 
 
 # --- packages: how they are spread over install steps is no difference ----------------------

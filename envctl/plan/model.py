@@ -33,7 +33,8 @@ def later(default: Any) -> Any:
 class Base:
     """What a build starts from: an image on a container engine, a box on a VM provider.
 
-    `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set.
+    `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set. With a `platform`
+    ("linux/arm64") the image is of that one, and `image` a name of its own; "" is the engine's.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Base:
     box: str = ""
     snapshot: str = ""
     where: Place | None = about()
+    platform: str = later("")
+    platform_at: Place | None = about()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +175,23 @@ class Build:
     how: str = about("")
     recipe: str = about("")
 
+    @property
+    def platform(self) -> str:
+        """The platform that it is made for; "" for the engine's own."""
+        return self.base.platform
+
+    @property
+    def platform_at(self) -> Place | None:
+        """The place that asks for that platform."""
+        return self.base.platform_at
+
 
 @dataclass(frozen=True, slots=True)
 class DockerfileBuild:
     """An image made from the project's own Dockerfile; paths are project-relative.
 
     `recipe` is the hash of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
-    `own_file` the Dockerfile.
+    `own_file` the Dockerfile. `platform` is the one that it is made for, "" for the engine's own.
     """
 
     dockerfile: str
@@ -191,14 +204,17 @@ class DockerfileBuild:
     own_file: SourceTree = about(NOTHING)
     where: Place | None = about()
     recipe: str = about("")
+    platform: str = later("")
+    platform_at: Place | None = about()
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyImage:
-    """A container image used as it is."""
+    """A container image used as it is; of a `platform`, if one is given, and not of the engine's own."""
 
     image: str
     where: Place | None = about()
+    platform: str = later("")
 
 
 Source: TypeAlias = Build | DockerfileBuild | ReadyImage
@@ -375,6 +391,7 @@ class Run:
     aliases: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.SERVICE
+    platform: str = later("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from envctl.plan.differences import Difference, Differences, others
 from envctl.plan.digest import plain
 from envctl.plan.model import Run, Unit
 from envctl.plan.options_differences import options
+from envctl.plan.platforms import UNSET
 from envctl.plan.sharing_differences import mounts, ports, secrets, volumes
 from envctl.plan.text import argv_text, size_text
 from envctl.plan.values import changed, seconds_text, value_text, word_text
@@ -162,6 +163,12 @@ def _aliases(old: Any, new: Any) -> Differences:
             yield Difference(("aliases",), f"network name {word_text(name)} removed")
 
 
+def _platform(old: Any, new: Any) -> Differences:
+    yield Difference(
+        ("platform",), changed("platform", *(word_text(one or UNSET) for one in (old, new)))
+    )
+
+
 def _word(key: str) -> Callable[[Any, Any], Differences]:
     """A field that is one word of its own."""
 
@@ -186,4 +193,5 @@ _FIELDS: Final[Mapping[str, Callable[[Any, Any], Differences]]] = {
     "aliases": _aliases,
     "options": options,
     "kind": _word("kind"),
+    "platform": _platform,
 }

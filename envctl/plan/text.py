@@ -26,6 +26,7 @@ from envctl.plan.model import (
     Unit,
     WriteFile,
 )
+from envctl.plan.platforms import plain_name
 
 SIGNS: Mapping[Action, str] = {
     Action.BUILD: "*",
@@ -110,14 +111,16 @@ def step_text(step: Step) -> str:
 
 def source_text(source: Source) -> str:
     """What a unit is made from, on one line."""
+    on = f" for {source.platform}" if source.platform else ""
     match source:
         case Build():
             dated = f" at {source.base.snapshot}" if source.base.snapshot else ""
-            return f"build {source.digest} from {source.base.name or source.base.image}{dated}"
+            image, _ = plain_name(source.base.image)
+            return f"build {source.digest} from {source.base.name or image}{dated}{on}"
         case DockerfileBuild():
-            return f"build {source.digest} from {source.dockerfile}"
+            return f"build {source.digest} from {source.dockerfile}{on}"
         case ReadyImage():
-            return f"image {source.image}"
+            return f"image {source.image}{on}"
 
 
 def plan_text(plan: Plan) -> str:

@@ -43,6 +43,7 @@ from envctl.spec.resolved import KeyPath, Resolved
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",
+    "platform": "platform",
     "env": "process.env",
     "command": "process.argv",
     "user": "process.user",
@@ -245,6 +246,7 @@ def _run(given: Given) -> Run:
         resources=Resources(service["resources"]["cpus"], service["resources"]["memory"]),
         aliases=(given.name,),
         options=service["options"].get(given.backend, {}),
+        platform=service["platform"] or "",
     )
 
 

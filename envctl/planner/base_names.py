@@ -8,6 +8,7 @@ from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.families import known_distribution, without_apt, without_useradd
 from envctl.errors import Place, Problem
 from envctl.plan.model import Build, CreateUser, InstallPackages, Plan, Unit
+from envctl.plan.platforms import PLATFORMS, processor
 from envctl.planner.given import Given
 from envctl.spec.names import ROOT_FILE
 from envctl.suggest import nearest
@@ -28,6 +29,9 @@ def base_problems(given: Given, unit: Unit) -> Iterator[Problem]:
         yield problem
         return
     image = base["image"] or base["name"]
+    if problem := _not_made(given, base["name"]):
+        yield problem
+        return
     packages = given.service["packages"]
     if packages and (family := without_apt(image)):
         yield Problem(
@@ -58,6 +62,20 @@ def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
                 expected="a base of Debian or Ubuntu (`envctl base list`)",
                 hint=f"take one of these, or run it on another backend than {backend}; an `image:` or `dockerfile:` of any distribution runs inside a machine",
             )
+
+
+def _not_made(given: Given, name: str) -> Problem | None:
+    """A base of the catalogue that is not made for the platform: its distribution has no such packages."""
+    platform, entry = given.service["platform"], CATALOGUE.get(name)
+    if not platform or entry is None or processor(platform).debian in entry.architectures:
+        return None
+    known = (one for one in PLATFORMS if processor(one).debian in entry.architectures)
+    return Problem(
+        _place(given.where("platform")),
+        f"services.{given.name}: the base {name} is not made for {platform}",
+        expected=", ".join(known),
+        hint=f"take another base, or an image that is for {platform}: base: {{image: …}}",
+    )
 
 
 def _unknown(given: Given, name: str) -> Problem | None:

@@ -27,6 +27,7 @@ from envctl.plan.model import (
     WriteFile,
 )
 from envctl.plan.names import base_image
+from envctl.plan.platforms import image_name
 from envctl.planner.cover import Cover
 from envctl.planner.given import Given
 from envctl.planner.layers import install_order
@@ -51,10 +52,12 @@ def source(given: Given) -> Source:
     """What the service's units are made from. SpecError if files it copies are missing or unsafe."""
     service = given.service
     if service["image"] is not None:
-        return ReadyImage(service["image"], given.where("image"))
+        return ReadyImage(service["image"], given.where("image"), service["platform"] or "")
     if service["dockerfile"] is not None:
         return _dockerfile(given, service["dockerfile"])
-    base = replace(_base(service["base"]), where=given.where("base"))
+    platform_at = given.where("platform") if service["platform"] else None
+    base = _base(service["base"], service["platform"] or "")
+    base = replace(base, where=given.where("base"), platform_at=platform_at)
     steps = (*_package_steps(given, base), *_build_steps(given))
     identity = build_digest(base, steps, given.recipe)
     return Build(base, steps, identity, given.where("build"), recipe=given.recipe)
@@ -74,14 +77,17 @@ def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
         own_file=recipe.tree,
         where=where,
         recipe=recipe.content,
+        platform=given.service["platform"] or "",
+        platform_at=given.where("platform") if given.service["platform"] else None,
     )
     return replace(build, digest=digest([build, recipe.content]))
 
 
-def _base(base: CanonicalBase | None) -> Base:
+def _base(base: CanonicalBase | None, platform: str) -> Base:
     assert base is not None  # the spec says what every service is made from
     image = base["image"] or base_image(base["name"], base["snapshot"])
-    return Base(base["name"], image, base["box"], base["snapshot"])
+    own = image_name(image, platform)
+    return Base(base["name"], own, base["box"], base["snapshot"], platform=platform)
 
 
 def _package_steps(given: Given, base: Base) -> Iterator[InstallPackages]:

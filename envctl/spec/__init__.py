@@ -15,6 +15,7 @@ from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.inside import InsideError, read_inside
 from envctl.links import as_listed
 from envctl.plan.names import base_image
+from envctl.plan.platforms import image_name
 from envctl.spec import cache as _cache
 from envctl.spec.names import ROOT_FILE, environments, is_name, overlay_file, with_files
 from envctl.spec.overlays import alike
@@ -224,7 +225,8 @@ def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
     for service in resolved.data["services"].values():
         base = service["base"]
         if base is not None and service["packages"]:
-            image = base["image"] or base_image(base["name"], base["snapshot"])
+            plain = base["image"] or base_image(base["name"], base["snapshot"])
+            image = image_name(plain, service["platform"] or "")
             found.add((image, frozenset(service["packages"])))
     return found
 

@@ -164,6 +164,7 @@ class CanonicalService(TypedDict):
     base: CanonicalBase | None
     image: str | None
     dockerfile: CanonicalDockerfile | None
+    platform: str | None
     packages: list[str]
     build: list[CanonicalStep]
     user: CanonicalUser | None

@@ -61,6 +61,7 @@ def service(given: ServiceForm, default: CanonicalBase | None) -> CanonicalServi
         "base": base(given.base) or (None if ready else default),
         "image": given.image,
         "dockerfile": _dockerfile(given.dockerfile),
+        "platform": given.platform,
         "packages": list(dict.fromkeys(given.packages)),
         "build": [_step(step) for step in given.build],
         "user": {"name": given.user.name, "uid": given.user.uid} if given.user else None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from envctl.plan import platforms
 from envctl.spec import forms, names
 
 NAME = "[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
@@ -116,6 +117,13 @@ ProjectPath: TypeAlias = Annotated[str, Reads(forms.project_path, STRING)]
 HostPath: TypeAlias = Annotated[str, Reads(forms.host_path, STRING)]
 Mode: TypeAlias = Annotated[str, Reads(forms.mode, NUMERIC)]
 Owner: TypeAlias = Annotated[str, Reads(forms.owner, STRING)]
+Platform: TypeAlias = Annotated[
+    str,
+    Reads(
+        forms.platform,
+        {"anyOf": [{"enum": list(platforms.PLATFORMS)}, {"type": "string", "pattern": "[$]"}]},
+    ),
+]
 UserName: TypeAlias = Annotated[str, matching(USER, "a user name, such as web, or a number")]
 Free: TypeAlias = Annotated[dict[str, Any], Reads(forms.settings, {"type": "object"})]
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from envctl.plan import platforms
 from envctl.spec.problems import near
 from envctl.spec.tree import Extend, Items, Null, Table, Text, shown, what
 
@@ -182,6 +183,27 @@ def one_of(*words: str) -> Any:
         return str(value)
 
     return read
+
+
+def platform(value: Any) -> str:
+    """A platform as Docker writes it, in the one way that it is written from then on."""
+    if not isinstance(value, str):
+        raise wrong_type(value, "a platform, such as linux/arm64")
+    if found := platforms.normalized(value):
+        return found
+    system = value.partition("/")[0].lower()
+    if system in ("windows", "darwin", "macos", "freebsd"):
+        raise Wrong(
+            f"{shown(value)} is not a platform here: containers run Linux",
+            expected="a platform of Linux, such as linux/amd64",
+        )
+    meant = platforms.meant(value)
+    hint = f"did you mean {meant!r}?" if meant else near(value, platforms.PLATFORMS)
+    raise Wrong(
+        f"{shown(value)} is not a platform",
+        expected=", ".join(platforms.PLATFORMS),
+        hint=hint if "did you mean" in hint else "",
+    )
 
 
 def unit_path(value: Any) -> str:

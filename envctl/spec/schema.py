@@ -22,6 +22,7 @@ from envctl.spec.fields import (
     Image,
     Name,
     Package,
+    Platform,
     Stored,
     UnitFolder,
     Variable,
@@ -63,6 +64,11 @@ class ServiceForm(Form):
     image: Image | None = Field(None, description="A ready container image.", examples=["redis:7"])
     dockerfile: Dockerfile | None = Field(
         None, description="An existing Dockerfile.", examples=["docker/Dockerfile"]
+    )
+    platform: Platform | None = Field(
+        None,
+        description="The platform of its image, as Docker writes it; the engine's own by default.",
+        examples=["linux/arm64"],
     )
     packages: list[Package] = Field(
         [], description="Packages of the distribution.", examples=[["python3", "curl"]]

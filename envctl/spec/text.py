@@ -72,6 +72,7 @@ def _service(one: CanonicalService) -> dict[str, Any]:
         "base": _filled(one["base"]) if one["base"] else None,
         "image": one["image"],
         "dockerfile": _filled(one["dockerfile"]) if one["dockerfile"] else None,
+        "platform": one["platform"],
         "packages": one["packages"],
         "build": [_step(step) for step in one["build"]],
         "user": _filled(one["user"]) if one["user"] else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from envctl.plan.platforms import PLATFORMS
 from envctl.spec import fields, forms
 from envctl.spec import running as run
 from envctl.spec import schema as form
@@ -50,6 +51,10 @@ VALUES: Final[Mapping[str, tuple[str, str]]] = {
     "MountTarget": ("mount path", "A unit path other than `/`."),
     "Mode": ("mode", "Octal digits, `0644`."),
     "Owner": ("owner", "`user` or `user:group`."),
+    "Platform": (
+        "platform",
+        f"One of {', '.join(f'`{one}`' for one in PLATFORMS)}. `linux/arm64/v8` is `linux/arm64`, `linux/arm` is `linux/arm/v7`.",
+    ),
     "UserName": ("user name", "A user's name, or a number."),
     "Free": ("free mapping", "A mapping whose keys are known to whoever reads it."),
 }

@@ -12,6 +12,7 @@ from envctl.backends.building import Errand
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import ReadyImage
+from envctl.plan.platforms import image_name
 from envctl.target import Opened
 
 BASE = {"libc6": "1"}
@@ -48,10 +49,15 @@ class PaperEngine:
             raise EnvctlError("no engine")
 
     def name_of(self, source: Any) -> str:
-        return source.image if isinstance(source, ReadyImage) else f"p:{source.digest}"
+        if isinstance(source, ReadyImage):
+            return image_name(source.image, source.platform)
+        return f"p:{source.digest}"
 
     def find(self, name: str) -> str | None:
         return self.ids.get(name, f"id of {name}") if name in self.there else None
+
+    def at_hand(self, name: str) -> str | None:
+        return self.find(name)
 
     def content(self, name: str) -> str:
         return self.find(name) or ""

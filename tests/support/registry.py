@@ -19,6 +19,7 @@ USER = "somebody"
 PASSWORD = "canary-registry-5d1e8f"
 """What must be found nowhere."""
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
@@ -54,11 +55,45 @@ class Registry:
         self._thread.join()
         self._server.server_close()
 
-    def put(self, name: str, files: Mapping[str, str], *, on: bytes = b"", tag: str = "1") -> str:
+    def put(
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        on: bytes = b"",
+        tag: str = "1",
+        architecture: str = "amd64",
+    ) -> str:
         """Make an image of a layer with these files, on the root filesystem `on` (a tar) if one is given; its full name."""
+        self._put(name, files, on=on, tag=tag, architecture=architecture)
+        return f"{self.host}/{name}:{tag}"
+
+    def put_for_all(self, name: str, files: Mapping[str, Mapping[str, str]], tag: str = "1") -> str:
+        """Make an image for several architectures, with files for each; its full name."""
+        listed = []
+        for architecture, content in files.items():
+            data = self._put(name, content, tag=architecture, architecture=architecture)
+            platform = {"architecture": architecture, "os": "linux"}
+            digest = {"digest": _digest(data), "size": len(data), "mediaType": _MANIFEST}
+            listed.append({**digest, "platform": platform})
+        whole = {"schemaVersion": 2, "mediaType": _LIST, "manifests": listed}
+        data = json.dumps(whole).encode()
+        for reference in (tag, _digest(data)):
+            self._manifests[name, reference] = data
+        return f"{self.host}/{name}:{tag}"
+
+    def _put(
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        on: bytes = b"",
+        tag: str = "1",
+        architecture: str = "amd64",
+    ) -> bytes:
         layers = [*([on] if on else []), _layer(files)]
         config = {
-            "architecture": "amd64",
+            "architecture": architecture,
             "os": "linux",
             "config": {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
             "rootfs": {"type": "layers", "diff_ids": [_digest(one) for one in layers]},
@@ -75,7 +110,7 @@ class Registry:
         data = json.dumps(manifest).encode()
         for reference in (tag, _digest(data)):
             self._manifests[name, reference] = data
-        return f"{self.host}/{name}:{tag}"
+        return data
 
     def docker_config(self, folder: Path, *, password: str = PASSWORD) -> Path:
         """Write what `docker login` leaves of this registry into a folder; that folder."""
@@ -110,7 +145,8 @@ class Registry:
     def _found(self, path: str) -> tuple[str, bytes] | None:
         name, _, rest = path.removeprefix("/v2/").rpartition("/manifests/")
         if name and (name, rest) in self._manifests:
-            return _MANIFEST, self._manifests[name, rest]
+            data = self._manifests[name, rest]
+            return json.loads(data)["mediaType"], data
         _, _, digest = path.rpartition("/blobs/")
         return ("application/octet-stream", self._blobs[digest]) if digest in self._blobs else None
 

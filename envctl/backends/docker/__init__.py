@@ -18,6 +18,7 @@ from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secret_places import secret_problems
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place, Problem
@@ -30,7 +31,6 @@ from envctl.plan.model import (
     DockerfileBuild,
     Plan,
     Probe,
-    ReadyImage,
     Source,
     Unit,
     Volume,
@@ -56,6 +56,7 @@ class DockerBackend:
         self.images = Images(self._engine, context.report)
         self._answers = Answers(context.scope, self.name)
         self._keeper = Keeper(self._engine, self._names, context.secret)
+        self._platforms = Platforms(self._engine, self.images, context.report)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong in `options.docker`, or does not go with the rest of a service."""
@@ -173,7 +174,7 @@ class DockerBackend:
 
     def name_of(self, source: Source) -> str:
         """The name of the image of a unit's source."""
-        return source.image if isinstance(source, ReadyImage) else self._names.image(source)
+        return self._names.image_of_source(source)
 
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
@@ -306,6 +307,7 @@ class DockerBackend:
             self._keeper,
             self._volumes,
             answers=self._answers,
+            platforms=self._platforms,
         )
 
     @cached_property
@@ -335,7 +337,9 @@ class DockerBackend:
         from envctl.backends.docker.fit import insist_on_fit
 
         context, base = self.context, ""
+        self._platforms.require(wanted.platform, wanted.platform_at or wanted.where)
         if isinstance(wanted, Build):
+            self._platforms.look_at(unit, wanted.base.image, wanted.platform)
             insist_on_fit(wanted, self.images)
             base = self.images.pinned(wanted.base.image)
         image = build(

@@ -136,6 +136,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
     return {
         "name": unit.name,
         "image": _image(plan, unit.source),
+        "platform": run.platform,
         "built": not isinstance(unit.source, ReadyImage),
         "build": _build(unit, names),
         "argv": process.argv,

@@ -134,6 +134,7 @@ def _parameters(
         "labels": labels_text(labels),
         "buildargs": json.dumps(arguments),
         "target": wanted.target if isinstance(wanted, DockerfileBuild) else "",
+        **({"platform": wanted.platform} if wanted.platform else {}),
         "rm": "1",
         "forcerm": "1",
         **({"networkmode": "none"} if supplies.offline else {}),

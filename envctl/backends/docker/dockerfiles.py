@@ -13,6 +13,7 @@ from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.backends.staging import view
 from envctl.plan.digest import digest
 from envctl.plan.model import Build, RunCommand
+from envctl.plan.platforms import plain_name
 
 MEDIA: Final = "/media"
 """Where what commands are given while building is mounted."""
@@ -62,7 +63,9 @@ def dockerfile_context(
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
     return {
         **FUNCTIONS,
-        "base": build.base.image,
+        # What is made without envctl is made on the base by its usual name; one of a dated mirror has none.
+        "base": build.base.image if up or build.base.snapshot else plain_name(build.base.image)[0],
+        "platform": build.platform,
         "apt_cache": f"apt-{digest(build.base)}",
         "needs_root": users or not build.base.name,
         "steps": [view(step) for step in build.steps],

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from envctl.backends.bounded import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
+from envctl.plan.platforms import of_image, plain_name, runs
 from envctl.plan.progress import Progress, Report, Stage, silent
 
 PULL_TIMEOUT = 60.0
@@ -34,11 +39,31 @@ class Images:
         self._engine = engine
         self._report = report
         self._asks_registries: bool | None = None
+        self._all = Lock()
+        self._guards: dict[str, Lock] = {}
 
     def find(self, name: str) -> str | None:
         """The id of the image of that name; None if it is not there."""
         found = self._inspect(name)
         return str(found["Id"]) if found else None
+
+    def at_hand(self, name: str) -> str | None:
+        """The id of the image; one of a platform may be there under its usual name, and is given its own. None without one."""
+        image, platform = plain_name(name)
+        if not platform:
+            return self.find(name)
+        for there in (name, image):
+            found = self._inspect(there)
+            if found is not None and runs(platform, _platform(found)):
+                if there != name:
+                    self._tag(str(found["Id"]), name)
+                return str(found["Id"])
+        return None
+
+    def platform(self, name: str) -> str:
+        """The platform that an image is for, "" if it is not there."""
+        found = self._inspect(name)
+        return _platform(found) if found else ""
 
     def content(self, name: str) -> str:
         """A digest of an image's layers and configuration, "" if it is not there.
@@ -75,7 +100,23 @@ class Images:
         return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
 
     def pull(self, name: str) -> None:
-        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached or refuses it."""
+        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached or refuses it.
+
+        Of one that is called by its platform, that platform's: what has its usual name keeps it.
+        """
+        image, platform = plain_name(name)
+        with self._guard(image):
+            before = self.find(image) if platform else None
+            try:
+                self._pull(image, platform)
+                if platform:
+                    self._insist_on(image, platform)
+                    self._tag(str(self.find(image)), name)
+            finally:
+                if platform and "@" not in image:
+                    self._give_back(image, before)
+
+    def _pull(self, name: str, platform: str) -> None:
         from envctl.backends.docker.registries import Registries, refused, registry_of
 
         registries, registry = Registries(), registry_of(name)
@@ -84,7 +125,7 @@ class Images:
             note = f"asking {registry} without credentials: {trouble}"
             self._report(Progress(f"base {name}", Stage.NOTE, note))
         try:
-            self._fetch(name, {"X-Registry-Auth": login.header} if login else {})
+            self._fetch(name, {"X-Registry-Auth": login.header} if login else {}, platform)
         except EnvctlError as error:
             told = "\n".join(part for part in (error.brief, error.details) if part)
             if not trouble and not refused(told):
@@ -92,7 +133,38 @@ class Images:
             brief = f"cannot pull {name} from {registry}" if trouble else f"the registry {registry} refuses {name}"  # fmt: skip
             raise AccessError(brief, details=told, hint=registries.remedy(registry)) from error
 
-    def _fetch(self, name: str, headers: Mapping[str, str]) -> None:
+    def _insist_on(self, image: str, platform: str) -> None:
+        """A registry that has one platform alone gives that, whatever it is asked for."""
+        there = self.platform(image)
+        if not runs(platform, there):
+            raise EnvctlError(
+                f"{image} is for {there or 'an unknown platform'}, and not for {platform}",
+                hint=f"take an image that is for {platform}, or leave `platform` out",
+            )
+
+    def _give_back(self, image: str, before: str | None) -> None:
+        """Have a name mean what it meant before."""
+        now = self.find(image)
+        if now is None or now == before:
+            return
+        if before is not None:
+            self._tag(before, image)
+            return
+        with self._engine.doing(f"let go of the name {image}") as api:
+            # Not the image, if it is called otherwise too.
+            api.remove_image(image, noprune=True)
+
+    def _tag(self, identity: str, name: str) -> None:
+        repository, tag = _parted(name)
+        with self._engine.doing(f"name {name}") as api:
+            api.tag(identity, repository, tag)
+
+    def _guard(self, image: str) -> Lock:
+        """Of a name: what it means changes while an image of another platform is fetched."""
+        with self._all:
+            return self._guards.setdefault(image, Lock())
+
+    def _fetch(self, name: str, headers: Mapping[str, str], platform: str) -> None:
         from envctl.backends.docker.api import watched
 
         repository, tag = _parted(name)
@@ -100,7 +172,11 @@ class Images:
             self._engine.doing(f"pull {name}") as api,
             api.post(
                 f"{api.base_url}/v{api.api_version}/images/create",
-                params={"fromImage": repository, "tag": tag},
+                params={
+                    "fromImage": repository,
+                    "tag": tag,
+                    **({"platform": platform} if platform else {}),
+                },
                 headers=headers,
                 timeout=(FIRST_SIGN, PULL_TIMEOUT),
                 stream=True,
@@ -114,13 +190,21 @@ class Images:
                     self._pulled(name, line)
 
     def load(
-        self, tar: BinaryIO, *, name: str, labels: Mapping[str, str], changes: Sequence[str] = ()
+        self,
+        tar: BinaryIO,
+        *,
+        name: str,
+        labels: Mapping[str, str],
+        changes: Sequence[str] = (),
+        platform: str = "",
     ) -> str:
         """Make an image of one layer from a root filesystem; its id.
 
         `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
-        image is made and that error is the one that comes out.
+        image is made and that error is the one that comes out. With `platform` the image is for that one.
         """
+        if platform:
+            return self._load_for(platform, tar, name, labels=labels, changes=changes)
         repository, tag = _parted(name)
         marks = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
         source = _Watched(tar)
@@ -148,6 +232,32 @@ class Images:
         found = None if failure else self.find(name)
         if found is None:
             raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
+        return found
+
+    def _load_for(
+        self,
+        platform: str,
+        layer: BinaryIO,
+        name: str,
+        *,
+        labels: Mapping[str, str],
+        changes: Sequence[str],
+    ) -> str:
+        """As `load` does. Engines before 23 take a root filesystem for one of their own platform, whatever they are told."""
+        from envctl.backends.docker.own_images import configured, write
+
+        with tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as whole:
+            shutil.copyfileobj(layer, kept, _CHUNK)
+            config = {**configured(changes), "Labels": dict(labels)}
+            write(whole, kept, name, platform=platform, config=config, created=datetime.now(UTC))
+            whole.seek(0)
+            with self._engine.doing(f"load {name}") as api:
+                for event in api.load_image(whole, quiet=True):  # type: ignore[no-untyped-call]
+                    if event.get("error"):
+                        raise EnvctlError(f"cannot load {name}: {event['error']}")
+        found = self.find(name)
+        if found is None:
+            raise EnvctlError(f"cannot load {name}: the engine did not keep it")
         return found
 
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -294,6 +404,11 @@ def file_in(archive: bytes) -> bytes | None:
         member = tar.next()
         file = tar.extractfile(member) if member is not None and member.isfile() else None
         return file.read() if file else None
+
+
+def _platform(inspected: Mapping[str, Any]) -> str:
+    words = (str(inspected.get(key) or "") for key in ("Os", "Architecture", "Variant"))
+    return of_image(*words)
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
+from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
 from envctl.backends.docker.volumes import Volumes
@@ -39,6 +40,7 @@ class Lifecycle:
         volumes: Volumes,
         *,
         answers: Answers,
+        platforms: Platforms,
     ) -> None:
         self._engine = engine
         self._names = names
@@ -46,6 +48,7 @@ class Lifecycle:
         self._keeper = keeper
         self._volumes = volumes
         self._answers = answers
+        self._platforms = platforms
         self.records = Records(engine, names)
         self.resumed: dict[str, str] = {}
         """By container that this run had go on, when the engine's last probe before that began."""
@@ -178,8 +181,10 @@ class Lifecycle:
                 _tolerant(api.remove_container, one["Id"], v=spare, force=True)
 
     def _have_image(self, unit: Unit) -> None:
-        name = self._names.image_of(unit)
-        if self._images.find(name) is not None:
+        name, platform = self._names.image_of(unit), unit.run.platform
+        self._platforms.require(platform, unit.origins.get("platform") or unit.where)
+        if self._images.at_hand(name) is not None:
+            self._platforms.look_at(unit.name, name, platform)
             return
         if not isinstance(unit.source, ReadyImage):
             raise EnvctlError(
@@ -189,6 +194,7 @@ class Lifecycle:
             )
         try:
             self._images.pull(name)
+            self._platforms.look_at(unit.name, name, platform)
         except EnvctlError as error:
             error.where = error.where or unit.source.where or unit.where
             raise
@@ -219,7 +225,7 @@ class Lifecycle:
 
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
-        name = self._names.container(unit.name)
+        name, platform = self._names.container(unit.name), unit.run.platform or None
         body = container(
             unit,
             self._names,
@@ -228,14 +234,14 @@ class Lifecycle:
             start_interval=knows_start_interval(str(api.api_version)),
         )
         try:
-            return str(api.create_container_from_config(body, name)["Id"])
+            return str(api.create_container_from_config(body, name, platform)["Id"])
         except APIError as error:
             if not conflict(error):
                 raise
             if not is_ours(api, name, self._names, {n.UNIT: unit.name}):
                 raise taken("container", name, unit.where) from error
         _tolerant(api.remove_container, name, force=True)
-        return str(api.create_container_from_config(body, name)["Id"])
+        return str(api.create_container_from_config(body, name, platform)["Id"])
 
 
 def _start(api: Any, unit: Unit, container: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from envctl.plan.digest import run_text
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Source, Unit
+from envctl.plan.platforms import image_name
 from envctl.plan.scope import Scope
 
 PREFIX: Final = "dev.envctl."
@@ -102,7 +103,9 @@ class Names:
 
     def image_of_source(self, source: Source) -> str:
         """The image of what a unit is made from."""
-        return source.image if isinstance(source, ReadyImage) else self.image(source)
+        if isinstance(source, ReadyImage):
+            return image_name(source.image, source.platform)
+        return self.image(source)
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called
 from envctl.plan.model import Plan
+from envctl.plan.platforms import plain_name
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Drift, Health, Observed, Status, UnitState
 
@@ -217,7 +218,7 @@ def _state(seen: _Seen, one: Listed) -> UnitState:
         health=_health(text) if running else Health.NONE,
         exit_code=int(code[1]) if code else None,
         build=labels.get(n.BUILD, ""),
-        image=labels.get(n.IMAGE, ""),
+        image=plain_name(labels.get(n.IMAGE, ""))[0],
         run=labels.get(n.RUN, ""),
         id=one["Id"],
         addresses=_addresses(one.get("Ports") or ()) if running else (),

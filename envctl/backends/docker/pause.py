@@ -6,15 +6,14 @@ of constants alone, and is the same wherever it is made.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import struct
-import tarfile
 from collections.abc import Mapping
 from typing import Any, Final
 
+from envctl.backends.docker.own_images import packed, write
 from envctl.errors import EnvctlError
+from envctl.runnable import elf
 
 NAME: Final = "envctl/keeper:1"
 PROGRAM: Final = "/pause"
@@ -37,50 +36,27 @@ _CODE: Final[Mapping[str, tuple[int, bytes]]] = {
 }
 """By the engine's name of an architecture: the number that ELF has for it, and the machine code."""
 _ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-_ADDRESS: Final = 0x400000
-_HEADERS: Final = 64 + 56
 
 
 def program(architecture: str) -> bytes:
     """A static ELF program that waits for ever. KeyError for an architecture that there is none for."""
     machine, code = _CODE[architecture]
-    size = _HEADERS + len(code)
-    head = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)
-    head += struct.pack(
-        "<HHIQQQIHHHHHH", 2, machine, 1, _ADDRESS + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0
-    )
-    # One segment, to be read and run, aligned for pages of 64 KiB too.
-    head += struct.pack("<IIQQQQQQ", 1, 5, 0, _ADDRESS, _ADDRESS, size, size, 0x10000)
-    return head + code
+    return elf(machine, code)
 
 
 def image(architecture: str) -> tuple[bytes, str]:
     """The image as `docker load` takes it, and the hash of its only layer."""
-    layer = _tar(
+    layer = packed(
         {
             PROGRAM: (program(architecture), 0o755),
             "/etc/passwd": (b"", 0o644),
             "/etc/group": (b"", 0o644),
         }
     )
-    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    config = {
-        "architecture": architecture,
-        "os": "linux",
-        "created": "1970-01-01T00:00:00Z",
-        "config": {"Entrypoint": [PROGRAM], "User": "65534:65534", "Labels": {LABEL: "1"}},
-        "rootfs": {"type": "layers", "diff_ids": [digest]},
-        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "envctl"}],
-    }
-    text = json.dumps(config, sort_keys=True).encode()
-    name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [NAME], "Layers": ["layer.tar"]}]
-    files = {
-        name: (text, 0o644),
-        "layer.tar": (layer, 0o644),
-        "manifest.json": (json.dumps(manifest).encode(), 0o644),
-    }
-    return _tar(files), digest
+    config = {"Entrypoint": [PROGRAM], "User": "65534:65534", "Labels": {LABEL: "1"}}
+    target = io.BytesIO()
+    digest = write(target, io.BytesIO(layer), NAME, platform=f"linux/{architecture}", config=config)
+    return target.getvalue(), digest
 
 
 def have(api: Any) -> str:
@@ -114,14 +90,3 @@ def _found(api: Any, layer: str) -> str | None:
     except ImageNotFound:
         return None
     return str(found["Id"]) if found.get("RootFS", {}).get("Layers") == [layer] else None
-
-
-def _tar(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """An archive with the same bytes for the same files."""
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path, (data, mode) in files.items():
-            entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.mode, entry.size = mode, len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return target.getvalue()

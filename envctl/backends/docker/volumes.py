@@ -80,7 +80,7 @@ class Volumes:
     def _image(self, new: NewVolume, unit: Unit) -> str:
         """The image that the volume begins as; the unit's own where the first one's is gone."""
         image = self._names.image_of_source(new.source)
-        if self._images.find(image) is None:
+        if self._images.at_hand(image) is None:
             if not isinstance(new.source, ReadyImage):
                 return self._names.image_of(unit)
             self._images.pull(image)

@@ -61,9 +61,10 @@ class EngineBoxes:
     def _image(self, unit: str, source: Source, engine: ImageSource) -> str:
         if not isinstance(source, ReadyImage):
             return engine.have(unit, source)
-        if engine.images.find(source.image) is None:
-            engine.images.pull(source.image)
-        return source.image
+        name = engine.name_of(source)
+        if engine.images.at_hand(name) is None:
+            engine.images.pull(name)
+        return name
 
     def _make(
         self, unit: str, name: str, image: str, engine: ImageSource, note: Mapping[str, str]

@@ -9,6 +9,7 @@ from typing import Final
 from envctl.backends.vagrant import container, layout, options
 from envctl.backends.vagrant.names import SHARED
 from envctl.errors import Place, Problem
+from envctl.machine_hosts import NATIVE
 from envctl.plan.model import Plan, Unit
 
 _SSH: Final = 22
@@ -18,7 +19,7 @@ _START: Final = Place("envctl.yaml", 1, 1)
 
 def problems(plan: Plan) -> Sequence[Problem]:
     """All of them, each once; the plan is not arranged yet."""
-    found = [problem for unit in plan.units for problem in _of_unit(unit)]
+    found = [problem for unit in plan.units for problem in (*_elsewhere(unit), *_of_unit(unit))]
     together = (*_contested(plan), *layout.conflicts(plan), *_incomplete(plan))
     return tuple(dict.fromkeys([*found, *together]))
 
@@ -31,6 +32,16 @@ def _incomplete(plan: Plan) -> Iterator[Problem]:
             shared.where or _START,
             f"{shared.service} may share a machine with {', '.join(plan.left_out)}, which cannot be planned",
             hint="`envctl validate` says why",
+        )
+
+
+def _elsewhere(unit: Unit) -> Iterator[Problem]:
+    """A platform that machines are not of."""
+    if unit.run.platform not in ("", NATIVE.platform):
+        yield Problem(
+            unit.origins.get("platform") or unit.where or _START,
+            f"{unit.service}: machines are {NATIVE.platform}, and its platform is {unit.run.platform}",
+            hint="leave it out for this environment (`platform: null` in its overlay), or run it on docker",
         )
 
 

@@ -24,15 +24,19 @@ class Store:
     def find(self, name):
         return self.images[name]["id"] if name in self.images else None
 
+    def at_hand(self, name):
+        return self.find(name)
+
     def pull(self, name):
         self.pulls.append(name)
         if name not in self.registry:
             raise EnvctlError("cannot pull", details="dial tcp: no such host")
         self.images[name] = _image(f"sha256:pulled-{name}", {})
 
-    def load(self, tar, *, name, labels, changes=()):
+    def load(self, tar, *, name, labels, changes=(), platform=""):
         data = tar.read()
-        self.images[name] = _image(f"sha256:{len(self.images)}", dict(labels), data, tuple(changes))
+        image = _image(f"sha256:{len(self.images)}", dict(labels), data, tuple(changes))
+        self.images[name] = {**image, "platform": platform}
         return self.images[name]["id"]
 
     def info(self, name):

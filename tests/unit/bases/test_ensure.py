@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from envctl.bases import Found, ensure, image_for
+from envctl.bases import Found, bootstrap, ensure, image_for, is_made
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.plan.progress import silent
@@ -255,3 +256,51 @@ def test_the_bootstrap_does_not_outlive_a_killed_envctl(store, fake, tmp_path):
     parent.wait()
 
     assert told.read_text() == "cleaned\n"
+
+
+AMD = Base("debian:bookworm", "envctl-platform/linux-amd64/debian:bookworm", platform="linux/amd64")
+
+
+def test_a_base_for_a_platform_is_pulled_by_its_own_name_or_else_made_for_it(store, fake):
+    runs = fake()
+    store.registry.add("debian:bookworm")
+    store.pull("debian:bookworm")
+    found = ensure(AMD, store, silent)
+
+    assert found == Found(AMD.image, "bootstrapped", store.find(AMD.image))
+    assert store.pulls == ["debian:bookworm", AMD.image]
+    assert runs.exists()
+    made = store.info(AMD.image)
+    assert made["platform"] == made["labels"]["dev.envctl.base.platform"] == "linux/amd64"
+    assert is_made(AMD.image, made)
+    assert not is_made("debian:bookworm", made)
+    assert ensure(AMD, store, silent).how == "local"
+
+
+def test_a_base_for_a_platform_that_this_host_cannot_run_is_refused_before_it_is_made(
+    store, fake, monkeypatch
+):
+    monkeypatch.setattr(bootstrap, "runs_here", lambda _platform: False)
+    runs = fake()
+    arm = replace(AMD, image="envctl-platform/linux-arm64/debian:bookworm", platform="linux/arm64")
+
+    with pytest.raises(
+        EnvctlError, match="this host cannot run programs of linux/arm64"
+    ) as refused:
+        ensure(arm, store, silent)
+
+    assert "qemu-user-static and binfmt-support" in refused.value.hint
+    assert not runs.exists()
+    assert store.find(arm.image) is None
+
+
+def test_a_base_without_packages_for_a_platform_is_not_made(store, fake):
+    runs = fake()
+    six = replace(
+        AMD, image="envctl-platform/linux-arm-v6/debian:bookworm", platform="linux/arm/v6"
+    )
+
+    with pytest.raises(EnvctlError, match="there are no packages for linux/arm/v6"):
+        ensure(six, store, silent)
+
+    assert not runs.exists()

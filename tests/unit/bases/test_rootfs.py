@@ -9,6 +9,7 @@ import pytest
 from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.mirrors import sources_for
 from envctl.bases.rootfs import TWEAKS, Recipe, hook, source_date
+from envctl.plan.platforms import PLATFORMS, processor
 
 BOOKWORM = CATALOGUE["debian:bookworm"]
 TRIXIE = CATALOGUE["debian:trixie"]
@@ -199,3 +200,28 @@ def test_the_hook_writes_the_files_of_an_official_image(tmp_path):
         "envctl-source http://m.example/ bookworm main",
         "envctl-end",
     ]
+
+
+def test_a_base_for_another_platform_is_made_of_its_packages_and_nothing_else_is_another():
+    plain, arm = Recipe(BOOKWORM).argv("m"), Recipe(BOOKWORM, platform="linux/arm64").argv("m")
+    more = [word for word in arm if word not in plain]
+
+    assert more[0] == "--architectures=arm64"
+    assert set(more[1:]) <= {"--skip=check/qemu"}
+    assert [word for word in arm if word in plain] == list(plain)
+
+
+def test_every_architecture_of_a_base_is_one_of_a_platform():
+    known = {processor(one).debian for one in PLATFORMS}
+
+    for entry in CATALOGUE.values():
+        assert {"amd64", "arm64"} <= {*entry.architectures} <= known
+
+
+def test_ubuntu_for_another_platform_comes_from_the_mirror_that_has_it(tmp_path):
+    (tmp_path / "etc/apt/sources.list.d").mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
+    (tmp_path / "etc/apt/sources.list").write_text("deb http://mirror.example/ubuntu noble main\n")
+
+    assert lines(NOBLE, tmp_path)
+    assert lines(NOBLE, tmp_path, platform="linux/arm64") == []

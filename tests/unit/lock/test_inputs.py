@@ -12,6 +12,7 @@ from envctl.errors import Place
 from envctl.lock.inputs import Input, base_text, inputs
 from envctl.plan.model import (
     Base,
+    Build,
     DockerfileBuild,
     NpmInstall,
     PipInstall,
@@ -295,3 +296,27 @@ def test_a_base_is_told_with_its_dated_mirror_and_by_its_image_if_it_has_no_name
     assert base_text(Base("debian:bookworm", "img")) == "debian:bookworm"
     assert base_text(Base("", "img")) == "img"
     assert base_text(Base("debian", "img", snapshot="20250101")) == "debian at 20250101"
+
+
+def test_a_platform_decides_on_what_is_installed(tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    own = DockerfileBuild("Dockerfile", ".", digest="")
+
+    for source in (ReadyImage("redis:7"), own, build()):
+        (first, *rest) = inputs(for_arm(source), tmp_path, where=AT)
+        assert (first.line, first.where) == ("platform linux/arm64", AT)
+        assert rest == [*inputs(source, tmp_path, where=AT)]
+    assert base_text(replace(ARM_BASE, name="")) == "debian:bookworm"
+
+
+ARM_BASE = Base(
+    "debian:bookworm", "envctl-platform/linux-arm64/debian:bookworm", platform="linux/arm64"
+)
+
+
+def for_arm(source: Source) -> Source:
+    return (
+        build(base=ARM_BASE)
+        if isinstance(source, Build)
+        else replace(source, platform="linux/arm64")
+    )

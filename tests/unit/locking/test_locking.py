@@ -508,3 +508,49 @@ def test_one_of_the_services_that_share_a_machine_is_held_to_the_locks_of_all(tm
     project.workspace().lock()
 
     assert frozen(project, "web") is True
+
+
+WEB = "web: {packages: [hello], command: [x]PLATFORM}\n"
+
+
+def with_platform(project, platform):
+    return project.spec(WEB.replace("PLATFORM", f", platform: {platform}" if platform else ""))
+
+
+def test_a_lock_of_one_platform_is_not_taken_for_another(project, engine):
+    with_platform(project, "").workspace().lock()
+    with_platform(project, "linux/amd64")
+
+    assert said(project.workspace().check_lock()) == [
+        "dev/web: platform linux/amd64: not locked, asked for  (envctl.yaml:4:52)"
+    ]
+    lock, _ = project.workspace().lock()
+    assert [*lock.bases] == ["envctl-platform/linux-amd64/debian:bookworm"]
+    assert text.load(project.root) == lock
+    assert project.workspace().check_lock() == ()
+    with_platform(project, "linux/arm64")
+    assert said(project.workspace().check_lock()) == [
+        "dev/web: platform: locked linux/amd64, asked for linux/arm64  (envctl.yaml:4:52)"
+    ]
+
+
+def test_an_image_of_another_platform_than_the_spec_asks_for_is_not_locked(project, engine):
+    with_platform(project, "linux/arm64")
+
+    with pytest.raises(EnvctlError, match="is to be for linux/arm64, and is of amd64"):
+        project.workspace().lock()
+
+
+def test_packages_of_two_platforms_are_not_kept_together(project, engine):
+    project.spec(
+        WEB.replace("PLATFORM", "")
+        + WEB.replace("web", "arm").replace("PLATFORM", ", platform: linux/arm64")
+    )
+
+    with pytest.raises(
+        EnvctlError, match="the spec asks for linux/arm64 and the engine's own"
+    ) as refused:
+        project.workspace().lock(vendor=True)
+
+    assert refused.value.where is not None
+    assert engine.made == []

@@ -7,6 +7,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
+from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.progress import silent
@@ -26,7 +27,10 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     images = Images(engine)
     volumes = Volumes(engine, names, images, silent)
     answers = Answers(names.scope, "docker")
-    lifecycle = Lifecycle(engine, names, images, keeper, volumes, answers=answers)
+    platforms = Platforms(engine, images, silent)
+    lifecycle = Lifecycle(
+        engine, names, images, keeper, volumes, answers=answers, platforms=platforms
+    )
 
     # The engine would refuse what it was not taught: stopping or removing a container.
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))

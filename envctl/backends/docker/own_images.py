@@ -1,0 +1,90 @@
+"""Images of one layer that are made here, as `docker load` takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+from envctl.plan.platforms import architecture, variant
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CHUNK: Final = 1 << 20
+
+
+def write(
+    target: BinaryIO,
+    layer: BinaryIO,
+    name: str,
+    *,
+    platform: str,
+    config: Mapping[str, Any],
+    created: datetime = _BEGINNING,
+) -> str:
+    """Write an image of a layer, a tar that can be read from its beginning; the layer's hash.
+
+    The same bytes come out for the same, if it is said when it was `created`.
+    """
+    digest, size = _hashed(layer)
+    moment = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+    kind = variant(platform)
+    told = {
+        "architecture": architecture(platform),
+        **({"variant": kind} if kind else {}),
+        "os": "linux",
+        "created": moment,
+        "config": dict(config),
+        "rootfs": {"type": "layers", "diff_ids": [digest]},
+        "history": [{"created": moment, "created_by": "envctl"}],
+    }
+    text = json.dumps(told, sort_keys=True).encode()
+    file = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": file, "RepoTags": [name], "Layers": ["layer.tar"]}]
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        _add(tar, file, io.BytesIO(text), len(text))
+        _add(tar, "layer.tar", layer, size)
+        said = json.dumps(manifest).encode()
+        _add(tar, "manifest.json", io.BytesIO(said), len(said))
+    return digest
+
+
+def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    """Contents and permissions by path as an archive, with the same bytes for the same files."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, (data, mode) in files.items():
+            _add(tar, path.lstrip("/"), io.BytesIO(data), len(data), mode)
+    return target.getvalue()
+
+
+def configured(changes: Sequence[str]) -> Mapping[str, Any]:
+    """Instructions of a Dockerfile as an image's configuration; of those only CMD, as a list. ValueError for others."""
+    found: dict[str, Any] = {}
+    for change in changes:
+        word, _, rest = change.partition(" ")
+        if word != "CMD":
+            raise ValueError(f"{change!r} cannot be said of an image that is made here")
+        found["Cmd"] = json.loads(rest)
+    return found
+
+
+def _add(tar: tarfile.TarFile, path: str, content: BinaryIO, size: int, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(path)
+    entry.mode, entry.size = mode, size
+    tar.addfile(entry, content)
+
+
+def _hashed(file: BinaryIO) -> tuple[str, int]:
+    """A file's hash and size; it is at its beginning again."""
+    file.seek(0)
+    found = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        found.update(chunk)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return f"sha256:{found.hexdigest()}", size

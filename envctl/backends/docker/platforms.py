@@ -1,0 +1,99 @@
+"""What platforms an engine runs, found out before anything is built or started for one."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from functools import cached_property
+from threading import Lock
+from typing import Final
+
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.images import Images
+from envctl.backends.docker.own_images import packed, write
+from envctl.errors import EnvctlError, Place
+from envctl.plan.platforms import architecture, of_image
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.runnable import program, remedy
+
+_PROGRAM: Final = "/program"
+_NAME: Final = "envctl/runs:{}"
+_LABEL: Final = "dev.envctl.runs-image"
+_TIMEOUT: Final = 30
+
+
+class Platforms:
+    """Those of one engine: its own, and those that it has emulators for."""
+
+    def __init__(self, engine: Engine, images: Images, report: Report) -> None:
+        self._engine = engine
+        self._images = images
+        self._report = report
+        self._guard = Lock()
+        self._known: dict[str, bool] = {}
+        self._told: set[str] = set()
+
+    @cached_property
+    def native(self) -> str:
+        """The engine's own, in Docker's words: "linux/amd64"."""
+        with self._engine.doing("ask the engine for its platform") as api:
+            told = api.version()
+        return of_image(str(told.get("Os") or "linux"), str(told.get("Arch") or ""))
+
+    def require(self, platform: str, where: Place | None = None) -> None:
+        """EnvctlError, with the remedy, unless the engine runs programs of a platform; "" is its own."""
+        if not platform or architecture(platform) == architecture(self.native):
+            return
+        with self._guard:
+            if platform not in self._known:
+                self._known[platform] = self._tried(platform)
+        if not self._known[platform]:
+            raise EnvctlError(
+                f"the engine at {self._engine.endpoint} runs {self.native}, and no programs of {platform}",
+                hint=f"on the engine's host, {remedy(platform)}; or leave `platform` out for this environment",
+                where=where,
+            )
+
+    def look_at(self, work: str, image: str, platform: str) -> None:
+        """Say, once, that an image is of another platform than the engine, if none was asked for."""
+        there = "" if platform else self._images.platform(image)
+        if architecture(there) in ("", architecture(self.native)) or image in self._told:
+            return
+        self._told.add(image)
+        text = (
+            f"{image} is for {there}, and the engine is {self.native}: write `platform: {there}` if that is meant,"
+            f" or fetch the other with `docker pull --platform {self.native} {image}`"
+        )
+        self._report(Progress(work, Stage.NOTE, text))
+
+    def _tried(self, platform: str) -> bool:
+        """Whether a container of a program of the platform ends with 0."""
+        from docker.errors import APIError
+
+        name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))
+        layer = packed({_PROGRAM: (program(platform), 0o755)})
+        whole = io.BytesIO()
+        config = {"Entrypoint": [_PROGRAM], "User": "65534:65534", "Labels": {_LABEL: "1"}}
+        write(whole, io.BytesIO(layer), name, platform=platform, config=config)
+        with self._engine.doing(f"try whether the engine runs {platform}") as api:
+            for _ in api.load_image(whole.getvalue()):  # type: ignore[no-untyped-call]
+                pass
+            body = {"Image": name, "HostConfig": {"NetworkMode": "none"}}
+            made = api.create_container_from_config(body, None, platform)["Id"]  # type: ignore[no-untyped-call]
+            try:
+                return self._ends_well(api, made)
+            finally:
+                api.remove_container(made, force=True, v=True)
+                with suppress(APIError):
+                    api.remove_image(name)
+
+    def _ends_well(self, api: object, container: str) -> bool:
+        from docker.errors import APIError
+
+        try:
+            api.start(container)  # type: ignore[attr-defined]
+        except APIError as error:
+            if "exec format error" in str(error).lower():
+                return False
+            raise
+        return bool(api.wait(container, timeout=_TIMEOUT)["StatusCode"] == 0)  # type: ignore[attr-defined]

@@ -1,0 +1,96 @@
+"""Whether programs of a platform run: tried with the smallest one there is, which ends at once.
+
+On the processor it is made for it runs; on another one if Linux has an emulator for it (binfmt_misc).
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from envctl.plan.platforms import architecture, processor
+
+_ADDRESS: Final = 0x400000
+_TIMEOUT: Final = 20.0
+"""Seconds until an emulator has run a program of three instructions, or is broken."""
+
+
+class _Machine(NamedTuple):
+    """A processor to ELF: its number, flags, word size and byte order; and the code that ends a process with 0."""
+
+    number: int
+    code: bytes
+    flags: int = 0
+    bits: int = 64
+    order: str = "<"
+
+
+def _words(*words: int) -> bytes:
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+_MACHINES: Final[Mapping[str, _Machine]] = {
+    # mov ebx..; the number of `exit`, 0, and the call of the kernel, in each one's own words.
+    "386": _Machine(3, bytes.fromhex("b80100000031dbcd80"), bits=32),
+    "amd64": _Machine(62, bytes.fromhex("b83c00000031ff0f05")),
+    "arm": _Machine(40, _words(0xE3A00000, 0xE3A07001, 0xEF000000), flags=0x05000000, bits=32),
+    "arm64": _Machine(183, _words(0xD2800000, 0xD2800BA8, 0xD4000001)),
+    "loong64": _Machine(258, _words(0x02800004, 0x0281740B, 0x002B0000), flags=0x43),
+    "mips64le": _Machine(8, _words(0x24040000, 0x240213C2, 0x0000000C), flags=0x60000000),
+    "ppc64le": _Machine(21, _words(0x38600000, 0x38000001, 0x44000002), flags=2),
+    "riscv64": _Machine(243, _words(0x00000513, 0x05D00893, 0x00000073)),
+    "s390x": _Machine(22, bytes.fromhex("a72900000a01"), order=">"),
+}
+"""By Docker's word for it."""
+
+
+def program(platform: str) -> bytes:
+    """A static program of the platform that ends at once, with 0. KeyError for what is no platform."""
+    machine = _MACHINES[architecture(platform)]
+    return elf(
+        machine.number, machine.code, flags=machine.flags, bits=machine.bits, order=machine.order
+    )
+
+
+def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str = "<") -> bytes:
+    """A static program of some code for Linux, on the processor with that number in ELF."""
+    wide = bits == 64
+    word, header, segment = ("Q", 64, 56) if wide else ("I", 52, 32)
+    start = header + segment
+    size = start + len(code)
+    head = b"\x7fELF" + bytes((2 if wide else 1, 1 if order == "<" else 2, 1)) + bytes(9)
+    head += struct.pack(
+        f"{order}HHI{word * 3}IHHHHHH",
+        *(2, number, 1, _ADDRESS + start, header, 0, flags, header, segment, 1, 0, 0, 0),
+    )
+    # One segment, to be read and run, aligned for pages of 64 KiB too.
+    place, rights = (0, _ADDRESS, _ADDRESS, size, size), 5
+    values = (1, rights, *place, 0x10000) if wide else (1, *place, rights, 0x10000)
+    head += struct.pack(f"{order}II{'QQQQQQ' if wide else 'IIIIII'}", *values)
+    return head + code
+
+
+def runs_here(platform: str) -> bool:
+    """Whether this host runs programs of a platform."""
+    with tempfile.TemporaryDirectory(prefix="envctl-runs-") as folder:
+        path = Path(folder) / "program"
+        path.write_bytes(program(platform))
+        path.chmod(0o700)
+        try:
+            done = subprocess.run([path], capture_output=True, timeout=_TIMEOUT, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
+
+
+def remedy(platform: str) -> str:
+    """What to do so that a host runs programs of a platform."""
+    handler = f"qemu-{processor(platform).qemu}"
+    return (
+        "install an emulator (on Debian and Ubuntu the packages qemu-user-static and binfmt-support),"
+        f" after which /proc/sys/fs/binfmt_misc/{handler} exists"
+    )
