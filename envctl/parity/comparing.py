@@ -12,6 +12,7 @@ from typing import Final
 from envctl.parity.accepting import Acceptance
 from envctl.parity.facts import (
     DIGEST,
+    PROCESSOR,
     SUBSTRATE,
     UNKNOWN,
     Category,
@@ -171,7 +172,8 @@ def _verdict(
 ) -> Verdict:
     """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
 
-    The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package.
+    The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package. The processor is:
+    a `platform` may ask for it, and an engine may play it.
     """
     machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
     if len(machines) == 2:
@@ -179,7 +181,7 @@ def _verdict(
     else:
         beside = values[SUBSTRATE in one] if machines else None
         came_along = any(_came_along(listed, category, key, beside) for listed in machines)
-    if came_along or category == Category.KERNEL:
+    if came_along or (category == Category.KERNEL and key != PROCESSOR):
         return Verdict.SUBSTRATE
     if len(machines) < 2 and _is_of_the_host(category, key, values):
         return Verdict.SUBSTRATE

@@ -52,6 +52,8 @@ they are in the image where its making changed them; UNKNOWN has the reasons of 
 """
 SUBSTRATE: Final = "substrate"
 UNKNOWN: Final = "unknown"
+PROCESSOR: Final = "machine"
+"""The fact of the kernel's that is a unit's own."""
 DIGEST: Final = " digest"
 """What the key of a secret's digest ends with."""
 _IN_BYTES: Final = frozenset(

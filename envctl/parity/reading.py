@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from envctl.parity.facts import (
     DIGEST,
+    PROCESSOR,
     SUBSTRATE,
     UNKNOWN,
     Category,
@@ -148,7 +149,7 @@ def _os(body: str) -> Values:
 
 
 def _kernel(body: str) -> Values:
-    yield from zip(("system", "release", "machine"), body.split(), strict=False)
+    yield from zip(("system", "release", PROCESSOR), body.split(), strict=False)
 
 
 def _packages(body: str) -> Values:

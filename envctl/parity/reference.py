@@ -15,7 +15,7 @@ BEGIN: Final = "<!-- begin: written by `make docs` from the tables of the collec
 END: Final = "<!-- end -->"
 COMPARED: Final[Mapping[Category, str]] = {
     Category.OS: "name and version of the distribution",
-    Category.KERNEL: "the kernel's name, release and architecture; always substrate",
+    Category.KERNEL: "the kernel's name and release, which are always substrate; the processor's architecture",
     Category.PACKAGES: "every package of dpkg, rpm or apk: version, architecture, state",
     Category.PYTHON: "every Python package in any folder, those in home folders included",
     Category.NPM: "every npm package in any `node_modules`, those in home folders included",

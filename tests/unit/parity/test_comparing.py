@@ -259,6 +259,13 @@ def test_what_a_container_has_of_its_host_is_substrate_and_two_machines_have_to_
     assert both == [(category, key, "1", "2", Verdict.UNDECLARED)]
 
 
+def test_the_processor_is_a_unit_s_own_as_its_platform_says():
+    one, other = {"kernel": {"machine": "x86_64"}}, {"kernel": {"machine": "aarch64"}}
+
+    assert told(one, other) == [("kernel", "machine", "x86_64", "aarch64", Verdict.UNDECLARED)]
+    assert told(one, one) == []
+
+
 def test_a_setting_of_a_unit_s_own_is_a_difference_unless_its_kernel_has_none():
     one = {"sysctls": {"net.core.somaxconn": "1", "net.ipv4.new": "0"}}
     other = {"sysctls": {"net.core.somaxconn": "2"}, "substrate": {}}
