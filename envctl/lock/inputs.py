@@ -12,6 +12,7 @@ from typing import Final, Literal
 from envctl.backends.staging import ContextFile, placed
 from envctl.errors import EnvctlError, Place
 from envctl.inside import text_inside
+from envctl.lock.model import PLATFORM
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Base,
@@ -68,7 +69,7 @@ def inputs(
     `where` is the place of what has none of its own, `platform_at` that of the platform.
     """
     platform = source.platform
-    first = (Input(f"platform {platform}", platform_at or where),) if platform else ()
+    first = (Input(f"{PLATFORM} {platform}", platform_at or where),) if platform else ()
     return (*first, *_inputs(source, root, where))
 
 

@@ -9,6 +9,8 @@ from typing import Final, TypeAlias
 
 FILE: Final = "envctl.lock"
 VERSION: Final = 1
+PLATFORM: Final = "platform"
+"""The word that the line of inputs begins with that names a platform."""
 
 Versions: TypeAlias = Mapping[str, str]
 """Versions by name. Python's and npm's have a hash behind them: "3.1.3 sha256:…".
@@ -75,6 +77,12 @@ class LockedBuild:
     manifest: Manifest
     base: str = ""
     image: str = ""
+
+    @property
+    def platform(self) -> str:
+        """The platform that the spec asks for, "" for the engine's own."""
+        lines = (line.partition(" ") for line in self.inputs)
+        return next((rest for word, _, rest in lines if word == PLATFORM), "")
 
 
 @dataclass(frozen=True, slots=True)

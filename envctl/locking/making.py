@@ -11,10 +11,12 @@ from envctl.backends.building import NO_SUPPLIES, ImageSource, Supplies
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.comparing import Difference, moved
+from envctl.lock.folder import FOLDER
 from envctl.lock.looking import Look, looks
 from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.supplying import pins
 from envctl.lock.unmet import contradicted
+from envctl.lock.vendor import Store
 from envctl.locking.asking import asked
 from envctl.locking.telling import insist_on_platform
 from envctl.plan.build_secrets import secret_names, secrets_to_build
@@ -82,15 +84,16 @@ class Maker:
         return self._lock(bases, found, roots)
 
     def insist_on_one_platform(self) -> None:
-        """EnvctlError unless one is all that is asked for: packages of several have the same names and versions."""
-        platforms = {one.source.platform: one for one in reversed(self.asked)}
+        """EnvctlError unless one is all that is asked for, or kept already: packages of several have the same names and versions."""
+        places = {one.source.platform: one.where for one in reversed(self.asked)}
+        kept = not Store(Path(self.opened[0].plan.scope.root)).is_empty
+        platforms = {*places, *(one.platform for one in self.old.builds if kept)}
         if len(platforms) > 1:
             names = " and ".join(sorted(one or "the engine's own" for one in platforms))
-            first = next(one for platform, one in platforms.items() if platform)
             raise EnvctlError(
-                f"packages are kept for one platform, and the spec asks for {names}",
-                hint="leave out --vendor, or lock environments of one platform alone: `envctl lock ENV --vendor`",
-                where=first.where,
+                f"packages are kept for one platform, and here are {names}",
+                hint=f"leave out --vendor; or have one platform in the spec, remove {FOLDER}, and lock it anew",
+                where=next((where for name, where in places.items() if name), None),
             )
 
     def vendor(self, lock: Lock, *, whole: bool) -> None:

@@ -19,7 +19,7 @@ class Processor:
     """What others call the processor of a platform.
 
     `debian` is Debian's and Ubuntu's word for it, "" where they have none; `said` are the words that a system inside may
-    have for it; `qemu` is the end of the name of the emulator that runs its programs.
+    have for it, those of a kernel that runs it on a larger one included; `qemu` is the end of the name of the emulator that runs its programs.
     """
 
     debian: str
@@ -27,14 +27,15 @@ class Processor:
     qemu: str
 
 
+_ARM: Final = ("armv6l", "armv7l", "armv8l", "aarch64")
 _PROCESSORS: Final[Mapping[str, Processor]] = {
-    "linux/386": Processor("i386", ("i386", "i686", "x86"), "i386"),
+    "linux/386": Processor("i386", ("i386", "i686", "x86", "x86_64"), "i386"),
     "linux/amd64": Processor("amd64", ("amd64", "x86_64"), "x86_64"),
     "linux/amd64/v2": Processor("amd64", ("amd64", "x86_64"), "x86_64"),
     "linux/amd64/v3": Processor("amd64", ("amd64", "x86_64"), "x86_64"),
-    "linux/arm/v5": Processor("armel", ("armel", "armv5tel"), "arm"),
-    "linux/arm/v6": Processor("", ("armhf", "armel", "armv6hl"), "arm"),
-    "linux/arm/v7": Processor("armhf", ("armhf", "armv7", "armv7hl", "armv7l"), "arm"),
+    "linux/arm/v5": Processor("armel", ("armel", "armv5tel", *_ARM), "arm"),
+    "linux/arm/v6": Processor("", ("armhf", "armel", "armv6hl", *_ARM), "arm"),
+    "linux/arm/v7": Processor("armhf", ("armhf", "armv7", "armv7hl", *_ARM), "arm"),
     "linux/arm64": Processor("arm64", ("arm64", "aarch64"), "aarch64"),
     "linux/loong64": Processor("loong64", ("loong64", "loongarch64"), "loongarch64"),
     "linux/mips64le": Processor("mips64el", ("mips64el",), "mips64el"),

@@ -547,10 +547,20 @@ def test_packages_of_two_platforms_are_not_kept_together(project, engine):
         + WEB.replace("web", "arm").replace("PLATFORM", ", platform: linux/arm64")
     )
 
-    with pytest.raises(
-        EnvctlError, match="the spec asks for linux/arm64 and the engine's own"
-    ) as refused:
+    with pytest.raises(EnvctlError, match="here are linux/arm64 and the engine's own") as refused:
         project.workspace().lock(vendor=True)
 
     assert refused.value.where is not None
     assert engine.made == []
+
+
+def test_packages_of_another_platform_are_not_kept_beside_those_that_are(project, engine):
+    lock, _ = with_platform(project, "").workspace().lock()
+    text.save(replace(lock, vendor=keeping(project, hello="x").digest), project.root)
+    with_platform(project, "linux/amd64")
+
+    with pytest.raises(EnvctlError, match="here are linux/amd64 and the engine's own") as refused:
+        project.workspace().lock(vendor=True)
+
+    assert "remove envctl.vendor" in refused.value.hint
+    project.workspace().lock()
