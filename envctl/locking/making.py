@@ -22,6 +22,7 @@ from envctl.locking.telling import insist_on_platform
 from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
+from envctl.plan.platforms import processor
 from envctl.plan.progress import Progress
 from envctl.suggest import did_you_mean
 from envctl.target import Opened
@@ -214,7 +215,9 @@ class Maker:
         }
         used = {build.base for build in builds}
         kept = {name: base for name, base in self.old.bases.items() if name in used}
-        others = sorted({one.architecture for one in seen.values()} - {""})
+        told = {one.architecture for one in seen.values()}
+        said = {processor(p).said[0] for one in self.asked if (p := one.source.platform)}
+        others = (*sorted(told - {""}), *sorted(said))
         architecture = next(filter(None, [*architectures, self.old.architecture, *others]), "")
         return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
