@@ -143,6 +143,8 @@ class _Run:
         self.explain = explain
         self.todo: dict[str, Change] = {change.key: change for change in changes}
         self.phases: dict[str, Phase] = dict.fromkeys(self.todo, Phase.WAITING)
+        self.waiting = dict(self.todo)
+        """The changes that have not begun."""
         self.watches = {unit.name: _Watch(unit) for unit in units}
         self.services: dict[str, list[str]] = {}
         for unit in units:
@@ -160,6 +162,9 @@ class _Run:
     # --- the loop
 
     def loop(self) -> None:
+        for name, watch in self.watches.items():
+            if name not in self.todo:
+                watch.phase, watch.since = Phase.DONE, time.monotonic()
         try:
             while True:
                 self._start_due()
@@ -173,16 +178,16 @@ class _Run:
         _raise([self.explain(error) for error in self.failures])
 
     def _settled(self) -> bool:
+        if self.active or self.waiting:
+            return False
         changes = all(
             phase in (Phase.DONE, Phase.READY, Phase.FAILED) for phase in self.phases.values()
         )
         units = all(watch.phase in (Phase.READY, Phase.FAILED) for watch in self.watches.values())
-        return changes and units and not self.active
+        return changes and units
 
     def _start_due(self) -> None:
-        waiting = [key for key in self.todo if self.phases[key] is Phase.WAITING]
-        for key in waiting if self.active < WORKERS else ():
-            change = self.todo[key]
+        for change in list(self.waiting.values()) if self.active < WORKERS else ():
             blocker = self._blocker(change)
             if blocker == "":
                 self._begin(change)
@@ -190,9 +195,6 @@ class _Run:
                     break
             elif blocker is not None:
                 self._give_up(change, blocker)
-        for name, watch in self.watches.items():
-            if watch.phase is Phase.WAITING and name not in self.todo:
-                watch.phase, watch.since = Phase.DONE, time.monotonic()
 
     def _blocker(self, change: Change) -> str | None:
         """Nothing if the change may start, None if it has to wait, else the name of what failed."""
@@ -219,6 +221,7 @@ class _Run:
 
     def _give_up(self, change: Change, blocker: str) -> None:
         self.phases[change.key] = Phase.FAILED
+        del self.waiting[change.key]
         watch = self.watches.get(change.unit)
         if watch and change.key == change.unit:
             watch.phase = Phase.FAILED
@@ -232,6 +235,7 @@ class _Run:
 
     def _begin(self, change: Change) -> None:
         self.phases[change.key] = Phase.DOING
+        del self.waiting[change.key]
         self.report(Progress(self._work(change), Stage.STARTED))
         self._spawn(partial(self._apply, change), self._applied, change)
 
@@ -301,9 +305,11 @@ class _Run:
     # --- becoming ready
 
     def _observe(self) -> None:
-        waiting = [watch for watch in self.watches.values() if watch.phase is Phase.DONE]
         before = time.monotonic()
-        if not waiting or before < self.next_look:
+        if before < self.next_look:
+            return
+        waiting = [watch for watch in self.watches.values() if watch.phase is Phase.DONE]
+        if not waiting:
             return
         self.seen, self.given = self.given or self.backend.observe(), None
         states = self.seen.units

@@ -252,6 +252,7 @@ class Opened:
             recipe=self._recipe,
             needed=self.needed,
             also=self._problems,
+            shared=workspace.shared,
         )
         plan = hooks.with_places(plan, self._place_of_hook)
         return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
@@ -277,7 +278,12 @@ class Opened:
         if parts._sound is None:
             return ()
         try:
-            make_plan(parts._sound, backend=parts.backend.name, also=parts._problems)
+            make_plan(
+                parts._sound,
+                backend=parts.backend.name,
+                also=parts._problems,
+                shared=workspace.shared,
+            )
         except SpecError as error:
             return error.problems
         except EnvctlError:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from envctl.plan.scope import Found
     from envctl.plan.state import Observed
     from envctl.planner.given import PackageSets
+    from envctl.planner.shared import SharedServices
     from envctl.reaches import Reach
     from envctl.render import Content, Templates
     from envctl.results import BuildPair, Decided, Decision, UpResult
@@ -70,6 +71,11 @@ class Workspace:
         """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
         self.ask = ask
         """Asks the user whether the project may reach what it wants of this host."""
+        self.shared: SharedServices | None = None
+        """What the services came to, where all environments are looked at in one go.
+
+        Then each is resolved from the files: they share what they have in common, and nothing is kept of each.
+        """
 
     def on_free_ports(self) -> Workspace:
         """The same, but that what is brought up takes ports of the host that are free."""
@@ -110,13 +116,20 @@ class Workspace:
             environment,
             sets=self.sets,
             environ=self.environ,
+            cache=self.shared is None,
             without_files=without_files,
         )
 
     @cached_property
     def package_sets(self) -> PackageSets:
         """The package sets of all services of all environments, as they were when first asked for."""
-        return spec.package_sets(self.root, sets=self.sets, environ=self.environ, equal=self.alike)
+        return spec.package_sets(
+            self.root,
+            sets=self.sets,
+            environ=self.environ,
+            cache=self.shared is None,
+            equal=self.alike,
+        )
 
     @cached_property
     def alike(self) -> Mapping[str, None]:
@@ -135,6 +148,10 @@ class Workspace:
         if not names:
             spec.load_base(self.root, sets=self.sets, environ=self.environ)
             raise no_environments(self.root)
+        if len(names) > 1:
+            from envctl.planner.shared import SharedServices
+
+            self.shared = SharedServices()
         accepting = False
         for name in names:
             opened = self.open(Target.parse(name))

@@ -36,10 +36,11 @@ from envctl.planner.base_names import base_problems
 from envctl.planner.build import source
 from envctl.planner.given import Given, PackageSets
 from envctl.planner.overlaps import is_within, overlaps
+from envctl.planner.shared import Planned, SharedServices
 from envctl.planner.volumes import with_new_volumes
 from envctl.private import hidden_below, is_private
 from envctl.spec.canonical import CanonicalService
-from envctl.spec.resolved import KeyPath, Resolved
+from envctl.spec.resolved import Resolved
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",
@@ -57,7 +58,6 @@ _RUN_PATHS: Mapping[str, str] = {
     "restart": "restart",
     "resources": "resources",
 }
-_OF_A_RUN = frozenset({*_RUN_PATHS, "options"})
 
 
 def _nothing_else(_plan: Plan) -> Sequence[Problem]:
@@ -72,32 +72,25 @@ def make_plan(
     recipe: str = "",
     needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
+    shared: SharedServices | None = None,
 ) -> Plan:
     """Decide everything about one environment, but for what the values of its secrets tell.
 
     `package_sets` are those of all services of all environments: package installs are laid out
     so that as many of them as possible share layers. `recipe` is a digest of the project's own
     templates that images are made from: it makes their builds others. Services other than those `needed`, if that
-    is given, are left out where they cannot be planned. Reads the files that builds
+    is given, are left out where they cannot be planned. `shared` are those that were planned for other environments. Reads the files that builds
     copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
     """
     data = resolved.data
     problems: list[Problem] = []
     units: list[Unit] = []
     left_out: list[str] = []
-    origins = _origins_by_service(resolved)
+    users = [(name, one["user"], one["base"] is not None) for name, one in data["services"].items()]
     taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
     for name in _ordered(data["services"]):
-        given = Given(
-            name,
-            resolved,
-            backend,
-            package_sets,
-            origins.get(name, {}),
-            recipe,
-            taken,
-        )
-        made, wrong = _planned(given)
+        given = Given(name, resolved, backend, package_sets, recipe, users, taken)
+        made, wrong = shared.planned(given, _planned) if shared else _planned(given)
         if wrong and needed is not None and name not in needed:
             left_out.append(name)
             continue
@@ -113,7 +106,7 @@ def make_plan(
     return plan
 
 
-def _planned(given: Given) -> tuple[Sequence[Unit], Sequence[Problem]]:
+def _planned(given: Given) -> Planned:
     """The units of a service, and what is wrong with them."""
     lacking = [problem for name, problem in given.resolved.lacking if name == given.name]
     problems = [*lacking, *_missing_mounts(given)]
@@ -322,22 +315,14 @@ def _probe(service: CanonicalService) -> Probe | None:
     )
 
 
-def _origins_by_service(resolved: Resolved) -> Mapping[str, Mapping[KeyPath, Place]]:
-    found: dict[str, dict[KeyPath, Place]] = {}
-    # Few of them are looked at: a list of packages has one for each.
-    for path in resolved.origins:
-        if path[0] == "services" and len(path) > 2 and path[2] in _OF_A_RUN:
-            found.setdefault(str(path[1]), {})[path[2:]] = resolved.origins[path].where
-    return found
-
-
 def _origins(given: Given) -> Mapping[str, Place]:
     """The places that set a unit's run, by path into the run."""
     found: dict[str, Place] = {}
-    for path, where in given.origins.items():
-        key, rest = str(path[0]), path[1:]
+    origins = given.resolved.origins
+    for path in origins.of_service(given.name):
+        key, rest = str(path[2]) if len(path) > 2 else "", path[3:]
         if key == "options" and rest[:1] == (given.backend,):
-            found[".".join(["options", *map(str, rest[1:])])] = where
+            found[".".join(["options", *map(str, rest[1:])])] = origins.place(path)
         elif key in _RUN_PATHS:
-            found[".".join([_RUN_PATHS[key], *map(str, rest)])] = where
+            found[".".join([_RUN_PATHS[key], *map(str, rest)])] = origins.place(path)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from envctl.errors import Place
 from envctl.files import Taken
 from envctl.spec.canonical import CanonicalService
-from envctl.spec.resolved import KeyPath, Resolved
+from envctl.spec.resolved import Resolved
 
 PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 """The package sets of all services of all environments, each with its base image."""
@@ -20,16 +20,16 @@ PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 class Given:
     """One service of the resolved spec, and what its units are decided from.
 
-    `origins` are the service's own, by path within it; `recipe` is a digest of the project's own
-    templates that images are made from.
+    `recipe` is a digest of the project's own templates that images are made from.
     """
 
     name: str
     resolved: Resolved
     backend: str
     package_sets: PackageSets
-    origins: Mapping[KeyPath, Place]
     recipe: str = ""
+    users: Sequence[object] = ()
+    """What the users of all services are decided from."""
     taken: dict[tuple[str, tuple[str, ...]], Taken] = field(default_factory=dict)
     """By source and what is excluded, what copies of services that are planned together take."""
 

@@ -21,7 +21,7 @@ from envctl.private import (
     replace_private,
     state_path,
 )
-from envctl.spec.origins import Origins, Raw
+from envctl.spec.origins import Origins, Parts, part_of
 from envctl.spec.resolved import KeyPath, Resolved
 
 FORMAT = 3
@@ -99,25 +99,28 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
         return None
 
 
-def _origins(text: bytes) -> dict[KeyPath, Raw]:
+def _origins(text: bytes) -> Parts:
+    parts: Parts = {}
     try:
-        return {
-            tuple(path): (tuple(spot), tuple((tuple(place), old) for place, old in replaced), note)
-            for path, spot, replaced, note in json.loads(text)
-        }
+        for path, spot, replaced, note in json.loads(text):
+            key: KeyPath = tuple(path)
+            former = tuple((tuple(place), old) for place, old in replaced)
+            parts.setdefault(part_of(key), {})[key] = (tuple(spot), former, note)
     except (ValueError, TypeError, IndexError):
         return {}
+    return parts
 
 
 def write(root: Path, environment: str, expected: str, resolved: Resolved) -> None:
     """Keep a resolved spec, privately and at one stroke. Says nothing if that is impossible."""
     target = path(root, environment)
     origins = resolved.origins
-    raw = origins.raw if isinstance(origins, Origins) else {}
+    parts = origins.parts if isinstance(origins, Origins) else {}
+    raw = [[path, *value] for part in parts.values() for path, value in part.items()]
     lines = (
         expected,
         json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
-        json.dumps([[place, *value] for place, value in raw.items()], separators=(",", ":")),
+        json.dumps(raw, separators=(",", ":")),
     )
     with contextlib.suppress(EnvctlError, OSError, ValueError):
         private_folder(root, _FOLDER)

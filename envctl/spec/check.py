@@ -9,6 +9,7 @@ from typing import Literal
 
 from envctl.spec.canonical import CanonicalService, CanonicalSpec
 from envctl.spec.problems import Problems, near
+from envctl.spec.remember import remembered
 from envctl.spec.running import USUAL
 from envctl.spec.schema import ServiceForm
 from envctl.spec.tree import Items, Node, Spot, Table, Text, listed
@@ -53,7 +54,7 @@ class Checker:
         services = tree.get("services")
         secrets = tree.get("secrets")
         self.tree = services if isinstance(services, Table) else Table(tree.spot)
-        self.secrets = set(secrets) if isinstance(secrets, Table) else set()
+        self.secrets = frozenset(secrets) if isinstance(secrets, Table) else frozenset()
         self.exists: dict[str, bool] = {}
 
     def run(self) -> None:
@@ -65,14 +66,9 @@ class Checker:
             table = self.tree[name]
             if not isinstance(table, Table):
                 continue
-            self._task(name, service, table)
-            self._user(name, service)
-            self._probe(name, service, table)
-            self._secrets(name, service, table)
-            self._build_secrets(name, service, table)
+            self._alone(name, service, table)
             self._depends_on(name, service, table)
             self._paths(name, service, table)
-            self._targets(name, service, table)
         self._replicas()
         self._ports()
         self._owners()
@@ -82,6 +78,23 @@ class Checker:
         self.problems.add(spot, message, expected=expected, hint=hint)
 
     # --- one service
+
+    def _alone(self, name: str, service: CanonicalService, table: Table) -> None:
+        """What neither other services nor files have a say in."""
+
+        def look() -> None:
+            self._task(name, service, table)
+            self._user(name, service)
+            self._probe(name, service, table)
+            self._secrets(name, service, table)
+            self._build_secrets(name, service, table)
+            self._targets(name, service, table)
+
+        if self.wrong.get(name):
+            look()
+        else:
+            key = ("sound", name, service["base"] is None, self.secrets)
+            remembered(table, key, look, problems=self.problems)
 
     def _source(self, name: str, table: Table) -> None:
         given = [key for key in SOURCES if key in table]

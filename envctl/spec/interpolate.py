@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from envctl.errors import UsageError
 from envctl.spec.problems import Problems, near
+from envctl.spec.remember import remembered
 from envctl.spec.size import MOST_CHARACTERS
 from envctl.spec.tree import (
     Extend,
@@ -27,6 +29,7 @@ PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 MAX_LENGTH = 1024 * 1024
 _NOTES = 3
+_NONE: frozenset[str] = frozenset()
 _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
@@ -132,7 +135,8 @@ class Interpolation:
             case Text():
                 return self._text(node) if "$" in node else node
             case Table():
-                return self._table(node)
+                names = _variables_in(node)
+                return self._shared_table(node, names) if names else node
             case Items():
                 nodes = [self.node(item) for item in node]
                 if all(new is old for new, old in zip(nodes, node, strict=True)):
@@ -148,6 +152,25 @@ class Interpolation:
                 return extend
             case Null():
                 return node
+
+    def _shared_table(self, node: Table, names: AbstractSet[str]) -> Table:
+        """The table, made once for all environments in which its variables have the same values."""
+        values = [(name, self.values.get(name)) for name in sorted(names)]
+        key = tuple(
+            (name, value, value.note if value is not None else "") for name, value in values
+        )
+
+        def made() -> tuple[Table, int]:
+            room = self._room_in_all
+            table = self._table(node)
+            used, self._room_in_all = room - self._room_in_all, room
+            return table, used
+
+        table, used = remembered(node, key, made, problems=self.problems)
+        if used > self._room_in_all:
+            return self._table(node)
+        self._room_in_all -= used
+        return table
 
     def _table(self, node: Table) -> Table:
         table = Table(node.spot)
@@ -235,6 +258,28 @@ class Interpolation:
             )
             return None
         return self.values[name]
+
+
+def _variables_in(node: Node) -> frozenset[str]:
+    """What may be replaced in a node: the names of variables, declared or not; "" for a `$$`, and for what is a mistake."""
+    match node:
+        case Text():
+            if "$" not in node:
+                return _NONE
+            return frozenset(match[1] or "" for match in _DOLLAR.finditer(node))
+        case Table():
+            return remembered(node, "variables", lambda: _union(node, node.values()))
+        case Items():
+            return _union((), node)
+        case Extend():
+            return _union((), [*node.before, *node.after])
+        case Null():
+            return _NONE
+
+
+def _union(keys: Iterable[str], nodes: Iterable[Node]) -> frozenset[str]:
+    wrong = frozenset(("",)) if any("${" in key for key in keys) else _NONE
+    return wrong.union(*map(_variables_in, nodes))
 
 
 def _within(node: Text, offset: int) -> Spot:

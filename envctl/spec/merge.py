@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from envctl.spec.problems import Problems, near
+from envctl.spec.remember import remembered
 from envctl.spec.tree import Extend, Items, Node, Null, Replaced, Table, Text, brief, copied, what
 
 Path: TypeAlias = tuple[str, ...]
@@ -155,6 +156,10 @@ def settled(node: Node, *, path: Path = (), problems: Problems) -> Node:
         return node
     if not isinstance(node, Table) or not _unsettled(node):
         return node
+    return remembered(node, "settled", lambda: _settled(node, path, problems), problems=problems)
+
+
+def _settled(node: Table, path: Path, problems: Problems) -> Table:
     table = Table(node.spot)
     table.replaced = node.replaced
     for key, item in node.items():

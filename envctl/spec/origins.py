@@ -6,46 +6,73 @@ Kept as plain tuples and turned into `Origin`s when asked for: most commands ask
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 from envctl.errors import Place
+from envctl.spec.remember import remembered
 from envctl.spec.resolved import KeyPath, Origin
 from envctl.spec.tree import Items, Node, Replaced, Spot, Table, Text
 
 Raw: TypeAlias = tuple[Spot, Replaced, str]
 """A place, what was there before, and which variables' values it has, in words."""
+Parts: TypeAlias = dict[str, dict[KeyPath, Raw]]
+"""Places by path: by service, and under "" those of everything else."""
 
 
 class Origins(Mapping[KeyPath, Origin]):
     """Origins by path, made from raw places on demand; `load` may bring them later still."""
 
-    def __init__(self, load: Callable[[], dict[KeyPath, Raw]]) -> None:
+    def __init__(self, load: Callable[[], Parts]) -> None:
         self._load = load
-        self._raw: dict[KeyPath, Raw] | None = None
 
-    @property
-    def raw(self) -> dict[KeyPath, Raw]:
+    @cached_property
+    def parts(self) -> Parts:
         """The places themselves."""
-        if self._raw is None:
-            self._raw = self._load()
-        return self._raw
+        return self._load()
 
     def __getitem__(self, path: KeyPath) -> Origin:
-        spot, replaced, note = self.raw[path]
+        spot, replaced, note = self._raw(path)
         return Origin(Place(*spot, note), tuple((Place(*place), text) for place, text in replaced))
 
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, tuple) and path in self.parts.get(part_of(path), ())
+
+    def place(self, path: KeyPath) -> Place:
+        """Where the value was set; KeyError."""
+        spot, _, note = self._raw(path)
+        return Place(*spot, note)
+
+    def of_service(self, name: str) -> Mapping[KeyPath, Raw]:
+        """The places of a service's values."""
+        return self.parts.get(name, {})
+
+    def _raw(self, path: KeyPath) -> Raw:
+        return self.parts[part_of(path)][path]
+
     def __iter__(self) -> Iterator[KeyPath]:
-        return iter(self.raw)
+        return chain.from_iterable(self.parts.values())
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return sum(map(len, self.parts.values()))
+
+    def without(self, path: KeyPath) -> Origins:
+        """The same but for one path."""
+        part = part_of(path)
+        kept = {key: raw for key, raw in self.parts.get(part, {}).items() if key != path}
+        return Origins(lambda: {**self.parts, part: kept})
 
 
-def collect(
-    tree: Table, variables: Mapping[str, Text], data: Mapping[str, Any]
-) -> dict[KeyPath, Raw]:
+def part_of(path: KeyPath) -> str:
+    """The service that a path leads to; "" if to none."""
+    return str(path[1]) if len(path) > 1 and path[0] == "services" else ""
+
+
+def collect(tree: Table, variables: Mapping[str, Text], data: Mapping[str, Any]) -> Parts:
     """The places of everything that the tree sets, under the paths of `data`."""
     found: dict[KeyPath, Raw] = {}
+    parts = {"": found}
     for key in ("project", "backend"):
         if key in tree:
             found[key,] = _raw(tree[key])
@@ -57,17 +84,14 @@ def collect(
         found["accept",] = _raw(tree["accept"], tree.spots["accept"])
         _generic(("accept",), tree["accept"], found)
     services = tree.get("services")
-    if isinstance(services, Table):
-        for name, node in services.items():
-            if name not in data["services"]:
-                continue
-            path: KeyPath = ("services", name)
-            found[path] = _raw(node, services.spots[name])
-            if "base" in tree and data["services"][name]["base"] is not None:
-                found[*path, "base"] = _raw(tree["base"], tree.spots["base"])
-            if isinstance(node, Table):
-                _service(path, node, found)
-    return found
+    default = _raw(tree["base"], tree.spots["base"]) if "base" in tree else None
+    for name, node in services.items() if isinstance(services, Table) else ():
+        if name in data["services"] and isinstance(node, Table):
+            base = default if data["services"][name]["base"] is not None else None
+            own = _raw(node, services.spots[name])
+            key = ("origins", name, own, base)
+            parts[name] = remembered(node, key, partial(_service, name, node, own, base))
+    return parts
 
 
 def _raw(node: Node, spot: Spot | None = None) -> Raw:
@@ -76,18 +100,24 @@ def _raw(node: Node, spot: Spot | None = None) -> Raw:
     return (spot or node.spot, node.replaced, note)
 
 
-def _service(path: KeyPath, table: Table, found: dict[KeyPath, Raw]) -> None:
+def _service(name: str, table: Table, own: Raw, base: Raw | None) -> dict[KeyPath, Raw]:
+    """The places of a service's values; `own` is its own, `base` that of the base that it does not set itself."""
+    path: KeyPath = ("services", name)
+    found: dict[KeyPath, Raw] = {path: own}
+    if base is not None:
+        found[*path, "base"] = base
     for key, node in table.items():
         here: KeyPath = (*path, key)
-        own = _OWN.get(key)
+        collector = _OWN.get(key)
         if isinstance(node, Text):
             found[here] = _raw(node)
             continue
         found[here] = _raw(node, table.spots[key])
-        if own is not None:
-            own(here, node, found)
+        if collector is not None:
+            collector(here, node, found)
         else:
             _generic(here, node, found)
+    return found
 
 
 def _generic(path: KeyPath, node: Node, found: dict[KeyPath, Raw]) -> None:

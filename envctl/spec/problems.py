@@ -24,6 +24,8 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
+        self.noted = 0
+        """How often a problem was noted, those that had been told already included."""
         self.lacking: list[tuple[str, Problem]] = []
         """Files that builds need and that do not exist, each with the service."""
         self._texts: dict[str, str] = {}
@@ -40,6 +42,7 @@ class Problems:
 
         SpecError when there are so many that looking for more is of no use.
         """
+        self.noted += 1
         if spot in self._told:
             return
         self._found[Problem(place(spot), message, expected, hint, self._source(spot))] = None
@@ -57,6 +60,7 @@ class Problems:
 
     def lack(self, service: str, spot: Spot, message: str, *, expected: str, hint: str) -> None:
         """Note that a service lacks a file: all others can be used without it."""
+        self.noted += 1
         if spot in self._told:
             return
         problem = Problem(place(spot), message, expected, hint, self._source(spot))

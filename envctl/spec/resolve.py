@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from envctl.errors import UsageError
 from envctl.spec import canonical_form, reader
 from envctl.spec import schema as form
-from envctl.spec.canonical import CanonicalService, CanonicalSpec, CanonicalStep
+from envctl.spec.canonical import CanonicalBase, CanonicalService, CanonicalSpec, CanonicalStep
 from envctl.spec.check import Checker
 from envctl.spec.explain import explain
 from envctl.spec.interpolate import PREFIX, VAR_NAME, Interpolation
@@ -28,6 +29,7 @@ from envctl.spec.names import (
 )
 from envctl.spec.origins import Origins, collect
 from envctl.spec.problems import Problems, near
+from envctl.spec.remember import remembered
 from envctl.spec.resolved import Resolved
 from envctl.spec.size import Size
 from envctl.spec.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
@@ -239,11 +241,22 @@ def _with_options(services: Table, options: Node | None, problems: Problems) -> 
     assert isinstance(result, Table)  # a copy keeps the kind
     for name, node in services.items():
         if isinstance(node, Table):
-            own, spot = node.get("options"), node.spots.get("options", options.spot)
-            path = ("services", name, "options")
-            merged = merge(options, own, path=path, problems=problems) if own else options
-            result[name] = with_options = _without(node, "")
-            with_options.put("options", merged, spot)
+            result[name] = remembered(
+                node,
+                "options",
+                partial(_with_own_options, name, node, options, problems),
+                beside=options,
+                problems=problems,
+            )
+    return result
+
+
+def _with_own_options(name: str, node: Table, options: Table, problems: Problems) -> Table:
+    own, spot = node.get("options"), node.spots.get("options", options.spot)
+    path = ("services", name, "options")
+    merged = merge(options, own, path=path, problems=problems) if own else options
+    result = _without(node, "")
+    result.put("options", merged, spot)
     return result
 
 
@@ -284,7 +297,7 @@ class _Extension:
             chain[name] = None
             parent = self._parent(name, node, chain)
             if parent is None:
-                self.done[name] = _without(node, "extends")
+                self.done[name] = remembered(node, "alone", partial(_without, node, "extends"))
                 self._count(name, node)
                 if not isinstance(node.get("extends"), Null | None):
                     self.orphans.add(name)
@@ -297,17 +310,23 @@ class _Extension:
         for child in reversed(chain):
             own = self.services[child]
             assert isinstance(own, Table)  # it is in the chain
-            merged = merge(
-                result,
-                _without(own, "extends"),
-                path=("services", child),
+            result = self.done[child] = remembered(
+                own,
+                "extended",
+                partial(self._merged, child, own, result),
+                beside=result,
                 problems=self.problems,
             )
-            assert isinstance(merged, Table)  # two mappings make one
-            merged.spot = own.spot
-            result = self.done[child] = merged
-            self._count(child, merged)
+            self._count(child, result)
         return result
+
+    def _merged(self, name: str, own: Table, parent: Table) -> Table:
+        """What a service makes of the one that it extends."""
+        path = ("services", name)
+        merged = merge(parent, _without(own, "extends"), path=path, problems=self.problems)
+        assert isinstance(merged, Table)  # two mappings make one
+        merged.spot = own.spot
+        return merged
 
     def _parent(self, name: str, node: Table, chain: Mapping[str, None]) -> str | None:
         given = node.get("extends")
@@ -406,7 +425,7 @@ def _data(
     for name, node in given.items():
         service = _service(name, node, given.spots[name], problems)
         if service is not None:
-            data["services"][name] = canonical_form.service(service.form, default)
+            data["services"][name] = _canonical(service, default)
             sound[name] = service.table
             wrong[name] = service.wrong | ({"extends"} if name in orphans else set())
     _secrets(tree, data, problems)
@@ -430,7 +449,20 @@ def _service(
         at = node.spot if isinstance(node, Text) else spot
         problems.add(at, f"services.{name}: expected a mapping, got {what(node)}")
         return None
-    return validated(form.ServiceForm, node, path=("services", name), spot=spot, problems=problems)
+    path = ("services", name)
+    return remembered(
+        node,
+        "form",
+        lambda: validated(form.ServiceForm, node, path=path, spot=spot, problems=problems),
+        problems=problems,
+    )
+
+
+def _canonical(service: Read[form.ServiceForm], default: CanonicalBase | None) -> CanonicalService:
+    key = ("canonical", *(default.values() if default else ()))
+    data = remembered(service.table, key, partial(canonical_form.service, service.form, default))
+    # The conditions that are left open are decided for each environment.
+    return {**data, "depends_on": dict(data["depends_on"])} if data["depends_on"] else data
 
 
 def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from envctl.errors import Place, Problem
     from envctl.spec.canonical import CanonicalSpec
+    from envctl.spec.origins import Origins
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -32,7 +32,7 @@ class Resolved:
 
     root: Path
     data: CanonicalSpec
-    origins: Mapping[KeyPath, Origin] = field(default_factory=dict)
+    origins: Origins
     files: tuple[str, ...] = ()
     lacking: tuple[tuple[str, Problem], ...] = ()
     """By service, files that its build needs and that do not exist; only if that was tolerated."""
@@ -41,14 +41,12 @@ class Resolved:
         """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""
         if not name:
             return self
-        origins = {path: one for path, one in self.origins.items() if path != ("backend",)}
         data: CanonicalSpec = {**self.data, "backend": name}
-        return replace(self, data=data, origins=origins)
+        return replace(self, data=data, origins=self.origins.without(("backend",)))
 
     def where(self, *path: str | int) -> Place | None:
         """The place that set the value at the path, or its nearest parent."""
         for end in range(len(path), 0, -1):
-            origin = self.origins.get(path[:end])
-            if origin is not None:
-                return origin.where
+            if path[:end] in self.origins:
+                return self.origins.place(path[:end])
         return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from envctl.spec.problems import Problems
-from envctl.spec.tree import Extend, Items, Node, Spot, Table, Text
+from envctl.spec.remember import remembered
+from envctl.spec.tree import Extend, Items, Node, Null, Spot, Table, Text
 
 MOST_VALUES: Final = 100_000
 """A spec of 1,000 services has some 20,000."""
@@ -19,11 +20,10 @@ class Size:
         self._problems = problems
         self._values = 0
         self._characters = 0
-        self._known: dict[int, tuple[Node, int, int]] = {}
 
     def add(self, node: Node, spot: Spot, name: str) -> None:
         """Count a part of the spec. SpecError if all so far is too much."""
-        _, values, characters = self._measured(node)
+        values, characters = _measured(node)
         self._values += values
         self._characters += characters
         for total, most, unit in (
@@ -40,17 +40,20 @@ class Size:
                 )
                 self._problems.stop()
 
-    def _measured(self, node: Node) -> tuple[Node, int, int]:
-        """A node, the values in it and the characters of them. Shared nodes are looked through once."""
-        if isinstance(node, Text):
-            return node, 1, len(node)
-        known = self._known.get(id(node))
-        if known is None:
-            parts = list(map(self._measured, _parts(node)))
-            values = 1 + sum(part[1] for part in parts)
-            characters = sum(part[2] for part in parts) + sum(map(len, _keys(node)))
-            known = self._known[id(node)] = (node, values, characters)
-        return known
+
+def _measured(node: Node) -> tuple[int, int]:
+    """The values in a node and the characters of them. Shared nodes are looked through once."""
+    if isinstance(node, Text):
+        return 1, len(node)
+    if isinstance(node, Null):
+        return 1, 0
+    return remembered(node, "size", lambda: _counted(node))
+
+
+def _counted(node: Table | Items | Extend) -> tuple[int, int]:
+    parts = list(map(_measured, _parts(node)))
+    values = 1 + sum(part[0] for part in parts)
+    return values, sum(part[1] for part in parts) + sum(map(len, _keys(node)))
 
 
 def _parts(node: Node) -> list[Node]:

@@ -2,11 +2,12 @@
 
 A scalar stays its source text; whether `8080` is a number is the field's decision, not YAML's.
 A spot is a plain (file, line, column) tuple, since a big spec has a hundred thousand of them.
+Once made, a node is never changed: environments share what the base file holds, and what has been made of it (`remember`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, Final, Self, TypeAlias
 
 from envctl.errors import Place
@@ -38,7 +39,7 @@ class Text(str):
 class Table(dict[str, "Node"]):
     """A mapping; `spots` are its keys' places. A sealed one replaces instead of being merged."""
 
-    __slots__ = ("replaced", "sealed", "spot", "spots")
+    __slots__ = ("remembered", "replaced", "sealed", "spot", "spots")
 
     def __init__(self, spot: Spot) -> None:
         super().__init__()
@@ -46,6 +47,7 @@ class Table(dict[str, "Node"]):
         self.spots: dict[str, Spot] = {}
         self.replaced: Replaced = ()
         self.sealed = False
+        self.remembered: dict[Hashable, Any] = {}
 
     def put(self, key: str, node: Node, spot: Spot) -> None:
         """Set a key that was written at `spot`."""
@@ -56,24 +58,26 @@ class Table(dict[str, "Node"]):
 class Items(list["Node"]):
     """A list."""
 
-    __slots__ = ("replaced", "spot")
+    __slots__ = ("remembered", "replaced", "spot")
 
     def __init__(self, spot: Spot, nodes: list[Node] | None = None) -> None:
         super().__init__(nodes or ())
         self.spot: Spot = spot
         self.replaced: Replaced = ()
+        self.remembered: dict[Hashable, Any] = {}
 
 
 class Extend:
     """A list written with !prepend or !append: what goes before and after the list it extends."""
 
-    __slots__ = ("after", "before", "replaced", "spot")
+    __slots__ = ("after", "before", "remembered", "replaced", "spot")
 
     def __init__(self, spot: Spot, before: list[Node], after: list[Node]) -> None:
         self.spot: Spot = spot
         self.before = before
         self.after = after
         self.replaced: Replaced = ()
+        self.remembered: dict[Hashable, Any] = {}
 
 
 class Null:

@@ -45,14 +45,15 @@ class _World:
     def __init__(self) -> None:
         self.units: dict[str, UnitState] = {}
         self._ports: dict[str, dict[str, Holding]] = {}
+        self._ports_of: dict[str, list[str]] = {}
 
     def take(self, entry: str, value: Any) -> None:
         """Have an entry of the book; None is one that was removed."""
         kind, _, name = entry.partition(":")
         if kind != _UNIT:
             return
-        for units in self._ports.values() if name in self.units else ():
-            units.pop(name, None)
+        for port in self._ports_of.pop(name, ()):
+            self._ports[port].pop(name, None)
         if value is None:
             self.units.pop(name, None)
             return
@@ -60,6 +61,7 @@ class _World:
         for one in held(state) if state.status is Status.RUNNING else ():
             if one.kind == "port":
                 self._ports.setdefault(one.name, {})[name] = one
+                self._ports_of.setdefault(name, []).append(one.name)
 
     def holder(self, port: Holding, *, but: str) -> str:
         """Another unit that runs and has a port; "" if there is none."""

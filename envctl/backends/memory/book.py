@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 _SPARE: Final = 200
 """Lines that no longer count before the file is written anew, and as many again as there are entries."""
@@ -31,34 +31,35 @@ class Book:
         """All entries, as they are now; nothing if there is no such file, or it cannot be read."""
         try:
             with self._file.open("rb") as stream:
-                status = os.fstat(stream.fileno())
-                if status.st_ino != self._inode or status.st_size < self._read_up_to:
-                    self._forget()
-                    self._inode = status.st_ino
-                if status.st_size > self._read_up_to:
-                    stream.seek(self._read_up_to)
-                    self._take(stream.read())
+                self._catch_up(stream)
         except OSError:
             self._forget()
         return self._entries
 
+    def _catch_up(self, stream: BinaryIO) -> int:
+        """Take in what has been added to the file; its size."""
+        status = os.fstat(stream.fileno())
+        if status.st_ino != self._inode or status.st_size < self._read_up_to:
+            self._forget()
+            self._inode = status.st_ino
+        if status.st_size > self._read_up_to:
+            stream.seek(self._read_up_to)
+            self._take(stream.read())
+        return status.st_size
+
     def write(self, entries: Mapping[str, Any]) -> None:
         """Set entries, or remove those that are None. The file's folder has to be there."""
-        self.entries()
-        lines = "".join(json.dumps([name, value]) + "\n" for name, value in entries.items())
         if self._lines > 2 * len(self._entries) + _SPARE:
-            self._write_anew()
             self.entries()
-        with self._file.open("ab") as stream:
-            status = os.fstat(stream.fileno())
-            if status.st_size == self._read_up_to:
-                stream.write(lines.encode())
-                self._inode = status.st_ino
-                self._take(lines.encode())
-                return
+            self._write_anew()
+        with self._file.open("a+b") as stream:
+            size = self._catch_up(stream)
+            changed = {key: new for key, new in entries.items() if self._entries.get(key) != new}
+            lines = "".join(json.dumps([name, value]) + "\n" for name, value in changed.items())
             # A process that was killed has left half a line.
-            stream.write(b"\n" + lines.encode())
-        self.entries()
+            stream.write((b"\n" if size > self._read_up_to else b"") + lines.encode())
+            stream.flush()
+            self._catch_up(stream)
 
     def _write_anew(self) -> None:
         fresh = self._file.with_suffix(".new")

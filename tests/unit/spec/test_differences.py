@@ -10,15 +10,18 @@ from hypothesis import strategies as st
 
 from envctl.errors import Place
 from envctl.spec.differences import ABSENT, Difference, differences
-from envctl.spec.resolved import Origin, Resolved
+from envctl.spec.origins import Origins, part_of
+from envctl.spec.resolved import Resolved
 
 BEFORE, AFTER = Place("a.yaml", 1, 1), Place("b.yaml", 2, 2)
 
 
 def spec(data, origins=()):
-    return Resolved(
-        Path("/p"), data, {path: Origin(place) for path, place in dict(origins).items()}
-    )
+    parts = {}
+    for path, where in dict(origins).items():
+        spot = (where.file, where.line, where.column)
+        parts.setdefault(part_of(path), {})[path] = (spot, (), "")
+    return Resolved(Path("/p"), data, Origins(lambda: parts))
 
 
 def told(before, after):
