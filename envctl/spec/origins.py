@@ -85,12 +85,10 @@ def collect(tree: Table, variables: Mapping[str, Text], data: Mapping[str, Any])
         _generic(("accept",), tree["accept"], found)
     services = tree.get("services")
     default = _raw(tree["base"], tree.spots["base"]) if "base" in tree else None
-    for name, node in services.items() if isinstance(services, Table) else ():
-        if name in data["services"] and isinstance(node, Table):
-            base = default if data["services"][name]["base"] is not None else None
-            own = _raw(node, services.spots[name])
-            key = ("origins", name, own, base)
-            parts[name] = remembered(node, key, partial(_service, name, node, own, base))
+    if isinstance(services, Table):
+        for name, service in data["services"].items():
+            base = default if service["base"] is not None else None
+            parts[name] = _of_service(name, services, base)
     return parts
 
 
@@ -100,8 +98,16 @@ def _raw(node: Node, spot: Spot | None = None) -> Raw:
     return (spot or node.spot, node.replaced, note)
 
 
+def _of_service(name: str, services: Table, base: Raw | None) -> dict[KeyPath, Raw]:
+    """The places of a service's values; `base` is that of a base which it does not set itself."""
+    node = services[name]
+    assert isinstance(node, Table)  # it is valid
+    own = _raw(node, services.spots[name])
+    made_of = ("origins", name, own, base)
+    return remembered(node, made_of, partial(_service, name, node, own, base))
+
+
 def _service(name: str, table: Table, own: Raw, base: Raw | None) -> dict[KeyPath, Raw]:
-    """The places of a service's values; `own` is its own, `base` that of the base that it does not set itself."""
     path: KeyPath = ("services", name)
     found: dict[KeyPath, Raw] = {path: own}
     if base is not None:
