@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(4 * 3600)]
 
 @pytest.mark.parametrize(
     ("backend", "rounds"),
-    [("docker", 16), pytest.param("vagrant", 4, marks=pytest.mark.machines)],
+    [("docker", 17), pytest.param("vagrant", 4, marks=pytest.mark.machines)],
 )
 def test_every_killed_run_is_taken_up_by_the_next(request, make_project, engine, backend, rounds):
     if backend == "vagrant":
