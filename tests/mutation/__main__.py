@@ -72,7 +72,6 @@ def _arguments() -> argparse.Namespace:
         "--budget", type=float, default=10.0, help="seconds of tests a fault may take; default 10"
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--minutes", type=float, default=0, help="begin no more after so long")
     return parser.parse_args()
 
 
@@ -112,10 +111,7 @@ def _try(chosen: Sequence[Mutant], results: Results, arguments: argparse.Namespa
     due = [one for one in chosen if one.id not in harmless and results.verdict(one) is None]
     if not due:
         return
-    coverage = coverage_map(
-        KEPT,
-        fresh=arguments.again or not (KEPT / "coverage.json").exists() or not arguments.minutes,
-    )
+    coverage = coverage_map(KEPT, anew=arguments.again)
     tries = _tries(due, coverage, results, arguments.budget)
     print(
         f"{len(due)} faults to try, {len(due) - len(tries)} of them run by no quick test",

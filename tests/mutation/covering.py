@@ -1,6 +1,7 @@
 """Which tests run which lines: the quick tests run once, each line's tests are noted.
 
-`python -m tests.mutation.covering FILE` does it in a process of its own, since modules have to be imported under watch.
+`python -m tests.mutation.covering FILE FOLDER TESTS…` does it in a process of its own, since modules have to be imported under
+watch.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 TREE: Final = Path(__file__).parents[2]
 OWN: Final = Path(__file__).parent
@@ -47,33 +48,94 @@ class Coverage:
         return set().union(*(known.get(line, frozenset()) for line in lines))
 
 
-def tree_digest() -> str:
+def file_digests() -> dict[str, str]:
     """Of all that the map depends on: modules, templates and tests."""
-    digest = hashlib.sha256()
+    files = [OWN / "guard.py"]
     for folder in ("envctl", "templates", "tests"):
-        for path in sorted((TREE / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and path.parent != OWN:
-                digest.update(f"{path.relative_to(TREE)}\0".encode() + path.read_bytes())
-    digest.update((OWN / "guard.py").read_bytes())
-    return digest.hexdigest()
-
-
-def coverage_map(folder: Path, *, fresh: bool = True) -> Coverage:
-    """The map of the tree as it is; it is kept, and made anew after any change (`fresh`)."""
-    file = folder / "coverage.json"
-    data = json.loads(file.read_text("utf-8")) if file.exists() and file.stat().st_size else {}
-    if not data or (fresh and data["digest"] != tree_digest()):
-        print("running all quick tests once, to see which lines each of them runs …", flush=True)
-        with tempfile.TemporaryDirectory(prefix="mu-") as own:
-            argv = [sys.executable, "-m", "tests.mutation.covering", str(file), own]
-            if subprocess.run(argv, check=False, cwd=TREE).returncode:
-                raise SystemExit("without that no fault can be tried")
-        data = json.loads(file.read_text("utf-8"))
-    lines = {
-        path: {int(line): frozenset(tests) for line, tests in known.items()}
-        for path, known in data["lines"].items()
+        files += [
+            path
+            for path in sorted((TREE / folder).rglob("*"))
+            if path.is_file() and "__pycache__" not in path.parts and path.parent != OWN
+        ]
+    return {
+        str(path.relative_to(TREE)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
     }
-    return Coverage(tuple(data["tests"]), tuple(data["seconds"]), tuple(data["failed"]), lines)
+
+
+def tree_digest() -> str:
+    """One for all files together."""
+    return hashlib.sha256(json.dumps(file_digests()).encode()).hexdigest()
+
+
+def coverage_map(folder: Path, *, anew: bool = False) -> Coverage:
+    """The map of the tree as it is. What is kept is held against it: a map of other lines sends faults to the wrong tests.
+
+    After a change of test files only those are run again, after any other all are.
+    """
+    file = folder / "coverage.json"
+    known = json.loads(file.read_text("utf-8")) if file.exists() and file.stat().st_size else {}
+    changed = _changed(known.get("files", {}), file_digests())
+    if anew or not known.get("files") or not all(map(_holds_tests, changed)):
+        print("running all quick tests once, to see which lines each of them runs …", flush=True)
+        known = _watched(SELECTION[:2])
+    elif changed:
+        print(f"running {', '.join(changed)} again, to see which lines they run …", flush=True)
+        there = [
+            path for path in changed if (TREE / path).exists() and path.startswith(SELECTION[:2])
+        ]
+        known = merged(known, changed, _watched(there) if there else {})
+    known["files"] = file_digests()
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(known), "utf-8")
+    lines = {
+        path: {int(line): frozenset(tests) for line, tests in found.items()}
+        for path, found in known["lines"].items()
+    }
+    return Coverage(tuple(known["tests"]), tuple(known["seconds"]), tuple(known["failed"]), lines)
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
+    return sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
+
+
+def _holds_tests(path: str) -> bool:
+    return path.startswith("tests/") and Path(path).name.startswith("test_")
+
+
+def merged(
+    known: Mapping[str, Any], changed: Sequence[str], found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A map whose tests of the changed files are those of the newer one."""
+    names: list[str] = []
+    seconds: list[float] = []
+    lines: dict[str, dict[str, list[int]]] = {}
+    for one, gone in ((known, frozenset(changed)), (found, frozenset())):
+        numbers: dict[int, int] = {}
+        for number, name in enumerate(one.get("tests", ())):
+            if name.partition("::")[0] not in gone:
+                numbers[number] = len(names)
+                names.append(name)
+                seconds.append(one["seconds"][number])
+        for path, by_line in one.get("lines", {}).items():
+            mine = lines.setdefault(path, {})
+            for line, tests in by_line.items():
+                mine.setdefault(line, []).extend(numbers[test] for test in tests if test in numbers)
+    failed = {*known["failed"], *found.get("failed", ())} & set(names)
+    failed -= {name for name in names if name.partition("::")[0] in changed} - set(
+        found.get("failed", ())
+    )
+    return {"tests": names, "seconds": seconds, "failed": sorted(failed), "lines": lines}
+
+
+def _watched(paths: Sequence[str]) -> dict[str, Any]:
+    """What a process of its own finds: modules have to be imported under watch."""
+    with tempfile.TemporaryDirectory(prefix="mu-") as own:
+        file = Path(own, "found.json")
+        argv = [sys.executable, "-m", "tests.mutation.covering", str(file), own, *paths]
+        if subprocess.run(argv, check=False, cwd=TREE).returncode:
+            raise SystemExit("without that no fault can be tried")
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
 
 
 class _Watch:
@@ -97,14 +159,11 @@ class _Watch:
             self.failed.append(report.nodeid)  # type: ignore[attr-defined]
 
 
-def _run(file: Path, own: Path) -> None:
+def _run(file: Path, own: Path, paths: Sequence[str]) -> None:
     from coverage import Coverage as Watched
 
     from tests.mutation.guard import environment, guard
 
-    digest = tree_digest()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    result = os.open(file, os.O_WRONLY | os.O_CREAT)
     os.environ.update(environment(own))
     tempfile.tempdir = str(own)
     watched = Watched(data_file=None, source=[str(TREE / "envctl")], config_file=False)
@@ -114,8 +173,14 @@ def _run(file: Path, own: Path) -> None:
 
     watch = _Watch(watched)
     options = [one for one in OPTIONS if one != "-x"]
-    code = pytest.main([*SELECTION, *options, f"--basetemp={own}/pytest"], plugins=[watch])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+    code = pytest.main(
+        [*paths, *SELECTION[2:], *options, f"--basetemp={own}/pytest"], plugins=[watch]
+    )
+    if code not in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    ):
         raise SystemExit("the quick tests could not be run; the reason is above")
     watched.stop()
     found = watched.get_data()
@@ -129,16 +194,13 @@ def _run(file: Path, own: Path) -> None:
         for path in found.measured_files()
     }
     data = {
-        "digest": digest,
         "tests": tests,
         "seconds": [round(one, 4) for one in watch.took.values()],
         "failed": watch.failed,
         "lines": lines,
     }
-    os.ftruncate(result, 0)
-    with os.fdopen(result, "w", encoding="utf-8") as stream:
-        json.dump(data, stream)
+    file.write_text(json.dumps(data), "utf-8")
 
 
 if __name__ == "__main__":
-    _run(Path(sys.argv[1]), Path(sys.argv[2]))
+    _run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -94,7 +94,9 @@ def _import_and_try(tries: Sequence[Try], processes: int, tell: Tell) -> None:
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
             items = {item.nodeid: item for item in session.items}
-            run = functools.partial(_run_changed, session, items, _functions())
+            run = functools.partial(
+                _run_changed, session, items, functions_of(one.mutant.path for one in tries)
+            )
             gc.freeze()
             _try_each(tries, processes, run, tell)
             return True
@@ -102,6 +104,12 @@ def _import_and_try(tries: Sequence[Try], processes: int, tell: Tell) -> None:
     code = pytest.main([*SELECTION, *OPTIONS], plugins=[Loop()])
     if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         raise RuntimeError("pytest has failed")
+
+
+def _module(path: str) -> str:
+    """By which name a file of the tree is imported."""
+    parts = Path(path).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 # --- children -----------------------------------------------------------------------------
@@ -204,8 +212,13 @@ def _end(pid: int) -> None:
 # --- faults in functions ------------------------------------------------------------------
 
 
-def _functions() -> Mapping[_Code, Sequence[FunctionType]]:
-    """All functions there are of this tree, by what their code is known as."""
+def functions_of(paths: Iterable[str]) -> Mapping[_Code, Sequence[FunctionType]]:
+    """All functions of these modules and of what else is imported, by what their code is known as.
+
+    What is imported only where it is needed would have none yet that could be changed.
+    """
+    for path in sorted(set(paths)):
+        importlib.import_module(_module(path))
     found = defaultdict(list)
     prefix = f"{TREE / 'envctl'}/"
     for one in gc.get_objects():
@@ -278,9 +291,8 @@ class _Faulty(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, mutant: Mutant) -> None:
         self._path = TREE / mutant.path
-        parts = Path(mutant.path).with_suffix("").parts
-        self._is_package = parts[-1] == "__init__"
-        self._name = ".".join(parts[:-1] if self._is_package else parts)
+        self._is_package = self._path.name == "__init__.py"
+        self._name = _module(mutant.path)
         self._tree = mutated(self._path.read_text("utf-8"), mutant)
 
     def find_spec(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
+from tests.mutation.covering import TREE, merged
 from tests.mutation.operators import mutants, mutated
 
 FAULTS = {
@@ -54,3 +57,56 @@ def test_a_fault_keeps_its_name_when_lines_are_put_before_it():
         [one.id for one in mutants("x.py", text)] for text in (line, f"import os\n\n\n{line}")
     )
     assert before == after
+
+
+def test_a_module_that_is_imported_only_when_needed_is_changed_too():
+    code = (
+        "from tests.mutation.worker import functions_of\n"
+        "print({name for _, name, _ in functions_of(['envctl/spec/merge.py'])})"
+    )
+    argv = [sys.executable, "-c", code]
+    run = subprocess.run(argv, cwd=TREE, capture_output=True, text=True, check=True)
+    assert "'merge'" in run.stdout
+
+
+def test_after_a_change_of_a_test_file_only_its_tests_are_told_anew():
+    known = {
+        "tests": ["tests/unit/test_a.py::one", "tests/unit/test_b.py::two"],
+        "seconds": [1.0, 2.0],
+        "failed": ["tests/unit/test_a.py::one"],
+        "lines": {"envctl/x.py": {"1": [0, 1], "2": [0]}},
+    }
+    found = {
+        "tests": ["tests/unit/test_a.py::one", "tests/unit/test_a.py::three"],
+        "seconds": [3.0, 4.0],
+        "failed": [],
+        "lines": {"envctl/x.py": {"1": [1]}, "envctl/y.py": {"5": [0]}},
+    }
+    now = merged(known, ["tests/unit/test_a.py"], found)
+    names = now["tests"]
+    lines = {
+        (path, line): [names[test].rpartition(":")[2] for test in tests]
+        for path, by_line in now["lines"].items()
+        for line, tests in by_line.items()
+    }
+    assert lines == {
+        ("envctl/x.py", "1"): ["two", "three"],
+        ("envctl/x.py", "2"): [],
+        ("envctl/y.py", "5"): ["one"],
+    }
+    assert dict(zip(names, now["seconds"], strict=True)) == {
+        "tests/unit/test_b.py::two": 2.0,
+        "tests/unit/test_a.py::one": 3.0,
+        "tests/unit/test_a.py::three": 4.0,
+    }
+    assert now["failed"] == []
+
+
+def test_a_test_that_still_fails_without_any_fault_stays_left_out():
+    known = {
+        "tests": ["t/test_b.py::two"],
+        "seconds": [1],
+        "failed": ["t/test_b.py::two"],
+        "lines": {},
+    }
+    assert merged(known, ["t/test_a.py"], {})["failed"] == ["t/test_b.py::two"]
