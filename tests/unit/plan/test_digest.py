@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.errors import Place
-from envctl.plan.digest import build_digest, canonical, digest, run_text
-from envctl.plan.model import Mount, Process, Run
+from envctl.plan.digest import build_digest, canonical, digest, is_same_run, plain, run_text
+from envctl.plan.model import BuildSecret, Mount, Process, Restart, Run, RunCommand, Secret
 from tests.support.plans import BASE, packages, script
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -65,3 +66,54 @@ def test_two_runs_have_one_text_only_if_they_are_equal(left, right):
 def test_any_text_has_a_digest(text):
     assert len(digest([text])) == 24
     assert canonical(text)
+
+
+def test_the_text_is_the_same_in_every_version_that_can_read_it():
+    """It is kept in labels: another text would make every unit anew."""
+    assert canonical({"b": ("ü", 1.5), "a": Restart.ON_FAILURE, 5: None}) == (
+        '{"5":null,"a":"on-failure","b":["ü",1.5]}'
+    )
+    assert canonical(Mount("/a", "/b", hidden=("x",))) == (
+        '{"is":"Mount","read_only":false,"source":"/a","target":"/b"}'
+    )
+
+
+def test_a_field_that_came_later_is_told_only_where_it_is_set():
+    assert "secrets" not in plain(RunCommand(("make",)))
+    told = plain(RunCommand(("make",), secrets=(BuildSecret("token", env="TOKEN"),)))
+    assert told["secrets"] == [{"is": "BuildSecret", "name": "token"}]
+
+
+SEALED = Run(Process(("x",)), secrets=(Secret("a", "/a", "1"), Secret("b", "/b", "2")))
+
+
+def sealed(*digests, **changes):
+    secrets = tuple(
+        replace(one, digest=digest) for one, digest in zip(SEALED.secrets, digests, strict=True)
+    )
+    return replace(SEALED, secrets=secrets, **changes)
+
+
+def test_a_run_is_the_same_whatever_the_values_of_its_secrets_are():
+    assert is_same_run(run_text(SEALED), sealed("3", ""))
+    assert is_same_run(run_text(Run()), Run())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sealed("1", "2", process=Process(("y",))),
+        sealed("1", "2", restart=Restart.ALWAYS),
+        replace(SEALED, secrets=SEALED.secrets[:1]),
+        replace(SEALED, secrets=(SEALED.secrets[0], replace(SEALED.secrets[1], target="/c"))),
+    ],
+)
+def test_a_run_that_differs_in_anything_else_is_another(other):
+    assert not is_same_run(run_text(SEALED), other)
+
+
+@pytest.mark.parametrize(
+    "recorded", ["", "{", "7", "[]", "{}", '{"secrets": 5}', '{"secrets": [5]}', "[" * 100_000]
+)
+def test_a_record_that_cannot_be_read_is_of_no_run(recorded):
+    assert is_same_run(recorded, Run()) is False

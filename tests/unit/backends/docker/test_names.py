@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import envctl.backends.docker.names as label_names
 from envctl.backends.docker.names import Names, slug
 from envctl.plan.digest import run_text
 from tests.support.plans import SCOPE, unit
@@ -39,6 +40,39 @@ def test_resources_of_one_unit_have_these_names(names):
     assert names.repository == "envctl/shop"
 
 
+def test_a_volume_that_an_image_declares_is_called_by_its_unit_and_path_and_told_from_all_others(
+    names,
+):
+    one = names.volume("web:/var/lib/x")
+    assert re.fullmatch(r"shop-0a1b2c-dev_web\.var-lib-x-[0-9a-f]{8}", one)
+    assert names.volume("web:/var/lib-x").rpartition("-")[0] == one.rpartition("-")[0]
+    many = ["web:/var/lib/x", "web:/var/lib-x", "api:/var/lib/x", "web"]
+    assert len({names.volume(name) for name in many}) == 4
+    long = names.volume(f"web:/{'x' * 300}")
+    assert re.fullmatch(r"shop-0a1b2c-dev_web\.x{100}-[0-9a-f]{8}", long)
+    assert names.volume("web:/\udcff") != names.volume("web:/\udcfe")
+
+
+def test_a_helper_is_known_by_its_name_though_the_project_was_renamed(names):
+    renamed = Names(replace(SCOPE, project="other"))
+    for volume in ("data", "web:/data"):
+        assert names.is_helper(names.helper(names.volume(volume)))
+        assert names.is_helper(renamed.helper(renamed.volume(volume)))
+
+
+def test_what_is_of_another_checkout_or_environment_or_no_helper_is_none_of_ours(names):
+    for other in (replace(SCOPE, project_id="ffff0000"), replace(SCOPE, environment="de")):
+        assert not names.is_helper(Names(other).helper("x_data"))
+        assert not names.is_helper(Names(other).helper(Names(other).volume("data")))
+    assert not names.is_helper(names.volume("data"))
+    assert not names.is_helper(f"{names.volume('data')}.helper.2")
+
+
+def test_records_and_keepers_have_names_of_their_own(names):
+    assert names.record("web", "oom-1") == "shop-0a1b2c-dev_web.record-oom-1"
+    assert names.keeper("abc") == "shop-0a1b2c-dev.keeper-abc"
+
+
 def test_a_volume_is_never_taken_for_a_units_secrets(names):
     assert names.volume("web") != names.secrets("web")
 
@@ -62,3 +96,28 @@ def test_labels_tell_who_a_container_is_and_what_it_was_made_for(names):
         "dev.envctl.project-id=0a1b2c3d",
         "dev.envctl.environment=dev",
     ]
+    assert names.unit_filters("web")["label"] == [*names.filters["label"], "dev.envctl.unit=web"]
+
+
+def test_what_is_no_unit_is_labelled_as_none_whatever_its_image_says(names):
+    assert names.keeper_labels == {
+        **names.labels,
+        "dev.envctl.keeper": "secrets",
+        "dev.envctl.unit": "",
+        "dev.envctl.service": "",
+    }
+    assert names.helper_labels == {
+        **names.labels,
+        "dev.envctl.helper": "volume",
+        "dev.envctl.keeper": "",
+        "dev.envctl.unit": "",
+        "dev.envctl.service": "",
+    }
+
+
+def test_labels_are_called_as_they_always_were():
+    """What was made by an earlier envctl is known by them."""
+    words = "project project-id environment unit service replica build image run steps volume keeper root helper record"
+    words += " secrets-of record-of record-kind record-value"
+    known = {value for value in vars(label_names).values() if str(value).startswith("dev.envctl.")}
+    assert known - {label_names.PREFIX} == {f"dev.envctl.{word}" for word in words.split()}
