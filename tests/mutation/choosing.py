@@ -28,7 +28,8 @@ def tests_for(mutant: Mutant, coverage: Coverage, *, budget: float) -> Try | Non
     able = [number for number in found if coverage.tests[number] not in coverage.failed]
     able.sort(
         key=lambda number: (
-            _distance(coverage.tests[number], mutant.path),
+            distance(coverage.tests[number], mutant.path),
+            -coverage.share(number, mutant.path),
             coverage.seconds[number],
         )
     )
@@ -83,13 +84,16 @@ def _assigned(node: ast.AST) -> Iterator[str]:
         yield from (name.id for name in ast.walk(one) if isinstance(name, ast.Name)) if one else ()
 
 
-def _distance(test: str, path: str) -> int:
-    """0: the module's own tests; 1: those of its folder; 2: others."""
+def distance(test: str, path: str) -> int:
+    """0: the module's own tests; 1: those of its folder, or of one above that; 2: others."""
     module, file = Path(path), Path(test.partition("::")[0])
+    folder, tested = module.parts[1:-1], file.parts[2:-1]
     own = module.parent.name if module.stem == "__init__" else module.stem
-    if file.stem == f"test_{own}" and file.parent.name in (module.parent.name, "unit"):
+    if tested != folder[: len(tested)]:
+        return 2
+    if file.stem == f"test_{own}" or (tested and file.stem == f"test_{folder[-1]}"):
         return 0
-    return 1 if file.parent.name == module.parent.name else 2
+    return 1 if tested else 2
 
 
 @functools.cache

@@ -6,6 +6,7 @@ watch.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,21 @@ class Coverage:
     """Those that fail without any fault: they prove nothing, and are left out."""
     lines: Mapping[str, Mapping[int, frozenset[int]]]
     """By module and line: numbers of the tests that run it."""
+
+    def share(self, test: int, path: str) -> float:
+        """How much of what a test runs is of this module: of what tests it and nothing else, all."""
+        return self._run_by[path, test] / max(1, self._run_by["", test])
+
+    @functools.cached_property
+    def _run_by(self) -> Mapping[tuple[str, int], int]:
+        """How many lines of a module a test runs; of all modules under ""."""
+        found: Counter[tuple[str, int]] = Counter()
+        for path, known in self.lines.items():
+            for tests in known.values():
+                found.update((path, test) for test in tests)
+        for (_, test), count in list(found.items()):
+            found["", test] += count
+        return found
 
     def of_lines(self, path: str, lines: Iterable[int]) -> set[int]:
         """The tests that run any of these lines."""

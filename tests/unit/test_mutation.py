@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.mutation.choosing import distance
 from tests.mutation.covering import TREE, merged
 from tests.mutation.operators import mutants, mutated
 
@@ -110,3 +111,21 @@ def test_a_test_that_still_fails_without_any_fault_stays_left_out():
         "lines": {},
     }
     assert merged(known, ["t/test_a.py"], {})["failed"] == ["t/test_b.py::two"]
+
+
+@pytest.mark.parametrize(
+    ("test", "module", "far"),
+    [
+        ("tests/unit/plan/test_scope.py", "envctl/plan/scope.py", 0),
+        ("tests/unit/test_scope.py", "envctl/plan/scope.py", 0),
+        ("tests/unit/test_private.py", "envctl/private.py", 0),
+        ("tests/unit/secrets/test_secrets.py", "envctl/secrets/__init__.py", 0),
+        ("tests/unit/parity/test_drift.py", "envctl/parity/drift/files.py", 0),
+        ("tests/unit/parity/test_claims.py", "envctl/parity/drift/files.py", 1),
+        ("tests/unit/plan/test_text.py", "envctl/plan/scope.py", 1),
+        ("tests/unit/lock/test_text.py", "envctl/plan/text.py", 2),
+        ("tests/unit/test_compare.py", "envctl/plan/scope.py", 2),
+    ],
+)
+def test_a_modules_own_tests_come_first_and_those_beside_it_next(test, module, far):
+    assert distance(f"{test}::test_it", module) == far

@@ -103,3 +103,42 @@ def test_what_nothing_can_be_told_of_is_said_to_be_unchecked(conf, tmp_path):
 
 def test_garbage_tells_nothing():
     assert mounted.seen(["/a", "/b"], "no such\n") == {"/a": Seen()}
+
+
+def test_what_tells_a_name_or_a_number_tells_something():
+    assert Seen().is_nothing
+    assert Seen(size=5, changed=5).is_nothing
+    assert not Seen(names=1).is_nothing
+    assert not Seen(number=5).is_nothing
+
+
+def test_size_and_time_count_only_where_both_are_told_and_for_files_only(conf, tmp_path):
+    here = conf.stat()
+    there = Seen(1, 0, 1, here.st_size, int(here.st_mtime))
+    assert drift(conf, there) == []
+    assert drift(conf, replace(there, size=here.st_size + 1))
+    assert drift(conf, replace(there, changed=1))
+    assert drift(conf, replace(there, size=None, changed=1)) == []
+    assert drift(conf, replace(there, size=1, changed=None)) == []
+    assert drift(tmp_path, replace(there, size=1, changed=1)) == []
+
+
+def test_numbers_count_on_the_hosts_own_device_or_where_they_are_said_to_be_the_same(conf):
+    here = conf.stat()
+    other = Seen(1, here.st_dev, here.st_ino + 1, here.st_size, int(here.st_mtime))
+    assert drift(conf, other)
+    assert drift(conf, replace(other, device=0)) == []
+    assert drift(conf, replace(other, device=0), same_numbers=True)
+    assert drift(conf, replace(other, number=None), same_numbers=True) == []
+
+
+def test_what_is_gone_on_the_host_is_told_elsewhere(tmp_path):
+    assert drift(tmp_path / "none", Seen(1, 0, 5, 1, 1)) == []
+    assert drift(tmp_path / "none", Seen(0))
+
+
+def test_a_replaced_mount_is_told_by_the_place_it_has_in_the_spec(conf):
+    mounts = [Mount("/none", "/x"), Mount(str(conf), "/etc/app.conf")]
+    (one,) = mounted.drift(mounts, {"/etc/app.conf": Seen(0)})
+    assert one.path == ("mounts", "1")
+    assert one.in_place is False

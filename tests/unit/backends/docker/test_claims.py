@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from envctl.backends.docker import names as n
 from envctl.backends.docker.claims import claim_secrets, claim_volumes, is_ours
@@ -68,3 +69,31 @@ def test_a_container_is_ours_by_its_environment_and_what_it_is(names):
     assert not is_ours(there, "x", names, {n.KEEPER: "secrets"})
     assert not is_ours(there, "y", names, {})
     assert is_ours(there, "gone", names, {})
+
+
+def test_a_unit_with_secrets_claims_their_volume_too(names):
+    there = {names.secrets("web"): memory(names, Options=None)}
+    for origins, where in (
+        ({"secrets": Place("envctl.yaml", 8, 3)}, Place("envctl.yaml", 8, 3)),
+        ({}, rich().where),
+    ):
+        with pytest.raises(
+            EnvctlError, match=r"volume name \S+dev_web\.secrets is taken"
+        ) as caught:
+            claim_volumes(engine(there), rich(origins=origins), names)
+        assert caught.value.where == where
+    claim_volumes(engine(there), rich(run=replace(rich().run, secrets=())), names)
+
+
+def test_a_volume_of_another_name_in_the_spec_is_not_ours(names):
+    other = {"Labels": {**names.own, n.VOLUME: "other"}, "Options": None}
+    with pytest.raises(EnvctlError, match="is taken"):
+        claim_volumes(engine({names.volume("data"): other}), rich(), names)
+
+
+def test_an_engine_that_cannot_tell_is_no_engine_without_that_volume(names):
+    def fails(_name):
+        raise APIError("disk on fire", response=SimpleNamespace(status_code=500))
+
+    with pytest.raises(APIError):
+        claim_secrets(SimpleNamespace(inspect_volume=fails), "web", names)
