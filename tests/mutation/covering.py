@@ -87,20 +87,21 @@ def tree_digest() -> str:
 def coverage_map(folder: Path, *, anew: bool = False) -> Coverage:
     """The map of the tree as it is. What is kept is held against it: a map of other lines sends faults to the wrong tests.
 
-    After a change of test files only those are run again, after any other all are.
+    After a change of tests and modules only those files of tests are run again that changed or ran what changed.
     """
     file = folder / "coverage.json"
     known = json.loads(file.read_text("utf-8")) if file.exists() and file.stat().st_size else {}
     changed = _changed(known.get("files", {}), file_digests())
-    if anew or not known.get("files") or not all(map(_holds_tests, changed)):
+    again = None if anew or not known.get("files") else due_again(known, changed)
+    if again is None:
         print("running all quick tests once, to see which lines each of them runs …", flush=True)
         known = _watched(SELECTION[:2])
-    elif changed:
-        print(f"running {', '.join(changed)} again, to see which lines they run …", flush=True)
-        there = [
-            path for path in changed if (TREE / path).exists() and path.startswith(SELECTION[:2])
-        ]
-        known = merged(known, changed, _watched(there) if there else {})
+    elif again:
+        print(
+            f"running {len(again)} files of tests again, to see which lines they run …", flush=True
+        )
+        there = [path for path in again if (TREE / path).exists()]
+        known = merged(known, again, _watched(there) if there else {})
     known["files"] = file_digests()
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(known), "utf-8")
@@ -115,8 +116,18 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]
     return sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
 
 
-def _holds_tests(path: str) -> bool:
-    return path.startswith("tests/") and Path(path).name.startswith("test_")
+def due_again(known: Mapping[str, Any], changed: Iterable[str]) -> Sequence[str] | None:
+    """The files of tests that changed, or ran a module that changed; None if something changed that any test may use."""
+    again: set[str] = set()
+    for path in changed:
+        if path.startswith(SELECTION[:2]) and Path(path).name.startswith("test_"):
+            again.add(path)
+        elif path.endswith(".py") and path.startswith("envctl/"):
+            numbers = {test for tests in known["lines"].get(path, {}).values() for test in tests}
+            again |= {known["tests"][number].partition("::")[0] for number in numbers}
+        elif not path.startswith(("tests/contract/", "tests/scenarios/", "tests/soak/")):
+            return None
+    return sorted(again)
 
 
 def merged(

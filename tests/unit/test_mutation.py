@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.mutation.choosing import distance
-from tests.mutation.covering import TREE, merged
+from tests.mutation.covering import TREE, merged, due_again
 from tests.mutation.operators import mutants, mutated
 
 FAULTS = {
@@ -129,3 +129,27 @@ def test_a_test_that_still_fails_without_any_fault_stays_left_out():
 )
 def test_a_modules_own_tests_come_first_and_those_beside_it_next(test, module, far):
     assert distance(f"{test}::test_it", module) == far
+
+
+KNOWN = {
+    "tests": ["tests/unit/test_a.py::one", "tests/unit/test_b.py::two"],
+    "lines": {"envctl/x.py": {"1": [0, 1]}, "envctl/y.py": {"1": [1]}, "envctl/z.py": {"1": []}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ([], []),
+        (["tests/unit/test_new.py"], ["tests/unit/test_new.py"]),
+        (["envctl/y.py"], ["tests/unit/test_b.py"]),
+        (["envctl/x.py", "envctl/z.py"], ["tests/unit/test_a.py", "tests/unit/test_b.py"]),
+        (["envctl/new.py", "tests/scenarios/test_up.py"], []),
+        (["tests/unit/conftest.py"], None),
+        (["tests/support/plans.py"], None),
+        (["envctl/parity/collect.sh"], None),
+        (["templates/x.j2"], None),
+    ],
+)
+def test_what_ran_something_that_changed_is_run_again(changed, again):
+    assert due_again(KNOWN, changed) == again

@@ -19,7 +19,7 @@ from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
 from envctl.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
 
-_NPM: Final = re.compile(r"(@?[a-z0-9._/-]+?)(?:@(.+))?")
+_NPM: Final = re.compile(r"(@?[A-Za-z0-9._~/-]+?)(?:@(.+))?")
 
 
 def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
