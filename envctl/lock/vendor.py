@@ -208,7 +208,7 @@ class Store:
         except json.JSONDecodeError as error:
             place = f"{FOLDER}/{INDEX}:{error.lineno}:{error.colno}"
             raise EnvctlError(f"{place}: this is no JSON: {error.msg}", hint=_WRITTEN) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise EnvctlError(f"{FOLDER}/{INDEX} is not whole: {error}", hint=_WRITTEN) from error
 
 

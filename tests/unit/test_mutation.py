@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.mutation.choosing import distance
-from tests.mutation.covering import TREE, merged, due_again
+from tests.mutation.covering import TREE, due_again, merged
 from tests.mutation.operators import mutants, mutated
 
 FAULTS = {

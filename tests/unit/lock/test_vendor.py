@@ -13,7 +13,15 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
 from envctl.lock.supplying import integrities, kept_files, pins
-from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store, packages_text
+from envctl.lock.vendor import (
+    DEB,
+    IMAGE,
+    NPM,
+    WHEEL,
+    Store,
+    control_fields,
+    packages_text,
+)
 
 CONTROL = "Package: hello\nVersion: 1:1.0\nArchitecture: amd64\nDescription: says\n hello\n"
 
@@ -61,12 +69,18 @@ def test_a_file_that_was_changed_or_removed_is_refused(store, tmp_path):
         ("file", ".hidden"),
         ("sha256", "../x"),
         ("size", "many"),
+        ("size", float("inf")),
+        ("sha256", "0" * 64 + "\n"),
         ("kind", "other"),
         ("name", "-oDir::Bin::Methods::copy=/evil.sh"),
         ("name", "hello\nPackage: other"),
         ("version", "1 evil\n"),
         ("control", "Package: hello\nFilename: /etc/shadow\n"),
         ("control", "Package: hello\nSHA256: 00\n"),
+        ("control", "Package: hello\nsize: 1\n"),
+        ("control", "Package: hello\nMD5sum: 00\n"),
+        ("control", "Package: hello\nSHA1: 00\n"),
+        ("control", "Package: hello\nSHA512: 00\n"),
     ],
 )
 def test_an_index_that_leads_out_of_the_store_is_refused(store, tmp_path, key, value):
@@ -358,9 +372,91 @@ def test_a_package_is_kept_once_and_an_index_that_has_it_twice_is_refused(store,
         Store(tmp_path)
 
 
-@pytest.mark.parametrize("image", ["", "debian:bookworm", "sha256:0"])
+@pytest.mark.parametrize(
+    "image", ["", "debian:bookworm", "sha256:0", f"sha256:{'0' * 64}\n", f"sha256:{'0' * 65}"]
+)
 def test_an_image_is_kept_with_its_id(store, tmp_path, image):
     (tmp_path / "image.tar").write_bytes(b"tar")
 
     with pytest.raises(EnvctlError, match="is no id of an image"):
         store.keep(tmp_path / "image.tar", IMAGE, "redis:7", "sha256:x", image=image)
+
+
+def test_the_hash_that_a_lock_has_of_the_index_never_changes(store, tmp_path):
+    """Another text for the same files would have every lock vouch for nothing."""
+    assert store.digest == f"sha256:{hashlib.sha256(EMPTY).hexdigest()}"
+    keep(store, tmp_path)
+    store.index.sources.update(b="2", a="1")
+    store.index.beside.update({"y": {"z": "1", "a": "2"}, "x": {}})
+    told = (
+        b'{"beside":{"x":{},"y":{"a":"2","z":"1"}},"files":[{"control":"Package: hello\\nVersion: 1:1.0\\n'
+        b'Architecture: amd64\\nDescription: says\\n hello\\n","file":"hello_1%3a1.0_amd64.deb","kind":"deb",'
+        b'"name":"hello","sha256":"' + hashlib.sha256(b"deb").hexdigest().encode() + b'","size":3,'
+        b'"version":"1:1.0"}],"sources":{"a":"1","b":"2"},"version":1}'
+    )
+    assert store.digest == f"sha256:{hashlib.sha256(told).hexdigest()}"
+    store.save()
+    assert Store(tmp_path).digest == store.digest
+    index = (store.folder / "index.json").read_text()
+    assert index.index('"x"') < index.index('"y"')
+    assert index.index('"a": "1"') < index.index('"b": "2"')
+    assert index.index('"a": "2"') < index.index('"z": "1"')
+
+
+EMPTY = b'{"beside":{},"files":[],"sources":{},"version":1}'
+
+
+def test_several_wheels_of_one_version_are_kept_side_by_side(store, tmp_path):
+    for file in ("flask-3.1-cp311-x.whl", "flask-3.1-cp312-x.whl"):
+        keep(store, tmp_path, file, file.encode(), WHEEL, name="flask", version="3.1")
+    assert [one.file for one in store.find(WHEEL, "flask", "3.1")] == [
+        "flask-3.1-cp311-x.whl",
+        "flask-3.1-cp312-x.whl",
+    ]
+    assert store.find(WHEEL, "flask", "3.2") == store.find(DEB, "flask", "3.1") == ()
+    store.save()
+    assert Store(tmp_path).index == store.index
+
+
+def test_a_file_that_is_taken_in_leaves_nothing_else_behind(store, tmp_path):
+    kept = keep(store, tmp_path)
+    store.save()
+    assert sorted(path.name for path in store.folder.rglob("*")) == sorted(
+        ["index.json", "sha256", kept.sha256]
+    )
+    (store.folder / "index.json").unlink()
+    (store.folder / "index.json").mkdir()
+    with pytest.raises(EnvctlError, match="cannot be written"):
+        store.save()
+    assert sorted(path.name for path in store.folder.iterdir()) == ["index.json", "sha256"]
+
+
+def test_no_descriptor_is_left_open_whatever_is_done(store, tmp_path):
+    before = len([*Path("/dev/fd").iterdir()])
+    kept = keep(store, tmp_path)
+    store.save()
+    for _ in range(3):
+        assert Store(tmp_path).has(kept)
+        Store(tmp_path).path(kept)
+    store.prune(lambda _kept: True)
+    assert len([*Path("/dev/fd").iterdir()]) == before
+
+
+def test_an_index_has_64_mebibytes_at_most(store, tmp_path):
+    store.save()
+    index = store.folder / "index.json"
+    text = index.read_bytes()
+    with index.open("ab") as file:
+        file.write(b" " * (64 * 1024 * 1024 - len(text)))
+    assert Store(tmp_path).is_empty
+    with index.open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(EnvctlError, match="it has more than 67108864 bytes"):
+        Store(tmp_path)
+
+
+def test_fields_of_a_package_are_those_at_the_beginning_of_a_line(store):
+    told = control_fields(
+        "Package: hello\nDescription: says: hello\n more: text\nnonsense\nEmpty:\n"
+    )
+    assert told == {"Package": "hello", "Description": "says: hello", "Empty": ""}
