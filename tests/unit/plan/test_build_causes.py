@@ -107,3 +107,77 @@ def test_builds_differ_exactly_if_there_are_causes(old, new):
     same = build(*old).digest == build(*new).digest
 
     assert bool(said(build(*old), build(*new))) is not same
+
+
+def told(old, new):
+    return [one.text for one in build_causes(new, build_text(old))]
+
+
+OWN = DockerfileBuild("own/Dockerfile", "own", "run", {"A": "1", "B": "2"}, "c1", recipe="r1")
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (OWN, []),
+        (replace(OWN, recipe="r2"), ["Dockerfile own/Dockerfile changed"]),
+        (replace(OWN, dockerfile="Dockerfile"), ["Dockerfile own/Dockerfile → Dockerfile"]),
+        (replace(OWN, content="c2"), ["files of own changed"]),
+        (replace(OWN, context="."), ["files of own → of ."]),
+        (replace(OWN, target=""), ["target run removed"]),
+        (replace(OWN, target="test"), ["target run → test"]),
+        (replace(OWN, args={"B": "2", "A": "5"}), ["argument A changed"]),
+        (replace(OWN, args={"B": "2", "A": "1"}), []),
+        (replace(OWN, args={"A": "1", "C": "2"}), ["argument B → C"]),
+    ],
+)
+def test_each_part_of_a_build_from_a_dockerfile_is_told_by_itself(new, expected):
+    assert told(OWN, new) == expected
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        "",
+        "{",
+        "7",
+        "null",
+        "[]",
+        "{}",
+        "[5]",
+        '[{"text": "x"}]',
+        '[{"digest": "x"}]',
+        "[" * 100_000,
+    ],
+)
+def test_a_record_that_tells_nothing_gives_no_cause(recorded):
+    assert build_causes(build(script("a")), recorded) == ()
+
+
+def test_of_two_equal_steps_one_that_is_left_out_is_removed_and_not_moved():
+    assert said(build(APP, USER, APP), build(APP, USER)) == ["build step removed: copy app → /srv"]
+
+
+def test_steps_of_another_kind_are_no_counterparts():
+    assert said(build(USER), build(APP)) == [
+        "build step added: copy app → /srv",
+        "build step removed: user web (20001)",
+    ]
+
+
+def test_a_base_is_told_by_its_name_or_image_or_box_and_its_date():
+    for base, text in (
+        (Base("debian", "d:1", "box", "2026"), "debian at 2026"),
+        (Base("", "d:1", "box"), "d:1"),
+        (Base("", "", "box"), "box"),
+    ):
+        recorded = json.loads(build_text(build(base=base)))
+        assert [part["text"] for part in recorded] == [f"base {text}"]
+
+
+def test_a_cause_without_a_place_of_its_own_has_the_builds():
+    old, new = build(script("a"), APP), build(script("a"))
+    (cause,) = build_causes(new, build_text(old))
+    assert (cause.text, cause.where) == ("build step removed: copy app → /srv", new.where)
+    (package,) = build_causes(build(packages("b")), build_text(build(packages("a", "b"))))
+    assert (package.text, package.where) == ("package a removed", packages("b").where)

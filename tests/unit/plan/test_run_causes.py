@@ -72,6 +72,22 @@ def said(old, new):
         ("ports", (Port(80, 8080), Port(80, 8081)), (Port(80, 8080), Port(80, 8081, "0.0.0.0")),
          ["port 8081 is now public ! other machines can reach it"]),
         ("ports", (WEB, Port(90, 9090)), (Port(90, 9090), WEB), ["ports in another order"]),
+        ("ports", (Port(80, 8080, "192.0.2.1"),), (Port(80, 8080, "192.0.2.2"),),
+         ["port 8080 at 192.0.2.1 → 192.0.2.2 ! other machines can reach it"]),
+        ("ports", (Port(80, 8080, "::1"),), (WEB,), ["port 8080 at ::1 → 127.0.0.1"]),
+        ("ports", (Port(53, 53, protocol="udp"),), (Port(53, 54, protocol="udp"),), ["port 53 → 54/udp"]),
+        ("ports", (Port(53, 53),), (Port(53, 53, protocol="udp"),),
+         ["port 53/udp added, leads to port 53 inside", "port 53 removed"]),
+        ("ports", (Port(80, 0), Port(90, 9090)), (Port(80, 8080), Port(90, 0)),
+         ["port any free port → 8080 for port 80 inside", "port 9090 → any free port for port 90 inside"]),
+        ("ports", (Port(80, 0),), (Port(90, 0),),
+         ["port 90 (at any free port of the host) added, leads to port 90 inside",
+          "port 80 (at any free port of the host) removed"]),
+        ("mounts", (Mount("/a", "/app"),), (Mount("/usr", "/app"),),
+         ["mount at /app /a → /usr ! reaches into this host's system"]),
+        ("mounts", (), (Mount("/srv/run/crio.sock", "/c"), Mount("/srv/docker.socket", "/d"), Mount("/etc/x", "/e")),
+         ["mount /srv/run/crio.sock → /c added ! can control this host",
+          "mount /srv/docker.socket → /d added", "mount /etc/x → /e added"]),
         ("mounts", (), (Mount("/srv/app", "/app", read_only=True),), ["mount /srv/app → /app added (read-only)"]),
         ("mounts", (), (Mount("/var/run/docker.sock", "/d"),),
          ["mount /var/run/docker.sock → /d added ! can control this host"]),
@@ -102,6 +118,25 @@ def said(old, new):
         ("options", {"dns": ["1.1.1.1"]}, {}, ['option dns "1.1.1.1" removed']),
         ("options", {}, {"privileged": True}, ["option privileged unset → true ! has all powers of root on this host"]),
         ("options", {}, {"network_mode": "host"}, ['option network_mode unset → "host" ! shares it with this host']),
+        ("options", {"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2, "d": ["x"]}}},
+         ["option a b c 1 → 2", 'option a b d "x" added']),
+        ("options", {"dns": ["1", "2"]}, {"dns": ["2", "1"]}, ["option dns in another order"]),
+        ("options", {"dns": ["1"]}, {"dns": "1"}, ['option dns "1" changed']),
+        ("options", {"sysctls": {"a": 1}}, {}, ["option sysctls a 1 → unset"]),
+        ("options", {"sysctls": {}}, {}, ["option sysctls none → unset"]),
+        ("options", {"privileged": True}, {"privileged": False}, ["option privileged true → false"]),
+        ("options", {"gpus": "all"}, {}, ['option gpus "all" → unset']),
+        ("options", {}, {"gpus": "all", "device_cgroup_rules": ["c 1:3 r"]},
+         ['option device_cgroup_rules "c 1:3 r" added ! reaches a device of this host',
+          'option gpus unset → "all" ! reaches a device of this host']),
+        ("options", {}, {"cap_add": ["SYS_ADMIN"], "security_opt": ["seccomp=unconfined"]},
+         ['option cap_add "SYS_ADMIN" added ! more privileges',
+          'option security_opt "seccomp=unconfined" added ! more privileges']),
+        ("options", {}, {"cgroupns": "host", "ipc": "host", "pid": "host", "userns_mode": "host", "uts": "host"},
+         [f'option {one} unset → "host" ! shares it with this host'
+          for one in ("cgroupns", "ipc", "pid", "userns_mode", "uts")]),
+        ("options", {}, {"ipc": "private", "hostname": "host"},
+         ['option hostname unset → "host"', 'option ipc unset → "private"']),
         ("options", {"network_mode": "none"}, {}, ['option network_mode "none" → unset']),
         ("options", {"sysctls": {"a": 1}}, {"sysctls": {"a": 2, "b": 3}},
          ["option sysctls a 1 → 2", "option sysctls b unset → 3"]),
@@ -239,3 +274,56 @@ def test_what_opens_a_unit_to_others_is_always_marked(old, new):
         opened = {(one.container, one.protocol) for one in new.ports if one.address == "0.0.0.0"}
         if not public and opened:
             assert "other machines can reach it" in marked
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["/", "/boot", "/dev", "/etc", "/proc", "/root", "/run", "/sys", "/usr", "/var", "/var/run"],
+)
+def test_each_folder_of_the_hosts_system_is_marked(folder):
+    (line,) = said(Run(), Run(mounts=(Mount(folder, "/x"),)))
+    assert line == f"mount {folder} → /x added ! reaches into this host's system"
+
+
+@pytest.mark.parametrize(
+    "socket", ["docker.sock", "podman.sock", "containerd.sock", "crio.sock", "libvirt-sock"]
+)
+def test_each_engines_socket_is_marked(socket):
+    (line,) = said(Run(), Run(mounts=(Mount(f"/run/{socket}", "/x"),)))
+    assert line.endswith("! can control this host")
+
+
+def test_what_differs_in_a_part_that_no_rule_is_about_is_told_whichever_side_has_it():
+    recorded = json.loads(run_text(Run(probe=PROBE, resources=Resources(0.5))))
+    recorded["probe"] |= {"start_period": 5, "grace": 7}
+    recorded["resources"]["disk"] = 5
+    wanted = replace(unit("web"), run=Run(probe=PROBE, resources=Resources(0.5)))
+    found = run_causes(wanted, json.dumps(recorded))
+    assert [one.text for one in found] == [
+        "healthcheck start period 5 s → 30 s",
+        "healthcheck grace 7 → unset",
+        "limit disk 5 → unset",
+    ]
+
+
+def test_a_part_in_another_form_is_said_to_have_changed_and_the_rest_is_told():
+    recorded = {**json.loads(run_text(Run())), "ports": [5], "restart": "always"}
+    found = run_causes(replace(unit("web"), run=Run(ports=(WEB,))), json.dumps(recorded))
+    assert [one.text for one in found] == ["ports changed", "restart always → no"]
+
+
+@pytest.mark.parametrize("recorded", ["", "{", "[]", "7", "[" * 100_000])
+def test_a_record_that_cannot_be_read_makes_everything_differ(recorded):
+    one = unit("web")
+    assert [(cause.text, cause.where) for cause in run_causes(one, recorded)] == [
+        ("it was made for another run", one.where)
+    ]
+    assert changed_fields(one, recorded) == {"everything"}
+
+
+def test_the_fields_that_differ_are_told_and_everything_where_none_does():
+    one = replace(unit("web"), run=Run(restart=Restart.ALWAYS, ports=(WEB,)))
+    assert changed_fields(one, run_text(Run())) == {"restart", "ports"}
+    assert changed_fields(one, run_text(one.run)) == {"everything"}
+    gone = {**json.loads(run_text(one.run)), "flavour": "sweet"}
+    assert changed_fields(one, json.dumps(gone)) == {"flavour"}
