@@ -464,3 +464,126 @@ def test_files_that_are_all_programs_are_noted_once_a_project(all_programs):
 def test_a_file_that_is_none_shows_that_the_disk_keeps_permissions(all_programs, path):
     (all_programs / path).chmod(0o644)
     assert notes(all_programs) == []
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A build takes 1,000 bytes and 6 things at most."""
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(files, "MOST_ENTRIES", 6)
+
+
+def test_a_build_may_take_so_many_bytes_and_no_more(project, put, small):
+    there = sum(path.stat().st_size for path in (project / "app").rglob("*") if path.is_file())
+    put({"app/z": "x" * (1000 - there)})
+    assert "z" in paths(project)
+    put({"app/z": "x" * (1001 - there)})
+    with pytest.raises(
+        SpecError,
+        match=r"'app' has too much in it for a build: more than 1.0 kB, 'app/z' alone 987 bytes\n",
+    ) as caught:
+        taken(project)
+    assert caught.value.where == WHERE
+    assert "exclude" in caught.value.hint
+
+
+def test_of_many_files_that_are_too_much_none_is_named_unless_it_is_a_large_one(
+    project, put, small
+):
+    put({f"app/more{number}": "x" * 250 for number in range(4)})
+    with pytest.raises(SpecError, match=r"more than 1.0 kB\n"):
+        taken(project)
+    put({f"app/more{number}": "x" * 251 for number in range(4)})
+    with pytest.raises(SpecError, match=r"more than 1.0 kB, 'app/more3' alone 251 bytes\n"):
+        taken(project)
+
+
+def test_that_a_file_is_mostly_holes_is_told(project, small):
+    with (project / "app" / "disk").open("wb") as file:
+        file.write(b"x" * 4096)
+        file.truncate(1 << 20)
+    used = (project / "app" / "disk").stat().st_blocks * 512
+    with pytest.raises(
+        SpecError, match=rf"'app/disk' alone 1.0 MB, of which {used / 1000:.1f} kB are used\n"
+    ):
+        taken(project)
+
+
+def test_a_build_may_take_so_many_things_and_no_more(project, put, small):
+    put({f"app/more{number}": "" for number in range(3)})
+    assert len(paths(project)) == 6
+    put({"app/one-too-many": ""})
+    with pytest.raises(
+        SpecError, match=r"'app' has too much in it for a build: more than 6 files\n"
+    ):
+        taken(project)
+
+
+def test_a_single_file_that_is_too_large_is_told_too(project, put, small):
+    put({"app/main.py": "x" * 1001})
+    with pytest.raises(
+        SpecError, match=r"'app/main.py' has too much in it .* 'app/main.py' alone 1.0 kB\n"
+    ):
+        taken(project, "app/main.py")
+
+
+def test_of_what_is_left_out_five_are_named_and_the_rest_are_counted(project):
+    for number in range(5):
+        os.mkfifo(project / "app" / f"pipe{number}")
+    assert notes(project) == [
+        "copy app leaves out what is no file, folder or link: pipe0, pipe1, pipe2, pipe3, pipe4"
+    ]
+    for number in (5, 6):
+        os.mkfifo(project / "app" / f"pipe{number}")
+    assert notes(project) == [
+        "copy app leaves out what is no file, folder or link: pipe0, pipe1, pipe2, pipe3, pipe4 and 2 more"
+    ]
+
+
+def test_links_out_of_what_is_copied_are_noted_three_at_most(project):
+    for number in range(4):
+        (project / "app" / f"out{number}").symlink_to("../x")
+    (project / "app" / "sub" / "in").symlink_to("../main.py")
+    (project / "app" / "sub" / "out").symlink_to("../../x")
+    (project / "app" / "absolute").symlink_to("/etc/passwd")
+    (project / "app" / "odd").symlink_to("..x")
+    assert notes(project) == [
+        f"copy app takes app/out{number} as a link to ../x, which is outside what is copied"
+        for number in range(3)
+    ]
+
+
+def test_what_git_ignores_is_told_with_the_sizes_of_folders_and_of_large_files(project, put):
+    put({".gitignore": "*.log\nbuild\n", "app/a.log": "x", "app/build/x": "x" * 1500})
+    with (project / "app" / "b.log").open("wb") as file:
+        file.truncate(999_999)
+    with (project / "app" / "c.log").open("wb") as file:
+        file.truncate(1_000_000)
+    (note,) = notes(project)
+    assert note == (
+        "copy app takes 4 things that git ignores: app/a.log, app/b.log, app/build/ (1.5 kB), app/c.log (1.0 MB);"
+        " to leave them out, name them in its `exclude` or in .envctlignore"
+    )
+    put({f"app/{number}.log": "" for number in range(3)})
+    (note,) = notes(project)
+    assert (
+        "takes 7 things that git ignores: app/0.log, app/1.log, app/2.log, app/a.log, app/b.log, 2 more;"
+        in note
+    )
+
+
+def test_of_one_thing_that_git_ignores_it_is_said_so(project, put):
+    put({".gitignore": "*.log\n", "app/a.log": "x"})
+    (note,) = notes(project, ".")
+    assert note.startswith(
+        "copy . takes 1 thing that git ignores: app/a.log; to leave it out, name it in"
+    )
+
+
+def test_what_git_ignores_by_the_files_of_each_folder_is_told(project, put):
+    put({
+        ".git/info/exclude": "info\n", ".gitignore": "top\n", "app/.gitignore": "here\n", "app/sub/.gitignore": "!here\nthere\n",
+        "app/info": "", "app/top": "", "app/here": "", "app/sub/here": "", "app/sub/there": "", "app/there": "",
+    })  # fmt: skip
+    (note,) = notes(project)
+    assert "takes 4 things that git ignores: app/here, app/info, app/sub/there, app/top;" in note
