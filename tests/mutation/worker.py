@@ -18,7 +18,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -30,6 +30,8 @@ from tests.mutation.operators import Mutant, mutated
 _SURVIVED: Final = 70
 _KILLED: Final = 71
 _BROKEN: Final = 72
+_NEAR: Final = 3
+"""Files of tests that are imported for a fault before all others."""
 _PRELOADED: Final = ("pytest", "pydantic", "yaml", "jinja2", "rich.console", "typer", "docker")
 _Code: TypeAlias = tuple[str, str, int]
 """A function's file, qualified name and first line."""
@@ -80,11 +82,34 @@ def try_in_functions(tries: Sequence[Try], processes: int, tell: Tell) -> None:
 
 
 def try_in_modules(tries: Sequence[Try], processes: int, tell: Tell) -> None:
-    """Faults outside of functions: each child imports all anew, with the fault in."""
+    """Faults outside of functions: each child imports all anew, with the fault in; first the nearest tests only."""
     # No plugin of pytest: those have to be imported by pytest itself.
     for name in _PRELOADED:
         importlib.import_module(name)
-    _try_each(tries, processes, _run_anew, tell)
+    rest: list[Try] = []
+
+    def tell_or_go_on(outcome: Outcome) -> None:
+        further = parts[outcome.mutant.id][1]
+        if outcome.by or outcome.broken or not further.tests:
+            tell(outcome)
+        else:
+            rest.append(further)
+
+    parts = {task.mutant.id: _parted(task) for task in tries}
+    _try_each([near for near, _ in parts.values()], processes, _run_anew, tell_or_go_on)
+    _try_each(rest, processes, _run_anew, tell)
+
+
+def _parted(task: Try) -> tuple[Try, Try]:
+    """The same fault with the tests of the nearest files, and with all others: to import a file takes most of the time."""
+    near = [*dict.fromkeys(_file_of(name) for name in task.tests)][:_NEAR]
+    tests = [name for name in task.tests if _file_of(name) in near]
+    others = [name for name in task.tests if _file_of(name) not in near]
+    return replace(task, tests=tuple(tests)), replace(task, tests=tuple(others))
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _import_and_try(tries: Sequence[Try], processes: int, tell: Tell) -> None:
@@ -338,7 +363,7 @@ def _run_anew(task: Try, own: Path) -> str:
                 key=lambda item: order[item.nodeid],
             )
 
-    files = list(dict.fromkeys(name.partition("::")[0] for name in task.tests))
+    files = list(dict.fromkeys(map(_file_of, task.tests)))
     code = pytest.main(
         [*files, *SELECTION[2:], *OPTIONS, f"--basetemp={own}/pytest"], plugins=[Watch()]
     )
