@@ -91,7 +91,8 @@ def coverage_map(folder: Path, *, anew: bool = False) -> Coverage:
     """
     file = folder / "coverage.json"
     known = json.loads(file.read_text("utf-8")) if file.exists() and file.stat().st_size else {}
-    changed = _changed(known.get("files", {}), file_digests())
+    now = file_digests()
+    changed = _changed(known.get("files", {}), now)
     again = None if anew or not known.get("files") else due_again(known, changed)
     if again is None:
         print("running all quick tests once, to see which lines each of them runs …", flush=True)
@@ -102,7 +103,8 @@ def coverage_map(folder: Path, *, anew: bool = False) -> Coverage:
         )
         there = [path for path in again if (TREE / path).exists()]
         known = merged(known, again, _watched(there) if there else {})
-    known["files"] = file_digests()
+    # Of before: what is edited while the tests run is run again the next time.
+    known["files"] = now
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(known), "utf-8")
     lines = {

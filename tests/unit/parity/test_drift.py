@@ -17,6 +17,7 @@ from envctl.parity.drift import files as file_rules
 from envctl.parity.drift import libraries as library_rules
 from envctl.parity.drift import packages as package_rules
 from envctl.parity.drift import process as process_rules
+from envctl.parity.drift.claim import Claim
 from envctl.parity.drift.verification import Verification, to_json
 from envctl.parity.facts import UNKNOWN
 from envctl.plan.changes import Action, Change, because
@@ -752,3 +753,130 @@ def test_only_what_comes_after_a_file_may_have_changed_it(root):
     assert len(said(files.claims(web(command, PAGE), gone))) == 1
     assert len(said(files.claims(web(command, PAGE, copy("page.txt", "/opt/x")), gone))) == 1
     assert said(files.claims(web(PAGE, command), gone)) == []
+
+
+def test_what_a_unit_should_be_is_told_with_what_it_is():
+    task, probed, plain = (
+        unit("job", kind="task"),
+        unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))),
+        unit("db"),
+    )
+    decided = plan(task, probed, plain)
+    states = {one.name: made(one, status=Status.PAUSED) for one in decided.units}
+    found = {one.unit: (one.expected, one.found) for one in units.claims(decided, (), states)}
+    assert found == {
+        "job": ("completed", "it has not completed: it is paused"),
+        "web": ("healthy", "it is not running: it is paused"),
+        "db": ("running", "it is not running: it is paused"),
+    }
+    states = {**states, "db": made(plain, status=Status.MISSING, cause="somebody removed it")}
+    found = {one.unit: one.found for one in units.claims(decided, (), states)}
+    assert found["db"] == "it is not running: it is missing; somebody removed it"
+
+
+def test_what_is_not_the_units_own_change_is_not_told_of_it():
+    db = unit("db")
+    changes = (
+        Change(Action.STOP, "db", because("web takes its port 1")),
+        Change(Action.DISMANTLE, "", because("x")),
+    )
+    (claim,) = units.claims(plan(db), changes, {"db": made(db)})
+    assert claim.holds
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.RUNNING}))
+def test_what_does_not_run_is_not_looked_into(status):
+    db = unit("db")
+    why = units.not_looked_into(db, (), {"db": made(db, status=status)})
+    assert why == ("it is not there" if status is Status.MISSING else f"it is {status}")
+
+
+def test_json_tells_all_of_a_finding_and_of_a_check():
+    outcome = checks.Outcome(
+        "web", Check("it", ("x",), 1.0, AT), None, 1.5, ("one", "two"), "it hangs"
+    )
+    silent = list(packages.claims(web(CURL), {}))
+    told = to_json(Verification("dev@docker", ["web"], silent, [outcome]))
+    assert told["findings"][0] == {
+        "unit": "web",
+        "category": "packages",
+        "key": "curl",
+        "expected": "so",
+        "found": "",
+        "where": "envctl.yaml:9:5",
+        "hint": "`envctl up` repairs what it can; then verify again",
+        "unchecked": "not asked",
+    }
+    assert told["findings"][-1] == {
+        "unit": "web",
+        "category": "checks",
+        "key": "it",
+        "expected": "exit code 0",
+        "found": "it hangs",
+        "where": "envctl.yaml:9:5",
+        "hint": "",
+        "unchecked": None,
+    }
+    assert told["checks"] == [
+        {
+            "unit": "web",
+            "check": "it",
+            "exit_code": None,
+            "cause": "it hangs",
+            "seconds": 1.5,
+            "output": ["one", "two"],
+        }
+    ]
+
+
+def test_findings_come_in_the_order_of_the_plan_each_unit_as_a_whole_first():
+    def claim(name, category):
+        return Claim(name, category, "", "so", "not so")
+
+    every = [
+        claim("web", "files"),
+        claim("gone", "unit"),
+        claim("db", "files"),
+        claim("web", "unit"),
+        claim("db", "unit"),
+    ]
+    found = Verification("dev@docker", ["db", "web"], every)
+    assert [(one.unit, one.category) for one in found.findings] == [
+        ("db", "unit"), ("db", "files"), ("web", "unit"), ("web", "files"), ("gone", "unit")
+    ]  # fmt: skip
+    assert found.claimed == {"db": 2, "web": 2, "gone": 1}
+    assert found.holding == {"db": 0, "web": 0}
+
+
+def test_a_version_is_judged_where_no_command_ran_after_it_or_it_was_changed_since():
+    step = InstallPackages(("curl=7.88-1",), AT)
+    built = web(step, script("apt-get upgrade"))
+    assert said(packages.claims(built, installed("curl"))) == []
+    since = installed("curl", times={**STATUS_NOW, "/var/lib/dpkg/info/curl.list": "150 150"})
+    assert said(packages.claims(built, since)) == [
+        "packages curl: declared 7.88-1, found 1.0-1 (envctl.yaml:9:5)"
+    ]
+
+
+def test_a_name_with_a_dash_behind_it_asks_for_the_package_to_go():
+    step = InstallPackages(("less-",), AT)
+    assert said(packages.claims(web(step), installed("bash"))) == []
+    assert said(packages.claims(web(step), installed("less"))) == []
+    # Of a package that is really called so it is the package.
+    assert [one.holds for one in packages.claims(web(step), installed("less-"))] == [True, True]
+
+
+def test_another_package_that_provides_it_has_not_its_version():
+    told = installed("mawk", provides={"awk": ""})
+    assert said(packages.claims(web(InstallPackages(("awk=1",), AT)), told)) == [
+        "packages awk: declared, not installed (envctl.yaml:9:5)"
+    ]
+
+
+def test_a_hook_of_another_user_than_root_installs_nothing():
+    told = installed("curl", times=STATUS_NOW)
+    hooked = replace(web(CURL, user="web"), hooks=Hooks((("apt-get", "install"),)))
+    assert said(packages.claims(hooked, told)) == [
+        "packages dpkg: declared as it was built, found its records were changed since (envctl.yaml:9:5)"
+    ]
+    assert said(packages.claims(web(CURL, user="root"), told)) != []

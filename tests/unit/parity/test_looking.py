@@ -1,0 +1,103 @@
+"""What a unit is asked to be held against its spec, and what is said of those that nobody looks into."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envctl.errors import EnvctlError
+from envctl.parity.drift import looking
+from envctl.plan.model import PipInstall, Port, WriteFile
+from tests.support.plans import plan, unit
+from tests.unit.parity.test_drift import Silent, Unmasked, unchecked, web
+
+CONF = WriteFile("/etc/app.conf", "x")
+
+
+def sight(*units, backend=None, masks=None, running=None):
+    decided = plan(*units)
+    backend = backend or Silent(root=False)
+    return looking.Sight(decided, backend, running or decided.units, "key", {}, masks or Unmasked())
+
+
+def test_a_unit_is_asked_for_all_that_its_claims_go_by_and_for_each_once():
+    again = WriteFile("/etc/./app.conf", "y")
+    odd = WriteFile("/etc/two\nlines", "x")
+    one = web(CONF, again, odd, PipInstall("/opt/web/"), PipInstall("/opt/web"))
+    asked = list(looking.inquiry(one))
+    assert len(asked) == len(set(asked))
+    assert set(asked) == {
+        ("times", "/.dockerenv"),
+        ("times", "/etc/ssh/ssh_host_ed25519_key"),
+        ("times", "/var/lib/dpkg/status"),
+        ("times", "/var/lib/dpkg/info"),
+        ("times", "/etc/app.conf"),
+        ("gone", "/etc/app.conf"),
+        ("python", "/opt/web/lib"),
+        ("given", "environment"),
+        ("tool", "getent"),
+        ("provides", "all"),
+        ("removed", "all"),
+        ("changed", "all"),
+        ("lost", "all"),
+    }
+
+
+def test_of_what_nobody_looks_into_all_claims_are_there_with_the_reason():
+    one = web(CONF, ports=(Port(80),))
+    found = sight(one).claims({"web": "it is stopped"})
+    assert {claim.unchecked for claim in found if claim.category != "names"} == {"it is stopped"}
+    assert len(found) == len(sight(one).claims({}))
+
+
+def test_tasks_make_no_claims_and_each_service_makes_its_own():
+    found = sight(web(), unit("db"), unit("job", kind="task")).claims({"web": "a", "db": "b"})
+    assert list(dict.fromkeys(claim.unit for claim in found)) == ["web", "db"]
+    names = [(claim.unit, claim.key) for claim in found if claim.category == "names"]
+    assert names == [("web", "db"), ("db", "web")]
+
+
+class Masked(Unmasked):
+    def masked(self, text):
+        return text.replace("hush", "***")
+
+
+class Failing:
+    def __init__(self, hint):
+        self.hint = hint
+
+    def exec(self, _unit, _execution):
+        raise EnvctlError("it says hush", hint=self.hint)
+
+
+@pytest.mark.parametrize("hint", ["", "start it"])
+def test_why_a_unit_does_not_tell_is_said_without_secrets_and_with_the_remedy(hint):
+    found = sight(web(CONF), backend=Failing(hint), masks=Masked()).claims({})
+    assert {one.partition(": ")[2] for one in unchecked(found)} == {"it says ***"}
+    remedies = {claim.hint for claim in found}
+    assert remedies == {hint} if hint else all(remedies)
+
+
+def test_what_may_still_come_is_waited_for_and_nothing_else_is(monkeypatch):
+    """Sockets and names of a process that was started just now."""
+    slept = []
+    monkeypatch.setattr(looking.time, "sleep", slept.append)
+    now = iter(range(0, 1000, 2))
+    monkeypatch.setattr(looking.time, "monotonic", lambda: next(now))
+    one = replace(web(ports=(Port(80),)))
+
+    class Deaf:
+        def exec(self, _unit, execution):
+            mark = execution.stdin.readline().decode().strip()
+            execution.stdout(f"{mark}:sockets\0{mark}:end\0".encode())
+            return 0
+
+    found = sight(one, backend=Deaf()).claims({})
+    assert [claim.found for claim in found if claim.category == "sockets"] == [
+        "not listened on within 5 s"
+    ]
+    assert slept == [0.5, 0.5]
+    slept.clear()
+    sight(web(CONF), backend=Deaf()).claims({})
+    assert slept == []
