@@ -137,6 +137,78 @@ def test_only_a_list_can_be_extended(base: Any) -> None:
     assert "only a list can be extended" in found.found[0].message
 
 
+def test_a_way_that_was_dropped_and_is_taken_again_begins_anew_whichever_two_are_merged_first() -> (
+    None
+):
+    low = {"dockerfile": {"path": "a", "target": "t"}, "command": "x"}
+    layers = (low, {"image": "redis"}, {"dockerfile": {"path": "b"}})
+    expected = {"command": "x", "dockerfile": {"path": "b"}}
+    path = ("services", "web")
+    assert merged(*layers, path=path) == expected
+
+    found = Problems()
+    one, two, three = (tree(layer) for layer in layers)
+    upper = merge(two, three, path=path, problems=found)
+    assert plain(settled(merge(one, upper, path=path, problems=found), problems=found)) == expected
+    assert found.found == []
+
+
+def test_what_takes_anothers_place_remembers_it_and_what_is_added_beside_it_does_not() -> None:
+    base, over = tree({"image": "a", "tty": "1"}), tree({"dockerfile": "D", "init": "2"}, "over")
+    result = merge(base, over, path=("services", "web"), problems=Problems())
+    assert isinstance(result, Table)
+    assert result["dockerfile"].replaced == ((("base", 1, 1), "a"),)
+    assert result["init"].replaced == result["tty"].replaced == ()
+    assert "image" not in result
+    assert "image" not in result.spots
+
+
+def test_services_may_be_called_as_the_ways_to_make_one() -> None:
+    base, over = {"services": {"image": {"command": "x"}}}, {"services": {"base": {"image": "y"}}}
+    assert merged(base, over) == {"services": {"image": {"command": "x"}, "base": {"image": "y"}}}
+
+
+def nothing_there(data: Any, *path: str) -> tuple[str, str]:
+    found = Problems()
+    settled(tree(data), path=path, problems=found)
+    (problem,) = found.found
+    return problem.message, problem.hint
+
+
+def test_a_key_without_a_value_is_told_with_its_path_and_the_key_that_may_be_meant() -> None:
+    assert nothing_there({"ports": "1", "port": None}, "services", "web")[0] == (
+        "services.web.port has no value"
+    )
+    assert "did you mean 'ports'" in nothing_there({"ports": "1", "port": None})[1]
+    for data in ({"command": None}, {"command": None, "x": "1"}):
+        assert nothing_there(data)[1] == "what belongs to it is indented deeper than it is"
+
+
+def test_lists_are_settled_too_and_remember_what_they_replaced() -> None:
+    result = merge(
+        tree({"a": "1"}), tree({"a": [{"x": "1", "y": ["2"]}]}, "over"), problems=Problems()
+    )
+    done = settled(result, problems=Problems())
+    assert plain(done) == {"a": [{"x": "1", "y": ["2"]}]}
+    assert isinstance(done, Table)
+    assert done["a"].replaced == ((("base", 1, 1), "1"),)
+
+
+@pytest.mark.parametrize("over", [Append(["2"]), Prepend(["2"])])
+def test_what_is_extended_remembers_what_it_was(over: Any) -> None:
+    for base in (["1"], Append(["1"])):
+        result = merge(tree({"a": base}), tree({"a": over}, "over"), problems=Problems())
+        done = settled(result, problems=Problems())
+        assert isinstance(done, Table)
+        assert [spot for spot, _ in done["a"].replaced] == [("base", 1, 1)]
+
+
+def test_that_only_a_list_can_be_extended_is_told_with_the_path_and_what_there_is() -> None:
+    found = Problems()
+    merge(tree({"a": {"b": "text"}}), tree({"a": {"b": Append(["1"])}}), problems=found)
+    assert found.found[0].message.startswith("a.b is ")
+
+
 # --- what holds for any values --------------------------------------------------------------
 
 KEYS = st.sampled_from(["a", "b", "base", "image", "http", "tcp"])
