@@ -498,14 +498,18 @@ def test_of_many_files_that_are_too_much_none_is_named_unless_it_is_a_large_one(
         taken(project)
 
 
-def test_that_a_file_is_mostly_holes_is_told(project, small):
-    with (project / "app" / "disk").open("wb") as file:
-        file.write(b"x" * 4096)
-        file.truncate(1 << 20)
-    used = (project / "app" / "disk").stat().st_blocks * 512
+def test_that_a_file_is_mostly_holes_is_told_and_how_much_of_it_is_used(project, small):
+    disk = project / "app" / "disk"
+    with disk.open("wb") as file:
+        file.write(b"x" * (1 << 20))
+        file.truncate(5 << 19)
+    used = disk.stat().st_blocks * 512 / 1_000_000
     with pytest.raises(
-        SpecError, match=rf"'app/disk' alone 1.0 MB, of which {used / 1000:.1f} kB are used\n"
+        SpecError, match=rf"'app/disk' alone 2.6 MB, of which {used:.1f} MB are used\n"
     ):
+        taken(project)
+    os.truncate(disk, 1 << 20)
+    with pytest.raises(SpecError, match=r"'app/disk' alone 1.0 MB\n"):
         taken(project)
 
 

@@ -145,7 +145,8 @@ def test_a_folder_may_be_so_deep_and_no_deeper(tmp_path):
 
 def test_a_folder_that_cannot_be_listed_is_told_by_its_path(top, monkeypatch):
     real = os.scandir
-    broken = (top / "b" / "c").stat().st_ino
+    (top / "b" / "c~").mkdir()
+    broken = (top / "b" / "c~").stat().st_ino
 
     def failing(folder):
         if os.fstat(folder).st_ino == broken:
@@ -157,4 +158,4 @@ def test_a_folder_that_cannot_be_listed_is_told_by_its_path(top, monkeypatch):
     rules.entered = lambda state, *_: state
     with pytest.raises(UnreadableError) as caught:
         walked(top, rules)
-    assert (caught.value.path, caught.value.error.errno) == ("b/c", 5)
+    assert (caught.value.path, caught.value.error.errno) == ("b/c~", 5)
