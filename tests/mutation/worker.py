@@ -30,6 +30,8 @@ from tests.mutation.operators import Mutant, mutated
 _SURVIVED: Final = 70
 _KILLED: Final = 71
 _BROKEN: Final = 72
+_IMPORTED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""A plugin that is imported already has no tests of ours in it."""
 _NEAR: Final = 3
 """Files of tests that are imported for a fault before all others."""
 _PRELOADED: Final = ("pytest", "pydantic", "yaml", "jinja2", "rich.console", "typer", "docker")
@@ -365,7 +367,8 @@ def _run_anew(task: Try, own: Path) -> str:
 
     files = list(dict.fromkeys(map(_file_of, task.tests)))
     code = pytest.main(
-        [*files, *SELECTION[2:], *OPTIONS, f"--basetemp={own}/pytest"], plugins=[Watch()]
+        [*files, *SELECTION[2:], *OPTIONS, *_IMPORTED, f"--basetemp={own}/pytest"],
+        plugins=[Watch()],
     )
     if failed:
         return failed[0]
