@@ -137,3 +137,10 @@ def test_dependencies_are_looked_for_in_the_folder_of_the_step_unless_it_is_cove
     # Of a folder without a package.json of the project's nothing is known.
     assert found(root, step, told=told) == []
     assert found(root, NpmInstall(where=AT), told=told) == []
+
+
+def test_a_folder_may_have_a_colon_in_its_name(root):
+    told = {"python": {"/opt/a: b/lib: rich": "1"}}
+    assert keys(found(root, pip("rich", venv="/opt/a: b"), told=told)) == [
+        ("/opt/a: b: rich", True)
+    ]
