@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from envctl.backends.docker.shapes import AnswerError, fitting
@@ -12,7 +15,7 @@ IMAGE = {"Id": "a", "RepoTags": ["a:b"], "Labels": {"a": "b"}}
 VOLUME = {"Name": "a", "Labels": {"a": "b"}, "Options": {}}
 NETWORK = {"Id": "a", "Name": "b", "Labels": {"a": "b"}}
 USAGE = {"Name": "a", "Labels": {"a": "b"}, "UsageData": {}}
-OBJECTS = [
+OBJECTS: list[tuple[str, str, dict[str, Any], Callable[[Any], Any]]] = [
     ("GET", "/containers/json", CONTAINER, lambda one: [one]),
     ("GET", "/containers/abc/json", INSPECTED, lambda one: one),
     ("GET", "/images/json", IMAGE, lambda one: [one]),
