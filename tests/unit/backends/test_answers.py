@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,8 @@ PROBE = Probe(ProbeKind.COMMAND, ("true",), interval=30, start_period=60, start_
 def clock(monkeypatch):
     """The time, which passes only if it is told to."""
     now = [1_000_000.0]
-    monkeypatch.setattr(answers.time, "time", lambda: now[0])
+    shown = SimpleNamespace(time=lambda: now[0], monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(answers, "time", shown)
     return now
 
 
