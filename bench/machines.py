@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from bench.measure import ENVIRON, Command, Result, compare, said
-from envctl import trust
+from envctl.host import ca_bundle
 
 PEER = "vagrant"
 TREE = Path(__file__).parents[1]
@@ -161,7 +161,7 @@ def spec(folder: Path, *services: str) -> Path:
 def vagrantfile(folder: Path, provision: str = "") -> Path:
     """The peer's folder."""
     guestbook(folder)
-    bundle = trust.bundle(ENVIRON) or "/etc/ssl/certs/ca-certificates.crt"
+    bundle = ca_bundle.bundle(ENVIRON) or "/etc/ssl/certs/ca-certificates.crt"
     shutil.copy(bundle, folder / "ca.crt")
     text = VAGRANTFILE.replace("BOX", BOX).replace("PROVISION", provision)
     if kvm():

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from envctl.cli import reference as command_line
+from envctl.definition import reference as spec
 from envctl.parity import reference as parity
-from envctl.spec import reference as spec
 
 DOCS: Final = Path(__file__).parent
 

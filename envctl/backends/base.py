@@ -11,7 +11,7 @@ from envctl.errors import EnvctlError, Problem
 from envctl.plan.progress import Report, silent
 
 if TYPE_CHECKING:
-    from envctl.backends.building import Beside, ImageSource, Supplies
+    from envctl.backends.common.build_inputs import Beside, ImageSource, Supplies
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
@@ -99,7 +99,7 @@ def _no_secret(_name: str) -> bytes:
 
 def no_supplies(_build: Build | DockerfileBuild) -> Supplies:
     """Nothing but the network."""
-    from envctl.backends.building import NO_SUPPLIES
+    from envctl.backends.common.build_inputs import NO_SUPPLIES
 
     return NO_SUPPLIES
 

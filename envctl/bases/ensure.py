@@ -12,9 +12,9 @@ from typing import Any
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.rootfs import Recipe
 from envctl.bases.store import LABEL, Found, ImageStore
-from envctl.caches import shared
 from envctl.errors import AccessError, EnvctlError
-from envctl.exclusive import exclusive
+from envctl.host.cache_folders import shared
+from envctl.host.run_lock import exclusive
 from envctl.plan.model import Base
 from envctl.plan.names import base_image
 from envctl.plan.platforms import image_name

@@ -70,7 +70,7 @@ def _look_up_absolutely() -> None:
 def run(call: Call) -> int:
     """Do what was asked for; its exit code. What goes wrong is shown."""
     from envctl.cli.failure import guarded
-    from envctl.cli.session import Session
+    from envctl.cli.invocation import Session
 
     def work() -> int | None:
         session = Session(call.options)

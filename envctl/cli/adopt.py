@@ -7,7 +7,7 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import EnvctlError
 
 

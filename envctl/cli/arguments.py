@@ -11,14 +11,14 @@ from envctl.cli.declare import Argument
 
 def complete_target(_incomplete: str, _target: str, folder: Path) -> Sequence[str]:
     """The names of the project's environments."""
-    from envctl.spec import environments, find_root
+    from envctl.definition import environments, find_root
 
     return environments(find_root(folder))
 
 
 def complete_service(_incomplete: str, target: str, folder: Path) -> Sequence[str]:
     """The names of the services of the environment that stands before."""
-    from envctl.spec import find_root, load
+    from envctl.definition import find_root, load
 
     return tuple(load(find_root(folder), target.partition("@")[0]).data["services"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 
 if TYPE_CHECKING:
     from envctl.bases import ImageStore
@@ -33,7 +33,7 @@ def _images(session: Session) -> Iterator[ImageStore]:
     from envctl.backends import open_backend
     from envctl.backends.base import Context
     from envctl.plan.scope import Scope
-    from envctl.target import DEFAULT_BACKEND
+    from envctl.session import DEFAULT_BACKEND
 
     context = Context(Scope("", "", "", ""), report=session.reporter)
     backend: Any = open_backend(DEFAULT_BACKEND, context)

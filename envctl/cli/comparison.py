@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from envctl.cli.output import Stream, counted
-from envctl.parity.comparing import Comparison, Verdict
+from envctl.parity.compare_facts import Comparison, Verdict
 from envctl.parity.report import NotKnown, Told, declared, folded, not_known
 from envctl.parity.result import Pair, Parity
 from envctl.plan.text import shown

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson
+from envctl.cli.invocation import Session
 from envctl.cli.notes import note_variables
 from envctl.cli.output import counted
-from envctl.cli.session import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
-    from envctl.results import BuildPair
-    from envctl.spec.differences import Difference
+    from envctl.definition.differences import Difference
+    from envctl.verbs.results import BuildPair
 
 
 def diff(
@@ -57,7 +57,7 @@ def diff(
 
 
 def _json(one: Difference) -> dict[str, Any]:
-    from envctl.spec.differences import ABSENT
+    from envctl.definition.differences import ABSENT
 
     values = {"before": one.before, "after": one.after}
     return {
@@ -70,7 +70,7 @@ def _json(one: Difference) -> dict[str, Any]:
 
 def _show(session: Session, found: Sequence[Difference]) -> None:
     """Each difference as its path and its two sides, as a patch shows them."""
-    from envctl.spec.differences import ABSENT
+    from envctl.definition.differences import ABSENT
 
     out = session.out
     if not found:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.declare import AsJson, Option, without_spec
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:

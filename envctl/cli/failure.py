@@ -107,8 +107,8 @@ def _kept(error: BaseException, start: Path) -> Path | None:
     import traceback
 
     try:
-        from envctl.private import open_private, private_folder
-        from envctl.spec import find_root
+        from envctl.definition import find_root
+        from envctl.host.private_state import open_private, private_folder
 
         file = private_folder(find_root(start)) / "crash.log"
         descriptor = open_private(file, os.O_WRONLY | os.O_CREAT)

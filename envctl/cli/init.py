@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
+from envctl.definition.names import ALLOWED, ROOT_FILE, is_name
 from envctl.errors import EnvctlError, UsageError
-from envctl.links import followed
-from envctl.spec.names import ALLOWED, ROOT_FILE, is_name
+from envctl.host.links import followed
 
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"

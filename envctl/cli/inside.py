@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 from envctl.cli import signals
 from envctl.cli.arguments import Target, Unit, complete_target
 from envctl.cli.declare import Argument, Option, takes_the_rest
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.target import Target as Goal
+    from envctl.session import Target as Goal
 
 User: TypeAlias = Annotated[
     str | None,

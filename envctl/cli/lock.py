@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson, Option
+from envctl.cli.invocation import Session
 from envctl.cli.output import counted
-from envctl.cli.session import Session
 from envctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from envctl.lock.comparing import Difference
+    from envctl.lock.lock_differences import Difference
 
 Names = Annotated[
     list[str] | None,
@@ -68,7 +68,7 @@ def lock(
         session.reporter.pause()
         _check(session, found, as_json=as_json)
         return Exit.DIFFERENT if found else Exit.OK
-    from envctl.locking import moved
+    from envctl.lock.messages import moved
 
     first = not (session.root / FILE).exists()
     lock, found = session.workspace.lock(
@@ -103,8 +103,8 @@ def _sorted(session: Session, names: Sequence[str], *, update: bool) -> tuple[li
 
 def _check(session: Session, found: Sequence[Difference], *, as_json: bool) -> None:
     """What the lock and what there is differ in, and what to do next."""
+    from envctl.lock.messages import compared, remedy
     from envctl.lock.model import FILE
-    from envctl.locking import compared, remedy
 
     if as_json:
         _json(session, found)

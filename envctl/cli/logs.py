@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import Option
+from envctl.cli.invocation import Session
 from envctl.cli.output import escaped_but_color
-from envctl.cli.session import Session
 
 if TYPE_CHECKING:
     from envctl.backends.base import LogLine

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envctl.links import followed
+from envctl.host.links import followed
 
 if TYPE_CHECKING:
-    from envctl.cli.session import Session
+    from envctl.cli.invocation import Session
     from envctl.plan.model import Unit
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ def parity(
     `key`, `before`, `after` (null where there is none, `{"unknown": REASON}` where it is not known), `verdict`, `reason` and `where` (null unless it is declared).
     """
     if html is not None:
-        from envctl.writing import writable
+        from envctl.host.atomic_write import writable
 
         writable(html)
-    from envctl import side_by_side
+    from envctl.verbs import parity
 
-    found = side_by_side.parity(session.workspace, first, *others, up=up)
+    found = parity.parity(session.workspace, first, *others, up=up)
     session.reporter.pause()
     if as_json:
         from envctl.parity.report import to_json
@@ -106,7 +106,7 @@ def _write(path: Path, found: Parity) -> None:
     from datetime import UTC, datetime
 
     from envctl import __version__
+    from envctl.host.atomic_write import write_whole
     from envctl.parity.report import to_html
-    from envctl.writing import write_whole
 
     write_whole(path, to_html(found, at=datetime.now(UTC), version=__version__))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
+from envctl.cli.invocation import Session
 from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.cli.output import counted
-from envctl.cli.session import Session
 from envctl.errors import Exit
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
+from envctl.cli.invocation import Session
 from envctl.cli.notes import build_notes, note_all, note_variables
-from envctl.cli.session import Session
 from envctl.errors import Problem, SpecError, UsageError
 
 _SCHEMAS: Mapping[str, Literal["envctl", "environment"]] = {
@@ -19,7 +19,7 @@ _SCHEMAS: Mapping[str, Literal["envctl", "environment"]] = {
 }
 
 if TYPE_CHECKING:
-    from envctl.spec.resolved import Resolved
+    from envctl.definition.resolved import Resolved
 
 
 def validate(
@@ -87,7 +87,7 @@ def config(
     JSON: an object with `project`, `environment`, `backend`, `vars`, `secrets` and `services`;
     with --origins also `origins`, from a value's path to its `where` and what it `replaced`.
     """
-    from envctl import spec
+    from envctl import definition
     from envctl.backends import insist
 
     backend = None
@@ -97,13 +97,13 @@ def config(
         insist(str(backend))
     environment = session.environment(target)
     note_variables(session, environment)
-    resolved = spec.load(session.root, environment, sets=session.sets, environ=os.environ)
+    resolved = definition.load(session.root, environment, sets=session.sets, environ=os.environ)
     resolved = resolved.on_backend(backend)
     if as_json:
         found = {"origins": _origins(resolved)} if origins else {}
         session.json({**resolved.data, **found})
     else:
-        session.out.text(spec.config_text(resolved, origins=origins))
+        session.out.text(definition.config_text(resolved, origins=origins))
 
 
 def _origins(resolved: Resolved) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def schema(
     `envctl` describes envctl.yaml, `environment` a file in environments/.
     """
     from envctl.cli.output import json_text
-    from envctl.spec import json_schema
+    from envctl.definition import json_schema
 
     if which not in _SCHEMAS:
         raise UsageError(f"there is no schema for {which!r}", hint="--for is envctl or environment")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
     from envctl.plan.scope import Found
-    from envctl.status import Row
+    from envctl.verbs.status import Row
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
 
@@ -68,7 +68,7 @@ def status(
     if target:
         rows: Sequence[Row] = session.workspace.status(session.target(target))
     else:
-        from envctl.running import running
+        from envctl.verbs.list_environments import running
 
         everything = running(session.workspace)
         rows = everything.rows
@@ -86,7 +86,7 @@ def status(
 
 def _lost(session: Session, target: str | None) -> None:
     """Say what of the project is up from a folder that it is not in any more."""
-    from envctl.target import Target as Goal
+    from envctl.session import Target as Goal
 
     goals = [session.target(target)] if target else map(Goal, session.workspace.environments())
     for goal in goals:
@@ -96,7 +96,7 @@ def _lost(session: Session, target: str | None) -> None:
 
 
 def _everything(session: Session, *, as_json: bool) -> None:
-    from envctl.elsewhere import everything
+    from envctl.verbs.adopt import everything
 
     found, silent = everything(session.reporter)
     for text in silent:

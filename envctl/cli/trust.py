@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.session import Session
+from envctl.cli.invocation import Session
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.reaches import Reach
+    from envctl.trust.host_access import Reach
 
 
 def asker(session: Session, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
@@ -89,7 +89,7 @@ def trust(
 
 
 def _allow(session: Session, wanted: Sequence[Reach], *, yes: bool) -> None:
-    from envctl.approval import allow, missing
+    from envctl.trust.approval import allow, missing
 
     every = tuple(dict.fromkeys(wanted))
     new = missing(session.root, every, environ=session.workspace.environ)
@@ -110,8 +110,8 @@ def _allow(session: Session, wanted: Sequence[Reach], *, yes: bool) -> None:
 
 
 def _revoke(session: Session) -> None:
-    from envctl.approval import FILE, revoke
-    from envctl.private import existing_folder
+    from envctl.host.private_state import existing_folder
+    from envctl.trust.approval import FILE, revoke
 
     folder = existing_folder(session.root)
     was_allowed = folder is not None and (folder / FILE).exists()
@@ -124,7 +124,7 @@ def _revoke(session: Session) -> None:
 
 
 def _take_over(session: Session) -> None:
-    from envctl.private import state_path, take_over_state
+    from envctl.host.private_state import state_path, take_over_state
 
     former = take_over_state(session.root)
     session.note(

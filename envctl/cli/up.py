@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
+from envctl.cli.invocation import Session
 from envctl.cli.notes import note_builds, note_mounts, note_variables
-from envctl.cli.session import Session
 from envctl.errors import UsageError
 
 if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan, Unit
-    from envctl.results import Decided
-    from envctl.target import Target as Goal
+    from envctl.session import Target as Goal
+    from envctl.verbs.results import Decided
 
 
 def _announce(session: Session, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
@@ -167,8 +167,8 @@ def down(
 def _down_by_id(
     session: Session, target: str | None, identity: str, *, volumes: bool, as_json: bool
 ) -> None:
-    from envctl.elsewhere import choose, everything, take_down
-    from envctl.target import Target as Goal
+    from envctl.session import Target as Goal
+    from envctl.verbs.adopt import choose, everything, take_down
 
     named = Goal.parse(target) if target else None
     found, silent = everything(session.reporter)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson
+from envctl.cli.invocation import Session
 from envctl.cli.output import counted
-from envctl.cli.session import Session
 from envctl.errors import Exit
 
 if TYPE_CHECKING:

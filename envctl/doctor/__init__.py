@@ -2,6 +2,6 @@
 
 from envctl.doctor.checks import examine
 from envctl.doctor.finding import Finding, Repair
-from envctl.doctor.mend import fix
+from envctl.doctor.repair import fix
 
 __all__ = ["Finding", "Repair", "examine", "fix"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from envctl import trust
 from envctl.doctor.containers import compose, engine_findings
 from envctl.doctor.engine import Engine, look
 from envctl.doctor.finding import Finding
 from envctl.doctor.host import Host
 from envctl.doctor.machines import machine_findings
 from envctl.errors import EnvctlError, UsageError
+from envctl.host import ca_bundle
 
 OLDEST_PYTHON = (3, 11)
 
@@ -65,12 +65,12 @@ def python(host: Host) -> Finding:
 def certificates(host: Host) -> Finding:
     """The CA bundle that builds are told to trust."""
     try:
-        bundle = trust.bundle(host.environ, root=host.root)
+        bundle = ca_bundle.bundle(host.environ, root=host.root)
     except EnvctlError as error:
         return Finding("certificates", ok=False, found=error.brief, remedy=error.hint)
     if bundle is None:
         found = "the public ones; no bundle of this machine's own"
         if host.system == "Darwin":
-            found = f"the public ones; none of the keychain's, unless {trust.VARIABLES[0]} names a file of them"
+            found = f"the public ones; none of the keychain's, unless {ca_bundle.VARIABLES[0]} names a file of them"
         return Finding("certificates", ok=True, found=found)
     return Finding("certificates", ok=True, found=f"builds trust {bundle} while they run")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
-from envctl.doctor.words import LEAST_SPACE, install_command
+from envctl.doctor.messages import LEAST_SPACE, install_command
 from envctl.errors import EnvctlError
 
 OLDEST_API = (1, 41)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envctl import machine_hosts
 from envctl.errors import EnvctlError
-from envctl.trust import for_programs
+from envctl.host import architectures
+from envctl.host.ca_bundle import for_programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Host:
     @property
     def processor(self) -> str:
         """The processor's architecture as Linux calls it: "x86_64", "aarch64"."""
-        return machine_hosts.processor(platform.machine())
+        return architectures.processor(platform.machine())
 
     @property
     def python(self) -> tuple[int, int, int]:

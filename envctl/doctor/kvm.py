@@ -6,7 +6,7 @@ import re
 
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
-from envctl.machine_hosts import NATIVE
+from envctl.host.architectures import NATIVE
 from envctl.plan.progress import Progress, Report, Stage
 
 DEVICE = "/dev/kvm"

@@ -13,9 +13,9 @@ from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.doctor.kvm import acceleration, access
 from envctl.doctor.libvirt import URI, Libvirt, look, start_command
-from envctl.doctor.words import LEAST_SPACE, install_command
+from envctl.doctor.messages import LEAST_SPACE, install_command
 from envctl.errors import EnvctlError
-from envctl.machine_hosts import ARCHITECTURES, NATIVE, SYSTEM, refusal
+from envctl.host.architectures import ARCHITECTURES, NATIVE, SYSTEM, refusal
 
 OLDEST_VAGRANT = (2, 3)
 IMAGES = "/var/lib/libvirt/images"

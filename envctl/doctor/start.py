@@ -13,8 +13,8 @@ from pathlib import Path
 from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
+from envctl.host.ca_bundle import for_programs
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.trust import for_programs
 
 WORK = "docker engine"
 LOG = "var/log/envctl-dockerd.log"

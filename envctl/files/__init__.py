@@ -15,11 +15,11 @@ from envctl.files import disk_notes, rules, walk
 from envctl.files.dockerignore import DockerIgnore, PatternError
 from envctl.files.git_index import knows_no_modes, tracked
 from envctl.files.hashes import ChangedError, Hashes
-from envctl.inside import FOLDER, InsideError, open_below, open_root, read_inside, real_path
-from envctl.links import as_listed, composed, followed
+from envctl.host.links import as_listed, composed, followed
+from envctl.host.private_state import hidden_below, is_private, private_ids
+from envctl.host.safe_read import FOLDER, InsideError, open_below, open_root, read_inside, real_path
 from envctl.plan.source_tree import START, EntryKind, SourceEntry, SourceTree, content_time
 from envctl.plan.text import rough_size, shown
-from envctl.private import hidden_below, is_private, private_ids
 
 ENVCTLIGNORE: Final = ".envctlignore"
 DOCKERIGNORE: Final = ".dockerignore"

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from envctl.files.hashes import WINDOWS, WINDOWS_SCRIPT, line_ends
-from envctl.inside import FILE
-from envctl.links import followed
+from envctl.host.links import followed
+from envctl.host.safe_read import FILE
 from envctl.plan.text import shown
 
 _SPEC: Final = "envctl.yaml"

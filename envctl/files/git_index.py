@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from envctl.inside import InsideError, read_inside
+from envctl.host.safe_read import InsideError, read_inside
 
 _LARGEST: Final = 64 * 1024 * 1024
 _HEAD: Final = struct.Struct(">4sII")

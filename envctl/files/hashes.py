@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from envctl.errors import EnvctlError
-from envctl.inside import FILE
+from envctl.host.private_state import existing_folder, open_private, private_folder, replace_private
+from envctl.host.safe_read import FILE
 from envctl.plan.source_tree import content_time
-from envctl.private import existing_folder, open_private, private_folder, replace_private
 
 _FORMAT: Final = "envctl hashes 2"
 _FOLDER: Final = "cache"

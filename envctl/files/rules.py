@@ -12,7 +12,7 @@ from envctl.files.dockerignore import Below, DockerIgnore
 from envctl.files.gitignore import GitIgnore
 from envctl.files.globs import State
 from envctl.files.walk import Thing
-from envctl.inside import FILE
+from envctl.host.safe_read import FILE
 from envctl.plan.text import rough_size, shown
 
 _GIT: Final = ".git"

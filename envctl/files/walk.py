@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
-from envctl.inside import FOLDER
+from envctl.host.safe_read import FOLDER
 
 DEEPEST: Final = 200
 """Folders in each other."""

@@ -11,11 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.building import Errand, ImageSource
+from envctl.backends.common.build_inputs import Errand, ImageSource
 from envctl.errors import EnvctlError
-from envctl.lock.left import left, same_version, wheels
+from envctl.lock.debs import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions
-from envctl.lock.supplying import TOOLS, integrities
+from envctl.lock.pins import TOOLS, integrities
 from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
 from envctl.plan.progress import Progress, Report, Stage
 

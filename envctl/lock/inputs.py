@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from envctl.backends.staging import ContextFile, placed
+from envctl.backends.common.staging import ContextFile, placed
 from envctl.errors import EnvctlError, Place
-from envctl.inside import text_inside
+from envctl.host.safe_read import text_inside
 from envctl.lock.model import PLATFORM
 from envctl.plan.digest import digest
 from envctl.plan.model import (
@@ -28,8 +28,8 @@ from envctl.plan.model import (
     WriteFile,
 )
 from envctl.plan.platforms import plain_name
+from envctl.plan.requirements import Requirement, npm_dependencies, pip_lines, pip_word
 from envctl.plan.text import step_text
-from envctl.requirements import Requirement, npm_dependencies, pip_lines, pip_word
 
 _NPM_FILES: Final = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
 _INCLUDED: Final = re.compile(

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from envctl.definition.problems import Problems, near
+from envctl.definition.reader import parse, read
+from envctl.definition.tree import Items, Node, Null, Spot, Table, Text, what
 from envctl.errors import EnvctlError, SpecError
-from envctl.lock import words
+from envctl.host.atomic_write import have_mode
+from envctl.lock import name_syntax
 from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
-from envctl.spec.problems import Problems, near
-from envctl.spec.reader import parse, read
-from envctl.spec.tree import Items, Node, Null, Spot, Table, Text, what
-from envctl.writing import have_mode
 
 _HEAD: Final = """\
 # What this project's builds came to: written by `envctl lock`, kept by `envctl up --frozen`. Commit it.
@@ -302,7 +302,7 @@ class _Reader:
     def folders(self, table: Table, key: str) -> Mapping[str, Versions]:
         found = self.table(table, key, optional=True)
         for folder in found:
-            if not words.is_folder(folder):
+            if not name_syntax.is_folder(folder):
                 self.problems.add(_spot(found, folder), f"{folder!r} is no folder", hint=_AGAIN)
         return {
             folder: self.versions(self.is_table(node, _of(node)), key)
@@ -315,9 +315,9 @@ class _Reader:
     def version(self, name: str, node: Node, kind: str) -> str:
         """A version; what is no name or no version would be something else to apt, pip or npm."""
         version = self.is_text(node, _of(node))
-        if not words.NAMES[kind](name):
+        if not name_syntax.NAMES[kind](name):
             self.problems.add(_of(node), f"{name!r} is no name of a package", hint=_AGAIN)
-        elif version and not words.VERSIONS[kind](version):
+        elif version and not name_syntax.VERSIONS[kind](version):
             self.problems.add(_of(node), f"{version!r} is no version", hint=_AGAIN)
         return version
 

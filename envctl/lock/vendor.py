@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from envctl.errors import EnvctlError
-from envctl.lock import words
+from envctl.lock import name_syntax
 from envctl.lock.folder import (
     FOLDER,
     HASHES,
@@ -233,7 +233,7 @@ def _index(data: Mapping[str, Any]) -> Index:
 
 
 def _package(name: str) -> str:
-    if not words.NAMES["packages"](name):
+    if not name_syntax.NAMES["packages"](name):
         raise ValueError(f"{name!r} is no name of a package")
     return name
 
@@ -250,9 +250,9 @@ def _kept(one: Mapping[str, Any]) -> Kept:
 
 def _check(kept: Kept) -> None:
     """ValueError if something of it is written as it must not be."""
-    if kept.kind not in words.KEPT:
+    if kept.kind not in name_syntax.KEPT:
         raise ValueError(f"{kept.kind!r} is no kind of file")
-    is_name, is_version = words.KEPT[kept.kind]
+    is_name, is_version = name_syntax.KEPT[kept.kind]
     if not is_name(kept.name):
         raise ValueError(f"{kept.name!r} is no name")
     if not is_version(kept.version):

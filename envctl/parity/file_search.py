@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from envctl.backends.base import Execution, ReadsFiles
-from envctl.backends.bounded import Kept
+from envctl.backends.common.capped import Kept
 from envctl.errors import EnvctlError
-from envctl.parity import engine_archive, reading, tree
+from envctl.parity import engine_archive, parse_facts, tree
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.interview import Interview
 from envctl.parity.tree import Entry
@@ -36,8 +36,8 @@ def files(interview: Interview, covered: Sequence[str]) -> UnitFacts:
     )
     try:
         answer = interview.ask([("tree", value)], everything=True)
-        told = reading.parts(answer.data, answer.mark, "tree")
-        unknown = reading.unknown_told(answer.data, answer.mark)
+        told = parse_facts.parts(answer.data, answer.mark, "tree")
+        unknown = parse_facts.unknown_told(answer.data, answer.mark)
         found = tree.read(told[0]) if told else None
     except (EnvctlError, ValueError) as error:
         return _nothing(error.brief if isinstance(error, EnvctlError) else str(error))
@@ -74,7 +74,7 @@ def _read_again(interview: Interview, found: tree.Tree) -> None:
         answer = interview.ask(asked, everything=True)
     except EnvctlError:
         return
-    for parts in reading.parts(answer.data, answer.mark, "sums"):
+    for parts in parse_facts.parts(answer.data, answer.mark, "sums"):
         found.has_digests(dict(tree.sums(parts.get("sums", ""))))
         for path in parts.get("gone", "").split("\0"):
             found.entries.pop(path, None)

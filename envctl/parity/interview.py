@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import Final
 
 from envctl.backends.base import Backend, Execution
-from envctl.backends.bounded import Kept
+from envctl.backends.common.capped import Kept
 from envctl.errors import EnvctlError
-from envctl.parity import reading
+from envctl.parity import parse_facts
 from envctl.parity.facts import UnitFacts
 from envctl.plan.model import Unit
 
@@ -76,7 +76,7 @@ class Interview:
     def facts(self, answer: Answer, asked: Sequence[tuple[str, str]]) -> UnitFacts:
         """The facts of an answer to these questions. EnvctlError if there are none."""
         try:
-            return reading.facts(answer.data, answer.mark, asked, cut=answer.cut)
+            return parse_facts.facts(answer.data, answer.mark, asked, cut=answer.cut)
         except ValueError as error:
             raise EnvctlError(
                 f"{self.unit.name} does not tell what is in it (exit code {answer.exit_code}): {error}",

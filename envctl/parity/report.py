@@ -11,8 +11,8 @@ from operator import attrgetter, itemgetter
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from envctl.parity.accepting import Acceptance
-from envctl.parity.comparing import Comparison, Finding, Verdict
+from envctl.parity.accepted import Acceptance
+from envctl.parity.compare_facts import Comparison, Finding, Verdict
 from envctl.parity.facts import UNKNOWN, Fact, Unknown, readable
 from envctl.parity.result import Pair, Parity, Side
 from envctl.plan.categories import Category

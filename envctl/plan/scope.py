@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from envctl.links import followed
+from envctl.host.links import followed
 
 
 @dataclass(frozen=True, slots=True)

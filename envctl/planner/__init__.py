@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl import files
+from envctl.definition.canonical import CanonicalService
+from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
-from envctl.git_folders import git_below
-from envctl.identity import home_of
-from envctl.links import followed, ignores_case
+from envctl.host.checkout_id import home_of
+from envctl.host.links import followed, ignores_case
+from envctl.host.private_state import hidden_below, is_private
 from envctl.plan.model import (
     Check,
     Condition,
@@ -34,13 +36,11 @@ from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
 from envctl.planner.base_names import base_problems
 from envctl.planner.build import source
-from envctl.planner.given import Given, PackageSets
 from envctl.planner.overlaps import is_within, overlaps
+from envctl.planner.service_context import Given, PackageSets
 from envctl.planner.shared import Planned, SharedServices
 from envctl.planner.volumes import with_new_volumes
-from envctl.private import hidden_below, is_private
-from envctl.spec.canonical import CanonicalService
-from envctl.spec.resolved import Resolved
+from envctl.trust.git_folders import git_below
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.families import known_distribution, without_apt, without_useradd
+from envctl.definition.names import ROOT_FILE
 from envctl.errors import Place, Problem
 from envctl.plan.model import Build, CreateUser, InstallPackages, Plan, Unit
 from envctl.plan.platforms import PLATFORMS, processor
-from envctl.planner.given import Given
-from envctl.spec.names import ROOT_FILE
+from envctl.planner.service_context import Given
 from envctl.suggest import nearest
 
 _TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …"

@@ -7,6 +7,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envctl import files
+from envctl.definition.canonical import (
+    CanonicalBase,
+    CanonicalDockerfile,
+    CanonicalStep,
+    CopyStep,
+    NpmStep,
+    PipStep,
+    RunStep,
+    TemplateStep,
+)
+from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import (
@@ -29,19 +40,8 @@ from envctl.plan.model import (
 from envctl.plan.names import base_image
 from envctl.plan.platforms import image_name
 from envctl.planner.cover import Cover
-from envctl.planner.given import Given
 from envctl.planner.layers import install_order
-from envctl.spec.canonical import (
-    CanonicalBase,
-    CanonicalDockerfile,
-    CanonicalStep,
-    CopyStep,
-    NpmStep,
-    PipStep,
-    RunStep,
-    TemplateStep,
-)
-from envctl.spec.resolved import Resolved
+from envctl.planner.service_context import Given
 
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from envctl.definition.canonical import CanonicalMount, CanonicalStep, CopyStep
 from envctl.errors import Place
-from envctl.planner.given import Given
 from envctl.planner.overlaps import canonical, is_within
-from envctl.spec.canonical import CanonicalMount, CanonicalStep, CopyStep
+from envctl.planner.service_context import Given
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from envctl.errors import Problem
 from envctl.plan.model import Unit
-from envctl.planner.given import Given
+from envctl.planner.service_context import Given
 
 Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
 """The units of a service, and what is wrong with them."""

@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
-from envctl.inside import InsideError, read_inside
-from envctl.links import followed
-from envctl.spec.canonical import CanonicalSecret
+from envctl.host.links import followed
+from envctl.host.safe_read import InsideError, read_inside
 
 COMMAND_TIMEOUT = 60.0
 """Seconds a command that gives a secret may take."""

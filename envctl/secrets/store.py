@@ -14,10 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
-from envctl.private import existing_folder, open_private, private_folder, state_path
+from envctl.host.private_state import existing_folder, open_private, private_folder, state_path
 from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
-from envctl.spec.canonical import CanonicalSecret
 
 ALPHABET = string.ascii_letters + string.digits
 """Generated secrets consist of these: nothing that a URL, a shell or a config file would mind."""

@@ -32,11 +32,11 @@ def test_data_flows_one_way():
 @pytest.mark.parametrize(
     "module",
     [
-        "envctl.workflow",
-        "envctl.compare",
+        "envctl.project",
+        "envctl.reconcile.compare",
         "envctl.planner",
         "envctl.backends.docker",
-        "envctl.spec",
+        "envctl.definition",
     ],
 )
 def test_deciding_imports_no_engine_no_templates_and_no_validation(module):
@@ -53,13 +53,20 @@ def test_the_centre_needs_the_standard_library_only():
 
 def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
     code = (
-        "import sys, envctl.cli.inside, envctl.workflow;"
-        "from envctl.backends.vagrant import VagrantBackend, inside, ssh; print(' '.join(sys.modules))"
+        "import sys, envctl.cli.inside, envctl.project;"
+        "from envctl.backends.vagrant import VagrantBackend, unit_exec, ssh; print(' '.join(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TREE
     )
-    rooms = ("plan.model", "planner", "compare", "secrets", "spec.canonical", "backends.building")
+    rooms = (
+        "plan.model",
+        "planner",
+        "reconcile.compare",
+        "secrets",
+        "definition.canonical",
+        "backends.common.build_inputs",
+    )
 
     assert not {"jeepney", "tarfile", "xml", *(f"envctl.{room}" for room in rooms)} & set(
         done.stdout.split()
@@ -71,8 +78,8 @@ def test_looking_at_the_spec_loads_neither_the_plan_nor_what_only_mistakes_need(
     (tmp_path / "envctl.yaml").write_text("project: p\nservices: {web: {image: redis}}\n")
     (tmp_path / "environments" / "dev.yaml").write_text("")
     code = (
-        "import sys; from pathlib import Path; from envctl.cli.front import load; from envctl import spec;"
-        f"spec.load(Path({str(tmp_path)!r}), 'dev', environ={{}});"
+        "import sys; from pathlib import Path; from envctl.cli.front import load; from envctl import definition;"
+        f"definition.load(Path({str(tmp_path)!r}), 'dev', environ={{}});"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=TREE)
     script = f"{code} import envctl.cli.spec; print(' '.join(sys.modules))"
@@ -80,6 +87,8 @@ def test_looking_at_the_spec_loads_neither_the_plan_nor_what_only_mistakes_need(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=TREE
     )
 
-    assert not {"envctl.plan.model", "envctl.spec.interpolate", "envctl.spec.problems"} & set(
-        done.stdout.split()
-    )
+    assert not {
+        "envctl.plan.model",
+        "envctl.definition.interpolate",
+        "envctl.definition.problems",
+    } & set(done.stdout.split())

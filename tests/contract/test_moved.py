@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 
 SPEC = """
 db:

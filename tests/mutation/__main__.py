@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutation", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("paths", nargs="*", help="modules, such as envctl/compare.py")
+    parser.add_argument("paths", nargs="*", help="modules, such as envctl/reconcile/compare.py")
     parser.add_argument("--since", default="", help="a commit: try the modules that differ from it")
     parser.add_argument(
         "--all", action="store_true", help="try every module that pyproject.toml names"

@@ -11,10 +11,10 @@ import tarfile
 
 import pytest
 
+from envctl.backends.docker.buildkit_session import Session
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.registries import Registries
-from envctl.backends.docker.session import Session
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 from tests.scenarios.test_canary import (
     CANARY,
     found_in_files,

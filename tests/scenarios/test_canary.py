@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from envctl.trust import bundle
+from envctl.host.ca_bundle import bundle
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

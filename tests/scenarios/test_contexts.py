@@ -14,7 +14,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import DockerfileBuild
-from envctl.target import Opened
+from envctl.session import Opened
 from tests.support.trees import Tree
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

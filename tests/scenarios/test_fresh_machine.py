@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl import trust
+from envctl.host import ca_bundle
 from tests.conftest import ARTIFACTS
 from tests.support.project import TREE, unique
 
@@ -47,7 +47,7 @@ class Machine:
         self.api = client.api
         self.folder = folder
         self.environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        bundle = trust.bundle(os.environ)
+        bundle = ca_bundle.bundle(os.environ)
         if bundle is not None:
             self.environ |= dict.fromkeys(("PIP_CERT", "SSL_CERT_FILE"), BUNDLE)
         self.id = self._create()

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 from tests.support.http import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -132,7 +132,7 @@ def test_all_environments_and_a_second_checkout_are_up_together(make_guestbook, 
 
 def test_the_three_environments_install_packages_once(guestbook):
     from envctl.plan.model import Build, InstallPackages
-    from envctl.target import Target
+    from envctl.session import Target
 
     workspace = guestbook.project.workspace()
     layouts = {}

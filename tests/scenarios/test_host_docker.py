@@ -8,9 +8,9 @@ import tarfile
 
 import pytest
 
-from envctl.backends.docker import pause
+from envctl.backends.docker import pause_image
 from envctl.errors import EnvctlError, SpecError
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 from tests.support.project import unique
 
 pytestmark = pytest.mark.engine
@@ -116,8 +116,8 @@ def test_the_keeper_is_made_from_an_image_of_envctl_s_own(make_project, engine):
     label = {"label": [f"dev.envctl.project={project.name}", "dev.envctl.keeper=secrets"]}
     (keeper,) = engine.api.containers(filters=label)
     found = engine.api.inspect_image(keeper["ImageID"])
-    assert found["Config"]["Labels"] == {pause.LABEL: "1"}
-    assert found["RootFS"]["Layers"] == [pause.image(found["Architecture"])[1]]
+    assert found["Config"]["Labels"] == {pause_image.LABEL: "1"}
+    assert found["RootFS"]["Layers"] == [pause_image.image(found["Architecture"])[1]]
     assert found["Size"] < 4096
     assert engine.api.inspect_container(keeper["Id"])["State"]["Running"]
     with tarfile.open(fileobj=io.BytesIO(b"".join(engine.api.export(keeper["Id"])))) as tar:

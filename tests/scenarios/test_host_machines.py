@@ -7,7 +7,7 @@ import time
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 from tests.support.machines import key_of, virsh
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]

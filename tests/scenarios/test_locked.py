@@ -145,11 +145,11 @@ def test_an_image_that_is_kept_comes_back_as_it_was(engine, make_project):
 def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_project, tmp_path):
     """The base of the catalogue, under a name of its own here: the other is everybody's."""
     from envctl.bases.kept import SOURCES
-    from envctl.lock.looking import look
+    from envctl.lock.inspect import look
     from envctl.lock.model import LockedBase
+    from envctl.lock.offline import Kitchen
     from envctl.plan.model import Base
-    from envctl.target import Opened, Target
-    from envctl.vendoring import Kitchen
+    from envctl.session import Opened, Target
 
     project = make_project().spec("web: {command: [sleep, infinity]}")
     done(project.cli("lock", "--vendor"))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant import index
+from envctl.backends.vagrant import machine_index
 from envctl.backends.vagrant.names import Names, home
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, end_connections, left_of
 
@@ -45,7 +45,7 @@ def elsewhere(tmp_path):
         data["machines"]["db" + uuid.uuid4().hex[2:]] = machine
         listed.write_text(json.dumps(data))
     yield
-    index.forget(tmp_path / "gone")
+    machine_index.forget(tmp_path / "gone")
 
 
 def changes(guestbook: Guestbook, target: str) -> list[str]:

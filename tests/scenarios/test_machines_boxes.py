@@ -15,7 +15,7 @@ from envctl.backends.vagrant.boxfiles import NOTE, in_pool, use_of
 from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.pruning import GRACE, KEPT, leave, prune
 from envctl.errors import EnvctlError
-from envctl.exclusive import exclusive
+from envctl.host.run_lock import exclusive
 from envctl.plan.progress import silent
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]

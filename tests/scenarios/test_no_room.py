@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.private import private_folder, state_path
+from envctl.host.private_state import private_folder, state_path
 
 pytestmark = pytest.mark.engine
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pytest
 
 from envctl.cli import main
+from envctl.host.atomic_write import write_whole
 from envctl.lock.model import Lock
 from envctl.lock.text import parsed, save
-from envctl.writing import write_whole
 from tests.support.disks import exfat, without_permissions
 from tests.support.project import Project
 

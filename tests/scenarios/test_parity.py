@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 import testinfra
 
+from envctl.backends.common.staging import placed
 from envctl.backends.docker import names as docker_names
-from envctl.backends.staging import placed
 from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import Names
+from envctl.host.private_state import state_path
 from envctl.plan.model import Build, CopyFiles, CreateUser, InstallPackages, Kind, Plan, Unit
-from envctl.private import state_path
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.http import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]

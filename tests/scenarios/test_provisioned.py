@@ -12,10 +12,10 @@ import tarfile
 import pytest
 
 from envctl.backends.vagrant import provision
-from envctl.backends.vagrant.watch import Watch
+from envctl.backends.vagrant.build_runner import Watch
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
-from envctl.target import Opened, Target
+from envctl.session import Opened, Target
 from tests.scenarios.test_rendered import AWKWARD
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant.boxes import Boxes
-from envctl.target import Opened
+from envctl.session import Opened
 from tests.support.http import free_port
 from tests.support.machines import virsh
 

@@ -11,7 +11,7 @@ from envctl.backends.vagrant import boot
 from envctl.bases.rooted import bootstrap_build
 from envctl.plan.model import Base
 from envctl.plan.progress import silent
-from envctl.target import Opened, Target
+from envctl.session import Opened, Target
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from envctl.backends.vagrant import libvirt, ssh
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.names import Names
-from envctl.private import state_path
-from envctl.target import Target
+from envctl.host.private_state import state_path
+from envctl.session import Target
 from tests.support.project import Project
 
 

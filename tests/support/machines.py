@@ -13,8 +13,8 @@ from pathlib import Path
 from envctl.backends.vagrant import basebox, boxfiles, libvirt
 from envctl.backends.vagrant.boxfiles import NOTE
 from envctl.backends.vagrant.names import home
+from envctl.host.private_state import state_path
 from envctl.plan.model import Base
-from envctl.private import state_path
 from tests.support.project import Project
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from envctl.backends.building import Errand
+from envctl.backends.common.build_inputs import Errand
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import ReadyImage
 from envctl.plan.platforms import image_name
-from envctl.target import Opened
+from envctl.session import Opened
 
 BASE = {"libc6": "1"}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from envctl.parity.accepting import matches
-from envctl.parity.comparing import Finding, Verdict, compare
+from envctl.parity.accepted import matches
+from envctl.parity.compare_facts import Finding, Verdict, compare
 from envctl.parity.facts import Facts
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.inside import as_root, beside
 from tests.support.plants import BESIDE, FIND_MAIN, OBEY, PRELUDE, Plant
 from tests.support.project import Project, ProjectMaker

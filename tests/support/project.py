@@ -13,8 +13,8 @@ from textwrap import dedent
 
 from envctl.backends.base import Execution
 from envctl.plan.progress import Progress
-from envctl.target import Target
-from envctl.workflow import Workspace
+from envctl.project import Workspace
+from envctl.session import Target
 
 TREE = Path(__file__).parents[2]
 

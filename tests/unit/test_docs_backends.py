@@ -11,7 +11,7 @@ import yaml
 
 from envctl.backends.base import Backend, Capabilities, Context
 from envctl.backends.docker import names, options, quoting
-from envctl.spec.schema import ServiceForm
+from envctl.definition.schema import ServiceForm
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCKER = (DOCS / "backends" / "docker.md").read_text()

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from envctl import spec
-from envctl.spec import fields, reader, reference, running, schema, steps, words
-from envctl.spec.fields import Form
-from envctl.spec.problems import Problems
+from envctl import definition
+from envctl.definition import fields, reader, reference, running, schema, steps, words
+from envctl.definition.fields import Form
+from envctl.definition.problems import Problems
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
@@ -71,7 +71,7 @@ def test_the_page_s_example_resolves(tmp_path: Path) -> None:
 
     (tmp_path / "envctl.yaml").write_text(words.EXAMPLE)
 
-    resolved = spec.load(tmp_path, "dev", environ={}, cache=False)
+    resolved = definition.load(tmp_path, "dev", environ={}, cache=False)
 
     assert list(resolved.data["services"]) == ["web", "migrate", "cache"]
     assert resolved.data["services"]["web"]["env"]["LOG_LEVEL"] == "debug"

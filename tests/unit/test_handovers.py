@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envctl.compare import compare, only
 from envctl.plan.changes import Action
 from envctl.plan.holdings import held, wanted
 from envctl.plan.model import Port, Volume
 from envctl.plan.state import Status
+from envctl.reconcile.compare import compare, only
 from tests.support.examples import examples
 from tests.support.plans import made, observed, plan, unit
 

@@ -63,7 +63,7 @@ def test_a_fault_keeps_its_name_when_lines_are_put_before_it():
 def test_a_module_that_is_imported_only_when_needed_is_changed_too():
     code = (
         "from tests.mutation.worker import functions_of\n"
-        "print({name for _, name, _ in functions_of(['envctl/spec/merge.py'])})"
+        "print({name for _, name, _ in functions_of(['envctl/definition/merge.py'])})"
     )
     argv = [sys.executable, "-c", code]
     run = subprocess.run(argv, cwd=TREE, capture_output=True, text=True, check=True)
@@ -118,13 +118,13 @@ def test_a_test_that_still_fails_without_any_fault_stays_left_out():
     [
         ("tests/unit/plan/test_scope.py", "envctl/plan/scope.py", 0),
         ("tests/unit/test_scope.py", "envctl/plan/scope.py", 0),
-        ("tests/unit/test_private.py", "envctl/private.py", 0),
+        ("tests/unit/host/test_private_state.py", "envctl/host/private_state.py", 0),
         ("tests/unit/secrets/test_secrets.py", "envctl/secrets/__init__.py", 0),
         ("tests/unit/parity/test_drift.py", "envctl/parity/drift/files.py", 0),
         ("tests/unit/parity/test_claims.py", "envctl/parity/drift/files.py", 1),
         ("tests/unit/plan/test_text.py", "envctl/plan/scope.py", 1),
         ("tests/unit/lock/test_text.py", "envctl/plan/text.py", 2),
-        ("tests/unit/test_compare.py", "envctl/plan/scope.py", 2),
+        ("tests/unit/reconcile/test_compare.py", "envctl/plan/scope.py", 2),
     ],
 )
 def test_a_modules_own_tests_come_first_and_those_beside_it_next(test, module, far):

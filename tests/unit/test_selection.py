@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import EnvctlError, SpecError
-from envctl.target import Target
+from envctl.session import Target
 
 pytestmark = pytest.mark.slow
 

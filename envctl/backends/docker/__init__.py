@@ -8,18 +8,18 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from envctl.backends import made, probe
-from envctl.backends.answers import Answers
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.building import Beside, Errand, secret_values
+from envctl.backends.common import image_ids, probe
+from envctl.backends.common.build_inputs import Beside, Errand, secret_values
+from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secret_places import secret_problems
+from envctl.backends.docker.secrets_container import Keeper
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
@@ -186,7 +186,7 @@ class DockerBackend:
     def run_errand(self, image: str, errand: Errand) -> bytes:
         """Run a script in a throwaway container of an image; its output."""
         from envctl.backends.docker.build import proxies
-        from envctl.backends.docker.errands import run
+        from envctl.backends.docker.container_scripts import run
 
         trust = self.context.trust
         return run(self._engine, image, errand, trust=trust, proxies=proxies())
@@ -332,9 +332,9 @@ class DockerBackend:
         return replace(found, units=units)
 
     def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
+        from envctl.backends.docker.base_check import insist_on_fit
         from envctl.backends.docker.build import build
         from envctl.backends.docker.buildcontext import Sender
-        from envctl.backends.docker.fit import insist_on_fit
 
         context, base = self.context, ""
         self._platforms.require(wanted.platform, wanted.platform_at or wanted.where)
@@ -357,7 +357,7 @@ class DockerBackend:
             report=context.report,
             secrets=secret_values(wanted, context.secret),
         )
-        made.note(wanted.digest, self.images.content(image))
+        image_ids.note(wanted.digest, self.images.content(image))
 
     def _container(self, unit: str) -> str:
         """The unit's running container."""

@@ -21,7 +21,7 @@ from docker.api.client import APIClient
 from requests import PreparedRequest, Response
 from requests.exceptions import ReadTimeout, RequestException
 
-from envctl.backends.docker.shapes import AnswerError, fitting
+from envctl.backends.docker.answer_shapes import AnswerError, fitting
 from envctl.errors import EnvctlError
 
 USUAL: Final = 60.0

@@ -8,11 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.backends.docker import options
-from envctl.backends.docker.containers import restart_policy
-from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
-from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import (
+from envctl.backends.common.staging import (
     ALL_IS_SENT,
     DOCKERIGNORE,
     ContextFile,
@@ -23,6 +19,10 @@ from envctl.backends.staging import (
     secret_variable,
     slug,
 )
+from envctl.backends.docker import options
+from envctl.backends.docker.containers import restart_policy
+from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
+from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.plan.artifact import Artifact
 from envctl.plan.build_secrets import build_secrets
 from envctl.plan.image_volumes import parted
@@ -199,7 +199,7 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 def _probe(unit: Unit) -> Mapping[str, Any] | None:
-    from envctl.backends import probe
+    from envctl.backends.common import probe
 
     asked = unit.run.probe
     if asked is None:

@@ -12,14 +12,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from envctl.backends.building import Supplies
+from envctl.backends.common.build_inputs import Supplies
 from envctl.backends.docker import names as n
+from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
+from envctl.backends.docker.buildkit_session import NoSessionError, Session
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries, image_in, refused, registry_of
-from envctl.backends.docker.session import NoSessionError, Session
-from envctl.backends.docker.watch import Watch
 from envctl.errors import EnvctlError
 from envctl.plan.build_causes import build_text
 from envctl.plan.model import Build, DockerfileBuild

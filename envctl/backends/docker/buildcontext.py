@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from envctl.backends.building import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.packing import add_content, add_file, add_text
+from envctl.backends.common.staging import ContextFile, context_files, own_context
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
-from envctl.backends.packing import add_content, add_file, add_text
-from envctl.backends.staging import ContextFile, context_files, own_context
-from envctl.inside import PlannedFiles
+from envctl.host.safe_read import PlannedFiles
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"

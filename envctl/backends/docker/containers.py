@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from envctl.backends import probe
+from envctl.backends.common import probe
+from envctl.backends.common.staging import covered, protected
 from envctl.backends.docker import names as n
 from envctl.backends.docker import options
-from envctl.backends.docker.claims import MEMORY
 from envctl.backends.docker.names import Names
+from envctl.backends.docker.ownership import MEMORY
 from envctl.backends.docker.volumes import volume_mount
-from envctl.backends.staging import covered, protected
 from envctl.plan.model import Kind, Probe, Restart, Secret, Unit, Volume
 
 SECRETS_FOLDER: Final = "/run/secrets"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from envctl.backends.building import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.staging import view
 from envctl.backends.docker.quoting import FUNCTIONS
-from envctl.backends.staging import view
 from envctl.plan.digest import digest
 from envctl.plan.model import Build, RunCommand
 from envctl.plan.platforms import plain_name

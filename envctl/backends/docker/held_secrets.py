@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from envctl.backends.docker import container_paths
 from envctl.backends.docker import names as n
-from envctl.backends.docker import places
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file
 from envctl.backends.docker.names import Names
@@ -49,7 +49,8 @@ def has_secrets(api: Any, one: Listed) -> bool:
         return False
     files = _files(one["Labels"])
     return bool(files) and all(
-        places.look(api, one["Id"], f"{SECRETS_FOLDER}/{file}") is not None for file in files
+        container_paths.look(api, one["Id"], f"{SECRETS_FOLDER}/{file}") is not None
+        for file in files
     )
 
 

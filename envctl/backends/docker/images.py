@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from envctl.backends.bounded import TOLD, bounded
+from envctl.backends.common.capped import TOLD, bounded
 from envctl.backends.docker.client import Engine, missing
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
@@ -244,7 +244,7 @@ class Images:
         changes: Sequence[str],
     ) -> str:
         """As `load` does. Engines before 23 take a root filesystem for one of their own platform, whatever they are told."""
-        from envctl.backends.docker.own_images import configured, write
+        from envctl.backends.docker.single_layer_images import configured, write
 
         with tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as whole:
             shutil.copyfileobj(layer, kept, _CHUNK)
@@ -337,7 +337,7 @@ class Images:
 
         EnvctlError if the file gives names itself, or is not the image with that id: nothing is loaded then.
         """
-        from envctl.backends.docker.saved import identities
+        from envctl.backends.docker.image_archive import identities
 
         repository, tag = _parted(name)
         with file.open("rb") as source:

@@ -7,20 +7,20 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from envctl.backends.answers import Answers
+from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
-from envctl.backends.docker.claims import claim_volumes, is_ours, taken
 from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict, taken_port
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.health import knows_start_interval, last_mark
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
+from envctl.backends.docker.ownership import claim_volumes, is_ours, taken
 from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
+from envctl.backends.docker.secrets_container import Keeper
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from envctl.backends.base import LogLine
 from envctl.backends.docker.client import Engine, conflict, missing
-from envctl.backends.docker.frames import STDERR, Demultiplexer
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
+from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024

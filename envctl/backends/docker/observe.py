@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from envctl.backends.atonce import all_at_once
+from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import names as n
 from envctl.backends.docker import records
 from envctl.backends.docker.client import Engine, missing
-from envctl.backends.docker.closer import look_closer
 from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
+from envctl.backends.docker.inspect_containers import look_closer
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Containers, Listed, containers, is_own
 from envctl.backends.docker.volumes import nameless

@@ -29,7 +29,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
-from envctl.backends import limits
+from envctl.backends.common import ulimits
 from envctl.plan.model import Run
 
 Body: TypeAlias = Mapping[str, Any]
@@ -120,7 +120,7 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
         (host if option.host else own)[option.key] = option.read(value)
     host["Ulimits"] = [
         {"Name": name, "Soft": soft, "Hard": hard}
-        for name, (soft, hard) in limits.limits(options).items()
+        for name, (soft, hard) in ulimits.limits(options).items()
     ]
     return own, host
 
@@ -132,13 +132,13 @@ def label(options: Mapping[str, Any]) -> str:
 
 def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options as keys of a service in a Compose file. They must be right."""
-    ulimits = {
+    in_compose = {
         name: soft if soft == hard else {"soft": soft, "hard": hard}
-        for name, (soft, hard) in limits.limits(options).items()
+        for name, (soft, hard) in ulimits.limits(options).items()
     }
     return {
         _OPTIONS[name].compose or name: _in_compose(name, value)
-        for name, value in sorted({**options, "ulimits": ulimits}.items())
+        for name, value in sorted({**options, "ulimits": in_compose}.items())
         if _OPTIONS[name].key
     }
 
@@ -272,5 +272,5 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     ),
     "sysctls": _Option("a mapping of name to value", _sysctls, "Sysctls"),
     "tmpfs": _Option("a mapping of absolute path to mount options", _tmpfs, "Tmpfs"),
-    "ulimits": _Option(limits.EXPECTED, limits.read, "Ulimits"),
+    "ulimits": _Option(ulimits.EXPECTED, ulimits.read, "Ulimits"),
 }

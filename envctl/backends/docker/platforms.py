@@ -10,11 +10,11 @@ from typing import Final
 
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.own_images import packed, write
+from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError, Place
+from envctl.host.emulation import program, remedy
 from envctl.plan.platforms import architecture, of_image
 from envctl.plan.progress import Progress, Report, Stage
-from envctl.runnable import program, remedy
 
 _PROGRAM: Final = "/program"
 _NAME: Final = "envctl/runs:{}"

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.docker import names as n
 from envctl.backends.docker.owned_containers import Listed
-from envctl.backends.taken import port_taken
 from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from envctl.backends.prose import code, comment, markdown
+from envctl.backends.common.comment_text import code, comment, markdown
 from envctl.errors import EnvctlError
 from envctl.plan.artifact import Quoted
 

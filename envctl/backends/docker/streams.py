@@ -14,11 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
 from envctl.backends.base import Execution
-from envctl.backends.bounded import Kept
-from envctl.backends.docker.client import Engine
-from envctl.backends.docker.frames import STDERR, Demultiplexer
-from envctl.backends.docker.refusal import Held, refusal
-from envctl.backends.termination import (
+from envctl.backends.common.capped import Kept
+from envctl.backends.common.termination import (
     LEFT_BEHIND,
     SCRIPT,
     VARIABLE,
@@ -28,7 +25,10 @@ from envctl.backends.termination import (
     too_late,
     writing,
 )
-from envctl.backends.termination import TIMEOUT as TERMINATION_TIMEOUT
+from envctl.backends.common.termination import TIMEOUT as TERMINATION_TIMEOUT
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.exec_errors import Held, refusal
+from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024

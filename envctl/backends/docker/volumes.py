@@ -15,8 +15,8 @@ from itertools import chain
 from threading import Lock
 from typing import Any, Final
 
-from envctl.backends.bounded import TOLD, bounded
-from envctl.backends.building import BROUGHT
+from envctl.backends.common.build_inputs import BROUGHT
+from envctl.backends.common.capped import TOLD, bounded
 from envctl.backends.docker import names as n
 from envctl.backends.docker.client import Engine, missing
 from envctl.backends.docker.images import Images, file_in

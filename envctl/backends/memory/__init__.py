@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.building import Beside
+from envctl.backends.common.build_inputs import Beside
+from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.memory.book import Book
-from envctl.backends.taken import port_taken
 from envctl.errors import EnvctlError, Problem
+from envctl.host.private_state import private_folder, state_folder, state_path
 from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
@@ -29,7 +30,6 @@ from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyIma
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text
-from envctl.private import private_folder, state_folder, state_path
 
 _FAILS = ("false",)
 _FOLDER = "memory"

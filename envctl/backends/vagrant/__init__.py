@@ -9,15 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from envctl import machine_hosts
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
 from envctl.errors import EnvctlError, Problem
+from envctl.host import architectures
 
 if TYPE_CHECKING:
-    from envctl.backends.answers import Answers
-    from envctl.backends.building import Beside
+    from envctl.backends.common.build_inputs import Beside
+    from envctl.backends.common.probe_answers import Answers
     from envctl.backends.vagrant import ssh
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import Lifecycle
@@ -54,7 +54,7 @@ class VagrantBackend:
 
     @cached_property
     def _answers(self) -> Answers:
-        from envctl.backends.answers import Answers
+        from envctl.backends.common.probe_answers import Answers
 
         return Answers(self.context.scope, self.name)
 
@@ -78,7 +78,7 @@ class VagrantBackend:
 
     def beside(self, source: Source | Base) -> Sequence[Beside]:
         """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
-        from envctl.backends.building import Beside
+        from envctl.backends.common.build_inputs import Beside
         from envctl.backends.vagrant import boot
         from envctl.backends.vagrant.enginebox import engine_build
         from envctl.plan.model import Base, Build
@@ -99,7 +99,7 @@ class VagrantBackend:
         """Raise EnvctlError unless this host can have machines and all there is to call is installed; libvirt says itself if it does not answer."""
         import shutil
 
-        machine_hosts.require()
+        architectures.require()
         for program in ("virsh", "vagrant", "ssh"):
             if shutil.which(program) is None:
                 raise EnvctlError(
@@ -148,16 +148,16 @@ class VagrantBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Ask once, as seen from inside the machine, unless somebody has just done so."""
-        from envctl.backends import probe
-        from envctl.backends.vagrant import reach
+        from envctl.backends.common import probe
+        from envctl.backends.vagrant import http_probe
 
         wanted = unit.run.probe
         if wanted is None:
             return True, "it has no probe"
 
         def ask() -> tuple[bool, str]:
-            if reach.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
-                return reach.ask(wanted, self._machines.reach(domain))
+            if http_probe.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
+                return http_probe.ask(wanted, self._machines.reach(domain))
             return probe.ask(
                 wanted, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
             )
@@ -168,13 +168,13 @@ class VagrantBackend:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
         asked = self._machines.asked(unit)
         # Imported while libvirt answers.
-        from envctl.backends.vagrant import inside
+        from envctl.backends.vagrant import unit_exec
 
         domain = asked()
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
         machine = self._machines.reach(domain)
-        code = inside.run(unit, domain.units[unit], machine, execution)
+        code = unit_exec.run(unit, domain.units[unit], machine, execution)
         if code is None:
             raise self._not_running(unit)
         return code
@@ -240,13 +240,13 @@ class VagrantBackend:
 
     def moved(self, former: Path) -> None:
         """Have the machines' files name the files that they need where these are now."""
-        from envctl.backends.vagrant import index
+        from envctl.backends.vagrant import machine_index
 
         for file in self._names.folder.glob("*/Vagrantfile"):
             before = former / file.relative_to(self._names.folder.parents[1])
             text = file.read_text("utf-8")
             file.write_text(text.replace(str(former), str(self._names.folder.parents[1])), "utf-8")
-            index.forget(before.parent)
+            machine_index.forget(before.parent)
 
     def close(self) -> None:
         """Nothing is open: connections are shared with the next command."""

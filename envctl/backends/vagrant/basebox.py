@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import Context
-from envctl.backends.building import ImageSource
+from envctl.backends.common.build_inputs import ImageSource
 from envctl.backends.vagrant import boot, disks
-from envctl.backends.vagrant.workshop import workshop
+from envctl.backends.vagrant.build_dir import workshop
 from envctl.errors import EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build, Source

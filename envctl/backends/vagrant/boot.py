@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from envctl.machine_hosts import NATIVE
+from envctl.host.architectures import NATIVE
 from envctl.plan.digest import build_digest
 from envctl.plan.model import Base, Build, InstallPackages, RunCommand, Step, WriteFile
 from envctl.plan.places import PATTERNS

@@ -13,17 +13,17 @@ from pathlib import Path
 from threading import get_ident
 from typing import Final
 
-from envctl.backends import made
 from envctl.backends.base import Context
-from envctl.backends.building import ImageSource
+from envctl.backends.common import image_ids
+from envctl.backends.common.build_inputs import ImageSource
 from envctl.backends.vagrant import basebox, boot, boxfiles, disks, libvirt, pruning, runner
 from envctl.backends.vagrant.boxfiles import NOTE
+from envctl.backends.vagrant.build_dir import workshop
 from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.runner import Vagrant
-from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.exclusive import exclusive
+from envctl.host.run_lock import exclusive
 from envctl.plan.build_causes import build_text
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build
@@ -72,7 +72,7 @@ class Boxes:
         for note in self._notes():
             build = note["build"]
             if self._is_outdated(note):
-                wanted[build] = made.last(build)
+                wanted[build] = image_ids.last(build)
             else:
                 here[build], wanted[build] = note["steps"], note.get("made_of", "")
         return here, {**wanted, **self.current}
@@ -124,7 +124,7 @@ class Boxes:
         build, made_of = note["build"], note.get("made_of", "")
         if build in self.current:
             return made_of != self.current[build]
-        return "known" in note and made.last(build) not in ("", made_of, note["known"])
+        return "known" in note and image_ids.last(build) not in ("", made_of, note["known"])
 
     def provisions(self, build: Build) -> bool:
         """Whether a build is done in a machine: where no engine is, or is wanted."""
@@ -149,7 +149,7 @@ class Boxes:
             return
         engine = self._context.images()
         self._context.have_base(build.base)
-        known = made.last(build.digest)
+        known = image_ids.last(build.digest)
         image = engine.have(unit, build)
         made_of = engine.images.content(image)
         # By its id: under one name there may be another image by now.

@@ -12,28 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from envctl.backends.base import Context
-from envctl.backends.building import OtherBaseError, Supplies
+from envctl.backends.common.build_inputs import OtherBaseError, Supplies
 from envctl.backends.vagrant import (
     boot,
+    build_runner,
     disks,
-    errands,
-    index,
     libvirt,
+    machine_index,
+    machine_scripts,
     provision,
     ssh,
     vagrantfile,
-    watch,
 )
+from envctl.backends.vagrant.build_dir import workshop
 from envctl.backends.vagrant.layout import Machine
 from envctl.backends.vagrant.names import Names, cache
 from envctl.backends.vagrant.runner import Vagrant
-from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.exclusive import exclusive
+from envctl.host.private_state import private_folder, state_path
+from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
 from envctl.plan.progress import Progress, Stage, silent
 from envctl.plan.scope import Scope
-from envctl.private import private_folder, state_path
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.boxes import Boxes
@@ -63,7 +63,7 @@ ls -A /run | grep -vxF -f /run/envctl-run | grep -v '^envctl-' |
   while read -r one; do cp -a "/run/$one" "/mnt/.disk/run/$one"; done
 umount /mnt/.disk
 rmdir /mnt/.disk
-rm -rf {provision.FILES} {watch.SCRIPT} /run/envctl-build.env /root/.ssh/* /root/.cache
+rm -rf {provision.FILES} {build_runner.SCRIPT} /run/envctl-build.env /root/.ssh/* /root/.cache
 ln -sfn /proc/mounts /etc/mtab
 journalctl --quiet --relinquish-var
 rm -rf /var/log/journal/*
@@ -103,12 +103,12 @@ class Builder:
         _remove(names)
         try:
             machine = self._boot(unit, build, base, names=names)
-            look = partial(errands.run, machine)
+            look = partial(machine_scripts.run, machine)
             if inspector:
                 self._say(unit, "comparing the base with what is locked")
                 inspector.before(look)
             machine.run(_ASIDE)
-            watch.Watch(build, unit, self._context, supplies).run(machine)
+            build_runner.Watch(build, unit, self._context, supplies).run(machine)
             if inspector:
                 self._say(unit, "comparing what came of it with what is locked")
                 inspector.after(look)
@@ -182,7 +182,7 @@ def _names(digest: str) -> Names:
 def _remove(names: Names) -> None:
     """Remove a builder, running or not, and all that was its own."""
     folder = names.machine(_UNIT)
-    index.forget(folder)
+    machine_index.forget(folder)
     ssh.Machine(_UNIT, names.folder / "key", folder / "known_hosts", "").disconnect()
     libvirt.undefine(names.domain(_UNIT))
     libvirt.remove_network(names.network)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from envctl.backends.limits import limits
+from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant.quoting import shell, words
-from envctl.backends.vagrant.room import Room, secret_file
+from envctl.backends.vagrant.unit_paths import Room, secret_file
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
 

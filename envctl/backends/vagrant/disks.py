@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.building import BROUGHT, Errand, ImageSource
+from envctl.backends.common.build_inputs import BROUGHT, Errand, ImageSource
 from envctl.backends.vagrant import sparse
 from envctl.errors import EnvctlError
 

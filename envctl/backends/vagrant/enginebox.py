@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from envctl.backends import made
 from envctl.backends.base import Context
-from envctl.backends.building import ImageSource
+from envctl.backends.common import image_ids
+from envctl.backends.common.build_inputs import ImageSource
 from envctl.backends.vagrant import boot, container, disks
 from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.build_dir import workshop
 from envctl.backends.vagrant.preload import preload
-from envctl.backends.vagrant.workshop import workshop
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import Build, DockerfileBuild, InstallPackages, ReadyImage, Source
 from envctl.plan.progress import Progress, Stage
@@ -37,7 +37,7 @@ class EngineBoxes:
         """The name of the box of an image, which is made if it is not there, or is of an earlier image."""
         engine = self._context.images()
         build = "" if isinstance(source, ReadyImage) else source.digest
-        known = made.last(build) if build else ""
+        known = image_ids.last(build) if build else ""
         image = self._image(unit, source, engine)
         made_of = engine.images.content(image)
         name = f"envctl-{build or digest(made_of)}-engine-{self._kind()}"

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.taken import port_taken
+from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.vagrant.ssh import Machine
 from envctl.plan.model import Port, Unit
 

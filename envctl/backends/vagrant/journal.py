@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from envctl.backends.base import LogLine
 from envctl.backends.vagrant import output
-from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.ssh import Machine
+from envctl.backends.vagrant.unit_paths import Room
 from envctl.errors import EnvctlError
 
 _LOOK: Final = 5.0

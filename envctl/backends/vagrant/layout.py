@@ -8,10 +8,10 @@ from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from envctl.backends.staging import placed
+from envctl.backends.common.staging import placed
 from envctl.backends.vagrant import container, options
 from envctl.backends.vagrant.names import SHARED
-from envctl.backends.vagrant.room import SECRETS
+from envctl.backends.vagrant.unit_paths import SECRETS
 from envctl.errors import Place, Problem
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (

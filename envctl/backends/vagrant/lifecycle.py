@@ -18,17 +18,17 @@ from typing import Any, Final
 
 from envctl.backends.base import Context
 from envctl.backends.vagrant import (
-    condition,
     container,
-    ended,
+    exit_records,
     forwarding,
-    guest,
-    index,
+    guest_setup,
     layout,
     libvirt,
-    life,
-    notes,
+    machine_health,
+    machine_index,
+    machine_stamp,
     own_volumes,
+    process_states,
     ssh,
     vagrantfile,
 )
@@ -37,15 +37,15 @@ from envctl.backends.vagrant.domain import CRASHED, RUNNING, Domain
 from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import Names
-from envctl.backends.vagrant.room import Room
 from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant.unit_paths import Room
 from envctl.errors import EnvctlError
+from envctl.host.private_state import private_folder
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.image_volumes import with_volumes
 from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit, Volume
 from envctl.plan.state import Status
-from envctl.private import private_folder
 
 _ACTIVE: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
 """Prints the units' services that run; those that send their output to the journal go on."""
@@ -133,18 +133,18 @@ class Lifecycle:
         """
         machine, mounts = self._machines.reach(domain), layout.machine_of(unit).mounts
         try:
-            found = condition.look(machine, mounts)
+            found = machine_health.look(machine, mounts)
         except EnvctlError:
             # What cannot be told is told when it is observed; it hinders no start.
             return domain
         domains = libvirt.domains(f"{self._names.prefix}_")
         now = domains.get(domain.name, domain)
-        names = condition.table_in(now, condition.table(domains.values()))
-        if any(condition.replaced(found, mounts)):
+        names = machine_health.table_in(now, machine_health.table(domains.values()))
+        if any(machine_health.replaced(found, mounts)):
             self._shut_down(now, machine)
             return self._running(self._names.unit(domain.name) or unit.name)
-        if any(condition.drift(found, mounts, names)):
-            condition.mend(machine, found, f"{self._names.addresses}.1")
+        if any(machine_health.drift(found, mounts, names)):
+            machine_health.mend(machine, found, f"{self._names.addresses}.1")
             self._spread()
         return domain
 
@@ -154,7 +154,7 @@ class Lifecycle:
         if note is None or note["run"] != run_text(unit.run):
             return False
         machine = self._machines.reach(domain)
-        known = life.lives(machine, {unit.name: note})[unit.name]
+        known = process_states.lives(machine, {unit.name: note})[unit.name]
         completed = known.status is Status.EXITED and known.exit_code == 0
         if unit.kind is Kind.TASK and completed:
             return True
@@ -176,14 +176,14 @@ class Lifecycle:
                     continue
                 now = self._awake(now)
                 machine = self._machines.reach(now)
-                script = f"{guest.stop(unit, now.units)}{_ACTIVE}; {ended.ask([unit])}"
+                script = f"{guest_setup.stop(unit, now.units)}{_ACTIVE}; {exit_records.ask([unit])}"
                 *active, told = machine.run(script).splitlines()
                 stamp = now.stamp or {}
                 if unit in now.units:
                     # Another unit may be about to take them.
                     forwarding.drop(now.units[unit]["ports"], machine)
-                    text = ended.read(told)[unit].text
-                    stamp = notes.with_unit(stamp, unit, stopped=text)
+                    text = exit_records.read(told)[unit].text
+                    stamp = machine_stamp.with_unit(stamp, unit, stopped=text)
                     libvirt.stamp(now.name, stamp)
                 if not active:
                     self._shut_down(replace(now, stamp=stamp), machine)
@@ -196,11 +196,11 @@ class Lifecycle:
             now = libvirt.domain(domain.name)
             if now is not None and unit in now.units:
                 hooks = [*now.units[unit].get("hooks", ()), hook]
-                libvirt.stamp(now.name, notes.with_unit(now.stamp or {}, unit, hooks=hooks))
+                libvirt.stamp(now.name, machine_stamp.with_unit(now.stamp or {}, unit, hooks=hooks))
 
     def _shut_down(self, domain: Domain, machine: ssh.Machine) -> None:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
-        tasks = [name for name, unit in domain.units.items() if notes.is_task(unit)]
+        tasks = [name for name, unit in domain.units.items() if machine_stamp.is_task(unit)]
         if tasks:
             services = machine.services([Room(name).service for name in tasks])
             ended = {name: services[Room(name).service].state[1] for name in tasks}
@@ -242,7 +242,7 @@ class Lifecycle:
         except EnvctlError:
             return False
         forwarding.drop(domain.units[unit]["ports"], machine)
-        machine.run(guest.leave(Room(unit, shared=True)))
+        machine.run(guest_setup.leave(Room(unit, shared=True)))
         return True
 
     def _discard(self, volume: str) -> None:
@@ -369,20 +369,20 @@ class Lifecycle:
             # memory that its volumes do not have yet.
             with suppress(EnvctlError):
                 machine = self._machines.reach(self._awake(domain))
-                machine.run(_END, timeout=3 * guest.STOP_TIMEOUT, patience=_PATIENCE)
+                machine.run(_END, timeout=3 * guest_setup.STOP_TIMEOUT, patience=_PATIENCE)
         ssh.Machine(name, self._machines.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(name))
         if folder.is_symlink():
             # Whatever it leads to is not ours.
             folder.unlink()
         elif folder.exists():
-            index.forget(folder)
+            machine_index.forget(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
     # --- what a running machine is told
 
     def _settle(self, unit: Unit, domain: Domain, *, anew: bool = True) -> None:
-        """Give a unit its service, secrets and ports in a running machine, and note what it is for; see guest.settle."""
+        """Give a unit its service, secrets and ports in a running machine, and note what it is for; see guest_setup.settle."""
         machine = self._machines.reach(domain)
         room = Room(unit.name, layout.is_shared(unit))
         domain = self._forgetful(domain, unit.name)
@@ -391,8 +391,8 @@ class Lifecycle:
         own = own_volumes.of_domain(domain)
         whole = with_volumes(unit, own) if container.is_contained(unit) else unit
         machine.run(
-            guest.own(self._owners(unit)) + guest.settle(whole, room, anew=anew),
-            data=guest.archive(whole, room, secrets),
+            guest_setup.own(self._owners(unit)) + guest_setup.settle(whole, room, anew=anew),
+            data=guest_setup.archive(whole, room, secrets),
             timeout=timeout,
         )
         before = domain.units.get(unit.name, {}).get("ports", {})
@@ -424,9 +424,11 @@ class Lifecycle:
 
     def _forgetful(self, domain: Domain, unit: str) -> Domain:
         """A domain without notes of what happened to a unit since it was started last: it is started anew."""
-        if not any(unit in domain.units and key in domain.units[unit] for key in notes.EVENTS):
+        if not any(
+            unit in domain.units and key in domain.units[unit] for key in machine_stamp.EVENTS
+        ):
             return domain
-        stamp = notes.without_events(domain.stamp or {}, unit)
+        stamp = machine_stamp.without_events(domain.stamp or {}, unit)
         libvirt.stamp(domain.name, stamp)
         return replace(domain, stamp=stamp)
 
@@ -434,13 +436,13 @@ class Lifecycle:
         """Tell every running machine of the environment the names and addresses of all."""
         with self._guard:
             found = libvirt.domains(f"{self._names.prefix}_").values()
-            known = condition.table(found)
+            known = machine_health.table(found)
             for domain in found:
                 if domain.address not in known:
                     continue
-                own = condition.table_in(domain, known)
+                own = machine_health.table_in(domain, known)
                 with suppress(EnvctlError):
-                    text = guest.hosts(own).encode()
+                    text = guest_setup.hosts(own).encode()
                     self._machines.reach(domain).run("cat > /etc/hosts", data=text, timeout=20)
 
 
@@ -453,4 +455,4 @@ def _unaddressed(domain: Domain) -> Mapping[str, Any] | None:
 
 def _is_tasks(domain: Domain) -> bool:
     """Whether the machine has tasks only."""
-    return bool(domain.units) and all(notes.is_task(unit) for unit in domain.units.values())
+    return bool(domain.units) and all(machine_stamp.is_task(unit) for unit in domain.units.values())

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from envctl.caches import shared
-from envctl.private import state_path
+from envctl.host.cache_folders import shared
+from envctl.host.private_state import state_path
 
 if TYPE_CHECKING:
     from envctl.plan.scope import Scope

@@ -7,9 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from envctl.backends import mounted
-from envctl.backends.atonce import all_at_once
-from envctl.backends.vagrant import condition, forwarding, layout, libvirt, life, notes
+from envctl.backends.common import stale_mounts
+from envctl.backends.common.parallel import all_at_once
+from envctl.backends.vagrant import (
+    forwarding,
+    layout,
+    libvirt,
+    machine_health,
+    machine_stamp,
+    process_states,
+)
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import CRASHED, Domain
 from envctl.backends.vagrant.machines import Machines
@@ -108,7 +115,7 @@ def _states(
         return
     reached = machines.reach(domain)
     try:
-        known = life.lives(reached, domain.units, patience=PATIENCE)
+        known = process_states.lives(reached, domain.units, patience=PATIENCE)
     except EnvctlError as error:
         yield from (
             replace(state, status=Status.UNREACHABLE, cause=error.brief) for state in states
@@ -129,7 +136,7 @@ def _closer(
     states: Mapping[str, UnitState],
 ) -> dict[str, UnitState]:
     """The states, those of units that run with what their machines have otherwise than they were made."""
-    known = condition.table(domains.values())
+    known = machine_health.table(domains.values())
     mounts = {
         machine.name: machine.mounts for unit in plan.units for machine in [layout.machine_of(unit)]
     }
@@ -142,13 +149,13 @@ def _closer(
         if not running:
             return
         try:
-            found = condition.look(machines.reach(domain), mounts[name])
+            found = machine_health.look(machines.reach(domain), mounts[name])
         except EnvctlError as error:
             why = f"its machine's clock, names and mounts: {error.brief}"
             yield from (replace(state, unchecked=(why,)) for state in running)
             return
-        drift = condition.drift(found, mounts[name], condition.table_in(domain, known))
-        unchecked = tuple(mounted.unchecked(mounts[name], found.mounts))
+        drift = machine_health.drift(found, mounts[name], machine_health.table_in(domain, known))
+        unchecked = tuple(stale_mounts.unchecked(mounts[name], found.mounts))
         told = tuple(drift)
         yield from (replace(state, drift=told, unchecked=unchecked) for state in running)
 
@@ -191,16 +198,16 @@ def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> U
             return replace(state, status=Status.EXITED, exit_code=note["ended"])
         stands = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
         # Nobody can tell whether a task has completed before; a service does not run, whatever was.
-        status = Status.UNKNOWN if notes.is_task(note) else Status.EXITED
+        status = Status.UNKNOWN if machine_stamp.is_task(note) else Status.EXITED
         return replace(state, status=status, cause=f"its machine {stands}")
     return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{why}")
 
 
 def _living(
-    state: UnitState, note: Mapping[str, Any], known: life.Life, lost: Sequence[str]
+    state: UnitState, note: Mapping[str, Any], known: process_states.Life, lost: Sequence[str]
 ) -> UnitState:
     running = known.status is Status.RUNNING
-    probed = bool(notes.run_of(note).get("probe"))
+    probed = bool(machine_stamp.run_of(note).get("probe"))
     ports = {key: port for key, port in note["ports"].items() if key not in lost}
     return replace(
         state,

@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from math import ceil
 from typing import Any, Final
 
-from envctl.backends import limits
+from envctl.backends.common import ulimits
 from envctl.plan.model import Unit
 from envctl.plan.text import shown
 
@@ -41,7 +41,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "cpus": "a whole number, 1 or more",
     "memory": "bytes, or a number with k, m or g; 128m or more",
     "disk_size": "a number with g, such as 10g",
-    "ulimits": limits.EXPECTED,
+    "ulimits": ulimits.EXPECTED,
     **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _WORDS.items()},
 }
 
@@ -65,7 +65,7 @@ def _fits(name: str, value: Any) -> bool:
         return value in _WORDS[name]
     if name == "ulimits":
         try:
-            limits.read(value)
+            ulimits.read(value)
             return True
         except (ValueError, TypeError, KeyError, AttributeError):
             return False

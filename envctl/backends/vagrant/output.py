@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from envctl.backends.vagrant.quoting import words
-from envctl.backends.vagrant.room import Room
+from envctl.backends.vagrant.unit_paths import Room
 
 PROGRAM: Final = "/usr/lib/envctl/log"
 """Where a machine has the program that sends the lines, for all of its units."""

@@ -9,7 +9,7 @@ from typing import Final
 from envctl.backends.vagrant import container, layout, options
 from envctl.backends.vagrant.names import SHARED
 from envctl.errors import Place, Problem
-from envctl.machine_hosts import NATIVE
+from envctl.host.architectures import NATIVE
 from envctl.plan.model import Plan, Unit
 
 _SSH: Final = 22

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.limits import UNLIMITED
+from envctl.backends.common.ulimits import UNLIMITED
 from envctl.backends.vagrant.quoting import shell, words
 
 if TYPE_CHECKING:
-    from envctl.backends.limits import Limits
-    from envctl.backends.vagrant.room import Room
+    from envctl.backends.common.ulimits import Limits
+    from envctl.backends.vagrant.unit_paths import Room
     from envctl.plan.model import Process
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from envctl.backends.building import NO_SUPPLIES, Supplies
-from envctl.backends.staging import view
+from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.staging import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted
 from envctl.plan.build_secrets import build_secrets

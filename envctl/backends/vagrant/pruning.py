@@ -15,11 +15,11 @@ from typing import Final
 
 from envctl.backends.vagrant import boxfiles, disks, libvirt
 from envctl.backends.vagrant.boxfiles import in_pool, last_used
+from envctl.backends.vagrant.build_dir import workshop
 from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.runner import Vagrant
-from envctl.backends.vagrant.workshop import workshop
 from envctl.errors import EnvctlError
-from envctl.exclusive import exclusive
+from envctl.host.run_lock import exclusive
 from envctl.plan.progress import Progress, Report, Stage, silent
 
 KEPT: Final = 10

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from envctl.backends.prose import code, comment, markdown
+from envctl.backends.common.comment_text import code, comment, markdown
 from envctl.plan.artifact import Quoted
 
 

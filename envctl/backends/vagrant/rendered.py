@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.backends.staging import (
+from envctl.backends.common.staging import (
     ALL_IS_SENT,
     DOCKERIGNORE,
     ContextFile,
@@ -19,17 +19,17 @@ from envctl.backends.staging import (
 from envctl.backends.vagrant import (
     basebox,
     container,
-    guest,
+    guest_setup,
     layout,
     output,
     provision,
-    starting,
+    start_script,
     vagrantfile,
 )
 from envctl.backends.vagrant.names import called
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
-from envctl.backends.vagrant.room import Room, secret_file
+from envctl.backends.vagrant.unit_paths import Room, secret_file
 from envctl.plan.artifact import Artifact
 from envctl.plan.build_secrets import build_secrets
 from envctl.plan.model import (
@@ -157,11 +157,11 @@ def _file(path: str, file: ContextFile) -> Artifact:
 
 def _unit(unit: Unit) -> Iterator[Artifact]:
     room = Room(unit.name, layout.is_shared(unit))
-    texts = {"service": guest.service(unit, room), "run": guest.run_script(unit, room)}
+    texts = {"service": guest_setup.service(unit, room), "run": guest_setup.run_script(unit, room)}
     for name, text in texts.items():
         yield _text(f"units/{unit.name}/{name}", text)
-    values = starting.context(unit, room)
-    yield _template(f"units/{unit.name}/start.sh", starting.TEMPLATE, values, 0o755)
+    values = start_script.context(unit, room)
+    yield _template(f"units/{unit.name}/start.sh", start_script.TEMPLATE, values, 0o755)
 
 
 # --- what the templates of the whole are given ----------------------------------------------

@@ -17,8 +17,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
-from envctl.backends.bounded import TOLD, Kept
-from envctl.backends.vagrant import unanswered
+from envctl.backends.common.capped import TOLD, Kept
+from envctl.backends.vagrant import unreachable
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
@@ -66,20 +66,20 @@ class Machine:
         self._connect(BOOT_TIMEOUT, None)
 
     def _connect(self, wanted: float, patience: float | None) -> None:
-        begin = time.monotonic() - unanswered.waited(self.control, wanted)
+        begin = time.monotonic() - unreachable.waited(self.control, wanted)
         while True:
             self.control.unlink(missing_ok=True)
             said = self._master(patience)
             if said == "":
-                unanswered.forget(self.control)
+                unreachable.forget(self.control)
                 return
-            error = unanswered.permanent(self.unit, self.address, self.key, said)
+            error = unreachable.permanent(self.unit, self.address, self.key, said)
             waited = time.monotonic() - begin
             if error is None and waited <= wanted:
                 time.sleep(0.3)
                 continue
-            raise unanswered.noted(
-                self.control, error or unanswered.silent(self.unit, self.address, said), waited
+            raise unreachable.noted(
+                self.control, error or unreachable.silent(self.unit, self.address, said), waited
             )
 
     def _master(self, patience: float | None = None) -> str:
@@ -118,7 +118,7 @@ class Machine:
 
     def disconnect(self) -> None:
         """End the shared connection and what it carries."""
-        unanswered.forget(self.control)
+        unreachable.forget(self.control)
         if self.control.exists():
             self._control("exit")
         for socket_file in self.control.parent.glob(f"{self.control.name}*"):

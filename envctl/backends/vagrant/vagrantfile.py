@@ -9,7 +9,7 @@ from typing import Any
 from envctl.backends.vagrant.layout import Machine
 from envctl.backends.vagrant.names import SHARED, Names
 from envctl.backends.vagrant.quoting import FUNCTIONS, kernel
-from envctl.machine_hosts import NATIVE
+from envctl.host.architectures import NATIVE
 from envctl.plan.model import Mount
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from envctl.backends.staging import view
+from envctl.backends.common.staging import view
 from envctl.errors import Place
 from envctl.parity.drift import made
 from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown

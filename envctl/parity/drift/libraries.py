@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from envctl.parity.collecting import is_covered
+from envctl.parity.collect import is_covered
 from envctl.parity.drift import made
 from envctl.parity.drift.claim import Claim, cannot_check, presence, why_unknown
 from envctl.parity.drift.made import Put, runs_after, steps
 from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
-from envctl.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
+from envctl.plan.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
 
 _NPM: Final = re.compile(r"(@?[A-Za-z0-9._~/-]+?)(?:@(.+))?")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from envctl.backends.atonce import all_at_once
 from envctl.backends.base import Backend
+from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
-from envctl.parity import collecting
+from envctl.parity import collect
 from envctl.parity.drift import files, libraries, made, packaged, packages, process
 from envctl.parity.drift.claim import Claim
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
@@ -75,7 +75,7 @@ class Sight:
             time.sleep(_PAUSE)
 
     def _told(self, unit: Unit) -> UnitFacts:
-        return collecting.ask(
+        return collect.ask(
             # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
             replace(self.plan, units=tuple(self.running)),
             unit,

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.staging import ContextFile, placed
-from envctl.inside import InsideError, text_inside
-from envctl.parity.collecting import is_covered
+from envctl.backends.common.staging import ContextFile, placed
+from envctl.host.safe_read import InsideError, text_inside
+from envctl.parity.collect import is_covered
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.inquiry import Asked
 from envctl.plan.model import (

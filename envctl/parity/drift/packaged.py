@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from envctl.parity.collecting import is_covered
+from envctl.parity.collect import is_covered
 from envctl.parity.drift import made, packages
 from envctl.parity.drift.claim import Claim, cannot_check, so, why_unknown
 from envctl.parity.drift.process import uid_of

@@ -40,7 +40,7 @@ def run(argv: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "module",
     ["envctl.cli.commands", "envctl.cli.failure", "envctl.cli.front", "envctl.cli.declare",
-     "envctl.cli.session", "envctl.workflow", "envctl.spec.resolve", "yaml", "pydantic", "json"],
+     "envctl.cli.invocation", "envctl.project", "envctl.definition.resolve", "yaml", "pydantic", "json"],
 )  # fmt: skip
 def test_an_interrupt_while_modules_are_loaded_leaves_no_traceback(shop: Path, module: str) -> None:
     done = run(["-c", INTERRUPTED_AT, module, "validate"], capture_output=True)
@@ -60,7 +60,7 @@ def test_an_interrupt_of_which_a_module_makes_another_error_is_an_interrupt(
                 raise {kind}("no such module") from None
 """
     script = INTERRUPTED_AT.replace("            os.kill(os.getpid(), signal.SIGINT)\n", made_of_it)
-    done = run(["-c", script, "envctl.spec.resolve", "validate"], capture_output=True)
+    done = run(["-c", script, "envctl.definition.resolve", "validate"], capture_output=True)
     assert done.returncode == 130
     assert done.stderr == "\ninterrupted; run the command again to go on\n"
 
@@ -82,7 +82,7 @@ def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback_of_ours(sho
 
 def test_who_ignores_interrupts_is_not_ended_by_one(shop: Path) -> None:
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + INTERRUPTED_AT
-    assert run(["-c", script, "envctl.workflow", "validate"], capture_output=True).returncode == 0
+    assert run(["-c", script, "envctl.project", "validate"], capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from envctl import side_by_side
 from envctl.parity.facts import Facts
-from envctl.target import Target
-from envctl.workflow import Workspace
+from envctl.project import Workspace
+from envctl.session import Target
+from envctl.verbs import parity
 from tests.unit.cli.conftest import Run
 
 Keep = Callable[..., str]
@@ -276,7 +276,7 @@ def test_targets_that_are_up_are_asked_and_their_specs_accept(
     accept(shop, "{category: os, reason: of test alone}", "environments/test.yaml")
     workspace = Workspace(shop, environ={})
 
-    found = side_by_side.parity(workspace, "dev", "test", "dev@memory")
+    found = parity.parity(workspace, "dev", "test", "dev@memory")
 
     assert [pair.after.name for pair in found.pairs] == ["test@memory", "dev@memory"]
     assert [len(pair.found.undeclared) for pair in found.pairs] == [0, 1]

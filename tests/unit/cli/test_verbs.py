@@ -13,8 +13,8 @@ from envctl.cli.up import to_open
 from envctl.cli.verify import remedy
 from envctl.parity.drift.claim import Claim
 from envctl.parity.drift.verification import Verification
-from envctl.target import Target
-from envctl.workflow import Workspace
+from envctl.project import Workspace
+from envctl.session import Target
 from tests.unit.cli.conftest import Run
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from envctl.files import copied, hashes
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 
 LONG_AGO = 1_500_000_000
 

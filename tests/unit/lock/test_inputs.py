@@ -21,7 +21,7 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.plans import build, script
 from tests.support.project import Project
 

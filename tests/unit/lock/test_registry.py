@@ -7,7 +7,7 @@ import json
 import pytest
 
 from envctl.lock.registry import asking
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.project import Project
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
-from envctl.lock.supplying import integrities, kept_files, pins
+from envctl.lock.pins import integrities, kept_files, pins
 from envctl.lock.vendor import (
     DEB,
     IMAGE,

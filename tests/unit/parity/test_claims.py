@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl.errors import Place
-from envctl.parity import reading
+from envctl.parity import parse_facts
 from envctl.parity.drift import looking, packaged
 from envctl.parity.drift.verification import Verification
 from envctl.parity.facts import UNKNOWN, fact_id
@@ -288,7 +288,7 @@ def test_many_files_are_told_in_short():
 def test_what_packages_name_by_the_folder_before_it_became_a_link_is_theirs():
     lines = "755 0 0 regular file\t/usr/bin/env\n644 0 0 regular empty file\t/opt/x\npackaged coreutils:amd64.list:/bin/env\npackaged x.list:/opt/y\n"
     mark = "0123456789abcdef"
-    found = reading.facts(f"{mark}:changed\0{lines}{mark}:end\0".encode(), mark, [("changed", "all")])  # fmt: skip
+    found = parse_facts.facts(f"{mark}:changed\0{lines}{mark}:end\0".encode(), mark, [("changed", "all")])  # fmt: skip
 
     assert found["changed"] == {
         "/usr/bin/env": "mode 755, owner 0:0, of coreutils",
@@ -311,5 +311,5 @@ def test_the_script_knows_when_nobody_can_tell_what_was_changed():
         check=True,
         env={"PATH": "/usr/bin:/bin"},
     )
-    found = reading.facts(done.stdout, mark, [("lost", "all")])
+    found = parse_facts.facts(done.stdout, mark, [("lost", "all")])
     assert found.get(UNKNOWN, {}).get(fact_id("lost", ""), "") == source_says

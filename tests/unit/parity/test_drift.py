@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.errors import EnvctlError, Place
-from envctl.parity import reading
+from envctl.parity import parse_facts
 from envctl.parity.drift import checks, looking, units
 from envctl.parity.drift import files as file_rules
 from envctl.parity.drift import libraries as library_rules
@@ -695,7 +695,7 @@ def test_the_script_tells_what_is_gone_and_when_things_were_changed(tmp_path):
         check=True,
         env={"PATH": "/usr/bin:/bin", "LEVEL": "a\nb"},
     )
-    told = reading.facts(done.stdout, mark, [tuple(one.split("\t")) for one in asked])
+    told = parse_facts.facts(done.stdout, mark, [tuple(one.split("\t")) for one in asked])
     state = (tmp_path / "here").stat()
     assert told["times"] == {f"{tmp_path}/here": f"{int(state.st_ctime)} {int(state.st_mtime)}"}
     same = tmp_path.stat().st_dev == tmp_path.parents[len(tmp_path.parents) - 1].stat().st_dev
@@ -709,7 +709,7 @@ def test_the_packagers_words_are_read():
     log = "2026-01-02 03:04:05 remove less:amd64 590-2 <none>\n2026-01-02 03:04:06 purge\n"
     provides = "installed\tawk\ninstalled\tmail (= 1), mta:any\nconfig-files\tgone\ninstalled\t\n"
     told = f"{mark}:removed\0{log}{mark}:provides\0{provides}{mark}:end\0"
-    found = reading.facts(told.encode(), mark, [("removed", "all"), ("provides", "all")])
+    found = parse_facts.facts(told.encode(), mark, [("removed", "all"), ("provides", "all")])
     assert found["removed"] == {"less": "2026-01-02 03:04:05"}
     assert sorted(found["provides"]) == ["awk", "mail", "mta"]
 

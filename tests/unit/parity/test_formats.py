@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from envctl.errors import EnvctlError, Place
-from envctl.parity.accepting import Acceptance
+from envctl.parity.accepted import Acceptance
 from envctl.parity.facts import (
     SUBSTRATE,
     Category,
@@ -27,7 +27,7 @@ from envctl.parity.facts import (
 from envctl.parity.report import to_json as parity_to_json
 from envctl.parity.result import Parity, Side, compare_sides
 from envctl.plan.categories import UNITS
-from tests.unit.parity.test_comparing import told_by_units
+from tests.unit.parity.test_compare_facts import told_by_units
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 FIRST = Path(__file__).parent / "data" / "facts-2.json"

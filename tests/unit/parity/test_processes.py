@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.backends import probe
+from envctl.backends.common import probe
 from envctl.parity import processes
 from envctl.plan.model import Probe, ProbeKind
 

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 
 from envctl.errors import Place
-from envctl.parity.accepting import Acceptance
-from envctl.parity.comparing import compare
+from envctl.parity.accepted import Acceptance
+from envctl.parity.compare_facts import compare
 from envctl.parity.facts import Facts
 from envctl.parity.report import declared, folded, to_html
 from envctl.parity.result import Parity, Side, compare_sides

@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import pytest
 
-from envctl import spec
+from envctl import definition
 from envctl.plan.model import Plan
 from envctl.plan.text import plan_text
 from envctl.planner import make_plan, with_digests
-from tests.unit.spec.helpers import HEAD, write
+from tests.unit.definition.helpers import HEAD, write
 
 Planner: TypeAlias = Callable[..., Plan]
 
@@ -31,8 +31,8 @@ def planned(tmp_path: Path) -> Planner:
         **overlays: str,
     ) -> Plan:
         write(tmp_path, f"{top}services:\n{services}", **overlays)
-        resolved = spec.load(tmp_path, environment, environ={}, cache=False)
-        sets = spec.package_sets(tmp_path, environ={}, cache=False)
+        resolved = definition.load(tmp_path, environment, environ={}, cache=False)
+        sets = definition.package_sets(tmp_path, environ={}, cache=False)
         plan = make_plan(resolved, backend=backend, package_sets=sets)
         return with_digests(plan, digests or {})
 

@@ -8,9 +8,9 @@ import pytest
 
 from envctl.bases.families import known_distribution, without_apt
 from envctl.errors import Problem, SpecError
-from envctl.target import Target
-from envctl.workflow import Workspace
-from tests.unit.spec.helpers import write
+from envctl.project import Workspace
+from envctl.session import Target
+from tests.unit.definition.helpers import write
 
 
 def refused(root: Path, base: str, service: str = "") -> tuple[Problem, ...]:

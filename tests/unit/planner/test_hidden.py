@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from envctl.errors import SpecError
-from envctl.private import state_folder
-from envctl.target import Target
+from envctl.host.private_state import state_folder
+from envctl.session import Target
 from tests.support.project import Project
 
 

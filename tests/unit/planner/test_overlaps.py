@@ -6,7 +6,7 @@ import pytest
 
 from envctl.errors import SpecError
 from envctl.planner.overlaps import canonical
-from envctl.target import Target
+from envctl.session import Target
 from tests.support.project import Project
 
 TOP = "secrets: {a: {generate: 24}, b: {generate: 24}}\n"

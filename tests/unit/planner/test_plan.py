@@ -11,8 +11,8 @@ from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, WriteFile
 from envctl.plan.names import base_image
 from envctl.plan.scope import make_scope
+from tests.unit.definition.helpers import HEAD
 from tests.unit.planner.conftest import Planner, lines
-from tests.unit.spec.helpers import HEAD
 
 TOP = HEAD + "vars: {port: 8080, level: debug}\nsecrets: {token: {env: TOKEN, generate: 24}}\n"
 RICH = """\

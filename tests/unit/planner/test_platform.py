@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.vagrant.problems import problems as machine_problems
-from envctl.compare import compare
+from envctl.definition import config_text
 from envctl.errors import SpecError
 from envctl.plan.build_causes import build_text
 from envctl.plan.model import Build
 from envctl.plan.state import Observed
 from envctl.plan.text import changes_text
-from envctl.spec import config_text
+from envctl.reconcile.compare import compare
 from tests.support.plans import made, observed
+from tests.unit.definition.helpers import HEAD, load, problems
 from tests.unit.planner.conftest import lines
-from tests.unit.spec.helpers import HEAD, load, problems
 
 SERVICES = """\
   db: {image: "redis:7"PLATFORM}

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envctl import spec
+from envctl import definition
+from envctl.definition import reader
 from envctl.errors import EnvctlError, SpecError
 from envctl.plan.text import plan_text
 from envctl.planner import make_plan
 from envctl.planner.shared import SharedServices
-from envctl.spec import reader
-from tests.unit.spec.helpers import write
+from tests.unit.definition.helpers import write
 
 BASE = """\
 project: shop
@@ -86,7 +86,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outcome(root: Path, environment: str, shared: SharedServices | None) -> object:
     """All that an environment comes to: its data, its places and its plan, or its problems."""
     try:
-        resolved = spec.load(root, environment, environ={}, cache=False)
+        resolved = definition.load(root, environment, environ={}, cache=False)
     except SpecError as error:
         return error.problems
     except EnvctlError as error:
@@ -130,7 +130,7 @@ def test_what_differs_is_planned_and_what_does_not_is_shared(project: Path) -> N
     shared = SharedServices()
     plans = [
         make_plan(
-            spec.load(project, name, environ={}, cache=False), backend="docker", shared=shared
+            definition.load(project, name, environ={}, cache=False), backend="docker", shared=shared
         )
         for name in names
     ]

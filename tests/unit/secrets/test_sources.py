@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
 from envctl.secrets import sources
 from envctl.secrets.sources import LARGEST, NotEvaluatedError, missing
-from envctl.spec.canonical import CanonicalSecret
 
 
 def declared(env=None, file=None, command=None, generate=None) -> CanonicalSecret:

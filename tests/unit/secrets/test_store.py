@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
-from envctl.private import state_path
+from envctl.host.private_state import state_path
 from envctl.secrets import SecretStore
 from envctl.secrets.store import ALPHABET
-from envctl.spec.canonical import CanonicalSecret
 
 TREE = Path(__file__).parents[3]
 GENERATED: dict[str, CanonicalSecret] = {

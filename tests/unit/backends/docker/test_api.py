@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend, api
+from envctl.backends.docker.answer_shapes import AnswerError, fitting
 from envctl.backends.docker.client import Engine
-from envctl.backends.docker.shapes import AnswerError, fitting
 from envctl.errors import EnvctlError
 from envctl.plan.scope import Scope
 from tests.support.engines import VERSION, answer, dribble, engine

@@ -8,14 +8,14 @@ import tarfile
 
 import pytest
 
-from envctl import files, spec
+from envctl import definition, files
 from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, dockerfile_path, labels_text
 from envctl.errors import EnvctlError
 from envctl.plan.model import CopyFiles, DockerfileBuild, WriteFile
 from envctl.planner import make_plan
 from envctl.render import Templates
 from tests.support.plans import build, script
-from tests.unit.spec.helpers import write
+from tests.unit.definition.helpers import write
 
 
 def sent(root, wanted, **options):
@@ -39,7 +39,7 @@ def own(root, file="app/Dockerfile", context="app"):
     """The build of a Dockerfile of the project's own."""
     text = f"project: p\nservices: {{web: {{dockerfile: {{file: {file}, context: {context}}}}}}}\n"
     write(root, text)
-    plan = make_plan(spec.load(root, "dev", environ={}, cache=False), backend="docker")
+    plan = make_plan(definition.load(root, "dev", environ={}, cache=False), backend="docker")
     (wanted,) = plan.builds().values()
     return wanted
 

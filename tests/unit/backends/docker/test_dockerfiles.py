@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from envctl.backends.common.staging import context_files, slug
 from envctl.backends.docker.dockerfiles import dockerfile, trust_files
-from envctl.backends.staging import context_files, slug
 from envctl.plan.model import Base, BuildSecret, CopyFiles, InstallPackages, RunCommand
 from envctl.render import Templates
 from tests.support.plans import BASE, build, packages, script

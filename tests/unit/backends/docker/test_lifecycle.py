@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from envctl.backends.answers import Answers
+from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.keeper import Keeper
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.platforms import Platforms
+from envctl.backends.docker.secrets_container import Keeper
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.progress import silent

@@ -11,15 +11,15 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from envctl.backends.building import NO_SUPPLIES
+from envctl.backends.common.build_inputs import NO_SUPPLIES
 from envctl.backends.docker import names as n
 from envctl.backends.docker.artifacts import artifacts
 from envctl.backends.docker.build import _parameters
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.dockerfiles import dockerfile
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.own_images import configured, packed, write
 from envctl.backends.docker.platforms import Platforms
+from envctl.backends.docker.single_layer_images import configured, packed, write
 from envctl.plan.model import Base, DockerfileBuild, Plan, ReadyImage, Run, Unit
 from envctl.plan.platforms import image_name
 from envctl.render import Templates, render

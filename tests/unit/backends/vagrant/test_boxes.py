@@ -7,8 +7,8 @@ import tarfile
 
 import pytest
 
-from envctl.backends import made
 from envctl.backends.base import Context
+from envctl.backends.common import image_ids
 from envctl.backends.vagrant import boxes as boxing
 from envctl.backends.vagrant.boxes import Boxes, note_of
 from envctl.backends.vagrant.boxfiles import NOTE
@@ -59,7 +59,7 @@ def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_
 def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, last, right):
     keep(boxes, tmp_path, "sha256:an image", known="sha256:of another engine")
     if last:
-        made.note(BUILD.digest, last)
+        image_ids.note(BUILD.digest, last)
 
     assert [*boxes.look()[0]] == [BUILD.digest] * right
     assert boxes.look()[1] == {BUILD.digest: "sha256:an image" if right else last}
@@ -67,7 +67,7 @@ def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, l
 
 def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew(boxes, tmp_path):
     keep(boxes, tmp_path, "")
-    made.note(BUILD.digest, "sha256:an image")
+    image_ids.note(BUILD.digest, "sha256:an image")
 
     assert [*boxes.look()[0]] == [BUILD.digest]
     assert boxes.look()[1] == {BUILD.digest: ""}
@@ -75,7 +75,7 @@ def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew
 
 def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
     keep(boxes, tmp_path, WANTED, known="")
-    made.note(BUILD.digest, "sha256:made anew")
+    image_ids.note(BUILD.digest, "sha256:made anew")
     boxes.current = {BUILD.digest: WANTED}
 
     assert [*boxes.look()[0]] == [BUILD.digest]

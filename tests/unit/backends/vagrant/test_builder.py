@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.building import OtherBaseError
+from envctl.backends.common.build_inputs import OtherBaseError
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.builder import Builder
 from tests.support.plans import SCOPE, build

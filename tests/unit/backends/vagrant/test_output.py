@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.backends.vagrant import journal, output
-from envctl.backends.vagrant.room import Room
+from envctl.backends.vagrant.unit_paths import Room
 
 RUN = "the-run"
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from envctl.backends.vagrant import process
-from envctl.backends.vagrant.room import Room
+from envctl.backends.vagrant.unit_paths import Room
 from envctl.plan.model import Process
 
 AWKWARD = [

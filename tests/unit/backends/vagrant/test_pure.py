@@ -20,6 +20,7 @@ from envctl.backends.vagrant import (
 )
 from envctl.backends.vagrant.names import Names
 from envctl.backends.vagrant.observe import scope_of
+from envctl.host.private_state import private_folder, state_path
 from envctl.plan.model import (
     DockerfileBuild,
     InstallPackages,
@@ -30,7 +31,6 @@ from envctl.plan.model import (
     Volume,
 )
 from envctl.plan.scope import Scope, make_scope
-from envctl.private import private_folder, state_path
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 

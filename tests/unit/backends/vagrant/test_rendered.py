@@ -276,11 +276,15 @@ def test_a_disk_outlives_its_machine_and_nothing_is_reached_from_elsewhere(folde
 
 
 def test_what_units_run_is_what_up_would_run(folder, project):
-    from envctl.backends.vagrant import guest
+    from envctl.backends.vagrant import guest_setup
 
     (web, *_) = awkward_plan(project).units
-    assert (folder / "units/web/service").read_text() == guest.service(web, guest.Room("web"))
-    assert (folder / "units/web/run").read_text() == guest.run_script(web, guest.Room("web"))
+    assert (folder / "units/web/service").read_text() == guest_setup.service(
+        web, guest_setup.Room("web")
+    )
+    assert (folder / "units/web/run").read_text() == guest_setup.run_script(
+        web, guest_setup.Room("web")
+    )
 
 
 def test_no_machine_is_called_as_the_beginning_of_an_id(project, tmp_path):

@@ -1,0 +1,161 @@
+"""Follows a build by what its builder tells: its progress in the spec's words, and what explains its failure."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from envctl.backends.docker.buildkit_progress import Output, Vertex, decode
+from envctl.errors import EnvctlError, Place
+from envctl.plan.model import Build, DockerfileBuild
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.text import step_text
+
+SHOWN_LINES: Final = 30
+"""How much of a failed step's output an error shows."""
+_LONGEST: Final = 16 * 1024
+"""Bytes of a line: what is longer is told in parts, as it comes."""
+"""Bytes of a line: what is longer is told in parts, as it comes."""
+_NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
+_NOT_AT_HAND: Final = ("failed to resolve source metadata", "pull access denied", "failed to do request", "failed to authorize", "not found")  # fmt: skip
+
+Explain: TypeAlias = Callable[[str], tuple[str, str] | None]
+"""What is wrong and what to do, of a builder's text that is about more than a step; None if it is not known."""
+
+
+def unexplained(_text: str) -> None:
+    """Nothing is known but what the builder says."""
+
+
+class Watch:
+    """Follows one build: tells its progress, keeps what is needed to explain a failure."""
+
+    def __init__(
+        self,
+        wanted: Build | DockerfileBuild,
+        unit: str,
+        report: Report,
+        *,
+        explain: Explain = unexplained,
+    ) -> None:
+        self.image = ""
+        self._explain = explain
+        self._wanted = wanted
+        self._unit = unit
+        self._report = report
+        self._vertexes: dict[str, Vertex] = {}
+        self._outputs: dict[str, deque[str]] = {}
+        self._partial: dict[str, bytes] = {}
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """One record of the builder's answer. EnvctlError if it says that the build failed."""
+        if "error" in event:
+            self.failed(str(event["error"]))
+        elif event.get("id") == "moby.image.id":
+            aux = event.get("aux")
+            self.image = str(aux.get("ID", "")) if isinstance(aux, dict) else ""
+        elif event.get("id") == "moby.buildkit.trace":
+            try:
+                for record in decode(base64.b64decode(event.get("aux", ""))):
+                    self._record(record)
+            except (ValueError, TypeError):
+                # Progress is not worth a build: an engine may send records of another kind.
+                return
+
+    def failed(self, text: str) -> None:
+        """Raise what is known about a failure."""
+        vertex = next((one for one in self._vertexes.values() if one.error), None)
+        whole = text if vertex is None else f"{vertex.name}\n{vertex.error}"
+        if known := self._explain(whole):
+            brief, hint = known
+            raise EnvctlError(
+                f"cannot build {self._unit}: {brief}",
+                details=whole,
+                hint=hint,
+                where=self._wanted.where,
+            )
+        if vertex is None:
+            raise EnvctlError(
+                f"cannot build {self._unit}: {text.strip().splitlines()[-1] if text.strip() else 'unknown'}",
+                details=text,
+                hint=self._hint(text),
+                where=self._wanted.where,
+            )
+        name, where = self._step(vertex)
+        # A failure in the middle of a line must not lose that line.
+        self._flush(vertex.digest)
+        lines = self._outputs.get(vertex.digest, ())
+        code = re.search(r"exit code: (\d+)", vertex.error)
+        ending = f"exit code {code[1]}" if code else vertex.error.strip().splitlines()[0]
+        raise EnvctlError(
+            f"cannot build {self._unit}: {name} failed ({ending})",
+            details="\n".join(f"  {line}" for line in lines),
+            hint=self._hint(vertex.error)
+            or "mend the step and run the same command again; the steps before it are not repeated",
+            where=where,
+        )
+
+    # --- parts
+
+    def _record(self, record: Vertex | Output) -> None:
+        if isinstance(record, Output):
+            self._print(record)
+            return
+        before = self._vertexes.get(record.digest)
+        self._vertexes[record.digest] = record
+        if record.cached and not (before and before.cached):
+            self._tell(f"{self._step(record)[0]} (cached)", record)
+        elif record.started and not record.completed and not (before and before.started):
+            self._tell(self._step(record)[0], record)
+
+    def _tell(self, text: str, vertex: Vertex) -> None:
+        if not vertex.name.startswith("[internal]"):
+            self._report(Progress(f"build {self._unit}", Stage.WORKING, text))
+
+    def _print(self, output: Output) -> None:
+        data = self._partial.pop(output.vertex, b"") + output.data
+        *lines, rest = re.split(rb"\r\n|\n|\r", data)
+        if len(rest) > _LONGEST:
+            lines, rest = [*lines, rest], b""
+        if rest:
+            self._partial[output.vertex] = rest
+        for line in lines:
+            self._line(output.vertex, line)
+
+    def _flush(self, vertex: str) -> None:
+        if rest := self._partial.pop(vertex, b""):
+            self._line(vertex, rest)
+
+    def _line(self, vertex: str, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip()
+        if text:
+            self._outputs.setdefault(vertex, deque(maxlen=SHOWN_LINES)).append(text)
+            self._report(Progress(f"build {self._unit}", Stage.WORKING, text))
+
+    def _step(self, vertex: Vertex) -> tuple[str, Place | None]:
+        """Which of the spec's steps a vertex is, in words, and where that stands.
+
+        The builder numbers FROM and what makes a layer; each of our steps makes one. FROM is no step of the spec's, and has no number.
+        """
+        match = _NUMBERED.match(vertex.name)
+        if match is None:
+            return vertex.name.strip().partition("\n")[0], self._wanted.where
+        number, of, said = int(match[1]), int(match[2]), match[3].partition("\n")[0]
+        if not isinstance(self._wanted, Build):
+            return f"step {number}/{of} {said}", self._wanted.where
+        steps = self._wanted.steps
+        if 2 <= number <= len(steps) + 1:
+            step = steps[number - 2]
+            shown = f"step {number - 1}/{len(steps)} {step_text(step)}"
+            return shown, step.where or self._wanted.where
+        return said, self._wanted.where
+
+    def _hint(self, text: str) -> str:
+        if isinstance(self._wanted, Build) and any(sign in text for sign in _NOT_AT_HAND):
+            image = self._wanted.base.image
+            if image in text or image.split(":")[0] in text:
+                return f"the base {image} is not at hand: `envctl base build {image}`"
+        return ""

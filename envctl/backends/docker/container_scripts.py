@@ -1,0 +1,194 @@
+"""Scripts in throwaway containers of an image: to look into it, or to fetch with what it has."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+import socket
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from envctl.backends.common.build_inputs import BROUGHT, Errand
+from envctl.backends.common.capped import TOLD, bounded
+from envctl.backends.common.packing import add_text
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
+from envctl.errors import EnvctlError
+
+_IN_MEMORY: Final = 32 * 1024 * 1024
+_SHOWN: Final = 30
+"""How many of a script's last lines an error shows."""
+_LONGEST: Final = 64 * 1024
+_FETCHED: Final = 8 << 30
+"""Bytes that an errand brings home at most."""
+_FILES: Final = 100_000
+"""Files that it brings at most: each takes memory, also one with nothing in it."""
+_KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
+"""The rights that copying all of an image as it is takes."""
+_FETCHING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+"""The rights that fetching takes: apt does it as a user of its own."""
+_LOG: Final = "256m"
+"""What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
+When there is more, the beginning is lost, and readers see that it is."""
+_NAME: Final = "envctl-errand-"
+_STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]+")
+"""When it is over, and whose it is: where its process is known, and by what number."""
+_SLACK: Final = 600
+"""Seconds that an errand may take beyond its own time, to begin and to bring things home."""
+
+
+def run(
+    engine: Engine, image: str, errand: Errand, *, trust: Path | None, proxies: Mapping[str, str]
+) -> bytes:
+    """Run the script; its output. The container is gone afterwards, however this ends.
+
+    One that a killed envctl left behind goes with the next errand from here, or with another's when its time is over.
+    """
+    body = _container(image, errand, trusts=trust is not None, proxies=proxies)
+    what = f"{_what(errand)} {image}"
+    with engine.doing(what) as api:
+        _sweep(api)
+        until = int(time.time() + errand.timeout + _SLACK)
+        name = f"{_NAME}{until}-{_here()}-{os.getpid()}-{secrets.token_hex(6)}"
+        made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
+        identity = str(made["Id"])
+        try:
+            if errand.bring is not None:
+                api.put_archive(identity, "/", _brought(trust if errand.network else None))
+            api.start(identity)
+            code = int(api.wait(identity, timeout=int(errand.timeout))["StatusCode"])
+            out = _said(api, identity, what, stdout=True, stderr=False)
+            if code:
+                err = _said(api, identity, what, stdout=False, stderr=True, tail=_SHOWN)
+                lines = err[-_LONGEST:].decode("utf-8", "replace").splitlines()
+                raise EnvctlError(
+                    f"cannot {what}: its script ended with exit code {code}",
+                    details="\n".join(lines),
+                )
+            if errand.bring is not None:
+                _take_home(api.get_archive(identity, BROUGHT)[0], errand.bring)
+        finally:
+            api.remove_container(identity, force=True, v=True)
+    return out
+
+
+def _said(api: Any, identity: str, what: str, **options: Any) -> bytes:
+    """What it wrote, as far as the engine has kept it."""
+    stream = api.logs(identity, stream=True, follow=False, **options)
+    try:
+        return b"".join(bounded(stream, TOLD, f"what comes of the attempt to {what}"))
+    except EnvctlError:
+        # The rest of it is still on its way.
+        with suppress(Exception):
+            stream.close()
+        raise
+
+
+def _sweep(api: Any) -> None:
+    """Remove errands whose process or time is over. They are known by their names, which no image can set."""
+    from docker.errors import APIError
+
+    for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
+        names = (_STALE.fullmatch(name) for name in one["Names"] or ())
+        if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
+            # Another run may have been quicker.
+            with suppress(APIError):
+                api.remove_container(one["Id"], force=True, v=True)
+
+
+def _is_over(until: int, where: str, process: int) -> bool:
+    if where == _here():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's, and alive
+    return until < time.time()
+
+
+def _here() -> str:
+    """Where the numbers of processes are the same: on this host since it was started, and not in a container's view."""
+    told = [socket.gethostname()]
+    with suppress(OSError):
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
+        told.append(str(Path("/proc/self/ns/pid").readlink()))
+    return sha256("\0".join(told).encode()).hexdigest()[:8]
+
+
+def _container(
+    image: str, errand: Errand, *, trusts: bool, proxies: Mapping[str, str]
+) -> dict[str, Any]:
+    env = {**proxies, **(TRUSTING if trusts else {})} if errand.network else {}
+    return {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c", errand.script, "errand"],
+        "Cmd": list(errand.words),
+        "User": "0:0",
+        "WorkingDir": "/",
+        "Env": [f"{name}={value}" for name, value in env.items()],
+        "Healthcheck": {"Test": ["NONE"]},
+        # What the image is labelled with is the container's too: it is no unit.
+        "Labels": {n.UNIT: "", n.KEEPER: ""},
+        "HostConfig": {
+            **_rights(errand),
+            "SecurityOpt": ["no-new-privileges"],
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG, "max-file": "1"}},
+        },
+    }
+
+
+def _rights(errand: Errand) -> Mapping[str, Any]:
+    """As few as an errand can do with."""
+    if errand.network:
+        return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
+    alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
+    if errand.bring is None:
+        return {**alone, "ReadonlyRootfs": True}
+    return {**alone, "CapAdd": list(_KEEPING)}
+
+
+def _what(errand: Errand) -> str:
+    if errand.network:
+        return "fetch with"
+    return "look into" if errand.bring is None else "read"
+
+
+def _brought(trust: Path | None) -> bytes:
+    """An empty folder for what is brought, and the certificates."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        folder = tarfile.TarInfo(BROUGHT.lstrip("/"))
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(folder)
+        if trust is not None:
+            for path, text in trust_files(trust.read_text("utf-8", "replace")).items():
+                add_text(tar, f"media/{PurePosixPath(path).name}", text)
+    return data.getvalue()
+
+
+def _take_home(stream: Iterator[bytes], folder: Path) -> None:
+    """The plain files of what was brought, by their last name: a tar's paths lead nowhere here."""
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
+        for chunk in bounded(stream, _FETCHED, "what was brought"):
+            spool.write(chunk)
+        spool.seek(0)
+        with tarfile.open(fileobj=spool) as tar:
+            for number, member in enumerate(tar):
+                if number > _FILES:
+                    raise EnvctlError(f"what was brought is more than {_FILES} files")
+                content = tar.extractfile(member) if member.isfile() else None
+                name = PurePosixPath(member.name).name
+                if content is not None and name not in {"", ".", ".."}:
+                    with (folder / name).open("wb") as file:
+                        while chunk := content.read(1 << 20):
+                            file.write(chunk)

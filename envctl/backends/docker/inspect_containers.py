@@ -1,0 +1,82 @@
+"""A closer look at the containers of a plan: the engine's record of each, and what is mounted into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from envctl.backends.base import Execution
+from envctl.backends.common import stale_mounts
+from envctl.backends.common.capped import Kept
+from envctl.backends.common.parallel import all_at_once
+from envctl.backends.docker import record
+from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.names import Names
+from envctl.errors import EnvctlError
+from envctl.plan.digest import is_same_run
+from envctl.plan.model import Kind, Plan, Unit
+from envctl.plan.state import Status, UnitState
+
+_TIMEOUT: Final = 20.0
+"""Seconds a container may take to tell of its mounts."""
+_MOST: Final = 1 << 20
+"""Bytes it may tell."""
+
+
+def look_closer(
+    engine: Engine, names: Names, plan: Plan, states: Mapping[str, UnitState]
+) -> dict[str, UnitState]:
+    """The states, those of the plan's units with what was changed by other means since they were made."""
+    made = [
+        (unit, states[unit.name])
+        for unit in plan.units
+        # Of one that was made for another run all is told by that; a task that is over is not run again for it.
+        if unit.name in states
+        and is_same_run(states[unit.name].run, unit.run)
+        and not (unit.kind is Kind.TASK and states[unit.name].status.is_over)
+    ]
+    found = all_at_once(lambda pair: _closer(engine, names, *pair), made)
+    return {**states, **{state.name: state for state in found}}
+
+
+def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitState:
+    found = _inspected(engine, state.id)
+    if found is None:
+        return state
+    drift = record.drift(unit, names, found)
+    if state.status is not Status.RUNNING or not unit.run.mounts:
+        return replace(state, drift=drift)
+    inside = _inside(engine, unit, state.id)
+    replaced = tuple(stale_mounts.drift(unit.run.mounts, inside))
+    unchecked = tuple(stale_mounts.unchecked(unit.run.mounts, inside))
+    return replace(state, drift=(*drift, *replaced), unchecked=unchecked)
+
+
+def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
+    """The engine's record; None of a container that has gone meanwhile."""
+    from docker.errors import APIError
+
+    with engine.doing("look at a container") as api:
+        try:
+            found: Mapping[str, Any] = api.inspect_container(container)
+        except APIError as error:
+            if missing(error):
+                return None
+            raise
+    return found
+
+
+def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.Seen]:
+    """What its mounts are, as a process inside sees them; of an image without a shell, nothing."""
+    from envctl.backends.docker.streams import execute
+
+    targets = [mount.target for mount in unit.run.mounts]
+    told = Kept(_MOST)
+    argv = ("/bin/sh", "-c", stale_mounts.SCRIPT, "sh", *targets)
+    execution = Execution(argv, user="0", workdir="/", stdout=told, timeout=_TIMEOUT)
+    try:
+        execute(engine, unit.name, container, execution)
+    except EnvctlError:
+        return {}
+    return stale_mounts.seen(targets, told.text)

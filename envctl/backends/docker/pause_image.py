@@ -1,0 +1,92 @@
+"""An image of envctl's own for the container that keeps secrets: one program of a few bytes, which waits for ever.
+
+Nothing of a project's image is in it, so none can make the keeper run, read or wait for something. It is made here,
+of constants alone, and is the same wherever it is made.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import Any, Final
+
+from envctl.backends.docker.single_layer_images import packed, write
+from envctl.errors import EnvctlError
+from envctl.host.emulation import elf
+
+NAME: Final = "envctl/keeper:1"
+PROGRAM: Final = "/pause"
+LABEL: Final = "dev.envctl.keeper-image"
+
+_CODE: Final[Mapping[str, tuple[int, bytes]]] = {
+    # mov eax, 34 (pause); syscall; jmp back
+    "amd64": (62, bytes.fromhex("b8220000000f05ebf7")),
+    # mov x0..x3, 0; mov x8, 73 (ppoll); svc 0; b back
+    "arm64": (
+        183,
+        b"".join(
+            struct.pack("<I", word)
+            for word in (
+                *(0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003),
+                *(0xD2800928, 0xD4000001, 0x17FFFFFA),
+            )
+        ),
+    ),
+}
+"""By the engine's name of an architecture: the number that ELF has for it, and the machine code."""
+_ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def program(architecture: str) -> bytes:
+    """A static ELF program that waits for ever. KeyError for an architecture that there is none for."""
+    machine, code = _CODE[architecture]
+    return elf(machine, code)
+
+
+def image(architecture: str) -> tuple[bytes, str]:
+    """The image as `docker load` takes it, and the hash of its only layer."""
+    layer = packed(
+        {
+            PROGRAM: (program(architecture), 0o755),
+            "/etc/passwd": (b"", 0o644),
+            "/etc/group": (b"", 0o644),
+        }
+    )
+    config = {"Entrypoint": [PROGRAM], "User": "65534:65534", "Labels": {LABEL: "1"}}
+    target = io.BytesIO()
+    digest = write(target, io.BytesIO(layer), NAME, platform=f"linux/{architecture}", config=config)
+    return target.getvalue(), digest
+
+
+def have(api: Any) -> str:
+    """The id of the image, which is loaded if the engine does not have it, or has another one of that name."""
+    told = str(api.version().get("Arch", ""))
+    architecture = _ALIASES.get(told, told)
+    if architecture not in _CODE:
+        raise EnvctlError(
+            f"secrets cannot be kept by an engine on {told or 'an unknown architecture'}",
+            hint=f"envctl's own image for that is made for {' and '.join(_CODE)}",
+        )
+    data, layer = image(architecture)
+    found = _found(api, layer)
+    if found is None:
+        for _ in api.load_image(data):
+            pass
+        found = _found(api, layer)
+    if found is None:
+        raise EnvctlError(
+            f"the image {NAME} is another one than what envctl has just loaded",
+            hint="run the same command again; if it stays, `docker image inspect envctl/keeper:1`",
+        )
+    return found
+
+
+def _found(api: Any, layer: str) -> str | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        found = api.inspect_image(NAME)
+    except ImageNotFound:
+        return None
+    return str(found["Id"]) if found.get("RootFS", {}).get("Layers") == [layer] else None

@@ -1,0 +1,286 @@
+"""Secrets in containers: files in memory, kept there by one small container per environment.
+
+Each unit has a volume in memory, mounted read-only at /run/secrets. Such a volume lives as long as
+something has it mounted, so the keeper, which does nothing else, keeps all of them mounted: a unit
+that crashes and is restarted finds its secrets again. They are filled through the keeper, over the
+engine's API: a value never stands in a container's configuration, on a disk or in an argv.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from envctl.backends.docker import container_paths, pause_image
+from envctl.backends.docker import names as n
+from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
+from envctl.backends.docker.held_secrets import has_secrets, held_volumes
+from envctl.backends.docker.names import Names, slug
+from envctl.backends.docker.observe import number
+from envctl.backends.docker.owned_containers import Containers, Listed, containers
+from envctl.backends.docker.ownership import claim_secrets, is_ours, taken
+from envctl.errors import EnvctlError
+from envctl.plan.model import Plan, Secret, Unit
+
+_HELD = "/held"
+_LARGEST_PASSWD = 4 * 1024 * 1024
+_LARGEST_HELD = 16 * 1024 * 1024
+"""Bytes that are read of a file with users, and of a unit's secrets."""
+
+
+class Keeper:
+    """Keeps the secrets of one environment's units."""
+
+    def __init__(self, engine: Engine, names: Names, secret: Callable[[str], bytes]) -> None:
+        self._engine = engine
+        self._names = names
+        self._secret = secret
+        self._expected: frozenset[str] = frozenset()
+        self._guard = Lock()
+
+    def expect(self, plan: Plan) -> None:
+        """Know which units will ask, so that the keeper is made once for all of them."""
+        self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
+
+    def give(self, unit: Unit, container: str) -> None:
+        """Put the unit's secrets where its container, which is not started yet, will find them."""
+        if not unit.run.secrets:
+            return
+        values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
+        with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+            _insist_on_own_places(api, unit, container)
+            owner = self._owner(api, unit, container)
+            files = {secret_file(one): values[one.name] for one in unit.run.secrets}
+            with self._guard:
+                keeper = self._hold(api, unit)
+                api.put_archive(keeper, self._folder(unit.name), _archive(files, owner))
+            links = {
+                one.target: f"{SECRETS_FOLDER}/{secret_file(one)}"
+                for one in unit.run.secrets
+                if one.target != f"{SECRETS_FOLDER}/{secret_file(one)}"
+            }
+            if links:
+                api.put_archive(container, "/", _links(links))
+
+    def keep(self, unit: Unit, container: Listed) -> bool:
+        """Have the secrets kept of a container that is alive; False if it has lost them."""
+        if not unit.run.secrets:
+            return True
+        with self._engine.doing(f"keep the secrets of {unit.name}") as api, self._guard:
+            if not has_secrets(api, container):
+                return False
+            self._hold(api, unit)
+            return True
+
+    def forget(self, unit: str) -> None:
+        """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
+        volume = self._names.secrets(unit)
+        with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
+            for keeper in _holding(containers(self._engine, self._names).keepers, volume):
+                folder = self._folder(unit)
+                stream, _ = api.get_archive(keeper["Id"], folder)
+                archive = container_paths.bounded(stream, _LARGEST_HELD)
+                with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                    held = [posixpath.basename(one.name) for one in tar if one.isfile()]
+                api.put_archive(keeper["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
+
+    def dismiss(self) -> None:
+        """Remove the keeper and all that it kept."""
+        with self._engine.doing("forget secrets") as api, self._guard:
+            for one in containers(self._engine, self._names).keepers:
+                _remove(api, one["Id"])
+            self._sweep(api, frozenset())
+
+    # --- the keeper itself
+
+    def _folder(self, unit: str) -> str:
+        return f"{_HELD}/{slug(unit)}"
+
+    def _hold(self, api: Any, unit: Unit) -> str:
+        """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
+        there = containers(self._engine, self._names)
+        holding = _holding(there.keepers, self._names.secrets(unit.name))
+        if holding:
+            return str(holding[0]["Id"])
+        wanted = {unit.name, *self._expected, *self._still_needed(there)}
+        # Kept, what is empty would look as if it were not lost: who has to be restarted asks for itself.
+        wanted -= {name for name in wanted - {unit.name} if _lacks(api, there.units.get(name))}
+        keeper = self._start(api, wanted, unit)
+        # The new one has them mounted by now: nothing is lost when the old one goes.
+        for one in there.keepers:
+            _remove(api, one["Id"])
+        self._sweep(api, frozenset(self._names.secrets(name) for name in wanted))
+        return keeper
+
+    def _still_needed(self, there: Containers) -> Iterable[str]:
+        held = held_volumes(there.keepers)
+        return {unit for unit in there.units if self._names.secrets(unit) in held}
+
+    def _start(self, api: Any, units: Iterable[str], unit: Unit) -> str:
+        """A new keeper, made from envctl's own image."""
+        for name in units:
+            claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
+        mounts = [
+            secrets_mount(unit, self._names, self._folder(unit), read_only=False)
+            for unit in sorted(units)
+        ]
+        identity = hashlib.sha256("\0".join(sorted(units)).encode()).hexdigest()[:6]
+        body = _body(pause_image.have(api), self._names.keeper_labels, mounts)
+        made = self._make(api, self._names.keeper(identity), body)
+        try:
+            api.start(made)
+        except BaseException:
+            _remove(api, made)
+            raise
+        return made
+
+    def _make(self, api: Any, name: str, body: Mapping[str, Any]) -> str:
+        from docker.errors import APIError
+
+        try:
+            return str(api.create_container_from_config(body, name)["Id"])
+        except APIError as error:
+            if not conflict(error):
+                raise
+            if not is_ours(api, name, self._names, {n.KEEPER: "secrets"}):
+                raise taken("container", name) from error
+        # One of an interrupted run, or of before the engine was restarted.
+        _remove(api, name)
+        return str(api.create_container_from_config(body, name)["Id"])
+
+    def _sweep(self, api: Any, wanted: frozenset[str]) -> None:
+        """Remove the volumes of units that are gone."""
+        from docker.errors import APIError
+
+        for volume in api.volumes(filters=dict(self._names.filters))["Volumes"] or ():
+            if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in wanted:
+                # One that is in use is none of a unit that is gone.
+                with suppress(APIError):
+                    api.remove_volume(volume["Name"])
+
+    def _owner(self, api: Any, unit: Unit, container: str) -> tuple[int, int]:
+        """The numbers of the user and group the unit's process runs as."""
+        user = unit.run.process.user
+        if user is None:
+            user = api.inspect_container(container)["Config"].get("User") or "0"
+        name, _, group = user.partition(":")
+        if (uid := number(name)) is not None:
+            return uid, number(group) or 0
+        passwd = container_paths.read(api, container, "/etc/passwd", largest=_LARGEST_PASSWD) or b""
+        for line in passwd.decode("utf-8", "replace").splitlines():
+            fields = line.split(":")
+            if fields[0] == name and len(fields) > 3:
+                return number(fields[2]) or 0, number(fields[3]) or 0
+        # Without such a user the container will not start, and the engine says so.
+        return 0, 0
+
+
+def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -> Mapping[str, Any]:
+    return {
+        "Image": image,
+        "Entrypoint": [pause_image.PROGRAM],
+        "User": "65534:65534",
+        # It has no init, so that the engine says at once if it cannot run; nothing tells it to end.
+        "StopSignal": "SIGKILL",
+        "Env": [],
+        "Labels": dict(labels),
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "NetworkMode": "none",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            # Not started again with the engine: that it does not run tells that its memory is gone.
+            "RestartPolicy": {"Name": "no"},
+            "PidsLimit": 8,
+            "LogConfig": {"Type": "none"},
+            "Mounts": mounts,
+        },
+    }
+
+
+def _insist_on_own_places(api: Any, unit: Unit, container: str) -> None:
+    """EnvctlError if a secret's place lies, by links of the image, in something that is mounted: it would be written to.
+
+    What the spec itself says was held against it when it was planned.
+    """
+    mounted = {
+        container_paths.leads_to(api, container, one["Destination"]): one["Destination"]
+        for one in api.inspect_container(container)["Mounts"]
+        if one["Destination"] != SECRETS_FOLDER
+    }
+    for secret in unit.run.secrets:
+        for place in dict.fromkeys((SECRETS_FOLDER, secret.target)):
+            real = container_paths.leads_to(api, container, place)
+            over = next((told for at, told in mounted.items() if _is_in(real, at)), None)
+            if over is not None:
+                raise _covered(unit, secret, place, real, over)
+        if secret.target != _own_file(secret):
+            found = container_paths.look(api, container, secret.target)
+            if found is not None and found.is_directory:
+                raise EnvctlError(
+                    f"the secret {secret.name} cannot be at {secret.target}: the image has a folder there",
+                    where=unit.origins.get("secrets") or unit.where,
+                )
+
+
+def _is_in(path: str, place: str) -> bool:
+    return f"{path}/".startswith(f"{place.rstrip('/')}/")
+
+
+def _covered(unit: Unit, secret: Secret, place: str, real: str, over: str) -> EnvctlError:
+    leads = f" leads to {real}, which" if real != place else ""
+    return EnvctlError(
+        f"{unit.name}: the secret {secret.name} cannot be at {place}:{leads} is in what is mounted at {over}",
+        hint=f"leave its target out: it is at {SECRETS_FOLDER}/{secret.name} then; or mount that elsewhere",
+        where=unit.origins.get("secrets") or unit.where,
+    )
+
+
+def _own_file(secret: Secret) -> str:
+    return f"{SECRETS_FOLDER}/{secret_file(secret)}"
+
+
+def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
+    return [one for one in keepers if volume in held_volumes([one])]
+
+
+def _lacks(api: Any, one: Listed | None) -> bool:
+    """Whether a container runs without its secrets."""
+    return one is not None and one["State"] == "running" and not has_secrets(api, one)
+
+
+def _remove(api: Any, container: str) -> None:
+    from docker.errors import NotFound
+
+    with suppress(NotFound):
+        api.remove_container(container, force=True, v=True)
+
+
+def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, value in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.uid, entry.gid = owner
+            entry.mode, entry.size = 0o400, len(value)
+            tar.addfile(entry, io.BytesIO(value))
+    return target.getvalue()
+
+
+def _links(links: Mapping[str, str]) -> bytes:
+    """Links to the files, for secrets that are wanted in other places."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, to in links.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, to, 0o777
+            tar.addfile(entry)
+    return target.getvalue()

@@ -1,0 +1,153 @@
+"""The script of a build run in a machine: what it is given, and what it says."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import tarfile
+import tempfile
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from envctl.backends.base import Context
+from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies, secret_values
+from envctl.backends.common.packing import add_content, add_file, add_text
+from envctl.backends.common.staging import context_files
+from envctl.backends.vagrant import provision, ssh
+from envctl.errors import EnvctlError
+from envctl.host.safe_read import PlannedFiles
+from envctl.plan.model import Build
+from envctl.plan.progress import Progress, Stage
+from envctl.plan.text import step_text
+
+SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
+_TIMEOUT: Final = 4 * 3600.0
+"""Seconds a build may take."""
+_SEND_TIMEOUT: Final = 600.0
+_IN_MEMORY: Final = 32 * 1024 * 1024
+_BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}([0-9]{{1,9}})/")
+_SHOWN: Final = 30
+"""How much of a failed step's output an error shows."""
+_LONGEST: Final = 16 * 1024
+"""Bytes of a line: what is longer is told in parts, as it comes."""
+_PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
+_LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
+_APART: Final = """\
+unshare --net -- /bin/sh -c '/run/envctl/busybox ip link set lo up; exec "$@"' apart """
+"""Runs a command without a network but its own loopback, as a container engine does a build that is to have none."""
+
+
+class Watch:
+    """Runs the script of one build in a machine: tells its progress, keeps what explains a failure."""
+
+    def __init__(
+        self, build: Build, unit: str, context: Context, supplies: Supplies = NO_SUPPLIES
+    ) -> None:
+        self._build = build
+        self._unit = unit
+        self._context = context
+        self._supplies = supplies
+        self._step = 0
+        self._lines: deque[str] = deque(maxlen=_SHOWN)
+        self._partial = b""
+
+    def run(self, machine: ssh.Machine) -> None:
+        """Send the files and run the script. EnvctlError if it fails."""
+        values = secret_values(self._build, self._context.secret)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as archive:
+            self.write(archive)  # type: ignore[arg-type]
+            archive.seek(0)
+            machine.run(
+                f"umask 022; rm -rf {provision.FILES}; mkdir {provision.FILES}; cd {provision.FILES};"
+                f" tar -xp --no-same-owner -f -; mv build.sh {SCRIPT}",
+                data=archive,  # type: ignore[arg-type]
+                timeout=_SEND_TIMEOUT,
+            )
+        machine.run("umask 077; cat > /run/envctl-build.env", data=_environment().encode())
+        try:
+            code = machine.stream(
+                f". /run/envctl-build.env; exec {_APART if self._supplies.offline else ''}"
+                f"/bin/sh {SCRIPT} {provision.FILES} 2>&1",
+                stdin=io.BytesIO(provision.told(values)) if values else None,
+                stdout=self._take,
+                stderr=self._take,
+                timeout=_TIMEOUT,
+            )
+        except TimeoutError as error:
+            raise self._failed(f"it did not end within {_TIMEOUT:g} s") from error
+        self._line(self._partial)
+        if code:
+            raise self._failed(f"exit code {code}")
+
+    def write(self, target: BinaryIO) -> None:
+        """Write the script and its files, as a tar."""
+        trust = self._context.trust
+        values = provision.context(
+            self._unit, self._build, trust=trust is not None, supplies=self._supplies
+        )
+        with (
+            PlannedFiles(Path(self._context.scope.root)) as project,
+            tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar,
+        ):
+            add_text(tar, "build.sh", self._context.render(provision.TEMPLATE, values))
+            for path, file in sorted(context_files(self._build).items()):
+                add_file(tar, path, file, project=project)
+            if trust is not None:
+                add_text(tar, "trust/ca.crt", trust.read_text("utf-8", "replace"))
+            for path, content in sorted(self._supplies.files.items()):
+                if isinstance(content, Path):
+                    add_content(tar, f"media/{path}", content)
+                else:
+                    add_text(tar, f"media/{path}", content)
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._partial = re.split(rb"\r\n|\n|\r", self._partial + data)
+        for line in lines:
+            self._line(line)
+        if len(self._partial) > _LONGEST:
+            self._line(self._partial)
+            self._partial = b""
+
+    def _line(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip()
+        if begun := _BEGUN.match(text):
+            # The script names a step again when it has failed: what that step printed is kept.
+            if int(begun[1]) != self._step:
+                self._lines.clear()
+            self._step = int(begun[1])
+            text = self._told()
+        elif text and not text.startswith("envctl: "):
+            self._lines.append(text)
+        if text:
+            self._context.report(Progress(f"build {self._unit}", Stage.WORKING, text))
+
+    def _told(self) -> str:
+        """Which of the spec's steps is being done, in words."""
+        steps = self._build.steps
+        if not 1 <= self._step <= len(steps):
+            return "preparing"
+        return f"step {self._step}/{len(steps)} {step_text(steps[self._step - 1])}"
+
+    def _failed(self, ending: str) -> EnvctlError:
+        steps = self._build.steps
+        where = steps[self._step - 1].where if 1 <= self._step <= len(steps) else None
+        return EnvctlError(
+            f"cannot build {self._unit}: {self._told()} failed ({ending})",
+            details="\n".join(f"  {line}" for line in self._lines),
+            hint="mend the step and run the same command again",
+            where=where or self._build.where,
+        )
+
+
+def _environment(environ: Mapping[str, str] = os.environ) -> str:
+    """The host's proxies, as shell commands; not those only the host reaches."""
+    found = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
+    return "".join(
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in found.items()
+        if value and not _LOOPBACK.search(value)
+    )

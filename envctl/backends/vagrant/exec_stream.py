@@ -1,0 +1,160 @@
+"""A command inside, heard until it has ended: what it left running may have its streams for ever.
+
+A shell around it writes a mark to both streams when it has ended, with its exit code: what a command printed itself has
+come by then, and how it was killed is told as a shell tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from envctl.backends.common.termination import (
+    LEFT_BEHIND,
+    TIMEOUT,
+    OutputError,
+    new_mark,
+    reason,
+    too_late,
+    writing,
+)
+from envctl.errors import EnvctlError
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Execution
+    from envctl.backends.vagrant.ssh import Machine
+
+_LOST: Final = 255
+"""With what ssh ends if it is its own failure."""
+
+
+def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str], str]) -> int:
+    """Run what `script` makes with a mark for its environment; its exit code. If this ends sooner, it is ended inside."""
+    mark = new_mark()
+    text = script(mark)
+    try:
+        if execution.tty:
+            return machine.terminal(f"( {text} ); exit $?")
+        return _heard(unit, machine, execution, text)
+    except BaseException as error:
+        gone = _end(machine, mark)
+        if isinstance(error, TimeoutError):
+            raise too_late(unit, execution, gone=gone) from error
+        if not gone:
+            error.add_note(LEFT_BEHIND)
+        if isinstance(error, OutputError):
+            raise reason(error) from None
+        raise
+
+
+def _heard(unit: str, machine: Machine, execution: Execution, text: str) -> int:
+    over = Event()
+    streams: list[Marked] = []
+    # Another than the command's own, which whoever lists environments would print.
+    end = new_mark()
+
+    def ended() -> None:
+        if all(one.ended for one in streams):
+            over.set()
+
+    def passed(write: Callable[[bytes], object] | None) -> Marked:
+        streams.append(Marked(end, writing(write), ended))
+        return streams[-1]
+
+    out, err = passed(execution.stdout), passed(execution.stderr)
+    code = machine.stream(
+        around(text, end),
+        stdin=execution.stdin,
+        stdout=out,
+        stderr=err,
+        timeout=execution.timeout,
+        over=over,
+    )
+    for one in streams:
+        one.flush()
+    if out.code is not None:
+        return out.code
+    if code == _LOST:
+        raise EnvctlError(
+            f"{unit}: the connection to its machine was lost before `{execution.shown}` had ended",
+            hint="run the same command again",
+        )
+    return code
+
+
+def around(text: str, mark: str) -> str:
+    """The shell script that runs another one and writes the mark when that has ended."""
+    # A shell tells of a child that was killed: that is nothing the command has written. The mark stands in two parts: a
+    # command that lists what runs, as `ps` does, prints this shell's words, too.
+    half = len(mark) // 2
+    parts = f"{mark[:half]} {mark[half:]}"
+    return (
+        f"{{ ( {text} ) 2>&3 3>&-; code=$?; }} 3>&2 2>/dev/null;"
+        f" printf '%s%s%s\\n' {parts} \"$code\"; printf '%s%s\\n' {parts} >&2"
+    )
+
+
+def _end(machine: Machine, mark: str) -> bool:
+    """End a command with all that it started; whether nothing of it is left."""
+    # Written so that it is not found by what it looks for.
+    pattern = f"[{mark[0]}]{mark[1:]}"
+    script = (
+        "tries=0; while [ $tries -lt 5 ]; do found=;"
+        f" for one in $(grep -la {pattern} /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null);"
+        ' do one=${one#/proc/}; kill -9 "${one%/*}" 2>/dev/null && found=1; done;'
+        ' [ "$found" ] || exit 0; tries=$((tries + 1)); done; exit 1'
+    )
+    try:
+        machine.run(script, timeout=TIMEOUT)
+    except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
+        return False
+    return True
+
+
+class Marked:
+    """A writer that passes on what comes before a mark, and knows what follows it: an exit code, or nothing."""
+
+    def __init__(
+        self, mark: str, write: Callable[[bytes], object], then: Callable[[], object]
+    ) -> None:
+        self.code: int | None = None
+        self.ended = False
+        self._mark = mark.encode()
+        self._write = write
+        self._then = then
+        self._held = b""
+
+    def __call__(self, data: bytes) -> None:
+        """Take what has come; what may be the beginning of the mark is held back until more comes."""
+        if self.ended:
+            return
+        self._held += data
+        before, mark, after = self._held.partition(self._mark)
+        if not mark:
+            keep = self._begun(before)
+            self._held = before[len(before) - keep :]
+            self._pass(before[: len(before) - keep])
+        else:
+            self._held = mark + after
+            self._pass(before)
+            if b"\n" in after:
+                told = after.partition(b"\n")[0]
+                self.code, self.ended, self._held = int(told) if told.isdigit() else None, True, b""
+                self._then()
+
+    def flush(self) -> None:
+        """There is no more to come: what was held back was no mark."""
+        data, self._held = self._held, b""
+        self._pass(data)
+
+    def _pass(self, data: bytes) -> None:
+        if data:
+            self._write(data)
+
+    def _begun(self, data: bytes) -> int:
+        """How many bytes at the end may be the beginning of the mark."""
+        for size in range(min(len(self._mark) - 1, len(data)), 0, -1):
+            if data.endswith(self._mark[:size]):
+                return size
+        return 0

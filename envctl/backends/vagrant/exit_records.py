@@ -1,0 +1,128 @@
+"""How a unit's process ended, kept in its machine. Pure.
+
+The machine's init forgets a service that ended well at once, and all of them at its next boot. So the service itself
+notes how it ended, whenever it does, where a boot leaves it alone.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from envctl.backends.vagrant.quoting import words
+
+if TYPE_CHECKING:
+    from envctl.backends.vagrant.unit_paths import Room
+
+FOLDER: Final = "/etc/envctl"
+_NAME: Final = "last-exit"
+"""The file of the record, in the folder where a unit's scripts are."""
+_SETTLED: Final = "/run/envctl/settled"
+"""Where it is noted, in memory, that a unit was settled since the machine was booted."""
+_SIGNAL: Final = 128
+_KILLED: Final = 137
+_FIELDS: Final = 5
+_HOW: Final = (
+    '"${SERVICE_RESULT:-success}" "${EXIT_CODE:-exited}" "${EXIT_STATUS:-0}" "$oom" "$(date +%s)"'
+)
+"""The five words of a record: what the init tells a service's last command, the processes killed for memory, the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a machine tells of a unit that does not run.
+
+    `settled`: it was told to run since the machine was booted. `text` is the record itself, "" if there is none:
+    its process has not ended since. `oom`: processes of it were killed for memory.
+    """
+
+    settled: bool = False
+    text: str = ""
+    exit_code: int | None = None
+    oom: bool = False
+
+    @property
+    def killed_for_memory(self) -> bool:
+        """Whether its main process was."""
+        return self.oom and self.exit_code == _KILLED
+
+
+def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
+    """The shell script that a service runs when its process has ended.
+
+    `contained` is the name of its container, if it has one; with `lasting` the note is on the disk before it goes on.
+    """
+    file = _file(room.unit)
+    if contained:
+        # The container's memory is counted apart.
+        oom = (
+            f"case $(docker inspect -f '{{{{.State.OOMKilled}}}}' {contained} 2>/dev/null) in"
+            " true) oom=1;; esac"
+        )
+    else:
+        events = f"{room.processes.rpartition('/')[0]}/memory.events"
+        oom = (
+            "while read -r name count; do case $name in oom_kill) oom=$count;; esac; done"
+            f" 2>/dev/null <{events} || :"
+        )
+    return "\n".join(
+        [
+            "oom=0",
+            oom,
+            f"mkdir -p {file.rpartition('/')[0]}",
+            f"printf '%s %s %s %s %s\\n' {_HOW} >{file}.new",
+            *([f"sync {file}.new"] if lasting else []),
+            f"mv {file}.new {file}",
+            "",
+        ]
+    )
+
+
+def forget(room: Room) -> str:
+    """Shell commands that forget how a unit ended: it is settled anew."""
+    return f"rm -f {_file(room.unit)}; mkdir -p {_SETTLED}; : >{_SETTLED}/{room.unit}"
+
+
+def leave(room: Room) -> str:
+    """Shell commands that forget a unit."""
+    return f"rm -f {_file(room.unit)} {_SETTLED}/{room.unit}"
+
+
+def ask(units: Iterable[str]) -> str:
+    """The shell script that prints what is known of these units, a line each."""
+    return (
+        f"for unit in {words(tuple(units))}; do settled=-; said=;"
+        f' [ ! -e "{_SETTLED}/$unit" ] || settled=settled;'
+        f' [ ! -e "{FOLDER}/$unit/{_NAME}" ] || read -r said <"{FOLDER}/$unit/{_NAME}";'
+        ' echo "$unit $settled $said"; done'
+    )
+
+
+def read(text: str) -> Mapping[str, Ending]:
+    """What such a script printed, by unit."""
+    found = {}
+    for line in text.splitlines():
+        unit, settled, *record = line.split()
+        found[unit] = _ending(settled == "settled", record)
+    return found
+
+
+def _ending(settled: bool, record: Sequence[str]) -> Ending:
+    if len(record) != _FIELDS:
+        return Ending(settled)
+    _, how, status, oom, _ = record
+    return Ending(settled, " ".join(record), _code(how, status), oom not in {"0", ""})
+
+
+def _code(how: str, status: str) -> int | None:
+    """The exit code, as a shell gives it, of what the init calls by how it ended and with what."""
+    with suppress(ValueError, KeyError):
+        return int(status) if how == "exited" else _SIGNAL + signal.Signals[f"SIG{status}"].value
+    return None
+
+
+def _file(unit: str) -> str:
+    return f"{FOLDER}/{unit}/{_NAME}"

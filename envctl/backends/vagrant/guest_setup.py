@@ -1,0 +1,220 @@
+"""What a machine is told about its unit: a service of its init, a script that becomes the process. Pure.
+
+Values of the spec travel in the script only, where a shell's single quotes keep every byte; the init's
+file has names and numbers alone.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from envctl.backends.common.staging import covered, protected
+from envctl.backends.common.ulimits import UNLIMITED, limits
+from envctl.backends.vagrant import boot, container, exit_records, output, process
+from envctl.backends.vagrant.layout import machine_of
+from envctl.backends.vagrant.quoting import shell, words
+from envctl.backends.vagrant.unit_paths import SECRETS, Room, secret_file, secret_name
+from envctl.plan.model import Kind, Secret, Unit
+
+_OWN: Final = """\
+device() { stat -L -c %d -- "$1"; }
+own() {
+  path=$1
+  [ ! -L "$path" ] || path=${path%/*}
+  while [ ! -e "${path:-/}" ]; do path=${path%/*}; done
+  case $(device "${path:-/}") in "$(device /)"|"$(device /run)") return;; esac
+  echo "$1 is in what is mounted there: nothing of envctl's is written to it" >&2; exit 1
+}"""
+"""Nothing is written through a mount, a volume or a link to one: a place is on the machine's own disk, or in /run."""
+STOP_TIMEOUT: Final = 10
+"""Seconds a process has to end after SIGTERM, as in a container."""
+
+
+def service(unit: Unit, room: Room) -> str:
+    """The unit as a service of systemd."""
+    run = unit.run
+    task = unit.kind is Kind.TASK
+    contained = container.is_contained(unit)
+    lines = [
+        "[Unit]",
+        f"Description={unit.name}",
+        "StartLimitIntervalSec=0",
+        # It is listened to from its first word to its last.
+        f"After={room.log_service}",
+        "[Service]",
+        f"Type={'oneshot' if task else 'exec'}",
+        *(["RemainAfterExit=yes"] if task else []),
+        f"User={'root' if contained else run.process.user or 'root'}",
+        f"ExecStart=/bin/sh {room.script}",
+        f"Restart={'no' if task else run.restart}",
+        "RestartSec=1",
+        f"TimeoutStopSec={STOP_TIMEOUT}",
+        "TimeoutStartSec=infinity",
+        "KillMode=mixed",
+        # As many processes as in a container: the init would allow a share of what the kernel does.
+        "TasksMax=infinity",
+    ]
+    # How it ended is noted before its container, which knows more of that, is removed.
+    note = f"=+-/bin/sh {room.ended}"
+    lines += [*([f"ExecStartPost{note}"] if task else []), f"ExecStopPost{note}"]
+    if room.shared and run.secrets:
+        lines.append(f"BindReadOnlyPaths={room.secrets}:{SECRETS}")
+    if contained:
+        lines += [container.AFTER] if task else [container.STARTED, container.AFTER]
+    else:
+        lines += _limits(unit)
+    return "\n".join(lines) + "\n"
+
+
+def _limits(unit: Unit) -> Iterator[str]:
+    process, resources = unit.run.process, unit.run.resources
+    for name, pair in limits(unit.run.options).items():
+        soft, hard = ("infinity" if one == UNLIMITED else str(one) for one in pair)
+        yield f"Limit{name.upper()}={soft}:{hard}"
+    # As in a container, a process that is killed for memory takes no other with it.
+    yield "OOMPolicy=continue"
+    yield "NoNewPrivileges=yes"
+    yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
+    if resources.memory is not None:
+        yield f"MemoryMax={resources.memory}"
+        yield "MemorySwapMax=0"
+    if resources.cpus is not None:
+        yield f"CPUQuota={resources.cpus * 100:g}%"
+
+
+def run_script(unit: Unit, room: Room) -> str:
+    """The script that becomes the unit's process, or its container's client."""
+    contained = container.is_contained(unit)
+    text = container.script(unit) if contained else process.script(unit.run.process)
+    return f"{output.taken_over(room)}\n{text}"
+
+
+def _end_script(unit: Unit, room: Room) -> str:
+    contained = container.NAME if container.is_contained(unit) else ""
+    return exit_records.script(room, contained=contained, lasting=unit.kind is Kind.TASK)
+
+
+def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
+    """What is unpacked at the machine's root: the service, its script, its secrets."""
+    text = run_script(unit, room)
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        _add(tar, output.PROGRAM, output.PROGRAM_TEXT.encode(), 0o644)
+        _add(tar, output.SERVICE_FILE, output.SERVICE.encode(), 0o644)
+        _add(tar, _file(room), service(unit, room).encode(), 0o644)
+        _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
+        _add(tar, room.ended, _end_script(unit, room).encode(), 0o644)
+        for secret in unit.run.secrets:
+            _add(tar, secret_file(secret, room), secrets[secret.name], 0o400)
+    return target.getvalue()
+
+
+def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.mode, entry.size = mode, len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def settle(unit: Unit, room: Room, *, anew: bool = True) -> str:
+    """The shell script that unpacks the archive from standard input and starts the service anew.
+
+    With `anew` the unit is another one than before, as a new container is: of what it logged until now nothing is its own.
+    """
+    secrets = unit.run.secrets
+    contained = container.is_contained(unit)
+    user = "root" if contained else unit.run.process.user or "root"
+    # A name's own group comes with the colon; a number may be nobody's, and has none.
+    owner = shell(user if user.isdigit() else f"{user}:")
+    lines = [
+        "set -e",
+        "umask 022",
+        f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
+        # Of a service it has never had the init has nothing to stop or to forget.
+        f"known=; [ ! -e {_file(room)} ] || known=yes",
+        f'[ -z "$known" ] || systemctl stop {room.service} {room.log_service} 2>/dev/null || :',
+        exit_records.forget(room),
+        _OWN,
+        f"own {room.secrets}; own {room.script}; own {_file(room)}",
+        f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
+        *_covers(unit),
+        *_protections(unit),
+        "tar -xpf - -C /",
+        *output.prepare(room, owner, anew=anew),
+    ]
+    if contained:
+        lines += container.prepare(unit, [secret_file(one, room) for one in secrets])
+    elif secrets:
+        lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
+        lines += _links(secrets)
+    lines += [
+        # A second or more where a processor is emulated, and no use for what the init has not read yet.
+        f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {room.service} 2>/dev/null || :; }}',
+        f"systemctl start --no-block {room.log_service} {room.service}",
+    ]
+    return "\n".join(lines)
+
+
+def _covers(unit: Unit) -> Iterator[str]:
+    """Have an empty folder, that can only be read, where a mount has envctl's own state."""
+    for path in covered(machine_of(unit).mounts):
+        place = shell(path)
+        yield (
+            f"mountpoint -q -- {place} || mount -t tmpfs -o ro,mode=555,size=4k,nosuid,nodev,noexec"
+            f" envctl {place}"
+        )
+
+
+def _protections(unit: Unit) -> Iterator[str]:
+    """Have what is git's own below a mount such that it can only be read."""
+    for mount in protected(machine_of(unit).mounts):
+        place = shell(mount.target)
+        # What can only be read cannot be written by root either: it is done already.
+        yield (
+            f"[ ! -w {place} ] || {{ mount -o bind -- {place} {place}"
+            f" && mount -o remount,bind,ro -- {place}; }}"
+        )
+
+
+def own(owners: Mapping[str, str]) -> str:
+    """The shell commands that give folders of new volumes to whom they are to belong, by path."""
+    lines = (f"chown -- {shell(owner)} {shell(path)}\n" for path, owner in owners.items())
+    return "".join(["set -e\n", *lines]) if owners else ""
+
+
+def _file(room: Room) -> str:
+    """Where the init finds a unit's service."""
+    return f"/etc/systemd/system/{room.service}"
+
+
+def _links(secrets: Sequence[Secret]) -> Iterator[str]:
+    """Secrets that are wanted elsewhere are linked there."""
+    for one in secrets:
+        file = f"{SECRETS}/{secret_name(one)}"
+        if one.target != file:
+            yield f"own {shell(one.target)}"
+            yield f"mkdir -p -- {shell(one.target.rpartition('/')[0] or '/')}"
+            yield f"ln -sfn -- {shell(file)} {shell(one.target)}"
+
+
+def stop(unit: str, units: Collection[str]) -> str:
+    """The shell commands that stop a unit, if it is one of the machine's."""
+    return f"systemctl stop {Room(unit).service}; " if unit in units else ""
+
+
+def leave(room: Room) -> str:
+    """The shell script that takes a unit out of a machine it shares."""
+    return (
+        f"systemctl stop {room.service} {room.log_service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
+        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {room.pipes[0].rpartition('/')[0]} {_file(room)};"
+        f" systemctl daemon-reload; {exit_records.leave(room)}"
+    )
+
+
+def hosts(table: Mapping[str, Sequence[str]]) -> str:
+    """The machine's /etc/hosts: itself, and the names of all units by address."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    lines += [f"{address} {' '.join(names)}" for address, names in sorted(table.items())]
+    return "\n".join(lines) + "\n"

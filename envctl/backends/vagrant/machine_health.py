@@ -1,0 +1,159 @@
+"""What a running machine is like beside its services: its clock, its way out, the names it knows, what is mounted.
+
+Nobody but envctl keeps a machine's clock: no time service runs in it, and it stands still while its host sleeps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from envctl.backends.common import stale_mounts
+from envctl.backends.vagrant.quoting import words
+from envctl.errors import EnvctlError
+from envctl.plan.model import Mount
+from envctl.plan.state import Drift
+from envctl.plan.values import word_text
+
+if TYPE_CHECKING:
+    from envctl.backends.vagrant.domain import Domain
+    from envctl.backends.vagrant.ssh import Machine
+
+TOLERANCE: Final = 2.0
+"""Seconds that a clock may be off."""
+_TRIES: Final = 4
+"""How often a clock is asked, where the answer took too long to tell."""
+_TIMEOUT: Final = 30.0
+_DEFAULT: Final = "00000000"
+"""The destination of the default route in the kernel's table."""
+_CLOCK: Final = "date +%s.%N"
+_LOOK: Final = f"""{_CLOCK}
+cut -f 2 /proc/net/route | grep -c -x {_DEFAULT} || :
+{stale_mounts.SCRIPT}
+cat /etc/hosts 2>/dev/null || :
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a machine was found to be like.
+
+    Its clock is ahead of the host's by `ahead` seconds, at most `unsure` more or less; `mounts` are seen by their target.
+    """
+
+    ahead: float
+    unsure: float
+    has_route: bool
+    names: Mapping[str, frozenset[str]]
+    mounts: Mapping[str, stale_mounts.Seen]
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its clock is certainly off."""
+        return abs(self.ahead) - self.unsure > TOLERANCE
+
+
+def look(machine: Machine, mounts: Sequence[Mount]) -> Condition:
+    """Look at a machine in which these are mounted. EnvctlError if it does not answer."""
+    targets = [mount.target for mount in mounts]
+    sent = time.time()
+    told = machine.run(f"set -- {words(targets)}\n{_LOOK}", timeout=_TIMEOUT)
+    clock, *rest = told.splitlines() or [""]
+    ahead, unsure = _offset(machine.unit, clock, sent, time.time())
+    for _ in range(_TRIES):
+        if abs(ahead) + unsure <= TOLERANCE or abs(ahead) - unsure > TOLERANCE:
+            break
+        sent = time.time()
+        again = machine.run(_CLOCK, timeout=_TIMEOUT)
+        ahead, unsure = min(
+            (ahead, unsure), _offset(machine.unit, again, sent, time.time()), key=lambda one: one[1]
+        )
+    routes, *lines = rest or [""]
+    return Condition(
+        ahead,
+        unsure,
+        routes not in ("", "0"),
+        _names("\n".join(lines[len(targets) :])),
+        stale_mounts.seen(targets, "\n".join(lines[: len(targets)])),
+    )
+
+
+def _offset(unit: str, said: str, sent: float, received: float) -> tuple[float, float]:
+    """How far a clock is ahead that said so between two times here, and how much that may be wrong."""
+    try:
+        there = float(said)
+    except ValueError as error:
+        raise EnvctlError(f"{unit}: its clock cannot be read", details=said) from error
+    return there - (sent + received) / 2, (received - sent) / 2
+
+
+def _names(hosts: str) -> Mapping[str, frozenset[str]]:
+    """By address, the names that lead to it."""
+    found: dict[str, frozenset[str]] = {}
+    for line in hosts.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        found[address] = found.get(address, frozenset()) | {*names}
+    return found
+
+
+def table(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
+    """By address, the names of the units of all machines that run."""
+    return {
+        one.address: sorted(name for unit in one.units.values() for name in unit["aliases"])
+        for one in domains
+        if one.running and one.address
+    }
+
+
+def table_in(domain: Domain, known: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """The same as one machine knows them: names in one that units share are at hand without a network."""
+    own = dict(known)
+    if any(unit.get("shared") for unit in domain.units.values()) and domain.address in own:
+        own["127.0.0.1"] = own.pop(domain.address)
+    return own
+
+
+def drift(
+    found: Condition, mounts: Sequence[Mount], names: Mapping[str, Sequence[str]]
+) -> Iterator[Drift]:
+    """What a machine has otherwise than it was made, all of it mended by a start."""
+    if found.is_late:
+        word = "ahead of" if found.ahead > 0 else "behind"
+        yield Drift(f"its clock is {abs(found.ahead):.0f} s {word} this host's", in_place=True)
+    if not found.has_route:
+        yield Drift("its default route is gone", in_place=True)
+    if lost := _lost(found, names):
+        yield Drift(
+            f"it does not know {', '.join(map(word_text, lost))} by name",
+            ("aliases",),
+            in_place=True,
+        )
+    for one in replaced(found, mounts):
+        yield Drift(one.text, one.path, in_place=True)
+
+
+def replaced(found: Condition, mounts: Sequence[Mount]) -> Iterator[Drift]:
+    """Mounts that only a machine which is started anew has as the host has them."""
+    yield from stale_mounts.drift(mounts, found.mounts, same_numbers=True)
+
+
+def _lost(found: Condition, names: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return sorted(
+        {
+            name
+            for address, many in names.items()
+            for name in many
+            if name not in found.names.get(address, ())
+        }
+    )
+
+
+def mend(machine: Machine, found: Condition, gateway: str) -> None:
+    """Set the clock, and give the way out back."""
+    if found.is_late:
+        # By a difference, so that the time the command takes to get there does not count.
+        machine.run(f"date -s 'now {-found.ahead:+.6f} seconds' >/dev/null", timeout=_TIMEOUT)
+    if not found.has_route:
+        machine.run(f"/run/envctl/busybox ip route replace default via {gateway}", timeout=_TIMEOUT)

@@ -1,0 +1,74 @@
+"""A command run in a unit's machine, as the unit's own process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from envctl.backends.common.termination import VARIABLE
+from envctl.backends.common.ulimits import limits
+from envctl.backends.vagrant import exec_stream, machine_stamp, process
+from envctl.backends.vagrant.unit_paths import Room
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Execution
+    from envctl.backends.vagrant.ssh import Machine
+
+_SLACK: Final = 10.0
+"""Seconds that a command has beyond its own time before its machine ends it."""
+
+
+def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
+    """Run it; its exit code, or None if the unit does not run. `note` is what the machine's stamp tells of the unit.
+
+    The command itself finds out first whether the unit runs: its shell sees that at once, and a question to the init
+    goes through the connection to an emulated machine and back.
+    """
+    room = Room(unit, bool(note.get("shared")))
+    main = machine.main_process(room.service) if room.shared else 0
+    if room.shared and not main:
+        return None
+
+    def script(mark: str) -> str:
+        return f"{process.insist(room)} {_script(room, note, execution, main, mark)}"
+
+    code = exec_stream.run(unit, machine, execution, script)
+    if (
+        code == process.NOT_RUNNING
+        and not machine.services([room.service])[room.service].is_running
+    ):
+        return None
+    return code
+
+
+def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int, mark: str) -> str:
+    # It is ended from here; inside, in case that nobody is here any more.
+    timeout = execution.timeout + _SLACK if execution.timeout else None
+    marked = {VARIABLE: mark}
+    if note.get("contained"):
+        from envctl.backends.vagrant import container
+
+        return container.command(
+            execution.argv,
+            user="0" if execution.everything else execution.user,
+            everything=execution.everything,
+            workdir=execution.workdir,
+            env={**execution.env, **marked},
+            tty=execution.tty,
+            timeout=timeout,
+        )
+    if execution.everything:
+        return process.unconfined(execution.argv, main=main, env=marked, timeout=timeout)
+    whole = machine_stamp.run_of(note)
+    own = whole.get("process", {})
+    return process.command(
+        execution.argv,
+        room,
+        user=execution.user or own.get("user"),
+        workdir=execution.workdir or own.get("workdir"),
+        env={**own.get("env", {}), **execution.env, **marked},
+        capabilities=own.get("capabilities", ()),
+        limits=limits(whole.get("options", {})),
+        timeout=timeout,
+        main=main,
+    )

@@ -1,0 +1,245 @@
+"""The spec: `envctl.yaml` and its environments, from files to validated, resolved data.
+
+Only this package knows YAML and pydantic, and imports them only when no cached result fits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from envctl.definition import cache as _cache
+from envctl.definition.names import ROOT_FILE, environments, is_name, overlay_file, with_files
+from envctl.definition.overlays import alike
+from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.host.links import as_listed
+from envctl.host.safe_read import InsideError, read_inside
+from envctl.plan.names import base_image
+from envctl.plan.platforms import image_name
+
+if TYPE_CHECKING:
+    from envctl.definition.resolved import Resolved
+
+__all__ = [
+    "alike",
+    "config_text",
+    "environments",
+    "find_root",
+    "glimpse",
+    "json_schema",
+    "load",
+    "load_base",
+    "package_sets",
+    "sound_parts",
+]
+
+_PREFIX = "ENVCTL_VAR_"
+_LINE = r"""^["']?{key}["']?[ \t]*:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$"""
+_NOTHING: Mapping[str, str] = {}
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that holds an envctl.yaml.
+
+    EnvctlError if none does, or if it is another user's: a spec says what is run. Root may use what
+    stands in `start` itself, but does not happen upon what others have left above.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        # A link is looked at where it stands: what it leads to is read by nobody if that is elsewhere.
+        if os.path.lexists(folder / ROOT_FILE):
+            _trusted(folder / ROOT_FILE, asked_for=folder == start)
+            return as_listed(folder)
+    raise EnvctlError(
+        f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
+    )
+
+
+def _trusted(file: Path, *, asked_for: bool) -> None:
+    owner, own = file.lstat().st_uid, os.geteuid()
+    if owner not in (own, 0) and not (own == 0 and asked_for):
+        raise EnvctlError(
+            f"{file} belongs to another user (number {owner})",
+            hint="it could run anything as you: work on a copy of your own, if you trust it",
+        )
+
+
+def load(
+    root: Path,
+    environment: str,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+    cache: bool = True,
+    without_files: bool = False,
+    known: tuple[str, ...] | None = None,
+) -> Resolved:
+    """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
+
+    With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all
+    problems; UsageError an unknown environment, or a `sets` name that the spec does not declare. `known` are the names of
+    overlay files, for those who have looked already.
+    """
+    environ = os.environ if environ is None else environ
+    known = with_files(root) if known is None else known
+    if not is_name(environment):
+        from envctl.definition.problems import near
+
+        every = environments(root)
+        raise UsageError(f"there is no environment {environment!r}", hint=near(environment, every))
+    variables = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+    contents = _contents(root, environment, known)
+    key = ""
+    if cache:
+        key = _cache.key(
+            environment, sets=sets, variables=variables, contents=contents, names=known
+        )
+        found = _cache.read(root, environment, key)
+        if found is not None:
+            return found
+    resolved = _resolve(
+        root, environment, contents, sets=sets, environ=variables, without_files=without_files
+    )
+    if cache and not resolved.lacking:
+        _cache.write(root, environment, key, resolved)
+    return resolved
+
+
+def sound_parts(
+    root: Path,
+    environment: str,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+) -> Resolved | None:
+    """What is valid by itself in a spec that has problems, so that it can be seen what else is wrong; None if nothing is."""
+    from envctl.definition.resolve import resolve
+
+    known = with_files(root)
+    contents = _contents(root, environment, known)
+    environ = os.environ if environ is None else environ
+    try:
+        return resolve(
+            root,
+            environment,
+            contents=contents,
+            sets=sets,
+            environ=environ,
+            known=environments(root),
+            sound_parts=True,
+        )
+    except EnvctlError:
+        return None
+
+
+def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str, bytes | None]:
+    """What the environment's files hold; None for one that the slow path has to look at."""
+    files = [ROOT_FILE]
+    if environment in known:
+        files.append(overlay_file(environment))
+    contents: dict[str, bytes | None] = {}
+    for file in files:
+        try:
+            contents[file] = read_inside(root, file)
+        except (OSError, InsideError):
+            contents[file] = None
+    return contents
+
+
+def _resolve(
+    root: Path,
+    environment: str,
+    contents: Mapping[str, bytes | None],
+    *,
+    sets: Mapping[str, str],
+    environ: Mapping[str, str],
+    without_files: bool,
+) -> Resolved:
+    from envctl.definition.resolve import resolve
+
+    return resolve(
+        root,
+        environment,
+        contents=contents,
+        sets=sets,
+        environ=environ,
+        known=(environment,) if overlay_file(environment) in contents else environments(root),
+        without_files=without_files,
+    )
+
+
+def load_base(
+    root: Path, *, sets: Mapping[str, str] = _NOTHING, environ: Mapping[str, str] | None = None
+) -> Resolved:
+    """Resolve the root file alone, as an environment that adds nothing to it. SpecError tells all problems."""
+    from envctl.definition.resolve import resolve
+
+    name = "base"
+    contents = _contents(root, name, ())
+    environ = os.environ if environ is None else environ
+    return resolve(root, name, contents=contents, sets=sets, environ=environ, known=(name,))
+
+
+def glimpse(root: Path, environment: str, key: str) -> str | None:
+    """The word that a line at the top level of a spec gives a key, whatever is wrong with the rest of it."""
+    pattern = re.compile(_LINE.format(key=re.escape(key)), re.MULTILINE)
+    for file in (overlay_file(environment), ROOT_FILE):
+        data = _contents(root, environment, (environment,)).get(file) or b""
+        if found := pattern.search(data.decode("utf-8", "replace")):
+            return found[1]
+    return None
+
+
+def package_sets(
+    root: Path,
+    *,
+    sets: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] | None = None,
+    cache: bool = True,
+    equal: Collection[str] = (),
+) -> frozenset[tuple[str, frozenset[str]]]:
+    """(base image, packages) of every service of every environment that can be read; others are left out.
+
+    Of environments that are known to have `equal` packages one is read.
+    """
+    found: set[tuple[str, frozenset[str]]] = set()
+    names = with_files(root)
+    told = False
+    for environment in (*equal, *sorted({*environments(root)} - {*equal})):
+        if told and environment in equal:
+            continue
+        try:
+            resolved = load(root, environment, sets=sets, environ=environ, cache=cache, known=names)
+        except (SpecError, UsageError):
+            continue
+        told = told or environment in equal
+        found |= _package_sets(resolved)
+    return frozenset(found)
+
+
+def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
+    found = set()
+    for service in resolved.data["services"].values():
+        base = service["base"]
+        if base is not None and service["packages"]:
+            plain = base["image"] or base_image(base["name"], base["snapshot"])
+            image = image_name(plain, service["platform"] or "")
+            found.add((image, frozenset(service["packages"])))
+    return found
+
+
+def config_text(resolved: Resolved, *, origins: bool = False) -> str:
+    """A resolved spec as YAML; with `origins`, where each value comes from."""
+    from envctl.definition.text import config_text as make
+
+    return make(resolved, origins=origins)
+
+
+def json_schema(which: Literal["envctl", "environment"] = "envctl") -> dict[str, Any]:
+    """The JSON Schema of `envctl.yaml`, or of an overlay; for editors."""
+    from envctl.definition.editor import json_schema as make
+
+    return make(which)

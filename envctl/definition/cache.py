@@ -1,0 +1,127 @@
+"""Resolved specs kept in the project's private folder: a command on an unchanged spec reads neither YAML nor models.
+
+Caches may be deleted at any time and are ignored when anything about them is odd.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+
+from envctl.definition.origins import Origins, Parts, part_of
+from envctl.definition.resolved import KeyPath, Resolved
+from envctl.errors import EnvctlError
+from envctl.host.private_state import (
+    existing_folder,
+    open_private,
+    private_folder,
+    replace_private,
+    state_path,
+)
+
+FORMAT = 3
+_FOLDER = "cache"
+
+
+def key(
+    environment: str,
+    *,
+    sets: Mapping[str, str],
+    variables: Mapping[str, str],
+    contents: Mapping[str, bytes | None],
+    names: tuple[str, ...],
+) -> str:
+    """A hash of everything that a resolved spec is made from, this program included."""
+    from envctl import __version__
+
+    head = [
+        FORMAT,
+        __version__,
+        _program(),
+        environment,
+        sorted(sets.items()),
+        sorted(variables.items()),
+        _together(names),
+    ]
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for file, data in sorted(contents.items()):
+        digest.update(f"\0{file}\0{-1 if data is None else len(data)}\0".encode())
+        digest.update(data or b"")
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _together(names: tuple[str, ...]) -> str:
+    """One text for the names of all environments; remembered, since a project may have thousands."""
+    return hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
+
+
+@cache
+def _program() -> list[tuple[str, int, int]]:
+    """The state of this package's files, for those who change them."""
+    with os.scandir(Path(__file__).parent) as entries:
+        return sorted(
+            (entry.name, entry.stat().st_mtime_ns, entry.stat().st_size)
+            for entry in entries
+            if entry.name.endswith(".py")
+        )
+
+
+def path(root: Path, environment: str) -> Path:
+    """Where an environment's cache stands."""
+    return state_path(root, _FOLDER) / f"resolved-{environment}.json"
+
+
+def read(root: Path, environment: str, expected: str) -> Resolved | None:
+    """The resolved spec with that key, if it is kept."""
+    try:
+        if existing_folder(root, _FOLDER) is None:
+            return None
+        descriptor = open_private(path(root, environment), os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as stream:
+            first = stream.readline(200).decode("ascii").strip()
+            if first != expected:
+                return None
+            data = json.loads(stream.readline())
+            origins = stream.read()
+        return Resolved(
+            root=root,
+            data=data["data"],
+            origins=Origins(lambda: _origins(origins)),
+            files=tuple(data["files"]),
+        )
+    except (EnvctlError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _origins(text: bytes) -> Parts:
+    parts: Parts = {}
+    try:
+        for path, spot, replaced, note in json.loads(text):
+            key: KeyPath = tuple(path)
+            former = tuple((tuple(place), old) for place, old in replaced)
+            parts.setdefault(part_of(key), {})[key] = (tuple(spot), former, note)
+    except (ValueError, TypeError, IndexError):
+        return {}
+    return parts
+
+
+def write(root: Path, environment: str, expected: str, resolved: Resolved) -> None:
+    """Keep a resolved spec, privately and at one stroke. Says nothing if that is impossible."""
+    target = path(root, environment)
+    origins = resolved.origins
+    parts = origins.parts if isinstance(origins, Origins) else {}
+    raw = [[path, *value] for part in parts.values() for path, value in part.items()]
+    lines = (
+        expected,
+        json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
+        json.dumps(raw, separators=(",", ":")),
+    )
+    with contextlib.suppress(EnvctlError, OSError, ValueError):
+        private_folder(root, _FOLDER)
+        replace_private(target, "\n".join(lines).encode())

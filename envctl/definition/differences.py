@@ -1,0 +1,101 @@
+"""What two resolved specs differ in, and which places make the difference. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from envctl.definition.resolved import KeyPath, Resolved
+from envctl.errors import Place
+
+
+class _Absent:
+    """What the side has that has no such value."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is another one in the second spec, or is in one of them only (ABSENT in the other)."""
+
+    path: str
+    before: Any
+    after: Any
+    before_where: Place | None = None
+    after_where: Place | None = None
+
+
+def differences(before: Resolved, after: Resolved) -> tuple[Difference, ...]:
+    """All differences, in the order of the first spec; what only the second has stands after its neighbours."""
+    walk = _Walk(before, after)
+    left, right = dict(before.data), dict(after.data)
+    # Their names are what tells them apart, and no difference.
+    left.pop("environment", None)
+    right.pop("environment", None)
+    return tuple(walk.mappings((), (), left, right))
+
+
+class _Walk:
+    def __init__(self, before: Resolved, after: Resolved) -> None:
+        self.before = before
+        self.after = after
+
+    def values(self, left: KeyPath, right: KeyPath, old: Any, new: Any) -> Iterator[Difference]:
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from self.mappings(left, right, old, new)
+        elif isinstance(old, list) and isinstance(new, list):
+            yield from self.lists(left, right, old, new)
+        elif type(old) is not type(new) or old != new:
+            # `true` is no 1, though Python says so.
+            yield self.difference(left, right, old, new)
+
+    def mappings(
+        self, left: KeyPath, right: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> Iterator[Difference]:
+        for key in dict.fromkeys([*old, *new]):
+            here, there = (*left, key), (*right, key)
+            yield from self.values(here, there, old.get(key, ABSENT), new.get(key, ABSENT))
+
+    def lists(
+        self, left: KeyPath, right: KeyPath, old: Sequence[Any], new: Sequence[Any]
+    ) -> Iterator[Difference]:
+        matcher = SequenceMatcher(None, [*map(_text, old)], [*map(_text, new)], autojunk=False)
+        for tag, first, last, start, end in matcher.get_opcodes():
+            if tag == "equal":
+                continue
+            both = min(last - first, end - start)
+            for step in range(both):
+                one, two = first + step, start + step
+                yield from self.values((*left, one), (*right, two), old[one], new[two])
+            for one in range(first + both, last):
+                yield self.difference((*left, one), right, old[one], ABSENT)
+            for two in range(start + both, end):
+                yield self.difference(left, (*right, two), ABSENT, new[two])
+
+    def difference(self, left: KeyPath, right: KeyPath, old: Any, new: Any) -> Difference:
+        return Difference(
+            path_text(right if old is ABSENT else left),
+            old,
+            new,
+            # The nearest place tells also why something is not there: its parent was set without it.
+            self.before.where(*left),
+            self.after.where(*right),
+        )
+
+
+def path_text(path: KeyPath) -> str:
+    """A path as one writes it: services.web.ports[0]."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

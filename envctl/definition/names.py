@@ -1,0 +1,117 @@
+"""Which environments there are. YAML is read only if the root file may hold inline ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.safe_read import InsideError, read_inside, real_path
+
+ROOT_FILE = "envctl.yaml"
+FOLDER = "environments"
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
+ALLOWED = "at most 40 small letters, digits and -, a letter first and no - last"
+_INLINE = re.compile(rb"environments[\'\"]?\s*:")
+
+
+def is_name(text: str) -> bool:
+    """Whether an environment or a service can have this name."""
+    return bool(_NAME.match(text))
+
+
+def overlay_file(environment: str) -> str:
+    """Where an environment's overlay stands."""
+    return f"{FOLDER}/{environment}.yaml"
+
+
+def with_files(root: Path) -> tuple[str, ...]:
+    """The environments that have an overlay file, sorted. InsideError if their folder is none of the project."""
+    try:
+        folder = real_path(root, FOLDER)
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return ()
+    # A folder's time is no finer than some milliseconds: one that is young may have changed again since.
+    if time.time_ns() - changed > _SETTLED:
+        return _in_folder(str(folder), changed)
+    return _in_folder.__wrapped__(str(folder), changed)
+
+
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds."""
+
+
+@lru_cache(maxsize=4)
+def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
+    """Remembered while the folder stays the same, since each of thousands of environments asks for them."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:
+        return ()
+    stems = (name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+    return tuple(filter(is_name, stems))
+
+
+def misnamed(root: Path, environment: str = "") -> str:
+    """The file that would be an environment's overlay, if only its name were written as one; "" if there is none.
+
+    With `environment` it is that one's.
+    """
+    try:
+        names = sorted(os.listdir(real_path(root, FOLDER)))  # noqa: PTH208
+    except (OSError, InsideError):
+        return ""
+    wanted = f"{environment}.yaml" if environment else ""
+    for name in names:
+        meant = meant_by(name)
+        if meant != name and is_name(meant.removesuffix(".yaml")) and wanted in ("", meant):
+            return name
+    return ""
+
+
+def meant_by(name: str) -> str:
+    """The name of an overlay file as it has to be."""
+    stem, dot, suffix = name.lower().rpartition(".")
+    return f"{stem}.yaml" if dot and suffix in ("yaml", "yml") else name
+
+
+def how_to_have(root: Path, environment: str = "") -> str:
+    """What to do to have an environment, or this one."""
+    name = misnamed(root, environment)
+    if name:
+        return f"{FOLDER}/{name} is no environment's file: rename it to {FOLDER}/{meant_by(name)}"
+    return f"write {overlay_file(environment)}; it may be empty" if environment else ""
+
+
+def no_environments(root: Path) -> EnvctlError:
+    """The error of a project that has none."""
+    return EnvctlError(
+        "the project has no environments",
+        hint=how_to_have(root) or "write environments/dev.yaml, or `environments:` in envctl.yaml",
+    )
+
+
+def inline(root: Path) -> tuple[str, ...]:
+    """The names under `environments:` in the root file, as far as it can be read."""
+    try:
+        data = read_inside(root, ROOT_FILE)
+    except (OSError, InsideError):
+        return ()
+    if not _INLINE.search(data):
+        return ()
+    from envctl.definition import reader
+    from envctl.definition.tree import Table
+
+    tree = reader.readable(data, ROOT_FILE)
+    given = tree.get("environments") if tree is not None else None
+    return tuple(filter(is_name, given)) if isinstance(given, Table) else ()
+
+
+def environments(root: Path) -> tuple[str, ...]:
+    """The names of all environments, sorted: files under environments/, and inline ones."""
+    return tuple(sorted({*with_files(root), *inline(root)}))

@@ -1,0 +1,67 @@
+"""What an overlay changes, by a look at its file: projects with thousands of environments need not resolve each."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from envctl.definition.names import FOLDER, overlay_file, with_files
+from envctl.host import safe_read
+from envctl.host.safe_read import open_below, open_root
+
+_CHANGES: Final = re.compile(rb"services|base|vars|[\\&*<]")
+"""What an overlay holds that may change services: those keys, escapes in a key, anchors."""
+_EVERYWHERE: Final = frozenset({"base", "project", "vars"})
+"""Keys that may change any part of any service."""
+_OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts", "packages"})
+"""Keys of a service that say what it mounts and installs, or by which it may come to what another has."""
+
+
+def alike(root: Path) -> dict[str, None]:
+    """In order, the environments whose overlay files leave the packages and mounts of all services as the root file has them.
+
+    One of which a look does not tell is left out; so is one that is a link.
+    """
+    names = with_files(root)
+    try:
+        # Once for all of them: to find the way to each of thousands anew takes seconds.
+        with open_root(root) as home:
+            folder = open_below(home, FOLDER, flags=safe_read.FOLDER)
+    except OSError:
+        return {}
+    try:
+        return dict.fromkeys(name for name in names if _is_plain(folder, overlay_file(name)))
+    finally:
+        os.close(folder)
+
+
+def _is_plain(folder: int, file: str) -> bool:
+    try:
+        descriptor = open_below(folder, PurePosixPath(file).name)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > safe_read.LARGEST_TEXT:
+            return False
+        data = os.read(descriptor, found.st_size)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    if not _CHANGES.search(data):
+        return True
+    from envctl.definition import reader
+    from envctl.definition.tree import Table
+
+    tree = reader.readable(data, file)
+    if tree is None or _EVERYWHERE & set(tree):
+        return False
+    services = tree.get("services")
+    return services is None or (
+        isinstance(services, Table)
+        and all(isinstance(one, Table) and not _OF_SERVICES & set(one) for one in services.values())
+    )

@@ -1,0 +1,555 @@
+"""Files → one environment's resolved spec: load, merge, interpolate, extend, validate, check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from envctl.definition import canonical_form, reader
+from envctl.definition import schema as form
+from envctl.definition.canonical import (
+    CanonicalBase,
+    CanonicalService,
+    CanonicalSpec,
+    CanonicalStep,
+)
+from envctl.definition.check import Checker
+from envctl.definition.explain import explain
+from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
+from envctl.definition.merge import merge, settled
+from envctl.definition.names import (
+    ALLOWED,
+    ROOT_FILE,
+    how_to_have,
+    is_name,
+    misnamed,
+    overlay_file,
+)
+from envctl.definition.origins import Origins, collect
+from envctl.definition.problems import Problems, near
+from envctl.definition.remember import remembered
+from envctl.definition.resolved import Resolved
+from envctl.definition.size import Size
+from envctl.definition.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
+from envctl.errors import UsageError
+
+DEFAULT_BACKEND = "docker"
+T = TypeVar("T", bound=BaseModel)
+
+
+def resolve(
+    root: Path,
+    environment: str,
+    *,
+    contents: Mapping[str, bytes | None],
+    sets: Mapping[str, str],
+    environ: Mapping[str, str],
+    known: tuple[str, ...],
+    without_files: bool = False,
+    sound_parts: bool = False,
+) -> Resolved:
+    """Resolve one environment from the contents of its files (None: not there or not readable).
+
+    With `without_files` it is no problem that builds lack files. With `sound_parts` nothing is: the result has what is
+    valid by itself, and no references between services. Raises SpecError with all problems; UsageError for an unknown
+    environment or a `sets` name that is not declared.
+    """
+    problems = Problems()
+    files = [ROOT_FILE]
+    base = _tree(root, ROOT_FILE, contents, problems)
+    inline = _inline(base, environment, problems)
+    overlay: Table | None = None
+    file = overlay_file(environment)
+    if file in contents:
+        files.append(file)
+        overlay = _tree(root, file, contents, problems)
+        if inline is not None and base is not None:
+            problems.add(
+                base["environments"].spots[environment],  # type: ignore[union-attr]
+                f"the environment {environment!r} stands here and in {file}",
+                expected="one of the two",
+            )
+    elif inline is not None:
+        overlay = inline
+    elif base is not None and environment not in known:
+        names = (
+            how_to_have(root, environment)
+            if misnamed(root, environment)
+            else near(environment, known) or how_to_have(root, environment)
+        )
+        raise UsageError(f"there is no environment {environment!r}", hint=names)
+    if base is None:
+        problems.stop()
+        raise UsageError(f"there is no {ROOT_FILE}")
+    tree = _merged(base, overlay, problems)
+    interpolation = _interpolation(tree, sets, environ, problems)
+    tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
+    tree, orphans = _extended(tree, problems)
+    data, tree = _data(
+        root,
+        tree,
+        environment,
+        interpolation,
+        problems=problems,
+        added=_added(base, overlay),
+        orphans=orphans,
+    )
+    if sound_parts:
+        data = _sound(data)
+    else:
+        problems.stop(without_files=without_files)
+    values = interpolation.values
+    return Resolved(
+        root=root,
+        data=data,
+        origins=Origins(lambda: collect(tree, values, data)),
+        files=tuple(files),
+        lacking=tuple(problems.lacking),
+    )
+
+
+def _tree(
+    root: Path, file: str, contents: Mapping[str, bytes | None], problems: Problems
+) -> Table | None:
+    data = contents.get(file)
+    if data is None:
+        data = reader.read(root, file, problems)
+    return reader.parse(data, file, problems) if data is not None else None
+
+
+def _sound(data: CanonicalSpec) -> CanonicalSpec:
+    """What of a spec with problems can be planned, to see what else is wrong with it."""
+    services: dict[str, CanonicalService] = {}
+    for name, service in data["services"].items():
+        if service["base"] or service["image"] or service["dockerfile"]:
+            uses = [use for use in service["secrets"] if use["name"] in data["secrets"]]
+            steps = [_sound_step(step, data) for step in service["build"]]
+            services[name] = {**service, "depends_on": {}, "secrets": uses, "build": steps}
+    return {**data, "project": data["project"] or "unknown", "services": services}
+
+
+def _sound_step(step: CanonicalStep, data: CanonicalSpec) -> CanonicalStep:
+    if step["step"] != "run":
+        return step
+    return {**step, "secrets": [name for name in step["secrets"] if name in data["secrets"]]}
+
+
+def _added(base: Table, overlay: Table | None) -> AbstractSet[str]:
+    """The services that an overlay has and the base file has not."""
+    services = [one.get("services") if one is not None else None for one in (base, overlay)]
+    known, own = (set(one) if isinstance(one, Table) else set() for one in services)
+    return own - known
+
+
+def _inline(base: Table | None, environment: str, problems: Problems) -> Table | None:
+    """The environment's entry under `environments:`, if it has one."""
+    given = base.get("environments") if base is not None else None
+    if given is None or base is None:
+        return None
+    if not isinstance(given, Table):
+        spot = base.spots["environments"]
+        problems.add(spot, f"environments: expected a mapping, got {what(given)}")
+        return None
+    for name, node in given.items():
+        if not is_name(name):
+            problems.add(
+                given.spots[name],
+                f"environments: {shown(name)} is no name for an environment",
+                expected=ALLOWED,
+            )
+        elif not isinstance(node, Table | Null):
+            problems.add(
+                given.spots[name], f"environments.{name}: expected a mapping, got {what(node)}"
+            )
+    entry = given.get(environment)
+    if entry is None or isinstance(entry, Table):
+        return entry
+    return Table(given.spots[environment])
+
+
+def _merged(base: Table, overlay: Table | None, problems: Problems) -> Table:
+    result = _without(base, "environments")
+    if overlay is None:
+        return result
+    for key in ("project", "environments"):
+        if key in overlay and key not in result:
+            problems.add(overlay.spots[key], f"{key} stands in {ROOT_FILE} only")
+            overlay = _without(overlay, key)
+    merged = merge(result, overlay, problems=problems)
+    assert isinstance(merged, Table)  # two mappings make one
+    return _without(merged, "environments")
+
+
+def _without(tree: Table, key: str) -> Table:
+    """The top of the tree without a key, and without the `x-…` keys kept for anchors."""
+    result = copied(tree, tree.replaced)
+    assert isinstance(result, Table)
+    for name in [name for name in result if name == key or name.startswith("x-")]:
+        del result[name]
+        del result.spots[name]
+    return result
+
+
+def _interpolation(
+    tree: Table, sets: Mapping[str, str], environ: Mapping[str, str], problems: Problems
+) -> Interpolation:
+    given = tree.get("vars", Table(tree.spot))
+    if not isinstance(given, Table):
+        if not isinstance(given, Null) or not given.replaced:
+            problems.add(tree.spots["vars"], f"vars: expected a mapping, got {what(given)}")
+        given = Table(tree.spot)
+    for name in given:
+        if not VAR_NAME.match(name) or len(name) > 64:
+            problems.add(
+                given.spots[name],
+                f"vars: {shown(name)} is no name for a variable",
+                expected="small letters, digits and _, no digit first",
+            )
+    declared = settled(given, path=("vars",), problems=problems)
+    assert isinstance(declared, Table)  # settling keeps the kind
+    if isinstance(tree.get("project"), Text) and "${" in str(tree["project"]):
+        problems.add(tree["project"].spot, "project: variables do not work here")
+        tree = _without(tree, "project")
+    relevant = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
+
+
+def _extended(tree: Table, problems: Problems) -> tuple[Table, AbstractSet[str]]:
+    """The tree with every `extends` carried out, and settled; and the services for which that was not possible."""
+    services = tree.get("services")
+    size = Size(problems)
+    orphans: AbstractSet[str] = frozenset()
+    for key, node in tree.items():
+        if key != "services":
+            size.add(node, tree.spots[key], key)
+    if isinstance(services, Table):
+        tree = _without(tree, "")
+        extension = _Extension(services, problems, size)
+        tree["services"] = _with_options(extension.all(), tree.get("options"), problems)
+        orphans = extension.orphans
+    result = settled(tree, problems=problems)
+    assert isinstance(result, Table)  # settling keeps the kind
+    return result, orphans
+
+
+def _with_options(services: Table, options: Node | None, problems: Problems) -> Table:
+    """The services, each with the file's own `options` under its own."""
+    if not isinstance(options, Table) or not options:
+        return services
+    result = copied(services, services.replaced)
+    assert isinstance(result, Table)  # a copy keeps the kind
+    for name, node in services.items():
+        if isinstance(node, Table):
+            result[name] = remembered(
+                node,
+                "options",
+                partial(_with_own_options, name, node, options, problems),
+                beside=options,
+                problems=problems,
+            )
+    return result
+
+
+def _with_own_options(name: str, node: Table, options: Table, problems: Problems) -> Table:
+    own, spot = node.get("options"), node.spots.get("options", options.spot)
+    path = ("services", name, "options")
+    merged = merge(options, own, path=path, problems=problems) if own else options
+    result = _without(node, "")
+    result.put("options", merged, spot)
+    return result
+
+
+class _Extension:
+    """Carries out `extends`, each service after the one it extends."""
+
+    def __init__(self, services: Table, problems: Problems, size: Size) -> None:
+        self.services = services
+        self.problems = problems
+        self.size = size
+        self.done: dict[str, Table] = {}
+        self.counted: set[str] = set()
+        self.orphans: set[str] = set()
+        """Services that extend something that cannot be extended, directly or not."""
+
+    def all(self) -> Table:
+        """All services."""
+        result = copied(self.services, self.services.replaced)
+        assert isinstance(result, Table)
+        for name, node in self.services.items():
+            if isinstance(node, Table) and "extends" in node:
+                result[name] = self._one(name)
+            else:
+                self._count(name, node)
+        return result
+
+    def _count(self, name: str, node: Node) -> None:
+        if name not in self.counted:
+            self.counted.add(name)
+            self.size.add(node, self.services.spots[name], f"services.{name}")
+
+    def _one(self, name: str) -> Table:
+        """A service with what it inherits; walks up first, so no chain is too long."""
+        chain: dict[str, None] = {}
+        while name not in self.done:
+            node = self.services.get(name)
+            assert isinstance(node, Table)  # `_parent` names no others
+            chain[name] = None
+            parent = self._parent(name, node, chain)
+            if parent is None:
+                self.done[name] = remembered(node, "alone", partial(_without, node, "extends"))
+                self._count(name, node)
+                if not isinstance(node.get("extends"), Null | None):
+                    self.orphans.add(name)
+                del chain[name]
+                break
+            name = parent
+        result = self.done[name]
+        if name in self.orphans:
+            self.orphans.update(chain)
+        for child in reversed(chain):
+            own = self.services[child]
+            assert isinstance(own, Table)  # it is in the chain
+            result = self.done[child] = remembered(
+                own,
+                "extended",
+                partial(self._merged, child, own, result),
+                beside=result,
+                problems=self.problems,
+            )
+            self._count(child, result)
+        return result
+
+    def _merged(self, name: str, own: Table, parent: Table) -> Table:
+        """What a service makes of the one that it extends."""
+        path = ("services", name)
+        merged = merge(parent, _without(own, "extends"), path=path, problems=self.problems)
+        assert isinstance(merged, Table)  # two mappings make one
+        merged.spot = own.spot
+        return merged
+
+    def _parent(self, name: str, node: Table, chain: Mapping[str, None]) -> str | None:
+        given = node.get("extends")
+        if given is None or isinstance(given, Null):
+            return None
+        if not isinstance(given, Text):
+            self._problem(
+                node.spots["extends"],
+                f"services.{name}.extends: expected a service's name, got {what(given)}",
+            )
+            return None
+        target = self.services.get(given)
+        if target is None:
+            others = [other for other in self.services if other != name]
+            self._problem(
+                given.spot,
+                f"services.{name} extends {shown(given)}, which is no service",
+                hint=near(given, others),
+            )
+            return None
+        if given in chain:
+            names = list(chain)
+            circle = [*names[names.index(given) :], str(given)]
+            places = listed([self._place(one) for one in circle[:-1]], ", ")
+            self._problem(
+                given.spot,
+                f"services extend each other in a circle: {listed(circle, ' → ')}",
+                hint=f"see {places}",
+            )
+            return None
+        return str(given) if isinstance(target, Table) else None
+
+    def _place(self, name: str) -> str:
+        node = self.services[name]
+        spot = node["extends"].spot if isinstance(node, Table) else node.spot
+        return ":".join(map(str, spot))
+
+    def _problem(self, spot: Spot, message: str, *, hint: str = "") -> None:
+        self.problems.add(spot, message, hint=hint)
+
+
+def _data(
+    root: Path,
+    tree: Table,
+    environment: str,
+    interpolation: Interpolation,
+    *,
+    problems: Problems,
+    added: AbstractSet[str],
+    orphans: AbstractSet[str],
+) -> tuple[CanonicalSpec, Table]:
+    """The canonical data and the tree that it was made from, complete if no problem has been found.
+
+    `added` are services of the overlay alone, `orphans` those that extend what cannot be extended.
+    """
+    services = tree.get("services")
+    given = services if isinstance(services, Table) else Table(tree.spot)
+    head = _without(tree, "services")
+    if not isinstance(services, Table):
+        spot = tree.spots.get("services", tree.spot)
+        problems.add(
+            spot,
+            f"services: expected a mapping, got {what(services)}"
+            if services
+            else "there are no services",
+            expected="services: {web: {…}}",
+        )
+    elif not services:
+        problems.add(
+            tree.spots["services"], "there are no services", expected="services: {web: {…}}"
+        )
+    read = validated(
+        form.HeadForm,
+        head,
+        spot=tree.spot,
+        problems=problems,
+        told_as=form.SpecForm,
+        partial=form.PartialHeadForm,
+    )
+    top = read.form if read else None
+    default = canonical_form.base(top.base) if top else None
+    data: CanonicalSpec = {
+        "project": top.project if top else "",
+        "environment": environment,
+        "backend": top.backend if top else DEFAULT_BACKEND,
+        "vars": {name: str(value) for name, value in interpolation.values.items()},
+        "secrets": {
+            name: canonical_form.secret(one) for name, one in (top.secrets if top else {}).items()
+        },
+        "services": {},
+        "accept": [canonical_form.acceptance(one) for one in (top.accept if top else ())],
+    }
+    checked = _without(tree, "")
+    checked["services"] = sound = _without(given, "")
+    wrong: dict[str, frozenset[str]] = {}
+    for name, node in given.items():
+        service = _service(name, node, given.spots[name], problems)
+        if service is not None:
+            data["services"][name] = _canonical(service, default)
+            sound[name] = service.table
+            wrong[name] = service.wrong | ({"extends"} if name in orphans else set())
+    _secrets(tree, data, problems)
+    Checker(root, checked, data, problems, wrong=wrong, added=added).run()
+    return data, checked
+
+
+def _service(
+    name: str, node: Node, spot: Spot, problems: Problems
+) -> Read[form.ServiceForm] | None:
+    if not is_name(name):
+        # That a name is missing has been told.
+        if name:
+            problems.add(
+                spot,
+                f"services: {shown(name)} is no name for a service",
+                expected=ALLOWED,
+            )
+        return None
+    if not isinstance(node, Table):
+        at = node.spot if isinstance(node, Text) else spot
+        problems.add(at, f"services.{name}: expected a mapping, got {what(node)}")
+        return None
+    path = ("services", name)
+    return remembered(
+        node,
+        "form",
+        lambda: validated(form.ServiceForm, node, path=path, spot=spot, problems=problems),
+        problems=problems,
+    )
+
+
+def _canonical(service: Read[form.ServiceForm], default: CanonicalBase | None) -> CanonicalService:
+    key = ("canonical", *(default.values() if default else ()))
+    data = remembered(service.table, key, partial(canonical_form.service, service.form, default))
+    # The conditions that are left open are decided for each environment.
+    return {**data, "depends_on": dict(data["depends_on"])} if data["depends_on"] else data
+
+
+def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:
+    secrets = tree.get("secrets")
+    for name, one in data["secrets"].items():
+        if isinstance(secrets, Table) and not any(value is not None for value in one.values()):
+            problems.add(
+                secrets.spots[name],
+                f"secrets.{name} has no source",
+                expected="one or more of env, file, command, generate",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A form as far as it is valid: what is not has been told, and is left out of `table`."""
+
+    form: T
+    table: Table
+    wrong: frozenset[str] = frozenset()
+    """The keys with something wrong in them."""
+
+
+def validated(
+    model: type[T],
+    node: Table,
+    *,
+    path: tuple[str, ...] = (),
+    spot: Spot,
+    problems: Problems,
+    told_as: type[BaseModel] | None = None,
+    partial: type[T] | None = None,
+) -> Read[T] | None:
+    """The form that a mapping is; None if nothing of it is. What is wrong is noted, in terms of `told_as`.
+
+    `partial` is the form of what is left without that.
+    """
+    wrong: set[str] = set()
+    for whole in (False, True):
+        try:
+            return Read(model.model_validate(node), node, frozenset(wrong))
+        except ValidationError as error:
+            if not wrong:
+                explain(error, told_as or model, node, path=path, spot=spot, problems=problems)
+            places = [item["loc"] for item in error.errors(include_url=False, include_input=False)]
+            wrong |= {str(place[0]) for place in places if place}
+            node = pruned(node, places, whole=whole)
+            model = partial or model
+    try:
+        return Read(model.model_validate(node), node, frozenset(wrong))
+    except ValidationError:
+        return None
+
+
+def pruned(table: Table, places: Sequence[tuple[str | int, ...]], *, whole: bool) -> Table:
+    """The mapping without what stands at these places: the entry of a key's value, or with `whole` the key."""
+    result = _without(table, "")
+    for key in {str(place[0]) for place in places if place} & set(table):
+        inner = [place[1] for place in places if place[0] == key and len(place) > 1]
+        node = table[key]
+        if whole or not inner or len(inner) < sum(place[0] == key for place in places):
+            _drop(result, key)
+        elif isinstance(node, Table):
+            names = list(node)
+            dropped = {names[part] if isinstance(part, int) else part for part in inner}
+            result[key] = _only(node, [name for name in node if name not in dropped])
+        elif isinstance(node, Items):
+            result[key] = Items(
+                node.spot, [item for index, item in enumerate(node) if index not in inner]
+            )
+        else:
+            _drop(result, key)
+    return result
+
+
+def _drop(table: Table, key: str) -> None:
+    table.pop(key, None)
+    table.spots.pop(key, None)
+
+
+def _only(table: Table, names: Iterable[str]) -> Table:
+    result = Table(table.spot)
+    for name in names:
+        result.put(name, table[name], table.spots[name])
+    return result

@@ -1,0 +1,52 @@
+"""A resolved spec: its data, and where every value of it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from envctl.definition.canonical import CanonicalSpec
+    from envctl.definition.origins import Origins
+    from envctl.errors import Place, Problem
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was set, and what it replaced: (place, the old value as text), newest first."""
+
+    where: Place
+    replaced: tuple[tuple[Place, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A resolved spec, the origins of its values, and the files it was made from.
+
+    An origin's path leads into `data`: ("services", "web", "env", "LOG_LEVEL"). A value that has no
+    entry of its own (part of an expanded short form, a default) has the origin of its nearest parent.
+    """
+
+    root: Path
+    data: CanonicalSpec
+    origins: Origins
+    files: tuple[str, ...] = ()
+    lacking: tuple[tuple[str, Problem], ...] = ()
+    """By service, files that its build needs and that do not exist; only if that was tolerated."""
+
+    def on_backend(self, name: str | None) -> Resolved:
+        """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""
+        if not name:
+            return self
+        data: CanonicalSpec = {**self.data, "backend": name}
+        return replace(self, data=data, origins=self.origins.without(("backend",)))
+
+    def where(self, *path: str | int) -> Place | None:
+        """The place that set the value at the path, or its nearest parent."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.origins:
+                return self.origins.place(path[:end])
+        return None

@@ -1,0 +1,289 @@
+"""What is wrong with a text that is not YAML: the place where it began to be, in plain words.
+
+libyaml notices most mistakes later than they were made (a quote that is not closed at the end of the file), and in
+words of its grammar ("did not find expected key").
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from envctl.definition.problems import LINE_BREAK
+
+_NEARBY: Final = 100
+"""Characters around a mistake that are searched for its cause."""
+_BEFORE: Final = 200
+"""Lines before a mistake that are searched for its cause."""
+_VARIABLE_WORD: Final = re.compile(r"""[^\s,\[\]{}"']*(\$\{\w*\})(?:\$\{\w*\}|[^\s,\[\]{}"'])*""")
+_KEY: Final = re.compile(
+    r"""(?:- +)*(?P<key>[^\s:#'"\[{][^:#]{0,100}?)[ \t]*:(?P<rest>[ \t]+.*)?\Z"""
+)
+_NO_SPACE: Final = re.compile(r"""(?:- +)*(?P<key>[A-Za-z_][\w.-]{0,60}):(?P<value>\S.*)\Z""")
+_BRACKETS: Final = {"sequence": ("[", "]"), "mapping": ("{", "}")}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A mistake of syntax; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+    expected: str = ""
+    hint: str = ""
+
+
+def mistake(text: str, error: yaml.MarkedYAMLError) -> Mistake:
+    """What is wrong, told at the place that has to be changed."""
+    return _Search(LINE_BREAK.split(text), error).found()
+
+
+class _Search:
+    """Looks for the cause of a parser's error around its place."""
+
+    def __init__(self, lines: list[str], error: yaml.MarkedYAMLError) -> None:
+        self.lines = lines
+        mark: Any = error.problem_mark or error.context_mark
+        self.line: int = mark.line if mark else 0
+        self.column: int = mark.column if mark else 0
+        self.start: Any = error.context_mark
+        self.problem = " ".join((error.problem or "").split())
+        self.context = " ".join((error.context or "").split())
+
+    def found(self) -> Mistake:
+        """The mistake."""
+        for number, line in enumerate(self.lines[: self.line + 1]):
+            if line.startswith("<<<<<<< "):
+                hint = "take one of the two sides, and remove the lines of <, = and >"
+                return Mistake(number + 1, 1, "a merge stopped here, at a conflict", hint=hint)
+        if "quoted scalar" in self.context and self.start:
+            return self._unclosed_quote()
+        if "flow" in self.context and self.start:
+            return self._in_brackets()
+        if "mapping values are not allowed" in self.problem:
+            return self._colon()
+        if "simple key" in self.context and self.start:
+            return self._no_key(self.start.line)
+        if "alias" in self.context or "anchor" in self.context:
+            char = self._text(self.start.line)[self.start.column : self.start.column + 1]
+            return self._here(
+                f"a value that begins with {char!r} is more than a text for YAML",
+                hint=f"quote a value that begins with {char!r}",
+            )
+        if "did not find expected key" in self.problem or "block" in self.context:
+            return self._indented()
+        if "cannot start any token" in self.problem:
+            return self._character()
+        context = f" ({self.context})" if self.context else ""
+        return self._here(f"not valid YAML: {self.problem or 'it cannot be read'}{context}")
+
+    # --- quotes and brackets
+
+    def _unclosed_quote(self) -> Mistake:
+        line, column = self.start.line, self.start.column
+        if "escape" in self.problem:
+            return self._here(
+                f"not valid YAML: {self.problem}",
+                hint="write a backslash twice within double quotes, or use single quotes",
+            )
+        quote = self._text(line)[column : column + 1] or "quote"
+        return Mistake(
+            line + 1,
+            column + 1,
+            f"the quote that is opened here is not closed: {quote}",
+            hint=f"put {quote} where the text ends, or take this one out",
+        )
+
+    def _in_brackets(self) -> Mistake:
+        word = _unquoted_variable(self._text(self.line), self.column)
+        if word:
+            return self._here("a { within a value without quotes", hint=f'quote it: "{word}"')
+        if "node" in self.context:
+            return self._no_value()
+        line, column = self.start.line, self.start.column
+        opened, closed = _BRACKETS["sequence" if "sequence" in self.context else "mapping"]
+        if line == self.line:
+            return self._here(
+                f"expected ',' or '{closed}' here",
+                hint=f"the '{opened}' is in column {column + 1}; quote a text that holds one of []{{}},",
+            )
+        return _unclosed(line, column, opened)
+
+    def _no_value(self) -> Mistake:
+        """Within brackets, something that can be no value: their end is missing, or a value."""
+        char = self._text(self.line)[self.column : self.column + 1]
+        if char in (",", "]", "}"):
+            return self._here(f"a value is missing before '{char}'")
+        for number in range(self.line, max(-1, self.line - _BEFORE), -1):
+            text = self._text(number)[: self.column if number == self.line else None]
+            for opened, closed in _BRACKETS.values():
+                if text.count(opened) > text.count(closed):
+                    return _unclosed(number, text.rindex(opened), opened)
+        return self._here("a value is expected here")
+
+    # --- block style
+
+    def _colon(self) -> Mistake:
+        """A colon where none may stand: on this line, or since the line above is no key."""
+        text = self._text(self.line)
+        above = self._above()
+        if re.search(r":\s", text[: self.column]) or above is None:
+            return self._here(
+                "a second ': ' within one value", hint="quote a value that contains ': '"
+            )
+        body = self._text(above)
+        stripped = _code(body)
+        indent = _indent(body)
+        if ":" not in stripped or _NO_SPACE.match(stripped):
+            return self._no_key(above)
+        key = _KEY.match(stripped)
+        name = key["key"] if key else stripped[:60]
+        return Mistake(
+            self.line + 1,
+            _indent(text) + 1,
+            f"this line is indented deeper than line {above + 1}, where {name!r} has a value already",
+            expected=f"{indent} spaces before it, as in line {above + 1}",
+        )
+
+    def _no_key(self, number: int) -> Mistake:
+        """A line that should be a key, and is none."""
+        text = self._text(number)
+        code, indent = _code(text), _indent(text)
+        if squeezed := _NO_SPACE.match(code):
+            return Mistake(
+                number + 1,
+                indent + squeezed.end("key") + 2,
+                "a space is missing after the ':'",
+                hint=f"write {squeezed['key']}: {squeezed['value'][:60]}",
+            )
+        if item := re.match(r"-(?=[^\s-])", code):
+            hint = f"write - {code[item.end() :][:60]}"
+            return Mistake(number + 1, indent + 1, "a space is missing after the '-'", hint=hint)
+        key, space, value = code[:80].partition(" ")
+        return Mistake(
+            number + 1,
+            indent + len(key) + 1,
+            f"a ':' is missing after {key!r}",
+            hint=f"write {key}:{space}{value}",
+        )
+
+    def _indented(self) -> Mistake:
+        """A line that begins in none of the columns in which lines above it do."""
+        if spread := self._spread_quote():
+            return spread
+        text = self._text(self.line)
+        indent = _indent(text)
+        if self.column > indent:
+            return self._here(
+                "something is left over after the value",
+                hint="quote a text that begins with a quote, *, & or !, or put what follows on a line of its own",
+            )
+        if text[indent : indent + 1] == ":":
+            return self._here("a key is missing before the ':'", expected="a name")
+        known = self._columns()
+        nearest = sorted(known, key=lambda spaces: (abs(spaces - indent), -spaces))
+        columns = [f"{spaces} spaces before it, as in line {known[spaces]}" for spaces in nearest]
+        item = text[indent : indent + 2] == "- "
+        if item and (line := self._list_above(indent)):
+            message = "this item does not continue the list above"
+            at = _indent(self._text(line - 1))
+            if at == indent:
+                return self._here(message, hint=f"put it right behind that list, in line {line}")
+            return self._here(message, expected=f"{at} spaces before it, as in line {line}")
+        if indent in known:
+            message = f"this line does not continue what is above it, from line {known[indent]} on"
+            return self._here(
+                message, hint="a list's items begin with '- ', a mapping's keys do not"
+            )
+        return self._here(
+            f"this line is indented by {indent} spaces, and none that it could belong to is",
+            expected=", or ".join(columns[:3]),
+        )
+
+    def _list_above(self, indent: int) -> int:
+        """The last line above with an item of a list that is not less indented than the line; 0 for none."""
+        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
+            text = self._text(number)
+            if text.lstrip(" ").startswith("- ") and _indent(text) >= indent:
+                return number + 1
+        return 0
+
+    def _columns(self) -> dict[int, int]:
+        """How deep the collections are that are open before the line, each with the last line of it."""
+        known: dict[int, int] = {}
+        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
+            text = self._text(number)
+            code = _code(text)
+            indent = _indent(text)
+            if code and (not known or indent < min(known)):
+                known[indent] = number + 1
+        return known
+
+    def _spread_quote(self) -> Mistake | None:
+        """A quoted text that goes on over lines and ends where another should begin."""
+        text = self._text(self.line)
+        before = text[: self.column].rstrip()
+        if not before.endswith(("'", '"')):
+            return None
+        quote = before[-1]
+        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
+            if self._text(number).count(quote) % 2:
+                column = self._text(number).rindex(quote)
+                return Mistake(
+                    number + 1,
+                    column + 1,
+                    f"the quote that is opened here is not closed in its line: {quote}",
+                    hint=f"put {quote} where the text ends, or take this one out",
+                )
+        return None
+
+    def _character(self) -> Mistake:
+        char = self._text(self.line)[self.column : self.column + 1]
+        if char == "\t":
+            return self._here("a tab", hint="indent with spaces; YAML allows no tabs there")
+        return self._here(
+            f"no value can begin with {char!r}", hint=f"quote a value that begins with {char!r}"
+        )
+
+    # --- the text
+
+    def _here(self, message: str, *, expected: str = "", hint: str = "") -> Mistake:
+        return Mistake(self.line + 1, self.column + 1, message, expected, hint)
+
+    def _text(self, number: int) -> str:
+        return self.lines[number] if 0 <= number < len(self.lines) else ""
+
+    def _above(self) -> int | None:
+        """The line above with something in it."""
+        numbers = range(self.line - 1, max(-1, self.line - _BEFORE), -1)
+        return next((number for number in numbers if _code(self._text(number))), None)
+
+
+def _unclosed(line: int, column: int, opened: str) -> Mistake:
+    closed, kind = ("]", "list") if opened == "[" else ("}", "mapping")
+    return Mistake(
+        line + 1,
+        column + 1,
+        f"the '{opened}' that is opened here is not closed",
+        hint=f"put '{closed}' where the {kind} ends",
+    )
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
+
+
+def _code(text: str) -> str:
+    """A line without its indentation and its comment."""
+    return re.sub(r"(^|\s+)#.*", "", text[:1000]).strip()
+
+
+def _unquoted_variable(line: str, column: int) -> str:
+    """The word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
+    start = max(0, column - _NEARBY)
+    words = _VARIABLE_WORD.finditer(line[start : column + _NEARBY])
+    return next((word[0] for word in words if start + word.start(1) == column - 1), "")

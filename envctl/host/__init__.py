@@ -1,0 +1,1 @@
+"""What envctl needs of the host itself: files, locks, private folders, certificates."""

@@ -1,0 +1,96 @@
+"""Which checkout a folder is: the one that was made there, or one that was moved there and adopted.
+
+What a checkout has up is named after its *home*, the folder in which it first was. A folder that was moved, or that
+took over what another had, has its home in a file of its private state, which is outside the project: a copied folder
+has no such file, and is a checkout of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.links import followed
+from envctl.host.private_state import (
+    existing_folder,
+    open_private,
+    private_folder,
+    state_folder,
+    state_path,
+)
+from envctl.plan.scope import identify
+
+_HOME: Final = "home"
+_OWN: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
+"""What of a private folder is the folder's own, and does not move."""
+_LONGEST: Final = 65_536
+
+
+def home_of(root: Path) -> str:
+    """The folder that a checkout is known by; "" if that is where it is."""
+    return _read(root, _HOME)
+
+
+def homes() -> Mapping[str, tuple[str, str]]:
+    """By id, the home of each checkout that this user has private state of, and where it is now."""
+    here: dict[str, tuple[str, str]] = {}
+    moved: dict[str, tuple[str, str]] = {}
+    for file in sorted(state_folder().glob("projects/*/project")):
+        root, home = _text(file), _text(file.with_name(_HOME))
+        if root:
+            (moved if home else here)[identify(home or root)] = home or root, root
+    return {**here, **moved}
+
+
+def adopt(former: Path, home: str, root: Path) -> None:
+    """Give a folder the home and the private state of a former one. EnvctlError if it has state of its own."""
+    own = private_folder(root)
+    with suppress(FileNotFoundError):
+        _move(state_path(former), own)
+    _write(own / _HOME, home)
+    # What is there, or comes there later, is another checkout from now on: its name is taken.
+    _write(private_folder(former) / _HOME, f"{followed(former)}#{os.urandom(4).hex()}")
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move what a private folder has, but for what is the folder's own."""
+    for part in sorted(source.iterdir()):
+        if part.name in _OWN:
+            continue
+        there = target / part.name
+        if part.is_dir() and there.is_dir():
+            taken = [path.name for path in there.iterdir() if path.is_dir()]
+            if clash := sorted({path.name for path in part.iterdir()} & {*taken}):
+                raise EnvctlError(
+                    f"{there / clash[0]} has state of this folder's own",
+                    hint=f"take what it belongs to down first: `envctl down {clash[0]} --volumes`",
+                )
+            for path in part.iterdir():
+                path.replace(there / path.name)
+        else:
+            part.replace(there)
+
+
+def _read(root: Path, name: str) -> str:
+    with suppress(OSError, EnvctlError):
+        folder = existing_folder(root)
+        return _text(folder / name) if folder else ""
+    return ""
+
+
+def _text(file: Path) -> str:
+    try:
+        with os.fdopen(open_private(file, os.O_RDONLY), "rb") as stream:
+            return os.fsdecode(stream.read(_LONGEST)).removesuffix("\n")
+    except (OSError, EnvctlError):
+        return ""
+
+
+def _write(file: Path, text: str) -> None:
+    descriptor = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(os.fsencode(f"{text}\n"))

@@ -1,0 +1,345 @@
+"""A project's private state: for this user alone, outside the project, and never reached through a link.
+
+It is kept below `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), under the project's path. So nothing that came
+with a clone can be taken for it, and nothing that sees the project's folder, such as a mount, sees it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.links import followed
+
+NAME: Final = ".envctl"
+"""Where envctl once kept private state: a folder of the project. It is not read any more."""
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""What says that nothing can be written to a disk: it is full, or read-only."""
+_ROOM: Final = "free some space there, or make it writable; `envctl down` works without"
+_HOME: Final = ("envctl", "projects")
+_PROJECT: Final = "project"
+"""The file in a project's private folder that says which project it is for."""
+_PRECIOUS: Final = ("secrets", "vagrant")
+"""What in a former folder is more than a cache."""
+_CACHED: Final = ("cache", "locks", "memory", "crash.log", ".gitignore")
+"""What else an earlier envctl kept there."""
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder where programs keep the user's state. EnvctlError if the user has no home."""
+    named = Path(environ.get("XDG_STATE_HOME") or "")
+    if named.is_absolute():
+        return named
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise EnvctlError(
+            "there is no home folder to keep private state in",
+            hint="set HOME, or XDG_STATE_HOME, to a folder of yours",
+        ) from error
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder with the private state of all the user's projects; it need not exist."""
+    return state_home(environ) / _HOME[0]
+
+
+def state_path(root: Path, *parts: str) -> Path:
+    """Where a project's private folder `parts…` is, whether or not it exists."""
+    return state_home().joinpath(*_HOME, _key(root), *parts)
+
+
+def private_folder(root: Path, *parts: str) -> Path:
+    """The project's private folder `parts…`, made where it is not there, and closed to others.
+
+    EnvctlError if any part of it is a link, no folder or another user's, or cannot be made.
+    """
+    path = _walk(root, parts, make=True)
+    assert path is not None
+    return path
+
+
+def likely_folder(root: Path, *parts: str) -> Path:
+    """The same folder, or, where nothing can be written, the path that it would have."""
+    try:
+        return private_folder(root, *parts)
+    except EnvctlError as error:
+        if getattr(error.__cause__, "errno", None) not in NO_ROOM:
+            raise
+    return existing_folder(root, *parts) or state_path(root, *parts)
+
+
+def existing_folder(root: Path, *parts: str) -> Path | None:
+    """The same folder if it is there; nothing is made."""
+    return _walk(root, parts, make=False)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file in a private folder, which others cannot read from now on.
+
+    FileNotFoundError if it is not there (and `flags` do not make it); EnvctlError if it is a link,
+    no regular file, or cannot be opened.
+    """
+    # A pipe in its place must not keep us waiting.
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_symlink() or not path.is_file():
+            raise _no_file(path) from error
+        raise EnvctlError(f"{path} cannot be opened: {error.strerror}") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    _close_to_others(descriptor, found, 0o600)
+    return descriptor
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Have this content in a file of a private folder, at one stroke. OSError if that is impossible."""
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".fresh-")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+# --- what is never shown to a unit
+
+
+def is_private(path: Path, root: Path) -> bool:
+    """Whether a path is, or is in, a folder with private state: the user's, or a former one of the project.
+
+    Folders are told by what they are, not by how they are spelt: a link, another case or a bind mount changes nothing.
+    """
+    real = followed(path)
+    return any(
+        _same(above, private) for private in _private(root) for above in (real, *real.parents)
+    )
+
+
+def private_ids(root: Path) -> frozenset[tuple[int, int]]:
+    """What tells the folders with private state from all others, whatever they are called: device and inode."""
+    found = set()
+    for folder in _private(root):
+        with suppress(OSError):
+            seen = followed(folder).stat()
+            found.add((seen.st_dev, seen.st_ino))
+    return frozenset(found)
+
+
+def hidden_below(path: Path, root: Path) -> Iterator[str]:
+    """The folders with private state that are below a path, by their paths from there."""
+    top = followed(path)
+    for private in _private(root):
+        real = followed(private)
+        above = next((one for one in real.parents if _same(one, top)), None)
+        # A link to one shows it to nobody who does not have what it leads to.
+        if above is not None and not private.is_symlink():
+            yield real.relative_to(above).as_posix()
+
+
+def _private(root: Path) -> tuple[Path, ...]:
+    former = root / NAME
+    return (state_folder(), *([former] if os.path.lexists(former) else []))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        # Some disks number a folder anew for each spelling of its name.
+        return one == followed(other) or one.samefile(other)
+    except OSError:
+        return False
+
+
+# --- state of another place -----------------------------------------------------------------
+
+
+def refuse_foreign_state(root: Path, environment: str) -> None:
+    """EnvctlError if the project's own folder has secrets or keys of an environment, which are not used.
+
+    They may have come with the project, or be of an envctl that kept them there: only the user knows.
+    """
+    for part in _PRECIOUS:
+        found = root / NAME / part / environment
+        if os.path.lexists(found) and not os.path.lexists(state_path(root, part, environment)):
+            raise EnvctlError(
+                f"{found} is in the project's folder, where private state is not kept any more",
+                details="If it came with the project, others know the secrets and keys in it.",
+                hint="remove it if you did not make it yourself;"
+                " if an earlier envctl made it for you, `envctl trust --state` takes it over",
+            )
+
+
+def take_over_state(root: Path) -> Path | None:
+    """Make the state in the project's own folder this user's private state; the folder it was in, None if none was.
+
+    What envctl has never kept there stays there.
+
+    EnvctlError if there is a private folder already, or if something in it is a link or another user's.
+    """
+    former = root / NAME
+    if not os.path.lexists(former):
+        return None
+    for path in (former, *former.rglob("*")):
+        found = path.lstat()
+        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+            raise _no_file(path)
+        if found.st_uid not in _owners():
+            raise _foreign(path, found.st_uid)
+    home = private_folder(root)
+    for part in _PRECIOUS:
+        if (former / part).is_dir():
+            shutil.copytree(former / part, home / part, dirs_exist_ok=True)
+    for part in (*_PRECIOUS, *_CACHED):
+        if (former / part).is_dir():
+            shutil.rmtree(former / part)
+        else:
+            (former / part).unlink(missing_ok=True)
+    with suppress(OSError):
+        former.rmdir()
+    return former
+
+
+# --- parts ----------------------------------------------------------------------------------
+
+
+def _key(root: Path) -> str:
+    """What the private folder of a project is called: unique, and to be recognised."""
+    path = followed(root)
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:40]
+    return f"{name or 'project'}-{digest}"
+
+
+def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
+    path = state_home()
+    try:
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if not make and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return None
+        raise EnvctlError(
+            f"{path} cannot be used: {error.strerror}",
+            hint="envctl keeps private state there: set XDG_STATE_HOME to a folder of yours",
+        ) from error
+    project = state_path(root)
+    try:
+        for part in (*_HOME, _key(root), *parts):
+            path /= part
+            below = _enter(here, path, make=make)
+            if below is None:
+                return None
+            os.close(here)
+            here = below
+            if make and path == project:
+                _note_project(path, root)
+    finally:
+        os.close(here)
+    return path
+
+
+def _note_project(folder: Path, root: Path) -> None:
+    """Say in a project's private folder which project it is for."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with suppress(FileExistsError):
+        descriptor = os.open(folder / _PROJECT, flags, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.fsencode(f"{followed(root)}\n"))
+
+
+def _owners() -> frozenset[int]:
+    """Whose folders may be used: this user's and root's."""
+    return frozenset((os.geteuid(), 0))
+
+
+def _enter(parent: int, path: Path, *, make: bool) -> int | None:
+    """A descriptor of the folder `path`, whose parent is open; None if it is not there."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(path.name, 0o700, dir_fd=parent)
+        descriptor = os.open(path.name, flags, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _no_folder(path, error) from error
+    found = os.fstat(descriptor)
+    if found.st_uid not in _owners():
+        os.close(descriptor)
+        raise _foreign(path, found.st_uid)
+    _close_to_others(descriptor, found, 0o700)
+    if (
+        make
+        and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077
+        and not _is_read_only(descriptor)
+    ):
+        os.close(descriptor)
+        raise _open_to_others(path)
+    return descriptor
+
+
+def _is_read_only(descriptor: int) -> bool:
+    return bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+
+
+def _open_to_others(path: Path) -> EnvctlError:
+    return EnvctlError(
+        f"{path} cannot be closed to other users: its disk keeps no permissions",
+        details="Generated secrets and keys are kept there; everybody on this machine could read them.",
+        hint="set XDG_STATE_HOME to a folder on a disk that does (in WSL: not below /mnt/c), or mount this one for you alone"
+        " (on vfat and drvfs: umask=077)",
+    )
+
+
+def _close_to_others(descriptor: int, found: os.stat_result, mode: int) -> None:
+    if stat.S_IMODE(found.st_mode) & ~mode:
+        # Not on a file system without permissions, or one that is read only.
+        with suppress(OSError):
+            os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & mode)
+
+
+def _foreign(path: Path, owner: int) -> EnvctlError:
+    return EnvctlError(
+        f"{path} belongs to another user (number {owner})",
+        hint="envctl keeps secrets there: remove it, or run envctl as its owner",
+    )
+
+
+def _no_folder(path: Path, error: OSError) -> EnvctlError:
+    hint = f"remove it (`rm {path}`): envctl makes a folder of its own in its place"
+    if path.is_symlink():
+        return EnvctlError(f"{path} is a link", hint=hint)
+    if path.exists() and not path.is_dir():
+        return EnvctlError(f"{path} is not a folder", hint=hint)
+    return EnvctlError(
+        f"{path} cannot be used: {error.strerror}", hint="" if error.errno not in NO_ROOM else _ROOM
+    )
+
+
+def _no_file(path: Path) -> EnvctlError:
+    what = "a link" if path.is_symlink() else "not a regular file"
+    return EnvctlError(
+        f"{path} is {what}", hint="remove it: envctl makes a file of its own in its place"
+    )

@@ -1,0 +1,169 @@
+"""One run per environment and backend at a time; a second one waits and says for whom.
+
+A lock is a file in the folder that it is for. Where none can be made there, because the disk is full or
+read-only, it is one in memory, under $XDG_RUNTIME_DIR or /tmp: `down` has to work just then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.private_state import NO_ROOM, open_private
+from envctl.plan.progress import Progress, Report, Stage
+
+PATIENCE = 1800.0
+"""Seconds to wait for another run."""
+_PAUSE = 0.1
+_PID = re.compile(rb"[0-9]{1,10}\n?\Z")
+
+
+_MEMORY: Final = ("/dev/shm", "/tmp")  # noqa: S108 - a folder of this user's own is made there
+
+
+@contextmanager
+def exclusive(
+    folder: Path, name: str, report: Report, *, patience: float = PATIENCE
+) -> Iterator[None]:
+    """Hold the lock called `name` in `folder`. EnvctlError if another holds it for too long.
+
+    The kernel lets go of it when the process ends, however it ends; the holder's pid stands in the
+    file for others to read, if there is room for it.
+    """
+    descriptor = _open(folder, name)
+    try:
+        _wait(descriptor, name, report, patience)
+        _note(descriptor, f"{os.getpid()}\n")
+        yield
+    finally:
+        _note(descriptor, "")
+        os.close(descriptor)
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Whether a run holds the lock called `name` in `folder`, as far as the file tells: it is not touched."""
+    try:
+        descriptor = open_private(folder / f"{name}.lock", os.O_RDONLY)
+    except (OSError, EnvctlError):
+        return False
+    try:
+        pid = _holder(descriptor)
+        if not pid:
+            return False
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _note(descriptor: int, text: str) -> None:
+    """Have this stand in the file. On a full disk, or in a file that can only be read, it does not."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _open(folder: Path, name: str) -> int:
+    """A descriptor of the lock's file, made if it is not there."""
+    path = folder / f"{name}.lock"
+    try:
+        for one in reversed((folder, *folder.parents)):
+            if not one.is_dir():
+                one.mkdir(mode=0o700, exist_ok=True)
+        return open_private(path, os.O_RDWR | os.O_CREAT)
+    except (OSError, EnvctlError) as error:
+        if _cause(error) not in NO_ROOM:
+            raise _unusable(path, error) from error
+    # One that is there can be held though nothing can be written to it.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return open_private(path, os.O_RDONLY)
+    return _in_memory(path)
+
+
+def _cause(error: BaseException) -> int | None:
+    """The number of the system's own error behind this one."""
+    while not isinstance(error, OSError):
+        if error.__cause__ is None:
+            return None
+        error = error.__cause__
+    return error.errno
+
+
+def _in_memory(path: Path) -> int:
+    """A lock for a file that cannot be made: the same one for everybody who finds that."""
+    name = f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}.lock"
+    failures: list[str] = []
+    for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), *_MEMORY)):
+        target = Path(base, f"envctl-{os.geteuid()}", name)
+        try:
+            _have_own(target.parent)
+            return open_private(target, os.O_RDWR | os.O_CREAT)
+        except (OSError, EnvctlError) as error:
+            failures.append(str(error))
+    raise EnvctlError(
+        f"no lock can be had: neither {path} nor a file in its place can be written",
+        details="\n".join(failures),
+        hint="free some space, or name a folder that can be written in XDG_RUNTIME_DIR",
+    )
+
+
+def _have_own(folder: Path) -> None:
+    """Have a folder of this user's own. EnvctlError if it is somebody else's, or a link."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise EnvctlError(f"{folder} is not this user's own folder")
+
+
+def _unusable(path: Path, error: OSError | EnvctlError) -> EnvctlError:
+    if isinstance(error, EnvctlError):
+        return error
+    return EnvctlError(f"{path} cannot be used: {error.strerror}")
+
+
+def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    said = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = _holder(descriptor)
+            who = f"another envctl (pid {pid})" if pid else "another envctl"
+            if not said:
+                report(Progress(name, Stage.NOTE, f"{who} works on it; waiting"))
+                said = True
+            if time.monotonic() > deadline:
+                end = f", or end it with `kill {pid}`," if pid else ""
+                raise EnvctlError(
+                    f"{who} has been working on {name} for {patience:g} s",
+                    hint=f"wait for it{end} and try again",
+                ) from None
+            time.sleep(_PAUSE)
+        except OSError as error:
+            raise EnvctlError(
+                f"{name} cannot be locked: {error.strerror}",
+                hint="the disk of the private state has no locks; set XDG_STATE_HOME to a folder on another one",
+            ) from error
+        else:
+            return
+
+
+def _holder(descriptor: int) -> str:
+    """The pid in the file; "" if there is none, or what else stands there."""
+    text = os.pread(descriptor, 32, 0)
+    return text.decode("ascii").strip() if _PID.match(text) else ""

@@ -1,0 +1,282 @@
+"""Reading a project's own files: regular ones within the project, of a bounded size, whoever wrote the project.
+
+A clone may bring a link to any file of the user's, a device that never ends or a pipe at which one waits.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final, Self, cast
+
+from envctl.errors import EnvctlError
+from envctl.host.links import as_listed, followed
+from envctl.plan.source_tree import SourceEntry
+
+LARGEST_TEXT: Final = 4 * 1024 * 1024
+"""Bytes that a text which envctl itself reads may have."""
+LARGEST_INPUT: Final = 64 * 1024 * 1024
+"""Bytes of a text that is a build's, such as a package-lock.json."""
+FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+"""How a file is opened that somebody else may have put there: links are not followed, pipes not waited for."""
+_CHUNK: Final = 1 << 20
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class InsideError(EnvctlError):
+    """A path of the project that is not taken: it leads outside, or is no regular file, or too large."""
+
+
+def real_path(root: Path, relative: str | Path) -> Path:
+    """Where a path of the project really is, links followed.
+
+    FileNotFoundError if it does not exist; InsideError, naming the path and where it leads, if that is not within
+    the project. Nothing is opened.
+    """
+    path = root / relative
+    home = followed(root)
+    try:
+        real = as_listed(Path(os.path.realpath(path, strict=True)))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # A dangling link out of the project says nothing of what is there either.
+        dangling = followed(path)
+        if path.is_symlink() and not dangling.is_relative_to(home):
+            raise _outside(path, home, dangling) from error
+        raise FileNotFoundError(*error.args[:2], str(path)) from error
+    except OSError as error:
+        circle = error.errno == errno.ELOOP
+        reason = "its links lead in a circle" if circle else error.strerror or error
+        raise InsideError(f"{_shown(path, root)} cannot be read: {reason}") from error
+    if not real.is_relative_to(home):
+        raise _outside(path, home, real)
+    return real
+
+
+def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT) -> bytes:
+    """The content of a regular file of the project.
+
+    FileNotFoundError if it does not exist; InsideError if it leads outside, is another kind of thing, has more than
+    `largest` bytes, or cannot be read.
+    """
+    shown = _shown(root / relative, root)
+    real = real_path(root, relative)
+    _insist_regular(real.stat().st_mode, shown)
+    # It, or a folder on the way, may be exchanged after that look.
+    try:
+        with open_root(root) as home:
+            descriptor = open_below(home, real.relative_to(followed(root)).as_posix())
+        try:
+            _insist_regular(os.fstat(descriptor).st_mode, shown)
+            data = _read(descriptor, largest + 1)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, InsideError):
+        raise
+    except OSError as error:
+        raise InsideError(f"{shown} cannot be read: {error.strerror or error}") from error
+    if len(data) > largest:
+        raise InsideError(f"{shown} is larger than {_size(largest)}")
+    return data
+
+
+def text_inside(root: Path, relative: str | Path, *, errors: str = "strict") -> str:
+    """The text of a file that a build reads, UTF-8, with line ends as Python has them; raises what `read_inside` does."""
+    data = read_inside(root, relative, largest=LARGEST_INPUT)
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8", errors).read()
+
+
+@contextmanager
+def open_root(root: Path) -> Iterator[int]:
+    """A descriptor of the project's folder, to open what is in it from."""
+    home = os.open(followed(root), FOLDER & ~os.O_NOFOLLOW)
+    try:
+        yield home
+    finally:
+        os.close(home)
+
+
+def open_below(folder: int, relative: str, flags: int = FILE) -> int:
+    """A descriptor of what is in a folder that is open, at a path on which nothing is a link.
+
+    Whoever can write there cannot lead us elsewhere, not even by exchanging a folder at this moment. OSError if it
+    does not exist, is a link or has one on the way, or (with the usual `flags`) cannot be read.
+    """
+    here = folder
+    parts = [part for part in relative.split("/") if part not in {"", "."}]
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, FOLDER, dir_fd=here)
+            if here != folder:
+                os.close(here)
+            here = below
+        return os.open(parts[-1] if parts else ".", flags, dir_fd=here)
+    finally:
+        if here != folder:
+            os.close(here)
+
+
+class _Hashing(io.RawIOBase):
+    """Reads on from a file, and hashes what is read."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.summary = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = _read(self._descriptor, size if size >= 0 else sys.maxsize)
+        self.summary.update(data)
+        return data
+
+
+class PlannedFiles:
+    """The project's files as a plan has them: what is no longer so is refused. To be used with `with`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._home = self._folder = -1
+        self._open = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in (self._folder, self._home):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._home = self._folder = -1
+
+    @contextmanager
+    def opened(self, source: str, entry: SourceEntry) -> Iterator[BinaryIO]:
+        """A file, to be read to its end.
+
+        EnvctlError if it cannot be read, or if at the end it was not what was planned.
+        """
+        descriptor = self._descriptor(source, entry)
+        try:
+            reader = _Hashing(descriptor)
+            yield cast("BinaryIO", reader)
+            if reader.read(1) or reader.summary.hexdigest() != entry.digest:
+                raise _changed(source)
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        finally:
+            os.close(descriptor)
+
+    def content(self, source: str, entry: SourceEntry) -> bytes:
+        """What is in a file that is not too large for memory. EnvctlError like `opened`."""
+        descriptor = self._descriptor(source, entry)
+        try:
+            data = _read(descriptor, entry.size + 1)
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        finally:
+            os.close(descriptor)
+        if hashlib.sha256(data).hexdigest() != entry.digest:
+            raise _changed(source)
+        return data
+
+    def _descriptor(self, source: str, entry: SourceEntry) -> int:
+        folder, _, name = source.rpartition("/")
+        try:
+            if self._home < 0:
+                self._home = os.open(followed(self._root), FOLDER & ~os.O_NOFOLLOW)
+            if self._folder < 0 or folder != self._open:
+                below = open_below(self._home, folder, FOLDER)
+                if self._folder >= 0:
+                    os.close(self._folder)
+                self._folder, self._open = below, folder
+            descriptor = os.open(name, FILE, dir_fd=self._folder)
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
+            os.close(descriptor)
+            raise _changed(source)
+        return descriptor
+
+
+def _unreadable(source: str, error: OSError) -> EnvctlError:
+    return EnvctlError(
+        f"{source} cannot be read for the build: {error.strerror or error}",
+        hint="it may have changed meanwhile: run the same command again",
+    )
+
+
+def _changed(source: str) -> EnvctlError:
+    return EnvctlError(
+        f"{source} was changed after the build was planned",
+        hint="run the same command again: it takes the file as it is then",
+    )
+
+
+def refuse_links(root: Path, relative: Path) -> None:
+    """InsideError, naming the first link on the way, if there is one and it leads to something; nothing is opened."""
+    path = root
+    for part in relative.parts:
+        path /= part
+        if path.is_symlink():
+            if (root / relative).exists() or path == root / relative:
+                with suppress(FileNotFoundError):
+                    real_path(root, path)
+                raise InsideError(
+                    f"{_shown(path, root)} is a link",
+                    hint="put what it leads to in its place: here no link is followed",
+                )
+            return
+
+
+def _insist_regular(mode: int, shown: str) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    kind = next((name for is_kind, name in kinds if is_kind(mode)), "not a regular file")
+    raise InsideError(f"{shown} is {kind}", hint="put a regular file in its place")
+
+
+def _read(descriptor: int, most: int) -> bytes:
+    """What is in a file from here on, up to so many bytes."""
+    parts = []
+    while most > 0 and (data := os.read(descriptor, min(most, _CHUNK))):
+        parts.append(data)
+        most -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _outside(path: Path, home: Path, real: Path) -> InsideError:
+    link = next((one for one in (path, *path.parents) if one.is_symlink() and one != home), None)
+    shown = _shown(path, home)
+    how = f"it is {real}"
+    if link is not None:
+        name = "it" if link == path else _shown(link, home)
+        how = f"{name} is a link to {real}"
+    return InsideError(
+        f"{shown} leads outside the project: {how}",
+        hint="copy what it leads to into the project",
+    )
+
+
+def _shown(path: Path, root: Path) -> str:
+    for base in (root, followed(root)):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return str(path)
+
+
+def _size(number: int) -> str:
+    return f"{number // 1024 // 1024} MiB" if number >= 1024 * 1024 else f"{number // 1024} KiB"

@@ -1,0 +1,202 @@
+"""Facts collected: a round trip or two to each running unit, through whatever backend it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from envctl.backends.base import Backend
+from envctl.backends.common import probe
+from envctl.errors import EnvctlError
+from envctl.parity import file_search, parse_facts, processes
+from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
+from envctl.parity.interview import Answer, Interview
+from envctl.parity.tree import ALTERED
+from envctl.plan import sysctls
+from envctl.plan.categories import UNITS
+from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit
+
+WORKERS: Final = 4
+LOOKS: Final = 3
+"""How often the processes are looked at: what most looks see is a fact."""
+_OF_EVERY_UNIT: Final = (
+    "os", "kernel", "packages", "users", "groups", "timezone", "locale", "substrate",
+    "argv", "environ", "status", "limits", "cwd", "cgroup", "size",
+)  # fmt: skip
+"""What every unit is asked once, as collect.sh calls it."""
+_AS_THE_UNIT: Final = frozenset(
+    {"name", "given", "argv", "environ", "status", "limits", "cwd", "cgroup", "size", "timezone"}
+)
+"""What hangs on who asks: root without all its rights cannot look into another's process."""
+_AS_BOTH: Final = _AS_THE_UNIT | {"secret"}
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+def collect(
+    plan: Plan,
+    units: Sequence[Unit],
+    backend: Backend,
+    *,
+    key: str,
+    mask: Callable[[bytes], bytes],
+    idle: Mapping[str, str] = _NOTHING,
+) -> Facts:
+    """The facts of these units, which run. Of one that cannot be asked nothing is known but why.
+
+    `key` is what digests of secrets are made with, `mask` takes their values out of what is told. `idle` has of
+    units that do not run the reason, by name.
+    """
+
+    def facts_of(unit: Unit) -> UnitFacts:
+        try:
+            return ask(plan, unit, backend, key=key, mask=mask)
+        except EnvctlError as error:
+            return no_facts(mask(error.brief.encode()).decode("utf-8", "replace"))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        told = dict(zip([unit.name for unit in units], pool.map(facts_of, units), strict=True))
+    told |= {name: no_facts(why) for name, why in idle.items()}
+    return Facts(plan.scope.project, plan.scope.environment, plan.backend, told)
+
+
+def no_facts(why: str) -> UnitFacts:
+    """The facts of a unit of which nothing is known."""
+    return {UNKNOWN: {fact_id(UNITS, ""): why}}
+
+
+def ask(
+    plan: Plan,
+    unit: Unit,
+    backend: Backend,
+    *,
+    key: str,
+    mask: Callable[[bytes], bytes],
+    also: Iterable[tuple[str, str]] = (),
+    user: str | None = None,
+) -> UnitFacts:
+    """The facts of one unit, as `collect` has them; `also` is asked beyond what every one is. EnvctlError if it tells nothing.
+
+    Root is asked, who sees most; what hangs on who one is is asked as the unit's own user, or as `user`.
+    """
+    asked = [*inquiry(plan, unit), *also]
+    by_root = [*(one for one in asked if one[0] not in _AS_THE_UNIT), ("processes", str(LOOKS))]
+    by_unit = [*(one for one in asked if one[0] in _AS_BOTH), ("processes", "1")]
+    interview = Interview(unit, backend, key, mask)
+    with ThreadPoolExecutor(2) as pool:
+        asking = pool.submit(interview.ask, by_unit, user=user)
+        files = pool.submit(file_search.files, interview, covered(unit))
+        answer = interview.ask(by_root, everything=True)
+    told = _without_altered(_merged(interview.facts(answer, by_root), files.result()))
+    own: Answer | None = None
+    try:
+        own = asking.result()
+        of_its_own = interview.facts(own, by_unit)
+    except EnvctlError as error:
+        of_its_own = {
+            UNKNOWN: {parse_facts.unknown_without(*one): error.brief for one in by_unit[:-1]}
+        }
+    return _ours(_merged(told, of_its_own, _programs(unit, answer, own, told.get(SUBSTRATE))))
+
+
+def _programs(
+    unit: Unit, by_root: Answer, by_unit: Answer | None, substrate: Mapping[str, str] | None
+) -> UnitFacts:
+    """The programs that run, as facts."""
+    prefix = fact_id(Category.FILES, "")
+    parts = [
+        parse_facts.parts(one.data, one.mark, "processes") if one else ()
+        for one in (by_root, by_unit)
+    ]
+    try:
+        found = processes.read(
+            parts[0][0] if parts[0] else {},
+            parts[1][0] if parts[1] else {},
+            unit=unit.name,
+            # In a machine there is the init, at least.
+            substrate=None
+            if substrate is None
+            else {one.removeprefix(prefix) for one in substrate},
+            probe=probe.test(unit.run.probe) if unit.run.probe else (),
+        )
+    except ValueError as error:
+        return {UNKNOWN: {fact_id(Category.PROCESSES, ""): str(error)}}
+    if not found.substrate:
+        return {Category.PROCESSES: found.own}
+    return {
+        Category.PROCESSES: {**found.own, **dict.fromkeys(found.substrate, "runs")},
+        SUBSTRATE: {fact_id(Category.PROCESSES, path): "" for path in found.substrate},
+    }
+
+
+def _merged(*told: UnitFacts) -> UnitFacts:
+    """What several voices told of one unit."""
+    found: dict[str, dict[str, str]] = {}
+    for one in told:
+        for category, values in one.items():
+            found.setdefault(category, {}).update(values)
+    # What one knows the other need not.
+    secrets, prefix = found.get(Category.SECRETS, {}), fact_id(Category.SECRETS, "")
+    for name in [one for one in found.get(UNKNOWN, {}) if one.startswith(prefix)]:
+        if name.removeprefix(prefix) in secrets:
+            del found[UNKNOWN][name]
+    return found
+
+
+def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
+    """What a unit is asked beyond what every one is: (kind, value). Paths with a newline are left out."""
+    steps = unit.source.steps if isinstance(unit.source, Build) else ()
+    npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
+    asked: dict[str, Sequence[str]] = {
+        **dict.fromkeys(_OF_EVERY_UNIT, ("",)),
+        "sockets": [
+            " ".join(str(one.container) for one in unit.run.ports if one.protocol == "udp")
+        ],
+        "sysctls": [" ".join(sysctls.READ)],
+        # A task's name means something only while it runs.
+        "name": sorted(
+            {one for other in plan.units for one in _names(other) if other.kind is Kind.SERVICE}
+        ),
+        "secret": sorted(secret.target for secret in unit.run.secrets),
+        "npm": sorted(set(npm)),
+    }
+    for kind, values in asked.items():
+        yield from ((kind, value) for value in values if "\n" not in value)
+
+
+def _names(unit: Unit) -> tuple[str, ...]:
+    return (unit.name, unit.service, *unit.run.aliases)
+
+
+_DNS: Final = " 127.0.0.11:"
+"""Docker's own name server, which is in the network of each container."""
+
+
+def _without_altered(told: UnitFacts) -> UnitFacts:
+    """What came with a machine and was changed in it counts as the unit's own."""
+    changed = told.get(ALTERED, {})
+    found = {category: values for category, values in told.items() if category != ALTERED}
+    if SUBSTRATE in found:
+        listed = found[SUBSTRATE]
+        found[SUBSTRATE] = {key: one for key, one in listed.items() if key not in changed}
+    return found
+
+
+def _ours(told: UnitFacts) -> UnitFacts:
+    """Without what is the engine's."""
+    sockets = {key: who for key, who in told.get("sockets", {}).items() if _DNS not in key}
+    return {**told, "sockets": sockets}
+
+
+def covered(unit: Unit) -> Sequence[str]:
+    """Where a unit has what it was not made with: volumes, the host's files, secrets."""
+    mounts, volumes, given = unit.run.mounts, unit.run.volumes, unit.run.secrets
+    targets = [*(one.target for one in mounts), *(one.target for one in volumes)]
+    return [*targets, *(one.target for one in given)]
+
+
+def is_covered(unit: Unit, path: str) -> bool:
+    """Whether what is at a path is a volume's or the host's, and not what the unit was made with."""
+    targets = [mount.target for mount in unit.run.mounts]
+    targets += [volume.target for volume in unit.run.volumes]
+    return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)

@@ -1,0 +1,213 @@
+"""Facts of two targets compared: what is the same, and of what is not, why. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from envctl.parity.accepted import Acceptance
+from envctl.parity.facts import (
+    DIGEST,
+    PROCESSOR,
+    SUBSTRATE,
+    UNKNOWN,
+    Category,
+    Fact,
+    Facts,
+    UnitFacts,
+    Unknown,
+    fact,
+    fact_id,
+    unknown_at,
+    unknown_keys,
+)
+from envctl.plan import sysctls
+from envctl.plan.categories import COMPARED, UNITS
+
+_FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
+"""Files that each machine makes for itself when it boots for the first time: no two have the same."""
+_NOT_RUNNING: Final = fact_id(UNITS, "")
+"""What is unknown of a unit that does not run: all."""
+
+
+class Verdict(StrEnum):
+    """What it is worth that a fact is so on both sides, or not."""
+
+    EQUAL = "equal"
+    DECLARED = "declared"
+    SUBSTRATE = "substrate"
+    UNDECLARED = "undeclared"
+    UNKNOWN = "unknown"
+
+
+_OPEN: Final = frozenset({Verdict.UNDECLARED, Verdict.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fact that is not known to be the same on both sides; None where a side has no such fact."""
+
+    unit: str
+    category: str
+    key: str
+    before: Fact
+    after: Fact
+    verdict: Verdict
+    accepted: Acceptance | None = None
+    """The first entry of the spec that declares it."""
+
+    def covered_by(self, entry: Acceptance) -> bool:
+        """Whether an entry of the spec is about it."""
+        return entry.covers(self.unit, self.category, self.key)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared: by unit and category how many facts were the same, and what was not."""
+
+    equal: Mapping[tuple[str, str], int]
+    findings: Sequence[Finding]
+
+    @property
+    def undeclared(self) -> Sequence[Finding]:
+        """The differences that nobody has given a reason for."""
+        return self.of(Verdict.UNDECLARED)
+
+    @property
+    def unknown(self) -> Sequence[Finding]:
+        """The facts that a side does not know, and nobody has given a reason for."""
+        return self.of(Verdict.UNKNOWN)
+
+    @property
+    def open(self) -> Sequence[Finding]:
+        """All that needs a reason and has none."""
+        return [one for one in self.findings if one.verdict in _OPEN]
+
+    def of(self, verdict: Verdict) -> Sequence[Finding]:
+        """The findings that are so."""
+        return [one for one in self.findings if one.verdict is verdict]
+
+    @property
+    def subjects(self) -> Sequence[tuple[str, str]]:
+        """Units and categories that anything was compared of, in order."""
+        known = {*self.equal, *((one.unit, one.category) for one in self.findings)}
+        return sorted(known, key=lambda one: (one[0], COMPARED.index(one[1])))
+
+    def count(self, unit: str, category: str, verdict: Verdict) -> int:
+        """How many facts of a unit and a category are so."""
+        if verdict is Verdict.EQUAL:
+            return self.equal.get((unit, category), 0)
+        return self._counts[unit, category, verdict]
+
+    @cached_property
+    def _counts(self) -> Counter[tuple[str, str, Verdict]]:
+        return Counter((one.unit, one.category, one.verdict) for one in self.findings)
+
+    def total(self, verdict: Verdict) -> int:
+        """How many of all facts are so."""
+        return sum(self.equal.values()) if verdict is Verdict.EQUAL else len(self.of(verdict))
+
+
+def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
+    """All facts of the units that both have; a unit that one of them lacks is a difference, one that does not run unknown."""
+    equal: Counter[tuple[str, str]] = Counter()
+    findings: list[Finding] = []
+    same = (before.project, before.environment) == (after.project, after.environment)
+    for unit in sorted({*before.units, *after.units}):
+        one, other = before.units.get(unit), after.units.get(unit)
+        found = _presence(unit, one, other)
+        if found is None and one is not None and other is not None:
+            found = []
+            for category, key, left, right in _pairs(one, other, digests=same):
+                if left == right:
+                    equal[unit, category] += 1
+                else:
+                    verdict = _verdict(category, key, one, other, (left, right))
+                    found.append(Finding(unit, category, key, left, right, verdict))
+        findings += [_declared(finding, accept) for finding in found or ()]
+    return Comparison(equal, findings)
+
+
+def _presence(unit: str, one: UnitFacts | None, other: UnitFacts | None) -> list[Finding] | None:
+    """What there is to tell of a unit that a side lacks, or where it does not run; None if both have facts of it."""
+    left, right = _presence_of(one), _presence_of(other)
+    if left == right == "runs":
+        return None
+    unknown = isinstance(left, Unknown) or isinstance(right, Unknown)
+    verdict = Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
+    return [Finding(unit, UNITS, unit, left, right, verdict)]
+
+
+def _presence_of(side: UnitFacts | None) -> Fact:
+    if side is None:
+        return None
+    reason = side.get(UNKNOWN, {}).get(_NOT_RUNNING)
+    return "runs" if reason is None else Unknown(reason)
+
+
+def _pairs(
+    one: UnitFacts, other: UnitFacts, *, digests: bool
+) -> Iterator[tuple[str, str, Fact, Fact]]:
+    """All facts side by side; `digests` of secrets mean something within one environment only.
+
+    What is unknown with a whole folder or category is told once, by that.
+    """
+    for category in Category:
+        known = [*one.get(category, {}), *other.get(category, {})]
+        asked = [*unknown_keys(one, category), *unknown_keys(other, category)]
+        for key in sorted({*known, *asked}):
+            at = [unknown_at(side, category, key) for side in (one, other)]
+            if any(broader not in (None, key) for broader in at):
+                continue
+            if digests or category != Category.SECRETS or not key.endswith(DIGEST):
+                yield category, key, fact(one, category, key), fact(other, category, key)
+
+
+def _verdict(
+    category: str, key: str, one: UnitFacts, other: UnitFacts, values: tuple[Fact, Fact]
+) -> Verdict:
+    """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
+
+    The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package. The processor is:
+    a `platform` may ask for it, and an engine may play it.
+    """
+    machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
+    if len(machines) == 2:
+        came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
+    else:
+        beside = values[SUBSTRATE in one] if machines else None
+        came_along = any(_came_along(listed, category, key, beside) for listed in machines)
+    if came_along or (category == Category.KERNEL and key != PROCESSOR):
+        return Verdict.SUBSTRATE
+    if len(machines) < 2 and _is_of_the_host(category, key, values):
+        return Verdict.SUBSTRATE
+    unknown = any(isinstance(value, Unknown) for value in values)
+    return Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
+
+
+def _came_along(listed: Mapping[str, str], category: str, key: str, beside: Fact) -> bool:
+    """Whether it came with a machine. Of a file that was changed for it, a container has to have what the image has."""
+    before = listed.get(fact_id(category, key))
+    return before is not None and before in ("", beside)
+
+
+def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
+    """Whether a container has it from its host: what can be seen of memory and processors, settings of the kernel."""
+    if category == Category.LIMITS:
+        return key.endswith(" visible")
+    if category != Category.SYSCTLS:
+        return False
+    # A setting that only one of two kernels has comes with the kernel.
+    return sysctls.is_of_the_host(key) or None in values
+
+
+def _declared(found: Finding, accept: Sequence[Acceptance]) -> Finding:
+    """The finding, declared if it needs a reason and an entry gives one."""
+    if found.verdict not in _OPEN:
+        return found
+    entry = next((one for one in accept if found.covered_by(one)), None)
+    return replace(found, verdict=Verdict.DECLARED, accepted=entry) if entry else found

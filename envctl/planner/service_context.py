@@ -1,0 +1,56 @@
+"""What the units of one service are decided from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from envctl.definition.canonical import CanonicalService
+from envctl.definition.resolved import Resolved
+from envctl.errors import Place
+from envctl.files import Taken
+
+PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
+"""The package sets of all services of all environments, each with its base image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One service of the resolved spec, and what its units are decided from.
+
+    `recipe` is a digest of the project's own templates that images are made from.
+    """
+
+    name: str
+    resolved: Resolved
+    backend: str
+    package_sets: PackageSets
+    recipe: str = ""
+    users: Sequence[object] = ()
+    """What the users of all services are decided from."""
+    taken: dict[tuple[str, tuple[str, ...]], Taken] = field(default_factory=dict)
+    """By source and what is excluded, what copies of services that are planned together take."""
+
+    @property
+    def service(self) -> CanonicalService:
+        """The service itself."""
+        return self.resolved.data["services"][self.name]
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.resolved.root
+
+    @property
+    def user(self) -> str | None:
+        """The user it runs as: a built service has its own unless the spec names one."""
+        given = self.service["user"]
+        if given is not None:
+            return given["name"]
+        return self.name if self.service["base"] is not None else None
+
+    def where(self, *path: str | int) -> Place | None:
+        """The place that set a value of the service."""
+        return self.resolved.where("services", self.name, *path)

@@ -1,0 +1,600 @@
+"""The verbs: each a short list of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envctl import definition
+from envctl.backends.base import NotRunningError
+from envctl.definition.names import no_environments
+from envctl.errors import EnvctlError, Problem, SpecError
+from envctl.host.ca_bundle import bundle
+from envctl.host.private_state import (
+    likely_folder,
+    private_folder,
+    refuse_foreign_state,
+    state_path,
+)
+from envctl.host.run_lock import exclusive
+from envctl.plan.progress import Progress, Report, Stage, silent
+from envctl.session import DEFAULT_BACKEND, Opened, Target
+from envctl.trust.approval import Ask, nobody
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Execution, LogLine
+    from envctl.definition.differences import Difference as SpecDifference
+    from envctl.definition.resolved import Resolved
+    from envctl.lock.frozen import Frozen
+    from envctl.lock.lock_differences import Difference
+    from envctl.lock.model import Lock
+    from envctl.parity.drift.verification import Verification
+    from envctl.parity.facts import Facts
+    from envctl.plan.artifact import Artifact
+    from envctl.plan.changes import Change
+    from envctl.plan.model import Plan
+    from envctl.plan.scope import Found
+    from envctl.plan.state import Observed
+    from envctl.planner.service_context import PackageSets
+    from envctl.planner.shared import SharedServices
+    from envctl.render import Content, Templates
+    from envctl.trust.host_access import Reach
+    from envctl.verbs.results import BuildPair, Decided, Decision, UpResult
+    from envctl.verbs.status import Row
+
+
+def unsaid(_changes: Sequence[Change]) -> None:
+    """Nobody wants to know what was decided."""
+
+
+def ignored(_plan: Plan) -> None:
+    """Nobody wants to know of a plan."""
+
+
+class Workspace:
+    """A project's folder and the options of one run; each method is a verb of the command line."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environ: Mapping[str, str],
+        sets: Mapping[str, str] | None = None,
+        report: Report = silent,
+        free_ports: bool = False,
+        ask: Ask = nobody,
+    ) -> None:
+        self.root = root
+        self.environ = environ
+        self.sets = sets or {}
+        self.report = report
+        self.free_ports = free_ports
+        """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
+        self.ask = ask
+        """Asks the user whether the project may reach what it wants of this host."""
+        self.shared: SharedServices | None = None
+        """What the services came to, where all environments are looked at in one go.
+
+        Then each is resolved from the files: they share what they have in common, and nothing is kept of each.
+        """
+
+    def on_free_ports(self) -> Workspace:
+        """The same, but that what is brought up takes ports of the host that are free."""
+        return Workspace(
+            self.root,
+            environ=self.environ,
+            sets=self.sets,
+            report=self.report,
+            free_ports=True,
+            ask=self.ask,
+        )
+
+    def open(self, target: Target, *, lenient: bool = False) -> Opened:
+        """A target in this run. With `lenient` the spec may be broken, or have it no more."""
+        opened = Opened(self, target, lenient=lenient)
+        if lenient:
+            opened.insist()
+        return opened
+
+    def open_any(self, target: Target) -> Opened:
+        """The same, though nobody may know of the environment."""
+        return Opened(self, target, lenient=True)
+
+    def locked(self, opened: Opened) -> AbstractContextManager[None]:
+        """Have a target to oneself."""
+        return exclusive(likely_folder(self.root, "locks"), opened.known_as, self.report)
+
+    # --- the spec
+
+    def environments(self) -> tuple[str, ...]:
+        """The names of the project's environments."""
+        return definition.environments(self.root)
+
+    def resolved(self, environment: str, *, without_files: bool = False) -> Resolved:
+        """The resolved spec of one environment; with `without_files` builds may lack files of the project."""
+        return definition.load(
+            self.root,
+            environment,
+            sets=self.sets,
+            environ=self.environ,
+            cache=self.shared is None,
+            without_files=without_files,
+        )
+
+    @cached_property
+    def package_sets(self) -> PackageSets:
+        """The package sets of all services of all environments, as they were when first asked for."""
+        return definition.package_sets(
+            self.root,
+            sets=self.sets,
+            environ=self.environ,
+            cache=self.shared is None,
+            equal=self.alike,
+        )
+
+    @cached_property
+    def alike(self) -> Mapping[str, None]:
+        """The environments that are known to mount and install the same, as they were when first asked for."""
+        return definition.alike(self.root)
+
+    def validate(
+        self, environments: Sequence[str] = (), *, planned: Callable[[Plan], None] = ignored
+    ) -> tuple[str, ...]:
+        """Check these environments, or all, down to what their backends can do; SpecError if any is wrong.
+
+        `planned` is told each plan.
+        """
+        problems: dict[Problem, None] = {}
+        names = tuple(environments) or self.environments()
+        if not names:
+            definition.load_base(self.root, sets=self.sets, environ=self.environ)
+            raise no_environments(self.root)
+        if len(names) > 1:
+            from envctl.planner.shared import SharedServices
+
+            self.shared = SharedServices()
+        accepting = False
+        for name in names:
+            opened = self.open(Target.parse(name))
+            try:
+                planned(opened.plan)
+                accepting |= bool(opened.resolved and opened.resolved.data["accept"])
+            except SpecError as error:
+                problems.update(dict.fromkeys(error.problems))
+                accepting = True
+        if accepting:
+            every = [Target.parse(name).environment for name in names]
+            problems.update(dict.fromkeys(self.misnamed(every)))
+        if problems:
+            raise SpecError(tuple(problems))
+        return names
+
+    def misnamed(
+        self, environments: Iterable[str], *, also: Iterable[str] = ()
+    ) -> Sequence[Problem]:
+        """What these environments accept of units that there are not, if it is known what units there are."""
+        from envctl.verbs.verify import misnamed
+
+        try:
+            specs = {name: self.resolved(name) for name in self.environments()}
+        except EnvctlError:
+            return ()
+        return misnamed(specs, environments, also=also)
+
+    # --- deciding
+
+    def plan(self, target: Target) -> Plan:
+        """The plan of a target; no engine is asked, no value of a secret looked at."""
+        return self.open(target).plan
+
+    def changes(self, target: Target) -> tuple[Plan, tuple[Change, ...]]:
+        """What `up` would do now."""
+        decision = self.decided(target)
+        return decision.plan, decision.changes
+
+    def decided(self, target: Target) -> Decision:
+        """What `up` would do now, and what is worth knowing of that."""
+        from envctl.verbs.results import Decision
+        from envctl.verbs.running_units import tell_lost
+
+        opened = self.open(target)
+        observed = opened.observe()
+        tell_lost(opened, observed)
+        return Decision(
+            opened.wanted,
+            opened.changes(observed),
+            opened.volume_notes(observed),
+            opened.unapproved,
+        )
+
+    def diff(
+        self, before: Target, after: Target
+    ) -> tuple[tuple[SpecDifference, ...], Mapping[str, BuildPair]]:
+        """What two targets' specs differ in, and by unit whether they run the same build; no engine is asked."""
+        from envctl.definition.differences import differences
+        from envctl.verbs.results import BuildPair
+
+        sides = [self.open(target) for target in (before, after)]
+        specs = [
+            self.resolved(target.environment).on_backend(target.backend)
+            for target in (before, after)
+        ]
+        left, right = ({unit.name: unit.source for unit in one.plan.units} for one in sides)
+        builds = {
+            name: BuildPair.of(left.get(name), right.get(name))
+            for name in dict.fromkeys([*left, *right])
+        }
+        return differences(*specs), builds
+
+    def render(self, target: Target, *, host_ca: bool = False) -> Mapping[str, Content]:
+        """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
+        from envctl.render import render
+
+        return render(self._artifacts(target, host_ca), templates=self.templates)
+
+    def write_render(
+        self,
+        target: Target,
+        folder: Path,
+        *,
+        host_ca: bool = False,
+        planned: Callable[[Plan], None] = ignored,
+    ) -> tuple[Mapping[str, Content], Sequence[str]]:
+        """Write the rendered folder; its files, and what is to be said of its disk. `planned` is told what of."""
+        from envctl.render import modes, render, write
+
+        artifacts = self._artifacts(target, host_ca, planned)
+        files = render(artifacts, templates=self.templates)
+        return files, write(files, folder, root=self.root, modes=modes(artifacts))
+
+    def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
+        """What bringing a target up would run, read or show of this host; and what of that is not allowed yet."""
+        opened = self.open(target)
+        return opened.reaches, opened.unapproved
+
+    # --- doing
+
+    def up(
+        self,
+        target: Target,
+        *,
+        services: Sequence[str] = (),
+        decided: Decided = unsaid,
+        frozen: bool = False,
+        offline: bool = False,
+    ) -> UpResult:
+        """Bring an environment up, or what of it these services need; waits until all is ready.
+
+        `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
+        nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
+        """
+        opened = self.open(target)
+        opened.services = tuple(services)
+        kept = self._frozen(opened, services, offline=offline) if frozen else None
+        with self.locked(opened):
+            return self.bring_up(opened, services, decided=decided, kept=kept)
+
+    def bring_up(
+        self,
+        opened: Opened,
+        services: Sequence[str] = (),
+        *,
+        decided: Decided = unsaid,
+        kept: Frozen | None = None,
+    ) -> UpResult:
+        """`up` of what is locked already."""
+        from envctl.reconcile.executor import bring_up
+        from envctl.verbs.port_holders import explained
+        from envctl.verbs.results import UpResult
+        from envctl.verbs.running_units import tell_lost
+
+        refuse_foreign_state(self.root, opened.target.environment)
+        opened.require_approval()
+        opened.backend.check()
+        opened.make_secrets()
+        observed = opened.observe()
+        plan = opened.select(services)
+        changes = _only(opened.changes(observed), plan, services)
+        _require_handed_over(changes, observed, opened.wanted)
+        tell_lost(opened, observed)
+        decided(changes)
+        for note in opened.volume_notes(observed) if changes else ():
+            self.report(Progress(note.volume, Stage.NOTE, note.text))
+        if kept and kept.prepare({unit.service for unit in plan.units}):
+            observed = opened.observe()
+            said = {(change.action, change.unit) for change in changes}
+            changes = _only(opened.changes(observed), plan, services)
+            if {(change.action, change.unit) for change in changes} - said:
+                decided(changes)
+        opened.require_build_secrets(changes)
+        plan = _with_changed(plan, changes, opened.wanted)
+        self._bases(opened, changes)
+        seen = bring_up(
+            changes,
+            plan,
+            opened.backend,
+            opened.report,
+            observed=observed,
+            mask=opened.store.masked,
+            explain=partial(explained, opened),
+        )
+        return UpResult(
+            plan,
+            changes,
+            _addresses(seen),
+            on_paper=not opened.backend.capabilities.executes,
+        )
+
+    def down(
+        self, target: Target, *, volumes: bool = False, decided: Decided = unsaid
+    ) -> tuple[Change, ...]:
+        """Take an environment down; its data only with `volumes`.
+
+        It need not be in the spec any more, and a spec that is broken does not hinder it.
+        """
+        opened = self.open(target, lenient=True)
+        with self.locked(opened):
+            return self.take_down(opened, volumes=volumes, decided=decided)
+
+    def take_down(
+        self, opened: Opened, *, volumes: bool, decided: Decided = unsaid
+    ) -> tuple[Change, ...]:
+        """`down` of what is locked already."""
+        from envctl.reconcile import compare
+        from envctl.reconcile.executor import carry_out
+        from envctl.verbs.running_units import tell_lost
+
+        opened.backend.check()
+        observed = opened.observe()
+        changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
+        decided(changes)
+        goes = volumes and (bool(changes) or opened.store.is_releasing(opened.backend.name))
+        if goes:
+            opened.store.begin_release(opened.backend.name)
+        carry_out(changes, opened.backend, self.report, observed=observed)
+        if not changes and not goes:
+            tell_lost(opened, observed)
+        if goes:
+            opened.store.release(opened.backend.name)
+        else:
+            self._tell_kept(opened, observed, secrets=volumes)
+        return changes
+
+    def _tell_kept(self, opened: Opened, observed: Observed, *, secrets: bool) -> None:
+        """Say what of an environment's data `down` leaves; of secrets if they were to go, and nothing was found."""
+        from envctl.reconcile.volume_notes import kept_text
+
+        if observed.volumes:
+            self.report(Progress(opened.known_as, Stage.NOTE, kept_text(observed.volumes)))
+        if secrets and opened.store.keeps_any():
+            where = state_path(self.root, "secrets", opened.target.environment)
+            text = f"nothing of it was found, so its generated secrets stay: {where}"
+            self.report(Progress(opened.known_as, Stage.NOTE, text))
+
+    def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> Found:
+        """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
+
+        The whole checkout is taken over: all its environments, its keys and its generated secrets.
+        """
+        from envctl.verbs.adopt import adopt
+
+        opened = self.open(target)
+        with exclusive(private_folder(self.root, "locks"), "adopt", self.report):
+            _require_free(opened)
+            return adopt(
+                opened.backend, opened.plan.scope, force=force, identity=identity,
+                again=lambda: self.open(target).backend,
+            )  # fmt: skip
+
+    def lost(self, target: Target) -> tuple[str, ...]:
+        """What is to be said of an environment of which nothing is found, but that is up from a folder that is gone."""
+        from envctl.verbs.running_units import lost_texts
+
+        return lost_texts(self.open(target, lenient=True))
+
+    def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
+        """Stop an environment's units and keep them."""
+        from envctl.reconcile import compare
+        from envctl.reconcile.executor import carry_out
+        from envctl.verbs.running_units import tell_lost
+
+        opened = self.open(target, lenient=True)
+        with self.locked(opened):
+            opened.backend.check()
+            observed = opened.observe()
+            tell_lost(opened, observed)
+            changes = compare.stop(observed, plan=opened.known_plan)
+            decided(changes)
+            carry_out(changes, opened.backend, self.report, observed=observed)
+            return changes
+
+    # --- locking
+
+    def lock(
+        self,
+        environments: Sequence[str] = (),
+        *,
+        update: Sequence[str] | None = None,
+        vendor: bool = False,
+    ) -> tuple[Lock, tuple[Difference, ...]]:
+        """Write what the builds of these environments, or of all, come to; the lock, and what moved.
+
+        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them;
+        with `vendor` the files of all that is locked are kept.
+        """
+        from envctl.lock.create import make
+
+        with exclusive(private_folder(self.root, "locks"), "lock", self.report):
+            return make(
+                self.root,
+                self._plain(environments),
+                update=update,
+                vendor=vendor,
+                whole=not environments,
+            )
+
+    def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
+        """What the spec, and what is built of it here, differ in from the lock."""
+        from envctl.lock.check import check
+        from envctl.lock.text import existing
+
+        return check(existing(self.root), self._plain(environments), whole=not environments)
+
+    def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:
+        """Environments as a container engine has them: machines are made of the same images."""
+        names = tuple(environments) or self.environments()
+        if not names:
+            raise no_environments(self.root)
+        return [self.open(Target(name, DEFAULT_BACKEND)) for name in names]
+
+    def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
+        from envctl.lock.frozen import Frozen
+        from envctl.lock.text import existing
+
+        (plain,) = self._plain([opened.target.environment])
+        plain.services = opened.services
+        kept = Frozen(opened, plain, existing(self.root), offline=offline)
+        kept.insist({unit.service for unit in opened.select(services).units})
+        return kept
+
+    # --- looking
+
+    def status(self, target: Target) -> tuple[Row, ...]:
+        """The state of every unit there is or should be."""
+        from envctl.verbs.status import rows_of
+
+        return rows_of(self.open(target, lenient=True))
+
+    def observed(self, target: Target) -> Observed:
+        """What of a target is there, as its backend sees it."""
+        return self.open(target, lenient=True).observe()
+
+    def facts(self, target: Target) -> Facts:
+        """What is true inside the units of a target that run. EnvctlError if none does."""
+        from envctl.verbs.verify import facts
+
+        return facts(self.open(target))
+
+    def verify(self, target: Target) -> Verification:
+        """What is so of a target, held against its spec; the spec's own checks, run inside."""
+        from envctl.verbs.verify import verify
+
+        return verify(self.open(target))
+
+    def exec(self, target: Target, unit: str, execution: Execution) -> int:
+        """Run a command in a running unit; its exit code."""
+        opened = self.open(target, lenient=True)
+        try:
+            return opened.backend.exec(unit, execution)
+        except NotRunningError:
+            from envctl.verbs.running_units import require_running
+
+            # Now it is worth a look at what there is instead.
+            require_running(opened, unit)
+            raise
+
+    def logs(
+        self,
+        target: Target,
+        services: Sequence[str] = (),
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+    ) -> Iterator[LogLine]:
+        """The log lines of these services or units, or of all."""
+        from envctl.verbs.running_units import units_with_logs
+
+        opened = self.open(target, lenient=True)
+        units = units_with_logs(opened, services)
+        yield from opened.backend.logs(units, follow=follow, tail=tail)
+
+    # --- parts
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The project's templates before ours."""
+        from envctl.render import Templates
+
+        return Templates(self.root)
+
+    def _artifacts(
+        self, target: Target, host_ca: bool, planned: Callable[[Plan], None] = ignored
+    ) -> Sequence[Artifact]:
+        opened = self.open(target)
+        planned(opened.plan)
+        trust = bundle(self.environ) if host_ca else None
+        if host_ca and trust is None:
+            raise EnvctlError(
+                "this host has no CA bundle of its own",
+                hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
+            )
+        return opened.backend.artifacts(opened.plan_with_image_volumes(), trust=trust)
+
+    def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
+        """Have the bases of all builds at hand before the first build starts."""
+        from envctl.plan.changes import Action
+        from envctl.plan.model import Build
+
+        wanted = {
+            change.target.base: None
+            for change in changes
+            if change.action is Action.BUILD and isinstance(change.target, Build)
+        }
+        images = getattr(opened.backend, "images", None)
+        if not wanted or images is None:
+            return
+        from envctl.bases import ensure
+
+        for base in wanted:
+            ensure(base, images, self.report)
+
+
+def _require_free(opened: Opened) -> None:
+    """EnvctlError, which says what is in the way, if a folder has something of an environment already."""
+    there, name = opened.observe(), opened.known_as
+    if there.units:
+        raise EnvctlError(
+            f"{name} is up from this folder, too: {', '.join(there.units)}",
+            hint=f"`envctl down {name} --volumes` takes that down and deletes its data; then adopt the other",
+        )
+    if there.volumes:
+        volumes = ", ".join(sorted(there.volumes))
+        raise EnvctlError(
+            f"{name} is not up, but this folder has data of it already: {volumes}",
+            hint=f"`envctl down {name} --volumes` deletes that data; then adopt the other",
+        )
+
+
+def _require_handed_over(changes: Sequence[Change], observed: Observed, plan: Plan) -> None:
+    """EnvctlError if a service that cannot be planned has what is to be another's."""
+    from envctl.plan.handovers import stuck
+
+    if found := stuck(changes, observed, plan):
+        names = ", ".join(plan.left_out)
+        raise EnvctlError(
+            "; ".join(found), hint=f"{names} cannot be planned as it is: `envctl validate` says why"
+        )
+
+
+def _only(changes: tuple[Change, ...], plan: Plan, services: Sequence[str]) -> tuple[Change, ...]:
+    """The changes of a plan that is for these services, if there are any."""
+    if not services:
+        return changes
+    from envctl.reconcile import compare
+
+    return compare.only(changes, frozenset(unit.name for unit in plan.units))
+
+
+def _with_changed(plan: Plan, changes: Sequence[Change], whole: Plan) -> Plan:
+    """The plan of a selection, and of the units that are changed for it: they are waited for, too."""
+    changed = {change.unit for change in changes if change.key == change.unit}
+    names = changed | {unit.name for unit in plan.units}
+    return replace(plan, units=tuple(unit for unit in whole.units if unit.name in names))
+
+
+def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:
+    return {name: unit.addresses for name, unit in observed.units.items() if unit.addresses}

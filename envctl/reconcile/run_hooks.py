@@ -1,0 +1,79 @@
+"""A unit's hooks, run inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envctl.backends.base import Backend, Execution, NotRunningError
+from envctl.backends.common.capped import Kept
+from envctl.errors import EnvctlError
+from envctl.plan.exit_state import exit_text
+from envctl.plan.hooks import digests, first_due, place
+from envctl.plan.model import Unit
+from envctl.plan.progress import Progress, Report, Stage
+from envctl.plan.state import UnitState
+from envctl.plan.text import argv_text
+
+HOOK_TIMEOUT = 300.0
+_MOST_OUTPUT = 256 * 1024
+
+
+class HookError(EnvctlError):
+    """A hook that failed; the details are what it printed."""
+
+
+def are_due(unit: Unit, state: UnitState | None) -> bool:
+    """Whether after_start hooks have to run."""
+    return state is not None and first_due(unit, state) < len(unit.hooks.after_start)
+
+
+def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) -> None:
+    """Run those after_start hooks that are due, in order; the first that fails ends it, with a HookError."""
+    names, hooks = digests(unit), unit.hooks.after_start
+    for index in range(first_due(unit, state), len(hooks)):
+        # Work of its own, so that it is shown when it begins.
+        work = f"after_start hook {index + 1} of {unit.name}"
+        report(Progress(work, Stage.STARTED))
+        said, output = _run(backend, unit, names[index], hooks[index])
+        report(Progress(work, Stage.FAILED if said else Stage.DONE, said))
+        if said:
+            text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
+            raise HookError(f"{text} {said}", details=output, where=place(unit, index))
+
+
+def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[str, str]:
+    """Run a hook, to be noted by that name; how it failed, or "", and what it printed."""
+    execution, output = _execution(argv)
+    try:
+        code = backend.run_hook(unit.name, name, execution)
+    except EnvctlError as error:
+        return f"failed: {error.brief}", output.text
+    return f"ended with {exit_text(code)}" if code else "", output.text
+
+
+def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool = True) -> None:
+    """Run before_stop hooks: one that fails is told, and does not keep the unit from stopping.
+
+    A unit that is not `reachable` is not waited for.
+    """
+    if unit.hooks.before_stop and not reachable:
+        text = "its before_stop hooks are not run: it is unreachable"
+        report(Progress(f"stop {unit.name}", Stage.NOTE, text))
+        return
+    for number, argv in enumerate(unit.hooks.before_stop, 1):
+        try:
+            code = backend.exec(unit.name, _execution(argv)[0])
+            said = f"ended with {exit_text(code)}" if code else ""
+        except NotRunningError:
+            # There is nothing that could be told that it is about to stop.
+            return
+        except EnvctlError as error:
+            said = f"failed: {error.brief}"
+        if said:
+            text = f"before_stop hook {number} ({argv_text(argv)}) {said}"
+            report(Progress(f"stop {unit.name}", Stage.NOTE, text))
+
+
+def _execution(argv: Sequence[str]) -> tuple[Execution, Kept]:
+    output = Kept(_MOST_OUTPUT)
+    return Execution(tuple(argv), stdout=output, stderr=output, timeout=HOOK_TIMEOUT), output

@@ -1,0 +1,152 @@
+"""Fills a project's own templates in a process beside this one, which can be ended.
+
+Jinja's sandbox keeps a template from reaching anything, and not from computing: `{{ 9**(9**9) }}` has no end, and
+one call of a string's method can ask for all memory. Neither can be stopped from within the same process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import pickle
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from envctl.errors import EnvctlError, Place
+
+MEMORY: Final = 192 * 1024 * 1024
+"""Bytes that filling a template may take, where the system holds a process to that."""
+PATIENCE: Final = 30.0
+"""Seconds until the process is given up, whatever its processor time: the machine may be busy."""
+
+_LENGTH: Final = struct.Struct("!Q")
+_LONGEST: Final = 64 * 1024 * 1024
+"""Bytes of an answer: a filled template, escaped."""
+_START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+    "from envctl.render.template_worker import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A text or a template to fill; `seconds` are those of the processor."""
+
+    name: str
+    values: Any
+    seconds: float
+    text: str | None = None
+    """A `template` build step's own text; None for a template of the backend's, looked up by its name."""
+    root: str = ""
+
+    @property
+    def file(self) -> Place:
+        """The template, where its line cannot be told."""
+        return Place(self.name if self.text is not None else f"templates/{self.name}", 1, 1)
+
+
+class TemplateProcess:
+    """The process: started when first asked, and again after it had to be ended. One request at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+
+    def fill(self, request: Request) -> str:
+        """The filled text. EnvctlError, naming the template's line where it can be told."""
+        try:
+            asked = pickle.dumps(request)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise EnvctlError(
+                f"{request.name} cannot be filled in: its values cannot be handed on: {error}",
+                hint="a backend gives its templates data, and functions of a module",
+            ) from error
+        with self._turn:
+            answer = self._answer(asked, request)
+        if "error" in answer:
+            where = Place(*answer["where"]) if answer["where"] else None
+            raise EnvctlError(
+                answer["error"], details=answer["details"], hint=answer["hint"], where=where
+            )
+        return str(answer["text"])
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _answer(self, asked: bytes, request: Request) -> dict[str, Any]:
+        process = self._process = self._process or _start()
+        try:
+            assert process.stdin is not None
+            process.stdin.write(_LENGTH.pack(len(asked)) + asked)
+            process.stdin.flush()
+            return dict(json.loads(_read(process, time.monotonic() + PATIENCE)))
+        except TimeoutError as error:
+            self.close()
+            raise EnvctlError(
+                f"{request.name}: the template was not filled in within {PATIENCE:g} s",
+                where=request.file,
+            ) from error
+        except (OSError, EOFError, ValueError) as error:
+            self.close()
+            raise EnvctlError(_ended(process.returncode, request), where=request.file) from error
+        except BaseException:
+            # Interrupted: what it answers later is no answer to the next question.
+            self.close()
+            raise
+
+
+def _start() -> subprocess.Popen[bytes]:
+    folders = json.dumps([folder for folder in sys.path if folder])
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _START, folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+    )
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """An answer. TimeoutError, EOFError if the process ended, ValueError if it is too long."""
+    assert process.stdout is not None
+    descriptor, data, size = process.stdout.fileno(), bytearray(), _LENGTH.size
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while len(data) < size:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            part = os.read(descriptor, 1 << 16)
+            if not part:
+                raise EOFError
+            data += part
+            if size == _LENGTH.size <= len(data):
+                size += _LENGTH.unpack(data[:size])[0]
+                if size > _LONGEST:
+                    raise ValueError(size)
+    return bytes(data[_LENGTH.size :])
+
+
+def _ended(code: int | None, request: Request) -> str:
+    if code in (-signal.SIGVTALRM, -signal.SIGXCPU):
+        return f"the template takes more than {request.seconds:g} s to fill in"
+    if code == -signal.SIGKILL:
+        return "the process that fills the template in was killed: there may be too little memory"
+    return f"the process that fills the template in has ended (exit code {code})"
+
+
+TEMPLATES: Final = TemplateProcess()
+"""The one of this program."""
+atexit.register(TEMPLATES.close)

@@ -1,0 +1,145 @@
+"""Whether the user has allowed what of this host a project reaches.
+
+A fresh clone may name any command and any folder. So the first time they would be used they are shown, quoted
+exactly, and asked for; what was allowed is remembered for the user, by project and content, outside the project.
+It is done as direnv's `allow` and git's `safe.directory` do it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from envctl.errors import EnvctlError
+from envctl.host.links import followed
+from envctl.host.private_state import existing_folder, open_private, private_folder
+from envctl.trust.host_access import Reach
+
+FILE: Final = "allowed.json"
+VARIABLE: Final = "ENVCTL_TRUSTED"
+"""Folders whose projects are trusted, as the file `trusted` in envctl's configuration folder names them."""
+Ask: TypeAlias = Callable[[Sequence[Reach]], bool | None]
+"""Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
+
+
+def nobody(_wanted: Sequence[Reach]) -> None:
+    """Nobody can be asked."""
+
+
+# --- what is allowed --------------------------------------------------------------------------
+
+
+def require(
+    root: Path, wanted: Sequence[Reach], *, environ: Mapping[str, str], ask: Ask = nobody
+) -> None:
+    """Return if all this is allowed, after asking for what is not yet. EnvctlError, which lists it, if it is not."""
+    new = missing(root, wanted, environ=environ)
+    if not new:
+        return
+    answer = ask(new)
+    if answer:
+        allow(root, new)
+        return
+    refused = answer is not None
+    raise EnvctlError(
+        "this project reaches beyond its folder, and "
+        + ("you did not allow it" if refused else "nobody has allowed that yet"),
+        details="\n".join(f"  {one}" for one in new),
+        hint="read that; if you trust it, `envctl trust` or `envctl up --yes` allows exactly this"
+        f" (automation: CI=true, or the folder in {VARIABLE})",
+    )
+
+
+def missing(
+    root: Path, wanted: Sequence[Reach], *, environ: Mapping[str, str]
+) -> tuple[Reach, ...]:
+    """What of this has not been allowed."""
+    if not wanted or _is_automation(environ) or is_trusted(root, environ):
+        return ()
+    known = _allowed(root)
+    return tuple(one for one in wanted if one.key not in known)
+
+
+def allow(root: Path, wanted: Iterable[Reach]) -> None:
+    """Remember that all this is allowed."""
+    keys = sorted(_allowed(root) | {one.key for one in wanted})
+    _write(root, {"version": 1, "allowed": keys})
+
+
+def revoke(root: Path) -> None:
+    """Forget whatever was allowed to a project."""
+    folder = existing_folder(root)
+    if folder is not None:
+        (folder / FILE).unlink(missing_ok=True)
+
+
+def is_trusted(root: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the user's list of trusted folders has the project: by its path, or `FOLDER/*` for all below, or `*`."""
+    home = followed(root)
+    for line in (*environ.get(VARIABLE, "").split(os.pathsep), *_listed(environ)):
+        entry = line.strip()
+        if entry == "*":
+            return True
+        below = entry.endswith("/*")
+        folder = Path(entry.removesuffix("/*") or "/")
+        if not entry or not folder.is_absolute():
+            continue
+        if home in (folder, followed(folder)) and not below:
+            return True
+        if below and (followed(folder) in home.parents or folder in home.parents):
+            return True
+    return False
+
+
+def trusted_file(environ: Mapping[str, str]) -> Path:
+    """The user's list of trusted folders, one a line; it need not exist."""
+    base = Path(environ.get("XDG_CONFIG_HOME") or "")
+    return (base if base.is_absolute() else Path.home() / ".config") / "envctl" / "trusted"
+
+
+def _is_automation(environ: Mapping[str, str]) -> bool:
+    return environ.get("CI", "").strip().lower() in ("true", "1")
+
+
+def _listed(environ: Mapping[str, str]) -> list[str]:
+    file = trusted_file(environ)
+    try:
+        found = file.stat()
+        if found.st_uid not in (os.geteuid(), 0) or found.st_mode & 0o002:
+            raise EnvctlError(
+                f"{file} can be changed by other users",
+                hint=f"chmod go-w {file}, and make it yours",
+            )
+        lines = file.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvctlError(f"{file} cannot be read: {error}") from error
+    return [line for line in lines if not line.lstrip().startswith("#")]
+
+
+def _allowed(root: Path) -> frozenset[str]:
+    folder = existing_folder(root)
+    if folder is None:
+        return frozenset()
+    try:
+        with os.fdopen(open_private(folder / FILE, os.O_RDONLY), "rb") as file:
+            data = json.loads(file.read())
+        return frozenset(str(key) for key in data["allowed"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        # What cannot be read allows nothing: it is asked for again.
+        return frozenset()
+
+
+def _write(root: Path, data: Mapping[str, object]) -> None:
+    folder = private_folder(root)
+    fresh = folder / f".{FILE}.{os.getpid()}"
+    try:
+        with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            file.write(json.dumps(data).encode())
+        fresh.replace(folder / FILE)
+    except OSError as error:
+        raise EnvctlError(f"{folder / FILE} cannot be written: {error.strerror}") from error

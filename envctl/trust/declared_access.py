@@ -1,0 +1,39 @@
+"""What a resolved spec says of this host: where its secrets come from, and what it mounts. No plan is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from envctl.definition.resolved import Resolved
+from envctl.secrets.sources import own_path, real_place, variable_value
+from envctl.trust.host_access import Mounted, SecretSource
+
+
+def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[str, SecretSource]:
+    """Where the values of secrets come from; of a file outside the project also where it leads now."""
+    root, found = resolved.root, {}
+    for name, secret in resolved.data["secrets"].items():
+        file = secret["file"] or ""
+        outside = bool(file) and own_path(root, file) is None
+        found[name] = SecretSource(
+            (secret["env"] or "") if variable_value(secret, environ) is not None else "",
+            tuple(secret["command"] or ()),
+            file if outside else "",
+            real_place(root, file) if outside else None,
+            resolved.where("secrets", name),
+        )
+    return found
+
+
+def mounted(resolved: Resolved) -> Iterator[Mounted]:
+    """What services mount of this host."""
+    for name, service in resolved.data["services"].items():
+        for index, mount in enumerate(service["mounts"]):
+            yield Mounted(
+                resolved.data["environment"],
+                name,
+                str(real_place(resolved.root, mount["source"])),
+                mount["target"],
+                mount["read_only"],
+                resolved.where("services", name, "mounts", index),
+            )

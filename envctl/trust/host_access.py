@@ -1,0 +1,330 @@
+"""What of this host a project runs, reads or shows to its services, each as one thing to allow. Pure but for looking.
+
+Each is shown quoted exactly, and told by the project's own files that are part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from envctl.errors import EnvctlError, Place
+from envctl.host.links import followed, ignores_case
+from envctl.host.safe_read import InsideError, read_inside
+from envctl.trust.command_files import named
+from envctl.trust.git_folders import changeable_git
+
+if TYPE_CHECKING:
+    from envctl.plan.model import Mount, Plan, Unit
+
+RUN_BY_VAGRANT: Final = ("vagrant/Vagrantfile.j2", "vagrant/box.Vagrantfile.j2")
+"""Templates that become programs which Vagrant runs on this host."""
+
+_LARGEST_PROGRAM: Final = 16 * 1024 * 1024
+_CONTAINED: Final = frozenset(
+    (
+        *(
+            "AUDIT_WRITE",
+            "CHOWN",
+            "DAC_OVERRIDE",
+            "FOWNER",
+            "FSETID",
+            "IPC_LOCK",
+            "IPC_OWNER",
+            "KILL",
+        ),
+        *("LEASE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP"),
+        *("SETUID", "SYS_CHROOT", "SYS_NICE", "SYS_PACCT", "SYS_RESOURCE", "SYS_TTY_CONFIG"),
+        *("LINUX_IMMUTABLE", "NET_ADMIN"),
+    )
+)
+"""Capabilities that stay within a container; the others reach the kernel that it shares with this host."""
+
+
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\u00ad"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+"""What Python calls printable, and is not to be seen: fillers, variation selectors, the empty Braille pattern.
+
+Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt, Default_Ignorable_Code_Point.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One thing of this host that a project runs, reads or shows to its services.
+
+    `text` is what a user reads. `exact` is what it is: its kind, and every word and path to the byte. `content` is a
+    digest of the project's own files that are part of it: another content is another thing.
+    """
+
+    text: str
+    exact: tuple[str, ...]
+    content: str = ""
+    where: Place | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        """What it is remembered by: never the text, which is made for reading."""
+        exact = json.dumps([*self.exact, self.content], ensure_ascii=False)
+        return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __str__(self) -> str:
+        place = f"  ({self.where})" if self.where else ""
+        return f"{self.text}{place}"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret's value comes from: `variable` is one that is set, `file` one outside the project.
+
+    `real_file` is where that file leads.
+    """
+
+    variable: str = ""
+    command: tuple[str, ...] = ()
+    file: str = ""
+    real_file: Path | None = None
+    where: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A folder or file of this host that a service of an environment sees; `source` is where it really is."""
+
+    environment: str
+    service: str
+    source: str
+    target: str
+    read_only: bool = False
+    where: Place | None = field(default=None, compare=False)
+
+
+def reaches(
+    plan: Plan,
+    sources: Mapping[str, SecretSource],
+    *,
+    root: Path,
+    elsewhere: Iterable[Mounted] = (),
+) -> tuple[Reach, ...]:
+    """What bringing this plan up would run, read or show of this host, each once.
+
+    `sources` are of the plan's secrets.
+    `elsewhere` is what the project's other environments mount.
+    """
+    # It takes the whole model of a plan, which a command in a machine does without.
+    from envctl.plan.build_secrets import secret_names
+
+    found: dict[Reach, None] = {}
+    used = secret_names(plan.units)
+    for name in sorted(used & set(sources)):
+        found |= dict.fromkeys(_of_secret(name, sources[name], root))
+    for unit in plan.units:
+        found |= dict.fromkeys(_of_unit(unit, plan, root))
+    own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
+    found |= dict.fromkeys(_below_others(own, elsewhere, followed(root)))
+    if plan.backend == "vagrant":
+        found |= dict.fromkeys(_templates(root))
+    return tuple(found)
+
+
+def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
+    if source.variable:
+        text = f"takes the variable {source.variable} of your environment (secret {name})"
+        yield Reach(text, ("variable", name, source.variable), "", source.where)
+    if source.command:
+        yield command_reach(name, source.command, root, source.where)
+    if source.file:
+        real = str(source.real_file)
+        to = "" if real == source.file else f", which is {quoted(real)}"
+        text = f"reads {quoted(source.file)}{to} (secret {name})"
+        yield Reach(text, ("file", name, source.file, real), "", source.where)
+
+
+def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
+    """A secret's command; programs and scripts of the project that it names are part of it."""
+    found = named(root, argv)
+    notes = [f"secret {name}"]
+    if found.files:
+        notes.append(f"with {', '.join(map(quoted, found.files))} of the project")
+    notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in found.links]
+    if found.may_run_more:
+        notes.append("and whatever it runs of this folder")
+    return Reach(
+        f"runs {' '.join(map(quoted, argv))} ({', '.join(notes)})",
+        ("command", name, str(len(argv)), *argv, *itertools.chain(*found.links)),
+        _content(root, found.files) if found.files else "",
+        where,
+    )
+
+
+def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
+    service = unit.service
+    for index, mount in enumerate(unit.run.mounts):
+        if not _is_own(mount, root):
+            does = "sees" if mount.read_only else "sees and can change"
+            shown = f"{service} {does} {quoted(mount.source)}, as {quoted(mount.target)}"
+            where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
+            kind = "mount, read-only" if mount.read_only else "mount"
+            yield Reach(shown, (kind, service, mount.source, mount.target), "", where)
+        git = None if mount.read_only else _changeable_git(mount, unit, plan, root)
+        if git is not None:
+            where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
+            why = (
+                ", and cannot be kept from it on a disk that ignores case"
+                if ignores_case(git)
+                else ""
+            )
+            text = (
+                f"{service} can change {_path(str(git), followed(root))}, which names programs that git runs on this host"
+                f"{why}"
+            )
+            yield Reach(text, ("git", service, str(git)), "", where)
+    devices = unit.run.options.get("devices")
+    for device in devices if isinstance(devices, list) else ():
+        where = unit.origins.get("options.devices") or unit.where
+        text = f"{service} uses the device {quoted(str(device))}"
+        yield Reach(text, ("device", service, str(device)), "", where)
+    if plan.backend == "docker":
+        for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
+            where = unit.origins.get("process.capabilities") or unit.where
+            text = f"{service} has the capability {name}, which reaches beyond its container"
+            yield Reach(text, ("capability", service, name), "", where)
+
+
+def _changeable_git(mount: Mount, unit: Unit, plan: Plan, root: Path) -> Path | None:
+    """Git's own files that a unit can change through a mount."""
+    if mount.protected and plan.backend == "vagrant" and _has_root_of_machine(unit, plan):
+        return Path(mount.source, mount.protected[0])
+    return changeable_git(Path(mount.source), root)
+
+
+def _has_root_of_machine(unit: Unit, plan: Plan) -> bool:
+    """Whether a unit, or one that shares its machine, is its machine's root, who can undo what protects a folder."""
+    from envctl.plan.model import Build
+
+    shared = "machine" in unit.run.options
+    units = [one for one in plan.units if shared and "machine" in one.run.options] or [unit]
+    return any(
+        isinstance(one.source, Build)
+        and (one.run.process.user or "root").partition(":")[0] in ("root", "0")
+        for one in units
+    )
+
+
+def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
+    for index, mount in enumerate(unit.run.mounts):
+        where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
+        yield Mounted(
+            plan.scope.environment,
+            unit.service,
+            mount.source,
+            mount.target,
+            mount.read_only,
+            where,
+        )
+
+
+def _below_others(
+    own: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
+) -> Iterator[Reach]:
+    """Mounts of what is in a folder that some unit can write.
+
+    Engines follow a mount's path again whenever a unit starts, and that unit can put a link in its way.
+    """
+    every = list(dict.fromkeys((*own, *elsewhere)))
+    ours = frozenset(own)
+
+    def name(mounted: Mounted) -> str:
+        return mounted.service + ("" if mounted in ours else f" of {mounted.environment}")
+
+    pairs = ((outer, inner) for outer in every for inner in (every if outer in ours else own))
+    for outer, inner in pairs:
+        if not outer.read_only and Path(outer.source) in Path(inner.source).parents:
+            yield Reach(
+                f"{name(outer)} can write {_path(outer.source, root)}, and so can make"
+                f" {_path(inner.source, root)}, which {name(inner)} mounts at {quoted(inner.target)},"
+                " lead anywhere on this host",
+                (
+                    *("mount below a mount", outer.environment, outer.service, outer.source),
+                    *(inner.environment, inner.service, inner.source, inner.target),
+                ),
+                "",
+                inner.where or outer.where,
+            )
+
+
+def _path(path: str, root: Path) -> str:
+    """A path, from the project's folder if it is in that."""
+    found = Path(path)
+    if found.is_relative_to(root):
+        return quoted(f"./{found.relative_to(root)}" if found != root else ".")
+    return quoted(path)
+
+
+def _is_own(mount: Mount, root: Path) -> bool:
+    """Whether it is a file or folder of the project; a socket leads to a program of the host, wherever it is."""
+    source = Path(mount.source)
+    try:
+        if stat.S_ISSOCK(source.stat().st_mode):
+            return False
+    except OSError:
+        return False
+    return source.is_relative_to(followed(root))
+
+
+def _templates(root: Path) -> Iterator[Reach]:
+    """The project's own templates of what Vagrant runs; they may take in any other one, but nothing through a link."""
+    folder = root / "templates"
+    if folder.is_symlink() or (folder / "vagrant").is_symlink():
+        return
+    for name in RUN_BY_VAGRANT:
+        if os.path.lexists(folder / name):
+            every = sorted(
+                Path(parent, file).relative_to(root).as_posix()
+                for parent, _, files in os.walk(folder)
+                for file in files
+                if file.endswith(".j2") and not Path(parent, file).is_symlink()
+            )
+            text = f"runs what templates/{name} says, in Vagrant on this host"
+            yield Reach(text, ("template", name), _content(root, every))
+
+
+def _content(root: Path, files: Iterable[str]) -> str:
+    summary = hashlib.sha256()
+    for file in files:
+        try:
+            data = read_inside(root, file, largest=_LARGEST_PROGRAM)
+        except (OSError, InsideError) as error:
+            raise EnvctlError(f"{file} cannot be read, so nobody can allow it: {error}") from error
+        summary.update(os.fsencode(file) + b"\0" + hashlib.sha256(data).digest())
+    return summary.hexdigest()
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it; what could steer a terminal, or looks like nothing, is shown by its number.
+
+    No two words look the same: the backslash, with which numbers begin, is doubled.
+    """
+    return shlex.quote("".join(map(_shown, word)))
+
+
+def _shown(char: str) -> str:
+    number = ord(char)
+    if char == "\\":
+        return "\\\\"
+    if char.isprintable() and not _BLANK.match(char):
+        return char
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

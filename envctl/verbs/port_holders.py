@@ -1,0 +1,42 @@
+"""Who of this project holds a port of the host that a unit cannot have: another environment, or the same on another backend."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from envctl.backends import backend_names
+from envctl.backends.common.port_conflict import PortTakenError, port_taken
+from envctl.errors import EnvctlError
+from envctl.session import Target
+
+if TYPE_CHECKING:
+    from envctl.session import Opened
+
+
+def explained(opened: Opened, error: EnvctlError) -> EnvctlError:
+    """The error, or one that names the project's own unit which has the port; other engines are asked for it."""
+    if not isinstance(error, PortTakenError) or error.by:
+        return error
+    for target in _others(opened):
+        with suppress(EnvctlError):
+            there = opened.workspace.open_any(target).backend.observe()
+            for name, state in there.units.items():
+                if any(address.endswith(f":{error.port}") for address in state.addresses):
+                    remedy = f"`envctl down {target}` frees it"
+                    return port_taken(
+                        error.unit, error.port, by=f"{name} of {target}", remedy=remedy
+                    )
+    return error
+
+
+def _others(opened: Opened) -> list[Target]:
+    """All other targets of the project, those of the same environment first."""
+    own = opened.target.environment
+    environments = [own, *(name for name in opened.workspace.environments() if name != own)]
+    return [
+        Target(environment, backend)
+        for environment in environments
+        for backend in backend_names()
+        if (environment, backend) != (own, opened.backend.name)
+    ]

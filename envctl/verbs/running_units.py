@@ -1,0 +1,100 @@
+"""Which units of a target are there to be used, and what is said of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from envctl.errors import EnvctlError, UsageError
+from envctl.plan.exit_state import exit_text
+from envctl.plan.model import Kind
+from envctl.plan.progress import Progress, Stage
+from envctl.plan.state import Observed, Status, UnitState
+from envctl.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from envctl.session import Opened
+
+
+def units_with_logs(opened: Opened, names: Sequence[str]) -> tuple[str, ...]:
+    """The units that exist, of these services or units, or all.
+
+    UsageError for an unknown name, EnvctlError if there is none.
+    """
+    there = opened.backend.observe().units
+    found: dict[str, None] = {} if names else dict.fromkeys(there)
+    for name in names:
+        matches = [unit for unit, state in there.items() if name in (unit, state.service)]
+        if not matches:
+            raise _not_there(opened, name, there)
+        found.update(dict.fromkeys(matches))
+    if not found:
+        raise nothing_up(opened, f"nothing of {opened.target.environment} is up: there are no logs")
+    return tuple(found)
+
+
+def require_running(opened: Opened, name: str) -> None:
+    """EnvctlError, with what there is instead, unless the unit of that name runs."""
+    there, target = opened.backend.observe().units, opened.target
+    if name not in there:
+        raise _not_there(opened, name, there)
+    state = there[name]
+    if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
+        raise EnvctlError(
+            f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
+            hint=f"`envctl status {target}` looks again; `envctl up {target}` tries for longer",
+        )
+    if state.status.is_over and _is_task(opened, name):
+        ended = (
+            "has completed"
+            if state.exit_code == 0
+            else f"has failed ({exit_text(state.exit_code)})"
+        )
+        raise EnvctlError(
+            f"{name} is a task and {ended}: nothing runs in it any more",
+            hint=f"`envctl logs {target} {name}` shows what it wrote",
+        )
+    if state.status is not Status.RUNNING:
+        raise EnvctlError(
+            f"{name} is not running ({state.status})", hint=f"bring it up with `envctl up {target}`"
+        )
+
+
+def _is_task(opened: Opened, name: str) -> bool:
+    plan = opened.known_plan
+    units = plan.units if plan else ()
+    return any(unit.name == name and unit.run.kind is Kind.TASK for unit in units)
+
+
+def nothing_up(opened: Opened, brief: str) -> EnvctlError:
+    """The error for an environment of which nothing is up here; it may be up from a folder that is gone."""
+    hint = "; ".join(lost_texts(opened)) or f"bring it up with `envctl up {opened.target}`"
+    return EnvctlError(brief, hint=hint)
+
+
+def tell_lost(opened: Opened, observed: Observed) -> None:
+    """Say, of an environment that is not up here, that it is up from a folder that is gone."""
+    for text in () if observed.units else lost_texts(opened):
+        opened.report(Progress(opened.known_as, Stage.NOTE, text))
+
+
+def lost_texts(opened: Opened) -> tuple[str, ...]:
+    """What is to be said of an environment that is up from a folder that is gone; nothing if the engine does not tell."""
+    from envctl.verbs.adopt import lost, lost_text
+
+    with suppress(EnvctlError):
+        found = lost(opened.backend, opened.scope, environment=opened.target.environment)
+        return tuple(lost_text(one) for one in found)
+    return ()
+
+
+def _not_there(opened: Opened, name: str, there: Mapping[str, UnitState]) -> EnvctlError:
+    plan, environment = opened.known_plan, opened.target.environment
+    known = {word for state in there.values() for word in (state.name, state.service)}
+    known |= {word for unit in plan.units for word in (unit.name, unit.service)} if plan else set()
+    if name in known:
+        brief = f"{name} of {environment} is not up"
+        up = EnvctlError(brief, hint=f"bring it up with `envctl up {opened.target}`")
+        return up if there else nothing_up(opened, brief)
+    return UsageError(f"{environment} has no service {name!r}", hint=did_you_mean(name, known))

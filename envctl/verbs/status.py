@@ -1,0 +1,125 @@
+"""What `status` shows: a row for every unit there is or should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from envctl.errors import SpecError
+from envctl.plan.exit_state import exit_text, killed_text
+from envctl.plan.model import Kind, Unit
+from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.reconcile.volume_notes import VolumeState, unused
+
+if TYPE_CHECKING:
+    from envctl.session import Opened
+
+
+VOLUME: Final = "volume"
+"""The kind of a row that is a volume's, which nothing uses any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One unit's state, as `status` shows it; `cause` says why it is not as the spec wants it."""
+
+    environment: str
+    backend: str
+    service: str
+    replica: int
+    unit: str
+    kind: str
+    state: str
+    health: str
+    addresses: tuple[str, ...]
+    cause: str
+
+
+def rows_of(opened: Opened) -> tuple[Row, ...]:
+    """The state of every unit there is or should be."""
+    observed = opened.observe()
+    plan = opened.known_plan
+    units = {unit.name: unit for unit in plan.units} if plan else {}
+    causes = _causes(opened, observed)
+    states = opened.asked(tuple(units.values()), observed)
+    states += [state for name, state in observed.units.items() if name not in units]
+    environment, backend = opened.target.environment, opened.backend.name
+    rows = (_row(environment, backend, state, units.get(state.name), causes) for state in states)
+    left = unused(plan, observed) if plan else ()
+    return (*rows, *(_volume(environment, backend, name) for name in left))
+
+
+def _volume(environment: str, backend: str, name: str) -> Row:
+    """A volume that is there and that nothing uses."""
+    cause = "no longer in the spec; `envctl down --volumes` deletes it"
+    state = str(VolumeState.UNUSED)
+    return Row(environment, backend, "", 0, name, VOLUME, state, str(Health.NONE), (), cause)
+
+
+def unknown_rows(opened: Opened, cause: str) -> tuple[Row, ...]:
+    """A row for every unit that there should be, where nobody can tell how they are."""
+    plan = opened.known_plan
+    states = [
+        UnitState(unit.name, unit.service, Status.UNKNOWN, replica=unit.replica)
+        for unit in (plan.units if plan else ())
+    ]
+    units = {unit.name: unit for unit in plan.units} if plan else {}
+    environment, backend = opened.target.environment, opened.backend.name
+    return tuple(
+        _row(environment, backend, state, units[state.name], {state.name: cause})
+        for state in states
+    )
+
+
+def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
+    """By unit, why it is not as the spec wants it; or why nobody can tell."""
+    if opened.doubt:
+        return dict.fromkeys(observed.units, opened.doubt)
+    try:
+        changes = opened.changes(observed)
+    except SpecError as error:
+        # A secret has no value: what is there cannot be compared.
+        names = {*(unit.name for unit in opened.plan.units), *observed.units}
+        return dict.fromkeys(names, error.problems[0].message)
+    return {one.unit: one.cause for one in changes if one.key == one.unit}
+
+
+def _row(
+    environment: str, backend: str, state: UnitState, unit: Unit | None, causes: Mapping[str, str]
+) -> Row:
+    kind = unit.kind if unit else Kind.SERVICE
+    shown = str(state.status)
+    if kind is Kind.TASK and state.status is Status.EXITED and state.exit_code is not None:
+        shown = "completed" if state.exit_code == 0 else "failed"
+    cause = causes.get(state.name, "")
+    for more in (_why(state), state.defect, state.cause):
+        if more and more not in cause:
+            cause = f"{cause}; {more}".removeprefix("; ")
+    return Row(
+        environment,
+        backend,
+        state.service,
+        state.replica,
+        state.name,
+        str(kind),
+        shown,
+        str(state.health),
+        state.addresses,
+        cause,
+    )
+
+
+def _why(state: UnitState) -> str:
+    """What the state itself tells of how it came to it."""
+    if state.status is Status.OOM_KILLED:
+        return killed_text(state)
+    if state.status is Status.EXITED and state.exit_code:
+        return exit_text(state.exit_code)
+    if state.status is Status.RESTARTING:
+        times = f"restarted {state.restarts} times" if state.restarts > 1 else ""
+        last = f"last {exit_text(state.exit_code)}" if state.exit_code is not None else ""
+        return ", ".join(part for part in (times, last) if part)
+    if state.health is Health.UNHEALTHY and not state.cause:
+        return "its health probe fails"
+    return ""

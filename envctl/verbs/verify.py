@@ -1,0 +1,137 @@
+"""What is true of a target that is up: told, and held against what its spec says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from envctl.definition.names import ROOT_FILE
+from envctl.definition.problems import Problems, near
+from envctl.definition.resolved import Resolved
+from envctl.errors import EnvctlError, Place, Problem
+from envctl.host.safe_read import read_inside
+from envctl.parity.accepted import Acceptance, matches
+from envctl.plan.categories import UNITS
+from envctl.plan.model import Kind
+from envctl.plan.progress import Progress, Stage
+from envctl.plan.state import Status, UnitState
+from envctl.session import Opened
+from envctl.verbs.running_units import lost_texts, nothing_up
+
+if TYPE_CHECKING:
+    from envctl.parity.drift.verification import Verification
+    from envctl.parity.facts import Facts
+
+
+def facts(opened: Opened) -> Facts:
+    """What is true inside the units; of a service that does not run, why it has no facts. EnvctlError if nothing is there."""
+    from envctl.parity.collect import collect
+
+    if not opened.backend.capabilities.executes:
+        raise EnvctlError(
+            f"{opened.known_as} is on paper only: it has no facts",
+            hint=f"another backend has: {opened.target.environment}@docker",
+        )
+    states = opened.observe().units
+    services = [unit for unit in opened.plan.units if unit.kind is Kind.SERVICE]
+    running, idle = [], {}
+    for unit in opened.plan.units:
+        state = states.get(unit.name)
+        if state is not None and state.status is Status.RUNNING:
+            running.append(unit)
+        elif unit.kind is Kind.SERVICE:
+            idle[unit.name] = _no_facts(state)
+            opened.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
+    if not running and not any(unit.name in states for unit in services):
+        brief = f"nothing of {opened.target.environment} runs on {opened.backend.name}"
+        raise nothing_up(opened, brief)
+    opened.use_what_is_approved()
+    opened.know_secrets()
+    store = opened.store
+    return collect(
+        opened.plan,
+        running,
+        opened.backend,
+        idle=idle,
+        key=store.facts_key(),
+        mask=store.masked_bytes,
+    )
+
+
+def _no_facts(state: UnitState | None) -> str:
+    if state is None:
+        return "it is not there: no facts"
+    code = f" (exit code {state.exit_code})" if state.exit_code is not None else ""
+    return f"{state.status}{code}: no facts"
+
+
+def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:
+    """What a spec accepts of differences that its own project's facts have."""
+    if resolved.data["project"] != facts.project:
+        return ()
+    return [
+        Acceptance(**entry, where=resolved.where("accept", index) or Place(ROOT_FILE, 1, 1))
+        for index, entry in enumerate(resolved.data["accept"])
+    ]
+
+
+def misnamed(
+    specs: Mapping[str, Resolved], environments: Iterable[str], *, also: Iterable[str] = ()
+) -> Sequence[Problem]:
+    """Entries of `accept` of these environments for units that neither any of the project's has, nor `also`.
+
+    That a service is gone may be accepted when it is: what was kept of a release may have it.
+    """
+    units = {*also, *(unit for one in specs.values() for unit in _units(one))}
+    services = {name for one in specs.values() for name in one.data["services"]}
+    found = Problems()
+    for resolved in (specs[name] for name in environments if name in specs):
+        for file in resolved.files:
+            found.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
+        for index, entry in enumerate(resolved.data["accept"]):
+            unit = entry["unit"]
+            # How many replicas there are may depend on a variable.
+            patterns = {unit, re.sub(r"-[0-9]+\Z", "", unit)}
+            known = any(matches(pattern, one) for pattern in patterns for one in units)
+            if not known and entry["category"] != UNITS:
+                where = resolved.where("accept", index, "unit") or Place(ROOT_FILE, 1, 1)
+                message = f"accept.{index}.unit: no environment has a unit {unit!r}"
+                found.add(
+                    (where.file, where.line, where.column), message, hint=near(unit, services)
+                )
+    return found.found
+
+
+def _units(resolved: Resolved) -> Iterator[str]:
+    """The names that units of a spec have; of a second replica always, that a pattern may be for it."""
+    for name, service in resolved.data["services"].items():
+        yield name
+        yield from (f"{name}-{number}" for number in range(2, max(service["replicas"], 2) + 1))
+
+
+def verify(opened: Opened) -> Verification:
+    """What is so, held against the spec; the spec's own checks, run inside."""
+    from envctl.parity.drift import checks, looking, units
+    from envctl.parity.drift.verification import Verification
+
+    observed = opened.observe()
+    plan, changes, store = opened.wanted, opened.changes(observed), opened.store
+    states = {state.name: state for state in opened.asked(plan.units, observed)}
+    claims = list(units.claims(plan, changes, states))
+    lost = () if observed.units else lost_texts(opened)
+    name = opened.known_as
+    names = [unit.name for unit in plan.units]
+    if not opened.backend.capabilities.executes:
+        return Verification(name, names, claims, lost=lost, on_paper=True)
+    running = units.running(plan, states)
+    secrets = {one.name for unit in plan.units for one in unit.run.secrets}
+    digests = {one: store.facts_digest(one) for one in secrets}
+    unknown = frozenset(one for one in opened.not_evaluated if not digests.get(one))
+    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store, unknown)
+    claims += sight.claims(
+        {unit.name: units.not_looked_into(unit, changes, states) for unit in plan.units}
+    )
+    outcomes = list(checks.run(running, opened.backend, mask=store.masked, report=opened.report))
+    outcomes += checks.not_run(unit for unit in plan.units if unit not in running)
+    return Verification(name, names, claims, outcomes, lost)

@@ -1,0 +1,56 @@
+"""A port that another environment of the project has is explained by that, not by a search for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envctl.backends.common.port_conflict import port_taken
+from envctl.backends.memory import MemoryBackend
+from envctl.errors import EnvctlError
+from envctl.plan.changes import Action, Change
+from envctl.session import Target
+from envctl.verbs.port_holders import explained
+from tests.support.project import Project
+
+DEV, TEST = Target("dev"), Target("test")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path, backend="memory", environ={})
+    project.spec('web: {image: x, ports: ["18080:80"]}')
+    return project.write("environments/test.yaml", "backend: memory\n")
+
+
+def test_the_projects_own_unit_that_has_a_port_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.workspace().up(TEST)
+    apply = MemoryBackend.apply
+
+    def taken(self: MemoryBackend, change: Change) -> None:
+        if change.action is Action.CREATE:
+            raise port_taken(change.target, 18080, said="address already in use")  # type: ignore[arg-type]
+        apply(self, change)
+
+    monkeypatch.setattr(MemoryBackend, "apply", taken)
+    with pytest.raises(EnvctlError) as refused:
+        project.workspace().up(DEV)
+    assert refused.value.brief == (
+        "cannot start web: port 18080 is in use already by web of test@memory"
+    )
+    assert "`envctl down test@memory` frees it" in refused.value.hint
+    assert "lsof" not in refused.value.hint
+    assert str(refused.value.where) == "envctl.yaml:4:27"
+
+
+def test_a_port_of_another_program_is_left_to_a_search(project: Project) -> None:
+    opened = project.workspace().open(DEV)
+    [unit] = opened.plan.units
+    assert "lsof -i :18080" in explained(opened, port_taken(unit, 18080)).hint
+    known = port_taken(unit, 18080, by="the container x", remedy="stop it")
+    assert explained(opened, known) is known
+    other = EnvctlError("no")
+    assert explained(opened, other) is other
