@@ -152,7 +152,7 @@ environments:
 ABOUT: Final = """\
 # The spec
 
-<!-- Made by `python docs/generate.py` from envctl/spec/; changes belong there. -->
+<!-- Made by `python docs/generate.py` from envctl/definition/; changes belong there. -->
 
 `envctl.yaml` holds what all environments of a project share. What differs in one of them stands in
 `environments/NAME.yaml`, or under `environments: {{NAME: …}}` in `envctl.yaml` itself, not in both. An

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from envctl.backends.vagrant import exit_records
+from envctl.backends.vagrant import exit_records, machine_stamp
 from envctl.backends.vagrant.domain import Domain, parsed
 from envctl.backends.vagrant.exit_records import Ending
 from envctl.backends.vagrant.observe import _not_running, _noted
