@@ -21,8 +21,8 @@ from envctl.host.private_state import (
     state_path,
 )
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import Progress, Report, Stage, silent
-from envctl.session import DEFAULT_BACKEND, Opened, Target
+from envctl.plan.progress import Progress, Report, Stage, no_progress
+from envctl.session import DEFAULT_BACKEND, Session, Target
 from envctl.trust.approval import Ask, nobody
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from envctl.verbs.status import Row
 
 
-def unsaid(_changes: Sequence[Change]) -> None:
+def ignore_changes(_changes: Sequence[Change]) -> None:
     """Nobody wants to know what was decided."""
 
 
@@ -55,7 +55,7 @@ def ignored(_plan: Plan) -> None:
     """Nobody wants to know of a plan."""
 
 
-class Workspace:
+class Project:
     """A project's folder and the options of one run; each method is a verb of the command line."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Workspace:
         *,
         environ: Mapping[str, str],
         sets: Mapping[str, str] | None = None,
-        report: Report = silent,
+        report: Report = no_progress,
         free_ports: bool = False,
         ask: Ask = nobody,
     ) -> None:
@@ -82,9 +82,9 @@ class Workspace:
         Then each is resolved from the files: they share what they have in common, and nothing is kept of each.
         """
 
-    def on_free_ports(self) -> Workspace:
+    def on_free_ports(self) -> Project:
         """The same, but that what is brought up takes ports of the host that are free."""
-        return Workspace(
+        return Project(
             self.root,
             environ=self.environ,
             sets=self.sets,
@@ -93,20 +93,20 @@ class Workspace:
             ask=self.ask,
         )
 
-    def open(self, target: Target, *, lenient: bool = False) -> Opened:
-        """A target in this run. With `lenient` the spec may be broken, or have it no more."""
-        opened = Opened(self, target, lenient=lenient)
-        if lenient:
-            opened.insist()
-        return opened
+    def open(self, target: Target, *, allow_invalid_spec: bool = False) -> Session:
+        """A target in this run. With `allow_invalid_spec` the spec may be broken, or have it no more."""
+        session = Session(self, target, allow_invalid_spec=allow_invalid_spec)
+        if allow_invalid_spec:
+            session.require_known()
+        return session
 
-    def open_any(self, target: Target) -> Opened:
+    def open_any(self, target: Target) -> Session:
         """The same, though nobody may know of the environment."""
-        return Opened(self, target, lenient=True)
+        return Session(self, target, allow_invalid_spec=True)
 
-    def locked(self, opened: Opened) -> AbstractContextManager[None]:
+    def locked(self, session: Session) -> AbstractContextManager[None]:
         """Have a target to oneself."""
-        return exclusive(likely_folder(self.root, "locks"), opened.known_as, self.report)
+        return exclusive(likely_folder(self.root, "locks"), session.id, self.report)
 
     # --- the spec
 
@@ -159,10 +159,10 @@ class Workspace:
             self.shared = SharedServices()
         accepting = False
         for name in names:
-            opened = self.open(Target.parse(name))
+            session = self.open(Target.parse(name))
             try:
-                planned(opened.plan)
-                accepting |= bool(opened.resolved and opened.resolved.data["accept"])
+                planned(session.plan)
+                accepting |= bool(session.resolved and session.resolved.data["accept"])
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
                 accepting = True
@@ -201,14 +201,14 @@ class Workspace:
         from envctl.verbs.results import Decision
         from envctl.verbs.running_units import tell_lost
 
-        opened = self.open(target)
-        observed = opened.observe()
-        tell_lost(opened, observed)
+        session = self.open(target)
+        observed = session.observe()
+        tell_lost(session, observed)
         return Decision(
-            opened.wanted,
-            opened.changes(observed),
-            opened.volume_notes(observed),
-            opened.unapproved,
+            session.desired_plan,
+            session.changes(observed),
+            session.volume_notes(observed),
+            session.unapproved,
         )
 
     def diff(
@@ -253,8 +253,8 @@ class Workspace:
 
     def reaches(self, target: Target) -> tuple[tuple[Reach, ...], tuple[Reach, ...]]:
         """What bringing a target up would run, read or show of this host; and what of that is not allowed yet."""
-        opened = self.open(target)
-        return opened.reaches, opened.unapproved
+        session = self.open(target)
+        return session.reaches, session.unapproved
 
     # --- doing
 
@@ -263,7 +263,7 @@ class Workspace:
         target: Target,
         *,
         services: Sequence[str] = (),
-        decided: Decided = unsaid,
+        decided: Decided = ignore_changes,
         frozen: bool = False,
         offline: bool = False,
     ) -> UpResult:
@@ -272,18 +272,18 @@ class Workspace:
         `decided` is told the changes before the first is made. With `frozen`, all is built as it is locked, and
         nothing is changed if it comes out otherwise; with `offline`, of what is kept in the project alone.
         """
-        opened = self.open(target)
-        opened.services = tuple(services)
-        kept = self._frozen(opened, services, offline=offline) if frozen else None
-        with self.locked(opened):
-            return self.bring_up(opened, services, decided=decided, kept=kept)
+        session = self.open(target)
+        session.services = tuple(services)
+        kept = self._frozen(session, services, offline=offline) if frozen else None
+        with self.locked(session):
+            return self.bring_up(session, services, decided=decided, kept=kept)
 
     def bring_up(
         self,
-        opened: Opened,
+        session: Session,
         services: Sequence[str] = (),
         *,
-        decided: Decided = unsaid,
+        decided: Decided = ignore_changes,
         kept: Frozen | None = None,
     ) -> UpResult:
         """`up` of what is locked already."""
@@ -292,88 +292,88 @@ class Workspace:
         from envctl.verbs.results import UpResult
         from envctl.verbs.running_units import tell_lost
 
-        refuse_foreign_state(self.root, opened.target.environment)
-        opened.require_approval()
-        opened.backend.check()
-        opened.make_secrets()
-        observed = opened.observe()
-        plan = opened.select(services)
-        changes = _only(opened.changes(observed), plan, services)
-        _require_handed_over(changes, observed, opened.wanted)
-        tell_lost(opened, observed)
+        refuse_foreign_state(self.root, session.target.environment)
+        session.require_approval()
+        session.backend.check()
+        session.make_secrets()
+        observed = session.observe()
+        plan = session.select(services)
+        changes = _only(session.changes(observed), plan, services)
+        _require_handed_over(changes, observed, session.desired_plan)
+        tell_lost(session, observed)
         decided(changes)
-        for note in opened.volume_notes(observed) if changes else ():
+        for note in session.volume_notes(observed) if changes else ():
             self.report(Progress(note.volume, Stage.NOTE, note.text))
         if kept and kept.prepare({unit.service for unit in plan.units}):
-            observed = opened.observe()
+            observed = session.observe()
             said = {(change.action, change.unit) for change in changes}
-            changes = _only(opened.changes(observed), plan, services)
+            changes = _only(session.changes(observed), plan, services)
             if {(change.action, change.unit) for change in changes} - said:
                 decided(changes)
-        opened.require_build_secrets(changes)
-        plan = _with_changed(plan, changes, opened.wanted)
-        self._bases(opened, changes)
+        session.require_build_secrets(changes)
+        plan = _with_changed(plan, changes, session.desired_plan)
+        self._bases(session, changes)
         seen = bring_up(
             changes,
             plan,
-            opened.backend,
-            opened.report,
+            session.backend,
+            session.report,
             observed=observed,
-            mask=opened.store.masked,
-            explain=partial(explained, opened),
+            mask=session.store.masked,
+            explain=partial(explained, session),
         )
         return UpResult(
             plan,
             changes,
             _addresses(seen),
-            on_paper=not opened.backend.capabilities.executes,
+            simulated=not session.backend.capabilities.executes,
         )
 
     def down(
-        self, target: Target, *, volumes: bool = False, decided: Decided = unsaid
+        self, target: Target, *, volumes: bool = False, decided: Decided = ignore_changes
     ) -> tuple[Change, ...]:
         """Take an environment down; its data only with `volumes`.
 
         It need not be in the spec any more, and a spec that is broken does not hinder it.
         """
-        opened = self.open(target, lenient=True)
-        with self.locked(opened):
-            return self.take_down(opened, volumes=volumes, decided=decided)
+        session = self.open(target, allow_invalid_spec=True)
+        with self.locked(session):
+            return self.take_down(session, volumes=volumes, decided=decided)
 
     def take_down(
-        self, opened: Opened, *, volumes: bool, decided: Decided = unsaid
+        self, session: Session, *, volumes: bool, decided: Decided = ignore_changes
     ) -> tuple[Change, ...]:
         """`down` of what is locked already."""
         from envctl.reconcile import compare
         from envctl.reconcile.executor import carry_out
         from envctl.verbs.running_units import tell_lost
 
-        opened.backend.check()
-        observed = opened.observe()
-        changes = compare.down(observed, volumes=volumes, plan=opened.known_plan)
+        session.backend.check()
+        observed = session.observe()
+        changes = compare.down(observed, volumes=volumes, plan=session.plan_or_none)
         decided(changes)
-        goes = volumes and (bool(changes) or opened.store.is_releasing(opened.backend.name))
+        goes = volumes and (bool(changes) or session.store.is_releasing(session.backend.name))
         if goes:
-            opened.store.begin_release(opened.backend.name)
-        carry_out(changes, opened.backend, self.report, observed=observed)
+            session.store.begin_release(session.backend.name)
+        carry_out(changes, session.backend, self.report, observed=observed)
         if not changes and not goes:
-            tell_lost(opened, observed)
+            tell_lost(session, observed)
         if goes:
-            opened.store.release(opened.backend.name)
+            session.store.release(session.backend.name)
         else:
-            self._tell_kept(opened, observed, secrets=volumes)
+            self._tell_kept(session, observed, secrets=volumes)
         return changes
 
-    def _tell_kept(self, opened: Opened, observed: Observed, *, secrets: bool) -> None:
+    def _tell_kept(self, session: Session, observed: Observed, *, secrets: bool) -> None:
         """Say what of an environment's data `down` leaves; of secrets if they were to go, and nothing was found."""
         from envctl.reconcile.volume_notes import kept_text
 
         if observed.volumes:
-            self.report(Progress(opened.known_as, Stage.NOTE, kept_text(observed.volumes)))
-        if secrets and opened.store.keeps_any():
-            where = state_path(self.root, "secrets", opened.target.environment)
+            self.report(Progress(session.id, Stage.NOTE, kept_text(observed.volumes)))
+        if secrets and session.store.keeps_any():
+            where = state_path(self.root, "secrets", session.target.environment)
             text = f"nothing of it was found, so its generated secrets stay: {where}"
-            self.report(Progress(opened.known_as, Stage.NOTE, text))
+            self.report(Progress(session.id, Stage.NOTE, text))
 
     def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> Found:
         """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
@@ -382,11 +382,11 @@ class Workspace:
         """
         from envctl.verbs.adopt import adopt
 
-        opened = self.open(target)
+        session = self.open(target)
         with exclusive(private_folder(self.root, "locks"), "adopt", self.report):
-            _require_free(opened)
+            _require_free(session)
             return adopt(
-                opened.backend, opened.plan.scope, force=force, identity=identity,
+                session.backend, session.plan.scope, force=force, identity=identity,
                 again=lambda: self.open(target).backend,
             )  # fmt: skip
 
@@ -394,22 +394,22 @@ class Workspace:
         """What is to be said of an environment of which nothing is found, but that is up from a folder that is gone."""
         from envctl.verbs.running_units import lost_texts
 
-        return lost_texts(self.open(target, lenient=True))
+        return lost_texts(self.open(target, allow_invalid_spec=True))
 
-    def stop(self, target: Target, *, decided: Decided = unsaid) -> tuple[Change, ...]:
+    def stop(self, target: Target, *, decided: Decided = ignore_changes) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
         from envctl.reconcile import compare
         from envctl.reconcile.executor import carry_out
         from envctl.verbs.running_units import tell_lost
 
-        opened = self.open(target, lenient=True)
-        with self.locked(opened):
-            opened.backend.check()
-            observed = opened.observe()
-            tell_lost(opened, observed)
-            changes = compare.stop(observed, plan=opened.known_plan)
+        session = self.open(target, allow_invalid_spec=True)
+        with self.locked(session):
+            session.backend.check()
+            observed = session.observe()
+            tell_lost(session, observed)
+            changes = compare.stop(observed, plan=session.plan_or_none)
             decided(changes)
-            carry_out(changes, opened.backend, self.report, observed=observed)
+            carry_out(changes, session.backend, self.report, observed=observed)
             return changes
 
     # --- locking
@@ -444,21 +444,21 @@ class Workspace:
 
         return check(existing(self.root), self._plain(environments), whole=not environments)
 
-    def _plain(self, environments: Sequence[str]) -> Sequence[Opened]:
+    def _plain(self, environments: Sequence[str]) -> Sequence[Session]:
         """Environments as a container engine has them: machines are made of the same images."""
         names = tuple(environments) or self.environments()
         if not names:
             raise no_environments(self.root)
         return [self.open(Target(name, DEFAULT_BACKEND)) for name in names]
 
-    def _frozen(self, opened: Opened, services: Sequence[str], *, offline: bool) -> Frozen:
+    def _frozen(self, session: Session, services: Sequence[str], *, offline: bool) -> Frozen:
         from envctl.lock.frozen import Frozen
         from envctl.lock.text import existing
 
-        (plain,) = self._plain([opened.target.environment])
-        plain.services = opened.services
-        kept = Frozen(opened, plain, existing(self.root), offline=offline)
-        kept.insist({unit.service for unit in opened.select(services).units})
+        (plain,) = self._plain([session.target.environment])
+        plain.services = session.services
+        kept = Frozen(session, plain, existing(self.root), offline=offline)
+        kept.insist({unit.service for unit in session.select(services).units})
         return kept
 
     # --- looking
@@ -467,11 +467,11 @@ class Workspace:
         """The state of every unit there is or should be."""
         from envctl.verbs.status import rows_of
 
-        return rows_of(self.open(target, lenient=True))
+        return rows_of(self.open(target, allow_invalid_spec=True))
 
     def observed(self, target: Target) -> Observed:
         """What of a target is there, as its backend sees it."""
-        return self.open(target, lenient=True).observe()
+        return self.open(target, allow_invalid_spec=True).observe()
 
     def facts(self, target: Target) -> Facts:
         """What is true inside the units of a target that run. EnvctlError if none does."""
@@ -487,14 +487,14 @@ class Workspace:
 
     def exec(self, target: Target, unit: str, execution: Execution) -> int:
         """Run a command in a running unit; its exit code."""
-        opened = self.open(target, lenient=True)
+        session = self.open(target, allow_invalid_spec=True)
         try:
-            return opened.backend.exec(unit, execution)
+            return session.backend.exec(unit, execution)
         except NotRunningError:
             from envctl.verbs.running_units import require_running
 
             # Now it is worth a look at what there is instead.
-            require_running(opened, unit)
+            require_running(session, unit)
             raise
 
     def logs(
@@ -508,9 +508,9 @@ class Workspace:
         """The log lines of these services or units, or of all."""
         from envctl.verbs.running_units import units_with_logs
 
-        opened = self.open(target, lenient=True)
-        units = units_with_logs(opened, services)
-        yield from opened.backend.logs(units, follow=follow, tail=tail)
+        session = self.open(target, allow_invalid_spec=True)
+        units = units_with_logs(session, services)
+        yield from session.backend.logs(units, follow=follow, tail=tail)
 
     # --- parts
 
@@ -524,17 +524,17 @@ class Workspace:
     def _artifacts(
         self, target: Target, host_ca: bool, planned: Callable[[Plan], None] = ignored
     ) -> Sequence[Artifact]:
-        opened = self.open(target)
-        planned(opened.plan)
+        session = self.open(target)
+        planned(session.plan)
         trust = bundle(self.environ) if host_ca else None
         if host_ca and trust is None:
             raise EnvctlError(
                 "this host has no CA bundle of its own",
                 hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
             )
-        return opened.backend.artifacts(opened.plan_with_image_volumes(), trust=trust)
+        return session.backend.artifacts(session.plan_with_image_volumes(), trust=trust)
 
-    def _bases(self, opened: Opened, changes: Sequence[Change]) -> None:
+    def _bases(self, session: Session, changes: Sequence[Change]) -> None:
         """Have the bases of all builds at hand before the first build starts."""
         from envctl.plan.changes import Action
         from envctl.plan.model import Build
@@ -544,7 +544,7 @@ class Workspace:
             for change in changes
             if change.action is Action.BUILD and isinstance(change.target, Build)
         }
-        images = getattr(opened.backend, "images", None)
+        images = getattr(session.backend, "images", None)
         if not wanted or images is None:
             return
         from envctl.bases import ensure
@@ -553,9 +553,9 @@ class Workspace:
             ensure(base, images, self.report)
 
 
-def _require_free(opened: Opened) -> None:
+def _require_free(session: Session) -> None:
     """EnvctlError, which says what is in the way, if a folder has something of an environment already."""
-    there, name = opened.observe(), opened.known_as
+    there, name = session.observe(), session.id
     if there.units:
         raise EnvctlError(
             f"{name} is up from this folder, too: {', '.join(there.units)}",

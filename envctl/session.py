@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
     from envctl.plan.progress import Progress
     from envctl.plan.state import Observed, UnitState
-    from envctl.project import Workspace
+    from envctl.project import Project
     from envctl.reconcile.volume_notes import VolumeNote
     from envctl.secrets import SecretStore
     from envctl.trust.host_access import Mounted, Reach, SecretSource
@@ -57,16 +57,18 @@ class Target:
         return cls(environment, backend or None)
 
 
-class Opened:
+class Session:
     """One target in one run.
 
-    With `lenient`, what is up can be handled though the spec is broken, or has the environment no more.
+    With `allow_invalid_spec`, what is up can be handled though the spec is broken, or has the environment no more.
     """
 
-    def __init__(self, workspace: Workspace, target: Target, *, lenient: bool = False) -> None:
-        self.workspace = workspace
+    def __init__(
+        self, project: Project, target: Target, *, allow_invalid_spec: bool = False
+    ) -> None:
+        self.project = project
         self.target = target
-        self.lenient = lenient
+        self.allow_invalid_spec = allow_invalid_spec
         self.services: tuple[str, ...] = ()
         """What was asked for of it, by name; () for all. To be set before the plan is looked at."""
         self._unknown: UsageError | None = None
@@ -84,28 +86,26 @@ class Opened:
 
     @cached_property
     def resolved(self) -> Resolved | None:
-        """The resolved spec; None only if the run is lenient and the spec broken or without the environment."""
+        """The resolved spec; None only if the run is allow_invalid_spec and the spec broken or without the environment."""
         if self._sound is not None:
             return self._sound
         try:
-            return self.workspace.resolved(
-                self.target.environment, without_files=bool(self.services)
-            )
+            return self.project.resolved(self.target.environment, without_files=bool(self.services))
         except SpecError:
-            if self.lenient:
+            if self.allow_invalid_spec:
                 return None
             raise
         except UsageError as error:
-            if self.lenient and self._is_gone():
+            if self.allow_invalid_spec and self._is_gone():
                 self._unknown = error
                 return None
             raise
 
     def _is_gone(self) -> bool:
         name = self.target.environment
-        return is_name(name) and name not in self.workspace.environments()
+        return is_name(name) and name not in self.project.environments()
 
-    def insist(self) -> None:
+    def require_known(self) -> None:
         """Raise the UsageError for an unknown environment, unless something of it is there."""
         if self.resolved is not None or self._unknown is None:
             return
@@ -117,14 +117,14 @@ class Opened:
             raise self._unknown
 
     @property
-    def known_as(self) -> str:
+    def id(self) -> str:
         """The environment with its backend, whether or not the target names it."""
         return f"{self.target.environment}@{self.backend.name}"
 
     @property
-    def doubt(self) -> str:
+    def unknown_reason(self) -> str:
         """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
-        if self.known_plan is not None:
+        if self.plan_or_none is not None:
             return ""
         if self._unknown is not None:
             return "the environment is in the spec no more"
@@ -133,25 +133,25 @@ class Opened:
     @cached_property
     def scope(self) -> Scope:
         """Whose resources these are."""
-        root, resolved = self.workspace.root, self.resolved
+        root, resolved = self.project.root, self.resolved
         project = resolved.data["project"] if resolved else self._glimpse("project") or "unknown"
         return make_scope(project, self.target.environment, root, home=home_of(root))
 
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
-        workspace, environment, resolved = self.workspace, self.target.environment, self.resolved
+        project, environment, resolved = self.project, self.target.environment, self.resolved
         data = resolved.data if resolved else None
-        own = data["backend"] if data else self._glimpse("backend") or _usual_backend(workspace)
+        own = data["backend"] if data else self._glimpse("backend") or _usual_backend(project)
         name = self.target.backend or own
         # Backends keep things there, too: no link may lead them away.
-        existing_folder(workspace.root, name, environment)
+        existing_folder(project.root, name, environment)
         context = Context(
             self.scope,
             report=self.report,
             secret=self._secret,
             render=self._render,
-            trust=bundle(workspace.environ),
+            trust=bundle(project.environ),
             images=lambda: self.engine,
             have_base=self._have_base,
             bootstrap=self._bootstrap,
@@ -167,7 +167,7 @@ class Opened:
         from envctl.host.private_state import likely_folder
         from envctl.host.run_lock import is_held
 
-        return is_held(likely_folder(self.workspace.root, "locks"), self.known_as)
+        return is_held(likely_folder(self.project.root, "locks"), self.id)
 
     def _supplied(self, build: Build | DockerfileBuild) -> Supplies:
         return self.supplies(build)
@@ -177,10 +177,10 @@ class Opened:
         """A digest of the project's own templates that images are made from."""
         from envctl.render import own_templates_digest
 
-        return own_templates_digest(self.workspace.root)
+        return own_templates_digest(self.project.root)
 
     def _glimpse(self, key: str) -> str | None:
-        return definition.glimpse(self.workspace.root, self.target.environment, key)
+        return definition.glimpse(self.project.root, self.target.environment, key)
 
     @cached_property
     def engine(self) -> Any:
@@ -202,7 +202,7 @@ class Opened:
 
     def report(self, progress: Progress) -> None:
         """Pass progress on, without the values of secrets that a program may have told."""
-        self.workspace.report(replace(progress, text=self.store.masked(progress.text)))
+        self.project.report(replace(progress, text=self.store.masked(progress.text)))
 
     def _secret(self, name: str) -> bytes:
         return self.secret(name)
@@ -216,7 +216,7 @@ class Opened:
         if template in RUN_BY_VAGRANT:
             # What is made of it is run on this host.
             self.require_approval()
-        return self.workspace.templates.render(template, values)
+        return self.project.templates.render(template, values)
 
     @cached_property
     def store(self) -> SecretStore:
@@ -224,10 +224,8 @@ class Opened:
         from envctl.secrets import SecretStore
 
         declared = self.resolved.data["secrets"] if self.resolved else {}
-        workspace = self.workspace
-        return SecretStore(
-            workspace.root, self.target.environment, declared, environ=workspace.environ
-        )
+        project = self.project
+        return SecretStore(project.root, self.target.environment, declared, environ=project.environ)
 
     @cached_property
     def plan(self) -> Plan:
@@ -238,24 +236,26 @@ class Opened:
         from envctl.plan import hooks
         from envctl.planner import make_plan
 
-        workspace = self.workspace
+        project = self.project
         try:
-            resolved = self.resolved or workspace.resolved(
+            resolved = self.resolved or project.resolved(
                 self.target.environment, without_files=bool(self.services)
             )
         except SpecError as error:
-            raise error if self.lenient else error.with_more(self._more_problems()) from error
+            raise (
+                error if self.allow_invalid_spec else error.with_more(self._more_problems())
+            ) from error
         plan = make_plan(
             resolved,
             backend=self.backend.name,
-            package_sets=workspace.package_sets,
+            package_sets=project.package_sets,
             recipe=self._recipe,
             needed=self.needed,
             also=self._problems,
-            shared=workspace.shared,
+            shared=project.shared,
         )
         plan = hooks.with_places(plan, self._place_of_hook)
-        return self.backend.arrange(_on_free_ports(plan) if workspace.free_ports else plan)
+        return self.backend.arrange(_on_free_ports(plan) if project.free_ports else plan)
 
     def _problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong with a plan for its backend."""
@@ -269,11 +269,11 @@ class Opened:
         """What else is wrong with a spec that has problems: what the valid parts of it would be told."""
         from envctl.planner import make_plan
 
-        workspace = self.workspace
+        project = self.project
         name = self.target.environment
-        parts = Opened(workspace, self.target, lenient=True)
+        parts = Session(project, self.target, allow_invalid_spec=True)
         parts._sound = definition.sound_parts(
-            workspace.root, name, sets=workspace.sets, environ=workspace.environ
+            project.root, name, sets=project.sets, environ=project.environ
         )
         if parts._sound is None:
             return ()
@@ -282,7 +282,7 @@ class Opened:
                 parts._sound,
                 backend=parts.backend.name,
                 also=parts._problems,
-                shared=workspace.shared,
+                shared=project.shared,
             )
         except SpecError as error:
             return error.problems
@@ -329,7 +329,7 @@ class Opened:
         return tuple(found)
 
     @cached_property
-    def wanted(self) -> Plan:
+    def desired_plan(self) -> Plan:
         """The plan with the digests of its secrets, to compare by. SpecError tells all that have no value."""
         from envctl.planner import with_digests
         from envctl.secrets import SecretError
@@ -376,7 +376,7 @@ class Opened:
         return reaches(
             self.plan,
             self._secret_sources,
-            root=self.workspace.root,
+            root=self.project.root,
             elsewhere=self._mounted_elsewhere(),
         )
 
@@ -384,24 +384,24 @@ class Opened:
     def _secret_sources(self) -> Mapping[str, SecretSource]:
         from envctl.trust.declared_access import secret_sources
 
-        environ = self.workspace.environ
+        environ = self.project.environ
         return secret_sources(self.resolved, environ) if self.resolved else {}
 
     def _mounted_elsewhere(self) -> Iterator[Mounted]:
         """What the project's other environments mount, as far as their specs can be read."""
         from envctl.trust.declared_access import mounted
 
-        workspace = self.workspace
+        project = self.project
         equal: tuple[Mounted, ...] | None = None
-        for name in workspace.environments():
+        for name in project.environments():
             if name == self.target.environment:
                 continue
             with suppress(EnvctlError):
-                if name not in workspace.alike:
-                    yield from mounted(workspace.resolved(name))
+                if name not in project.alike:
+                    yield from mounted(project.resolved(name))
                     continue
                 if equal is None:
-                    equal = tuple(mounted(workspace.resolved(name)))
+                    equal = tuple(mounted(project.resolved(name)))
                 yield from (replace(one, environment=name) for one in equal)
 
     @property
@@ -409,14 +409,14 @@ class Opened:
         """What of that the user has not allowed yet."""
         from envctl.trust.approval import missing
 
-        return missing(self.workspace.root, self.reaches, environ=self.workspace.environ)
+        return missing(self.project.root, self.reaches, environ=self.project.environ)
 
     def require_approval(self) -> None:
         """Have the user's leave for all that is reached of this host, asked for if need be; from now on it may be used."""
         from envctl.trust.approval import require
 
-        workspace = self.workspace
-        require(workspace.root, self.reaches, environ=workspace.environ, ask=workspace.ask)
+        project = self.project
+        require(project.root, self.reaches, environ=project.environ, ask=project.ask)
         self._use_host()
 
     def use_what_is_approved(self) -> None:
@@ -432,7 +432,7 @@ class Opened:
                 name: one.real_file for name, one in sources if one.real_file
             }
             self.not_evaluated.clear()
-            self.__dict__.pop("wanted", None)
+            self.__dict__.pop("desired_plan", None)
 
     def make_secrets(self) -> None:
         """Make the secrets that are to be generated, and plan with them."""
@@ -440,8 +440,8 @@ class Opened:
 
         needed = (unit for unit in self.plan.units if self._is_needed(unit.service))
         names = None if self.needed is None else secret_names(needed)
-        if self.store.use(self.wanted.backend, names):
-            del self.wanted
+        if self.store.use(self.desired_plan.backend, names):
+            del self.desired_plan
 
     def require_build_secrets(self, changes: Iterable[Change]) -> None:
         """Look the secrets of what is to be built up. SpecError tells all that have no value."""
@@ -460,7 +460,7 @@ class Opened:
             raise SpecError(tuple(problems))
 
     @cached_property
-    def known_plan(self) -> Plan | None:
+    def plan_or_none(self) -> Plan | None:
         """The plan, or None if it cannot be made."""
         try:
             return self.plan
@@ -469,7 +469,7 @@ class Opened:
 
     def observe(self) -> Observed:
         """What is there now."""
-        return self.backend.observe(self.known_plan)
+        return self.backend.observe(self.plan_or_none)
 
     def changes(self, observed: Observed) -> tuple[Change, ...]:
         """What has to change."""
@@ -484,7 +484,7 @@ class Opened:
         from envctl.plan.progress import Progress, Stage
         from envctl.planner import with_recorded_digests
 
-        plan, unknown = self.wanted, sorted(self.not_evaluated)
+        plan, unknown = self.desired_plan, sorted(self.not_evaluated)
         # Of services that nobody asked for no secret is looked at.
         idle = {one.name for unit in plan.units for one in unit.run.secrets} - set(
             self._secret_names
@@ -539,9 +539,9 @@ class Opened:
     def select(self, services: Sequence[str]) -> Plan:
         """The plan of these services and what they depend on; the whole plan for none."""
         if not services:
-            return self.wanted
+            return self.desired_plan
         wanted: set[str] = set()
-        known = {unit.service: unit for unit in self.wanted.units}
+        known = {unit.service: unit for unit in self.desired_plan.units}
         todo = list(services)
         while todo:
             name = todo.pop()
@@ -553,17 +553,17 @@ class Opened:
             if name not in wanted:
                 wanted.add(name)
                 todo.extend(known[name].depends_on)
-        units = tuple(unit for unit in self.wanted.units if unit.service in wanted)
-        return replace(self.wanted, units=units)
+        units = tuple(unit for unit in self.desired_plan.units if unit.service in wanted)
+        return replace(self.desired_plan, units=units)
 
-    def asked(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
+    def probe_states(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
         """The units' states; where the engine's own probe has not said that a unit is healthy, ours is asked once.
 
         What the engine says is as old as its last probe: `up` goes by ours, and so does all that tells of the unit after it.
         """
-        return all_at_once(lambda unit: self._asked(unit, observed), units)
+        return all_at_once(lambda unit: self._probe_state(unit, observed), units)
 
-    def _asked(self, unit: Unit, observed: Observed) -> UnitState:
+    def _probe_state(self, unit: Unit, observed: Observed) -> UnitState:
         from envctl.plan.state import Health, Status, UnitState
 
         missing = UnitState(unit.name, unit.service, Status.MISSING, replica=unit.replica)
@@ -599,10 +599,10 @@ def _on_free_ports(plan: Plan) -> Plan:
     )
 
 
-def _usual_backend(workspace: Workspace) -> str:
+def _usual_backend(project: Project) -> str:
     """The backend of the project's environments, if those that can be read agree on one."""
     found: set[str] = set()
-    for name in workspace.environments():
+    for name in project.environments():
         with suppress(EnvctlError):
-            found.add(workspace.resolved(name).data["backend"])
+            found.add(project.resolved(name).data["backend"])
     return found.pop() if len(found) == 1 else DEFAULT_BACKEND

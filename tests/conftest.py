@@ -107,7 +107,7 @@ def engine():
     from envctl.backends.docker import DockerBackend
     from envctl.bases import ensure
     from envctl.plan.model import Base
-    from envctl.plan.progress import silent
+    from envctl.plan.progress import no_progress
     from envctl.plan.scope import Scope
 
     backend = DockerBackend(Context(Scope("tests", "0", "base", "/")))
@@ -115,7 +115,7 @@ def engine():
         backend.check()
     except EnvctlError as error:
         pytest.fail(f"the tests need a Docker engine: {error}", pytrace=False)
-    ensure(Base("debian:bookworm", "debian:bookworm"), backend.images, silent)
+    ensure(Base("debian:bookworm", "debian:bookworm"), backend.images, no_progress)
     backend.close()
     client = docker.from_env(timeout=300)
     yield client

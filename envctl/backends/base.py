@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from envctl.errors import EnvctlError, Problem
-from envctl.plan.progress import Report, silent
+from envctl.plan.progress import Report, no_progress
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import Beside, ImageSource, Supplies
@@ -126,7 +126,7 @@ class Context:
     """
 
     scope: Scope
-    report: Report = silent
+    report: Report = no_progress
     secret: Callable[[str], bytes] = _no_secret
     render: Callable[[str, Mapping[str, Any]], str] = _no_template
     trust: Path | None = None

@@ -70,14 +70,14 @@ def _look_up_absolutely() -> None:
 def run(call: Call) -> int:
     """Do what was asked for; its exit code. What goes wrong is shown."""
     from envctl.cli.failure import guarded
-    from envctl.cli.invocation import Session
+    from envctl.cli.invocation import Invocation
 
     def work() -> int | None:
-        session = Session(call.options)
+        invocation = Invocation(call.options)
         try:
-            return call.function(session, **call.given)
+            return call.function(invocation, **call.given)
         finally:
-            session.close()
+            invocation.close()
 
     return guarded(work, call.options)
 

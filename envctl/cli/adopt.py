@@ -7,12 +7,12 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError
 
 
 def adopt(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     identity: Annotated[
@@ -31,12 +31,12 @@ def adopt(
 
     JSON: an object with `environment`, `backend`, `id`, `former` (the folder it was brought up from), `units`, `volumes`.
     """
-    goal = session.target(target)
-    if force and not yes and not _confirmed(session):
+    goal = invocation.target(target)
+    if force and not yes and not _confirmed(invocation):
         raise EnvctlError("not confirmed: nothing was changed", hint="--yes confirms it")
-    found = session.workspace.adopt(goal, force=force, identity=identity or "")
+    found = invocation.project.adopt(goal, force=force, identity=identity or "")
     if as_json:
-        session.json(
+        invocation.json(
             {
                 "environment": goal.environment,
                 "backend": found.backend,
@@ -48,17 +48,17 @@ def adopt(
         )
         return
     units = ", ".join(found.units) or "no units"
-    session.out.line(
-        session.out.safe(f"{goal.environment}@{found.backend} is this folder's now: {units}")
+    invocation.out.line(
+        invocation.out.safe(f"{goal.environment}@{found.backend} is this folder's now: {units}")
     )
 
 
-def _confirmed(session: Session) -> bool:
+def _confirmed(invocation: Invocation) -> bool:
     """Whether whoever sits at the terminal says yes."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
-    session.err.file.write(
+    invocation.err.file.write(
         "The other folder loses what it has up, its data and its secrets. Go on? [y/N] "
     )
-    session.err.file.flush()
+    invocation.err.file.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

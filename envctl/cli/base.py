@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from envctl.bases import ImageStore
@@ -28,14 +28,14 @@ Name = Annotated[
 
 
 @contextmanager
-def _images(session: Session) -> Iterator[ImageStore]:
+def _images(invocation: Invocation) -> Iterator[ImageStore]:
     """The engine's images: bases belong to no project."""
     from envctl.backends import open_backend
     from envctl.backends.base import Context
     from envctl.plan.scope import Scope
     from envctl.session import DEFAULT_BACKEND
 
-    context = Context(Scope("", "", "", ""), report=session.reporter)
+    context = Context(Scope("", "", "", ""), report=invocation.reporter)
     backend: Any = open_backend(DEFAULT_BACKEND, context)
     try:
         backend.check()
@@ -45,7 +45,7 @@ def _images(session: Session) -> Iterator[ImageStore]:
 
 
 @without_spec
-def listing(session: Session, *, as_json: AsJson = False) -> None:
+def listing(invocation: Invocation, *, as_json: AsJson = False) -> None:
     """List the bases envctl knows and which are on the engine.
 
     JSON: a list of objects with `name`, `suite`, `here`, `id`, `size` (bytes), `created` and `how`.
@@ -54,21 +54,21 @@ def listing(session: Session, *, as_json: AsJson = False) -> None:
 
     from envctl import bases
 
-    with _images(session) as images:
+    with _images(invocation) as images:
         rows = bases.listing(images)
     if as_json:
-        session.json([asdict(row) for row in rows])
+        invocation.json([asdict(row) for row in rows])
         return
     cells = [
         (row.name, row.how if row.here else "not here", _size(row.size), row.created[:10])
         for row in rows
     ]
-    session.out.table(cells, head=("BASE", "LOCAL IMAGE", "SIZE", "CREATED"))
+    invocation.out.table(cells, head=("BASE", "LOCAL IMAGE", "SIZE", "CREATED"))
 
 
 @without_spec
 def build(
-    session: Session,
+    invocation: Invocation,
     name: Name,
     *,
     snapshot: Annotated[str, Option(("--snapshot",), "A dated mirror to make it from.")] = "",
@@ -82,14 +82,14 @@ def build(
     """
     from envctl import bases
 
-    with _images(session) as images:
-        found = bases.build(name, images, session.reporter, snapshot=snapshot, force=force)
-    session.reporter.pause()
-    session.out.line(session.out.safe(f"{found.name}  {found.how}  {found.id}"))
+    with _images(invocation) as images:
+        found = bases.build(name, images, invocation.reporter, snapshot=snapshot, force=force)
+    invocation.reporter.pause()
+    invocation.out.line(invocation.out.safe(f"{found.name}  {found.how}  {found.id}"))
 
 
 @without_spec
-def inspect(session: Session, name: Name, *, as_json: AsJson = False) -> None:
+def inspect(invocation: Invocation, name: Name, *, as_json: AsJson = False) -> None:
     """Show what is known of a base's local image.
 
     JSON: an object with `name`, `id`, `size` (bytes), `created`, `how`, `labels`, `manifest` (the
@@ -97,16 +97,16 @@ def inspect(session: Session, name: Name, *, as_json: AsJson = False) -> None:
     """
     from envctl import bases
 
-    with _images(session) as images:
+    with _images(invocation) as images:
         data = bases.inspect(name, images)
     if as_json:
-        session.json(data)
+        invocation.json(data)
         return
     rows = [(key, str(data[key])) for key in ("name", "id", "how", "created", "manifest")]
     rows.append(("size", _size(data["size"])))
     rows.append(("packages", str(len(data["packages"]))))
     rows += [(f"label {key}", value) for key, value in data["labels"].items()]
-    session.out.table(rows)
+    invocation.out.table(rows)
 
 
 def _size(count: int) -> str:

@@ -146,7 +146,7 @@ def takes_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
-    """A command's parameters: its own after the Session, then the common ones."""
+    """A command's parameters: its own after the Invocation, then the common ones."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     common = COMMON[1:] if hasattr(function, "without_spec") else COMMON
     return (*(_parameter(one.name, one.annotation, one.default) for one in own), *common)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_variables
 from envctl.cli.output import counted
 from envctl.errors import Exit
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def diff(
-    session: Session,
+    invocation: Invocation,
     first: Annotated[str, Argument("TARGET", "ENV or ENV@BACKEND.", complete_target)],
     second: Annotated[str, Argument("TARGET", "The one to compare it with.", complete_target)],
     *,
@@ -32,12 +32,12 @@ def diff(
     (left out on the side that has no such value), `before_where` and `after_where` ("file:line:column"
     or null), and `builds`, by unit: `same`, `before` and `after` (digests or null).
     """
-    before, after = session.target(first), session.target(second)
+    before, after = invocation.target(first), invocation.target(second)
     for goal in dict.fromkeys((before.environment, after.environment)):
-        note_variables(session, goal)
-    found, builds = session.workspace.diff(before, after)
+        note_variables(invocation, goal)
+    found, builds = invocation.project.diff(before, after)
     if as_json:
-        session.json(
+        invocation.json(
             {
                 "before": first,
                 "after": second,
@@ -48,11 +48,13 @@ def diff(
                 },
             }
         )
-    elif session.options.quiet:
-        session.out.line(session.out.safe(f"{first} against {second}: {_verdict(found, builds)}"))
+    elif invocation.options.quiet:
+        invocation.out.line(
+            invocation.out.safe(f"{first} against {second}: {_verdict(found, builds)}")
+        )
     else:
-        _show(session, found)
-        session.out.line(session.out.safe(f"builds: {_builds(builds) or 'none'}"))
+        _show(invocation, found)
+        invocation.out.line(invocation.out.safe(f"builds: {_builds(builds) or 'none'}"))
     return Exit.DIFFERENT if found or not all(pair.same for pair in builds.values()) else Exit.OK
 
 
@@ -68,11 +70,11 @@ def _json(one: Difference) -> dict[str, Any]:
     }
 
 
-def _show(session: Session, found: Sequence[Difference]) -> None:
+def _show(invocation: Invocation, found: Sequence[Difference]) -> None:
     """Each difference as its path and its two sides, as a patch shows them."""
     from envctl.definition.differences import ABSENT
 
-    out = session.out
+    out = invocation.out
     if not found:
         out.line("the specs say the same")
     for one in found:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.declare import AsJson, Option, without_spec
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @without_spec
 def doctor(
-    session: Session,
+    invocation: Invocation,
     *,
     fix: Annotated[
         bool,
@@ -35,14 +35,14 @@ def doctor(
 
     findings: Sequence[Finding] = examiner.examine(backend)
     if fix and any(finding.fixable for finding in findings):
-        examiner.fix(findings, session.reporter, backend=backend)
-        session.reporter.pause()
+        examiner.fix(findings, invocation.reporter, backend=backend)
+        invocation.reporter.pause()
         findings = examiner.examine(backend)
     if as_json:
         found = [_data(finding) for finding in findings]
-        session.json({"backend": backend, "ok": _fine(findings), "findings": found})
+        invocation.json({"backend": backend, "ok": _fine(findings), "findings": found})
     else:
-        _show(session, findings, backend)
+        _show(invocation, findings, backend)
     return Exit.OK if _fine(findings) else Exit.ERROR
 
 
@@ -50,10 +50,10 @@ def _fine(findings: Sequence[Finding]) -> bool:
     return all(finding.ok or not finding.needed for finding in findings)
 
 
-def _show(session: Session, findings: Sequence[Finding], backend: str) -> None:
-    out = session.out
+def _show(invocation: Invocation, findings: Sequence[Finding], backend: str) -> None:
+    out = invocation.out
     for finding in findings:
-        mark = _mark(session, finding)
+        mark = _mark(invocation, finding)
         found = f"  {finding.found}" if finding.found else ""
         out.line(f"{mark} {out.safe(finding.name + found)}")
         if not finding.ok:
@@ -61,14 +61,16 @@ def _show(session: Session, findings: Sequence[Finding], backend: str) -> None:
                 out.line(f"    {out.safe(line)}")
     if any(finding.fixable for finding in findings):
         option = "" if backend == "docker" else f" --backend {backend}"
-        session.note(f"`envctl doctor --fix{option}` can mend this")
+        invocation.note(f"`envctl doctor --fix{option}` can mend this")
 
 
-def _mark(session: Session, finding: Finding) -> str:
+def _mark(invocation: Invocation, finding: Finding) -> str:
     """A tick, a cross, or a dash for what would merely be good to have."""
     if finding.ok:
-        return session.out.paint("✓", "green")
-    return session.out.paint("✗", "red") if finding.needed else session.out.paint("–", "yellow")
+        return invocation.out.paint("✓", "green")
+    return (
+        invocation.out.paint("✗", "red") if finding.needed else invocation.out.paint("–", "yellow")
+    )
 
 
 def _data(finding: Finding) -> dict[str, object]:

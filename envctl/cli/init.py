@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.definition.names import ALLOWED, ROOT_FILE, is_name
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.links import followed
@@ -22,7 +22,7 @@ _PROJECT_LINE = "project: starter"
 
 @without_spec
 def init(
-    session: Session,
+    invocation: Invocation,
     folder: Annotated[
         Path | None,
         Argument("DIR", "The project's folder, made if missing; by default this."),
@@ -37,19 +37,19 @@ def init(
     It consists of a spec, three environments and a small app, and overwrites nothing: an
     app/server.py that is there is kept, and with a spec there already nothing is written.
     """
-    target = (session.options.directory or Path()) / (folder or Path())
+    target = (invocation.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(followed(target)))
     there = [path for path in files if os.path.lexists(target / path)]
     _refuse(target, [path for path in there if not path.startswith(_APP)])
     for path in there:
-        session.out.line(session.out.safe(f"kept {target / path}, which was there already"))
+        invocation.out.line(invocation.out.safe(f"kept {target / path}, which was there already"))
     for path in (path for path in files if path not in there):
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(files[path], encoding="utf-8")
-        session.out.line(session.out.safe(f"wrote {file}"))
+        invocation.out.line(invocation.out.safe(f"wrote {file}"))
     go = f"cd {shlex.quote(str(target))} && " if followed(target) != Path.cwd() else ""
-    session.note(
+    invocation.note(
         f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
         f"  {go}envctl up dev   # bring it up\n"
     )

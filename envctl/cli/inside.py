@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 from envctl.cli import signals
 from envctl.cli.arguments import Target, Unit, complete_target
 from envctl.cli.declare import Argument, Option, takes_the_rest
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh"
 
 @takes_the_rest
 def execute(
-    session: Session,
+    invocation: Invocation,
     words: Annotated[
         list[str],
         Argument(
@@ -74,19 +74,21 @@ def execute(
     interrupted or terminated, or nobody reads what it prints, the command is ended inside.
     """
     target, unit, argv = split(words)
-    goal = session.target(target)
-    name = unit or _only_unit(session, goal)
+    goal = invocation.target(target)
+    name = unit or _only_unit(invocation, goal)
     terminal = _on_terminal() if tty is None else tty
     settings = {"user": user, "workdir": workdir, "env": _environment(env or ())}
-    return _run(session, goal, name, argv, terminal=terminal, **settings)
+    return _run(invocation, goal, name, argv, terminal=terminal, **settings)
 
 
-def shell(session: Session, target: Target = None, unit: Unit = None, *, user: User = None) -> int:
+def shell(
+    invocation: Invocation, target: Target = None, unit: Unit = None, *, user: User = None
+) -> int:
     """Open a shell inside a unit: bash, or sh where there is none."""
-    goal = session.target(target)
-    name = unit or _only_unit(session, goal)
+    goal = invocation.target(target)
+    name = unit or _only_unit(invocation, goal)
     argv = ("/bin/sh", "-c", _SHELL)
-    return _run(session, goal, name, argv, terminal=_on_terminal(), user=user)
+    return _run(invocation, goal, name, argv, terminal=_on_terminal(), user=user)
 
 
 def split(words: Sequence[str]) -> tuple[str, str | None, tuple[str, ...]]:
@@ -117,10 +119,10 @@ def _environment(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _only_unit(session: Session, goal: Goal) -> str:
+def _only_unit(invocation: Invocation, goal: Goal) -> str:
     """The environment's one service."""
     try:
-        services = session.workspace.resolved(goal.environment).data["services"]
+        services = invocation.project.resolved(goal.environment).data["services"]
     except SpecError as error:
         raise UsageError("which service?", hint="the spec has problems, so name it") from error
     names = [name for name, service in services.items() if service["kind"] == "service"]
@@ -139,7 +141,7 @@ def _on_terminal() -> bool:
 
 
 def _run(
-    session: Session,
+    invocation: Invocation,
     goal: Goal,
     unit: str,
     argv: tuple[str, ...],
@@ -159,10 +161,10 @@ def _run(
     )
     with signals.raised():
         try:
-            return session.workspace.exec(goal, unit, execution)
+            return invocation.project.exec(goal, unit, execution)
         except (signals.Terminated, KeyboardInterrupt, OSError) as error:
             for note in getattr(error, "__notes__", ()):
-                session.note(f"{unit}: `{execution.shown}`: {note}")
+                invocation.note(f"{unit}: `{execution.shown}`: {note}")
             if isinstance(error, signals.Terminated):
                 return error.exit_code
             raise

@@ -1,4 +1,4 @@
-"""One run of one command: its options made into a workspace, its output, its progress."""
+"""One run of one command: its options made into a project, its output, its progress."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from envctl.cli.declare import Options
     from envctl.cli.progress import Reporter
     from envctl.plan.changes import Change
-    from envctl.project import Workspace
+    from envctl.project import Project
     from envctl.session import Target
 
 _SIGN_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "red", "*": "cyan", "#": "yellow"}
 
 
-class Session:
+class Invocation:
     """What a command works with. Nothing is imported or opened before it is asked for."""
 
     def __init__(self, options: Options) -> None:
@@ -30,7 +30,7 @@ class Session:
         self.out = Stream(sys.stdout, no_color=options.no_color)
         self.err = Stream(sys.stderr, no_color=options.no_color)
         self.yes = False
-        """Whether the user has said yes to what the project reaches of this host; set before the workspace is used."""
+        """Whether the user has said yes to what the project reaches of this host; set before the project is used."""
 
     @cached_property
     def root(self) -> Path:
@@ -61,12 +61,12 @@ class Session:
         return make_reporter(self.err, quiet=self.options.quiet)
 
     @cached_property
-    def workspace(self) -> Workspace:
+    def project(self) -> Project:
         """The project, with this run's options."""
         from envctl.cli.trust import asker
-        from envctl.project import Workspace
+        from envctl.project import Project
 
-        return Workspace(
+        return Project(
             self.root,
             sets=self.sets,
             environ=os.environ,
@@ -109,7 +109,7 @@ class Session:
         if target.backend:
             return target.backend
         try:
-            return self.workspace.resolved(target.environment).data["backend"]
+            return self.project.resolved(target.environment).data["backend"]
         except EnvctlError:
             return DEFAULT_BACKEND
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import complete_target
 from envctl.cli.declare import Argument, AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.output import counted
 from envctl.errors import Exit, UsageError
 
@@ -25,7 +25,7 @@ Names = Annotated[
 
 
 def lock(
-    session: Session,
+    invocation: Invocation,
     names: Names = None,
     *,
     check: Annotated[
@@ -62,37 +62,39 @@ def lock(
 
     if check and (update or vendor):
         raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
-    environments, others = _sorted(session, names or (), update=update)
+    environments, others = _sorted(invocation, names or (), update=update)
     if check:
-        found = session.workspace.check_lock(environments)
-        session.reporter.pause()
-        _check(session, found, as_json=as_json)
+        found = invocation.project.check_lock(environments)
+        invocation.reporter.pause()
+        _check(invocation, found, as_json=as_json)
         return Exit.DIFFERENT if found else Exit.OK
     from envctl.lock.messages import moved
 
-    first = not (session.root / FILE).exists()
-    lock, found = session.workspace.lock(
+    first = not (invocation.root / FILE).exists()
+    lock, found = invocation.project.lock(
         environments, update=others if update else None, vendor=vendor
     )
-    session.reporter.pause()
+    invocation.reporter.pause()
     count = sum(len(build.units) for build in lock.builds)
     nothing = f"{count} services locked" if first else "nothing moved"
     if as_json:
-        _json(session, found)
+        _json(invocation, found)
     else:
         for one in found:
-            session.out.line(session.out.safe(moved(one)))
+            invocation.out.line(invocation.out.safe(moved(one)))
         if not found:
-            session.out.line(nothing)
-    session.note("wrote envctl.lock")
+            invocation.out.line(nothing)
+    invocation.note("wrote envctl.lock")
     return Exit.OK
 
 
-def _sorted(session: Session, names: Sequence[str], *, update: bool) -> tuple[list[str], list[str]]:
+def _sorted(
+    invocation: Invocation, names: Sequence[str], *, update: bool
+) -> tuple[list[str], list[str]]:
     """The environments among the names, and the others."""
     from envctl.suggest import did_you_mean
 
-    known = session.workspace.environments()
+    known = invocation.project.environments()
     others = [name for name in names if name not in known]
     if others and not update:
         raise UsageError(
@@ -101,24 +103,24 @@ def _sorted(session: Session, names: Sequence[str], *, update: bool) -> tuple[li
     return [name for name in names if name in known], others
 
 
-def _check(session: Session, found: Sequence[Difference], *, as_json: bool) -> None:
+def _check(invocation: Invocation, found: Sequence[Difference], *, as_json: bool) -> None:
     """What the lock and what there is differ in, and what to do next."""
     from envctl.lock.messages import compared, remedy
     from envctl.lock.model import FILE
 
     if as_json:
-        _json(session, found)
+        _json(invocation, found)
     elif not found:
-        session.out.line(f"{FILE} is what the spec asks for")
-    elif session.options.quiet:
-        session.out.line(f"{FILE}: {counted(len(found), 'difference', 'differences')}")
+        invocation.out.line(f"{FILE} is what the spec asks for")
+    elif invocation.options.quiet:
+        invocation.out.line(f"{FILE}: {counted(len(found), 'difference', 'differences')}")
     else:
         for one in found:
-            session.out.text(compared(one))
-        session.note(remedy(found))
+            invocation.out.text(compared(one))
+        invocation.note(remedy(found))
 
 
-def _json(session: Session, found: Sequence[Difference]) -> None:
+def _json(invocation: Invocation, found: Sequence[Difference]) -> None:
     differences = [
         {
             "kind": one.kind,
@@ -132,4 +134,4 @@ def _json(session: Session, found: Sequence[Difference]) -> None:
         }
         for one in found
     ]
-    session.json({"format": "envctl lock differences", "version": 1, "differences": differences})
+    invocation.json({"format": "envctl lock differences", "version": 1, "differences": differences})

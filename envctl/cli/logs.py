@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.output import escaped_but_color
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _COLORS = ("cyan", "yellow", "green", "magenta", "blue")
 
 
 def logs(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     services: Services = None,
     *,
@@ -48,9 +48,9 @@ def logs(
     On a terminal, control characters in the lines are shown escaped, except for colours; into a
     file or pipe lines go as they are.
     """
-    goal = session.target(target)
-    printer = _Printer(session, prefix=not no_prefix)
-    lines = session.workspace.logs(goal, services or (), follow=follow, tail=tail)
+    goal = invocation.target(target)
+    printer = _Printer(invocation, prefix=not no_prefix)
+    lines = invocation.project.logs(goal, services or (), follow=follow, tail=tail)
     try:
         for line in lines:
             printer(line)
@@ -60,8 +60,8 @@ def logs(
 
 
 class _Printer:
-    def __init__(self, session: Session, *, prefix: bool) -> None:
-        self.out = session.out
+    def __init__(self, invocation: Invocation, *, prefix: bool) -> None:
+        self.out = invocation.out
         self.prefix = prefix
         self.width = 0
         self.colors: dict[str, str] = {}

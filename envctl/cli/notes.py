@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 from envctl.host.links import followed
 
 if TYPE_CHECKING:
-    from envctl.cli.invocation import Session
+    from envctl.cli.invocation import Invocation
     from envctl.plan.model import Unit
 
 
 _PREFIX = "ENVCTL_VAR_"
 
 
-def note_mounts(session: Session, units: Iterable[Unit]) -> None:
+def note_mounts(invocation: Invocation, units: Iterable[Unit]) -> None:
     """Say what of the host is handed to units: anything outside the project, and sockets."""
-    root = followed(session.root)
+    root = followed(invocation.root)
     for unit in units:
         if unit.replica == 1:
             for note in _of_the_host(unit, root):
-                session.note(f"note: {note}")
+                invocation.note(f"note: {note}")
 
 
 def _of_the_host(unit: Unit, root: Path) -> Iterator[str]:
@@ -85,28 +85,30 @@ def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
             yield from ((note, "") for note in unit.source.tree.notes)
 
 
-def note_builds(session: Session, units: Sequence[Unit]) -> None:
+def note_builds(invocation: Invocation, units: Sequence[Unit]) -> None:
     """Say it, each note once."""
-    note_all(session, build_notes(units, session.root))
+    note_all(invocation, build_notes(units, invocation.root))
 
 
-def note_all(session: Session, notes: Mapping[str, str]) -> None:
+def note_all(invocation: Invocation, notes: Mapping[str, str]) -> None:
     """Say these notes, each with its place."""
     for note, place in notes.items():
-        session.note(f"note: {note}{place}")
+        invocation.note(f"note: {note}{place}")
 
 
-def note_variables(session: Session, environment: str) -> None:
+def note_variables(invocation: Invocation, environment: str) -> None:
     """Say which ENVCTL_VAR_… set nothing, since the environment declares no such variable."""
     given = sorted(name for name in os.environ if name.startswith(_PREFIX))
     if not given:
         return
     from envctl.suggest import did_you_mean
 
-    declared = session.workspace.resolved(environment).data["vars"]
+    declared = invocation.project.resolved(environment).data["vars"]
     for name in given:
         variable = name.removeprefix(_PREFIX)
         if variable not in declared:
             hint = did_you_mean(variable, declared)
             near = f"; {hint}" if "did you mean" in hint else ""
-            session.note(f"note: {name} sets nothing: {environment} declares no {variable!r}{near}")
+            invocation.note(
+                f"note: {name} sets nothing: {environment} declares no {variable!r}{near}"
+            )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
     from envctl.parity.result import Parity
 
 
-def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
+def facts(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> None:
     """Show what is true inside the units that run: packages, users, files, processes, sockets, and more.
 
     Of secrets it shows presence, mode, owner and a keyed digest. What cannot be looked at is shown as unknown, with the
@@ -26,25 +26,27 @@ def facts(session: Session, target: Target = None, *, as_json: AsJson = False) -
     from envctl.cli.comparison import plain
     from envctl.parity.facts import UNKNOWN, readable, to_json
 
-    found = session.workspace.facts(session.target(target))
+    found = invocation.project.facts(invocation.target(target))
     if as_json:
-        session.json(to_json(found))
+        invocation.json(to_json(found))
         return
     for unit, known in found.units.items():
         for name, reason in known.get(UNKNOWN, {}).items():
             category, _, key = name.partition("\t")
             what = f"{category}  {plain(key)}" if key else category
-            session.out.line(session.out.safe(f"{unit}  {what}  unknown: {plain(reason)}"))
+            invocation.out.line(invocation.out.safe(f"{unit}  {what}  unknown: {plain(reason)}"))
         for category, values in known.items():
             if category == UNKNOWN:
                 continue
             for key, value in values.items():
                 told = plain(readable(category, key, value))
-                session.out.line(session.out.safe(f"{unit}  {category}  {plain(key)}  {told}"))
+                invocation.out.line(
+                    invocation.out.safe(f"{unit}  {category}  {plain(key)}  {told}")
+                )
 
 
 def parity(
-    session: Session,
+    invocation: Invocation,
     first: Annotated[
         str, Argument("TARGET", "ENV, ENV@BACKEND, or a file that `facts` wrote.", complete_target)
     ],
@@ -84,21 +86,21 @@ def parity(
         writable(html)
     from envctl.verbs import parity
 
-    found = parity.parity(session.workspace, first, *others, up=up)
-    session.reporter.pause()
+    found = parity.parity(invocation.project, first, *others, up=up)
+    invocation.reporter.pause()
     if as_json:
         from envctl.parity.report import to_json
 
-        session.json(to_json(found))
+        invocation.json(to_json(found))
     else:
         from envctl.cli.comparison import accepting, show, show_verdicts
 
-        (show_verdicts if session.options.quiet else show)(found, session.out)
+        (show_verdicts if invocation.options.quiet else show)(found, invocation.out)
         if not found.holds:
-            session.note(accepting(found))
+            invocation.note(accepting(found))
     if html is not None:
         _write(html, found)
-        session.note(f"wrote {html}")
+        invocation.note(f"wrote {html}")
     return Exit.OK if found.holds else Exit.DIFFERENT
 
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.cli.output import counted
 from envctl.errors import Exit
 
 
 def plan(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     offline: Annotated[
@@ -38,23 +38,23 @@ def plan(
     """
     from envctl.plan.text import changes_json, plan_text
 
-    goal = session.target(target)
-    note_variables(session, goal.environment)
+    goal = invocation.target(target)
+    note_variables(invocation, goal.environment)
     if offline:
-        decided = session.workspace.plan(goal)
-        note_mounts(session, decided.units)
-        note_builds(session, decided.units)
+        decided = invocation.project.plan(goal)
+        note_mounts(invocation, decided.units)
+        note_builds(invocation, decided.units)
         text = plan_text(decided)
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         if as_json:
-            session.json({**names, "plan": text.splitlines()})
+            invocation.json({**names, "plan": text.splitlines()})
         else:
-            session.out.text(text)
+            invocation.out.text(text)
         return Exit.OK
-    decision = session.workspace.decided(goal)
+    decision = invocation.project.decided(goal)
     decided, changes = decision.plan, decision.changes
-    note_mounts(session, decided.units)
-    note_builds(session, decided.units)
+    note_mounts(invocation, decided.units)
+    note_builds(invocation, decided.units)
     if as_json:
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         volumes = [note.data() for note in decision.volumes]
@@ -63,25 +63,25 @@ def plan(
             for one in decision.unapproved
         ]
         told = {"changes": changes_json(changes), "volumes": volumes, "unapproved": unapproved}
-        session.json({**names, **told})
+        invocation.json({**names, **told})
         return Exit.DIFFERENT if changes and exit_code else Exit.OK
     if changes:
-        session.changes(changes)
+        invocation.changes(changes)
     else:
-        session.out.line(f"{goal.environment}: nothing changes")
+        invocation.out.line(f"{goal.environment}: nothing changes")
     for note in decision.volumes:
         place = f"  ({note.where})" if note.where else ""
-        session.out.line(session.out.safe(f"  {note.text}{place}"))
+        invocation.out.line(invocation.out.safe(f"  {note.text}{place}"))
     if decision.unapproved:
         things = counted(len(decision.unapproved), "thing", "things")
-        session.out.line(
+        invocation.out.line(
             f"`up` will ask about {things} outside the project: `envctl trust {goal}` shows them"
         )
     return Exit.DIFFERENT if changes and exit_code else Exit.OK
 
 
 def render(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     output: Annotated[
@@ -106,16 +106,16 @@ def render(
 
     JSON: an object with `environment`, `backend`, `folder` and `files` (paths in the folder).
     """
-    goal = session.target(target)
-    note_variables(session, goal.environment)
-    files, notes = session.workspace.write_render(
-        goal, output, host_ca=with_host_ca, planned=lambda plan: note_builds(session, plan.units)
+    goal = invocation.target(target)
+    note_variables(invocation, goal.environment)
+    files, notes = invocation.project.write_render(
+        goal, output, host_ca=with_host_ca, planned=lambda plan: note_builds(invocation, plan.units)
     )
     for note in notes:
-        session.note(f"note: {note}")
+        invocation.note(f"note: {note}")
     if as_json:
-        names = {"environment": goal.environment, "backend": session.backend(goal)}
-        session.json({**names, "folder": str(output), "files": sorted(files)})
+        names = {"environment": goal.environment, "backend": invocation.backend(goal)}
+        invocation.json({**names, "folder": str(output), "files": sorted(files)})
     else:
         for path in sorted(files):
-            session.out.line(session.out.safe(f"{output}/{path}"))
+            invocation.out.line(invocation.out.safe(f"{output}/{path}"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.notes import build_notes, note_all, note_variables
 from envctl.errors import Problem, SpecError, UsageError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    session: Session,
+    invocation: Invocation,
     environments: Annotated[
         list[str] | None,
         Argument(
@@ -41,22 +41,22 @@ def validate(
     notes: dict[str, str] = {}
     try:
         looked_at: set[str] = set()
-        names = session.workspace.validate(
+        names = invocation.project.validate(
             environments or (),
             planned=lambda plan: notes.update(
-                {**build_notes(plan.units, session.root, looked_at), **notes}
+                {**build_notes(plan.units, invocation.root, looked_at), **notes}
             ),
         )
     except SpecError as error:
         if as_json:
             problems = [_problem(problem) for problem in error.problems]
-            session.json({"valid": False, "environments": [], "problems": problems})
+            invocation.json({"valid": False, "environments": [], "problems": problems})
         raise
-    note_all(session, notes)
+    note_all(invocation, notes)
     if as_json:
-        session.json({"valid": True, "environments": list(names), "problems": []})
-    elif not session.options.quiet:
-        session.out.line(session.out.safe(f"valid: {', '.join(names)}"))
+        invocation.json({"valid": True, "environments": list(names), "problems": []})
+    elif not invocation.options.quiet:
+        invocation.out.line(invocation.out.safe(f"valid: {', '.join(names)}"))
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def config(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     origins: Annotated[
@@ -92,18 +92,20 @@ def config(
 
     backend = None
     if target and "@" in target:
-        goal = session.target(target)
+        goal = invocation.target(target)
         target, backend = goal.environment, goal.backend
         insist(str(backend))
-    environment = session.environment(target)
-    note_variables(session, environment)
-    resolved = definition.load(session.root, environment, sets=session.sets, environ=os.environ)
+    environment = invocation.environment(target)
+    note_variables(invocation, environment)
+    resolved = definition.load(
+        invocation.root, environment, sets=invocation.sets, environ=os.environ
+    )
     resolved = resolved.on_backend(backend)
     if as_json:
         found = {"origins": _origins(resolved)} if origins else {}
-        session.json({**resolved.data, **found})
+        invocation.json({**resolved.data, **found})
     else:
-        session.out.text(definition.config_text(resolved, origins=origins))
+        invocation.out.text(definition.config_text(resolved, origins=origins))
 
 
 def _origins(resolved: Resolved) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _origins(resolved: Resolved) -> dict[str, Any]:
 
 @without_spec
 def schema(
-    session: Session,
+    invocation: Invocation,
     which: Annotated[
         str, Option(("--for",), "Which file it describes: envctl or environment.")
     ] = "envctl",
@@ -144,7 +146,7 @@ def schema(
         raise UsageError(f"there is no schema for {which!r}", hint="--for is envctl or environment")
     text = json_text(json_schema(_SCHEMAS[which]))
     if output is None:
-        session.out.text(text)
+        invocation.out.text(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
-        session.note(f"wrote {output}")
+        invocation.note(f"wrote {output}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _STYLES = {
 
 
 def status(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     every: Annotated[
@@ -62,51 +62,51 @@ def status(
     does), `units` and `volumes`.
     """
     if every:
-        _everything(session, as_json=as_json)
+        _everything(invocation, as_json=as_json)
         return
     everything = None
     if target:
-        rows: Sequence[Row] = session.workspace.status(session.target(target))
+        rows: Sequence[Row] = invocation.project.status(invocation.target(target))
     else:
         from envctl.verbs.list_environments import running
 
-        everything = running(session.workspace)
+        everything = running(invocation.project)
         rows = everything.rows
     if not any(row.state != "missing" for row in rows):
-        _lost(session, target)
+        _lost(invocation, target)
     if as_json:
-        session.json([_data(row) for row in rows])
+        invocation.json([_data(row) for row in rows])
     elif rows:
-        session.out.table([_cells(row) for row in rows], head=_HEAD, styles=_STYLES)
+        invocation.out.table([_cells(row) for row in rows], head=_HEAD, styles=_STYLES)
     elif everything is None or not everything.unanswered:
-        session.out.line("nothing is up")
+        invocation.out.line("nothing is up")
     if everything is not None:
         everything.insist()
 
 
-def _lost(session: Session, target: str | None) -> None:
+def _lost(invocation: Invocation, target: str | None) -> None:
     """Say what of the project is up from a folder that it is not in any more."""
     from envctl.session import Target as Goal
 
-    goals = [session.target(target)] if target else map(Goal, session.workspace.environments())
+    goals = [invocation.target(target)] if target else map(Goal, invocation.project.environments())
     for goal in goals:
         with suppress(EnvctlError):
-            for text in session.workspace.lost(goal):
-                session.note(f"note: {text}")
+            for text in invocation.project.lost(goal):
+                invocation.note(f"note: {text}")
 
 
-def _everything(session: Session, *, as_json: bool) -> None:
+def _everything(invocation: Invocation, *, as_json: bool) -> None:
     from envctl.verbs.adopt import everything
 
-    found, silent = everything(session.reporter)
+    found, silent = everything(invocation.reporter)
     for text in silent:
-        session.note(f"note: {text}")
+        invocation.note(f"note: {text}")
     if as_json:
-        session.json([_found_data(one) for one in found])
+        invocation.json([_found_data(one) for one in found])
     elif found:
-        session.out.table([_found_cells(one) for one in found], head=_FOUND_HEAD, styles={})
+        invocation.out.table([_found_cells(one) for one in found], head=_FOUND_HEAD, styles={})
     else:
-        session.out.line("nothing is up")
+        invocation.out.line("nothing is up")
 
 
 def _found_data(found: Found) -> dict[str, object]:

@@ -8,36 +8,36 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
     from envctl.trust.host_access import Reach
 
 
-def asker(session: Session, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
+def asker(invocation: Invocation, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
     """Asks on the terminal, if there is one; with `yes` what is allowed is shown and not asked for."""
 
     def ask(wanted: Sequence[Reach]) -> bool | None:
-        can_answer = sys.stdin is not None and sys.stdin.isatty() and session.err.file.isatty()
+        can_answer = sys.stdin is not None and sys.stdin.isatty() and invocation.err.file.isatty()
         if not yes and not can_answer:
             return None
-        session.reporter.pause()
+        invocation.reporter.pause()
         head = "Allowed from now on" if yes else "This project wants to reach beyond its folder"
-        session.err.line(f"{head}:")
+        invocation.err.line(f"{head}:")
         for one in wanted:
-            session.err.line(session.err.safe(f"  {one}"))
+            invocation.err.line(invocation.err.safe(f"  {one}"))
         if yes:
             return True
-        session.err.file.write("Allow exactly this, now and later? [y/N] ")
-        session.err.file.flush()
+        invocation.err.file.write("Allow exactly this, now and later? [y/N] ")
+        invocation.err.file.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     return ask
 
 
 def trust(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     yes: Annotated[bool, Option(("--yes", "-y"), "Allow it without asking.")] = False,
@@ -64,17 +64,17 @@ def trust(
     if revoke and (yes or state):
         raise UsageError("--revoke goes alone")
     if state:
-        _take_over(session)
+        _take_over(invocation)
     if revoke:
-        _revoke(session)
+        _revoke(invocation)
         return
-    names = [target] if target else list(session.workspace.environments())
-    found = [(name, session.target(name)) for name in names]
-    wanted = [(name, session.workspace.reaches(goal)) for name, goal in found]
+    names = [target] if target else list(invocation.project.environments())
+    found = [(name, invocation.target(name)) for name in names]
+    wanted = [(name, invocation.project.reaches(goal)) for name, goal in found]
     if yes or not as_json:
-        _allow(session, [one for _, (every, _) in wanted for one in every], yes=yes)
+        _allow(invocation, [one for _, (every, _) in wanted for one in every], yes=yes)
     if as_json:
-        session.json(
+        invocation.json(
             [
                 {
                     "environment": name,
@@ -88,51 +88,51 @@ def trust(
         )
 
 
-def _allow(session: Session, wanted: Sequence[Reach], *, yes: bool) -> None:
+def _allow(invocation: Invocation, wanted: Sequence[Reach], *, yes: bool) -> None:
     from envctl.trust.approval import allow, missing
 
     every = tuple(dict.fromkeys(wanted))
-    new = missing(session.root, every, environ=session.workspace.environ)
+    new = missing(invocation.root, every, environ=invocation.project.environ)
     for one in every:
         if one not in new:
-            session.out.line(session.out.safe(f"allowed: {one}"))
+            invocation.out.line(invocation.out.safe(f"allowed: {one}"))
     if not every:
-        session.out.line("nothing of this host is reached but the project's folder")
+        invocation.out.line("nothing of this host is reached but the project's folder")
     if not new:
         return
-    answer = asker(session, yes=yes)(new)
+    answer = asker(invocation, yes=yes)(new)
     if answer:
-        allow(session.root, new)
+        allow(invocation.root, new)
         return
     for one in new if answer is None else ():
-        session.out.line(session.out.safe(f"not allowed: {one}"))
+        invocation.out.line(invocation.out.safe(f"not allowed: {one}"))
     raise EnvctlError("nothing was allowed", hint="`envctl trust --yes` allows all of it")
 
 
-def _revoke(session: Session) -> None:
+def _revoke(invocation: Invocation) -> None:
     from envctl.host.private_state import existing_folder
     from envctl.trust.approval import FILE, revoke
 
-    folder = existing_folder(session.root)
+    folder = existing_folder(invocation.root)
     was_allowed = folder is not None and (folder / FILE).exists()
-    revoke(session.root)
-    session.note(
+    revoke(invocation.root)
+    invocation.note(
         "forgotten: what the project reaches of this host is asked for again"
         if was_allowed
         else "nothing to forget: nothing was allowed to this project"
     )
 
 
-def _take_over(session: Session) -> None:
+def _take_over(invocation: Invocation) -> None:
     from envctl.host.private_state import state_path, take_over_state
 
-    former = take_over_state(session.root)
-    session.note(
-        f"taken over: what was in {former} is in {state_path(session.root)} now"
+    former = take_over_state(invocation.root)
+    invocation.note(
+        f"taken over: what was in {former} is in {state_path(invocation.root)} now"
         if former
         else "there is no .envctl in the project's folder"
     )
     if former and former.exists():
-        session.note(
+        invocation.note(
             f"left there, since it is not envctl's: {', '.join(sorted(one.name for one in former.iterdir()))}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.errors import UsageError
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from envctl.verbs.results import Decided
 
 
-def _announce(session: Session, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
+def _announce(invocation: Invocation, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
     """What is printed when it is decided what to do, before any of it is done."""
 
     def decided(changes: Sequence[Change]) -> None:
-        if as_json or session.options.quiet:
+        if as_json or invocation.options.quiet:
             return
         if changes:
-            session.changes(changes)
+            invocation.changes(changes)
         else:
-            session.reporter.pause()
-            session.out.line(session.out.safe(f"{goal.environment}: {nothing}"))
+            invocation.reporter.pause()
+            invocation.out.line(invocation.out.safe(f"{goal.environment}: {nothing}"))
 
     return decided
 
 
-def _json(session: Session, goal: Goal, changes: Sequence[Change], **more: object) -> None:
+def _json(invocation: Invocation, goal: Goal, changes: Sequence[Change], **more: object) -> None:
     from envctl.plan.text import changes_json
 
-    names = {"environment": goal.environment, "backend": session.backend(goal)}
-    session.json({**names, "changes": changes_json(changes), **more})
+    names = {"environment": goal.environment, "backend": invocation.backend(goal)}
+    invocation.json({**names, "changes": changes_json(changes), **more})
 
 
 def up(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     services: Services = None,
     *,
@@ -79,27 +79,29 @@ def up(
     """
     if offline and not frozen:
         raise UsageError("--offline goes with --frozen: what was kept is what the lock names")
-    session.yes = yes
-    goal = session.target(target)
-    note_variables(session, goal.environment)
-    announce = _announce(session, goal, "nothing changes", as_json=as_json)
+    invocation.yes = yes
+    goal = invocation.target(target)
+    note_variables(invocation, goal.environment)
+    announce = _announce(invocation, goal, "nothing changes", as_json=as_json)
 
     def decided(changes: Sequence[Change]) -> None:
-        note_mounts(session, _units(changes))
-        note_builds(session, _units(changes))
+        note_mounts(invocation, _units(changes))
+        note_builds(invocation, _units(changes))
         announce(changes)
 
-    result = session.workspace.up(
+    result = invocation.project.up(
         goal, services=services or (), decided=decided, frozen=frozen, offline=offline
     )
-    session.reporter.pause()
+    invocation.reporter.pause()
     if as_json:
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
-        _json(session, goal, result.changes, addresses=addresses)
-    elif result.on_paper:
-        session.note(f"{goal.environment} is on paper only: nothing runs, and no address answers")
+        _json(invocation, goal, result.changes, addresses=addresses)
+    elif result.simulated:
+        invocation.note(
+            f"{goal.environment} is on paper only: nothing runs, and no address answers"
+        )
     else:
-        _show_addresses(session, result.plan, result.addresses)
+        _show_addresses(invocation, result.plan, result.addresses)
 
 
 def _units(changes: Sequence[Change]) -> Sequence[Unit]:
@@ -109,13 +111,15 @@ def _units(changes: Sequence[Change]) -> Sequence[Unit]:
     return [change.target for change in changes if isinstance(change.target, Unit)]
 
 
-def _show_addresses(session: Session, plan: Plan, addresses: Mapping[str, Sequence[str]]) -> None:
+def _show_addresses(
+    invocation: Invocation, plan: Plan, addresses: Mapping[str, Sequence[str]]
+) -> None:
     units = {unit.name: unit for unit in plan.units}
     width = max((len(name) for name in addresses), default=0)
     for name, listed in addresses.items():
         for address in listed:
-            shown = session.out.paint(to_open(address, units.get(name)), "bold")
-            session.out.line(f"{session.out.safe(name):<{width}}  {shown}")
+            shown = invocation.out.paint(to_open(address, units.get(name)), "bold")
+            invocation.out.line(f"{invocation.out.safe(name):<{width}}  {shown}")
 
 
 def to_open(address: str, unit: Unit | None) -> str:
@@ -134,7 +138,7 @@ def to_open(address: str, unit: Unit | None) -> str:
 
 
 def down(
-    session: Session,
+    invocation: Invocation,
     target: Target = None,
     *,
     volumes: Annotated[
@@ -154,26 +158,26 @@ def down(
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
     if identity is not None:
-        _down_by_id(session, target, identity, volumes=volumes, as_json=as_json)
+        _down_by_id(invocation, target, identity, volumes=volumes, as_json=as_json)
         return
-    goal = session.target(target)
-    decided = _announce(session, goal, "nothing is up", as_json=as_json)
-    changes = session.workspace.down(goal, volumes=volumes, decided=decided)
-    session.reporter.pause()
+    goal = invocation.target(target)
+    decided = _announce(invocation, goal, "nothing is up", as_json=as_json)
+    changes = invocation.project.down(goal, volumes=volumes, decided=decided)
+    invocation.reporter.pause()
     if as_json:
-        _json(session, goal, changes)
+        _json(invocation, goal, changes)
 
 
 def _down_by_id(
-    session: Session, target: str | None, identity: str, *, volumes: bool, as_json: bool
+    invocation: Invocation, target: str | None, identity: str, *, volumes: bool, as_json: bool
 ) -> None:
     from envctl.session import Target as Goal
     from envctl.verbs.adopt import choose, everything, take_down
 
     named = Goal.parse(target) if target else None
-    found, silent = everything(session.reporter)
+    found, silent = everything(invocation.reporter)
     for text in silent:
-        session.note(f"note: {text}")
+        invocation.note(f"note: {text}")
     one = choose(
         found,
         identity,
@@ -181,21 +185,21 @@ def _down_by_id(
         backend=(named.backend or "") if named else "",
     )
     goal = Goal(one.scope.environment, one.backend)
-    decided = _announce(session, goal, "nothing is up", as_json=as_json)
-    changes = take_down(one, volumes=volumes, report=session.reporter, decided=decided)
-    session.reporter.pause()
+    decided = _announce(invocation, goal, "nothing is up", as_json=as_json)
+    changes = take_down(one, volumes=volumes, report=invocation.reporter, decided=decided)
+    invocation.reporter.pause()
     if as_json:
-        _json(session, goal, changes)
+        _json(invocation, goal, changes)
 
 
-def stop(session: Session, target: Target = None, *, as_json: AsJson = False) -> None:
+def stop(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> None:
     """Stop an environment and keep it; `up` starts it again.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
-    goal = session.target(target)
-    decided = _announce(session, goal, "nothing is running", as_json=as_json)
-    changes = session.workspace.stop(goal, decided=decided)
-    session.reporter.pause()
+    goal = invocation.target(target)
+    decided = _announce(invocation, goal, "nothing is running", as_json=as_json)
+    changes = invocation.project.stop(goal, decided=decided)
+    invocation.reporter.pause()
     if as_json:
-        _json(session, goal, changes)
+        _json(invocation, goal, changes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson
-from envctl.cli.invocation import Session
+from envctl.cli.invocation import Invocation
 from envctl.cli.output import counted
 from envctl.errors import Exit
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from envctl.parity.drift.verification import Verification
 
 
-def verify(session: Session, target: Target = None, *, as_json: AsJson = False) -> int:
+def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> int:
     """Hold what is up against the spec: what was changed inside since, and whether the spec's `checks` pass.
 
     The exit code is 3 if anything is not as the spec has it, or a check fails.
@@ -31,23 +31,23 @@ def verify(session: Session, target: Target = None, *, as_json: AsJson = False) 
     """
     from envctl.parity.drift.verification import to_json
 
-    found = session.workspace.verify(session.target(target))
-    session.reporter.pause()
+    found = invocation.project.verify(invocation.target(target))
+    invocation.reporter.pause()
     if as_json:
-        session.json(to_json(found))
-    elif session.options.quiet:
-        session.out.line(session.out.safe(f"{found.target}: ") + _summary(session, found))
+        invocation.json(to_json(found))
+    elif invocation.options.quiet:
+        invocation.out.line(invocation.out.safe(f"{found.target}: ") + _summary(invocation, found))
     else:
-        _show(session, found)
+        _show(invocation, found)
     for text in found.lost:
-        session.note(f"note: {text}")
-    if found.on_paper:
-        session.note(f"{found.target} is on paper only: nothing runs that could be looked into")
+        invocation.note(f"note: {text}")
+    if found.simulated:
+        invocation.note(f"{found.target} is on paper only: nothing runs that could be looked into")
     return Exit.DIFFERENT if found.findings else Exit.OK
 
 
-def _show(session: Session, found: Verification) -> None:
-    out = session.out
+def _show(invocation: Invocation, found: Verification) -> None:
+    out = invocation.out
     outputs = {(one.unit, one.check.name): one.output for one in found.checks}
     for one in _without_repetition(found.findings):
         subject = " ".join(filter(None, (one.unit, one.category, one.key)))
@@ -57,9 +57,9 @@ def _show(session: Session, found: Verification) -> None:
             out.line(out.safe(f"    {line}"))
         if one.hint:
             out.line(out.safe(f"    hint: {one.hint}"))
-    out.line(_summary(session, found))
+    out.line(_summary(invocation, found))
     if found.findings and not found.lost:
-        session.note(remedy(found))
+        invocation.note(remedy(found))
 
 
 def _without_repetition(findings: Sequence[Claim]) -> Iterator[Claim]:
@@ -76,7 +76,7 @@ def _without_repetition(findings: Sequence[Claim]) -> Iterator[Claim]:
             yield replace(one, category=facts, key="")
 
 
-def _summary(session: Session, found: Verification) -> str:
+def _summary(invocation: Invocation, found: Verification) -> str:
     failing = sum(not one.claim.holds for one in found.checks)
     unchecked = sum(bool(one.unchecked) for one in found.findings)
     drifted = len(found.findings) - failing - unchecked
@@ -87,7 +87,7 @@ def _summary(session: Session, found: Verification) -> str:
         *([f"{unchecked:,} cannot be checked"] if unchecked else []),
         *([counted(failing, "check fails", "checks fail")] if failing else []),
     ]
-    shown = f"; {session.out.paint(', '.join(wrong), 'red')}" if wrong else ""
+    shown = f"; {invocation.out.paint(', '.join(wrong), 'red')}" if wrong else ""
     return f"{units}, {holding}{shown}"
 
 

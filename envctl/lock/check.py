@@ -16,7 +16,7 @@ from envctl.lock.unmet_requirements import unmet
 from envctl.plan.model import Build
 from envctl.plan.platforms import plain_name
 from envctl.plan.progress import Progress, Stage
-from envctl.session import Opened
+from envctl.session import Session
 
 _MADE_FROM: Final = re.compile(r"(base|image|platform) (.+)")
 _HASHED: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-9a-f]{12})")
@@ -72,12 +72,12 @@ def _shown(line: str) -> str:
     return match[1] if match else line
 
 
-def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Difference, ...]:
+def check(lock: Lock, session: Sequence[Session], *, whole: bool) -> tuple[Difference, ...]:
     """All that the spec, or an image or base that is at hand, differs in from the lock.
 
     `whole` says that these are all environments: what is locked of others is told, too.
     """
-    wanted = asked(opened)
+    wanted = asked(session)
     found = list(spec_differences(lock, wanted))
     if whole:
         names = {one.name for one in wanted}
@@ -87,10 +87,10 @@ def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Differe
             for unit in build.units
             if unit not in names
         ]
-    engine = _answering(opened)
+    engine = _answering(session)
     if engine is None:
         note = "no container engine answers: what is built was not looked at"
-        opened[0].report(Progress("lock", Stage.NOTE, note))
+        session[0].report(Progress("lock", Stage.NOTE, note))
     else:
         others = {unit for one in found for unit in one.units}
         same = [one for one in wanted if one.name not in others]
@@ -98,10 +98,10 @@ def check(lock: Lock, opened: Sequence[Opened], *, whole: bool) -> tuple[Differe
     return merged(found)
 
 
-def _answering(opened: Sequence[Opened]) -> ImageSource | None:
+def _answering(session: Sequence[Session]) -> ImageSource | None:
     """The engine, if there is one to ask."""
     try:
-        engine: ImageSource = opened[0].engine
+        engine: ImageSource = session[0].engine
         engine.check()
     except EnvctlError:
         return None

@@ -25,13 +25,13 @@ from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
 from envctl.plan.platforms import processor
 from envctl.plan.progress import Progress
-from envctl.session import Opened
+from envctl.session import Session
 from envctl.suggest import did_you_mean
 
 
 def make(
     root: Path,
-    opened: Sequence[Opened],
+    session: Sequence[Session],
     *,
     update: Sequence[str] | None = None,
     vendor: bool = False,
@@ -42,7 +42,7 @@ def make(
     With `update`, these services and bases, or all if it is empty, are made anew; with `vendor` all files are kept.
     """
     before = text.load(root) or Lock()
-    maker = Maker(opened, before, update=update)
+    maker = Maker(session, before, update=update)
     if vendor:
         maker.insist_on_one_platform()
     lock = maker.make()
@@ -60,13 +60,13 @@ class Maker:
     """
 
     def __init__(
-        self, opened: Sequence[Opened], old: Lock, *, update: Sequence[str] | None = None
+        self, session: Sequence[Session], old: Lock, *, update: Sequence[str] | None = None
     ) -> None:
-        self.opened = opened
+        self.session = session
         self.old = old
-        self.asked = asked(opened)
+        self.asked = asked(session)
         self.update = update
-        self.engine: ImageSource = opened[0].engine
+        self.engine: ImageSource = session[0].engine
         self._known(update or ())
 
     def make(self) -> Lock:
@@ -87,7 +87,7 @@ class Maker:
     def insist_on_one_platform(self) -> None:
         """EnvctlError unless one is all that is asked for, or kept already: packages of several have the same names and versions."""
         places = {one.source.platform: one.where for one in reversed(self.asked)}
-        kept = not Store(Path(self.opened[0].plan.scope.root)).is_empty
+        kept = not Store(Path(self.session[0].plan.scope.root)).is_empty
         platforms = {*places, *(one.platform for one in self.old.builds if kept)}
         if len(platforms) > 1:
             names = " and ".join(sorted(one or "the engine's own" for one in platforms))
@@ -103,12 +103,12 @@ class Maker:
         The lock is written once more: it vouches for what is kept, also for what was before something failed.
         """
         sources = {one.name: one.source for one in self.asked}
-        self.opened[0].supplies = lambda _build: NO_SUPPLIES
-        vendor = Vendor(self.opened[0], lock, sources)
+        self.session[0].supplies = lambda _build: NO_SUPPLIES
+        vendor = Vendor(self.session[0], lock, sources)
         try:
             vendor.keep(whole=whole)
         finally:
-            text.save(replace(lock, vendor=vendor.digest), Path(self.opened[0].plan.scope.root))
+            text.save(replace(lock, vendor=vendor.digest), Path(self.session[0].plan.scope.root))
 
     def _known(self, names: Sequence[str]) -> None:
         known = {one.service for one in self.asked} | {
@@ -134,7 +134,7 @@ class Maker:
         from envctl.bases import ensure, renew
 
         have = renew if self._is_updated(base.image, base.name) else ensure
-        have(base, self.engine.images, self.opened[0].report)
+        have(base, self.engine.images, self.session[0].report)
 
     def _build(self) -> None:
         """Make the images that are not there or are to be another; a service's base may have moved below it."""
@@ -160,7 +160,7 @@ class Maker:
                     otherwise = contradicted(one.inputs, known.manifest)
                     fresh[source.digest] = pins(known.manifest, but=otherwise)
                     held.add(one.service)
-        self.opened[0].supplies = lambda build: fresh.get(build.digest, Supplies())
+        self.session[0].supplies = lambda build: fresh.get(build.digest, Supplies())
         with _letting_go(held):
             self._carry_out(tuple(changes.values()))
 
@@ -170,7 +170,7 @@ class Maker:
 
         wanted = secrets_to_build(changes)
         givers = {
-            name: next(one for one in self.opened if name in secret_names(one.plan.units))
+            name: next(one for one in self.session if name in secret_names(one.plan.units))
             for name in wanted
         }
         for one in dict.fromkeys(givers.values()):
@@ -181,7 +181,7 @@ class Maker:
                 text = one.store.masked(text)
             return text
 
-        first = self.opened[0]
+        first = self.session[0]
         first.secret = lambda name: givers[name].store.value(name)
 
         def report(progress: Progress) -> None:
@@ -202,7 +202,7 @@ class Maker:
                 f"the images are of several architectures: {', '.join(sorted(architectures))}",
                 hint="a lock is made on one: build all of them on the same engine",
             )
-        environments = {one.target.environment for one in self.opened}
+        environments = {one.target.environment for one in self.session}
         builds = _together([*_others(self.old, environments), *self._builds(found)])
         locked = {
             base.image: LockedBase(
@@ -222,7 +222,7 @@ class Maker:
         return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
     def _box(self, base: Base) -> str:
-        found = (one.box_checksum(base) for one in all_backends(self.opened[0]))
+        found = (one.box_checksum(base) for one in all_backends(self.session[0]))
         return next(filter(None, found), "")
 
     def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:

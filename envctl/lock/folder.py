@@ -30,7 +30,7 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 def read_file(root: Path, name: str, most: int) -> bytes:
     """A file of the folder itself, of so many bytes at most. FileNotFoundError if it is not there, else OSError."""
-    with _folder(root) as here, _opened(here, name) as file:
+    with _folder(root) as here, _session(here, name) as file:
         data = file.read(most + 1)
         if len(data) > most:
             raise OSError(f"it has more than {most} bytes")
@@ -46,7 +46,7 @@ def write_file(root: Path, name: str, data: bytes) -> None:
 @contextmanager
 def open_kept(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
     """The file with that hash, if it is a plain one of that size, for reading. Else OSError."""
-    with _folder(root) as here, _entered(here, HASHES) as hashes, _opened(hashes, digest) as file:
+    with _folder(root) as here, _entered(here, HASHES) as hashes, _session(hashes, digest) as file:
         found = os.fstat(file.fileno()).st_size
         if found != size:
             raise OSError(f"it has {found} bytes in place of {size}")
@@ -129,7 +129,7 @@ def _entered(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(folder: int, name: str) -> Iterator[BinaryIO]:
+def _session(folder: int, name: str) -> Iterator[BinaryIO]:
     descriptor = os.open(name, _READ, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -21,7 +21,7 @@ from envctl.lock.vendor import BESIDE
 from envctl.lock.vm_verifier import Inspection
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
-from envctl.session import Opened
+from envctl.session import Session
 
 
 class Frozen:
@@ -30,23 +30,25 @@ class Frozen:
     `plain` is the same environment as an engine's: a backend may pack the units of its own plan together.
     """
 
-    def __init__(self, opened: Opened, plain: Opened, lock: Lock, *, offline: bool = False) -> None:
-        self.opened = opened
+    def __init__(
+        self, session: Session, plain: Session, lock: Lock, *, offline: bool = False
+    ) -> None:
+        self.session = session
         self.lock = lock
-        self.environment = opened.target.environment
+        self.environment = session.target.environment
         self.asked = {one.service: one for one in asked([plain])}
         self.expected: dict[str, Manifest] = {}
         self._fresh: set[str] = set()
         self._provisioned: dict[str, Build] = {}
         root = Path(plain.plan.scope.root)
-        self._kitchen = Kitchen(self.engine, lock, root, opened.report) if offline else None
-        opened.supplies = self._supplies
-        opened.have_base = self.have_base
+        self._kitchen = Kitchen(self.engine, lock, root, session.report) if offline else None
+        session.supplies = self._supplies
+        session.have_base = self.have_base
 
     @property
     def engine(self) -> ImageSource:
         """The engine with the images."""
-        engine: ImageSource = self.opened.engine
+        engine: ImageSource = self.session.engine
         return engine
 
     def insist(self, services: Collection[str]) -> None:
@@ -72,21 +74,21 @@ class Frozen:
             name = self.engine.name_of(source)
             earlier = self.expected.get(name)
             self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
-            if isinstance(source, Build) and self.opened.backend.provisions(source):
+            if isinstance(source, Build) and self.session.backend.provisions(source):
                 self._provisioned[service] = source
         if self._provisioned and self._kitchen:
             self._insist_on_engine()
         images = {key: one for key, one in sources.items() if key not in self._provisioned}
         # Without an image there need not be an engine.
         made = bool(images) and self._have_images(images)
-        held = self.opened.backend.hold_to({**self._contents(images), **self._hashes()})
+        held = self.session.backend.hold_to({**self._contents(images), **self._hashes()})
         provisioned = bool(self._provisioned) and self._provision()
         return made or held or provisioned
 
     def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
         """What services are made from, and with them those that a backend packs into one build with them."""
         name = self.engine.name_of
-        found = {unit.service: unit.source for unit in self.opened.plan.units}
+        found = {unit.service: unit.source for unit in self.session.plan.units}
         wanted = {name(found[service]) for service in services}
         return {
             service: source
@@ -177,13 +179,13 @@ class Frozen:
             if self.engine.images.find(name) is not None:
                 self._fresh.add(source.digest)
             changes.append(_build(service, source))
-        self._carry_out(changes, self.opened.engine)
+        self._carry_out(changes, self.session.engine)
 
     def _carry_out(self, changes: Sequence[Change], backend: Backend) -> None:
         from envctl.reconcile.executor import carry_out
 
-        self.opened.require_build_secrets(changes)
-        carry_out(changes, backend, self.opened.report, mask=self.opened.store.masked)
+        self.session.require_build_secrets(changes)
+        carry_out(changes, backend, self.session.report, mask=self.session.store.masked)
 
     # --- what is provisioned in machines
 
@@ -206,14 +208,14 @@ class Frozen:
 
     def _provision(self) -> bool:
         """Have what is done in machines as it is locked; whether any was made."""
-        there = self.opened.observe().images
+        there = self.session.observe().images
         wanted = {build.digest: (service, build) for service, build in self._provisioned.items()}
         changes = [_build(*one) for digest, one in wanted.items() if digest not in there]
         for change in changes:
             assert isinstance(change.target, Build)
             # What is lacking of it is told before the first build starts.
             self._supplies(change.target)
-        self._carry_out(changes, self.opened.backend)
+        self._carry_out(changes, self.session.backend)
         return bool(changes)
 
     # --- what builds are given
@@ -223,7 +225,7 @@ class Frozen:
         from envctl.bases import ensure
 
         if self._kitchen is None:
-            ensure(base, self.engine.images, self.opened.report)
+            ensure(base, self.engine.images, self.session.report)
         elif self.engine.images.find(base.image) is None or self._base_differences(base):
             self._kitchen.base(base)
         found = self._base_differences(base)

@@ -20,23 +20,23 @@ from envctl.lock.vendor import BESIDE, DEB, IMAGE, NPM, WHEEL, Kept, Store, pack
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.text import step_text
-from envctl.session import Opened
+from envctl.session import Session
 
 
 class Vendor:
     """Keeps the files of a lock that was just made; `sources` are what its units are made from, by their names."""
 
-    def __init__(self, opened: Opened, lock: Lock, sources: Mapping[str, Source]) -> None:
-        self._opened = opened
-        self._engine: ImageSource = opened.engine
+    def __init__(self, session: Session, lock: Lock, sources: Mapping[str, Source]) -> None:
+        self._session = session
+        self._engine: ImageSource = session.engine
         self._lock = lock
         self._sources = sources
         self._bases = {
             one.base.image: one.base for one in sources.values() if isinstance(one, Build)
         }
-        self._store = Store(Path(opened.plan.scope.root))
+        self._store = Store(Path(session.plan.scope.root))
         self._store.insist(lock.vendor)
-        self._fetcher = Fetcher(self._engine, self._store, opened.report)
+        self._fetcher = Fetcher(self._engine, self._store, session.report)
         self._images: set[tuple[str, str]] = set()
         self._beside: set[str] = set()
         self._knows_all = True
@@ -53,7 +53,7 @@ class Vendor:
 
         `whole` says that the sources are those of all environments: what is needed no more is removed then.
         """
-        self._opened.report(Progress("vendor", Stage.STARTED))
+        self._session.report(Progress("vendor", Stage.STARTED))
         try:
             for name in sorted({build.base for build in self._lock.builds if build.base}):
                 self._base(name)
@@ -67,7 +67,7 @@ class Vendor:
         files = self._store.index.files.values()
         size = sum(one.size for one in files)
         done = f"{len(files)} files, {size / 1_000_000:.0f} MB in {FOLDER}"
-        self._opened.report(Progress("vendor", Stage.DONE, done))
+        self._session.report(Progress("vendor", Stage.DONE, done))
         return len(files), size
 
     # --- parts
@@ -115,16 +115,16 @@ class Vendor:
             self._all_beside(source, build.units[0])
 
     def _warn(self, source: Build, unit: str) -> None:
-        for step in asking(source, Path(self._opened.plan.scope.root)):
+        for step in asking(source, Path(self._session.plan.scope.root)):
             text = (
                 f"{unit} cannot be built of what is kept: `{step_text(step)}` ({step.where}) asks npm's registry "
                 "unless a package-lock.json is copied in before that has `resolved` for each package"
             )
-            self._opened.report(Progress("vendor", Stage.NOTE, text))
+            self._session.report(Progress("vendor", Stage.NOTE, text))
 
     def _all_beside(self, source: Source | Base, unit: str) -> None:
         """Keep what any backend builds for a source; one that cannot be built here keeps nothing else away."""
-        for backend in all_backends(self._opened):
+        for backend in all_backends(self._session):
             try:
                 made: dict[str, Build] = {}
                 for beside in backend.beside(source):
@@ -133,7 +133,7 @@ class Vendor:
             except EnvctlError as error:
                 self._knows_all = False
                 text = f"what machines of {unit} need is not kept: {error.brief}"
-                self._opened.report(Progress("vendor", Stage.NOTE, text))
+                self._session.report(Progress("vendor", Stage.NOTE, text))
 
     def _keep_beside(self, beside: Beside, unit: str, made: Mapping[str, Build]) -> None:
         """Keep what another backend's machines need: it is built here, to know what that is.
@@ -144,7 +144,7 @@ class Vendor:
         if start in made:
             self._engine.have(f"{unit}, for machines", made[start])
         elif beside.build.base.name:
-            self._opened.have_base(beside.build.base)
+            self._session.have_base(beside.build.base)
             if start not in self._lock.bases:
                 self._image(start, BESIDE)
         below = look(self._engine, start).manifest
@@ -197,9 +197,9 @@ class Vendor:
         return found
 
 
-def all_backends(opened: Opened) -> Iterator[Any]:
+def all_backends(session: Session) -> Iterator[Any]:
     """Every backend there is, for the same environment: a lock serves all of them."""
-    context = opened.backend.context  # type: ignore[attr-defined]
+    context = session.backend.context  # type: ignore[attr-defined]
     return (open_backend(name, context) for name in backend_names())
 
 

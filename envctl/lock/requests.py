@@ -9,7 +9,7 @@ from pathlib import Path
 from envctl.errors import Place
 from envctl.lock.inputs import Input, inputs
 from envctl.plan.model import DockerfileBuild, ReadyImage, Source, Unit
-from envctl.session import Opened
+from envctl.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Asked:
         return f"{self.environment}/{self.service}"
 
 
-def asked(opened: Iterable[Opened]) -> tuple[Asked, ...]:
+def asked(session: Iterable[Session]) -> tuple[Asked, ...]:
     """What the specs of some environments ask for, sorted; replicas are made of one image."""
     found = (
         Asked(
@@ -43,15 +43,15 @@ def asked(opened: Iterable[Opened]) -> tuple[Asked, ...]:
             ),
             unit.where,
         )
-        for one in opened
+        for one in session
         for unit in one.plan.units
         if unit.replica == 1
     )
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _place(opened: Opened, unit: Unit) -> Place | None:
+def _place(session: Session, unit: Unit) -> Place | None:
     """The place that says what a unit is made from."""
     key = {ReadyImage: "image", DockerfileBuild: "dockerfile"}.get(type(unit.source), "base")
-    resolved = opened.resolved
+    resolved = session.resolved
     return resolved.where("services", unit.service, key) if resolved else unit.where

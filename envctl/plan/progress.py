@@ -30,5 +30,5 @@ class Progress:
 Report: TypeAlias = Callable[[Progress], None]
 
 
-def silent(_event: Progress) -> None:
+def no_progress(_event: Progress) -> None:
     """A report that shows nothing."""

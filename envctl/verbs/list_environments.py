@@ -11,7 +11,7 @@ from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.private_state import existing_folder
 from envctl.plan.state import Status
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from envctl.verbs.status import VOLUME, Row, unknown_rows
 
@@ -37,16 +37,16 @@ class Running:
             )
 
 
-def running(workspace: Workspace) -> Running:
+def running(project: Project) -> Running:
     """The state of every environment of which something is there."""
-    names = workspace.environments()
-    there = dict(all_at_once(lambda name: (name, _there(workspace, name)), backend_names()))
-    targets = _targets(workspace, names, there)
+    names = project.environments()
+    there = dict(all_at_once(lambda name: (name, _there(project, name)), backend_names()))
+    targets = _targets(project, names, there)
     rows: list[Row] = []
     errors: dict[str, EnvctlError] = {}
     for target in targets:
         try:
-            found = workspace.status(target)
+            found = project.status(target)
         except UsageError as error:
             # Nothing is there of an environment that the spec does not have; or nobody can tell.
             if isinstance(error.__cause__, EnvctlError):
@@ -54,7 +54,7 @@ def running(workspace: Workspace) -> Running:
             continue
         except EnvctlError as error:
             if _note(errors, error):
-                rows += unknown_rows(workspace.open(target), error.brief)
+                rows += unknown_rows(project.open(target), error.brief)
             continue
         is_up = any(row.state != Status.MISSING and row.kind != VOLUME for row in found)
         rows += found if is_up else ()
@@ -62,11 +62,11 @@ def running(workspace: Workspace) -> Running:
 
 
 def _targets(
-    workspace: Workspace, names: Iterable[str], there: Mapping[str, Sequence[str]]
+    project: Project, names: Iterable[str], there: Mapping[str, Sequence[str]]
 ) -> Sequence[Target]:
     """Where something may be: where runs' locks or an engine say so, else where the spec would have it."""
     found: dict[Target, None] = {}
-    locked = _locked(workspace)
+    locked = _locked(project)
     for name in names:
         known = {target.backend for target in locked if target.environment == name}
         known |= {backend for backend, its in there.items() if name in its}
@@ -85,17 +85,17 @@ def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
     return True
 
 
-def _there(workspace: Workspace, backend: str) -> Sequence[str]:
+def _there(project: Project, backend: str) -> Sequence[str]:
     """The environments that an engine has units of; none if it does not answer, which whoever asks it more is told."""
     try:
-        return workspace.open_any(Target(_ANY, backend)).backend.environments()
+        return project.open_any(Target(_ANY, backend)).backend.environments()
     except EnvctlError:
         return ()
 
 
-def _locked(workspace: Workspace) -> Sequence[Target]:
+def _locked(project: Project) -> Sequence[Target]:
     """What was ever up, or down, from here, as the locks of those runs tell."""
-    folder = existing_folder(workspace.root, "locks")
+    folder = existing_folder(project.root, "locks")
     files = sorted(folder.glob("*@*.lock")) if folder else ()
     found = (file.stem.partition("@") for file in files)
     return [Target(name, backend) for name, _, backend in found if name and is_backend(backend)]

@@ -8,60 +8,60 @@ from contextlib import ExitStack, contextmanager
 from envctl.errors import SpecError
 from envctl.parity.facts import Facts, from_file
 from envctl.parity.result import Parity, Side, compare_sides
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from envctl.verbs.verify import accepted
 
 
-def parity(workspace: Workspace, *targets: str, up: bool = False) -> Parity:
+def parity(project: Project, *targets: str, up: bool = False) -> Parity:
     """The facts of targets compared, each with the first's; any may be a file of facts, too.
 
     With `up`, those of which nothing is there are up for as long as it takes.
     """
     # What may be wrong with a file or a name is told before anything is brought up or asked.
     kept = {
-        name: _side(workspace, from_file(name), name) for name in targets if name.endswith(".json")
+        name: _side(project, from_file(name), name) for name in targets if name.endswith(".json")
     }
     live = {name: Target.parse(name) for name in targets if name not in kept}
     own = [side.facts.environment for side in kept.values() if side.accept]
     units = {unit for side in kept.values() for unit in side.facts.units}
     environments = [*own, *(target.environment for target in live.values())]
-    if mistakes := workspace.misnamed(environments, also=units):
+    if mistakes := project.misnamed(environments, also=units):
         raise SpecError(tuple(mistakes))
-    with _there(workspace, tuple(live.values()) if up else ()):
+    with _there(project, tuple(live.values()) if up else ()):
         return compare_sides(
             *(
-                kept[name] if name in kept else _side(workspace, workspace.facts(live[name]))
+                kept[name] if name in kept else _side(project, project.facts(live[name]))
                 for name in targets
             )
         )
 
 
 @contextmanager
-def _there(workspace: Workspace, targets: Sequence[Target]) -> Iterator[None]:
+def _there(project: Project, targets: Sequence[Target]) -> Iterator[None]:
     """Have targets up, those that are not on free ports; what was brought up is taken down in the end.
 
     So are its volumes and its generated secrets, if there were none before. Meanwhile nobody else can bring it up.
     """
-    visitor = workspace.on_free_ports()
-    every = {one.known_as: one for one in map(visitor.open, targets)}
+    visitor = project.on_free_ports()
+    every = {one.id: one for one in map(visitor.open, targets)}
     with ExitStack() as afterwards:
         # In one order, so that two runs do not wait for each other.
-        for _, opened in sorted(every.items()):
+        for _, session in sorted(every.items()):
             with ExitStack() as here:
-                here.enter_context(visitor.locked(opened))
-                there = opened.observe()
+                here.enter_context(visitor.locked(session))
+                there = session.observe()
                 if there.units:
                     continue
-                fresh = not there.volumes and not opened.store.keeps_any()
-                here.callback(visitor.take_down, opened, volumes=fresh)
-                visitor.bring_up(opened)
+                fresh = not there.volumes and not session.store.keeps_any()
+                here.callback(visitor.take_down, session, volumes=fresh)
+                visitor.bring_up(session)
                 afterwards.enter_context(here.pop_all())
         yield
 
 
-def _side(workspace: Workspace, facts: Facts, file: str = "") -> Side:
+def _side(project: Project, facts: Facts, file: str = "") -> Side:
     """Facts, with what the spec of their environment accepts; nothing of another project's."""
-    known = facts.environment in workspace.environments()
-    spec = workspace.resolved(facts.environment) if known else None
+    known = facts.environment in project.environments()
+    spec = project.resolved(facts.environment) if known else None
     return Side(facts, accepted(spec, facts) if spec else (), file)

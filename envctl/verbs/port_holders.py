@@ -11,16 +11,16 @@ from envctl.errors import EnvctlError
 from envctl.session import Target
 
 if TYPE_CHECKING:
-    from envctl.session import Opened
+    from envctl.session import Session
 
 
-def explained(opened: Opened, error: EnvctlError) -> EnvctlError:
+def explained(session: Session, error: EnvctlError) -> EnvctlError:
     """The error, or one that names the project's own unit which has the port; other engines are asked for it."""
     if not isinstance(error, PortTakenError) or error.by:
         return error
-    for target in _others(opened):
+    for target in _others(session):
         with suppress(EnvctlError):
-            there = opened.workspace.open_any(target).backend.observe()
+            there = session.project.open_any(target).backend.observe()
             for name, state in there.units.items():
                 if any(address.endswith(f":{error.port}") for address in state.addresses):
                     remedy = f"`envctl down {target}` frees it"
@@ -30,13 +30,13 @@ def explained(opened: Opened, error: EnvctlError) -> EnvctlError:
     return error
 
 
-def _others(opened: Opened) -> list[Target]:
+def _others(session: Session) -> list[Target]:
     """All other targets of the project, those of the same environment first."""
-    own = opened.target.environment
-    environments = [own, *(name for name in opened.workspace.environments() if name != own)]
+    own = session.target.environment
+    environments = [own, *(name for name in session.project.environments() if name != own)]
     return [
         Target(environment, backend)
         for environment in environments
         for backend in backend_names()
-        if (environment, backend) != (own, opened.backend.name)
+        if (environment, backend) != (own, session.backend.name)
     ]

@@ -34,7 +34,7 @@ class UpResult:
     plan: Plan
     changes: tuple[Change, ...]
     addresses: Mapping[str, tuple[str, ...]]
-    on_paper: bool = False
+    simulated: bool = False
     """Nothing really runs, and no address answers."""
 
 

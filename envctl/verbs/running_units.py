@@ -14,38 +14,40 @@ from envctl.plan.state import Observed, Status, UnitState
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from envctl.session import Opened
+    from envctl.session import Session
 
 
-def units_with_logs(opened: Opened, names: Sequence[str]) -> tuple[str, ...]:
+def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
     """The units that exist, of these services or units, or all.
 
     UsageError for an unknown name, EnvctlError if there is none.
     """
-    there = opened.backend.observe().units
+    there = session.backend.observe().units
     found: dict[str, None] = {} if names else dict.fromkeys(there)
     for name in names:
         matches = [unit for unit, state in there.items() if name in (unit, state.service)]
         if not matches:
-            raise _not_there(opened, name, there)
+            raise _not_there(session, name, there)
         found.update(dict.fromkeys(matches))
     if not found:
-        raise nothing_up(opened, f"nothing of {opened.target.environment} is up: there are no logs")
+        raise nothing_up(
+            session, f"nothing of {session.target.environment} is up: there are no logs"
+        )
     return tuple(found)
 
 
-def require_running(opened: Opened, name: str) -> None:
+def require_running(session: Session, name: str) -> None:
     """EnvctlError, with what there is instead, unless the unit of that name runs."""
-    there, target = opened.backend.observe().units, opened.target
+    there, target = session.backend.observe().units, session.target
     if name not in there:
-        raise _not_there(opened, name, there)
+        raise _not_there(session, name, there)
     state = there[name]
     if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
         raise EnvctlError(
             f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
             hint=f"`envctl status {target}` looks again; `envctl up {target}` tries for longer",
         )
-    if state.status.is_over and _is_task(opened, name):
+    if state.status.is_over and _is_task(session, name):
         ended = (
             "has completed"
             if state.exit_code == 0
@@ -61,40 +63,40 @@ def require_running(opened: Opened, name: str) -> None:
         )
 
 
-def _is_task(opened: Opened, name: str) -> bool:
-    plan = opened.known_plan
+def _is_task(session: Session, name: str) -> bool:
+    plan = session.plan_or_none
     units = plan.units if plan else ()
     return any(unit.name == name and unit.run.kind is Kind.TASK for unit in units)
 
 
-def nothing_up(opened: Opened, brief: str) -> EnvctlError:
+def nothing_up(session: Session, brief: str) -> EnvctlError:
     """The error for an environment of which nothing is up here; it may be up from a folder that is gone."""
-    hint = "; ".join(lost_texts(opened)) or f"bring it up with `envctl up {opened.target}`"
+    hint = "; ".join(lost_texts(session)) or f"bring it up with `envctl up {session.target}`"
     return EnvctlError(brief, hint=hint)
 
 
-def tell_lost(opened: Opened, observed: Observed) -> None:
+def tell_lost(session: Session, observed: Observed) -> None:
     """Say, of an environment that is not up here, that it is up from a folder that is gone."""
-    for text in () if observed.units else lost_texts(opened):
-        opened.report(Progress(opened.known_as, Stage.NOTE, text))
+    for text in () if observed.units else lost_texts(session):
+        session.report(Progress(session.id, Stage.NOTE, text))
 
 
-def lost_texts(opened: Opened) -> tuple[str, ...]:
+def lost_texts(session: Session) -> tuple[str, ...]:
     """What is to be said of an environment that is up from a folder that is gone; nothing if the engine does not tell."""
     from envctl.verbs.adopt import lost, lost_text
 
     with suppress(EnvctlError):
-        found = lost(opened.backend, opened.scope, environment=opened.target.environment)
+        found = lost(session.backend, session.scope, environment=session.target.environment)
         return tuple(lost_text(one) for one in found)
     return ()
 
 
-def _not_there(opened: Opened, name: str, there: Mapping[str, UnitState]) -> EnvctlError:
-    plan, environment = opened.known_plan, opened.target.environment
+def _not_there(session: Session, name: str, there: Mapping[str, UnitState]) -> EnvctlError:
+    plan, environment = session.plan_or_none, session.target.environment
     known = {word for state in there.values() for word in (state.name, state.service)}
     known |= {word for unit in plan.units for word in (unit.name, unit.service)} if plan else set()
     if name in known:
         brief = f"{name} of {environment} is not up"
-        up = EnvctlError(brief, hint=f"bring it up with `envctl up {opened.target}`")
-        return up if there else nothing_up(opened, brief)
+        up = EnvctlError(brief, hint=f"bring it up with `envctl up {session.target}`")
+        return up if there else nothing_up(session, brief)
     return UsageError(f"{environment} has no service {name!r}", hint=did_you_mean(name, known))

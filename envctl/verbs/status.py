@@ -13,7 +13,7 @@ from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.reconcile.volume_notes import VolumeState, unused
 
 if TYPE_CHECKING:
-    from envctl.session import Opened
+    from envctl.session import Session
 
 
 VOLUME: Final = "volume"
@@ -36,15 +36,15 @@ class Row:
     cause: str
 
 
-def rows_of(opened: Opened) -> tuple[Row, ...]:
+def rows_of(session: Session) -> tuple[Row, ...]:
     """The state of every unit there is or should be."""
-    observed = opened.observe()
-    plan = opened.known_plan
+    observed = session.observe()
+    plan = session.plan_or_none
     units = {unit.name: unit for unit in plan.units} if plan else {}
-    causes = _causes(opened, observed)
-    states = opened.asked(tuple(units.values()), observed)
+    causes = _causes(session, observed)
+    states = session.probe_states(tuple(units.values()), observed)
     states += [state for name, state in observed.units.items() if name not in units]
-    environment, backend = opened.target.environment, opened.backend.name
+    environment, backend = session.target.environment, session.backend.name
     rows = (_row(environment, backend, state, units.get(state.name), causes) for state in states)
     left = unused(plan, observed) if plan else ()
     return (*rows, *(_volume(environment, backend, name) for name in left))
@@ -57,30 +57,30 @@ def _volume(environment: str, backend: str, name: str) -> Row:
     return Row(environment, backend, "", 0, name, VOLUME, state, str(Health.NONE), (), cause)
 
 
-def unknown_rows(opened: Opened, cause: str) -> tuple[Row, ...]:
+def unknown_rows(session: Session, cause: str) -> tuple[Row, ...]:
     """A row for every unit that there should be, where nobody can tell how they are."""
-    plan = opened.known_plan
+    plan = session.plan_or_none
     states = [
         UnitState(unit.name, unit.service, Status.UNKNOWN, replica=unit.replica)
         for unit in (plan.units if plan else ())
     ]
     units = {unit.name: unit for unit in plan.units} if plan else {}
-    environment, backend = opened.target.environment, opened.backend.name
+    environment, backend = session.target.environment, session.backend.name
     return tuple(
         _row(environment, backend, state, units[state.name], {state.name: cause})
         for state in states
     )
 
 
-def _causes(opened: Opened, observed: Observed) -> Mapping[str, str]:
+def _causes(session: Session, observed: Observed) -> Mapping[str, str]:
     """By unit, why it is not as the spec wants it; or why nobody can tell."""
-    if opened.doubt:
-        return dict.fromkeys(observed.units, opened.doubt)
+    if session.unknown_reason:
+        return dict.fromkeys(observed.units, session.unknown_reason)
     try:
-        changes = opened.changes(observed)
+        changes = session.changes(observed)
     except SpecError as error:
         # A secret has no value: what is there cannot be compared.
-        names = {*(unit.name for unit in opened.plan.units), *observed.units}
+        names = {*(unit.name for unit in session.plan.units), *observed.units}
         return dict.fromkeys(names, error.problems[0].message)
     return {one.unit: one.cause for one in changes if one.key == one.unit}
 

@@ -16,7 +16,7 @@ from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
 from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Status, UnitState
-from envctl.session import Opened
+from envctl.session import Session
 from envctl.verbs.running_units import lost_texts, nothing_up
 
 if TYPE_CHECKING:
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
     from envctl.parity.facts import Facts
 
 
-def facts(opened: Opened) -> Facts:
+def facts(session: Session) -> Facts:
     """What is true inside the units; of a service that does not run, why it has no facts. EnvctlError if nothing is there."""
     from envctl.parity.collect import collect
 
-    if not opened.backend.capabilities.executes:
+    if not session.backend.capabilities.executes:
         raise EnvctlError(
-            f"{opened.known_as} is on paper only: it has no facts",
-            hint=f"another backend has: {opened.target.environment}@docker",
+            f"{session.id} is on paper only: it has no facts",
+            hint=f"another backend has: {session.target.environment}@docker",
         )
-    states = opened.observe().units
-    services = [unit for unit in opened.plan.units if unit.kind is Kind.SERVICE]
+    states = session.observe().units
+    services = [unit for unit in session.plan.units if unit.kind is Kind.SERVICE]
     running, idle = [], {}
-    for unit in opened.plan.units:
+    for unit in session.plan.units:
         state = states.get(unit.name)
         if state is not None and state.status is Status.RUNNING:
             running.append(unit)
         elif unit.kind is Kind.SERVICE:
             idle[unit.name] = _no_facts(state)
-            opened.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
+            session.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
     if not running and not any(unit.name in states for unit in services):
-        brief = f"nothing of {opened.target.environment} runs on {opened.backend.name}"
-        raise nothing_up(opened, brief)
-    opened.use_what_is_approved()
-    opened.know_secrets()
-    store = opened.store
+        brief = f"nothing of {session.target.environment} runs on {session.backend.name}"
+        raise nothing_up(session, brief)
+    session.use_what_is_approved()
+    session.know_secrets()
+    store = session.store
     return collect(
-        opened.plan,
+        session.plan,
         running,
-        opened.backend,
+        session.backend,
         idle=idle,
         key=store.facts_key(),
         mask=store.masked_bytes,
@@ -110,28 +110,30 @@ def _units(resolved: Resolved) -> Iterator[str]:
         yield from (f"{name}-{number}" for number in range(2, max(service["replicas"], 2) + 1))
 
 
-def verify(opened: Opened) -> Verification:
+def verify(session: Session) -> Verification:
     """What is so, held against the spec; the spec's own checks, run inside."""
     from envctl.parity.drift import checks, looking, units
     from envctl.parity.drift.verification import Verification
 
-    observed = opened.observe()
-    plan, changes, store = opened.wanted, opened.changes(observed), opened.store
-    states = {state.name: state for state in opened.asked(plan.units, observed)}
+    observed = session.observe()
+    plan, changes, store = session.desired_plan, session.changes(observed), session.store
+    states = {state.name: state for state in session.probe_states(plan.units, observed)}
     claims = list(units.claims(plan, changes, states))
-    lost = () if observed.units else lost_texts(opened)
-    name = opened.known_as
+    lost = () if observed.units else lost_texts(session)
+    name = session.id
     names = [unit.name for unit in plan.units]
-    if not opened.backend.capabilities.executes:
-        return Verification(name, names, claims, lost=lost, on_paper=True)
+    if not session.backend.capabilities.executes:
+        return Verification(name, names, claims, lost=lost, simulated=True)
     running = units.running(plan, states)
     secrets = {one.name for unit in plan.units for one in unit.run.secrets}
     digests = {one: store.facts_digest(one) for one in secrets}
-    unknown = frozenset(one for one in opened.not_evaluated if not digests.get(one))
-    sight = looking.Sight(plan, opened.backend, running, store.facts_key(), digests, store, unknown)
+    unknown = frozenset(one for one in session.not_evaluated if not digests.get(one))
+    sight = looking.Sight(
+        plan, session.backend, running, store.facts_key(), digests, store, unknown
+    )
     claims += sight.claims(
         {unit.name: units.not_looked_into(unit, changes, states) for unit in plan.units}
     )
-    outcomes = list(checks.run(running, opened.backend, mask=store.masked, report=opened.report))
+    outcomes = list(checks.run(running, session.backend, mask=store.masked, report=session.report))
     outcomes += checks.not_run(unit for unit in plan.units if unit not in running)
     return Verification(name, names, claims, outcomes, lost)

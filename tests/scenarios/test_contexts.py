@@ -14,7 +14,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import DockerfileBuild
-from envctl.session import Opened
+from envctl.session import Session
 from tests.support.trees import Tree
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -75,10 +75,10 @@ def sent_by_docker(engine):
 
 
 def sent_by_us(project, engine) -> dict[str, tuple[object, ...]]:
-    opened = Opened(project.workspace(), project.target)
-    build = opened.plan.units[0].source
+    session = Session(project.workspace(), project.target)
+    build = session.plan.units[0].source
     assert isinstance(build, DockerfileBuild)
-    opened.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
+    session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
     return listing(engine, f"envctl/{project.name}:{build.digest}")
 
 
@@ -122,9 +122,9 @@ def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_told(make_project, 
         .write("page", "one")
         .spec("web: {command: [sleep, infinity], build: [copy: {from: page, to: /page}]}")
     )
-    opened = Opened(project.workspace(), project.target)
-    build = opened.plan.units[0].source
-    opened.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
+    session = Session(project.workspace(), project.target)
+    build = session.plan.units[0].source
+    session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
     container = engine.containers.create(f"envctl/{project.name}:{build.digest}", ["-"])
     _, stat = container.get_archive("/page")
     container.remove()
@@ -133,10 +133,12 @@ def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_told(make_project, 
     project.spec(
         "web: {command: [a], user: {name: app, uid: 33}, build: [copy: {from: page, to: /page}]}"
     )
-    opened = Opened(project.workspace(), project.target)
+    session = Session(project.workspace(), project.target)
     with pytest.raises(EnvctlError) as caught:
-        opened.backend.apply(
-            Change(Action.BUILD, "web", because("for the test"), target=opened.plan.units[0].source)
+        session.backend.apply(
+            Change(
+                Action.BUILD, "web", because("for the test"), target=session.plan.units[0].source
+            )
         )
     assert "user app (33) failed" in caught.value.brief
     assert (

@@ -149,12 +149,12 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
     from envctl.lock.model import LockedBase
     from envctl.lock.offline import Kitchen
     from envctl.plan.model import Base
-    from envctl.session import Opened, Target
+    from envctl.session import Session, Target
 
     project = make_project().spec("web: {command: [sleep, infinity]}")
     done(project.cli("lock", "--vendor"))
     lock, _ = project.workspace().lock()
-    kept = Opened(project.workspace(), Target("dev"))
+    kept = Session(project.workspace(), Target("dev"))
     own = Base("debian:bookworm", f"{project.name}:base")
     locked = lock.bases[base_image("debian:bookworm", "")]
     bases = {own.image: LockedBase("", locked.packages)}

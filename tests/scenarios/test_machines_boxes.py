@@ -16,7 +16,7 @@ from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.pruning import GRACE, KEPT, leave, prune
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.machines]
 @pytest.fixture
 def alone(tmp_path_factory):
     """No other of these tests at the same time: the pools are everybody's."""
-    with exclusive(tmp_path_factory.getbasetemp().parent / "locks", "boxes", silent):
+    with exclusive(tmp_path_factory.getbasetemp().parent / "locks", "boxes", no_progress):
         yield
 
 
@@ -89,12 +89,12 @@ def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path)
     kept = {*boxes[:KEPT], *boxes[-2:]}
     disks = {in_pool(box) for box in kept}
     try:
-        prune(silent)
+        prune(no_progress)
 
         assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
         assert in_pool_of(boxes) == {*disks, of_another_user}
 
-        prune(silent)
+        prune(no_progress)
 
         assert there(home) == {*kept, "debian-VAGRANTSLASH-bookworm64"}
     finally:
@@ -103,13 +103,13 @@ def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path)
 
 def test_one_that_a_run_holds_or_has_just_planned_with_is_let_be(boxes, tmp_path):
     digest = boxes[KEPT].split("-")[1]
-    with exclusive(cache() / "locks", f"box-{boxes[KEPT]}", silent):
-        prune(silent)
+    with exclusive(cache() / "locks", f"box-{boxes[KEPT]}", no_progress):
+        prune(no_progress)
     assert boxes[KEPT] in there(tmp_path / "vagrant")
     assert boxes[KEPT + 1] not in there(tmp_path / "vagrant")
 
     use_of([digest])
-    prune(silent)
+    prune(no_progress)
 
     assert boxes[KEPT] in there(tmp_path / "vagrant")
 
@@ -120,11 +120,11 @@ def test_the_disk_of_a_box_that_is_replaced_goes_when_nothing_stands_on_it(boxes
     add(machine, "--backing-vol", earlier, "--backing-vol-format", "qcow2")
     try:
         leave(earlier)
-        prune(silent)
+        prune(no_progress)
         assert earlier in libvirt.disks()
 
         libvirt.remove_disks([machine])
-        prune(silent)
+        prune(no_progress)
 
         assert in_pool_of(boxes[:1]) == {in_pool(boxes[0])}
     finally:
@@ -140,7 +140,7 @@ def test_nothing_goes_while_a_pool_does_not_tell_its_disks(boxes, tmp_path):
     libvirt.virsh("pool-define", str(xml))
     try:
         with pytest.raises(EnvctlError, match="is not running"):
-            prune(silent)
+            prune(no_progress)
         assert {*boxes} <= there(tmp_path / "vagrant")
     finally:
         libvirt.virsh("pool-undefine", pool)

@@ -15,7 +15,7 @@ from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.build_runner import Watch
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
-from envctl.session import Opened, Target
+from envctl.session import Session, Target
 from tests.scenarios.test_rendered import AWKWARD
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -78,12 +78,12 @@ def awkward(make_project):
 
 
 def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path):
-    opened = Opened(awkward.workspace(), Target("dev", "docker"))
-    build = opened.plan.units[0].source
+    session = Session(awkward.workspace(), Target("dev", "docker"))
+    build = session.plan.units[0].source
     assert isinstance(build, Build)
     assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",
         "MakeDirectories", "CopyFiles", "RunCommand"}  # fmt: skip
-    opened.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
+    session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
     image = engine.containers.create(f"envctl/{awkward.name}:{build.digest}", ["-"])
     script = engine.containers.create(
         "debian:bookworm",
@@ -91,7 +91,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
     )
     try:
         archive = io.BytesIO()
-        Watch(build, "web", opened.backend.context).write(archive)
+        Watch(build, "web", session.backend.context).write(archive)
         (tmp_path / "files").mkdir()
         subprocess.run(["tar", "-xC", tmp_path / "files"], input=archive.getvalue(), check=True)
         sent = io.BytesIO()

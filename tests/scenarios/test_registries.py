@@ -252,11 +252,11 @@ def test_a_newer_image_under_the_tag_of_a_base_that_is_at_hand_does_not_replace_
 
 def made_of(project):
     """Build the service's image; what the base says of itself in it."""
-    opened = project.workspace().open(project.target)
-    source = opened.plan.unit("web").source
-    opened.have_base(source.base)
-    name = opened.backend.have("web", source)
+    session = project.workspace().open(project.target)
+    source = session.plan.unit("web").source
+    session.have_base(source.base)
+    name = session.backend.have("web", source)
     try:
-        return opened.backend.images.read_file(name, "/etc/release").decode()
+        return session.backend.images.read_file(name, "/etc/release").decode()
     finally:
-        opened.backend.close()
+        session.backend.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant.boxes import Boxes
-from envctl.session import Opened
+from envctl.session import Session
 from tests.support.http import free_port
 from tests.support.machines import virsh
 
@@ -82,11 +82,11 @@ def alone(machines, make_project, tmp_path):
     project = make_project(backend="vagrant")
     port = free_port()
     project.spec(SPEC.replace("PORT", str(port)), top="secrets: {token: {env: TOKEN}}\n")
-    opened = Opened(project.workspace(), project.target)
-    base = opened.plan.units[0].source.base
-    box = Boxes(opened.backend.context).base("test", base)
+    session = Session(project.workspace(), project.target)
+    base = session.plan.units[0].source.base
+    box = Boxes(session.backend.context).base("test", base)
     folder = tmp_path / "rendered"
-    options = ["--with-host-ca"] if opened.backend.context.trust else []
+    options = ["--with-host-ca"] if session.backend.context.trust else []
     assert project.cli("render", "dev", "-o", str(folder), *options).returncode == 0
     environ = {"ENVCTL_BOX": box, "TOKEN": "s3cret"}
     yield folder, port, lambda *argv: run("vagrant", *argv, folder=folder, **environ)

@@ -10,8 +10,8 @@ import pytest
 from envctl.backends.vagrant import boot
 from envctl.bases.rooted import bootstrap_build
 from envctl.plan.model import Base
-from envctl.plan.progress import silent
-from envctl.session import Opened, Target
+from envctl.plan.progress import no_progress
+from envctl.session import Session, Target
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -29,14 +29,14 @@ def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
 ):
     build = boot.machine_build("debian:bookworm")
     project = make_project().spec("web: {command: [sleep, infinity]}")
-    made = Opened(project.workspace(), Target("dev", "docker")).engine
+    made = Session(project.workspace(), Target("dev", "docker")).engine
     told = made.images.read_file(made.have("web", build), SUBSTRATE).decode()
     made.close()
 
     root = tmp_path / "root"
     root.mkdir()
     named = replace(build, base=Base("debian:bookworm", "debian:bookworm"))
-    bootstrap_build(named, root, silent)
+    bootstrap_build(named, root, no_progress)
 
     found = (root / SUBSTRATE.lstrip("/")).read_text("utf-8")
     assert {"packages\topenssh-server", "packages\tsystemd-sysv", "users\tsshd"} <= {

@@ -13,7 +13,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import ReadyImage
 from envctl.plan.platforms import image_name
-from envctl.session import Opened
+from envctl.session import Session
 
 BASE = {"libc6": "1"}
 
@@ -25,7 +25,7 @@ class PaperEngine:
     mirror: dict[str, str] = field(default_factory=lambda: {"hello": "1.0"})
     there: dict[str, dict[str, str]] = field(default_factory=lambda: {"debian:bookworm": BASE})
     made: list[str] = field(default_factory=list)
-    opened: Any = None
+    session: Any = None
     answers: bool = True
     ids: dict[str, str] = field(default_factory=dict)
     restored: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class PaperEngine:
         if self.fails:
             raise EnvctlError(self.fails, hint="mend it", where=change.where)
         self.made.append(change.unit)
-        given = self.opened.supplies(change.target).files
+        given = self.session.supplies(change.target).files
         self.constraints, wanted = given.get("constraints.txt", ""), given.get("preferences", "")
         asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
         kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
@@ -130,9 +130,9 @@ def opened_with(monkeypatch: Any) -> PaperEngine:
     """Such an engine, which all that is opened has from now on."""
     made = PaperEngine()
 
-    def given(self: Opened) -> PaperEngine:
-        made.opened = self
+    def given(self: Session) -> PaperEngine:
+        made.session = self
         return made
 
-    monkeypatch.setattr(Opened, "engine", property(given))
+    monkeypatch.setattr(Session, "engine", property(given))
     return made

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
+from envctl import project as envctl_project
 from envctl.backends.base import Execution
 from envctl.plan.progress import Progress
-from envctl.project import Workspace
 from envctl.session import Target
 
 TREE = Path(__file__).parents[2]
@@ -58,9 +58,11 @@ class Project:
         """The environment `dev` on the backend under test."""
         return Target("dev", self.backend)
 
-    def workspace(self, **sets: str) -> Workspace:
-        """A fresh workspace, as a new command would open it."""
-        return Workspace(self.root, environ=self.environ, sets=sets, report=self.events.append)
+    def workspace(self, **sets: str) -> envctl_project.Project:
+        """The envctl project of this folder, as a new command would make it."""
+        return envctl_project.Project(
+            self.root, environ=self.environ, sets=sets, report=self.events.append
+        )
 
     def up(self, *services: str, **sets: str) -> list[str]:
         """Bring `dev` up; what changed, as "action unit"."""

@@ -8,7 +8,7 @@ import pytest
 
 from envctl.files import context, copied, disk_notes
 from envctl.files.hashes import PLAIN, WINDOWS, WINDOWS_SCRIPT, line_ends
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 
 SPEC = """\
@@ -53,7 +53,7 @@ def checkout(root, ends):
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.replace("\n", how).encode())
-    return Workspace(root, environ=dict(os.environ))
+    return Project(root, environ=dict(os.environ))
 
 
 def test_what_envctl_reads_itself_makes_the_same_builds_with_either_line_ends(tmp_path):

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from envctl import definition
+from envctl import project as envctl_project
 from envctl.backends.base import NotRunningError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.host.private_state import state_path
 from envctl.plan.state import Health
-from envctl.project import Workspace
 from envctl.secrets import SecretStore
 from envctl.session import Target
 from tests.support.project import Project
@@ -56,7 +56,7 @@ def up_and_gone(project):
 
 
 def looks():
-    def render(workspace: Workspace):
+    def render(workspace: envctl_project.Project):
         workspace.render(DEV)
 
     return {

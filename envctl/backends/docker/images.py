@@ -19,7 +19,7 @@ from envctl.backends.docker.client import Engine, missing
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.platforms import of_image, plain_name, runs
-from envctl.plan.progress import Progress, Report, Stage, silent
+from envctl.plan.progress import Progress, Report, Stage, no_progress
 
 PULL_TIMEOUT = 60.0
 """Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""
@@ -35,7 +35,7 @@ _RUN = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Shell", "Sto
 class Images:
     """Find, pull, load and look into images."""
 
-    def __init__(self, engine: Engine, report: Report = silent) -> None:
+    def __init__(self, engine: Engine, report: Report = no_progress) -> None:
         self._engine = engine
         self._report = report
         self._asks_registries: bool | None = None

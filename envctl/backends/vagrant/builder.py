@@ -32,7 +32,7 @@ from envctl.errors import EnvctlError
 from envctl.host.private_state import private_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
-from envctl.plan.progress import Progress, Stage, silent
+from envctl.plan.progress import Progress, Stage, no_progress
 from envctl.plan.scope import Scope
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Builder:
                 continue
             with (
                 suppress(EnvctlError),
-                exclusive(_locks(), _lock(match[1]), silent, patience=0),
+                exclusive(_locks(), _lock(match[1]), no_progress, patience=0),
             ):
                 _remove(_names(match[1]))
 

@@ -20,7 +20,7 @@ from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import Progress, Report, Stage, silent
+from envctl.plan.progress import Progress, Report, Stage, no_progress
 
 KEPT: Final = 10
 """Boxes that are kept though no machine is made from them."""
@@ -40,7 +40,7 @@ def spare(used: Mapping[str, float], needed: Collection[str], now: float) -> lis
 
 def leave(disk: str) -> None:
     """Note that a disk in the pool is of no use any more: it goes when nothing stands on it."""
-    with exclusive(cache() / "locks", "leftovers", silent):
+    with exclusive(cache() / "locks", "leftovers", no_progress):
         _left().parent.mkdir(parents=True, exist_ok=True)
         with _left().open("a", encoding="utf-8") as file:
             file.write(f"{disk}\n")
@@ -55,7 +55,7 @@ def prune(report: Report) -> None:
         for box in spare(used, needed, time.time()):
             with ExitStack() as held:
                 try:
-                    held.enter_context(exclusive(locks, f"box-{box}", silent, patience=0))
+                    held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
                 except EnvctlError:
                     # Somebody uses it.
                     continue
@@ -83,7 +83,7 @@ def _remove(box: str) -> None:
 
 
 def _remove_leftovers(locks: Path) -> None:
-    with exclusive(locks, "leftovers", silent), suppress(FileNotFoundError):
+    with exclusive(locks, "leftovers", no_progress), suppress(FileNotFoundError):
         left = [one for one in _left().read_text("utf-8").splitlines() if _DISK.fullmatch(one)]
         stood_on = libvirt.stood_on() if left else ()
         libvirt.remove_disks([one for one in left if one not in stood_on])

@@ -15,7 +15,7 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All that was held against the spec of a target; `on_paper` if nothing really runs there.
+    """All that was held against the spec of a target; `simulated` if nothing really runs there.
 
     `lost` tells where it is up instead, if it is up from a folder that is gone.
     """
@@ -25,7 +25,7 @@ class Verification:
     claims: Sequence[Claim]
     checks: Sequence[Outcome] = ()
     lost: Sequence[str] = ()
-    on_paper: bool = False
+    simulated: bool = False
 
     @property
     def findings(self) -> Sequence[Claim]:

@@ -7,7 +7,7 @@ import pytest
 from envctl.bases import CATALOGUE, build, image_for, inspect, listing, resolve_name
 from envctl.bases.manifest import digest, parse_status
 from envctl.errors import EnvctlError
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 from .conftest import STATUS
 
@@ -21,9 +21,9 @@ def test_an_unknown_base_is_refused_with_the_nearest_name():
 
 def test_the_list_shows_all_bases_and_which_are_here(store, fake):
     fake()
-    build("debian:trixie", store, silent)
+    build("debian:trixie", store, no_progress)
     store.registry.add("ubuntu:24.04")
-    build("ubuntu:24.04", store, silent)
+    build("ubuntu:24.04", store, no_progress)
 
     rows = {row.name: row for row in listing(store)}
 
@@ -36,8 +36,8 @@ def test_the_list_shows_all_bases_and_which_are_here(store, fake):
 def test_a_dated_mirror_is_one_with_and_without_a_slash_at_its_end(store, fake):
     fake()
     address = "http://snapshots.example/archive/debian/20260801T000000Z"
-    first = build("debian:bookworm", store, silent, snapshot=address + "/")
-    again = build("debian:bookworm", store, silent, snapshot=address)
+    first = build("debian:bookworm", store, no_progress, snapshot=address + "/")
+    again = build("debian:bookworm", store, no_progress, snapshot=address)
 
     assert (first.how, again.how) == ("bootstrapped", "local")
     assert first.name == again.name == image_for("debian:bookworm", address)
@@ -46,7 +46,7 @@ def test_a_dated_mirror_is_one_with_and_without_a_slash_at_its_end(store, fake):
 
 def test_inspect_reads_the_packages_from_the_image_itself(store, fake):
     fake()
-    build("debian:bookworm", store, silent)
+    build("debian:bookworm", store, no_progress)
 
     data = inspect("debian:bookworm", store)
 

@@ -16,7 +16,7 @@ import pytest
 from envctl.bases import Found, bootstrap, ensure, image_for, is_made
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 BOOKWORM = Base("debian:bookworm", "debian:bookworm")
 DATED = "http://snapshots.example/archive/debian/20250520T000000Z"
@@ -46,7 +46,7 @@ def test_the_registry_comes_before_the_mirror(store, fake):
     runs = fake()
     store.registry.add("debian:bookworm")
 
-    assert ensure(BOOKWORM, store, silent).how == "registry"
+    assert ensure(BOOKWORM, store, no_progress).how == "registry"
     assert not runs.exists()
 
 
@@ -74,7 +74,7 @@ def test_the_bootstrap_is_told_no_secrets_of_whoever_asks_for_it(
     fake(f'env > "{tmp_path}/given"; exit 1\n')
 
     with pytest.raises(EnvctlError):
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
 
     given = (tmp_path / "given").read_text()
     assert "DB_PASSWORD" not in given
@@ -83,7 +83,7 @@ def test_the_bootstrap_is_told_no_secrets_of_whoever_asks_for_it(
 
 def test_the_image_says_how_it_was_made(store, fake):
     fake()
-    ensure(BOOKWORM, store, silent)
+    ensure(BOOKWORM, store, no_progress)
 
     image = store.images["debian:bookworm"]
 
@@ -98,18 +98,18 @@ def test_the_image_says_how_it_was_made(store, fake):
 def test_an_image_that_is_in_no_catalogue_is_pulled_or_refused(store, fake):
     fake()
     with pytest.raises(EnvctlError, match="neither here nor to be had") as caught:
-        ensure(Base("", "registry.example/ours:1"), store, silent)
+        ensure(Base("", "registry.example/ours:1"), store, no_progress)
     assert "no such host" in caught.value.details
 
     store.registry.add("registry.example/ours:1")
-    assert ensure(Base("", "registry.example/ours:1"), store, silent).how == "registry"
+    assert ensure(Base("", "registry.example/ours:1"), store, no_progress).how == "registry"
 
 
 def test_force_bootstraps_what_is_there(store, fake):
     fake()
-    first = ensure(BOOKWORM, store, silent)
+    first = ensure(BOOKWORM, store, no_progress)
 
-    again = ensure(BOOKWORM, store, silent, force=True)
+    again = ensure(BOOKWORM, store, no_progress, force=True)
 
     assert again.how == "bootstrapped"
     assert again.id != first.id
@@ -121,8 +121,8 @@ def test_a_dated_mirror_makes_an_image_of_its_own_and_is_never_pulled(store, fak
     image = image_for("debian:bookworm", DATED)
     base = Base("debian:bookworm", image, snapshot=DATED)
 
-    assert ensure(base, store, silent).how == "bootstrapped"
-    assert ensure(base, store, silent).how == "local"
+    assert ensure(base, store, no_progress).how == "bootstrapped"
+    assert ensure(base, store, no_progress).how == "local"
     assert store.pulls == []
     assert store.images[image]["labels"]["dev.envctl.base.snapshot"] == DATED
     assert image != image_for("debian:bookworm", DATED.replace("0520", "0521"))
@@ -130,10 +130,10 @@ def test_a_dated_mirror_makes_an_image_of_its_own_and_is_never_pulled(store, fak
 
 def test_an_image_of_another_date_is_not_taken_for_it(store, fake):
     fake()
-    ensure(Base("debian:bookworm", "base:dated", snapshot=DATED), store, silent)
+    ensure(Base("debian:bookworm", "base:dated", snapshot=DATED), store, no_progress)
     later = DATED.replace("20250520", "20250601")
 
-    found = ensure(Base("debian:bookworm", "base:dated", snapshot=later), store, silent)
+    found = ensure(Base("debian:bookworm", "base:dated", snapshot=later), store, no_progress)
 
     assert found.how == "bootstrapped"
 
@@ -142,7 +142,7 @@ def test_a_failing_bootstrap_shows_its_last_lines_and_leaves_no_image(store, fak
     fake('echo "E: Could not resolve mirror.example" >&2; exit 1')
 
     with pytest.raises(EnvctlError) as caught:
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
 
     assert caught.value.brief == "mmdebstrap could not make the base debian:bookworm"
     assert "Could not resolve mirror.example" in caught.value.details
@@ -154,7 +154,7 @@ def test_a_root_filesystem_cut_off_in_the_middle_becomes_no_image(store, fake):
     fake('echo envctl-end >&2; head -c 3000000 /dev/zero; echo "E: no more" >&2; exit 25')
 
     with pytest.raises(EnvctlError, match="no more"):
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
     assert store.images == {}
 
 
@@ -167,7 +167,7 @@ def test_a_store_that_fails_ends_the_bootstrap(store, fake, tmp_path):
 
     store.load = full
     with pytest.raises(EnvctlError, match="no space"):
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
 
 
 def test_what_is_ended_gets_to_remove_what_it_made(store, fake, tmp_path):
@@ -184,7 +184,7 @@ def test_what_is_ended_gets_to_remove_what_it_made(store, fake, tmp_path):
 
     store.load = stopped
     with pytest.raises(KeyboardInterrupt):
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
 
     assert not (tmp_path / "made").exists()
 
@@ -193,7 +193,7 @@ def test_without_mmdebstrap_the_remedy_is_named(store, fake, tmp_path, monkeypat
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(EnvctlError, match="mmdebstrap is not installed") as caught:
-        ensure(BOOKWORM, store, silent)
+        ensure(BOOKWORM, store, no_progress)
     assert "envctl doctor --fix" in caught.value.hint
 
 
@@ -202,7 +202,7 @@ def test_without_the_keys_of_the_distribution_the_package_is_named(store, fake, 
     (tmp_path / "keys.gpg").unlink()
 
     with pytest.raises(EnvctlError) as caught:
-        ensure(Base("ubuntu:24.04", "ubuntu:24.04"), store, silent)
+        ensure(Base("ubuntu:24.04", "ubuntu:24.04"), store, no_progress)
     assert caught.value.hint == "install the package ubuntu-keyring, as Debian and Ubuntu call it"
 
 
@@ -265,7 +265,7 @@ def test_a_base_for_a_platform_is_pulled_by_its_own_name_or_else_made_for_it(sto
     runs = fake()
     store.registry.add("debian:bookworm")
     store.pull("debian:bookworm")
-    found = ensure(AMD, store, silent)
+    found = ensure(AMD, store, no_progress)
 
     assert found == Found(AMD.image, "bootstrapped", store.find(AMD.image))
     assert store.pulls == ["debian:bookworm", AMD.image]
@@ -274,7 +274,7 @@ def test_a_base_for_a_platform_is_pulled_by_its_own_name_or_else_made_for_it(sto
     assert made["platform"] == made["labels"]["dev.envctl.base.platform"] == "linux/amd64"
     assert is_made(AMD.image, made)
     assert not is_made("debian:bookworm", made)
-    assert ensure(AMD, store, silent).how == "local"
+    assert ensure(AMD, store, no_progress).how == "local"
 
 
 def test_a_base_for_a_platform_that_this_host_cannot_run_is_refused_before_it_is_made(
@@ -287,7 +287,7 @@ def test_a_base_for_a_platform_that_this_host_cannot_run_is_refused_before_it_is
     with pytest.raises(
         EnvctlError, match="this host cannot run programs of linux/arm64"
     ) as refused:
-        ensure(arm, store, silent)
+        ensure(arm, store, no_progress)
 
     assert "qemu-user-static and binfmt-support" in refused.value.hint
     assert not runs.exists()
@@ -301,6 +301,6 @@ def test_a_base_without_packages_for_a_platform_is_not_made(store, fake):
     )
 
     with pytest.raises(EnvctlError, match="there are no packages for linux/arm/v6"):
-        ensure(six, store, silent)
+        ensure(six, store, no_progress)
 
     assert not runs.exists()

@@ -7,7 +7,7 @@ import pytest
 from envctl.bases.kept import bootstrap_kept
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_is_no_package_never_reaches_a_command_line(store, tmp_path, name):
             packages=["libc6", name],
             sources="",
             store=store,
-            report=silent,
+            report=no_progress,
         )
 
     assert "is no name of a package" in caught.value.details

@@ -34,7 +34,7 @@ def test_an_error_shows_its_place_evidence_and_hint(
     error = EnvctlError(
         "web: it exited", details="boom\n\x1b[2J", hint="mend it", where=Place("envctl.yaml", 5, 3)
     )
-    monkeypatch.setattr(project.Workspace, "status", raising(error))
+    monkeypatch.setattr(project.Project, "status", raising(error))
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert ended.out == ""
@@ -46,7 +46,7 @@ def test_an_error_shows_its_place_evidence_and_hint(
 def test_a_traceback_is_shown_with_debug_only(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project.Workspace, "status", raising(EnvctlError("no")))
+    monkeypatch.setattr(project.Project, "status", raising(EnvctlError("no")))
     assert "Traceback" not in envctl("status", "dev").err
     assert "Traceback" in envctl("status", "dev", "--debug").err
 
@@ -55,7 +55,7 @@ def test_a_traceback_is_shown_with_debug_only(
 def test_a_traceback_cannot_steer_the_terminal(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(project.Workspace, "status", raising(error))
+    monkeypatch.setattr(project.Project, "status", raising(error))
     shown = envctl("status", "dev", "--debug").err
     assert "no\\x1b[2J" in shown
     assert "\x1b" not in shown
@@ -64,7 +64,7 @@ def test_a_traceback_cannot_steer_the_terminal(
 def test_an_interrupt_says_how_to_go_on(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project.Workspace, "status", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(project.Project, "status", raising(KeyboardInterrupt()))
     ended = envctl("status", "dev")
     assert ended.code == INTERRUPTED == 130
     assert ended.err == "\ninterrupted; run the command again to go on\n"
@@ -73,9 +73,7 @@ def test_an_interrupt_says_how_to_go_on(
 def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        project.Workspace, "status", raising(ZeroDivisionError("division\nby zero"))
-    )
+    monkeypatch.setattr(project.Project, "status", raising(ZeroDivisionError("division\nby zero")))
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert ended.err.startswith(
@@ -99,7 +97,7 @@ def test_a_traceback_is_not_written_through_a_link(
         victim.mkdir()
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(victim)
-    monkeypatch.setattr(project.Workspace, "status", raising(ZeroDivisionError()))
+    monkeypatch.setattr(project.Project, "status", raising(ZeroDivisionError()))
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert "or see" not in ended.err
@@ -110,7 +108,7 @@ def test_an_error_of_a_descriptor_does_not_show_its_number(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = IsADirectoryError(21, "Is a directory", 6)
-    monkeypatch.setattr(project.Workspace, "status", raising(error))
+    monkeypatch.setattr(project.Project, "status", raising(error))
     assert envctl("status", "dev").err == "error: Is a directory\n"
 
 

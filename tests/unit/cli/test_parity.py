@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from envctl.parity.facts import Facts
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from envctl.verbs import parity
 from tests.unit.cli.conftest import Run
@@ -269,12 +269,12 @@ def test_each_of_several_is_compared_with_the_first(envctl: Run, keep: Keep) -> 
 def test_targets_that_are_up_are_asked_and_their_specs_accept(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def facts(_workspace: Workspace, target: Target) -> Facts:
+    def facts(_workspace: Project, target: Target) -> Facts:
         return Facts("shop", target.environment, "memory", {"web": {"os": {"id": str(target)}}})
 
-    monkeypatch.setattr(Workspace, "facts", facts)
+    monkeypatch.setattr(Project, "facts", facts)
     accept(shop, "{category: os, reason: of test alone}", "environments/test.yaml")
-    workspace = Workspace(shop, environ={})
+    workspace = Project(shop, environ={})
 
     found = parity.parity(workspace, "dev", "test", "dev@memory")
 

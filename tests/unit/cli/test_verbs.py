@@ -13,7 +13,7 @@ from envctl.cli.up import to_open
 from envctl.cli.verify import remedy
 from envctl.parity.drift.claim import Claim
 from envctl.parity.drift.verification import Verification
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from tests.unit.cli.conftest import Run
 
@@ -470,7 +470,7 @@ def test_an_address_is_a_link_where_the_probe_speaks_http(
         "project: shop\nbase: debian:bookworm\nservices:\n  web:\n    command: [sleep, '1']\n"
         f"    ports: {ports}\n    healthcheck: {{http: 'http://127.0.0.1:8000/'}}\n"
     )
-    (unit,) = Workspace(shop, environ={}).plan(Target("dev")).units
+    (unit,) = Project(shop, environ={}).plan(Target("dev")).units
     assert to_open(address, unit) == shown
 
 

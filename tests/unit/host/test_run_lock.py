@@ -13,7 +13,7 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive, is_held
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +21,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import silent
-with exclusive(Path(sys.argv[1]), "dev@docker", silent):
+from envctl.plan.progress import no_progress
+with exclusive(Path(sys.argv[1]), "dev@docker", no_progress):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -55,7 +55,7 @@ def test_a_second_run_says_who_holds_it_and_gives_up_after_its_patience(tmp_path
 
 
 def test_another_environment_is_not_held_up(tmp_path, holder):
-    with exclusive(tmp_path, "test@docker", silent, patience=0):
+    with exclusive(tmp_path, "test@docker", no_progress, patience=0):
         assert holder.poll() is None
 
 
@@ -63,7 +63,7 @@ def test_a_killed_run_holds_nothing(tmp_path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
 
-    with exclusive(tmp_path, "dev@docker", silent, patience=5):
+    with exclusive(tmp_path, "dev@docker", no_progress, patience=5):
         text = (tmp_path / "dev@docker.lock").read_text()
 
     assert text == f"{os.getpid()}\n"
@@ -76,7 +76,7 @@ def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_left
 
     with (
         pytest.raises(EnvctlError, match=r"dev@docker\.lock is a link"),
-        exclusive(tmp_path, "dev@docker", silent),
+        exclusive(tmp_path, "dev@docker", no_progress),
     ):
         pass
 
@@ -104,15 +104,15 @@ def test_where_no_file_can_be_made_there_is_one_lock_in_memory_for_all(tmp_path,
     # No folder can be made in there, not by root either.
     nowhere = Path("/sys/kernel/envctl/locks")
 
-    with exclusive(nowhere, "dev@docker", silent):
+    with exclusive(nowhere, "dev@docker", no_progress):
         (lock,) = tmp_path.glob("envctl-*/*.lock")
         assert lock.read_text() == f"{os.getpid()}\n"
         with (
             pytest.raises(EnvctlError, match=f"pid {os.getpid()}"),
-            exclusive(nowhere, "dev@docker", silent, patience=0),
+            exclusive(nowhere, "dev@docker", no_progress, patience=0),
         ):
             pass
-        with exclusive(nowhere, "test@docker", silent, patience=0):
+        with exclusive(nowhere, "test@docker", no_progress, patience=0):
             pass
 
 
@@ -121,13 +121,13 @@ def test_a_lock_in_memory_is_not_taken_from_a_folder_that_another_may_change(tmp
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"envctl-{os.geteuid()}").symlink_to("elsewhere")
 
-    with exclusive(Path("/sys/kernel/envctl/locks"), "dev@docker", silent):
+    with exclusive(Path("/sys/kernel/envctl/locks"), "dev@docker", no_progress):
         assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_whether_a_lock_is_held_is_told_without_touching_it(tmp_path):
     assert not is_held(tmp_path, "dev")
-    with exclusive(tmp_path, "dev", silent):
+    with exclusive(tmp_path, "dev", no_progress):
         assert is_held(tmp_path, "dev")
     assert not is_held(tmp_path, "dev")
     # Of a run that was killed the number stays.
@@ -145,7 +145,7 @@ def test_a_disk_without_locks_is_told_with_the_remedy(tmp_path, monkeypatch, num
     monkeypatch.setattr("envctl.host.run_lock.fcntl.flock", refused)
     with (
         pytest.raises(EnvctlError, match="dev cannot be locked") as caught,
-        exclusive(tmp_path, "dev", silent),
+        exclusive(tmp_path, "dev", no_progress),
     ):
         pytest.fail("it was held")
     assert os.strerror(number) in caught.value.brief

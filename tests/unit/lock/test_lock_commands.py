@@ -316,9 +316,9 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
 def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
     workspace = project.workspace()
-    opened = workspace.open(Target("dev"))
-    kept = workspace._frozen(opened, services, offline=False)
-    return kept.prepare({unit.service for unit in opened.select(services).units})
+    session = workspace.open(Target("dev"))
+    kept = workspace._frozen(session, services, offline=False)
+    return kept.prepare({unit.service for unit in session.select(services).units})
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
@@ -486,9 +486,9 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
     text.save(replace(lock, bases=bases, vendor=store.digest), project.root)
     engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
     workspace = project.workspace()
-    opened = workspace.open(Target("dev"))
-    frozen = workspace._frozen(opened, (), offline=True)
-    (unit,) = opened.plan.units
+    session = workspace.open(Target("dev"))
+    frozen = workspace._frozen(session, (), offline=True)
+    (unit,) = session.plan.units
 
     if there == "1":
         frozen.have_base(unit.source.base)

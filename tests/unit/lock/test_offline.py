@@ -11,7 +11,7 @@ from envctl.lock.model import Manifest
 from envctl.lock.offline import Kitchen
 from envctl.lock.vendor import Store
 from envctl.plan.model import Base
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 from envctl.session import Target
 from tests.support.paper import opened_with
 from tests.support.project import Project
@@ -114,7 +114,7 @@ def test_a_machine_that_units_share_is_made_of_what_is_kept_for_one_of_them(proj
     )
     vendored(project)
     lock = text.load(project.root)
-    kitchen = Kitchen(engine, lock, project.root, silent)
+    kitchen = Kitchen(engine, lock, project.root, no_progress)
     one, two = (lock.of(f"dev/{name}").manifest.packages for name in ("one", "two"))
     machine = boot.machine_build("both")
 

@@ -58,11 +58,11 @@ def machines(project, engine):
 
 def frozen(project, machines, *, offline=False):
     workspace = project.workspace()
-    opened = workspace.open(Target("dev"))
-    MemoryBackend.__init__(machines, opened.backend.context)
-    opened.backend = machines
-    kept = workspace._frozen(opened, (), offline=offline)
-    return kept.prepare({unit.service for unit in opened.plan.units})
+    session = workspace.open(Target("dev"))
+    MemoryBackend.__init__(machines, session.backend.context)
+    session.backend = machines
+    kept = workspace._frozen(session, (), offline=offline)
+    return kept.prepare({unit.service for unit in session.plan.units})
 
 
 def test_a_box_is_made_and_held_to_the_lock_without_an_engine(project, machines):

@@ -8,7 +8,7 @@ import pytest
 
 from envctl.bases.families import known_distribution, without_apt
 from envctl.errors import Problem, SpecError
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from tests.unit.definition.helpers import write
 
@@ -17,7 +17,7 @@ def refused(root: Path, base: str, service: str = "") -> tuple[Problem, ...]:
     text = f"project: p\nbase: {base}\nservices:\n  web:\n    command: [a]\n{service}"
     write(root, text, dev="backend: memory\n")
     try:
-        Workspace(root, environ={}).validate()
+        Project(root, environ={}).validate()
     except SpecError as error:
         return error.problems
     return ()
@@ -118,7 +118,7 @@ def test_a_base_that_no_machine_can_be_made_of_is_refused_for_machines_alone(
         f"project: shop\nservices:\n  web:\n    base: {base}\n    user: root\n    command: [serve]\n"
         "  ready: {image: alpine}\n",
     )
-    workspace = Workspace(tmp_path, environ={})
+    workspace = Project(tmp_path, environ={})
 
     with pytest.raises(SpecError) as caught:
         _ = workspace.open(Target("dev", "vagrant")).plan

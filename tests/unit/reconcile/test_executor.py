@@ -12,7 +12,7 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action
 from envctl.plan.model import Hooks, Kind, Probe, ProbeKind
-from envctl.plan.progress import Stage, silent
+from envctl.plan.progress import Stage, no_progress
 from envctl.plan.scope import Scope
 from envctl.plan.state import Status
 from envctl.reconcile.compare import compare, down, stop
@@ -86,7 +86,7 @@ class ShortLived(Recorder):
         return replace(there, units=ended)
 
 
-def up(backend, *units, report=silent):
+def up(backend, *units, report=no_progress):
     wanted = plan(*units)
     bring_up(compare(wanted, backend.observe()), wanted, backend, report)
 
@@ -116,7 +116,7 @@ def test_where_nothing_changes_what_was_seen_is_not_looked_for_again(backend, mo
     wanted, observed = plan(unit("web")), backend.observe()
     monkeypatch.setattr(backend, "observe", lambda: pytest.fail("it was looked for again"))
 
-    assert bring_up((), wanted, backend, silent, observed=observed) is observed
+    assert bring_up((), wanted, backend, no_progress, observed=observed) is observed
 
 
 def test_a_unit_that_is_not_ready_yet_is_looked_for_again(backend):
@@ -125,7 +125,7 @@ def test_a_unit_that_is_not_ready_yet_is_looked_for_again(backend):
     restarting = replace(there.units["web"], status=Status.RESTARTING)
     before = replace(there, units={"web": restarting})
 
-    after = bring_up((), plan(unit("web")), backend, silent, observed=before)
+    after = bring_up((), plan(unit("web")), backend, no_progress, observed=before)
 
     assert after.units["web"].status is Status.RUNNING
 
@@ -133,7 +133,7 @@ def test_a_unit_that_is_not_ready_yet_is_looked_for_again(backend):
 def test_what_was_seen_before_a_change_says_nothing_of_after_it(backend):
     wanted, before = plan(unit("web")), backend.observe()
 
-    after = bring_up(compare(wanted, before), wanted, backend, silent, observed=before)
+    after = bring_up(compare(wanted, before), wanted, backend, no_progress, observed=before)
 
     assert after.units["web"].status is Status.RUNNING
 
@@ -219,7 +219,7 @@ def test_hooks_run_when_the_unit_is_ready_and_before_it_stops(backend):
     up(backend, web)
     wanted = plan(web)
 
-    carry_out(down(backend.observe(), plan=wanted), backend, silent)
+    carry_out(down(backend.observe(), plan=wanted), backend, no_progress)
 
     assert backend.ran == [("web", ("warm",)), ("web", ("drain",))]
 
@@ -275,7 +275,7 @@ def test_a_hook_that_failed_runs_again_and_what_depends_on_it_waits(backend, con
 def test_hooks_run_again_after_each_start(backend):
     web = hooked("warm")
     up(backend, web)
-    carry_out(stop(backend.observe(), plan=plan(web)), backend, silent)
+    carry_out(stop(backend.observe(), plan=plan(web)), backend, no_progress)
     assert backend.observe().units["web"].status is Status.STOPPED
 
     up(backend, web)
@@ -352,7 +352,7 @@ def test_a_service_whose_end_is_just_being_noted_has_not_started(tmp_path):
     backend = Ending(Context(Scope("shop", "id", "dev", str(tmp_path))))
     wanted = plan(unit("web"))
     with pytest.raises(EnvctlError, match="web: it exited with exit code 4 after it had started"):
-        bring_up(compare(wanted, backend.observe()), wanted, backend, silent)
+        bring_up(compare(wanted, backend.observe()), wanted, backend, no_progress)
 
 
 def test_a_service_of_which_nobody_can_tell_whether_it_runs_has_not_started(tmp_path, monkeypatch):
@@ -361,7 +361,7 @@ def test_a_service_of_which_nobody_can_tell_whether_it_runs_has_not_started(tmp_
     backend.end = Status.UNKNOWN
     wanted = plan(unit("web"))
     with pytest.raises(EnvctlError, match="web: whether it runs is unknown"):
-        bring_up(compare(wanted, backend.observe()), wanted, backend, silent)
+        bring_up(compare(wanted, backend.observe()), wanted, backend, no_progress)
 
 
 @pytest.mark.parametrize("end", [Status.EXITED, Status.RESTARTING])

@@ -389,9 +389,9 @@ def test_after_up_a_variable_counts_as_unchanged_and_verify_has_what_up_recorded
     assert list(project.workspace().verify(DEV).findings) == []
     recorded = project.workspace().open(DEV).store.facts_digest("key")
     project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
-    opened = project.workspace().open(DEV)
-    opened.use_what_is_approved()
-    assert opened.store.facts_digest("key") == recorded != ""
+    session = project.workspace().open(DEV)
+    session.use_what_is_approved()
+    assert session.store.facts_digest("key") == recorded != ""
 
 
 @pytest.mark.parametrize("verb", ["config", "render", "lock --check"])
@@ -434,9 +434,9 @@ def test_a_file_outside_is_read_where_it_led_when_it_was_allowed(tmp_path):
         return True
 
     work.ask = exchange
-    opened = work.open(DEV)
-    opened.require_approval()
-    assert opened.store.value("key") == b"hush-hush-one"
+    session = work.open(DEV)
+    session.require_approval()
+    assert session.store.value("key") == b"hush-hush-one"
 
 
 def test_a_secret_s_file_that_leads_back_into_the_project_is_one_of_the_project(tmp_path):
@@ -535,9 +535,9 @@ def test_templates_that_vagrant_runs_are_not_looked_for_through_a_link(tmp_path)
 def test_a_template_that_vagrant_runs_is_not_filled_in_for_a_run_that_is_not_allowed(tmp_path):
     project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
     project.write("templates/vagrant/Vagrantfile.j2", "system('id')\n")
-    opened = project.workspace().open(Target("dev", "vagrant"))
+    session = project.workspace().open(Target("dev", "vagrant"))
     with pytest.raises(EnvctlError, match="reaches beyond its folder"):
-        opened.backend.context.render("vagrant/Vagrantfile.j2", {})
+        session.backend.context.render("vagrant/Vagrantfile.j2", {})
 
 
 def test_a_clone_s_own_state_is_not_taken_for_the_user_s(tmp_path):

@@ -47,10 +47,10 @@ def test_the_projects_own_unit_that_has_a_port_is_named(
 
 
 def test_a_port_of_another_program_is_left_to_a_search(project: Project) -> None:
-    opened = project.workspace().open(DEV)
-    [unit] = opened.plan.units
-    assert "lsof -i :18080" in explained(opened, port_taken(unit, 18080)).hint
+    session = project.workspace().open(DEV)
+    [unit] = session.plan.units
+    assert "lsof -i :18080" in explained(session, port_taken(unit, 18080)).hint
     known = port_taken(unit, 18080, by="the container x", remedy="stop it")
-    assert explained(opened, known) is known
+    assert explained(session, known) is known
     other = EnvctlError("no")
-    assert explained(opened, other) is other
+    assert explained(session, other) is other

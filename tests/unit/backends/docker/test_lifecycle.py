@@ -10,7 +10,7 @@ from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secrets_container import Keeper
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 
 from .conftest import CannedEngine
 
@@ -25,9 +25,9 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     engine = CannedEngine([copy])
     keeper = Keeper(engine, names, lambda _: b"")
     images = Images(engine)
-    volumes = Volumes(engine, names, images, silent)
+    volumes = Volumes(engine, names, images, no_progress)
     answers = Answers(names.scope, "docker")
-    platforms = Platforms(engine, images, silent)
+    platforms = Platforms(engine, images, no_progress)
     lifecycle = Lifecycle(
         engine, names, images, keeper, volumes, answers=answers, platforms=platforms
     )

@@ -18,7 +18,7 @@ from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 from envctl.plan.model import BuildSecret
-from envctl.plan.progress import silent
+from envctl.plan.progress import no_progress
 from envctl.plan.scope import Scope
 from envctl.render import Templates
 from tests.conftest import remove_images
@@ -37,7 +37,7 @@ def made(engine, tmp_path, name, *steps, secrets):
         engine=engine,
         names=Names(Scope(name, "0a1b2c3d", "dev", str(tmp_path))),
         sender=Sender(tmp_path, Templates(None).render),
-        report=silent,
+        report=no_progress,
         secrets=secrets,
     )
 
