@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envctl import definition
 from envctl.backends.base import NotRunningError
+from envctl.definition.loader import SpecLoader
 from envctl.definition.names import no_environments
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.host.ca_bundle import bundle
@@ -67,10 +68,12 @@ class Project:
         report: Report = no_progress,
         free_ports: bool = False,
         ask: Ask = nobody,
+        loader: SpecLoader | None = None,
     ) -> None:
         self.root = root
         self.environ = environ
         self.sets = sets or {}
+        self.loader = loader or SpecLoader(root, sets=self.sets, environ=environ)
         self.report = report
         self.free_ports = free_ports
         """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
@@ -91,6 +94,7 @@ class Project:
             report=self.report,
             free_ports=True,
             ask=self.ask,
+            loader=self.loader,
         )
 
     def open(self, target: Target, *, allow_invalid_spec: bool = False) -> Session:
@@ -112,34 +116,21 @@ class Project:
 
     def environments(self) -> tuple[str, ...]:
         """The names of the project's environments."""
-        return definition.environments(self.root)
+        return self.loader.environments
 
     def resolved(self, environment: str, *, without_files: bool = False) -> Resolved:
         """The resolved spec of one environment; with `without_files` builds may lack files of the project."""
-        return definition.load(
-            self.root,
-            environment,
-            sets=self.sets,
-            environ=self.environ,
-            cache=self.shared is None,
-            without_files=without_files,
-        )
+        return self.loader.load(environment, without_files=without_files, cache=self.shared is None)
 
     @cached_property
     def package_sets(self) -> PackageSets:
         """The package sets of all services of all environments, as they were when first asked for."""
-        return definition.package_sets(
-            self.root,
-            sets=self.sets,
-            environ=self.environ,
-            cache=self.shared is None,
-            equal=self.alike,
-        )
+        return self.loader.package_sets(cache=self.shared is None)
 
     @cached_property
     def alike(self) -> Mapping[str, None]:
         """The environments that are known to mount and install the same, as they were when first asked for."""
-        return definition.alike(self.root)
+        return self.loader.alike
 
     def validate(
         self, environments: Sequence[str] = (), *, planned: Callable[[Plan], None] = ignored

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from envctl.definition import cache as _cache
 from envctl.definition.names import ROOT_FILE, environments, is_name, overlay_file, with_files
 from envctl.definition.overlays import alike
-from envctl.errors import EnvctlError, SpecError, UsageError
+from envctl.errors import EnvctlError, UsageError
 from envctl.host.links import as_listed
 from envctl.host.safe_read import InsideError, read_inside
-from envctl.plan.names import base_image
-from envctl.plan.platforms import image_name
 
 if TYPE_CHECKING:
     from envctl.definition.resolved import Resolved
@@ -32,7 +30,6 @@ __all__ = [
     "json_schema",
     "load",
     "load_base",
-    "package_sets",
     "sound_parts",
 ]
 
@@ -191,44 +188,6 @@ def glimpse(root: Path, environment: str, key: str) -> str | None:
         if found := pattern.search(data.decode("utf-8", "replace")):
             return found[1]
     return None
-
-
-def package_sets(
-    root: Path,
-    *,
-    sets: Mapping[str, str] = _NOTHING,
-    environ: Mapping[str, str] | None = None,
-    cache: bool = True,
-    equal: Collection[str] = (),
-) -> frozenset[tuple[str, frozenset[str]]]:
-    """(base image, packages) of every service of every environment that can be read; others are left out.
-
-    Of environments that are known to have `equal` packages one is read.
-    """
-    found: set[tuple[str, frozenset[str]]] = set()
-    names = with_files(root)
-    told = False
-    for environment in (*equal, *sorted({*environments(root)} - {*equal})):
-        if told and environment in equal:
-            continue
-        try:
-            resolved = load(root, environment, sets=sets, environ=environ, cache=cache, known=names)
-        except (SpecError, UsageError):
-            continue
-        told = told or environment in equal
-        found |= _package_sets(resolved)
-    return frozenset(found)
-
-
-def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
-    found = set()
-    for service in resolved.data["services"].values():
-        base = service["base"]
-        if base is not None and service["packages"]:
-            plain = base["image"] or base_image(base["name"], base["snapshot"])
-            image = image_name(plain, service["platform"] or "")
-            found.add((image, frozenset(service["packages"])))
-    return found
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl import definition
+from envctl.definition.loader import SpecLoader
 from tests.support.project import Project
 
 BASE = "web: {packages: [aa, bb], command: [x], mounts: {./app: /app}}\ndb: {packages: [aa, cc], command: [y]}"
@@ -106,7 +107,7 @@ def test_a_look_finds_the_packages_that_reading_every_environment_does(tmp_path_
 
     equal = definition.alike(project.root)
     every, looked = (
-        definition.package_sets(project.root, environ={}, cache=False, equal=one)
+        SpecLoader(project.root, sets={}, environ={}).package_sets(cache=False, equal=one)
         for one in ((), equal)
     )
 

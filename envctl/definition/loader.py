@@ -1,0 +1,98 @@
+"""A project's environments as one run sees them: each is loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from envctl import definition
+from envctl.definition.resolved import Resolved
+from envctl.errors import SpecError, UsageError
+from envctl.plan.names import base_image
+from envctl.plan.platforms import image_name
+
+
+class SpecLoader:
+    """Loads the environments of one project, and remembers each until the run ends.
+
+    A run sees a spec as it was when first asked for, whatever happens to the files meanwhile.
+    """
+
+    def __init__(self, root: Path, *, sets: Mapping[str, str], environ: Mapping[str, str]) -> None:
+        self._root = root
+        self._sets = sets
+        self._environ = environ
+        self._loaded: dict[tuple[str, bool], Resolved | SpecError] = {}
+
+    @cached_property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the project's environments."""
+        return definition.environments(self._root)
+
+    @cached_property
+    def alike(self) -> Mapping[str, None]:
+        """The environments that are known to mount and install the same."""
+        return definition.alike(self._root)
+
+    def load(
+        self, environment: str, *, without_files: bool = False, cache: bool = True
+    ) -> Resolved:
+        """The resolved spec of an environment. Options and errors are those of `definition.load`."""
+        loaded = self._loaded.get((environment, without_files))
+        if loaded is None and without_files:
+            # What lacks no file is the same either way.
+            whole = self._loaded.get((environment, False))
+            loaded = whole if isinstance(whole, Resolved) else None
+        if loaded is None:
+            loaded = self._load(environment, without_files=without_files, cache=cache)
+            self._loaded[environment, without_files] = loaded
+        if isinstance(loaded, SpecError):
+            # Raised more than once: each time with a traceback of its own.
+            raise loaded.with_traceback(None)
+        return loaded
+
+    def _load(self, environment: str, *, without_files: bool, cache: bool) -> Resolved | SpecError:
+        try:
+            return definition.load(
+                self._root,
+                environment,
+                sets=self._sets,
+                environ=self._environ,
+                without_files=without_files,
+                cache=cache,
+            )
+        except SpecError as error:
+            return error
+
+    def package_sets(
+        self, *, equal: Collection[str] | None = None, cache: bool = True
+    ) -> frozenset[tuple[str, frozenset[str]]]:
+        """(base image, packages) of every service of every environment that can be read; others are left out.
+
+        Of environments that are known to have `equal` packages one is read; by default of those that are `alike`.
+        """
+        found: set[tuple[str, frozenset[str]]] = set()
+        equal = self.alike if equal is None else equal
+        stands_for_all = False
+        for environment in (*equal, *sorted({*self.environments} - {*equal})):
+            if stands_for_all and environment in equal:
+                continue
+            try:
+                resolved = self.load(environment, cache=cache)
+            except (SpecError, UsageError):
+                continue
+            stands_for_all = stands_for_all or environment in equal
+            found |= _package_sets(resolved)
+        return frozenset(found)
+
+
+def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
+    found = set()
+    for service in resolved.data["services"].values():
+        base = service["base"]
+        if base is not None and service["packages"]:
+            plain = base["image"] or base_image(base["name"], base["snapshot"])
+            image = image_name(plain, service["platform"] or "")
+            found.add((image, frozenset(service["packages"])))
+    return found
