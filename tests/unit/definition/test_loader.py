@@ -12,7 +12,7 @@ from envctl import definition
 from envctl.definition.loader import SpecLoader
 from envctl.definition.resolved import Resolved
 from envctl.errors import SpecError
-from envctl.project import Workspace
+from envctl.project import Project
 from envctl.session import Target
 from tests.unit.definition.helpers import HEAD, write
 
@@ -39,30 +39,30 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def project(tmp_path: Path) -> Project:
     """A project of three environments that install different packages."""
-    return Workspace(write(tmp_path, SPEC, **OVERLAYS), environ={})
+    return Project(write(tmp_path, SPEC, **OVERLAYS), environ={})
 
 
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda workspace: workspace.plan(DEV),
-        lambda workspace: workspace.diff(DEV, PROD),
-        lambda workspace: workspace.validate(),
-        lambda workspace: workspace.validate(["dev"]),
-        lambda workspace: workspace.render(DEV),
-        lambda workspace: workspace.decided(DEV),
-        lambda workspace: workspace.status(DEV),
-        lambda workspace: workspace.reaches(DEV),
-        lambda workspace: workspace.on_free_ports().plan(DEV) and workspace.plan(DEV),
+        lambda project: project.plan(DEV),
+        lambda project: project.diff(DEV, PROD),
+        lambda project: project.validate(),
+        lambda project: project.validate(["dev"]),
+        lambda project: project.render(DEV),
+        lambda project: project.decided(DEV),
+        lambda project: project.status(DEV),
+        lambda project: project.reaches(DEV),
+        lambda project: project.on_free_ports().plan(DEV) and project.plan(DEV),
     ],
     ids=["plan", "diff", "validate", "one", "render", "changes", "status", "reaches", "visitor"],
 )
 def test_a_verb_loads_no_environment_twice(
-    workspace: Workspace, loads: Counter[str], verb: Callable[[Workspace], object]
+    project: Project, loads: Counter[str], verb: Callable[[Project], object]
 ) -> None:
-    verb(workspace)
+    verb(project)
     assert loads["dev"] == 1
     assert set(loads.values()) == {1}
 
@@ -71,7 +71,7 @@ def test_validate_loads_as_many_environments_as_there_are(
     tmp_path: Path, loads: Counter[str]
 ) -> None:
     overlays = {f"e{number}": f"vars: {{n: '{number}'}}\n" for number in range(20)}
-    Workspace(write(tmp_path, SPEC, dev="backend: memory\n", **overlays), environ={}).validate()
+    Project(write(tmp_path, SPEC, dev="backend: memory\n", **overlays), environ={}).validate()
     assert loads.total() == 21
 
 
