@@ -24,7 +24,7 @@ def main() -> None:
     _open_closed_streams()
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
-    from envctl.cli.failure import guarded
+    from envctl.cli.failure import run_guarded
     from envctl.cli.front import read
 
     for stream in (sys.stdout, sys.stderr):
@@ -38,7 +38,7 @@ def main() -> None:
         call = None if completing else read(sys.argv[1:], COMMANDS)
         return run(call) if call else _typer()
 
-    code = guarded(work, Options())
+    code = run_guarded(work, Options())
     interrupts.end_the_process()
     gc.freeze()  # The process ends: looking through all that was made would take a tenth of `status`.
     sys.exit(code)
@@ -69,7 +69,7 @@ def _look_up_absolutely() -> None:
 
 def run(call: Call) -> int:
     """Do what was asked for; its exit code. What goes wrong is shown."""
-    from envctl.cli.failure import guarded
+    from envctl.cli.failure import run_guarded
     from envctl.cli.invocation import Invocation
 
     def work() -> int | None:
@@ -79,7 +79,7 @@ def run(call: Call) -> int:
         finally:
             invocation.close()
 
-    return guarded(work, call.options)
+    return run_guarded(work, call.options)
 
 
 def _typer() -> int | None:

@@ -28,8 +28,8 @@ COMMANDS = Group(
         "stop": "envctl.cli.up:stop",
         "status": "envctl.cli.status:status",
         "logs": "envctl.cli.logs:logs",
-        "exec": "envctl.cli.inside:execute",
-        "shell": "envctl.cli.inside:shell",
+        "exec": "envctl.cli.exec:execute",
+        "shell": "envctl.cli.exec:shell",
         "doctor": "envctl.cli.doctor:doctor",
         "base": Group(
             "The base images that builds start from: list, build, inspect.",

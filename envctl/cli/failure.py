@@ -20,7 +20,7 @@ PIPE_CLOSED = 141
 """What a shell reports for a program that SIGPIPE ended: 128 + 13."""
 
 
-def guarded(work: Callable[[], int | None], options: Options) -> int:
+def run_guarded(work: Callable[[], int | None], options: Options) -> int:
     """Do the work; its exit code, or that of what went wrong, which has been shown by then."""
     try:
         code = work() or 0

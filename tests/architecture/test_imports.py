@@ -53,7 +53,7 @@ def test_the_centre_needs_the_standard_library_only():
 
 def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
     code = (
-        "import sys, envctl.cli.inside, envctl.project;"
+        "import sys, envctl.cli.exec, envctl.project;"
         "from envctl.backends.vagrant import VagrantBackend, unit_exec, ssh; print(' '.join(sys.modules))"
     )
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 from envctl import project
 from envctl.backends.base import Execution, LogLine
-from envctl.cli.inside import split
+from envctl.cli.exec import split
 from envctl.errors import UsageError
 from envctl.session import Target
 from tests.unit.cli.conftest import Run
