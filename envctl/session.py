@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envctl import definition
 from envctl.backends import backend_names, is_backend, open_backend
-from envctl.backends.base import Backend, Context, KeepsVolumes, no_supplies
+from envctl.backends.base import Backend, Context, KeepsVolumes, no_build_inputs
 from envctl.backends.common.parallel import all_at_once
 from envctl.definition.names import ROOT_FILE, is_name
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
@@ -22,7 +22,7 @@ from envctl.plan.scope import Scope, make_scope
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from envctl.backends.common.build_inputs import Supplies
+    from envctl.backends.common.build_inputs import BuildInputs
     from envctl.definition.resolved import Resolved
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
@@ -77,7 +77,7 @@ class Session:
         self.not_evaluated: set[str] = set()
         """Secrets whose values this run must not look up, as far as that was asked."""
         self._told_of_secrets = False
-        self.supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
+        self.supplies: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
         """What builds are given while they run; may be set until the first one starts."""
         self.have_base: Callable[[Base], object] = self._ensure_base
         """Has a base on the engine; may be another way, too."""
@@ -169,7 +169,7 @@ class Session:
 
         return is_held(likely_folder(self.project.root, "locks"), self.id)
 
-    def _supplied(self, build: Build | DockerfileBuild) -> Supplies:
+    def _supplied(self, build: Build | DockerfileBuild) -> BuildInputs:
         return self.supplies(build)
 
     @cached_property

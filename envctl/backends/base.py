@@ -11,7 +11,7 @@ from envctl.errors import EnvctlError, Problem
 from envctl.plan.progress import Report, no_progress
 
 if TYPE_CHECKING:
-    from envctl.backends.common.build_inputs import Beside, ImageSource, Supplies
+    from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild, ImageSource
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
@@ -97,11 +97,11 @@ def _no_secret(_name: str) -> bytes:
     return b""
 
 
-def no_supplies(_build: Build | DockerfileBuild) -> Supplies:
+def no_build_inputs(_build: Build | DockerfileBuild) -> BuildInputs:
     """Nothing but the network."""
-    from envctl.backends.common.build_inputs import NO_SUPPLIES
+    from envctl.backends.common.build_inputs import NO_BUILD_INPUTS
 
-    return NO_SUPPLIES
+    return NO_BUILD_INPUTS
 
 
 def _not_busy() -> bool:
@@ -134,7 +134,7 @@ class Context:
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
-    supplies: Callable[[Build | DockerfileBuild], Supplies] = no_supplies
+    supplies: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
     busy: Callable[[], bool] = _not_busy
 
 
@@ -175,7 +175,7 @@ class Backend(Protocol):
         The units stay the same, in name and order; a plan without `problems` can be arranged.
         """
 
-    def beside(self, source: Source | Base) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
 
         Talks to no engine.
@@ -190,7 +190,7 @@ class Backend(Protocol):
         """Whether it does this build in a machine of its own, and needs no image of it."""
 
     def hold_to(self, made_of: Mapping[str, str]) -> bool:
-        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what an inspector calls it.
+        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what an verifier calls it.
 
         From then on `observe` tells what was made of another one as not at hand, and units as outdated. Whether
         anything is made of images.

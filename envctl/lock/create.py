@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.common.build_inputs import NO_SUPPLIES, ImageSource, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, ImageSource
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.folder import FOLDER
@@ -103,7 +103,7 @@ class Maker:
         The lock is written once more: it vouches for what is kept, also for what was before something failed.
         """
         sources = {one.name: one.source for one in self.asked}
-        self.session[0].supplies = lambda _build: NO_SUPPLIES
+        self.session[0].supplies = lambda _build: NO_BUILD_INPUTS
         vendor = Vendor(self.session[0], lock, sources)
         try:
             vendor.keep(whole=whole)
@@ -139,7 +139,7 @@ class Maker:
     def _build(self) -> None:
         """Make the images that are not there or are to be another; a service's base may have moved below it."""
         changes: dict[str, Change] = {}
-        fresh: dict[str, Supplies] = {}
+        fresh: dict[str, BuildInputs] = {}
         held: set[str] = set()
         for one in self.asked:
             source, name = one.source, self.engine.name_of(one.source)
@@ -155,12 +155,12 @@ class Maker:
                 )
                 known = self.old.of(one.name)
                 if updated or known is None:
-                    fresh[source.digest] = Supplies(fresh=updated)
+                    fresh[source.digest] = BuildInputs(fresh=updated)
                 else:
                     otherwise = contradicted(one.inputs, known.manifest)
                     fresh[source.digest] = pins(known.manifest, but=otherwise)
                     held.add(one.service)
-        self.session[0].supplies = lambda build: fresh.get(build.digest, Supplies())
+        self.session[0].supplies = lambda build: fresh.get(build.digest, BuildInputs())
         with _letting_go(held):
             self._carry_out(tuple(changes.values()))
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.build_inputs import Errand, ImageSource
+from envctl.backends.common.build_inputs import ContainerScript, ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.debs import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions
@@ -152,9 +152,9 @@ class Fetcher:
 
     def _fetch(self, image: str, folder: Path, words: Sequence[str]) -> None:
         script = (files("envctl.lock") / "fetch.sh").read_text("utf-8")
-        errand = Errand(script, tuple(words), network=True, bring=folder, timeout=_TIMEOUT)
+        errand = ContainerScript(script, tuple(words), network=True, bring=folder, timeout=_TIMEOUT)
         try:
-            self._engine.run_errand(image, errand)
+            self._engine.run_script(image, errand)
         except EnvctlError as error:
             raise EnvctlError(
                 f"what is installed in {image} cannot be fetched",

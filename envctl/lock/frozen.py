@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl.backends.base import Backend
-from envctl.backends.common.build_inputs import NO_SUPPLIES, ImageSource, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.check import spec_differences
 from envctl.lock.inspect import look
@@ -249,15 +249,15 @@ class Frozen:
         kitchen = self._kitchen
         return locked == seen or (kitchen is not None and kitchen.is_kept_as(name, locked))
 
-    def _supplies(self, build: Build | DockerfileBuild) -> Supplies:
+    def _supplies(self, build: Build | DockerfileBuild) -> BuildInputs:
         known = self.expected.get(self.engine.name_of(build))
         if known is not None:
             given = self._kitchen.supplies(build, known) if self._kitchen else pins(known)
             return replace(
-                given, fresh=build.digest in self._fresh, inspector=self._inspector(build, known)
+                given, fresh=build.digest in self._fresh, verifier=self._inspector(build, known)
             )
         if self._kitchen is None or not isinstance(build, Build):
-            return NO_SUPPLIES
+            return NO_BUILD_INPUTS
         # A backend builds it beside what is locked, or on it.
         below = look(self.engine, build.base.image).manifest
         return self._kitchen.supplies_beside(build, below)

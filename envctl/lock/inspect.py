@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from envctl.backends.common.build_inputs import Errand, ImageSource, RunErrand
+from envctl.backends.common.build_inputs import ContainerScript, ImageSource, RunScript
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
 from envctl.lock import parse_manifest
@@ -29,15 +29,15 @@ class Look:
 
 def look(engine: ImageSource, image: str) -> Look:
     """Look into an image that is at hand. EnvctlError if it does not tell."""
-    architecture, manifest = tell(partial(engine.run_errand, image), image)
+    architecture, manifest = tell(partial(engine.run_script, image), image)
     return Look(architecture, manifest, identity(engine, image))
 
 
-def tell(run: RunErrand, what: str) -> tuple[str, Manifest]:
+def tell(run: RunScript, what: str) -> tuple[str, Manifest]:
     """The architecture and what is installed where errands run, in `what`. EnvctlError if it does not tell."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
-    told = run(Errand(script, (mark,)))
+    told = run(ContainerScript(script, (mark,)))
     try:
         return parse_manifest.manifest(told, mark)
     except ValueError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends import backend_names, open_backend
-from envctl.backends.common.build_inputs import Beside, ImageSource, Supplies
+from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild, ImageSource
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER
@@ -135,7 +135,7 @@ class Vendor:
                 text = f"what machines of {unit} need is not kept: {error.brief}"
                 self._session.report(Progress("vendor", Stage.NOTE, text))
 
-    def _keep_beside(self, beside: Beside, unit: str, made: Mapping[str, Build]) -> None:
+    def _keep_beside(self, beside: ExtraBuild, unit: str, made: Mapping[str, Build]) -> None:
         """Keep what another backend's machines need: it is built here, to know what that is.
 
         `made` are those that it may stand on, by their images' names.
@@ -224,13 +224,13 @@ class Kitchen:
             )
         self._store.insist(lock.vendor)
 
-    def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> Supplies:
+    def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> BuildInputs:
         """The very files of a build. EnvctlError if one is lacking, or is not what was kept."""
         base = build.base.image if isinstance(build, Build) else ""
         known = self._lock.bases.get(base)
         return kept_files(manifest, self._store, but=known.packages if known else {})
 
-    def supplies_beside(self, build: Build, below: Manifest) -> Supplies:
+    def supplies_beside(self, build: Build, below: Manifest) -> BuildInputs:
         """The files of what a backend builds on what `below` says."""
         # In a machine that units share is what is in each: no more is lacking than for one of them.
         parts = (

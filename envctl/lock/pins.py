@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.build_inputs import Supplies
+from envctl.backends.common.build_inputs import BuildInputs
 from envctl.errors import EnvctlError
 from envctl.lock import name_syntax
 from envctl.lock.folder import FOLDER
@@ -29,7 +29,7 @@ Dir::Etc::SourceParts "/dev/null";
 _SOURCE: Final = "deb [trusted=yes] file:/media/debs ./\n"
 
 
-def pins(manifest: Manifest, *, but: Collection[str] = ()) -> Supplies:
+def pins(manifest: Manifest, *, but: Collection[str] = ()) -> BuildInputs:
     """Settings by which apt and pip take the versions of a manifest, where they are still to be had.
 
     `but` are packages of Python that may have any.
@@ -38,7 +38,7 @@ def pins(manifest: Manifest, *, but: Collection[str] = ()) -> Supplies:
     constraints = "".join(
         f"{name}=={version}\n" for name, version in _constraints(manifest) if name not in but
     )
-    return Supplies(
+    return BuildInputs(
         {"apt.conf": _APT, "preferences": preferences, "constraints.txt": constraints},
         {"APT_CONFIG": "/media/apt.conf", "PIP_CONSTRAINT": "/media/constraints.txt"},
     )
@@ -61,7 +61,7 @@ def _constraints(manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield name, one.pop()
 
 
-def kept_files(manifest: Manifest, store: Store, *, but: Versions) -> Supplies:
+def kept_files(manifest: Manifest, store: Store, *, but: Versions) -> BuildInputs:
     """The very files of a manifest, but for packages that its base has, and settings to take no others.
 
     EnvctlError if one of them is not kept, or is not what was kept.
@@ -83,7 +83,7 @@ def kept_files(manifest: Manifest, store: Store, *, but: Versions) -> Supplies:
     for integrity, package in integrities(manifest).items():
         for one in _kept(store, NPM, {package.rpartition("@")[0]: integrity}):
             files[f"npm/{_cache_path(integrity)}"] = store.path(one)
-    return Supplies(files, env, offline=True)
+    return BuildInputs(files, env, offline=True)
 
 
 def _kept(store: Store, kind: str, versions: Versions) -> Iterator[Kept]:

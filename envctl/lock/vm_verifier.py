@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from envctl.backends.common.build_inputs import OtherBaseError, RunErrand
+from envctl.backends.common.build_inputs import OtherBaseError, RunScript
 from envctl.lock.inspect import tell
 from envctl.lock.lock_differences import base_differences, build_differences
 from envctl.lock.messages import insist_on_architecture, refusal
@@ -30,7 +30,7 @@ class Inspection:
         """A hash of all that is locked of it."""
         return self.expected.digest
 
-    def before(self, run: RunErrand) -> None:
+    def before(self, run: RunScript) -> None:
         """Hold what there is before the steps to the locked base."""
         self._before = self._seen(run)
         units = (f"base {self.base}",)
@@ -38,7 +38,7 @@ class Inspection:
         if found:
             raise refusal(self.environment, found, kind=OtherBaseError)
 
-    def after(self, run: RunErrand) -> None:
+    def after(self, run: RunScript) -> None:
         """Hold what there is after the steps to the locked build."""
         seen = self._seen(run)
         found = build_differences(self._base, self.expected, self._before, seen, self.units)
@@ -50,7 +50,7 @@ class Inspection:
         known = self.lock.bases.get(self.base)
         return Manifest(known.packages) if known else Manifest()
 
-    def _seen(self, run: RunErrand) -> Manifest:
+    def _seen(self, run: RunScript) -> Manifest:
         what = "the machine that it is built in"
         architecture, manifest = tell(run, what)
         insist_on_architecture(self.lock, architecture, what)

@@ -35,7 +35,7 @@ VAGUE = words(
     "mend cure spare "  # repair, Remedy, prunable
 )
 CLASSES = words(
-    "Workspace Opened Beside Supplies Errand Inspector Kitchen Vendor Kept Claim Sight Masks Put "
+    "Workspace Opened ExtraBuild BuildInputs ContainerScript BuildVerifier Kitchen Vendor Kept Claim Sight Masks Put "
     "Since Told Declared Given Wrong Reads Short Table Items Text Spot Teller World"
 )
 MODULES = words(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from envctl.backends.common.build_inputs import Errand
+from envctl.backends.common.build_inputs import ContainerScript
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import ReadyImage
@@ -108,14 +108,17 @@ class PaperEngine:
             (folder / f"{name}.deb").write_text(word)
             (folder / f"{name}.deb.control").write_text(control)
 
-    def run_errand(self, image: str, errand: Errand) -> bytes:
+    def run_script(self, image: str, errand: ContainerScript) -> bytes:
         if errand.bring is not None:
             self._leave(errand.words[1:], errand.bring)
         return told_of(self.there[image], errand, venv=self.venv if image.startswith("p:") else {})
 
 
 def told_of(
-    packages: Mapping[str, str], errand: Errand, *, venv: Mapping[str, str] = MappingProxyType({})
+    packages: Mapping[str, str],
+    errand: ContainerScript,
+    *,
+    venv: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """What the script says where these packages are installed."""
     mark, site = errand.words[0], "/opt/web/lib/python3.11/site-packages"

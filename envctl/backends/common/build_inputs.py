@@ -17,7 +17,7 @@ BROUGHT: Final = "/.envctl"
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ContainerScript:
     """A shell script to be run in a throwaway copy of an image, as root, with `words` as its arguments.
 
     One that brings nothing has no rights and can write nothing. Files that it leaves in BROUGHT are put into the
@@ -31,7 +31,7 @@ class Errand:
     timeout: float = 300.0
 
 
-RunErrand: TypeAlias = Callable[[Errand], bytes]
+RunScript: TypeAlias = Callable[[ContainerScript], bytes]
 """Runs an errand somewhere; its output."""
 
 
@@ -39,26 +39,26 @@ class OtherBaseError(EnvctlError):
     """What a build is done on is not the base that is locked."""
 
 
-class Inspector(Protocol):
+class BuildVerifier(Protocol):
     """Looks into a machine that a build is done in, by errands: whether it comes to what is locked."""
 
     @property
     def made_of(self) -> str:
         """What the result is noted to be made of, if it does."""
 
-    def before(self, run: RunErrand) -> None:
+    def before(self, run: RunScript) -> None:
         """Before the build's steps. OtherBaseError, naming what differs, unless it is the base as it is locked."""
 
-    def after(self, run: RunErrand) -> None:
+    def after(self, run: RunScript) -> None:
         """After them. EnvctlError, naming what differs, unless all of it is as it is locked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Supplies:
+class BuildInputs:
     """What a build is given while it runs, of which nothing stays in what is built.
 
     `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
-    reaches no network; a `fresh` one takes nothing from the builder's cache. The `inspector` is for a build that is
+    reaches no network; a `fresh` one takes nothing from the builder's cache. The `verifier` is for a build that is
     done in a machine, and of which no image tells what is in it.
     """
 
@@ -66,14 +66,14 @@ class Supplies:
     env: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
     fresh: bool = False
-    inspector: Inspector | None = None
+    verifier: BuildVerifier | None = None
 
 
-NO_SUPPLIES: Final = Supplies()
+NO_BUILD_INPUTS: Final = BuildInputs()
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ExtraBuild:
     """A build that a backend makes beside those of the spec, or on one of them.
 
     `downloads` are packages that its commands fetch without installing them, each with the first that it depends on.
@@ -111,7 +111,7 @@ class ImageSource(Protocol):
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
 
-    def run_errand(self, image: str, errand: Errand) -> bytes:
+    def run_script(self, image: str, errand: ContainerScript) -> bytes:
         """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
 
     def export(self, image: str, folder: Path) -> None:

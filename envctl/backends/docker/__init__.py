@@ -10,7 +10,7 @@ from pathlib import Path
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.common import image_ids, probe
-from envctl.backends.common.build_inputs import Beside, Errand, secret_values
+from envctl.backends.common.build_inputs import ContainerScript, ExtraBuild, secret_values
 from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
@@ -75,7 +75,7 @@ class DockerBackend:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, source: Source | Base) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The image is all there is to it."""
         del source
         return ()
@@ -183,7 +183,7 @@ class DockerBackend:
             self._build(unit, build)
         return name
 
-    def run_errand(self, image: str, errand: Errand) -> bytes:
+    def run_script(self, image: str, errand: ContainerScript) -> bytes:
         """Run a script in a throwaway container of an image; its output."""
         from envctl.backends.docker.build import proxies
         from envctl.backends.docker.container_scripts import run

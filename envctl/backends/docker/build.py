@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from envctl.backends.common.build_inputs import Supplies
+from envctl.backends.common.build_inputs import BuildInputs
 from envctl.backends.docker import names as n
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
@@ -119,7 +119,7 @@ def _follow(
 
 
 def _parameters(
-    wanted: Build | DockerfileBuild, names: Names, supplies: Supplies
+    wanted: Build | DockerfileBuild, names: Names, supplies: BuildInputs
 ) -> dict[str, str]:
     arguments = {**proxies(), **(wanted.args if isinstance(wanted, DockerfileBuild) else {})}
     labels = {

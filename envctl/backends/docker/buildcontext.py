@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.common.packing import add_content, add_file, add_text
 from envctl.backends.common.staging import ContextFile, context_files, own_context
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
@@ -42,7 +42,7 @@ class Sender:
     root: Path
     render: Render
     trust: Path | None = None
-    supplies: Supplies = NO_SUPPLIES
+    supplies: BuildInputs = NO_BUILD_INPUTS
     base: str = ""
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:

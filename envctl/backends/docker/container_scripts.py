@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from envctl.backends.common.build_inputs import BROUGHT, Errand
+from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
 from envctl.backends.common.capped import TOLD, bounded
 from envctl.backends.common.packing import add_text
 from envctl.backends.docker import names as n
@@ -47,7 +47,12 @@ _SLACK: Final = 600
 
 
 def run(
-    engine: Engine, image: str, errand: Errand, *, trust: Path | None, proxies: Mapping[str, str]
+    engine: Engine,
+    image: str,
+    errand: ContainerScript,
+    *,
+    trust: Path | None,
+    proxies: Mapping[str, str],
 ) -> bytes:
     """Run the script; its output. The container is gone afterwards, however this ends.
 
@@ -126,7 +131,7 @@ def _here() -> str:
 
 
 def _container(
-    image: str, errand: Errand, *, trusts: bool, proxies: Mapping[str, str]
+    image: str, errand: ContainerScript, *, trusts: bool, proxies: Mapping[str, str]
 ) -> dict[str, Any]:
     env = {**proxies, **(TRUSTING if trusts else {})} if errand.network else {}
     return {
@@ -147,7 +152,7 @@ def _container(
     }
 
 
-def _rights(errand: Errand) -> Mapping[str, Any]:
+def _rights(errand: ContainerScript) -> Mapping[str, Any]:
     """As few as an errand can do with."""
     if errand.network:
         return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
@@ -157,7 +162,7 @@ def _rights(errand: Errand) -> Mapping[str, Any]:
     return {**alone, "CapAdd": list(_KEEPING)}
 
 
-def _what(errand: Errand) -> str:
+def _what(errand: ContainerScript) -> str:
     if errand.network:
         return "fetch with"
     return "look into" if errand.bring is None else "read"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.common.staging import view
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.plan.digest import digest
@@ -42,7 +42,7 @@ def dockerfile(
     up: bool,
     render: Render,
     trust: bool = False,
-    supplies: Supplies = NO_SUPPLIES,
+    supplies: BuildInputs = NO_BUILD_INPUTS,
     base: str = "",
 ) -> str:
     """The Dockerfile of a build, to be built in the context `context_files` tells of.
@@ -57,7 +57,7 @@ def dockerfile(
 
 
 def dockerfile_context(
-    build: Build, *, up: bool, trust: bool = False, supplies: Supplies = NO_SUPPLIES
+    build: Build, *, up: bool, trust: bool = False, supplies: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
     """What the Dockerfile's template is given."""
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)

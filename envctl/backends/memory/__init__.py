@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.common.build_inputs import Beside
+from envctl.backends.common.build_inputs import ExtraBuild
 from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.memory.book import Book
 from envctl.errors import EnvctlError, Problem
@@ -94,7 +94,7 @@ class MemoryBackend:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, source: Source | Base) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The image is all there is to it."""
         del source
         return ()

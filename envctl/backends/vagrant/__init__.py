@@ -16,7 +16,7 @@ from envctl.errors import EnvctlError, Problem
 from envctl.host import architectures
 
 if TYPE_CHECKING:
-    from envctl.backends.common.build_inputs import Beside
+    from envctl.backends.common.build_inputs import ExtraBuild
     from envctl.backends.common.probe_answers import Answers
     from envctl.backends.vagrant import ssh
     from envctl.backends.vagrant.boxes import Boxes
@@ -76,20 +76,22 @@ class VagrantBackend:
 
         return layout.arrange(plan)
 
-    def beside(self, source: Source | Base) -> Sequence[Beside]:
+    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
-        from envctl.backends.common.build_inputs import Beside
+        from envctl.backends.common.build_inputs import ExtraBuild
         from envctl.backends.vagrant import boot
         from envctl.backends.vagrant.enginebox import engine_build
         from envctl.plan.model import Base, Build
 
         recipe, name_of = self.context.recipe, self.context.images().name_of
-        kernel = Beside(boot.kernel_build(boot.KERNEL_BASE, recipe=recipe), (boot.KERNEL_PACKAGE,))
+        kernel = ExtraBuild(
+            boot.kernel_build(boot.KERNEL_BASE, recipe=recipe), (boot.KERNEL_PACKAGE,)
+        )
         if isinstance(source, Base):
-            return kernel, Beside(boot.machine_build(source.image, recipe=recipe))
+            return kernel, ExtraBuild(boot.machine_build(source.image, recipe=recipe))
         below = source if isinstance(source, Build) else engine_build(recipe)
-        machine = Beside(boot.machine_build(name_of(below), recipe=recipe))
-        return (kernel, *(() if below is source else (Beside(below),)), machine)
+        machine = ExtraBuild(boot.machine_build(name_of(below), recipe=recipe))
+        return (kernel, *(() if below is source else (ExtraBuild(below),)), machine)
 
     def box_checksum(self, base: Base) -> str:
         """Of the disk of the base's box, if that is here."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from envctl.backends.base import Context
-from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies, secret_values
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, secret_values
 from envctl.backends.common.packing import add_content, add_file, add_text
 from envctl.backends.common.staging import context_files
 from envctl.backends.vagrant import provision, ssh
@@ -45,7 +45,7 @@ class Watch:
     """Runs the script of one build in a machine: tells its progress, keeps what explains a failure."""
 
     def __init__(
-        self, build: Build, unit: str, context: Context, supplies: Supplies = NO_SUPPLIES
+        self, build: Build, unit: str, context: Context, supplies: BuildInputs = NO_BUILD_INPUTS
     ) -> None:
         self._build = build
         self._unit = unit

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from envctl.backends.base import Context
-from envctl.backends.common.build_inputs import OtherBaseError, Supplies
+from envctl.backends.common.build_inputs import BuildInputs, OtherBaseError
 from envctl.backends.vagrant import (
     boot,
     build_runner,
@@ -95,24 +95,24 @@ class Builder:
                 base = self._boxes.base(unit, build.base, anew=True)
                 self._make(unit, build, supplies, base=base)
 
-    def _make(self, unit: str, build: Build, supplies: Supplies, *, base: str) -> None:
+    def _make(self, unit: str, build: Build, supplies: BuildInputs, *, base: str) -> None:
         from envctl.backends.vagrant.boxes import note_of
 
-        inspector = supplies.inspector
+        verifier = supplies.verifier
         names = _names(build.digest)
         _remove(names)
         try:
             machine = self._boot(unit, build, base, names=names)
             look = partial(machine_scripts.run, machine)
-            if inspector:
+            if verifier:
                 self._say(unit, "comparing the base with what is locked")
-                inspector.before(look)
+                verifier.before(look)
             machine.run(_ASIDE)
             build_runner.Watch(build, unit, self._context, supplies).run(machine)
-            if inspector:
+            if verifier:
                 self._say(unit, "comparing what came of it with what is locked")
-                inspector.after(look)
-            note = note_of(build, inspector.made_of if inspector else "")
+                verifier.after(look)
+            note = note_of(build, verifier.made_of if verifier else "")
             with workshop() as folder:
                 self._say(unit, "making the disk")
                 disks.from_machine(_finish(machine, names), folder)

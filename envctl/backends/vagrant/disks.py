@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.build_inputs import BROUGHT, Errand, ImageSource
+from envctl.backends.common.build_inputs import BROUGHT, ContainerScript, ImageSource
 from envctl.backends.vagrant import sparse
 from envctl.errors import EnvctlError
 
@@ -28,8 +28,8 @@ def from_image(engine: ImageSource, image: str, folder: Path) -> None:
     # What else an image leaves there does not come among the files of a box.
     brought, raw = folder / "brought", folder / "raw"
     brought.mkdir()
-    errand = Errand(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
-    engine.run_errand(image, errand)
+    errand = ContainerScript(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
+    engine.run_script(image, errand)
     try:
         sparse.unpack(brought / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
     except (OSError, ValueError) as error:

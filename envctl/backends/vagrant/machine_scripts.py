@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.common.build_inputs import Errand
+from envctl.backends.common.build_inputs import ContainerScript
 from envctl.backends.common.capped import TOLD, Kept
 from envctl.errors import EnvctlError
 
@@ -16,7 +16,7 @@ _SHOWN: Final = 4096
 """How much of its last words an error shows, in bytes."""
 
 
-def run(machine: Machine, errand: Errand) -> bytes:
+def run(machine: Machine, errand: ContainerScript) -> bytes:
     """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
     told, said = Kept(), bytearray()
 

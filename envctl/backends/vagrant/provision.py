@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.common.staging import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted
@@ -26,7 +26,7 @@ def told(values: Mapping[str, bytes]) -> bytes:
 
 
 def context(
-    name: str, build: Build, *, trust: bool, supplies: Supplies = NO_SUPPLIES
+    name: str, build: Build, *, trust: bool, supplies: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
     """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them.
 

@@ -31,7 +31,7 @@ class Leaving:
     def save(self, _name, file):
         file.write_text(self.image)
 
-    def run_errand(self, _image, errand):
+    def run_script(self, _image, errand):
         self.words = errand.words
         for name, content in self.files.items():
             data = content if isinstance(content, bytes) else content.encode()

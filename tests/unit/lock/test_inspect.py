@@ -79,12 +79,12 @@ def test_an_image_that_does_not_tell_all_is_an_error_that_names_it():
 def test_several_images_are_looked_into_each_once(count):
     asked = []
 
-    def run_errand(image, errand):
+    def run_script(image, errand):
         asked.append(image)
         return teller(*WHOLE)(errand)
 
     there = SimpleNamespace(
-        run_errand=run_errand, images=SimpleNamespace(info=lambda image: {"id": f"id of {image}"})
+        run_script=run_script, images=SimpleNamespace(info=lambda image: {"id": f"id of {image}"})
     )
     names = [f"i{number}" for number in range(count)]
     found = looks(there, [*names, *names])

@@ -40,12 +40,12 @@ class Machines(MemoryBackend):
 
     def apply(self, change):
         self.made.append(change.unit)
-        inspector = self.context.supplies(change.target).inspector
-        inspector.before(lambda errand: told_of(self.box, errand))
+        verifier = self.context.supplies(change.target).verifier
+        verifier.before(lambda errand: told_of(self.box, errand))
         names = {name for step in change.target.steps for name in getattr(step, "names", ())}
         machine = {**self.box, **{name: self.mirror[name] for name in names}}
-        inspector.after(lambda errand: told_of(machine, errand))
-        self.boxes[change.target.digest] = inspector.made_of
+        verifier.after(lambda errand: told_of(machine, errand))
+        self.boxes[change.target.digest] = verifier.made_of
 
 
 @pytest.fixture

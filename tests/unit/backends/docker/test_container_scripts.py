@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from envctl.backends.common.build_inputs import Errand
+from envctl.backends.common.build_inputs import ContainerScript
 from envctl.backends.common.capped import bounded
 from envctl.backends.docker import container_scripts, images
 from envctl.backends.docker.container_scripts import run
@@ -67,7 +67,7 @@ class Talking:
 
 
 def go(engine, **given):
-    return run(engine, "web:1", Errand("true", **given), trust=None, proxies={})
+    return run(engine, "web:1", ContainerScript("true", **given), trust=None, proxies={})
 
 
 def test_the_output_is_all_that_was_said():

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from envctl.backends.common.build_inputs import NO_SUPPLIES
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS
 from envctl.backends.docker import names as n
 from envctl.backends.docker.artifacts import artifacts
 from envctl.backends.docker.build import _parameters
@@ -46,12 +46,12 @@ def test_a_dockerfile_starts_from_the_image_of_the_platform_and_without_envctl_f
 
 @pytest.mark.parametrize("wanted", [OWN, build(script("make"), base=BASE)])
 def test_the_builder_is_told_the_platform(names, wanted):
-    assert _parameters(wanted, names, NO_SUPPLIES)["platform"] == ARM
+    assert _parameters(wanted, names, NO_BUILD_INPUTS)["platform"] == ARM
 
 
 @pytest.mark.parametrize("wanted", [replace(OWN, platform=""), build(script("make"))])
 def test_the_builder_is_told_none_where_none_is_asked_for(names, wanted):
-    assert "platform" not in _parameters(wanted, names, NO_SUPPLIES)
+    assert "platform" not in _parameters(wanted, names, NO_BUILD_INPUTS)
 
 
 def test_a_container_is_of_the_image_of_its_platform_and_says_so(names):

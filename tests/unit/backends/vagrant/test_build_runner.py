@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.common.build_inputs import NO_SUPPLIES, Supplies
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.build_runner import Watch
 from envctl.errors import EnvctlError, Place
@@ -46,7 +46,7 @@ class Machine:
         return self.code
 
 
-def given(supplies: Supplies = NO_SUPPLIES, trust: Path | None = None) -> dict[str, str]:
+def given(supplies: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None) -> dict[str, str]:
     """The files that a build is sent with, as texts."""
     context = Context(SCOPE, render=Templates(None).render, trust=trust)
     steps = packages("curl"), NpmInstall("/srv", ())
@@ -114,13 +114,13 @@ def test_a_step_that_never_ends_its_line_is_told_in_parts_and_only_its_end_is_ke
     assert len(error.details) < 600_000
 
 
-PINS = Supplies({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD": "it's $x"})
+PINS = BuildInputs({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD": "it's $x"})
 
 
 def test_what_a_build_is_given_is_mounted_while_its_script_runs(tmp_path):
     kept = tmp_path / "a.deb"
     kept.write_text("a package")
-    supplies = Supplies({**PINS.files, "debs/a.deb": kept}, PINS.env)
+    supplies = BuildInputs({**PINS.files, "debs/a.deb": kept}, PINS.env)
 
     files = given(supplies)
 
@@ -154,7 +154,7 @@ def test_a_build_of_what_is_kept_has_no_network(offline):
     machine = Machine(b"", 0)
     context = Context(SCOPE, render=Templates(None).render)
 
-    Watch(build(), "web", context, Supplies(offline=offline)).run(machine)
+    Watch(build(), "web", context, BuildInputs(offline=offline)).run(machine)
 
     assert ("unshare --net" in machine.sent[-1]) == offline
 

@@ -19,7 +19,7 @@ class Bases(Boxes):
 
 
 class PaperBuilder(Builder):
-    """Notes what it would start a machine from; the inspector would refuse `others`."""
+    """Notes what it would start a machine from; the verifier would refuse `others`."""
 
     def __init__(self, others):
         context = Context(SCOPE)

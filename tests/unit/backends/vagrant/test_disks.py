@@ -17,7 +17,7 @@ class Leaving:
     def __init__(self, **left: bytes) -> None:
         self.left = left
 
-    def run_errand(self, _image, errand):
+    def run_script(self, _image, errand):
         for name, data in self.left.items():
             (errand.bring / name).write_bytes(data)
         return b""

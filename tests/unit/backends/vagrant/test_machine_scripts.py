@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from envctl.backends.common.build_inputs import Errand
+from envctl.backends.common.build_inputs import ContainerScript
 from envctl.backends.common.capped import TOLD
 from envctl.backends.vagrant.machine_scripts import run
 from envctl.errors import EnvctlError
@@ -32,7 +32,7 @@ class Machine:
 
 
 def told(script: str, *words: str, **given) -> bytes:
-    return run(Machine(), Errand(script, words, **given))  # type: ignore[arg-type]
+    return run(Machine(), ContainerScript(script, words, **given))  # type: ignore[arg-type]
 
 
 def test_a_script_is_given_its_words_as_they_are_and_its_output_as_it_is():
