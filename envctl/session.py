@@ -77,7 +77,7 @@ class Session:
         self.not_evaluated: set[str] = set()
         """Secrets whose values this run must not look up, as far as that was asked."""
         self._told_of_secrets = False
-        self.supplies: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
+        self.build_inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
         """What builds are given while they run; may be set until the first one starts."""
         self.have_base: Callable[[Base], object] = self._ensure_base
         """Has a base on the engine; may be another way, too."""
@@ -156,7 +156,7 @@ class Session:
             have_base=self._have_base,
             bootstrap=self._bootstrap,
             recipe=self._recipe,
-            supplies=self._supplied,
+            build_inputs=self._supplied,
             busy=self._is_busy,
         )
         where = resolved.where("backend") if resolved and not self.target.backend else None
@@ -170,7 +170,7 @@ class Session:
         return is_held(likely_folder(self.project.root, "locks"), self.id)
 
     def _supplied(self, build: Build | DockerfileBuild) -> BuildInputs:
-        return self.supplies(build)
+        return self.build_inputs(build)
 
     @cached_property
     def _recipe(self) -> str:
@@ -255,7 +255,7 @@ class Session:
             shared=project.shared,
         )
         plan = hooks.with_places(plan, self._place_of_hook)
-        return self.backend.arrange(_on_free_ports(plan) if project.free_ports else plan)
+        return self.backend.lay_out(_on_free_ports(plan) if project.free_ports else plan)
 
     def _problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong with a plan for its backend."""

@@ -121,7 +121,7 @@ class Context:
     inspecting proxy needs while building, or None; `images` opens a container engine, `have_base` has
     the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
     catalogue, as a root filesystem in a folder, without an engine. `recipe` is a digest of the project's own
-    templates that images are made from, or "": what is made by them is no other project's. `supplies` says
+    templates that images are made from, or "": what is made by them is no other project's. `build_inputs` says
     what a build is given while it runs; `busy` whether a command is changing the environment now.
     """
 
@@ -134,7 +134,7 @@ class Context:
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
-    supplies: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
+    build_inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
     busy: Callable[[], bool] = _not_busy
 
 
@@ -169,13 +169,13 @@ class Backend(Protocol):
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
 
-    def arrange(self, plan: Plan) -> Plan:
+    def lay_out(self, plan: Plan) -> Plan:
         """The plan as this backend carries it out: what its units share is part of each. Pure.
 
         The units stay the same, in name and order; a plan without `problems` can be arranged.
         """
 
-    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
+    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
 
         Talks to no engine.
@@ -186,11 +186,11 @@ class Backend(Protocol):
     def box_checksum(self, base: Base) -> str:
         """The checksum of the box that machines of a base alone start from; "" where there is none."""
 
-    def provisions(self, build: Build) -> bool:
+    def builds_in_vm(self, build: Build) -> bool:
         """Whether it does this build in a machine of its own, and needs no image of it."""
 
-    def hold_to(self, made_of: Mapping[str, str]) -> bool:
-        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what an verifier calls it.
+    def pin_images(self, made_of: Mapping[str, str]) -> bool:
+        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what a verifier calls it.
 
         From then on `observe` tells what was made of another one as not at hand, and units as outdated. Whether
         anything is made of images.

@@ -103,7 +103,7 @@ class Maker:
         The lock is written once more: it vouches for what is kept, also for what was before something failed.
         """
         sources = {one.name: one.source for one in self.asked}
-        self.session[0].supplies = lambda _build: NO_BUILD_INPUTS
+        self.session[0].build_inputs = lambda _build: NO_BUILD_INPUTS
         vendor = Vendor(self.session[0], lock, sources)
         try:
             vendor.keep(whole=whole)
@@ -160,7 +160,7 @@ class Maker:
                     otherwise = contradicted(one.inputs, known.manifest)
                     fresh[source.digest] = pins(known.manifest, but=otherwise)
                     held.add(one.service)
-        self.session[0].supplies = lambda build: fresh.get(build.digest, BuildInputs())
+        self.session[0].build_inputs = lambda build: fresh.get(build.digest, BuildInputs())
         with _letting_go(held):
             self._carry_out(tuple(changes.values()))
 

@@ -1,4 +1,4 @@
-"""What an errand that fetched packages left in a folder: read with care, since an image may have left anything."""
+"""What a container script that fetched packages left in a folder: read with care, since an image may have left anything."""
 
 from __future__ import annotations
 

@@ -145,16 +145,18 @@ class Fetcher:
 
     @contextmanager
     def _fetched(self, image: str, words: Sequence[str]) -> Iterator[Path]:
-        """A folder with what an errand in the image left."""
+        """A folder with what a container script in the image left."""
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             self._fetch(image, Path(temporary), words)
             yield Path(temporary)
 
     def _fetch(self, image: str, folder: Path, words: Sequence[str]) -> None:
         script = (files("envctl.lock") / "fetch.sh").read_text("utf-8")
-        errand = ContainerScript(script, tuple(words), network=True, bring=folder, timeout=_TIMEOUT)
+        container_script = ContainerScript(
+            script, tuple(words), network=True, bring=folder, timeout=_TIMEOUT
+        )
         try:
-            self._engine.run_script(image, errand)
+            self._engine.run_script(image, container_script)
         except EnvctlError as error:
             raise EnvctlError(
                 f"what is installed in {image} cannot be fetched",

@@ -42,7 +42,7 @@ class Frozen:
         self._provisioned: dict[str, Build] = {}
         root = Path(plain.plan.scope.root)
         self._kitchen = Kitchen(self.engine, lock, root, session.report) if offline else None
-        session.supplies = self._supplies
+        session.build_inputs = self._build_inputs
         session.have_base = self.have_base
 
     @property
@@ -74,14 +74,14 @@ class Frozen:
             name = self.engine.name_of(source)
             earlier = self.expected.get(name)
             self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
-            if isinstance(source, Build) and self.session.backend.provisions(source):
+            if isinstance(source, Build) and self.session.backend.builds_in_vm(source):
                 self._provisioned[service] = source
         if self._provisioned and self._kitchen:
             self._insist_on_engine()
         images = {key: one for key, one in sources.items() if key not in self._provisioned}
         # Without an image there need not be an engine.
         made = bool(images) and self._have_images(images)
-        held = self.session.backend.hold_to({**self._contents(images), **self._hashes()})
+        held = self.session.backend.pin_images({**self._contents(images), **self._hashes()})
         provisioned = bool(self._provisioned) and self._provision()
         return made or held or provisioned
 
@@ -175,7 +175,7 @@ class Frozen:
             if isinstance(source, Build):
                 self.have_base(source.base)
             # What is lacking of it is told before the first build starts.
-            self._supplies(source)
+            self._build_inputs(source)
             if self.engine.images.find(name) is not None:
                 self._fresh.add(source.digest)
             changes.append(_build(service, source))
@@ -214,7 +214,7 @@ class Frozen:
         for change in changes:
             assert isinstance(change.target, Build)
             # What is lacking of it is told before the first build starts.
-            self._supplies(change.target)
+            self._build_inputs(change.target)
         self._carry_out(changes, self.session.backend)
         return bool(changes)
 
@@ -249,10 +249,10 @@ class Frozen:
         kitchen = self._kitchen
         return locked == seen or (kitchen is not None and kitchen.is_kept_as(name, locked))
 
-    def _supplies(self, build: Build | DockerfileBuild) -> BuildInputs:
+    def _build_inputs(self, build: Build | DockerfileBuild) -> BuildInputs:
         known = self.expected.get(self.engine.name_of(build))
         if known is not None:
-            given = self._kitchen.supplies(build, known) if self._kitchen else pins(known)
+            given = self._kitchen.build_inputs(build, known) if self._kitchen else pins(known)
             return replace(
                 given, fresh=build.digest in self._fresh, verifier=self._inspector(build, known)
             )
@@ -260,7 +260,7 @@ class Frozen:
             return NO_BUILD_INPUTS
         # A backend builds it beside what is locked, or on it.
         below = look(self.engine, build.base.image).manifest
-        return self._kitchen.supplies_beside(build, below)
+        return self._kitchen.extra_build_inputs(build, below)
 
     def _inspector(self, build: Build | DockerfileBuild, expected: Manifest) -> Inspection | None:
         """What looks into the machine of a build that is done in one."""

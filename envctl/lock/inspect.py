@@ -34,7 +34,7 @@ def look(engine: ImageSource, image: str) -> Look:
 
 
 def tell(run: RunScript, what: str) -> tuple[str, Manifest]:
-    """The architecture and what is installed where errands run, in `what`. EnvctlError if it does not tell."""
+    """The architecture and what is installed where container scripts run, in `what`. EnvctlError if it does not tell."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
     told = run(ContainerScript(script, (mark,)))

@@ -127,7 +127,7 @@ class Vendor:
         for backend in all_backends(self._session):
             try:
                 made: dict[str, Build] = {}
-                for beside in backend.beside(source):
+                for beside in backend.extra_builds(source):
                     self._keep_beside(beside, unit, made)
                     made[self._engine.name_of(beside.build)] = beside.build
             except EnvctlError as error:
@@ -224,13 +224,13 @@ class Kitchen:
             )
         self._store.insist(lock.vendor)
 
-    def supplies(self, build: Build | DockerfileBuild, manifest: Manifest) -> BuildInputs:
+    def build_inputs(self, build: Build | DockerfileBuild, manifest: Manifest) -> BuildInputs:
         """The very files of a build. EnvctlError if one is lacking, or is not what was kept."""
         base = build.base.image if isinstance(build, Build) else ""
         known = self._lock.bases.get(base)
         return kept_files(manifest, self._store, but=known.packages if known else {})
 
-    def supplies_beside(self, build: Build, below: Manifest) -> BuildInputs:
+    def extra_build_inputs(self, build: Build, below: Manifest) -> BuildInputs:
         """The files of what a backend builds on what `below` says."""
         # In a machine that units share is what is in each: no more is lacking than for one of them.
         parts = (

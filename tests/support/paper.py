@@ -79,7 +79,7 @@ class PaperEngine:
         if self.fails:
             raise EnvctlError(self.fails, hint="mend it", where=change.where)
         self.made.append(change.unit)
-        given = self.session.supplies(change.target).files
+        given = self.session.build_inputs(change.target).files
         self.constraints, wanted = given.get("constraints.txt", ""), given.get("preferences", "")
         asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
         kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}
@@ -108,20 +108,22 @@ class PaperEngine:
             (folder / f"{name}.deb").write_text(word)
             (folder / f"{name}.deb.control").write_text(control)
 
-    def run_script(self, image: str, errand: ContainerScript) -> bytes:
-        if errand.bring is not None:
-            self._leave(errand.words[1:], errand.bring)
-        return told_of(self.there[image], errand, venv=self.venv if image.startswith("p:") else {})
+    def run_script(self, image: str, container_script: ContainerScript) -> bytes:
+        if container_script.bring is not None:
+            self._leave(container_script.arguments[1:], container_script.bring)
+        return told_of(
+            self.there[image], container_script, venv=self.venv if image.startswith("p:") else {}
+        )
 
 
 def told_of(
     packages: Mapping[str, str],
-    errand: ContainerScript,
+    container_script: ContainerScript,
     *,
     venv: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """What the script says where these packages are installed."""
-    mark, site = errand.words[0], "/opt/web/lib/python3.11/site-packages"
+    mark, site = container_script.arguments[0], "/opt/web/lib/python3.11/site-packages"
     body = "".join(f"{name}\tamd64\t{one}\tinstalled\n" for name, one in packages.items())
     body += "".join(
         f"{mark}:python\0{site}/{name}-{one}.dist-info\n\n" for name, one in venv.items()

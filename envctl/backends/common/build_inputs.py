@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from envctl.plan.model import Build, DockerfileBuild, Source
 
 BROUGHT: Final = "/.envctl"
-"""The folder, inside, of what an errand brings: in no image is there one."""
+"""The folder, inside, of what a container script brings: in no image is there one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerScript:
-    """A shell script to be run in a throwaway copy of an image, as root, with `words` as its arguments.
+    """A shell script to be run in a throwaway copy of an image, as root, with `arguments`.
 
     One that brings nothing has no rights and can write nothing. Files that it leaves in BROUGHT are put into the
     folder `bring`. With `network` it is to fetch things: the host's certificates are trusted. `timeout` in seconds.
     """
 
     script: str
-    words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     network: bool = False
     bring: Path | None = None
     timeout: float = 300.0
 
 
 RunScript: TypeAlias = Callable[[ContainerScript], bytes]
-"""Runs an errand somewhere; its output."""
+"""Runs a container script somewhere; its output."""
 
 
 class OtherBaseError(EnvctlError):
@@ -40,7 +40,7 @@ class OtherBaseError(EnvctlError):
 
 
 class BuildVerifier(Protocol):
-    """Looks into a machine that a build is done in, by errands: whether it comes to what is locked."""
+    """Looks into a machine that a build is done in, by container scripts: whether it comes to what is locked."""
 
     @property
     def made_of(self) -> str:
@@ -111,7 +111,7 @@ class ImageSource(Protocol):
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
         """The name of a build's image, which is made if it is not at hand."""
 
-    def run_script(self, image: str, errand: ContainerScript) -> bytes:
+    def run_script(self, image: str, container_script: ContainerScript) -> bytes:
         """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
 
     def export(self, image: str, folder: Path) -> None:

@@ -71,11 +71,11 @@ class DockerBackend:
             found |= dict.fromkeys(secret_problems(unit))
         return tuple(found)
 
-    def arrange(self, plan: Plan) -> Plan:
+    def lay_out(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
+    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The image is all there is to it."""
         del source
         return ()
@@ -85,12 +85,12 @@ class DockerBackend:
         del base
         return ""
 
-    def provisions(self, build: Build) -> bool:
+    def builds_in_vm(self, build: Build) -> bool:
         """Units are made of images."""
         del build
         return False
 
-    def hold_to(self, made_of: Mapping[str, str]) -> bool:
+    def pin_images(self, made_of: Mapping[str, str]) -> bool:
         """Units are made of the images themselves."""
         del made_of
         return False
@@ -183,13 +183,13 @@ class DockerBackend:
             self._build(unit, build)
         return name
 
-    def run_script(self, image: str, errand: ContainerScript) -> bytes:
+    def run_script(self, image: str, container_script: ContainerScript) -> bytes:
         """Run a script in a throwaway container of an image; its output."""
         from envctl.backends.docker.build import proxies
         from envctl.backends.docker.container_scripts import run
 
         trust = self.context.trust
-        return run(self._engine, image, errand, trust=trust, proxies=proxies())
+        return run(self._engine, image, container_script, trust=trust, proxies=proxies())
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack an image's root filesystem."""
@@ -351,7 +351,7 @@ class DockerBackend:
                 Path(context.scope.root),
                 context.render,
                 context.trust,
-                context.supplies(wanted),
+                context.build_inputs(wanted),
                 base,
             ),
             report=context.report,

@@ -65,7 +65,7 @@ def build(
         ):
             explain = partial(_explained, registries, session)
             watch = Watch(wanted, unit, report, explain=explain)
-            parameters = _parameters(wanted, names, sender.supplies)
+            parameters = _parameters(wanted, names, sender.build_inputs)
             if session is not None:
                 parameters["session"] = session.id
             _follow(api, watch, parameters, context)
@@ -119,7 +119,7 @@ def _follow(
 
 
 def _parameters(
-    wanted: Build | DockerfileBuild, names: Names, supplies: BuildInputs
+    wanted: Build | DockerfileBuild, names: Names, build_inputs: BuildInputs
 ) -> dict[str, str]:
     arguments = {**proxies(), **(wanted.args if isinstance(wanted, DockerfileBuild) else {})}
     labels = {
@@ -137,8 +137,8 @@ def _parameters(
         **({"platform": wanted.platform} if wanted.platform else {}),
         "rm": "1",
         "forcerm": "1",
-        **({"networkmode": "none"} if supplies.offline else {}),
-        **({"nocache": "1"} if supplies.fresh else {}),
+        **({"networkmode": "none"} if build_inputs.offline else {}),
+        **({"nocache": "1"} if build_inputs.fresh else {}),
     }
 
 

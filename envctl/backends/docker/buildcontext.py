@@ -35,14 +35,14 @@ def dockerfile_path(build: Build | DockerfileBuild) -> str:
 class Sender:
     """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any.
 
-    `supplies` are in the same folder beside it, which is mounted while the build's commands run. `base` is how the engine is told
+    `build_inputs` are in the same folder beside it, which is mounted while the build's commands run. `base` is how the engine is told
     which image a build is done on; "" for its name.
     """
 
     root: Path
     render: Render
     trust: Path | None = None
-    supplies: BuildInputs = NO_BUILD_INPUTS
+    build_inputs: BuildInputs = NO_BUILD_INPUTS
     base: str = ""
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
@@ -63,7 +63,7 @@ class Sender:
             up=True,
             render=self.render,
             trust=self.trust is not None,
-            supplies=self.supplies,
+            build_inputs=self.build_inputs,
             base=self.base,
         )
         add_text(tar, DOCKERFILE, text)
@@ -78,7 +78,7 @@ class Sender:
     def _mounted(self) -> Mapping[str, str | Path]:
         """The files of the folder that is mounted: apt has one file of settings for both purposes."""
         trusted = trust_files(self.trust.read_text("utf-8", "replace")) if self.trust else {}
-        supplied = {f"trust/{path}": content for path, content in self.supplies.files.items()}
+        supplied = {f"trust/{path}": content for path, content in self.build_inputs.files.items()}
         apt = [one[_APT] for one in (trusted, supplied) if isinstance(one.get(_APT), str)]
         return {**trusted, **supplied, **({_APT: "".join(map(str, apt))} if apt else {})}
 

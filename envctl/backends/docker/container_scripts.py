@@ -29,7 +29,7 @@ _SHOWN: Final = 30
 """How many of a script's last lines an error shows."""
 _LONGEST: Final = 64 * 1024
 _FETCHED: Final = 8 << 30
-"""Bytes that an errand brings home at most."""
+"""Bytes that a container script brings home at most."""
 _FILES: Final = 100_000
 """Files that it brings at most: each takes memory, also one with nothing in it."""
 _KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
@@ -43,34 +43,36 @@ _NAME: Final = "envctl-errand-"
 _STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]+")
 """When it is over, and whose it is: where its process is known, and by what number."""
 _SLACK: Final = 600
-"""Seconds that an errand may take beyond its own time, to begin and to bring things home."""
+"""Seconds that a container script may take beyond its own time, to begin and to bring things home."""
 
 
 def run(
     engine: Engine,
     image: str,
-    errand: ContainerScript,
+    container_script: ContainerScript,
     *,
     trust: Path | None,
     proxies: Mapping[str, str],
 ) -> bytes:
     """Run the script; its output. The container is gone afterwards, however this ends.
 
-    One that a killed envctl left behind goes with the next errand from here, or with another's when its time is over.
+    One that a killed envctl left behind goes with the next script from here, or with another's when its time is over.
     """
-    body = _container(image, errand, trusts=trust is not None, proxies=proxies)
-    what = f"{_what(errand)} {image}"
+    body = _container(image, container_script, trusts=trust is not None, proxies=proxies)
+    what = f"{_what(container_script)} {image}"
     with engine.doing(what) as api:
         _sweep(api)
-        until = int(time.time() + errand.timeout + _SLACK)
+        until = int(time.time() + container_script.timeout + _SLACK)
         name = f"{_NAME}{until}-{_here()}-{os.getpid()}-{secrets.token_hex(6)}"
         made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
         identity = str(made["Id"])
         try:
-            if errand.bring is not None:
-                api.put_archive(identity, "/", _brought(trust if errand.network else None))
+            if container_script.bring is not None:
+                api.put_archive(
+                    identity, "/", _brought(trust if container_script.network else None)
+                )
             api.start(identity)
-            code = int(api.wait(identity, timeout=int(errand.timeout))["StatusCode"])
+            code = int(api.wait(identity, timeout=int(container_script.timeout))["StatusCode"])
             out = _said(api, identity, what, stdout=True, stderr=False)
             if code:
                 err = _said(api, identity, what, stdout=False, stderr=True, tail=_SHOWN)
@@ -79,8 +81,8 @@ def run(
                     f"cannot {what}: its script ended with exit code {code}",
                     details="\n".join(lines),
                 )
-            if errand.bring is not None:
-                _take_home(api.get_archive(identity, BROUGHT)[0], errand.bring)
+            if container_script.bring is not None:
+                _take_home(api.get_archive(identity, BROUGHT)[0], container_script.bring)
         finally:
             api.remove_container(identity, force=True, v=True)
     return out
@@ -99,7 +101,7 @@ def _said(api: Any, identity: str, what: str, **options: Any) -> bytes:
 
 
 def _sweep(api: Any) -> None:
-    """Remove errands whose process or time is over. They are known by their names, which no image can set."""
+    """Remove containers of scripts whose process or time is over. They are known by their names, which no image can set."""
     from docker.errors import APIError
 
     for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
@@ -131,13 +133,13 @@ def _here() -> str:
 
 
 def _container(
-    image: str, errand: ContainerScript, *, trusts: bool, proxies: Mapping[str, str]
+    image: str, container_script: ContainerScript, *, trusts: bool, proxies: Mapping[str, str]
 ) -> dict[str, Any]:
-    env = {**proxies, **(TRUSTING if trusts else {})} if errand.network else {}
+    env = {**proxies, **(TRUSTING if trusts else {})} if container_script.network else {}
     return {
         "Image": image,
-        "Entrypoint": ["/bin/sh", "-c", errand.script, "errand"],
-        "Cmd": list(errand.words),
+        "Entrypoint": ["/bin/sh", "-c", container_script.script, "errand"],
+        "Cmd": list(container_script.arguments),
         "User": "0:0",
         "WorkingDir": "/",
         "Env": [f"{name}={value}" for name, value in env.items()],
@@ -145,27 +147,27 @@ def _container(
         # What the image is labelled with is the container's too: it is no unit.
         "Labels": {n.UNIT: "", n.KEEPER: ""},
         "HostConfig": {
-            **_rights(errand),
+            **_rights(container_script),
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG, "max-file": "1"}},
         },
     }
 
 
-def _rights(errand: ContainerScript) -> Mapping[str, Any]:
-    """As few as an errand can do with."""
-    if errand.network:
+def _rights(container_script: ContainerScript) -> Mapping[str, Any]:
+    """As few as a container script can do with."""
+    if container_script.network:
         return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
     alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
-    if errand.bring is None:
+    if container_script.bring is None:
         return {**alone, "ReadonlyRootfs": True}
     return {**alone, "CapAdd": list(_KEEPING)}
 
 
-def _what(errand: ContainerScript) -> str:
-    if errand.network:
+def _what(container_script: ContainerScript) -> str:
+    if container_script.network:
         return "fetch with"
-    return "look into" if errand.bring is None else "read"
+    return "look into" if container_script.bring is None else "read"
 
 
 def _brought(trust: Path | None) -> bytes:

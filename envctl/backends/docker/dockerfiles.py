@@ -42,7 +42,7 @@ def dockerfile(
     up: bool,
     render: Render,
     trust: bool = False,
-    supplies: BuildInputs = NO_BUILD_INPUTS,
+    build_inputs: BuildInputs = NO_BUILD_INPUTS,
     base: str = "",
 ) -> str:
     """The Dockerfile of a build, to be built in the context `context_files` tells of.
@@ -50,14 +50,14 @@ def dockerfile(
     With `up` it is for BuildKit: caches and the trusted certificates are mounted. Without, it is
     portable: no mounts, no here-documents. With `trust` the context must have `trust_files` too; the
     portable file then copies them in, and the image keeps them in a layer, though not in its files.
-    `supplies` are for BuildKit alone. `base` names the build's base, if not by its own name.
+    `build_inputs` are for BuildKit alone. `base` names the build's base, if not by its own name.
     """
-    context = dockerfile_context(build, up=up, trust=trust, supplies=supplies)
+    context = dockerfile_context(build, up=up, trust=trust, build_inputs=build_inputs)
     return render("docker/Dockerfile.j2", {**context, **({"base": base} if base else {})})
 
 
 def dockerfile_context(
-    build: Build, *, up: bool, trust: bool = False, supplies: BuildInputs = NO_BUILD_INPUTS
+    build: Build, *, up: bool, trust: bool = False, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
     """What the Dockerfile's template is given."""
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
@@ -71,8 +71,8 @@ def dockerfile_context(
         "steps": [view(step) for step in build.steps],
         "up": up,
         "trust": trust,
-        "settings": list({**(TRUSTING if trust else {}), **supplies.env}.items()),
-        "mounted": trust or bool(supplies.files),
+        "settings": list({**(TRUSTING if trust else {}), **build_inputs.env}.items()),
+        "mounted": trust or bool(build_inputs.files),
     }
 
 

@@ -90,11 +90,11 @@ class MemoryBackend:
         del plan
         return ()
 
-    def arrange(self, plan: Plan) -> Plan:
+    def lay_out(self, plan: Plan) -> Plan:
         """Each unit is for itself already."""
         return plan
 
-    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
+    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The image is all there is to it."""
         del source
         return ()
@@ -104,12 +104,12 @@ class MemoryBackend:
         del base
         return ""
 
-    def provisions(self, build: Build) -> bool:
+    def builds_in_vm(self, build: Build) -> bool:
         """Units are made of images."""
         del build
         return False
 
-    def hold_to(self, made_of: Mapping[str, str]) -> bool:
+    def pin_images(self, made_of: Mapping[str, str]) -> bool:
         """Units are made of the images themselves."""
         del made_of
         return False

@@ -70,13 +70,13 @@ class VagrantBackend:
 
         return problems(plan)
 
-    def arrange(self, plan: Plan) -> Plan:
+    def lay_out(self, plan: Plan) -> Plan:
         """The plan, its units that share a machine made from one build."""
         from envctl.backends.vagrant import layout
 
-        return layout.arrange(plan)
+        return layout.lay_out(plan)
 
-    def beside(self, source: Source | Base) -> Sequence[ExtraBuild]:
+    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
         from envctl.backends.common.build_inputs import ExtraBuild
         from envctl.backends.vagrant import boot
@@ -125,11 +125,11 @@ class VagrantBackend:
             boxfiles.use_of(plan.builds())
         return observe(self._names, self._boxes, self._machines, plan=plan)
 
-    def provisions(self, build: Build) -> bool:
+    def builds_in_vm(self, build: Build) -> bool:
         """Where a machine is wanted, or no container engine answers."""
-        return self._boxes.provisions(build)
+        return self._boxes.builds_in_vm(build)
 
-    def hold_to(self, made_of: Mapping[str, str]) -> bool:
+    def pin_images(self, made_of: Mapping[str, str]) -> bool:
         """Have boxes and machines be made of these."""
         self._boxes.current = made_of
         return True

@@ -126,7 +126,7 @@ class Boxes:
             return made_of != self.current[build]
         return "known" in note and image_ids.last(build) not in ("", made_of, note["known"])
 
-    def provisions(self, build: Build) -> bool:
+    def builds_in_vm(self, build: Build) -> bool:
         """Whether a build is done in a machine: where no engine is, or is wanted."""
         return build.how == _PROVISION or (build.how != _IMAGE and self.engine is None)
 
@@ -142,7 +142,7 @@ class Boxes:
 
     def make(self, unit: str, build: Build) -> None:
         """Have the box of a build, made of its image or in a machine."""
-        if self.provisions(build):
+        if self.builds_in_vm(build):
             from envctl.backends.vagrant.builder import Builder
 
             Builder(self._context, self).make(unit, build)

@@ -45,12 +45,12 @@ class Watch:
     """Runs the script of one build in a machine: tells its progress, keeps what explains a failure."""
 
     def __init__(
-        self, build: Build, unit: str, context: Context, supplies: BuildInputs = NO_BUILD_INPUTS
+        self, build: Build, unit: str, context: Context, build_inputs: BuildInputs = NO_BUILD_INPUTS
     ) -> None:
         self._build = build
         self._unit = unit
         self._context = context
-        self._supplies = supplies
+        self._build_inputs = build_inputs
         self._step = 0
         self._lines: deque[str] = deque(maxlen=_SHOWN)
         self._partial = b""
@@ -70,7 +70,7 @@ class Watch:
         machine.run("umask 077; cat > /run/envctl-build.env", data=_environment().encode())
         try:
             code = machine.stream(
-                f". /run/envctl-build.env; exec {_APART if self._supplies.offline else ''}"
+                f". /run/envctl-build.env; exec {_APART if self._build_inputs.offline else ''}"
                 f"/bin/sh {SCRIPT} {provision.FILES} 2>&1",
                 stdin=io.BytesIO(provision.told(values)) if values else None,
                 stdout=self._take,
@@ -87,7 +87,7 @@ class Watch:
         """Write the script and its files, as a tar."""
         trust = self._context.trust
         values = provision.context(
-            self._unit, self._build, trust=trust is not None, supplies=self._supplies
+            self._unit, self._build, trust=trust is not None, build_inputs=self._build_inputs
         )
         with (
             PlannedFiles(Path(self._context.scope.root)) as project,
@@ -98,7 +98,7 @@ class Watch:
                 add_file(tar, path, file, project=project)
             if trust is not None:
                 add_text(tar, "trust/ca.crt", trust.read_text("utf-8", "replace"))
-            for path, content in sorted(self._supplies.files.items()):
+            for path, content in sorted(self._build_inputs.files.items()):
                 if isinstance(content, Path):
                     add_content(tar, f"media/{path}", content)
                 else:

@@ -87,18 +87,18 @@ class Builder:
             self._sweep()
             if self._boxes.is_current(build):
                 return
-            supplies = self._context.supplies(build)
+            build_inputs = self._context.build_inputs(build)
             try:
-                self._make(unit, build, supplies, base=self._boxes.base(unit, build.base))
+                self._make(unit, build, build_inputs, base=self._boxes.base(unit, build.base))
             except OtherBaseError:
                 self._say(unit, "the box of the base is not as it is locked, and made anew")
                 base = self._boxes.base(unit, build.base, anew=True)
-                self._make(unit, build, supplies, base=base)
+                self._make(unit, build, build_inputs, base=base)
 
-    def _make(self, unit: str, build: Build, supplies: BuildInputs, *, base: str) -> None:
+    def _make(self, unit: str, build: Build, build_inputs: BuildInputs, *, base: str) -> None:
         from envctl.backends.vagrant.boxes import note_of
 
-        verifier = supplies.verifier
+        verifier = build_inputs.verifier
         names = _names(build.digest)
         _remove(names)
         try:
@@ -108,7 +108,7 @@ class Builder:
                 self._say(unit, "comparing the base with what is locked")
                 verifier.before(look)
             machine.run(_ASIDE)
-            build_runner.Watch(build, unit, self._context, supplies).run(machine)
+            build_runner.Watch(build, unit, self._context, build_inputs).run(machine)
             if verifier:
                 self._say(unit, "comparing what came of it with what is locked")
                 verifier.after(look)

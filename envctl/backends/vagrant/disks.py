@@ -28,8 +28,8 @@ def from_image(engine: ImageSource, image: str, folder: Path) -> None:
     # What else an image leaves there does not come among the files of a box.
     brought, raw = folder / "brought", folder / "raw"
     brought.mkdir()
-    errand = ContainerScript(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
-    engine.run_script(image, errand)
+    container_script = ContainerScript(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
+    engine.run_script(image, container_script)
     try:
         sparse.unpack(brought / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
     except (OSError, ValueError) as error:

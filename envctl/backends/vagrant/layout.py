@@ -85,7 +85,7 @@ def _disks(unit: Unit) -> Iterator[Volume]:
         yield replace(volume, target=target)
 
 
-def arrange(plan: Plan) -> Plan:
+def lay_out(plan: Plan) -> Plan:
     """The plan, its units that share a machine made from one build and told what the machine is like."""
     together = [unit for unit in plan.units if wants_single(unit)]
     shared = _shared(together) if together else {}

@@ -16,7 +16,7 @@ _SHOWN: Final = 4096
 """How much of its last words an error shows, in bytes."""
 
 
-def run(machine: Machine, errand: ContainerScript) -> bytes:
+def run(machine: Machine, container_script: ContainerScript) -> bytes:
     """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
     told, said = Kept(), bytearray()
 
@@ -27,15 +27,17 @@ def run(machine: Machine, errand: ContainerScript) -> bytes:
     what = f"look into the machine of {machine.unit}"
     try:
         code = machine.stream(
-            shlex.join(("/bin/sh", "-c", errand.script, "errand", *errand.words)),
+            shlex.join(
+                ("/bin/sh", "-c", container_script.script, "errand", *container_script.arguments)
+            ),
             stdin=None,
             stdout=told,
             stderr=complain,
-            timeout=errand.timeout,
+            timeout=container_script.timeout,
         )
     except TimeoutError as error:
         raise EnvctlError(
-            f"cannot {what}: its script did not end within {errand.timeout:g} s"
+            f"cannot {what}: its script did not end within {container_script.timeout:g} s"
         ) from error
     if code:
         raise EnvctlError(

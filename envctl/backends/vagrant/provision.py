@@ -26,11 +26,11 @@ def told(values: Mapping[str, bytes]) -> bytes:
 
 
 def context(
-    name: str, build: Build, *, trust: bool, supplies: BuildInputs = NO_BUILD_INPUTS
+    name: str, build: Build, *, trust: bool, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
     """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them.
 
-    Those of `supplies` are in the folder `media`.
+    Those of `build_inputs` are in the folder `media`.
     """
     steps = [view(step) for step in build.steps]
     return {
@@ -42,5 +42,5 @@ def context(
         "kinds": sorted({step["kind"] for step in steps}),
         "trust": trust,
         "secrets": [one.name for one in build_secrets(build)],
-        "settings": list(supplies.env.items()),
+        "settings": list(build_inputs.env.items()),
     }

@@ -1,4 +1,4 @@
-"""What an errand left in a folder."""
+"""What a container script left in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of what an errand left. The image here leaves what a test says."""
+"""What is kept of what a container script left. The image here leaves what a test says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
 
 
 class Leaving:
-    """An engine whose errands leave these files, whatever they are asked."""
+    """An engine whose container scripts leave these files, whatever they are asked."""
 
     def __init__(self, **files):
         self.files = files
@@ -31,11 +31,11 @@ class Leaving:
     def save(self, _name, file):
         file.write_text(self.image)
 
-    def run_script(self, _image, errand):
-        self.words = errand.words
+    def run_script(self, _image, container_script):
+        self.words = container_script.arguments
         for name, content in self.files.items():
             data = content if isinstance(content, bytes) else content.encode()
-            (errand.bring / name).write_bytes(data)
+            (container_script.bring / name).write_bytes(data)
         return b""
 
 

@@ -41,10 +41,10 @@ def test_an_image_that_no_registry_has_is_what_its_engine_calls_it():
 
 
 def teller(*parts):
-    """What runs errands in an image that tells this."""
+    """What runs container scripts in an image that tells this."""
 
-    def run(errand):
-        (mark,) = errand.words
+    def run(container_script):
+        (mark,) = container_script.arguments
         return "".join(f"{mark}:{name}\0{body}" for name, body in parts).encode()
 
     return run
@@ -60,9 +60,9 @@ WHOLE = (
 def test_an_image_is_asked_with_a_mark_that_nothing_in_it_can_know():
     marks = []
 
-    def run(errand):
-        marks.append(errand.words[0])
-        return teller(*WHOLE)(errand)
+    def run(container_script):
+        marks.append(container_script.arguments[0])
+        return teller(*WHOLE)(container_script)
 
     for _ in range(3):
         assert tell(run, "pg") == ("amd64", Manifest({"libc6": "2.36"}))
@@ -79,9 +79,9 @@ def test_an_image_that_does_not_tell_all_is_an_error_that_names_it():
 def test_several_images_are_looked_into_each_once(count):
     asked = []
 
-    def run_script(image, errand):
+    def run_script(image, container_script):
         asked.append(image)
-        return teller(*WHOLE)(errand)
+        return teller(*WHOLE)(container_script)
 
     there = SimpleNamespace(
         run_script=run_script, images=SimpleNamespace(info=lambda image: {"id": f"id of {image}"})

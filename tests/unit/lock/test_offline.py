@@ -118,8 +118,8 @@ def test_a_machine_that_units_share_is_made_of_what_is_kept_for_one_of_them(proj
     one, two = (lock.of(f"dev/{name}").manifest.packages for name in ("one", "two"))
     machine = boot.machine_build("both")
 
-    given = kitchen.supplies_beside(machine, Manifest({**one, **two}))
+    given = kitchen.extra_build_inputs(machine, Manifest({**one, **two}))
 
     assert {f"debs/{name}.deb" for name in boot.PACKAGES} <= set(given.files)
     with pytest.raises(EnvctlError, match="what is built on both for machines is not in"):
-        kitchen.supplies_beside(machine, Manifest({**one, **two, "less": "2", "file": "2"}))
+        kitchen.extra_build_inputs(machine, Manifest({**one, **two, "less": "2", "file": "2"}))

@@ -27,10 +27,10 @@ class Machines(MemoryBackend):
         self.held = {}
         self.made = []
 
-    def provisions(self, build):
+    def builds_in_vm(self, build):
         return build.how != "image"
 
-    def hold_to(self, made_of):
+    def pin_images(self, made_of):
         self.held = made_of
         return True
 
@@ -40,11 +40,11 @@ class Machines(MemoryBackend):
 
     def apply(self, change):
         self.made.append(change.unit)
-        verifier = self.context.supplies(change.target).verifier
-        verifier.before(lambda errand: told_of(self.box, errand))
+        verifier = self.context.build_inputs(change.target).verifier
+        verifier.before(lambda container_script: told_of(self.box, container_script))
         names = {name for step in change.target.steps for name in getattr(step, "names", ())}
         machine = {**self.box, **{name: self.mirror[name] for name in names}}
-        verifier.after(lambda errand: told_of(machine, errand))
+        verifier.after(lambda container_script: told_of(machine, container_script))
         self.boxes[change.target.digest] = verifier.made_of
 
 

@@ -117,7 +117,7 @@ COPYING = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
         ({"bring": True, "network": True}, {"CapDrop": ["ALL"], "CapAdd": FETCHING}),
     ],
 )
-def test_an_errand_has_the_rights_that_it_needs(tmp_path, given, rights):
+def test_a_script_has_the_rights_that_it_needs(tmp_path, given, rights):
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w").close()
     engine = Talking(archive=archive.getvalue())
@@ -140,7 +140,7 @@ def test_a_file_of_an_image_has_a_bound(monkeypatch):
     assert engine.removed == ["made"]
 
 
-def test_an_errand_of_a_killed_run_goes_with_the_next_one_or_when_its_time_is_over():
+def test_a_script_of_a_killed_run_goes_with_the_next_one_or_when_its_time_is_over():
     now = int(time.time())
     with subprocess.Popen(["true"]) as ended:
         ended.wait()

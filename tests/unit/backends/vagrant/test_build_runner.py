@@ -46,12 +46,12 @@ class Machine:
         return self.code
 
 
-def given(supplies: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None) -> dict[str, str]:
+def given(build_inputs: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None) -> dict[str, str]:
     """The files that a build is sent with, as texts."""
     context = Context(SCOPE, render=Templates(None).render, trust=trust)
     steps = packages("curl"), NpmInstall("/srv", ())
     archive = io.BytesIO()
-    Watch(build(*steps), "web", context, supplies).write(archive)
+    Watch(build(*steps), "web", context, build_inputs).write(archive)
     archive.seek(0)
     with tarfile.open(fileobj=archive) as tar:
         files = {one.name: tar.extractfile(one) for one in tar}
@@ -120,9 +120,9 @@ PINS = BuildInputs({"apt.conf": "x;\n"}, {"APT_CONFIG": "/media/apt.conf", "ODD"
 def test_what_a_build_is_given_is_mounted_while_its_script_runs(tmp_path):
     kept = tmp_path / "a.deb"
     kept.write_text("a package")
-    supplies = BuildInputs({**PINS.files, "debs/a.deb": kept}, PINS.env)
+    build_inputs = BuildInputs({**PINS.files, "debs/a.deb": kept}, PINS.env)
 
-    files = given(supplies)
+    files = given(build_inputs)
 
     assert files["media/apt.conf"] == "x;\n"
     assert files["media/debs/a.deb"] == "a package"

@@ -12,14 +12,14 @@ from envctl.errors import EnvctlError
 
 
 class Leaving:
-    """An engine whose errands leave these files."""
+    """An engine whose container scripts leave these files."""
 
     def __init__(self, **left: bytes) -> None:
         self.left = left
 
-    def run_script(self, _image, errand):
+    def run_script(self, _image, container_script):
         for name, data in self.left.items():
-            (errand.bring / name).write_bytes(data)
+            (container_script.bring / name).write_bytes(data)
         return b""
 
 

@@ -27,7 +27,7 @@ BACKEND = VagrantBackend(Context(SCOPE))
 
 
 def together(*units):
-    return layout.arrange(plan(*units)).units
+    return layout.lay_out(plan(*units)).units
 
 
 def test_units_are_apart_unless_they_say_otherwise():

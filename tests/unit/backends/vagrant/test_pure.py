@@ -138,7 +138,7 @@ def test_for_a_container_image_a_machine_is_made_of_one_with_an_engine(source):
     engine = DockerBackend(Context(SCOPE))
     backend = VagrantBackend(Context(SCOPE, images=lambda: engine))
 
-    kernel, docker, machine = backend.beside(source)
+    kernel, docker, machine = backend.extra_builds(source)
 
     assert kernel.downloads == (boot.KERNEL_PACKAGE,)
     assert installed(docker) == [("docker.io",)]
@@ -151,7 +151,7 @@ def test_for_a_build_a_machine_is_made_of_its_own_image():
     engine = DockerBackend(Context(SCOPE))
     build = unit("web").source
 
-    _, machine = VagrantBackend(Context(SCOPE, images=lambda: engine)).beside(build)
+    _, machine = VagrantBackend(Context(SCOPE, images=lambda: engine)).extra_builds(build)
 
     assert machine.build.base.image == engine.name_of(build)
 

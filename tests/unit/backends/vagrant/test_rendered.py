@@ -116,7 +116,7 @@ def awkward_plan(root) -> Plan:
 def rendered(wanted: Plan, root, folder, **options):
     """Write the folder; its path."""
     backend = VagrantBackend(Context(wanted.scope))
-    artifacts = backend.artifacts(backend.arrange(wanted), **options)
+    artifacts = backend.artifacts(backend.lay_out(wanted), **options)
     found = render(artifacts, templates=Templates(root))
     write(found, folder, root=root, modes=modes(artifacts))
     return folder
