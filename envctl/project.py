@@ -23,7 +23,8 @@ from envctl.host.private_state import (
 )
 from envctl.host.run_lock import exclusive
 from envctl.plan.progress import Progress, Report, Stage, no_progress
-from envctl.session import DEFAULT_BACKEND, Session, Target
+from envctl.plan.target import DEFAULT_BACKEND, Target
+from envctl.session import Session
 from envctl.trust.approval import Ask, nobody
 
 if TYPE_CHECKING:

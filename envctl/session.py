@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from envctl.host.ca_bundle import bundle
 from envctl.host.checkout_id import home_of
 from envctl.host.private_state import existing_folder
 from envctl.plan.scope import Scope, make_scope
+from envctl.plan.target import DEFAULT_BACKEND, Target
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,29 +33,6 @@ if TYPE_CHECKING:
     from envctl.reconcile.volume_notes import VolumeNote
     from envctl.secrets import SecretStore
     from envctl.trust.host_access import Mounted, Reach, SecretSource
-
-DEFAULT_BACKEND = "docker"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An environment, on the backend its spec names or on another one."""
-
-    environment: str
-    backend: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.environment}@{self.backend}" if self.backend else self.environment
-
-    @classmethod
-    def parse(cls, text: str) -> Target:
-        """Read ENV or ENV@BACKEND. UsageError if it is neither."""
-        environment, at, backend = text.partition("@")
-        if not environment or (at and not backend) or "@" in backend:
-            raise UsageError(
-                f"{text!r} is not a target", hint="write ENV or ENV@BACKEND: dev, dev@docker"
-            )
-        return cls(environment, backend or None)
 
 
 class Session:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.machines import remove_boxes
 from tests.support.project import Project
 

@@ -33,7 +33,7 @@ def _images(invocation: Invocation) -> Iterator[ImageStore]:
     from envctl.backends import open_backend
     from envctl.backends.base import Context
     from envctl.plan.scope import Scope
-    from envctl.session import DEFAULT_BACKEND
+    from envctl.plan.target import DEFAULT_BACKEND
 
     context = Context(Scope("", "", "", ""), report=invocation.reporter)
     backend: Any = open_backend(DEFAULT_BACKEND, context)

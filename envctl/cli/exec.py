@@ -14,7 +14,7 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.session import Target as Goal
+    from envctl.plan.target import Target as Goal
 
 User: TypeAlias = Annotated[
     str | None,

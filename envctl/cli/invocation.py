@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from envctl.cli.declare import Options
     from envctl.cli.progress import Reporter
     from envctl.plan.changes import Change
+    from envctl.plan.target import Target
     from envctl.project import Project
-    from envctl.session import Target
 
 _SIGN_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "red", "*": "cyan", "#": "yellow"}
 
@@ -98,13 +98,13 @@ class Invocation:
 
     def target(self, text: str | None) -> Target:
         """The target asked for, or the only environment there is."""
-        from envctl.session import Target
+        from envctl.plan.target import Target
 
         return Target.parse(text) if text else Target(self.environment(None))
 
     def backend(self, target: Target) -> str:
         """The name of a target's backend, also where the spec is broken."""
-        from envctl.session import DEFAULT_BACKEND
+        from envctl.plan.target import DEFAULT_BACKEND
 
         if target.backend:
             return target.backend

@@ -86,7 +86,7 @@ def status(
 
 def _lost(invocation: Invocation, target: str | None) -> None:
     """Say what of the project is up from a folder that it is not in any more."""
-    from envctl.session import Target as Goal
+    from envctl.plan.target import Target as Goal
 
     goals = [invocation.target(target)] if target else map(Goal, invocation.project.environments())
     for goal in goals:

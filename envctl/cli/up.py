@@ -14,7 +14,7 @@ from envctl.errors import UsageError
 if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan, Unit
-    from envctl.session import Target as Goal
+    from envctl.plan.target import Target as Goal
     from envctl.verbs.results import Decided
 
 
@@ -171,7 +171,7 @@ def down(
 def _down_by_id(
     invocation: Invocation, target: str | None, identity: str, *, volumes: bool, as_json: bool
 ) -> None:
-    from envctl.session import Target as Goal
+    from envctl.plan.target import Target as Goal
     from envctl.verbs.adopt import choose, everything, take_down
 
     named = Goal.parse(target) if target else None

@@ -11,8 +11,8 @@ from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.private_state import existing_folder
 from envctl.plan.state import Status
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from envctl.verbs.status import VOLUME, Row, unknown_rows
 
 _ANY = "any"

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from envctl.errors import SpecError
 from envctl.parity.facts import Facts, from_file
 from envctl.parity.result import Parity, Side, compare_sides
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from envctl.verbs.verify import accepted
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envctl.backends import backend_names
 from envctl.backends.common.port_conflict import PortTakenError, port_taken
 from envctl.errors import EnvctlError
-from envctl.session import Target
+from envctl.plan.target import Target
 
 if TYPE_CHECKING:
     from envctl.session import Session

@@ -132,7 +132,7 @@ def test_all_environments_and_a_second_checkout_are_up_together(make_guestbook, 
 
 def test_the_three_environments_install_packages_once(guestbook):
     from envctl.plan.model import Build, InstallPackages
-    from envctl.session import Target
+    from envctl.plan.target import Target
 
     workspace = guestbook.project.workspace()
     layouts = {}

@@ -149,7 +149,8 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
     from envctl.lock.model import LockedBase
     from envctl.lock.offline import Kitchen
     from envctl.plan.model import Base
-    from envctl.session import Session, Target
+    from envctl.plan.target import Target
+    from envctl.session import Session
 
     project = make_project().spec("web: {command: [sleep, infinity]}")
     done(project.cli("lock", "--vendor"))

@@ -12,7 +12,7 @@ import pytest
 
 from envctl.backends.vagrant import machine_index
 from envctl.backends.vagrant.names import Names, home
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, end_connections, left_of
 

@@ -15,7 +15,7 @@ from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import Names
 from envctl.host.private_state import state_path
 from envctl.plan.model import Build, CopyFiles, CreateUser, InstallPackages, Kind, Plan, Unit
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.http import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -15,7 +15,8 @@ from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.build_runner import Watch
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
-from envctl.session import Session, Target
+from envctl.plan.target import Target
+from envctl.session import Session
 from tests.scenarios.test_rendered import AWKWARD
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -11,7 +11,8 @@ from envctl.backends.vagrant import boot
 from envctl.bases.rooted import bootstrap_build
 from envctl.plan.model import Base
 from envctl.plan.progress import no_progress
-from envctl.session import Session, Target
+from envctl.plan.target import Target
+from envctl.session import Session
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from envctl.backends.docker.names import Names
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

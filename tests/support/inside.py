@@ -11,7 +11,7 @@ from envctl.backends.vagrant import libvirt, ssh
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.names import Names
 from envctl.host.private_state import state_path
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 

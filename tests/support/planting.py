@@ -12,7 +12,7 @@ import yaml
 from envctl.parity.accepted import matches
 from envctl.parity.compare_facts import Finding, Verdict, compare
 from envctl.parity.facts import Facts
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.inside import as_root, beside
 from tests.support.plants import BESIDE, FIND_MAIN, OBEY, PRELUDE, Plant
 from tests.support.project import Project, ProjectMaker

@@ -14,7 +14,7 @@ from textwrap import dedent
 from envctl import project as envctl_project
 from envctl.backends.base import Execution
 from envctl.plan.progress import Progress
-from envctl.session import Target
+from envctl.plan.target import Target
 
 TREE = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 DEV = Target("dev", "memory")

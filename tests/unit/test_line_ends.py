@@ -8,8 +8,8 @@ import pytest
 
 from envctl.files import context, copied, disk_notes
 from envctl.files.hashes import PLAIN, WINDOWS, WINDOWS_SCRIPT, line_ends
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 
 SPEC = """\
 project: ends

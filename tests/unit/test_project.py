@@ -18,8 +18,8 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.host.private_state import state_path
 from envctl.plan.state import Health
+from envctl.plan.target import Target
 from envctl.secrets import SecretStore
-from envctl.session import Target
 from tests.support.project import Project
 
 DEV = Target("dev")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import EnvctlError, SpecError
-from envctl.session import Target
+from envctl.plan.target import Target
 
 pytestmark = pytest.mark.slow
 

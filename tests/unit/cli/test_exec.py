@@ -11,7 +11,7 @@ from envctl import project
 from envctl.backends.base import Execution, LogLine
 from envctl.cli.exec import split
 from envctl.errors import UsageError
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.unit.cli.conftest import Run
 
 

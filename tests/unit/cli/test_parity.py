@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from envctl.parity.facts import Facts
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from envctl.verbs import parity
 from tests.unit.cli.conftest import Run
 

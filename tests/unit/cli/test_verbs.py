@@ -13,8 +13,8 @@ from envctl.cli.up import to_open
 from envctl.cli.verify import remedy
 from envctl.parity.drift.claim import Claim
 from envctl.parity.drift.verification import Verification
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from tests.unit.cli.conftest import Run
 
 pytestmark = pytest.mark.slow

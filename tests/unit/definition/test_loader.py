@@ -12,8 +12,8 @@ from envctl import definition
 from envctl.definition.loader import SpecLoader
 from envctl.definition.resolved import Resolved
 from envctl.errors import SpecError
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from tests.unit.definition.helpers import HEAD, write
 
 SPEC = HEAD + "services: {web: {command: [serve], packages: [curl]}}\n"

@@ -21,7 +21,7 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.plans import build, script
 from tests.support.project import Project
 

@@ -12,7 +12,7 @@ from envctl.lock.lock_differences import Difference
 from envctl.lock.messages import compared, moved, remedy
 from envctl.lock.offline import Vendor
 from envctl.lock.vendor import Store
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.paper import BASE
 from tests.support.project import Project
 from tests.unit.cli.conftest import envctl

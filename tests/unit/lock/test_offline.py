@@ -12,7 +12,7 @@ from envctl.lock.offline import Kitchen
 from envctl.lock.vendor import Store
 from envctl.plan.model import Base
 from envctl.plan.progress import no_progress
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.paper import opened_with
 from tests.support.project import Project
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from envctl.lock.registry import asking
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 

@@ -11,7 +11,7 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.lock import text
 from envctl.lock.vendor import Store
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.paper import BASE, told_of
 
 INIT = {"init": "7"}

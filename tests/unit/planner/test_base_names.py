@@ -8,8 +8,8 @@ import pytest
 
 from envctl.bases.families import known_distribution, without_apt
 from envctl.errors import Problem, SpecError
+from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Target
 from tests.unit.definition.helpers import write
 
 

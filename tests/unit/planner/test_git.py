@@ -10,7 +10,7 @@ import yaml
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.record import drift
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 DOCKER, VAGRANT = Target("dev", "docker"), Target("dev", "vagrant")

@@ -9,7 +9,7 @@ import yaml
 
 from envctl.errors import SpecError
 from envctl.host.private_state import state_folder
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 

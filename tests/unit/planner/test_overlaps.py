@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import SpecError
+from envctl.plan.target import Target
 from envctl.planner.overlaps import canonical
-from envctl.session import Target
 from tests.support.project import Project
 
 TOP = "secrets: {a: {generate: 24}, b: {generate: 24}}\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from envctl.errors import EnvctlError
 from envctl.host.private_state import state_path
-from envctl.session import Target
+from envctl.plan.target import Target
 from envctl.trust.approval import is_trusted, trusted_file
 from envctl.trust.host_access import command_reach, quoted
 from envctl.verbs.list_environments import running

@@ -9,7 +9,7 @@ from envctl.backends.docker import DockerBackend
 from envctl.backends.memory import MemoryBackend
 from envctl.backends.vagrant import VagrantBackend
 from envctl.errors import EnvctlError
-from envctl.session import Target
+from envctl.plan.target import Target
 from envctl.verbs.list_environments import running
 
 WEB = "web: {command: [sleep, infinity]}"

@@ -10,7 +10,7 @@ from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
-from envctl.session import Target
+from envctl.plan.target import Target
 from envctl.verbs.port_holders import explained
 from tests.support.project import Project
 

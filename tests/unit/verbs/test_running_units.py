@@ -8,7 +8,7 @@ import pytest
 
 from envctl.backends.base import Execution
 from envctl.errors import EnvctlError
-from envctl.session import Target
+from envctl.plan.target import Target
 from tests.support.project import Project
 
 DEV = Target("dev")
