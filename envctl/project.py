@@ -22,8 +22,8 @@ from envctl.host.private_state import (
     state_path,
 )
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import Progress, Report, Stage, no_progress
 from envctl.plan.target import DEFAULT_BACKEND, Target
+from envctl.progress import Progress, Report, Stage, no_progress
 from envctl.session import Session
 from envctl.trust.approval import Ask, nobody
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from envctl.definition.resolved import Resolved
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
-    from envctl.plan.progress import Progress
     from envctl.plan.state import Observed, UnitState
+    from envctl.progress import Progress
     from envctl.project import Project
     from envctl.reconcile.volume_notes import VolumeNote
     from envctl.secrets import SecretStore
@@ -459,8 +459,8 @@ class Session:
 
     def _comparable(self, observed: Observed) -> Plan:
         """The plan; secrets whose values must not be looked up now count as unchanged, which is said once."""
-        from envctl.plan.progress import Progress, Stage
         from envctl.planner import with_recorded_digests
+        from envctl.progress import Progress, Stage
 
         plan, unknown = self.desired_plan, sorted(self.not_evaluated)
         # Of services that nobody asked for no secret is looked at.
@@ -483,7 +483,7 @@ class Session:
         An engine is asked only where a unit is made from an image that is not of the catalogue.
         """
         from envctl.plan.image_volumes import may_declare, plan_with_volumes
-        from envctl.plan.progress import Progress, Stage
+        from envctl.progress import Progress, Stage
 
         plan, backend = self.plan, self.backend
         asked = [unit for unit in plan.units if may_declare(unit.source)]

@@ -107,8 +107,8 @@ def engine():
     from envctl.backends.docker import DockerBackend
     from envctl.bases import ensure
     from envctl.plan.model import Base
-    from envctl.plan.progress import no_progress
     from envctl.plan.scope import Scope
+    from envctl.progress import no_progress
 
     backend = DockerBackend(Context(Scope("tests", "0", "base", "/")))
     try:

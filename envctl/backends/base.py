@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from envctl.errors import EnvctlError, Problem
-from envctl.plan.progress import Report, no_progress
+from envctl.progress import Report, no_progress
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild, ImageSource

@@ -16,16 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from envctl.backends.common.emulation import remedy, runs_here
 from envctl.bases.manifest import digest
 from envctl.bases.mirrors import sources_for
 from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
 from envctl.bases.store import LABEL, Loader
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
-from envctl.host.emulation import remedy, runs_here
 from envctl.plan.model import Base
 from envctl.plan.platforms import plain_name, processor
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 PROGRAM = "mmdebstrap"
 CONFIGURATION = ('CMD ["bash"]',)

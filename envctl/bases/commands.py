@@ -12,7 +12,7 @@ from envctl.bases.manifest import digest, parse_status
 from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import Report
+from envctl.progress import Report
 
 STATUS = "/var/lib/dpkg/status"
 

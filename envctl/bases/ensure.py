@@ -18,7 +18,7 @@ from envctl.host.run_lock import exclusive
 from envctl.plan.model import Base
 from envctl.plan.names import base_image
 from envctl.plan.platforms import image_name
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 
 def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> Found:

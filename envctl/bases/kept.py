@@ -14,7 +14,7 @@ from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.store import Loader
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import Report
+from envctl.progress import Report
 
 SOURCES = "/etc/apt/sources.list"
 """Where a bootstrapped base says where its packages come from."""

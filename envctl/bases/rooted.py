@@ -14,7 +14,7 @@ from typing import BinaryIO
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.errors import EnvctlError
 from envctl.plan.model import Build, InstallPackages, RunCommand, Step, WriteFile
-from envctl.plan.progress import Report
+from envctl.progress import Report
 
 _CHUNK = 1 << 20
 

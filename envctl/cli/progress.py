@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envctl.cli.output import Stream, escaped
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

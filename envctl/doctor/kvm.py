@@ -7,7 +7,7 @@ import re
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.host.architectures import NATIVE
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 DEVICE = "/dev/kvm"
 GROUP = "kvm"

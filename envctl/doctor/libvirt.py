@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from envctl.doctor.engine import Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 URI = "qemu:///system"
 WORK = "libvirt"

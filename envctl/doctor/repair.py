@@ -15,7 +15,7 @@ from envctl.errors import EnvctlError
 from envctl.host.cache_folders import shared
 from envctl.host.links import followed
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 _OPTIONS = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")

@@ -14,7 +14,7 @@ from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 WORK = "docker engine"
 LOG = "var/log/envctl-dockerd.log"

@@ -18,7 +18,7 @@ from envctl.files.hashes import ChangedError, Hashes
 from envctl.host.links import as_listed, composed, followed
 from envctl.host.private_state import hidden_below, is_private, private_ids
 from envctl.host.safe_read import FOLDER, InsideError, open_below, open_root, read_inside, real_path
-from envctl.plan.source_tree import START, EntryKind, SourceEntry, SourceTree, content_time
+from envctl.host.source_tree import START, EntryKind, SourceEntry, SourceTree, content_time
 from envctl.plan.text import rough_size, shown
 
 ENVCTLIGNORE: Final = ".envctlignore"

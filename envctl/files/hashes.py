@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from envctl.errors import EnvctlError
 from envctl.host.private_state import existing_folder, open_private, private_folder, replace_private
 from envctl.host.safe_read import FILE
-from envctl.plan.source_tree import content_time
+from envctl.host.source_tree import content_time
 
 _FORMAT: Final = "envctl hashes 2"
 _FOLDER: Final = "cache"

@@ -7,6 +7,7 @@ has no such file, and is a checkout of its own.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,12 +23,16 @@ from envctl.host.private_state import (
     state_folder,
     state_path,
 )
-from envctl.plan.scope import identify
 
 _HOME: Final = "home"
 _OWN: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
 """What of a private folder is the folder's own, and does not move."""
 _LONGEST: Final = 65_536
+
+
+def identify(home: str) -> str:
+    """What tells a checkout from all others."""
+    return hashlib.sha256(home.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def home_of(root: Path) -> str:

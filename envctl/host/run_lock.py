@@ -19,7 +19,7 @@ from typing import Final
 
 from envctl.errors import EnvctlError
 from envctl.host.private_state import NO_ROOM, open_private
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 PATIENCE = 1800.0
 """Seconds to wait for another run."""

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Self, cast
 
 from envctl.errors import EnvctlError
 from envctl.host.links import as_listed, followed
-from envctl.plan.source_tree import SourceEntry
+from envctl.host.source_tree import SourceEntry
 
 LARGEST_TEXT: Final = 4 * 1024 * 1024
 """Bytes that a text which envctl itself reads may have."""

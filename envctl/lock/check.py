@@ -15,7 +15,7 @@ from envctl.lock.requests import Asked, asked
 from envctl.lock.unmet_requirements import unmet
 from envctl.plan.model import Build
 from envctl.plan.platforms import plain_name
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 from envctl.session import Session
 
 _MADE_FROM: Final = re.compile(r"(base|image|platform) (.+)")

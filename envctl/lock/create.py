@@ -24,7 +24,7 @@ from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
 from envctl.plan.platforms import processor
-from envctl.plan.progress import Progress
+from envctl.progress import Progress
 from envctl.session import Session
 from envctl.suggest import did_you_mean
 

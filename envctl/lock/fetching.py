@@ -17,7 +17,7 @@ from envctl.lock.debs import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions
 from envctl.lock.pins import TOOLS, integrities
 from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 _TIMEOUT: Final = 3600.0
 

@@ -18,8 +18,8 @@ from envctl.lock.pins import TOOLS, beside_key, integrities, kept_files
 from envctl.lock.registry import asking
 from envctl.lock.vendor import BESIDE, DEB, IMAGE, NPM, WHEEL, Kept, Store, packages_text
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
-from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.text import step_text
+from envctl.progress import Progress, Report, Stage
 from envctl.session import Session
 
 

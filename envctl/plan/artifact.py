@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from envctl.plan.source_tree import SourceEntry
+from envctl.host.source_tree import SourceEntry
 
 
 class Quoted(str):

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from envctl.errors import Place
+from envctl.host.source_tree import NOTHING, SourceTree
 from envctl.plan.scope import Scope
-from envctl.plan.source_tree import NOTHING, SourceTree
 
 
 def about(default: Any = None) -> Any:

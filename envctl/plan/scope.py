@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from envctl.host.checkout_id import identify
 from envctl.host.links import followed
 
 
@@ -54,8 +54,3 @@ def make_scope(project: str, environment: str, root: Path, *, home: str = "") ->
     absolute = str(followed(root))
     home = home or absolute
     return Scope(project, identify(home), environment, absolute, "" if home == absolute else home)
-
-
-def identify(home: str) -> str:
-    """What tells a checkout from all others."""
-    return hashlib.sha256(home.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -19,8 +19,8 @@ from envctl.errors import EnvctlError, Place
 from envctl.host.worker_threads import Crew
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Condition, Kind, Plan, Unit
-from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.state import Observed, Status, UnitState
+from envctl.progress import Progress, Report, Stage
 from envctl.reconcile import run_hooks
 from envctl.reconcile.failure_details import evidence, failure, quoted
 from envctl.reconcile.readiness import PATIENCE, Verdict, allowance, ended_text, judge

@@ -10,9 +10,9 @@ from envctl.errors import EnvctlError
 from envctl.plan.exit_state import exit_text
 from envctl.plan.hooks import digests, first_due, place
 from envctl.plan.model import Unit
-from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.state import UnitState
 from envctl.plan.text import argv_text
+from envctl.progress import Progress, Report, Stage
 
 HOOK_TIMEOUT = 300.0
 _MOST_OUTPUT = 256 * 1024

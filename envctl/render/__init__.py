@@ -23,8 +23,8 @@ from envctl.errors import EnvctlError, Place
 from envctl.host.atomic_write import have_mode
 from envctl.host.links import alike, followed, ignores_case
 from envctl.host.safe_read import FILE, PlannedFiles, read_inside, refuse_links
+from envctl.host.source_tree import EntryKind, SourceEntry
 from envctl.plan.artifact import Artifact, Quoted
-from envctl.plan.source_tree import EntryKind, SourceEntry
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -11,12 +11,12 @@ from envctl.backends import backend_names, open_backend
 from envctl.backends.base import Backend, Context, FindsEnvironments
 from envctl.errors import EnvctlError, UsageError
 from envctl.host import checkout_id as checkouts
-from envctl.host.checkout_id import homes
+from envctl.host.checkout_id import homes, identify
 from envctl.host.private_state import likely_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.changes import Change
-from envctl.plan.progress import Report
-from envctl.plan.scope import Found, Scope, identify
+from envctl.plan.scope import Found, Scope
+from envctl.progress import Report
 from envctl.reconcile import compare
 from envctl.reconcile.executor import carry_out
 from envctl.secrets import SecretStore

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from envctl.errors import EnvctlError, UsageError
 from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Kind
-from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Observed, Status, UnitState
+from envctl.progress import Progress, Stage
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from envctl.host.safe_read import read_inside
 from envctl.parity.accepted import Acceptance, matches
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
-from envctl.plan.progress import Progress, Stage
 from envctl.plan.state import Status, UnitState
+from envctl.progress import Progress, Stage
 from envctl.session import Session
 from envctl.verbs.running_units import lost_texts, nothing_up
 

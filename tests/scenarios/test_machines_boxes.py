@@ -16,7 +16,7 @@ from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.pruning import GRACE, KEPT, leave, prune
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 

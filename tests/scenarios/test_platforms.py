@@ -8,11 +8,11 @@ import json
 import pytest
 from docker.errors import APIError
 
+from envctl.backends.common.emulation import program
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
-from envctl.host.emulation import program
 from envctl.plan.platforms import image_name
 from tests.support.project import unique
 from tests.support.registry import Registry

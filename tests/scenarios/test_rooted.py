@@ -10,8 +10,8 @@ import pytest
 from envctl.backends.vagrant import boot
 from envctl.bases.rooted import bootstrap_build
 from envctl.plan.model import Base
-from envctl.plan.progress import no_progress
 from envctl.plan.target import Target
+from envctl.progress import no_progress
 from envctl.session import Session
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

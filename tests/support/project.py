@@ -13,8 +13,8 @@ from textwrap import dedent
 
 from envctl import project as envctl_project
 from envctl.backends.base import Execution
-from envctl.plan.progress import Progress
 from envctl.plan.target import Target
+from envctl.progress import Progress
 
 TREE = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl import files
-from envctl.plan.source_tree import SourceEntry, SourceTree
+from envctl.host.source_tree import SourceEntry, SourceTree
 
 
 def entry(path: str, content: str = "") -> SourceEntry:

@@ -12,7 +12,7 @@ from typing import Final
 from envctl.backends.common.staging import ContextFile
 from envctl.errors import EnvctlError
 from envctl.host.safe_read import PlannedFiles
-from envctl.plan.source_tree import EntryKind, content_time
+from envctl.host.source_tree import EntryKind, content_time
 
 _TYPES: Final = {
     EntryKind.FOLDER: tarfile.DIRTYPE,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from envctl.host.source_tree import EntryKind, SourceEntry
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Build,
@@ -26,7 +27,6 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
-from envctl.plan.source_tree import EntryKind, SourceEntry
 from envctl.plan.text import step_text
 
 KINDS: Final[Mapping[type, str]] = {

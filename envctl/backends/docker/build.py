@@ -23,7 +23,7 @@ from envctl.backends.docker.registries import Registries, image_in, refused, reg
 from envctl.errors import EnvctlError
 from envctl.plan.build_causes import build_text
 from envctl.plan.model import Build, DockerfileBuild
-from envctl.plan.progress import Report
+from envctl.progress import Report
 
 if TYPE_CHECKING:
     from _typeshed import SupportsRead

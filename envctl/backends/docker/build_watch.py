@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias
 from envctl.backends.docker.buildkit_progress import Output, Vertex, decode
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import Build, DockerfileBuild
-from envctl.plan.progress import Progress, Report, Stage
 from envctl.plan.text import step_text
+from envctl.progress import Progress, Report, Stage
 
 SHOWN_LINES: Final = 30
 """How much of a failed step's output an error shows."""

@@ -19,7 +19,7 @@ from envctl.backends.docker.client import Engine, missing
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.platforms import of_image, plain_name, runs
-from envctl.plan.progress import Progress, Report, Stage, no_progress
+from envctl.progress import Progress, Report, Stage, no_progress
 
 PULL_TIMEOUT = 60.0
 """Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from envctl.backends.common.emulation import elf
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
-from envctl.host.emulation import elf
 
 NAME: Final = "envctl/keeper:1"
 PROGRAM: Final = "/pause"

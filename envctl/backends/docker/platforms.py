@@ -8,13 +8,13 @@ from functools import cached_property
 from threading import Lock
 from typing import Final
 
+from envctl.backends.common.emulation import program, remedy
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError, Place
-from envctl.host.emulation import program, remedy
 from envctl.plan.platforms import architecture, of_image
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 _PROGRAM: Final = "/program"
 _NAME: Final = "envctl/runs:{}"

@@ -24,7 +24,7 @@ from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called, unnamed
 from envctl.plan.model import NewVolume, ReadyImage, Unit, Volume
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 _NAMELESS: Final = re.compile(r"[0-9a-f]{64}")
 _CHUNK: Final = 1 << 20

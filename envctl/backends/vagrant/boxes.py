@@ -27,7 +27,7 @@ from envctl.host.run_lock import exclusive
 from envctl.plan.build_causes import build_text
 from envctl.plan.digest import digest
 from envctl.plan.model import Base, Build
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 
 _BOOT: Final = ("vmlinuz", "initrd")
 """The files of a box that start its machines."""

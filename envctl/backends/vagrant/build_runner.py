@@ -21,8 +21,8 @@ from envctl.backends.vagrant import provision, ssh
 from envctl.errors import EnvctlError
 from envctl.host.safe_read import PlannedFiles
 from envctl.plan.model import Build
-from envctl.plan.progress import Progress, Stage
 from envctl.plan.text import step_text
+from envctl.progress import Progress, Stage
 
 SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
 _TIMEOUT: Final = 4 * 3600.0

@@ -32,8 +32,8 @@ from envctl.errors import EnvctlError
 from envctl.host.private_state import private_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
-from envctl.plan.progress import Progress, Stage, no_progress
 from envctl.plan.scope import Scope
+from envctl.progress import Progress, Stage, no_progress
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.boxes import Boxes

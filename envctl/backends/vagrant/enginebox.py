@@ -15,7 +15,7 @@ from envctl.backends.vagrant.build_dir import workshop
 from envctl.backends.vagrant.preload import preload
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import Build, DockerfileBuild, InstallPackages, ReadyImage, Source
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 
 _ENGINE: Final = InstallPackages(("docker.io",))
 

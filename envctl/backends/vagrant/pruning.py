@@ -20,7 +20,7 @@ from envctl.backends.vagrant.names import cache
 from envctl.backends.vagrant.runner import Vagrant
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import Progress, Report, Stage, no_progress
+from envctl.progress import Progress, Report, Stage, no_progress
 
 KEPT: Final = 10
 """Boxes that are kept though no machine is made from them."""

@@ -11,7 +11,7 @@ from envctl.backends.base import Backend, Execution
 from envctl.errors import EnvctlError
 from envctl.parity.drift.claim import CHECKS, Claim
 from envctl.plan.model import Check, Unit
-from envctl.plan.progress import Progress, Report, Stage
+from envctl.progress import Progress, Report, Stage
 
 _SHOWN: Final = 20
 """How many of the last lines of a check's output are kept."""

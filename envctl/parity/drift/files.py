@@ -13,6 +13,7 @@ from typing import Final
 
 from envctl.backends.common.staging import view
 from envctl.errors import Place
+from envctl.host.source_tree import EntryKind
 from envctl.parity.drift import made
 from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
 from envctl.parity.drift.made import Put, Since
@@ -20,7 +21,6 @@ from envctl.parity.drift.process import uid_of
 from envctl.parity.facts import DIGEST, Category, UnitFacts
 from envctl.parity.inquiry import Asked
 from envctl.plan.model import Unit
-from envctl.plan.source_tree import EntryKind
 
 _FILE: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.+)")
 _LINK: Final = re.compile(r"link to (.*), owner (\d+):(\d+)")

@@ -7,7 +7,7 @@ import pytest
 from envctl.bases import CATALOGUE, build, image_for, inspect, listing, resolve_name
 from envctl.bases.manifest import digest, parse_status
 from envctl.errors import EnvctlError
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 from .conftest import STATUS
 

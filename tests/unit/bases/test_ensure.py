@@ -16,7 +16,7 @@ import pytest
 from envctl.bases import Found, bootstrap, ensure, image_for, is_made
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 BOOKWORM = Base("debian:bookworm", "debian:bookworm")
 DATED = "http://snapshots.example/archive/debian/20250520T000000Z"

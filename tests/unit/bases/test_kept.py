@@ -7,7 +7,7 @@ import pytest
 from envctl.bases.kept import bootstrap_kept
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from envctl.cli.output import Stream
 from envctl.cli.progress import Plain, Silent, duration, make_reporter
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,7 @@ SHOW = """
 import sys, threading
 from envctl.cli.output import Stream
 from envctl.cli.progress import make_reporter
-from envctl.plan.progress import Progress, Stage
+from envctl.progress import Progress, Stage
 reporter = make_reporter(Stream(sys.stderr), quiet=False)
 reporter(Progress("build web", Stage.STARTED))
 reporter(Progress("build web", Stage.WORKING, "packages python3"))

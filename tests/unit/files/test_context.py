@@ -6,7 +6,7 @@ import pytest
 
 from envctl.errors import Place, SpecError
 from envctl.files import context
-from envctl.plan.source_tree import EntryKind
+from envctl.host.source_tree import EntryKind
 
 WHERE = Place("envctl.yaml", 9, 7)
 

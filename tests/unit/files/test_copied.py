@@ -12,7 +12,7 @@ from envctl import files
 from envctl.errors import Place, SpecError
 from envctl.files import copied, read_text
 from envctl.files.walk import DEEPEST
-from envctl.plan.source_tree import EntryKind
+from envctl.host.source_tree import EntryKind
 
 WHERE = Place("envctl.yaml", 9, 7)
 

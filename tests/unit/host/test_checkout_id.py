@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.host.checkout_id import adopt, home_of, homes
+from envctl.host.checkout_id import adopt, home_of, homes, identify
 from envctl.host.private_state import private_folder, state_path
-from envctl.plan.scope import identify, make_scope
+from envctl.plan.scope import make_scope
 
 
 @pytest.fixture(autouse=True)

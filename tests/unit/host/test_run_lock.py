@@ -13,7 +13,7 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive, is_held
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from envctl.host.run_lock import exclusive
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 with exclusive(Path(sys.argv[1]), "dev@docker", no_progress):
     print("held", flush=True)
     sys.stdin.read()

@@ -11,8 +11,8 @@ from envctl.lock.model import Manifest
 from envctl.lock.offline import Kitchen
 from envctl.lock.vendor import Store
 from envctl.plan.model import Base
-from envctl.plan.progress import no_progress
 from envctl.plan.target import Target
+from envctl.progress import no_progress
 from tests.support.paper import opened_with
 from tests.support.project import Project
 

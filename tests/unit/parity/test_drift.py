@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.errors import EnvctlError, Place
+from envctl.host.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.parity import parse_facts
 from envctl.parity.drift import checks, looking, units
 from envctl.parity.drift import files as file_rules
@@ -38,7 +39,6 @@ from envctl.plan.model import (
     Volume,
     WriteFile,
 )
-from envctl.plan.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.plan.state import Drift, Health, Status
 from tests.support.plans import made, plan, script, unit
 from tests.support.taken import entry

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import Place
+from envctl.host.source_tree import SourceTree
 from envctl.parity.drift import libraries
 from envctl.parity.drift.looking import nothing_told
 from envctl.plan.model import CopyFiles, NpmInstall, PipInstall, Volume, WriteFile
-from envctl.plan.source_tree import SourceTree
 from tests.support.plans import script
 from tests.support.taken import entry
 from tests.unit.parity.test_drift import AT, only, said, unchecked, web

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from envctl.plan.scope import Found, Scope, identify, make_scope
+from envctl.host.checkout_id import identify
+from envctl.plan.scope import Found, Scope, make_scope
 
 
 def test_a_checkout_is_known_by_the_folder_it_was_first_in(tmp_path):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from envctl.host.source_tree import EntryKind
 from envctl.parity.facts import Category as Told
 from envctl.plan.categories import COMPARED, UNITS, Category
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Condition, Kind, Plan, Port, ProbeKind, Restart, Unit
-from envctl.plan.source_tree import EntryKind
 from envctl.plan.state import Drift, Health, Observed, Status, UnitState
 from tests.support.plans import SCOPE, unit
 

@@ -12,9 +12,9 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action
 from envctl.plan.model import Hooks, Kind, Probe, ProbeKind
-from envctl.plan.progress import Stage, no_progress
 from envctl.plan.scope import Scope
 from envctl.plan.state import Status
+from envctl.progress import Stage, no_progress
 from envctl.reconcile.compare import compare, down, stop
 from envctl.reconcile.executor import bring_up, carry_out
 from tests.support.plans import plan, script, unit

@@ -11,8 +11,8 @@ import pytest
 from envctl import files
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.errors import EnvctlError
+from envctl.host.source_tree import EntryKind, SourceEntry
 from envctl.plan.artifact import Artifact
-from envctl.plan.source_tree import EntryKind, SourceEntry
 from envctl.render import (
     MARKER,
     Templates,

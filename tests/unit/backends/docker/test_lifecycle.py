@@ -10,7 +10,7 @@ from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secrets_container import Keeper
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
-from envctl.plan.progress import no_progress
+from envctl.progress import no_progress
 
 from .conftest import CannedEngine
 

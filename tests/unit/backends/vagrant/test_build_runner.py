@@ -18,7 +18,7 @@ from envctl.backends.vagrant import provision
 from envctl.backends.vagrant.build_runner import Watch
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import BuildSecret, NpmInstall, RunCommand
-from envctl.plan.progress import Progress
+from envctl.progress import Progress
 from envctl.render import Templates
 from tests.support.plans import SCOPE, build, packages, script
 

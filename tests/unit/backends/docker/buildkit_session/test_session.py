@@ -18,8 +18,8 @@ from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 from envctl.plan.model import BuildSecret
-from envctl.plan.progress import no_progress
 from envctl.plan.scope import Scope
+from envctl.progress import no_progress
 from envctl.render import Templates
 from tests.conftest import remove_images
 from tests.support.engines import VERSION, answer

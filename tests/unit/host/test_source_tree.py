@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.plan.source_tree import START, SourceEntry, SourceTree, content_time
+from envctl.host.source_tree import START, SourceEntry, SourceTree, content_time
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o100, 0o010, 0o001, 0o645, 0o4711])

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
+from envctl.backends.common.emulation import program, remedy, runs_here
 from envctl.host.architectures import processor as linux_word
-from envctl.host.emulation import program, remedy, runs_here
 from envctl.plan import platforms
 
 ALL = sorted({platforms.normalized(one) for one in platforms.PLATFORMS})
