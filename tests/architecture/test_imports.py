@@ -47,8 +47,15 @@ def test_the_centre_needs_the_standard_library_only():
     allowed = {*sys.stdlib_module_names, "envctl"}
     baseline = loaded("pass")
 
-    for module in ("model", "state", "changes", "digest", "text", "progress"):
-        assert loaded(f"import envctl.plan.{module}") - baseline <= allowed
+    for module in (
+        "plan.model",
+        "plan.state",
+        "plan.changes",
+        "plan.digest",
+        "plan.text",
+        "progress",
+    ):
+        assert loaded(f"import envctl.{module}") - baseline <= allowed
 
 
 def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
