@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from envctl.backends.vagrant import boxfiles, disks
-from envctl.backends.vagrant.boxfiles import NOTE
+from envctl.backends.vagrant import box_files, disks
+from envctl.backends.vagrant.box_files import NOTE
 from envctl.lock import text
 from tests.scenarios.test_locked import done, locked_project, version
 from tests.scenarios.test_machines_provisioned import TOP, boxes, builders
@@ -36,7 +36,7 @@ def noted(project) -> list[tuple[str, int]]:
             (folder / disks.FILE).stat().st_mtime_ns,
         )
         for box in boxes(project)
-        for _, folder in boxfiles.find(box.name)
+        for _, folder in box_files.find(box.name)
     ]
 
 

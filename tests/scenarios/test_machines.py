@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant import machine_index
-from envctl.backends.vagrant.names import Names, home
+from envctl.backends.vagrant.names import MachineNames, vagrant_home
 from envctl.plan.target import Target
 from tests.support.http import Guestbook, free_port
 from tests.support.machines import NOTHING, boot_id, end_connections, left_of
@@ -31,7 +31,7 @@ def prod(machines, make_guestbook):
 @pytest.fixture
 def elsewhere(tmp_path):
     """A machine of another folder in Vagrant's list, gone since, whose id begins as one of ours is called."""
-    listed = home() / "data/machine-index/index"
+    listed = vagrant_home() / "data/machine-index/index"
     machine = {
         "local_data_path": str(tmp_path / "gone/.vagrant"), "name": "other", "provider": "libvirt",
         "state": "running", "vagrantfile_name": None, "vagrantfile_path": str(tmp_path / "gone"),
@@ -209,7 +209,7 @@ def test_no_machine_of_another_project_is_ever_touched(contained):
     workspace = contained.workspace()
     plan = workspace.plan(Target("dev", "vagrant"))
     assert {unit.name for unit in plan.units} == {"app", "ready"}
-    name = f"x{Names(plan.scope).domain('app')}"
+    name = f"x{MachineNames(plan.scope).domain('app')}"
     xml = f"<domain type='qemu'><name>{name}</name><memory>65536</memory><os><type>hvm</type></os></domain>"
     file = Path(contained.root, "domain.xml")
     file.write_text(xml)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.boxfiles import NOTE, in_pool, use_of
-from envctl.backends.vagrant.names import cache
-from envctl.backends.vagrant.pruning import GRACE, KEPT, leave, prune
+from envctl.backends.vagrant.box_files import NOTE, mark_used_for, pool_disk_name
+from envctl.backends.vagrant.names import cache_folder
+from envctl.backends.vagrant.prune_boxes import GRACE, MAX_UNUSED, prune, release
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
 from envctl.progress import no_progress
@@ -33,14 +33,14 @@ def boxes(machines, alone, tmp_path, monkeypatch):
     """More boxes than are kept, by age, each with a disk in the pool; on the two oldest there are machines', one in another pool."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    libvirt.have_pool()
+    libvirt.ensure_pool()
     mark = uuid.uuid4().hex[:22]
-    names = [f"envctl-{mark}{number:02x}-00000000" for number in range(KEPT + 4)]
+    names = [f"envctl-{mark}{number:02x}-00000000" for number in range(MAX_UNUSED + 4)]
     for age, box in enumerate(names):
         # Every third as a newer Vagrant keeps it.
         layout = "0/libvirt" if age % 3 else "0/amd64/libvirt"
         made(tmp_path / "vagrant", box, older=GRACE + 60 * (1 + age), layout=layout)
-    disks = [in_pool(box) for box in names]
+    disks = [pool_disk_name(box) for box in names]
     try:
         for disk in disks:
             add(disk)
@@ -52,7 +52,7 @@ def boxes(machines, alone, tmp_path, monkeypatch):
         libvirt.virsh("vol-create-as", mark, "web.img", "1M", "--format", "qcow2", *on)
         yield names
     finally:
-        with suppress(libvirt.RefusedError):
+        with suppress(libvirt.VirshError):
             libvirt.virsh("pool-destroy", mark)
         libvirt.remove_disks([f"{mark}_web.img", *disks])
 
@@ -83,11 +83,11 @@ def in_pool_of(boxes: list[str]) -> set[str]:
 def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path):
     home = tmp_path / "vagrant"
     made(home, "debian-VAGRANTSLASH-bookworm64", older=9 * GRACE)
-    of_another_user = f"{boxes[KEPT]}_vagrant_box_image_0_1_box.img"
+    of_another_user = f"{boxes[MAX_UNUSED]}_vagrant_box_image_0_1_box.img"
     add(of_another_user)
     # Ten that are free, and the oldest, on which machines' disks stand.
-    kept = {*boxes[:KEPT], *boxes[-2:]}
-    disks = {in_pool(box) for box in kept}
+    kept = {*boxes[:MAX_UNUSED], *boxes[-2:]}
+    disks = {pool_disk_name(box) for box in kept}
     try:
         prune(no_progress)
 
@@ -102,16 +102,16 @@ def test_boxes_that_no_machine_is_made_from_go_with_their_disks(boxes, tmp_path)
 
 
 def test_one_that_a_run_holds_or_has_just_planned_with_is_let_be(boxes, tmp_path):
-    digest = boxes[KEPT].split("-")[1]
-    with exclusive(cache() / "locks", f"box-{boxes[KEPT]}", no_progress):
+    digest = boxes[MAX_UNUSED].split("-")[1]
+    with exclusive(cache_folder() / "locks", f"box-{boxes[MAX_UNUSED]}", no_progress):
         prune(no_progress)
-    assert boxes[KEPT] in there(tmp_path / "vagrant")
-    assert boxes[KEPT + 1] not in there(tmp_path / "vagrant")
+    assert boxes[MAX_UNUSED] in there(tmp_path / "vagrant")
+    assert boxes[MAX_UNUSED + 1] not in there(tmp_path / "vagrant")
 
-    use_of([digest])
+    mark_used_for([digest])
     prune(no_progress)
 
-    assert boxes[KEPT] in there(tmp_path / "vagrant")
+    assert boxes[MAX_UNUSED] in there(tmp_path / "vagrant")
 
 
 def test_the_disk_of_a_box_that_is_replaced_goes_when_nothing_stands_on_it(boxes):
@@ -119,14 +119,14 @@ def test_the_disk_of_a_box_that_is_replaced_goes_when_nothing_stands_on_it(boxes
     add(earlier)
     add(machine, "--backing-vol", earlier, "--backing-vol-format", "qcow2")
     try:
-        leave(earlier)
+        release(earlier)
         prune(no_progress)
         assert earlier in libvirt.disks()
 
         libvirt.remove_disks([machine])
         prune(no_progress)
 
-        assert in_pool_of(boxes[:1]) == {in_pool(boxes[0])}
+        assert in_pool_of(boxes[:1]) == {pool_disk_name(boxes[0])}
     finally:
         libvirt.remove_disks([machine, earlier])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.names import cache
+from envctl.backends.vagrant.names import cache_folder
 from tests.support.machines import NOTHING, key_of, left_of, virsh
 from tests.support.project import wait_for
 
@@ -41,7 +41,7 @@ def project(machines, make_project):
 
 def made(pattern: str) -> set[Path]:
     """What is there of disks in the making."""
-    return set((cache() / "making").glob(pattern))
+    return set((cache_folder() / "making").glob(pattern))
 
 
 def killed_while_making(project, part: str, delay: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.vagrant import boxfiles
+from envctl.backends.vagrant import box_files
 
 pytestmark = [
     pytest.mark.engine,
@@ -27,7 +27,7 @@ def test_a_box_that_vagrant_keeps_by_architecture_makes_a_machine(machines, make
     project.spec(SPEC.replace("NAME", project.name))
     up(project)
     (digest,) = project.workspace().plan(project.target).builds()
-    ((box, folder),) = boxfiles.find(f"envctl-{digest}-*")
+    ((box, folder),) = box_files.find(f"envctl-{digest}-*")
     made = (folder / "box.img").stat()
     by_architecture = folder.parents[0] / "amd64/libvirt"
     if folder.parent.name == "0":
@@ -38,7 +38,7 @@ def test_a_box_that_vagrant_keeps_by_architecture_makes_a_machine(machines, make
     assert "build" not in up(project)
 
     # Wherever the Vagrant that is installed has it: it is the same file.
-    now = (boxfiles.folder(box) / "box.img").stat()
+    now = (box_files.box_folder(box) / "box.img").stat()
     assert (now.st_ino, now.st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
     assert project.run("web", "cat", "/srv/made")[1].strip() == project.name
     assert project.cli("plan", "dev", "--exit-code").returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant.names import home
+from envctl.backends.vagrant.names import vagrant_home
 from tests.support.machines import NOTHING, left_of, virsh
 from tests.support.project import wait_for
 
@@ -39,7 +39,7 @@ def written(project, code: int, *packages: str) -> None:
 def boxes(project) -> list[Path]:
     """The boxes of the project's builds."""
     (digest,) = project.workspace().plan(project.target).builds()
-    return list((home() / "boxes").glob(f"envctl-{digest}-*"))
+    return list((vagrant_home() / "boxes").glob(f"envctl-{digest}-*"))
 
 
 def builders() -> list[str]:

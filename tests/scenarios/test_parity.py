@@ -12,7 +12,7 @@ import testinfra
 from envctl.backends.common.staging import placed
 from envctl.backends.docker import names as docker_names
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.host.private_state import state_path
 from envctl.plan.model import Build, CopyFiles, CreateUser, InstallPackages, Kind, Plan, Unit
 from envctl.plan.target import Target
@@ -82,7 +82,7 @@ def _hash(project, path: str) -> str:
 def _host(project, plan: Plan, unit: Unit):
     if plan.backend == "docker":
         return testinfra.get_host(f"docker://{docker_names.Names(plan.scope).container(unit.name)}")
-    names = Names(plan.scope)
+    names = MachineNames(plan.scope)
     domain = libvirt.domain(names.domain(unit.name))
     assert domain is not None
     key = state_path(project.root, "vagrant", "dev") / "key"

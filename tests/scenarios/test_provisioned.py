@@ -12,7 +12,7 @@ import tarfile
 import pytest
 
 from envctl.backends.vagrant import provision
-from envctl.backends.vagrant.build_runner import Watch
+from envctl.backends.vagrant.build_runner import BuildRunner
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
 from envctl.plan.target import Target
@@ -92,7 +92,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
     )
     try:
         archive = io.BytesIO()
-        Watch(build, "web", session.backend.context).write(archive)
+        BuildRunner(build, "web", session.backend.context).write(archive)
         (tmp_path / "files").mkdir()
         subprocess.run(["tar", "-xC", tmp_path / "files"], input=archive.getvalue(), check=True)
         sent = io.BytesIO()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.base_boxes import BaseBoxes
+from envctl.backends.vagrant.box_store import BoxStore
 from envctl.session import Session
 from tests.support.http import free_port
 from tests.support.machines import virsh
@@ -84,7 +85,8 @@ def alone(machines, make_project, tmp_path):
     project.spec(SPEC.replace("PORT", str(port)), top="secrets: {token: {env: TOKEN}}\n")
     session = Session(project.workspace(), project.target)
     base = session.plan.units[0].source.base
-    box = Boxes(session.backend.context).base("test", base)
+    context = session.backend.context
+    box = BaseBoxes(context, BoxStore(context)).ensure("test", base)
     folder = tmp_path / "rendered"
     options = ["--with-host-ca"] if session.backend.context.trust else []
     assert project.cli("render", "dev", "-o", str(folder), *options).returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envctl.backends.vagrant import libvirt, ssh
 from envctl.backends.vagrant.layout import machine_of
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.host.private_state import state_path
 from envctl.plan.target import Target
 from tests.support.project import Project
@@ -32,7 +32,7 @@ def _in_container(project: Project, unit: str, script: str) -> str:
 
 def _in_machine(project: Project, unit: str, script: str) -> str:
     plan = project.workspace().plan(Target("dev", "vagrant"))
-    names, unit = Names(plan.scope), machine_of(plan.unit(unit)).name
+    names, unit = MachineNames(plan.scope), machine_of(plan.unit(unit)).name
     domain = libvirt.domain(names.domain(unit))
     assert domain is not None
     key = state_path(project.root, "vagrant", "dev") / "key"

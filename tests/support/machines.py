@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.backends.vagrant import basebox, boxfiles, libvirt
-from envctl.backends.vagrant.boxfiles import NOTE
-from envctl.backends.vagrant.names import home
+from envctl.backends.vagrant import base_boxes, box_files, libvirt
+from envctl.backends.vagrant.box_files import NOTE
+from envctl.backends.vagrant.names import vagrant_home
 from envctl.host.private_state import state_path
 from envctl.plan.model import Base
 from tests.support.project import Project
@@ -93,15 +93,15 @@ def boot_id(project: Project, target: str, unit: str) -> str:
 
 def remove_boxes(project: Project, *images: str) -> None:
     """Remove the boxes that have the project's name in a step, or are of these images, and so are nobody else's."""
-    for box, folder in boxfiles.find("envctl-*"):
+    for box, folder in box_files.find("envctl-*"):
         if any(mark in (folder / NOTE).read_text("utf-8") for mark in (project.name, *images)):
-            _remove_box(home() / "boxes" / box)
+            _remove_box(vagrant_home() / "boxes" / box)
 
 
 def remove_base_box(image: str) -> None:
     """Remove the box of a base that is a test's own image, if one was made."""
-    folder = basebox.name(Base("", image)).replace("/", "-VAGRANTSLASH-")
-    if (box := home() / "boxes" / folder).exists():
+    folder = base_boxes.box_name(Base("", image)).replace("/", "-VAGRANTSLASH-")
+    if (box := vagrant_home() / "boxes" / folder).exists():
         _remove_box(box)
 
 
@@ -119,5 +119,5 @@ def disks_of(project: Project) -> Iterator[Path]:
         if key_of(project) in name or any(digest in name for digest in digests):
             yield Path(path)
     for digest in digests:
-        for _, folder in boxfiles.find(f"envctl-{digest}-*"):
+        for _, folder in box_files.find(f"envctl-{digest}-*"):
             yield from folder.iterdir()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError, Problem
 from envctl.host import architectures
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import ExtraBuild
     from envctl.backends.common.probe_answers import Answers
     from envctl.backends.vagrant import ssh
+    from envctl.backends.vagrant.box_store import BoxStore
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import Lifecycle
     from envctl.plan.artifact import Artifact
@@ -43,14 +44,20 @@ class VagrantBackend:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._names = Names(context.scope)
+        self._names = MachineNames(context.scope)
         self._machines = Machines(self._names)
+
+    @cached_property
+    def _store(self) -> BoxStore:
+        from envctl.backends.vagrant.box_store import BoxStore
+
+        return BoxStore(self.context)
 
     @cached_property
     def _boxes(self) -> Boxes:
         from envctl.backends.vagrant.boxes import Boxes
 
-        return Boxes(self.context)
+        return Boxes(self.context, self._store)
 
     @cached_property
     def _answers(self) -> Answers:
@@ -80,22 +87,25 @@ class VagrantBackend:
         """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
         from envctl.backends.common.build_inputs import ExtraBuild
         from envctl.backends.vagrant import boot
-        from envctl.backends.vagrant.enginebox import engine_build
+        from envctl.backends.vagrant.engine_boxes import engine_build
         from envctl.plan.model import Base, Build
 
-        recipe, name_of = self.context.recipe, self.context.images().name_of
+        template_digest, name_of = self.context.recipe, self.context.images().name_of
         kernel = ExtraBuild(
-            boot.kernel_build(boot.KERNEL_BASE, recipe=recipe), (boot.KERNEL_PACKAGE,)
+            boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest),
+            (boot.KERNEL_PACKAGE,),
         )
         if isinstance(source, Base):
-            return kernel, ExtraBuild(boot.machine_build(source.image, recipe=recipe))
-        below = source if isinstance(source, Build) else engine_build(recipe)
-        machine = ExtraBuild(boot.machine_build(name_of(below), recipe=recipe))
+            return kernel, ExtraBuild(
+                boot.machine_build(source.image, template_digest=template_digest)
+            )
+        below = source if isinstance(source, Build) else engine_build(template_digest)
+        machine = ExtraBuild(boot.machine_build(name_of(below), template_digest=template_digest))
         return (kernel, *(() if below is source else (ExtraBuild(below),)), machine)
 
     def box_checksum(self, base: Base) -> str:
         """Of the disk of the base's box, if that is here."""
-        return self._boxes.checksum(base)
+        return self._boxes.bases.checksum(base)
 
     def check(self) -> None:
         """Raise EnvctlError unless this host can have machines and all there is to call is installed; libvirt says itself if it does not answer."""
@@ -117,13 +127,13 @@ class VagrantBackend:
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """What is there; which boxes are at hand only if a plan is given."""
-        from envctl.backends.vagrant import boxfiles
+        from envctl.backends.vagrant import box_files
         from envctl.backends.vagrant.observe import observe
 
         if plan is not None:
             # What is to be made from them is not yet: nobody may remove them meanwhile.
-            boxfiles.use_of(plan.builds())
-        return observe(self._names, self._boxes, self._machines, plan=plan)
+            box_files.mark_used_for(plan.builds())
+        return observe(self._names, self._store, self._machines, plan=plan)
 
     def builds_in_vm(self, build: Build) -> bool:
         """Where a machine is wanted, or no container engine answers."""
@@ -131,7 +141,7 @@ class VagrantBackend:
 
     def pin_images(self, made_of: Mapping[str, str]) -> bool:
         """Have boxes and machines be made of these."""
-        self._boxes.current = made_of
+        self._store.pinned = made_of
         return True
 
     def apply(self, change: Change) -> None:
@@ -143,39 +153,39 @@ class VagrantBackend:
             self._lifecycle.apply(change)
             if isinstance(change.target, Unit):
                 self._answers.begin(change.unit)
-        elif isinstance(change.target, Build):
+        elif isinstance(change.target, Build | DockerfileBuild):
             self._boxes.make(change.unit, change.target)
-        elif isinstance(change.target, DockerfileBuild):
-            self._lifecycle.engine_boxes.make(change.unit, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Ask once, as seen from inside the machine, unless somebody has just done so."""
         from envctl.backends.common import probe
         from envctl.backends.vagrant import http_probe
 
-        wanted = unit.run.probe
-        if wanted is None:
+        unit_probe = unit.run.probe
+        if unit_probe is None:
             return True, "it has no probe"
 
         def ask() -> tuple[bool, str]:
-            if http_probe.is_reachable(wanted) and (domain := self._machines.of(unit.name)):
-                return http_probe.ask(wanted, self._machines.reach(domain))
+            if http_probe.is_reachable(unit_probe) and (
+                domain := self._machines.domain_of(unit.name)
+            ):
+                return http_probe.ask(unit_probe, self._machines.ssh_machine(domain))
             return probe.ask(
-                wanted, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
+                unit_probe, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
             )
 
-        return self._answers.ask(unit.name, wanted, ask)
+        return self._answers.ask(unit.name, unit_probe, ask)
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine, as the unit's process runs; its exit code."""
-        asked = self._machines.asked(unit)
+        read_domain = self._machines.ask_domain_of(unit)
         # Imported while libvirt answers.
         from envctl.backends.vagrant import unit_exec
 
-        domain = asked()
+        domain = read_domain()
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
-        machine = self._machines.reach(domain)
+        machine = self._machines.ssh_machine(domain)
         code = unit_exec.run(unit, domain.units[unit], machine, execution)
         if code is None:
             raise self._not_running(unit)
@@ -200,24 +210,27 @@ class VagrantBackend:
         """What the units' processes wrote, merged by time."""
         from envctl.backends.vagrant import journal
 
-        machines, off = {}, {}
+        machines, states = {}, {}
         for unit in units:
-            domain = self._machines.of(unit)
+            domain = self._machines.domain_of(unit)
             if domain is not None and domain.running:
-                machines[unit] = self._machines.reach(domain)
+                machines[unit] = self._machines.ssh_machine(domain)
             else:
-                off[unit] = domain.state if domain else "gone"
+                states[unit] = domain.state if domain else "gone"
         if follow:
-            yield from journal.follow(
-                machines, tail, again=self._again, alive=lambda: self._may_log(units)
+            yield from journal.follow_logs(
+                machines,
+                tail,
+                next_machine=self._next_machine,
+                still_running=lambda: self._may_log(units),
             )
         else:
-            yield from journal.past(machines, tail)
-        if off:
-            stands = ", ".join(f"{unit}: its machine is {state}" for unit, state in off.items())
+            yield from journal.read_logs(machines, tail)
+        if states:
+            details = ", ".join(f"{unit}: its machine is {state}" for unit, state in states.items())
             raise EnvctlError(
-                f"the logs of {', '.join(off)} cannot be read",
-                details=stands,
+                f"the logs of {', '.join(states)} cannot be read",
+                details=details,
                 hint=f"`envctl up {self.context.scope.environment}` has it running again",
             )
 
@@ -255,13 +268,13 @@ class VagrantBackend:
 
     # --- parts
 
-    def _again(self, unit: str) -> ssh.Machine | None:
+    def _next_machine(self, unit: str) -> ssh.Machine | None:
         """The machine that a unit has after its connection has ended, waited for as long as the environment is changed."""
         while True:
             busy = self.context.busy()
-            domain = self._machines.of(unit)
+            domain = self._machines.domain_of(unit)
             if domain is not None and domain.running and unit in domain.units:
-                machine = self._machines.reach(domain)
+                machine = self._machines.ssh_machine(domain)
                 with suppress(EnvctlError):
                     machine.connect(patience=_CONNECT)
                     return machine

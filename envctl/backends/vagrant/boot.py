@@ -155,10 +155,10 @@ def _making() -> str:
     return named.replace("ON_DEMAND", " ".join(ON_DEMAND)).replace("MODULES", " ".join(MODULES))
 
 
-def kernel_build(base: Base, *, recipe: str = "") -> Build:
+def kernel_build(base: Base, *, template_digest: str = "") -> Build:
     """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD.
 
-    `recipe`, here and below, is a digest of the project's own templates that it is made by.
+    `template_digest`, here and below, is a digest of the project's own templates that it is made by.
     """
     steps = (
         InstallPackages(("busybox-static", "cpio", "kmod")),
@@ -166,7 +166,7 @@ def kernel_build(base: Base, *, recipe: str = "") -> Build:
         WriteFile("/envctl/udhcpc.sh", _DHCP),
         RunCommand(("/bin/sh", "-ec", _making())),
     )
-    return Build(base, steps, build_digest(base, steps, recipe))
+    return Build(base, steps, build_digest(base, steps, template_digest))
 
 
 # --- what a machine has beyond the image ----------------------------------------------------
@@ -285,7 +285,7 @@ rm -r before after changed was
 )
 
 
-def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
+def machine_build(image: str, *, key: str = "", template_digest: str = "") -> Build:
     """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
 
     With `key`, a public one, its owner is let in as root where the machine is started without one of its own.
@@ -302,4 +302,4 @@ def machine_build(image: str, *, key: str = "", recipe: str = "") -> Build:
         *([WriteFile("/root/.ssh/authorized_keys", f"{key}\n", mode="0600")] if key else []),
         RunCommand(("/bin/sh", "-ec", SETTLE + _AFTER)),
     )
-    return Build(base, steps, build_digest(base, steps, recipe))
+    return Build(base, steps, build_digest(base, steps, template_digest))

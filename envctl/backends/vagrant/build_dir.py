@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from envctl.backends.vagrant.names import cache
+from envctl.backends.vagrant.names import cache_folder
 
 
 @contextmanager
-def workshop() -> Iterator[Path]:
+def build_dir() -> Iterator[Path]:
     """A folder of one's own for a while, in the cache: disks need more room than `/tmp` may have."""
-    place = cache() / "making"
+    place = cache_folder() / "making"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _held(place, fcntl.LOCK_EX):
         for left in place.iterdir():

@@ -41,7 +41,7 @@ unshare --net -- /bin/sh -c '/run/envctl/busybox ip link set lo up; exec "$@"' a
 """Runs a command without a network but its own loopback, as a container engine does a build that is to have none."""
 
 
-class Watch:
+class BuildRunner:
     """Runs the script of one build in a machine: tells its progress, keeps what explains a failure."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Watch:
             code = machine.stream(
                 f". /run/envctl-build.env; exec {_APART if self._build_inputs.offline else ''}"
                 f"/bin/sh {SCRIPT} {provision.FILES} 2>&1",
-                stdin=io.BytesIO(provision.told(values)) if values else None,
+                stdin=io.BytesIO(provision.secret_input(values)) if values else None,
                 stdout=self._take,
                 stderr=self._take,
                 timeout=_TIMEOUT,
@@ -119,13 +119,13 @@ class Watch:
             if int(begun[1]) != self._step:
                 self._lines.clear()
             self._step = int(begun[1])
-            text = self._told()
+            text = self._step_description()
         elif text and not text.startswith("envctl: "):
             self._lines.append(text)
         if text:
             self._context.report(Progress(f"build {self._unit}", Stage.WORKING, text))
 
-    def _told(self) -> str:
+    def _step_description(self) -> str:
         """Which of the spec's steps is being done, in words."""
         steps = self._build.steps
         if not 1 <= self._step <= len(steps):
@@ -136,7 +136,7 @@ class Watch:
         steps = self._build.steps
         where = steps[self._step - 1].where if 1 <= self._step <= len(steps) else None
         return EnvctlError(
-            f"cannot build {self._unit}: {self._told()} failed ({ending})",
+            f"cannot build {self._unit}: {self._step_description()} failed ({ending})",
             details="\n".join(f"  {line}" for line in self._lines),
             hint="mend the step and run the same command again",
             where=where or self._build.where,
@@ -145,9 +145,9 @@ class Watch:
 
 def _environment(environ: Mapping[str, str] = os.environ) -> str:
     """The host's proxies, as shell commands; not those only the host reaches."""
-    found = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
+    proxies = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
     return "".join(
         f"export {name}={shlex.quote(value)}\n"
-        for name, value in found.items()
+        for name, value in proxies.items()
         if value and not _LOOPBACK.search(value)
     )

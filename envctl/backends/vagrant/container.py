@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant.quoting import shell, words
-from envctl.backends.vagrant.unit_paths import Room, secret_file
+from envctl.backends.vagrant.unit_paths import UnitPaths, secret_file
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
 
@@ -42,17 +42,17 @@ _NOTHING: Final[Mapping[str, str]] = {}
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
 
-def is_contained(unit: Unit) -> bool:
+def runs_in_container(unit: Unit) -> bool:
     """Whether the unit is a container in its machine."""
     return not isinstance(unit.source, Build)
 
 
-def at(volume: str) -> str:
+def volume_path(volume: str) -> str:
     """Where the disk of a volume is in the machine."""
     return f"{VOLUMES}/{quote(volume, safe='')}"
 
 
-def engine() -> Iterator[str]:
+def start_engine() -> Iterator[str]:
     """Shell commands that have the engine running."""
     yield (
         "docker version >/dev/null 2>&1 || { mkdir -p /var/log; "
@@ -64,9 +64,9 @@ def engine() -> Iterator[str]:
     )
 
 
-def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
+def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
     """Shell commands that have the engine running and the image loaded, and secrets readable by its user."""
-    yield from engine()
+    yield from start_engine()
     yield (
         f"[ ! -e {IMAGE} ] || {{ said=$(docker load --quiet --input {IMAGE});"
         f' docker tag "${{said##* }}" {NAME}; rm {IMAGE}; }}'
@@ -86,13 +86,13 @@ def prepare(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
     yield f"docker rm --force {NAME} >/dev/null 2>&1 || :"
 
 
-def script(unit: Unit) -> str:
+def client_script(unit: Unit) -> str:
     """The script that becomes the container's client, whose streams and exit code are the container's."""
     return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit)))}\n"
 
 
 def _run(unit: Unit) -> Iterator[str]:
-    run, room = unit.run, Room(unit.name)
+    run, paths = unit.run, UnitPaths(unit.name)
     yield from ("docker", "run", "--init", f"--name={NAME}", "--network=host")
     yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
     yield from (f"--cap-add={name}" for name in run.process.capabilities)
@@ -102,13 +102,13 @@ def _run(unit: Unit) -> Iterator[str]:
         yield _mount(mount.target, mount.target, read_only=mount.read_only)
     for volume in run.volumes:
         option = "volume-opt=type=none,volume-opt=o=bind," + _field(
-            f"volume-opt=device={at(volume.name)}"
+            f"volume-opt=device={volume_path(volume.name)}"
         )
         read_only = ",readonly" if volume.read_only else ""
         target = _field(f"target={volume.target}")
         yield f"--mount=type=volume,source={_called(volume.name)},{target},{option}{read_only}"
     for secret in run.secrets:
-        yield _mount(secret_file(secret, room), secret.target, read_only=True)
+        yield _mount(secret_file(secret, paths), secret.target, read_only=True)
     for name, (soft, hard) in limits(run.options).items():
         yield f"--ulimit={name}={soft}:{hard}"
     if run.resources.memory is not None:
@@ -127,10 +127,12 @@ def _run(unit: Unit) -> Iterator[str]:
 
 def _called(volume: str) -> str:
     """What the engine inside calls a volume."""
-    own = parted(volume)
-    if own is None:
+    image_volume = parted(volume)
+    if image_volume is None:
         return volume
-    return f"own-{hashlib.sha256(own[1].encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    return (
+        f"own-{hashlib.sha256(image_volume[1].encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    )
 
 
 def _mount(source: str, target: str, *, read_only: bool) -> str:

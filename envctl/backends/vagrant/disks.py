@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.common.build_inputs import BROUGHT, ContainerScript, ImageSource
-from envctl.backends.vagrant import sparse
+from envctl.backends.vagrant import sparse_tar
 from envctl.errors import EnvctlError
 
 SIZE: Final = "20G"
@@ -26,15 +26,15 @@ def from_image(engine: ImageSource, image: str, folder: Path) -> None:
     """Make the disk of a machine's image in a folder. The image makes it itself, in a container."""
     script = (files("envctl.backends.vagrant") / "disk.sh").read_text("utf-8")
     # What else an image leaves there does not come among the files of a box.
-    brought, raw = folder / "brought", folder / "raw"
-    brought.mkdir()
-    container_script = ContainerScript(script, (BROUGHT, SIZE), bring=brought, timeout=_TIMEOUT)
-    engine.run_script(image, container_script)
+    output, raw = folder / "brought", folder / "raw"
+    output.mkdir()
+    copy_disk = ContainerScript(script, (BROUGHT, SIZE), bring=output, timeout=_TIMEOUT)
+    engine.run_script(image, copy_disk)
     try:
-        sparse.unpack(brought / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
+        sparse_tar.unpack(output / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
     except (OSError, ValueError) as error:
         raise EnvctlError(f"the disk of {image} cannot be made: {error}") from error
-    shutil.rmtree(brought)
+    shutil.rmtree(output)
     _pack(raw, folder)
 
 

@@ -57,16 +57,16 @@ class Domain:
     @property
     def units(self) -> Mapping[str, Mapping[str, Any]]:
         """What the units settled in it were made for."""
-        found: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
-        return found
+        units: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
+        return units
 
     @property
-    def made_for(self) -> str:
+    def machine_digest(self) -> str:
         """The digest of the machine it was made as."""
         return str((self.stamp or {}).get("made_for", ""))
 
     @property
-    def made_of(self) -> str:
+    def source_id(self) -> str:
         """What its box was made of: an image's id, or what is locked that it was held to; else ""."""
         return str((self.stamp or {}).get("made_of", ""))
 
@@ -81,16 +81,16 @@ def description(name: str) -> str:
     return f"dumpxml {name};domstate {name} --reason"
 
 
-def parsed(texts: str) -> dict[str, Domain]:
+def parse_domains(texts: str) -> dict[str, Domain]:
     """Several domains' descriptions and states, one after the other."""
     from xml.etree import ElementTree as ET
 
     # What libvirt itself printed.
-    found = (
+    domains = (
         _domain(ET.fromstring(text), state, reason)  # noqa: S314
         for text, state, reason in _DESCRIPTION.findall(texts)
     )
-    return {one.name: one for one in found}
+    return {domain.name: domain for domain in domains}
 
 
 def _domain(element: ET.Element, state: str, reason: str) -> Domain:

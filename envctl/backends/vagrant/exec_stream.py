@@ -38,10 +38,10 @@ def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str
             return machine.terminal(f"( {text} ); exit $?")
         return _heard(unit, machine, execution, text)
     except BaseException as error:
-        gone = _end(machine, mark)
+        all_ended = _end(machine, mark)
         if isinstance(error, TimeoutError):
-            raise too_late(unit, execution, gone=gone) from error
-        if not gone:
+            raise too_late(unit, execution, gone=all_ended) from error
+        if not all_ended:
             error.add_note(LEFT_BEHIND)
         if isinstance(error, OutputError):
             raise reason(error) from None
@@ -49,32 +49,32 @@ def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str
 
 
 def _heard(unit: str, machine: Machine, execution: Execution, text: str) -> int:
-    over = Event()
-    streams: list[Marked] = []
+    finished = Event()
+    streams: list[EndMarkWriter] = []
     # Another than the command's own, which whoever lists environments would print.
-    end = new_mark()
+    end_mark = new_mark()
 
-    def ended() -> None:
-        if all(one.ended for one in streams):
-            over.set()
+    def check_ended() -> None:
+        if all(stream.ended for stream in streams):
+            finished.set()
 
-    def passed(write: Callable[[bytes], object] | None) -> Marked:
-        streams.append(Marked(end, writing(write), ended))
+    def marked(write: Callable[[bytes], object] | None) -> EndMarkWriter:
+        streams.append(EndMarkWriter(end_mark, writing(write), check_ended))
         return streams[-1]
 
-    out, err = passed(execution.stdout), passed(execution.stderr)
+    stdout, stderr = marked(execution.stdout), marked(execution.stderr)
     code = machine.stream(
-        around(text, end),
+        around(text, end_mark),
         stdin=execution.stdin,
-        stdout=out,
-        stderr=err,
+        stdout=stdout,
+        stderr=stderr,
         timeout=execution.timeout,
-        over=over,
+        over=finished,
     )
-    for one in streams:
-        one.flush()
-    if out.code is not None:
-        return out.code
+    for stream in streams:
+        stream.flush()
+    if stdout.code is not None:
+        return stdout.code
     if code == _LOST:
         raise EnvctlError(
             f"{unit}: the connection to its machine was lost before `{execution.shown}` had ended",
@@ -112,7 +112,7 @@ def _end(machine: Machine, mark: str) -> bool:
     return True
 
 
-class Marked:
+class EndMarkWriter:
     """A writer that passes on what comes before a mark, and knows what follows it: an exit code, or nothing."""
 
     def __init__(
@@ -139,8 +139,12 @@ class Marked:
             self._held = mark + after
             self._pass(before)
             if b"\n" in after:
-                told = after.partition(b"\n")[0]
-                self.code, self.ended, self._held = int(told) if told.isdigit() else None, True, b""
+                exit_text = after.partition(b"\n")[0]
+                self.code, self.ended, self._held = (
+                    int(exit_text) if exit_text.isdigit() else None,
+                    True,
+                    b"",
+                )
                 self._then()
 
     def flush(self) -> None:

@@ -15,31 +15,31 @@ from typing import TYPE_CHECKING, Final
 from envctl.backends.vagrant.quoting import words
 
 if TYPE_CHECKING:
-    from envctl.backends.vagrant.unit_paths import Room
+    from envctl.backends.vagrant.unit_paths import UnitPaths
 
 FOLDER: Final = "/etc/envctl"
 _NAME: Final = "last-exit"
 """The file of the record, in the folder where a unit's scripts are."""
-_SETTLED: Final = "/run/envctl/settled"
+_STARTED: Final = "/run/envctl/settled"
 """Where it is noted, in memory, that a unit was settled since the machine was booted."""
 _SIGNAL: Final = 128
 _KILLED: Final = 137
 _FIELDS: Final = 5
-_HOW: Final = (
+_RECORD_WORDS: Final = (
     '"${SERVICE_RESULT:-success}" "${EXIT_CODE:-exited}" "${EXIT_STATUS:-0}" "$oom" "$(date +%s)"'
 )
 """The five words of a record: what the init tells a service's last command, the processes killed for memory, the time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ExitRecord:
     """What a machine tells of a unit that does not run.
 
-    `settled`: it was told to run since the machine was booted. `text` is the record itself, "" if there is none:
+    `started`: it was started since the machine was booted. `text` is the record itself, "" if there is none:
     its process has not ended since. `oom`: processes of it were killed for memory.
     """
 
-    settled: bool = False
+    started: bool = False
     text: str = ""
     exit_code: int | None = None
     oom: bool = False
@@ -50,12 +50,12 @@ class Ending:
         return self.oom and self.exit_code == _KILLED
 
 
-def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
+def recording_script(paths: UnitPaths, *, contained: str = "", lasting: bool = False) -> str:
     """The shell script that a service runs when its process has ended.
 
     `contained` is the name of its container, if it has one; with `lasting` the note is on the disk before it goes on.
     """
-    file = _file(room.unit)
+    file = _file(paths.unit)
     if contained:
         # The container's memory is counted apart.
         oom = (
@@ -63,7 +63,7 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
             " true) oom=1;; esac"
         )
     else:
-        events = f"{room.processes.rpartition('/')[0]}/memory.events"
+        events = f"{paths.processes.rpartition('/')[0]}/memory.events"
         oom = (
             "while read -r name count; do case $name in oom_kill) oom=$count;; esac; done"
             f" 2>/dev/null <{events} || :"
@@ -73,7 +73,7 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
             "oom=0",
             oom,
             f"mkdir -p {file.rpartition('/')[0]}",
-            f"printf '%s %s %s %s %s\\n' {_HOW} >{file}.new",
+            f"printf '%s %s %s %s %s\\n' {_RECORD_WORDS} >{file}.new",
             *([f"sync {file}.new"] if lasting else []),
             f"mv {file}.new {file}",
             "",
@@ -81,40 +81,40 @@ def script(room: Room, *, contained: str = "", lasting: bool = False) -> str:
     )
 
 
-def forget(room: Room) -> str:
+def forget_script(paths: UnitPaths) -> str:
     """Shell commands that forget how a unit ended: it is settled anew."""
-    return f"rm -f {_file(room.unit)}; mkdir -p {_SETTLED}; : >{_SETTLED}/{room.unit}"
+    return f"rm -f {_file(paths.unit)}; mkdir -p {_STARTED}; : >{_STARTED}/{paths.unit}"
 
 
-def leave(room: Room) -> str:
+def remove_script(paths: UnitPaths) -> str:
     """Shell commands that forget a unit."""
-    return f"rm -f {_file(room.unit)} {_SETTLED}/{room.unit}"
+    return f"rm -f {_file(paths.unit)} {_STARTED}/{paths.unit}"
 
 
-def ask(units: Iterable[str]) -> str:
+def query_script(units: Iterable[str]) -> str:
     """The shell script that prints what is known of these units, a line each."""
     return (
-        f"for unit in {words(tuple(units))}; do settled=-; said=;"
-        f' [ ! -e "{_SETTLED}/$unit" ] || settled=settled;'
-        f' [ ! -e "{FOLDER}/$unit/{_NAME}" ] || read -r said <"{FOLDER}/$unit/{_NAME}";'
-        ' echo "$unit $settled $said"; done'
+        f"for unit in {words(tuple(units))}; do started=-; record=;"
+        f' [ ! -e "{_STARTED}/$unit" ] || started=started;'
+        f' [ ! -e "{FOLDER}/$unit/{_NAME}" ] || read -r record <"{FOLDER}/$unit/{_NAME}";'
+        ' echo "$unit $started $record"; done'
     )
 
 
-def read(text: str) -> Mapping[str, Ending]:
+def parse_records(text: str) -> Mapping[str, ExitRecord]:
     """What such a script printed, by unit."""
-    found = {}
+    records = {}
     for line in text.splitlines():
-        unit, settled, *record = line.split()
-        found[unit] = _ending(settled == "settled", record)
-    return found
+        unit, started, *record = line.split()
+        records[unit] = _record(started == "started", record)
+    return records
 
 
-def _ending(settled: bool, record: Sequence[str]) -> Ending:
+def _record(started: bool, record: Sequence[str]) -> ExitRecord:
     if len(record) != _FIELDS:
-        return Ending(settled)
+        return ExitRecord(started)
     _, how, status, oom, _ = record
-    return Ending(settled, " ".join(record), _code(how, status), oom not in {"0", ""})
+    return ExitRecord(started, " ".join(record), _code(how, status), oom not in {"0", ""})
 
 
 def _code(how: str, status: str) -> int | None:

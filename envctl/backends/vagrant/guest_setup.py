@@ -16,10 +16,10 @@ from envctl.backends.common.ulimits import UNLIMITED, limits
 from envctl.backends.vagrant import boot, container, exit_records, output, process
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.quoting import shell, words
-from envctl.backends.vagrant.unit_paths import SECRETS, Room, secret_file, secret_name
+from envctl.backends.vagrant.unit_paths import SECRETS, UnitPaths, secret_file, secret_name
 from envctl.plan.model import Kind, Secret, Unit
 
-_OWN: Final = """\
+_OWN_DISK: Final = """\
 device() { stat -L -c %d -- "$1"; }
 own() {
   path=$1
@@ -33,22 +33,22 @@ STOP_TIMEOUT: Final = 10
 """Seconds a process has to end after SIGTERM, as in a container."""
 
 
-def service(unit: Unit, room: Room) -> str:
+def service(unit: Unit, paths: UnitPaths) -> str:
     """The unit as a service of systemd."""
     run = unit.run
     task = unit.kind is Kind.TASK
-    contained = container.is_contained(unit)
+    contained = container.runs_in_container(unit)
     lines = [
         "[Unit]",
         f"Description={unit.name}",
         "StartLimitIntervalSec=0",
         # It is listened to from its first word to its last.
-        f"After={room.log_service}",
+        f"After={paths.log_service}",
         "[Service]",
         f"Type={'oneshot' if task else 'exec'}",
         *(["RemainAfterExit=yes"] if task else []),
         f"User={'root' if contained else run.process.user or 'root'}",
-        f"ExecStart=/bin/sh {room.script}",
+        f"ExecStart=/bin/sh {paths.script}",
         f"Restart={'no' if task else run.restart}",
         "RestartSec=1",
         f"TimeoutStopSec={STOP_TIMEOUT}",
@@ -58,10 +58,10 @@ def service(unit: Unit, room: Room) -> str:
         "TasksMax=infinity",
     ]
     # How it ended is noted before its container, which knows more of that, is removed.
-    note = f"=+-/bin/sh {room.ended}"
+    note = f"=+-/bin/sh {paths.ended}"
     lines += [*([f"ExecStartPost{note}"] if task else []), f"ExecStopPost{note}"]
-    if room.shared and run.secrets:
-        lines.append(f"BindReadOnlyPaths={room.secrets}:{SECRETS}")
+    if paths.shared and run.secrets:
+        lines.append(f"BindReadOnlyPaths={paths.secrets}:{SECRETS}")
     if contained:
         lines += [container.AFTER] if task else [container.STARTED, container.AFTER]
     else:
@@ -72,7 +72,7 @@ def service(unit: Unit, room: Room) -> str:
 def _limits(unit: Unit) -> Iterator[str]:
     process, resources = unit.run.process, unit.run.resources
     for name, pair in limits(unit.run.options).items():
-        soft, hard = ("infinity" if one == UNLIMITED else str(one) for one in pair)
+        soft, hard = ("infinity" if limit == UNLIMITED else str(limit) for limit in pair)
         yield f"Limit{name.upper()}={soft}:{hard}"
     # As in a container, a process that is killed for memory takes no other with it.
     yield "OOMPolicy=continue"
@@ -85,30 +85,30 @@ def _limits(unit: Unit) -> Iterator[str]:
         yield f"CPUQuota={resources.cpus * 100:g}%"
 
 
-def run_script(unit: Unit, room: Room) -> str:
+def run_script(unit: Unit, paths: UnitPaths) -> str:
     """The script that becomes the unit's process, or its container's client."""
-    contained = container.is_contained(unit)
-    text = container.script(unit) if contained else process.script(unit.run.process)
-    return f"{output.taken_over(room)}\n{text}"
+    contained = container.runs_in_container(unit)
+    text = container.client_script(unit) if contained else process.start_script(unit.run.process)
+    return f"{output.redirect(paths)}\n{text}"
 
 
-def _end_script(unit: Unit, room: Room) -> str:
-    contained = container.NAME if container.is_contained(unit) else ""
-    return exit_records.script(room, contained=contained, lasting=unit.kind is Kind.TASK)
+def _end_script(unit: Unit, paths: UnitPaths) -> str:
+    contained = container.NAME if container.runs_in_container(unit) else ""
+    return exit_records.recording_script(paths, contained=contained, lasting=unit.kind is Kind.TASK)
 
 
-def archive(unit: Unit, room: Room, secrets: Mapping[str, bytes]) -> bytes:
+def archive(unit: Unit, paths: UnitPaths, secrets: Mapping[str, bytes]) -> bytes:
     """What is unpacked at the machine's root: the service, its script, its secrets."""
-    text = run_script(unit, room)
+    text = run_script(unit, paths)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, output.PROGRAM, output.PROGRAM_TEXT.encode(), 0o644)
         _add(tar, output.SERVICE_FILE, output.SERVICE.encode(), 0o644)
-        _add(tar, _file(room), service(unit, room).encode(), 0o644)
-        _add(tar, room.script, text.encode("utf-8", "surrogateescape"), 0o644)
-        _add(tar, room.ended, _end_script(unit, room).encode(), 0o644)
+        _add(tar, _file(paths), service(unit, paths).encode(), 0o644)
+        _add(tar, paths.script, text.encode("utf-8", "surrogateescape"), 0o644)
+        _add(tar, paths.ended, _end_script(unit, paths).encode(), 0o644)
         for secret in unit.run.secrets:
-            _add(tar, secret_file(secret, room), secrets[secret.name], 0o400)
+            _add(tar, secret_file(secret, paths), secrets[secret.name], 0o400)
     return target.getvalue()
 
 
@@ -118,13 +118,13 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def settle(unit: Unit, room: Room, *, anew: bool = True) -> str:
+def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
     """The shell script that unpacks the archive from standard input and starts the service anew.
 
     With `anew` the unit is another one than before, as a new container is: of what it logged until now nothing is its own.
     """
     secrets = unit.run.secrets
-    contained = container.is_contained(unit)
+    contained = container.runs_in_container(unit)
     user = "root" if contained else unit.run.process.user or "root"
     # A name's own group comes with the colon; a number may be nobody's, and has none.
     owner = shell(user if user.isdigit() else f"{user}:")
@@ -133,26 +133,28 @@ def settle(unit: Unit, room: Room, *, anew: bool = True) -> str:
         "umask 022",
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
         # Of a service it has never had the init has nothing to stop or to forget.
-        f"known=; [ ! -e {_file(room)} ] || known=yes",
-        f'[ -z "$known" ] || systemctl stop {room.service} {room.log_service} 2>/dev/null || :',
-        exit_records.forget(room),
-        _OWN,
-        f"own {room.secrets}; own {room.script}; own {_file(room)}",
-        f"rm -rf {room.secrets}; mkdir -p {room.secrets} {room.script.rpartition('/')[0]}",
+        f"known=; [ ! -e {_file(paths)} ] || known=yes",
+        f'[ -z "$known" ] || systemctl stop {paths.service} {paths.log_service} 2>/dev/null || :',
+        exit_records.forget_script(paths),
+        _OWN_DISK,
+        f"own {paths.secrets}; own {paths.script}; own {_file(paths)}",
+        f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {paths.script.rpartition('/')[0]}",
         *_covers(unit),
         *_protections(unit),
         "tar -xpf - -C /",
-        *output.prepare(room, owner, anew=anew),
+        *output.setup_commands(paths, owner, new_run=new_run),
     ]
     if contained:
-        lines += container.prepare(unit, [secret_file(one, room) for one in secrets])
+        lines += container.setup_commands(unit, [secret_file(secret, paths) for secret in secrets])
     elif secrets:
-        lines.append(f"chown -- {owner} {words([secret_file(one, room) for one in secrets])}")
+        lines.append(
+            f"chown -- {owner} {words([secret_file(secret, paths) for secret in secrets])}"
+        )
         lines += _links(secrets)
     lines += [
         # A second or more where a processor is emulated, and no use for what the init has not read yet.
-        f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {room.service} 2>/dev/null || :; }}',
-        f"systemctl start --no-block {room.log_service} {room.service}",
+        f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {paths.service} 2>/dev/null || :; }}',
+        f"systemctl start --no-block {paths.log_service} {paths.service}",
     ]
     return "\n".join(lines)
 
@@ -178,42 +180,42 @@ def _protections(unit: Unit) -> Iterator[str]:
         )
 
 
-def own(owners: Mapping[str, str]) -> str:
+def chown_script(owners: Mapping[str, str]) -> str:
     """The shell commands that give folders of new volumes to whom they are to belong, by path."""
     lines = (f"chown -- {shell(owner)} {shell(path)}\n" for path, owner in owners.items())
     return "".join(["set -e\n", *lines]) if owners else ""
 
 
-def _file(room: Room) -> str:
+def _file(paths: UnitPaths) -> str:
     """Where the init finds a unit's service."""
-    return f"/etc/systemd/system/{room.service}"
+    return f"/etc/systemd/system/{paths.service}"
 
 
 def _links(secrets: Sequence[Secret]) -> Iterator[str]:
     """Secrets that are wanted elsewhere are linked there."""
-    for one in secrets:
-        file = f"{SECRETS}/{secret_name(one)}"
-        if one.target != file:
-            yield f"own {shell(one.target)}"
-            yield f"mkdir -p -- {shell(one.target.rpartition('/')[0] or '/')}"
-            yield f"ln -sfn -- {shell(file)} {shell(one.target)}"
+    for secret in secrets:
+        file = f"{SECRETS}/{secret_name(secret)}"
+        if secret.target != file:
+            yield f"own {shell(secret.target)}"
+            yield f"mkdir -p -- {shell(secret.target.rpartition('/')[0] or '/')}"
+            yield f"ln -sfn -- {shell(file)} {shell(secret.target)}"
 
 
-def stop(unit: str, units: Collection[str]) -> str:
+def stop_script(unit: str, units: Collection[str]) -> str:
     """The shell commands that stop a unit, if it is one of the machine's."""
-    return f"systemctl stop {Room(unit).service}; " if unit in units else ""
+    return f"systemctl stop {UnitPaths(unit).service}; " if unit in units else ""
 
 
-def leave(room: Room) -> str:
+def remove_script(paths: UnitPaths) -> str:
     """The shell script that takes a unit out of a machine it shares."""
     return (
-        f"systemctl stop {room.service} {room.log_service} 2>/dev/null; systemctl reset-failed {room.service} 2>/dev/null;"
-        f" rm -rf {room.secrets} {room.script.rpartition('/')[0]} {room.pipes[0].rpartition('/')[0]} {_file(room)};"
-        f" systemctl daemon-reload; {exit_records.leave(room)}"
+        f"systemctl stop {paths.service} {paths.log_service} 2>/dev/null; systemctl reset-failed {paths.service} 2>/dev/null;"
+        f" rm -rf {paths.secrets} {paths.script.rpartition('/')[0]} {paths.pipes[0].rpartition('/')[0]} {_file(paths)};"
+        f" systemctl daemon-reload; {exit_records.remove_script(paths)}"
     )
 
 
-def hosts(table: Mapping[str, Sequence[str]]) -> str:
+def hosts_file(table: Mapping[str, Sequence[str]]) -> str:
     """The machine's /etc/hosts: itself, and the names of all units by address."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{address} {' '.join(names)}" for address, names in sorted(table.items())]

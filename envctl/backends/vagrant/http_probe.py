@@ -34,10 +34,10 @@ def ask(probe: Probe, machine: Machine) -> tuple[bool, str]:
         connection.sock = machine.dial(f"{host}:{port}", probe.timeout)
         connection.request("GET", (url.path or "/") + (f"?{url.query}" if url.query else ""))
         answer = connection.getresponse()
-        said = f"HTTP {answer.status}"
+        message = f"HTTP {answer.status}"
         if answer.status >= 400:
-            said += f"\n{answer.read(_SHOWN).decode('utf-8', 'replace')}"
-        return answer.status < 400, said.strip()
+            message += f"\n{answer.read(_SHOWN).decode('utf-8', 'replace')}"
+        return answer.status < 400, message.strip()
     except TimeoutError:
         return False, timed_out(probe)
     except (OSError, HTTPException) as error:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from envctl.backends.base import LogLine
 from envctl.backends.vagrant import output
 from envctl.backends.vagrant.ssh import Machine
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.errors import EnvctlError
 
 _LOOK: Final = 5.0
@@ -28,7 +28,7 @@ _LONGEST: Final = 1 << 20
 """Characters of a line that are kept together; of a longer one the rest is another line."""
 
 
-def past(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
+def read_logs(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
     """What these units have logged by now; `tail` lines of each."""
     with ExitStack() as stack:
         streams = [
@@ -39,19 +39,19 @@ def past(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]
 
 
 def _command(unit: str, tail: int | None) -> str:
-    return output.read(Room(unit), tail=None if tail is None else tail + _MOST)
+    return output.read_command(UnitPaths(unit), tail=None if tail is None else tail + _MOST)
 
 
 def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
     return lines if tail is None else iter(deque(lines, maxlen=tail))
 
 
-def follow(
+def follow_logs(
     machines: Mapping[str, Machine],
     tail: int | None,
     *,
-    again: Callable[[str], Machine | None],
-    alive: Callable[[], bool],
+    next_machine: Callable[[str], Machine | None],
+    still_running: Callable[[], bool],
 ) -> Iterator[LogLine]:
     """What these units log, until none of them runs any more; one whose machine is replaced is followed on.
 
@@ -60,22 +60,22 @@ def follow(
     """
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
     with ExitStack() as stack:
-        over = threading.Event()
-        stack.callback(over.set)
+        stop = threading.Event()
+        stack.callback(stop.set)
         for unit, machine in machines.items():
-            one = _Follower(unit, machine, tail, again, over)
-            stack.callback(one.stop)
-            threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
-        left = len(machines)
-        while left:
+            follower = _Follower(unit, machine, tail, next_machine, stop)
+            stack.callback(follower.stop)
+            threading.Thread(target=follower.run, args=(lines.put,), daemon=True).start()
+        open_followers = len(machines)
+        while open_followers:
             try:
                 line = lines.get(timeout=_LOOK)
             except queue.Empty:
-                if not alive():
+                if not still_running():
                     return
                 continue
             if line is None:
-                left -= 1
+                open_followers -= 1
             else:
                 yield line
 
@@ -98,7 +98,7 @@ class _Follower:
         while machine is not None and not self.over.is_set():
             # A machine that goes ends its connection, in whatever way.
             with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
-                command = output.read(Room(self.unit), follow=True, tail=self.tail)
+                command = output.read_command(UnitPaths(self.unit), follow=True, tail=self.tail)
                 for line in _lines(self.unit, self._reading.enter_context(machine.lines(command))):
                     # Of one that is read again, what has been told is not.
                     if line.time > before:
@@ -120,22 +120,22 @@ class _Follower:
 
 def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
     """The lines of a unit from what output.read's command prints: those of its run, and of later ones."""
-    run, _, now = next(texts, b"").decode().partition(" ")
-    begun: dict[str, str] = {}
+    run, _, asked_at = next(texts, b"").decode().partition(" ")
+    unfinished: dict[str, str] = {}
     current = False
-    for text in texts:
+    for raw in texts:
         try:
-            entry = json.loads(text.decode("utf-8", "replace"))
+            entry = json.loads(raw.decode("utf-8", "replace"))
         except ValueError:
             continue
         moment = int(entry["__REALTIME_TIMESTAMP"])
-        current = current or entry.get(output.RUN) == run or moment > int(now)
+        current = current or entry.get(output.RUN) == run or moment > int(asked_at)
         if not current:
             continue
         stream = "stderr" if entry.get("PRIORITY") == _ERROR else "stdout"
-        message = begun.pop(stream, "") + _text(entry.get("MESSAGE"))
+        message = unfinished.pop(stream, "") + _text(entry.get("MESSAGE"))
         if entry.get(output.PART) and len(message) < _LONGEST:
-            begun[stream] = message
+            unfinished[stream] = message
             continue
         when = datetime.fromtimestamp(moment / 1e6, UTC)
         yield LogLine(unit, message, stream, when.isoformat())

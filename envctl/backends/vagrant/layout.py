@@ -35,7 +35,7 @@ _MACHINE: Final = "machine"
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class DesiredMachine:
     """A machine to be made: what it is called and made from, how large it is, what it has of the host."""
 
     name: str
@@ -57,43 +57,47 @@ def is_shared(unit: Unit) -> bool:
     return _MACHINE in unit.run.options
 
 
-def machine_of(unit: Unit) -> Machine:
+def machine_of(unit: Unit) -> DesiredMachine:
     """The machine of a unit of an arranged plan."""
     shared: Mapping[str, Any] = unit.run.options.get(_MACHINE, {})
-    machine = Machine(
+    machine = DesiredMachine(
         SHARED if shared else unit.name,
         unit.source,
         shared.get("cpus") or options.cpus(unit),
         shared.get("memory") or options.memory(unit),
         shared.get("disk_size") or options.disk_size(unit),
-        tuple(Volume(*one) for one in shared["volumes"]) if shared else tuple(_disks(unit)),
+        tuple(Volume(*fields) for fields in shared["volumes"]) if shared else tuple(_disks(unit)),
         tuple(map(_mount, shared["mounts"])) if shared else unit.run.mounts,
-        container.MODULES if container.is_contained(unit) else (),
+        container.MODULES if container.runs_in_container(unit) else (),
         "",
     )
     return replace(machine, digest=digest(machine))
 
 
-def _mount(one: Sequence[Any]) -> Mount:
-    source, target, read_only, *below = one
+def _mount(fields: Sequence[Any]) -> Mount:
+    source, target, read_only, *below = fields
     return Mount(source, target, read_only, *map(tuple, below))
 
 
 def _disks(unit: Unit) -> Iterator[Volume]:
     for volume in unit.run.volumes:
-        target = container.at(volume.name) if container.is_contained(unit) else volume.target
+        target = (
+            container.volume_path(volume.name)
+            if container.runs_in_container(unit)
+            else volume.target
+        )
         yield replace(volume, target=target)
 
 
 def lay_out(plan: Plan) -> Plan:
     """The plan, its units that share a machine made from one build and told what the machine is like."""
-    together = [unit for unit in plan.units if wants_single(unit)]
-    shared = _shared(together) if together else {}
-    source = _combined(together) if together else None
+    sharing = [unit for unit in plan.units if wants_single(unit)]
+    machine = _shared(sharing) if sharing else {}
+    source = _combined(sharing) if sharing else None
     return replace(
         plan,
         units=tuple(
-            _arranged(unit, source, shared) if wants_single(unit) else _arranged(unit, None, {})
+            _arranged(unit, source, machine) if wants_single(unit) else _arranged(unit, None, {})
             for unit in plan.units
         ),
     )
@@ -104,16 +108,18 @@ def wants_single(unit: Unit) -> bool:
     return unit.run.options.get("layout") == SINGLE
 
 
-def _arranged(unit: Unit, source: Build | None, shared: Mapping[str, Any]) -> Unit:
-    given = unit.run.options
+def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> Unit:
+    unit_options = unit.run.options
     # How a box is made and where a unit lives are no part of how it runs.
-    kept = {name: value for name, value in given.items() if name not in {"build", "layout"}}
-    if shared:
-        kept[_MACHINE] = shared
-    made = source or unit.source
-    if isinstance(made, Build):
-        made = replace(made, how=str(given.get("build") or options.AUTO))
-    return replace(unit, source=made, run=replace(unit.run, options=kept))
+    run_options = {
+        name: value for name, value in unit_options.items() if name not in {"build", "layout"}
+    }
+    if machine:
+        run_options[_MACHINE] = machine
+    box_source = source or unit.source
+    if isinstance(box_source, Build):
+        box_source = replace(box_source, how=str(unit_options.get("build") or options.AUTO))
+    return replace(unit, source=box_source, run=replace(unit.run, options=run_options))
 
 
 def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
@@ -127,12 +133,12 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
             (options.disk_size(unit) for unit in units), key=lambda size: int(size[:-1])
         ),
         "volumes": [
-            [one.name, one.target, one.read_only]
-            for one in dict.fromkeys(volume for unit in units for volume in unit.run.volumes)
+            [item.name, item.target, item.read_only]
+            for item in dict.fromkeys(volume for unit in units for volume in unit.run.volumes)
         ],
         "mounts": [
-            [one.source, one.target, one.read_only, *_below(one)]
-            for one in dict.fromkeys(mount for unit in units for mount in unit.run.mounts)
+            [item.source, item.target, item.read_only, *_below(item)]
+            for item in dict.fromkeys(mount for unit in units for mount in unit.run.mounts)
         ],
     }
 
@@ -168,8 +174,8 @@ def _combined(units: Sequence[Unit]) -> Build:
 
 def conflicts(plan: Plan) -> Iterator[Problem]:
     """What units that want one machine cannot share; the plan is not arranged yet."""
-    taken: dict[tuple[str, str], tuple[str, object]] = {}
-    built: dict[str, str] = {}
+    owners: dict[tuple[str, str], tuple[str, object]] = {}
+    built_files: dict[str, str] = {}
     for unit in plan.units:
         if not wants_single(unit):
             continue
@@ -183,8 +189,8 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
             continue
         for kind, name, value, place in _claims(unit, unit.source):
             if kind == "file":
-                built.setdefault(name, unit.name)
-            owner, other = taken.setdefault((kind, name), (unit.name, value))
+                built_files.setdefault(name, unit.name)
+            owner, other = owners.setdefault((kind, name), (unit.name, value))
             if owner != unit.name and (other != value or kind == "port"):
                 yield Problem(
                     place or where,
@@ -194,7 +200,7 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
                     hint="change one, or give one `options: {vagrant: {layout: machine}}`",
                 )
 
-    yield from _hidden([unit for unit in plan.units if wants_single(unit)], built)
+    yield from _hidden([unit for unit in plan.units if wants_single(unit)], built_files)
 
 
 def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem]:

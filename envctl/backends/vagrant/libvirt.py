@@ -22,7 +22,7 @@ from envctl.backends.vagrant.domain import (
     STAMP,
     Domain,
     description,
-    parsed,
+    parse_domains,
 )
 from envctl.errors import EnvctlError
 
@@ -52,7 +52,7 @@ class NotInstalledError(NoEngineError):
     """There is no virsh, and so no machine."""
 
 
-class RefusedError(EnvctlError):
+class VirshError(EnvctlError):
     """virsh said no."""
 
 
@@ -82,40 +82,40 @@ def _call(*argv: str) -> subprocess.Popen[str]:
 def _answer(call: subprocess.Popen[str], timeout: float = TIMEOUT) -> str:
     with call:
         try:
-            told, said = call.communicate(timeout=timeout)
+            stdout, stderr = call.communicate(timeout=timeout)
         except BaseException as error:
             call.kill()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise _absent(f"libvirt did not answer within {timeout:g} s") from error
             raise
     if call.returncode:
-        said = said.strip()
-        if "failed to connect" in said:
-            raise _absent(said.splitlines()[-1])
-        raise RefusedError(f"libvirt: {said.splitlines()[-1] if said else 'no'}", details=said)
-    return told
+        stderr = stderr.strip()
+        if "failed to connect" in stderr:
+            raise _absent(stderr.splitlines()[-1])
+        raise VirshError(f"libvirt: {stderr.splitlines()[-1] if stderr else 'no'}", details=stderr)
+    return stdout
 
 
-def _absent(said: str) -> EnvctlError:
+def _absent(reason: str) -> EnvctlError:
     return EnvctlError(
         "libvirt does not answer",
-        details=said,
+        details=reason,
         hint="`envctl doctor --backend vagrant` says how to install and start it",
     )
 
 
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
     """The domains whose names begin so, the networks and disks: one call if `likely` names the domains."""
-    lists = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
-    described = [description(name) for name in likely]
+    list_commands = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
+    describe_commands = [description(name) for name in likely]
     try:
-        said = virsh(";".join([f";echo {_MARK};".join(lists), *described]))
-        names, networks, volumes, texts = said.split(_MARK)
-    except RefusedError:
+        output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describe_commands]))
+        names, networks, volumes, texts = output.split(_MARK)
+    except VirshError:
         # There is no pool, no such domain, or what is listed is just being changed.
         names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
         volumes, texts = "\n".join(disks()), ""
-    known = parsed(texts)
+    known = parse_domains(texts)
     others = [name for name in names.split() if name.startswith(prefix) and name not in known]
     return Inventory(
         {**known, **_described(others)},
@@ -132,16 +132,16 @@ def domains(prefix: str) -> dict[str, Domain]:
 
 def domain(name: str) -> Domain | None:
     """The domain of that name, if it is there."""
-    return asked(name)()
+    return ask_domain(name)()
 
 
-def asked(name: str) -> Callable[[], Domain | None]:
+def ask_domain(name: str) -> Callable[[], Domain | None]:
     """Begin to ask for the domain of that name; the answer is what is returned, called."""
-    call = _call(description(name))
+    process = _call(description(name))
 
     def answer() -> Domain | None:
-        with suppress(RefusedError):
-            return next(iter(parsed(_answer(call)).values()), None)
+        with suppress(VirshError):
+            return next(iter(parse_domains(_answer(process)).values()), None)
         return None
 
     return answer
@@ -152,10 +152,10 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
         return {}
     # One that goes meanwhile fails the whole call: then each is asked for itself.
     try:
-        return parsed(virsh(";".join(description(name) for name in names)))
-    except RefusedError:
-        found = (domain(name) for name in names)
-        return {one.name: one for one in found if one is not None}
+        return parse_domains(virsh(";".join(description(name) for name in names)))
+    except VirshError:
+        described = (domain(name) for name in names)
+        return {each.name: each for each in described if each is not None}
 
 
 def stamp(domain: str, data: Mapping[str, Any]) -> None:
@@ -164,13 +164,13 @@ def stamp(domain: str, data: Mapping[str, Any]) -> None:
     xml = f"<stamp>{text}</stamp>"
     call = ("metadata", domain, "--uri", STAMP, "--key", "envctl", "--set", xml, "--config")
     virsh(*call)
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh(*call[:-1], "--live")
 
 
 def address(domain: str) -> str:
     """The IPv4 address a running domain was given; "" if none yet."""
-    with suppress(RefusedError):
+    with suppress(VirshError):
         for line in virsh("domifaddr", domain, "--source", "lease").splitlines():
             fields = line.split()
             if "ipv4" in fields:
@@ -180,9 +180,9 @@ def address(domain: str) -> str:
 
 def undefine(domain: str) -> None:
     """Remove a domain, running or not, and its own disk; disks of volumes stay."""
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("destroy", domain)
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("undefine", domain, "--managed-save", "--snapshots-metadata")
     if domain in virsh("list", "--all", "--name").split():
         raise EnvctlError(
@@ -199,11 +199,11 @@ def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
         if domain not in virsh("list", "--name").split():
             return
         time.sleep(0.2)
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("destroy", domain)
 
 
-def wake(domain: Domain) -> None:
+def resume(domain: Domain) -> None:
     """Have a domain that is paused go on. EnvctlError if it does not."""
     virsh("dompmwakeup" if domain.state == ASLEEP else "resume", domain.name)
     for _ in range(_TRIES):
@@ -221,14 +221,14 @@ def wake(domain: Domain) -> None:
 
 def disks() -> Sequence[str]:
     """The names of all disks in the pool."""
-    with suppress(RefusedError):
+    with suppress(VirshError):
         return _listed(virsh("vol-list", POOL))
     return ()
 
 
 def disk_size(name: str) -> int | None:
     """The bytes that a disk's file has; None if there is no such disk."""
-    with suppress(RefusedError):
+    with suppress(VirshError):
         from xml.etree import ElementTree as ET
 
         described = ET.fromstring(virsh("vol-dumpxml", name, "--pool", POOL))  # noqa: S314 - libvirt's own
@@ -245,7 +245,7 @@ def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
-def stood_on() -> frozenset[str]:
+def backing_disks() -> frozenset[str]:
     """The names of the disks that others stand on. EnvctlError if libvirt does not tell of each in each pool."""
     pools = virsh("pool-list", "--name").splitlines()
     if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
@@ -255,25 +255,29 @@ def stood_on() -> frozenset[str]:
             f" `virsh -c {URI} pool-start {shlex.quote(name)}`"
         )
     return frozenset(
-        name for pool in pools if pool.strip() for name in _stood_on_from(pool.strip())
+        name for pool in pools if pool.strip() for name in _backing_disks_in(pool.strip())
     )
 
 
-def _stood_on_from(pool: str) -> Iterator[str]:
+def _backing_disks_in(pool: str) -> Iterator[str]:
     """The names of the disks that those in a pool stand on."""
     from xml.etree import ElementTree as ET
 
     for _ in range(5):
         names = _listed(virsh("vol-list", pool))
-        asked = [f"vol-dumpxml {shlex.quote(one)} {shlex.quote(pool)}" for one in names]
+        commands = [
+            f"vol-dumpxml {shlex.quote(description)} {shlex.quote(pool)}" for description in names
+        ]
         texts: Sequence[str] = ()
         # Of one that has gone meanwhile nothing is told.
-        with suppress(RefusedError):
-            texts = virsh(";".join(asked)).split("</volume>")[:-1] if asked else ()
+        with suppress(VirshError):
+            texts = virsh(";".join(commands)).split("</volume>")[:-1] if commands else ()
         if len(texts) == len(names):
             # What libvirt itself printed.
-            found = (ET.fromstring(text + "</volume>") for text in texts)  # noqa: S314
-            paths = (one.findtext("./backingStore/path", "") for one in found)
+            descriptions = (ET.fromstring(text + "</volume>") for text in texts)  # noqa: S314
+            paths = (
+                description.findtext("./backingStore/path", "") for description in descriptions
+            )
             yield from (Path(path).name for path in paths if path)
             return
     raise EnvctlError(
@@ -290,19 +294,19 @@ def _listed(table: str) -> Sequence[str]:
 def remove_disks(names: Sequence[str]) -> None:
     """Remove disks; that one is gone already is fine."""
     for name in names:
-        with suppress(RefusedError):
+        with suppress(VirshError):
             virsh("vol-delete", name, "--pool", POOL)
 
 
-def have_pool() -> None:
+def ensure_pool() -> None:
     """The storage pool, defined and running."""
-    with suppress(RefusedError):
+    with suppress(VirshError):
         if "running" in virsh("pool-info", POOL):
             return
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("pool-define-as", POOL, "dir", "--target", "/var/lib/libvirt/images")
         virsh("pool-build", POOL)
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("pool-start", POOL)
     if "running" not in virsh("pool-info", POOL):
         raise EnvctlError(
@@ -310,13 +314,13 @@ def have_pool() -> None:
         )
 
 
-def have_network(name: str, addresses: str) -> None:
+def ensure_network(name: str, addresses: str) -> None:
     """A network of this name, running; its machines reach each other and, by translation, the world.
 
     Its bridge looks for no loops, for which a new machine's port would wait 4 s: there is no way to make one. Its DHCP server does not
     ping an address for 3 s before it offers it: it gives all of them out itself.
     """
-    with suppress(RefusedError):
+    with suppress(VirshError):
         if "yes" in _active(name):
             return
         virsh("net-start", name)
@@ -337,7 +341,7 @@ def have_network(name: str, addresses: str) -> None:
     )
     if done.returncode and "already exists" not in done.stderr:
         raise EnvctlError(f"cannot make the network {name}", details=done.stderr)
-    with suppress(RefusedError):
+    with suppress(VirshError):
         virsh("net-start", name)
     if "yes" not in _active(name):
         virsh("net-start", name)
@@ -351,5 +355,5 @@ def _active(name: str) -> str:
 def remove_network(name: str) -> None:
     """Stop and remove a network."""
     for verb in ("net-destroy", "net-undefine"):
-        with suppress(RefusedError):
+        with suppress(VirshError):
             virsh(verb, name)

@@ -20,7 +20,6 @@ from envctl.backends.base import Context
 from envctl.backends.vagrant import (
     container,
     exit_records,
-    forwarding,
     guest_setup,
     layout,
     libvirt,
@@ -28,28 +27,28 @@ from envctl.backends.vagrant import (
     machine_index,
     machine_stamp,
     own_volumes,
+    port_forwards,
     process_states,
     ssh,
     vagrantfile,
 )
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import CRASHED, RUNNING, Domain
-from envctl.backends.vagrant.enginebox import EngineBoxes
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import Names
-from envctl.backends.vagrant.runner import Vagrant
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.names import MachineNames
+from envctl.backends.vagrant.unit_paths import UnitPaths
+from envctl.backends.vagrant.vagrant_cli import Vagrant
 from envctl.errors import EnvctlError
 from envctl.host.private_state import private_folder
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.image_volumes import with_volumes
-from envctl.plan.model import Build, Kind, ReadyImage, Source, Unit, Volume
+from envctl.plan.model import Build, Kind, ReadyImage, Unit, Volume
 from envctl.plan.state import Status
 
-_ACTIVE: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
+_LIST_RUNNING: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
 """Prints the units' services that run; those that send their output to the journal go on."""
-_END: Final = "systemctl stop 'envctl-*.service'; sync"
+_STOP_ALL: Final = "systemctl stop 'envctl-*.service'; sync"
 """What a machine does before it is gone: processes end in order, and volumes have all that was written."""
 _PATIENCE: Final = 20.0
 """Seconds that a machine which is to be removed is waited for, if it does not answer."""
@@ -59,17 +58,18 @@ _POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 class Lifecycle:
     """Makes, starts, stops and removes the machines of one environment, and what they share."""
 
-    def __init__(self, context: Context, names: Names, machines: Machines, boxes: Boxes) -> None:
+    def __init__(
+        self, context: Context, names: MachineNames, machines: Machines, boxes: Boxes
+    ) -> None:
         self._context = context
         self._names = names
         self._machines = machines
         self._boxes = boxes
-        self.engine_boxes = EngineBoxes(context, boxes)
         self._guard = Lock()
         self._locks: dict[str, Lock] = defaultdict(Lock)
-        self._made: set[str] = set()
+        self._new_machines: set[str] = set()
         """Machines made in this run: whole, though no unit may be settled in them yet."""
-        self._new: set[str] = set()
+        self._new_volumes: set[str] = set()
         """Volumes made in this run."""
 
     def apply(self, change: Change) -> None:
@@ -77,14 +77,14 @@ class Lifecycle:
         with_unit: Mapping[Action, Callable[[Unit], None]] = {
             Action.CREATE: self._create,
             Action.REPLACE: self._create,
-            Action.RECONFIGURE: partial(self._start, anew=True),
+            Action.RECONFIGURE: partial(self._start, new_run=True),
             Action.START: self._start,
         }
         without: Mapping[Action, Callable[[str], None]] = {
             Action.STOP: self._stop,
             Action.REMOVE: self._remove,
-            Action.DISCARD: self._discard,
-            Action.DISMANTLE: self._dismantle,
+            Action.DISCARD: self._delete_volume,
+            Action.DISMANTLE: self._tear_down,
         }
         if change.action in with_unit and isinstance(change.target, Unit):
             unit = change.target
@@ -99,98 +99,100 @@ class Lifecycle:
         """Have a unit in a machine as it wants it; volumes are never touched."""
         machine = layout.machine_of(unit)
         domain = self._domain(machine.name)
-        fresh = machine.name in self._made
-        if domain is None or not (fresh or self._suits(machine, domain, unit)):
+        fresh = machine.name in self._new_machines
+        if domain is None or not (fresh or self._is_usable(machine, domain, unit)):
             self._make(machine, unit)
-            self._made.add(machine.name)
-        self._settle(unit, self._running(machine.name))
+            self._new_machines.add(machine.name)
+        self._set_up(unit, self._running(machine.name))
 
-    def _suits(self, machine: layout.Machine, domain: Domain, unit: Unit) -> bool:
+    def _is_usable(self, machine: layout.DesiredMachine, domain: Domain, unit: Unit) -> bool:
         """Whether a machine there is as it should be and is only short of this unit, or of its new settings."""
-        made = (
-            self._boxes.made_of(self._boxes.name(machine.source))
+        source_id = (
+            self._boxes.store.source_id(self._boxes.store.name(machine.source))
             if isinstance(machine.source, Build)
             else ""
         )
         return (
-            layout.is_shared(unit) and domain.made_for == machine.digest and domain.made_of == made
+            layout.is_shared(unit)
+            and domain.machine_digest == machine.digest
+            and domain.source_id == source_id
         )
 
-    def _start(self, unit: Unit, *, anew: bool = False) -> None:
+    def _start(self, unit: Unit, *, new_run: bool = False) -> None:
         """Have the machine running and the unit's service as the spec wants it now."""
         name = layout.machine_of(unit).name
         if self._domain(name) is None:
             self._create(unit)
             return
-        domain = self._mended(unit, self._running(name))
-        if not self._is_fine(unit, domain):
-            self._settle(unit, domain, anew=anew)
+        domain = self._repaired(unit, self._running(name))
+        if not self._runs_as_planned(unit, domain):
+            self._set_up(unit, domain, new_run=new_run)
 
-    def _mended(self, unit: Unit, domain: Domain) -> Domain:
+    def _repaired(self, unit: Unit, domain: Domain) -> Domain:
         """The unit's machine with its clock, way out, names and mounts as they should be.
 
         What is mounted of this host is what it was when the machine was started: for another it is started anew.
         """
-        machine, mounts = self._machines.reach(domain), layout.machine_of(unit).mounts
+        machine, mounts = self._machines.ssh_machine(domain), layout.machine_of(unit).mounts
         try:
-            found = machine_health.look(machine, mounts)
+            health = machine_health.check(machine, mounts)
         except EnvctlError:
             # What cannot be told is told when it is observed; it hinders no start.
             return domain
         domains = libvirt.domains(f"{self._names.prefix}_")
         now = domains.get(domain.name, domain)
-        names = machine_health.table_in(now, machine_health.table(domains.values()))
-        if any(machine_health.replaced(found, mounts)):
+        names = machine_health.names_inside(now, machine_health.names_by_address(domains.values()))
+        if any(machine_health.outdated_mounts(health, mounts)):
             self._shut_down(now, machine)
             return self._running(self._names.unit(domain.name) or unit.name)
-        if any(machine_health.drift(found, mounts, names)):
-            machine_health.mend(machine, found, f"{self._names.addresses}.1")
-            self._spread()
+        if any(machine_health.drift(health, mounts, names)):
+            machine_health.repair(machine, health, f"{self._names.addresses}.1")
+            self._spread_names()
         return domain
 
-    def _is_fine(self, unit: Unit, domain: Domain) -> bool:
+    def _runs_as_planned(self, unit: Unit, domain: Domain) -> bool:
         """Whether the unit runs as it should, or has completed; ports that were lost are given back."""
         note = domain.units.get(unit.name)
         if note is None or note["run"] != run_text(unit.run):
             return False
-        machine = self._machines.reach(domain)
-        known = process_states.lives(machine, {unit.name: note})[unit.name]
+        machine = self._machines.ssh_machine(domain)
+        known = process_states.of_units(machine, {unit.name: note})[unit.name]
         completed = known.status is Status.EXITED and known.exit_code == 0
         if unit.kind is Kind.TASK and completed:
             return True
         if known.status is not Status.RUNNING:
             return False
-        lost = forwarding.lost(note["ports"], machine)
-        forwarding.carry({key: note["ports"][key] for key in lost}, machine, unit)
+        lost = port_forwards.missing(note["ports"], machine)
+        port_forwards.add({key: note["ports"][key] for key in lost}, machine, unit)
         return True
 
     def _stop(self, unit: str) -> None:
         """Stop a unit; machines in which nothing runs any more are shut down, and stay."""
         for domain in libvirt.domains(f"{self._names.prefix}_").values():
-            if not (unit in domain.units or _is_tasks(domain)):
+            if not (unit in domain.units or _has_only_tasks(domain)):
                 continue
             with self._locks[self._names.unit(domain.name) or ""]:
-                now = libvirt.domain(domain.name)
-                if now is None or now.off or now.state == CRASHED:
+                current = libvirt.domain(domain.name)
+                if current is None or current.off or current.state == CRASHED:
                     # Another thread has shut it down meanwhile.
                     continue
-                now = self._awake(now)
-                machine = self._machines.reach(now)
-                script = f"{guest_setup.stop(unit, now.units)}{_ACTIVE}; {exit_records.ask([unit])}"
-                *active, told = machine.run(script).splitlines()
-                stamp = now.stamp or {}
-                if unit in now.units:
+                current = self._resumed(current)
+                machine = self._machines.ssh_machine(current)
+                script = f"{guest_setup.stop_script(unit, current.units)}{_LIST_RUNNING}; {exit_records.query_script([unit])}"
+                *active, record_line = machine.run(script).splitlines()
+                stamp = current.stamp or {}
+                if unit in current.units:
                     # Another unit may be about to take them.
-                    forwarding.drop(now.units[unit]["ports"], machine)
-                    text = exit_records.read(told)[unit].text
+                    port_forwards.remove(current.units[unit]["ports"], machine)
+                    text = exit_records.parse_records(record_line)[unit].text
                     stamp = machine_stamp.with_unit(stamp, unit, stopped=text)
-                    libvirt.stamp(now.name, stamp)
+                    libvirt.stamp(current.name, stamp)
                 if not active:
-                    self._shut_down(replace(now, stamp=stamp), machine)
+                    self._shut_down(replace(current, stamp=stamp), machine)
 
     def note_hook(self, unit: str, hook: str) -> None:
         """Note that a hook has run."""
-        domain = self._machines.of(unit)
+        domain = self._machines.domain_of(unit)
         assert domain is not None  # it ran there a moment ago
         with self._locks[self._names.unit(domain.name) or ""]:
             now = libvirt.domain(domain.name)
@@ -202,8 +204,8 @@ class Lifecycle:
         """Power a machine off, with a note of how its tasks ended: it cannot be asked any more."""
         tasks = [name for name, unit in domain.units.items() if machine_stamp.is_task(unit)]
         if tasks:
-            services = machine.services([Room(name).service for name in tasks])
-            ended = {name: services[Room(name).service].state[1] for name in tasks}
+            services = machine.services([UnitPaths(name).service for name in tasks])
+            ended = {name: services[UnitPaths(name).service].state[1] for name in tasks}
             units = {
                 name: {**unit, "ended": ended[name]} if name in ended else unit
                 for name, unit in domain.units.items()
@@ -216,40 +218,40 @@ class Lifecycle:
 
     def _remove(self, unit: str) -> None:
         """Remove a unit, and the machine that has no other; its volumes stay."""
-        domain = self._machines.of(unit)
+        domain = self._machines.domain_of(unit)
         name = self._names.unit(domain.name) if domain else None
         with self._locks[name or unit]:
             # Another thread may have taken another unit out meanwhile.
-            domain = self._machines.of(unit)
+            domain = self._machines.domain_of(unit)
             others = (
-                {key: one for key, one in domain.units.items() if key != unit} if domain else {}
+                {key: note for key, note in domain.units.items() if key != unit} if domain else {}
             )
             if domain is None or not others:
                 self._remove_machine(name or unit)
             else:
                 stamp = {**(domain.stamp or {}), "units": others}
-                if (domain.running or domain.paused) and not self._left(unit, domain):
+                if (domain.running or domain.paused) and not self._taken_out(unit, domain):
                     # It has the unit still, and cannot be asked to let go of it: it is good for no other any more.
                     stamp["made_for"] = ""
                 libvirt.stamp(domain.name, stamp)
-        self._spread()
+        self._spread_names()
 
-    def _left(self, unit: str, domain: Domain) -> bool:
+    def _taken_out(self, unit: str, domain: Domain) -> bool:
         """Have a unit's things gone from a machine that it shares; whether that could be done."""
-        machine = self._machines.reach(self._awake(domain))
+        machine = self._machines.ssh_machine(self._resumed(domain))
         try:
             machine.connect(patience=_PATIENCE)
         except EnvctlError:
             return False
-        forwarding.drop(domain.units[unit]["ports"], machine)
-        machine.run(guest_setup.leave(Room(unit, shared=True)))
+        port_forwards.remove(domain.units[unit]["ports"], machine)
+        machine.run(guest_setup.remove_script(UnitPaths(unit, shared=True)))
         return True
 
-    def _discard(self, volume: str) -> None:
+    def _delete_volume(self, volume: str) -> None:
         """Delete a volume's disk."""
         libvirt.remove_disks([self._names.disk(volume)])
 
-    def _dismantle(self, _unit: str = "") -> None:
+    def _tear_down(self, _unit: str = "") -> None:
         """Remove machines that are no unit's, the network and the environment's folder."""
         for name in libvirt.domains(f"{self._names.prefix}_"):
             self._remove_machine(self._names.unit(name) or name)
@@ -263,24 +265,26 @@ class Lifecycle:
     def _domain(self, machine: str) -> Domain | None:
         return libvirt.domain(self._names.domain(machine))
 
-    def _make(self, machine: layout.Machine, unit: Unit) -> None:
+    def _make(self, machine: layout.DesiredMachine, unit: Unit) -> None:
         """Make a machine; whatever was there in its name goes first, volumes apart."""
-        before = self._domain(machine.name)
+        earlier = self._domain(machine.name)
         self._remove_machine(machine.name)
         folder = private_folder(
             Path(self._names.scope.root), "vagrant", self._names.scope.environment, machine.name
         )
         with self._guard:
             public_key = ssh.make_key(self._machines.key)
-            libvirt.have_pool()
-            libvirt.have_network(self._names.network, self._names.addresses)
-        box = self._box(machine.source, unit)
-        self._boxes.stock(box)
-        own: tuple[Volume, ...] = ()
+            libvirt.ensure_pool()
+            libvirt.ensure_network(self._names.network, self._names.addresses)
+        box = self._boxes.box_of(unit.name, machine.source)
+        self._boxes.store.stock(box)
+        image_volumes: tuple[Volume, ...] = ()
         if not layout.is_shared(unit):
-            own = own_volumes.of_box(unit, box, boxes=self._boxes, context=self._context)
-        digest, machine = machine.digest, own_volumes.with_disks(machine, unit, own)
-        self._note_new(machine, begun=before)
+            image_volumes = own_volumes.of_box(
+                unit, box, store=self._boxes.store, context=self._context
+            )
+        digest, machine = machine.digest, own_volumes.with_disks(machine, unit, image_volumes)
+        self._note_new(machine, earlier=earlier)
         values = vagrantfile.context(
             self._names,
             {machine.name: machine},
@@ -291,50 +295,48 @@ class Lifecycle:
         text = self._context.render("vagrant/Vagrantfile.j2", values)
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
-        made = self._domain(machine.name)
-        assert made is not None  # Vagrant has just made it
-        self._machines.reach(made).wait_for_boot()
+        domain = self._domain(machine.name)
+        assert domain is not None  # Vagrant has just made it
+        self._machines.ssh_machine(domain).wait_for_boot()
         libvirt.stamp(
             self._names.domain(machine.name),
             {
                 "made_for": digest,
-                "made_of": self._boxes.made_of(box),
+                "made_of": self._boxes.store.source_id(box),
                 "scope": asdict(self._names.scope),
-                own_volumes.KEY: own_volumes.noted(own),
+                own_volumes.KEY: own_volumes.to_stamp(image_volumes),
                 "units": {},
             },
         )
 
-    def _note_new(self, machine: layout.Machine, *, begun: Domain | None) -> None:
+    def _note_new(self, machine: layout.DesiredMachine, *, earlier: Domain | None) -> None:
         """Note which disks of the machine are to be somebody's: new ones, and those that an interrupted run began."""
-        there = libvirt.disks()
-        cut_off = begun is not None and not begun.units
-        self._new |= {
-            one.name
-            for one in machine.volumes
-            if cut_off or self._names.disk(one.name) not in there
+        disks = libvirt.disks()
+        cut_off = earlier is not None and not earlier.units
+        self._new_volumes |= {
+            volume.name
+            for volume in machine.volumes
+            if cut_off or self._names.disk(volume.name) not in disks
         }
 
     def _owners(self, unit: Unit) -> Mapping[str, str]:
         """By path, whose the unit's new volumes are to be."""
         return {
-            one.target: one.new.owner
-            for one in unit.run.volumes
-            if one.new and one.new.owner and one.new.unit == unit.name and one.name in self._new
+            volume.target: volume.new.owner
+            for volume in unit.run.volumes
+            if volume.new
+            and volume.new.owner
+            and volume.new.unit == unit.name
+            and volume.name in self._new_volumes
         }
-
-    def _box(self, source: Source, unit: Unit) -> str:
-        if isinstance(source, Build):
-            return self._boxes.name(source)
-        return self.engine_boxes.have(unit.name, source)
 
     def _running(self, machine: str) -> Domain:
         """The machine, resumed if it is paused, started if it is off."""
         domain = self._domain(machine)
         assert domain is not None  # it is there: it was made, or seen, a moment ago
         if domain.running or domain.paused:
-            return self._awake(domain)
-        self._machines.reach(domain).disconnect()
+            return self._resumed(domain)
+        self._machines.ssh_machine(domain).disconnect()
         if domain.state == CRASHED:
             libvirt.virsh("destroy", domain.name)
         elif not domain.off:
@@ -344,21 +346,21 @@ class Lifecycle:
             Vagrant(folder).up()
         else:
             libvirt.virsh("start", domain.name)
-        started = replace(domain, state=RUNNING, stamp=_unaddressed(domain))
+        started = replace(domain, state=RUNNING, stamp=_without_address(domain))
         if domain.stamp is not None:
-            reached = self._machines.reach(started)
+            reached = self._machines.ssh_machine(started)
             reached.wait_for_boot()
             if reached.address != domain.address:
                 libvirt.stamp(domain.name, {**domain.stamp, "address": reached.address})
         # What was told the names of others while this one was off does not know its units any more.
-        self._spread()
+        self._spread_names()
         return started
 
-    def _awake(self, domain: Domain) -> Domain:
+    def _resumed(self, domain: Domain) -> Domain:
         """A machine that runs; one that is paused goes on first."""
         if not domain.paused:
             return domain
-        libvirt.wake(domain)
+        libvirt.resume(domain)
         return replace(domain, state=RUNNING, reason="")
 
     def _remove_machine(self, name: str) -> None:
@@ -368,8 +370,8 @@ class Lifecycle:
             # One that does not answer any more is removed all the same; one that is paused may have data in its
             # memory that its volumes do not have yet.
             with suppress(EnvctlError):
-                machine = self._machines.reach(self._awake(domain))
-                machine.run(_END, timeout=3 * guest_setup.STOP_TIMEOUT, patience=_PATIENCE)
+                machine = self._machines.ssh_machine(self._resumed(domain))
+                machine.run(_STOP_ALL, timeout=3 * guest_setup.STOP_TIMEOUT, patience=_PATIENCE)
         ssh.Machine(name, self._machines.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(name))
         if folder.is_symlink():
@@ -381,24 +383,27 @@ class Lifecycle:
 
     # --- what a running machine is told
 
-    def _settle(self, unit: Unit, domain: Domain, *, anew: bool = True) -> None:
-        """Give a unit its service, secrets and ports in a running machine, and note what it is for; see guest_setup.settle."""
-        machine = self._machines.reach(domain)
-        room = Room(unit.name, layout.is_shared(unit))
-        domain = self._forgetful(domain, unit.name)
-        secrets = {one.name: self._context.secret(one.name) for one in unit.run.secrets}
-        timeout = container.TIMEOUT if container.is_contained(unit) else ssh.TIMEOUT
-        own = own_volumes.of_domain(domain)
-        whole = with_volumes(unit, own) if container.is_contained(unit) else unit
+    def _set_up(self, unit: Unit, domain: Domain, *, new_run: bool = True) -> None:
+        """Give a unit its service, secrets and ports in a running machine, and note what it is for; see guest_setup.setup_script."""
+        machine = self._machines.ssh_machine(domain)
+        paths = UnitPaths(unit.name, layout.is_shared(unit))
+        domain = self._without_events(domain, unit.name)
+        secrets = {secret.name: self._context.secret(secret.name) for secret in unit.run.secrets}
+        timeout = container.TIMEOUT if container.runs_in_container(unit) else ssh.TIMEOUT
+        image_volumes = own_volumes.from_stamp(domain)
+        unit_with_volumes = (
+            with_volumes(unit, image_volumes) if container.runs_in_container(unit) else unit
+        )
         machine.run(
-            guest_setup.own(self._owners(unit)) + guest_setup.settle(whole, room, anew=anew),
-            data=guest_setup.archive(whole, room, secrets),
+            guest_setup.chown_script(self._owners(unit))
+            + guest_setup.setup_script(unit_with_volumes, paths, new_run=new_run),
+            data=guest_setup.archive(unit_with_volumes, paths, secrets),
             timeout=timeout,
         )
-        before = domain.units.get(unit.name, {}).get("ports", {})
-        forwarding.drop(before, machine)
-        ports = forwarding.chosen(unit.run.ports, before)
-        forwarding.carry(ports, machine, unit)
+        former_ports = domain.units.get(unit.name, {}).get("ports", {})
+        port_forwards.remove(former_ports, machine)
+        ports = port_forwards.choose_ports(unit.run.ports, former_ports)
+        port_forwards.add(ports, machine, unit)
         source = unit.source
         note = {
             "service": unit.service,
@@ -406,23 +411,23 @@ class Lifecycle:
             "build": "" if isinstance(source, ReadyImage) else source.digest,
             "image": source.image if isinstance(source, ReadyImage) else "",
             "run": run_text(unit.run),
-            "shared": room.shared,
-            "contained": container.is_contained(unit),
+            "shared": paths.shared,
+            "contained": container.runs_in_container(unit),
             "aliases": sorted({unit.name, unit.service, *unit.run.aliases}),
             "ports": ports,
         }
         stamp = {
             "made_for": layout.machine_of(unit).digest,
-            "made_of": domain.made_of,
+            "made_of": domain.source_id,
             "address": machine.address,
             "scope": asdict(self._names.scope),
-            own_volumes.KEY: own_volumes.noted(own),
+            own_volumes.KEY: own_volumes.to_stamp(image_volumes),
             "units": {**domain.units, unit.name: note},
         }
         libvirt.stamp(domain.name, stamp)
-        self._spread()
+        self._spread_names()
 
-    def _forgetful(self, domain: Domain, unit: str) -> Domain:
+    def _without_events(self, domain: Domain, unit: str) -> Domain:
         """A domain without notes of what happened to a unit since it was started last: it is started anew."""
         if not any(
             unit in domain.units and key in domain.units[unit] for key in machine_stamp.EVENTS
@@ -432,27 +437,29 @@ class Lifecycle:
         libvirt.stamp(domain.name, stamp)
         return replace(domain, stamp=stamp)
 
-    def _spread(self) -> None:
+    def _spread_names(self) -> None:
         """Tell every running machine of the environment the names and addresses of all."""
         with self._guard:
-            found = libvirt.domains(f"{self._names.prefix}_").values()
-            known = machine_health.table(found)
-            for domain in found:
-                if domain.address not in known:
+            domains = libvirt.domains(f"{self._names.prefix}_").values()
+            names = machine_health.names_by_address(domains)
+            for domain in domains:
+                if domain.address not in names:
                     continue
-                own = machine_health.table_in(domain, known)
+                inside = machine_health.names_inside(domain, names)
                 with suppress(EnvctlError):
-                    text = guest_setup.hosts(own).encode()
-                    self._machines.reach(domain).run("cat > /etc/hosts", data=text, timeout=20)
+                    text = guest_setup.hosts_file(inside).encode()
+                    self._machines.ssh_machine(domain).run(
+                        "cat > /etc/hosts", data=text, timeout=20
+                    )
 
 
-def _unaddressed(domain: Domain) -> Mapping[str, Any] | None:
+def _without_address(domain: Domain) -> Mapping[str, Any] | None:
     """The stamp without an address, which may be another after a start."""
     if domain.stamp is None:
         return None
     return {key: value for key, value in domain.stamp.items() if key != "address"}
 
 
-def _is_tasks(domain: Domain) -> bool:
+def _has_only_tasks(domain: Domain) -> bool:
     """Whether the machine has tasks only."""
     return bool(domain.units) and all(machine_stamp.is_task(unit) for unit in domain.units.values())

@@ -37,7 +37,7 @@ cat /etc/hosts 2>/dev/null || :
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class MachineHealth:
     """What a machine was found to be like.
 
     Its clock is ahead of the host's by `ahead` seconds, at most `unsure` more or less; `mounts` are seen by their target.
@@ -55,23 +55,25 @@ class Condition:
         return abs(self.ahead) - self.unsure > TOLERANCE
 
 
-def look(machine: Machine, mounts: Sequence[Mount]) -> Condition:
+def check(machine: Machine, mounts: Sequence[Mount]) -> MachineHealth:
     """Look at a machine in which these are mounted. EnvctlError if it does not answer."""
     targets = [mount.target for mount in mounts]
     sent = time.time()
-    told = machine.run(f"set -- {words(targets)}\n{_LOOK}", timeout=_TIMEOUT)
-    clock, *rest = told.splitlines() or [""]
+    output = machine.run(f"set -- {words(targets)}\n{_LOOK}", timeout=_TIMEOUT)
+    clock, *tail = output.splitlines() or [""]
     ahead, unsure = _offset(machine.unit, clock, sent, time.time())
     for _ in range(_TRIES):
         if abs(ahead) + unsure <= TOLERANCE or abs(ahead) - unsure > TOLERANCE:
             break
         sent = time.time()
-        again = machine.run(_CLOCK, timeout=_TIMEOUT)
+        clock = machine.run(_CLOCK, timeout=_TIMEOUT)
         ahead, unsure = min(
-            (ahead, unsure), _offset(machine.unit, again, sent, time.time()), key=lambda one: one[1]
+            (ahead, unsure),
+            _offset(machine.unit, clock, sent, time.time()),
+            key=lambda measurement: measurement[1],
         )
-    routes, *lines = rest or [""]
-    return Condition(
+    routes, *lines = tail or [""]
+    return MachineHealth(
         ahead,
         unsure,
         routes not in ("", "0"),
@@ -80,80 +82,80 @@ def look(machine: Machine, mounts: Sequence[Mount]) -> Condition:
     )
 
 
-def _offset(unit: str, said: str, sent: float, received: float) -> tuple[float, float]:
+def _offset(unit: str, clock: str, sent: float, received: float) -> tuple[float, float]:
     """How far a clock is ahead that said so between two times here, and how much that may be wrong."""
     try:
-        there = float(said)
+        machine_time = float(clock)
     except ValueError as error:
-        raise EnvctlError(f"{unit}: its clock cannot be read", details=said) from error
-    return there - (sent + received) / 2, (received - sent) / 2
+        raise EnvctlError(f"{unit}: its clock cannot be read", details=clock) from error
+    return machine_time - (sent + received) / 2, (received - sent) / 2
 
 
 def _names(hosts: str) -> Mapping[str, frozenset[str]]:
     """By address, the names that lead to it."""
-    found: dict[str, frozenset[str]] = {}
+    names_by_host: dict[str, frozenset[str]] = {}
     for line in hosts.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
-        found[address] = found.get(address, frozenset()) | {*names}
-    return found
+        names_by_host[address] = names_by_host.get(address, frozenset()) | {*names}
+    return names_by_host
 
 
-def table(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
+def names_by_address(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
     """By address, the names of the units of all machines that run."""
     return {
-        one.address: sorted(name for unit in one.units.values() for name in unit["aliases"])
-        for one in domains
-        if one.running and one.address
+        domain.address: sorted(name for unit in domain.units.values() for name in unit["aliases"])
+        for domain in domains
+        if domain.running and domain.address
     }
 
 
-def table_in(domain: Domain, known: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """The same as one machine knows them: names in one that units share are at hand without a network."""
-    own = dict(known)
-    if any(unit.get("shared") for unit in domain.units.values()) and domain.address in own:
-        own["127.0.0.1"] = own.pop(domain.address)
-    return own
+    inside = dict(names)
+    if any(unit.get("shared") for unit in domain.units.values()) and domain.address in inside:
+        inside["127.0.0.1"] = inside.pop(domain.address)
+    return inside
 
 
 def drift(
-    found: Condition, mounts: Sequence[Mount], names: Mapping[str, Sequence[str]]
+    health: MachineHealth, mounts: Sequence[Mount], names: Mapping[str, Sequence[str]]
 ) -> Iterator[Drift]:
     """What a machine has otherwise than it was made, all of it mended by a start."""
-    if found.is_late:
-        word = "ahead of" if found.ahead > 0 else "behind"
-        yield Drift(f"its clock is {abs(found.ahead):.0f} s {word} this host's", in_place=True)
-    if not found.has_route:
+    if health.is_late:
+        word = "ahead of" if health.ahead > 0 else "behind"
+        yield Drift(f"its clock is {abs(health.ahead):.0f} s {word} this host's", in_place=True)
+    if not health.has_route:
         yield Drift("its default route is gone", in_place=True)
-    if lost := _lost(found, names):
+    if unknown := _lost(health, names):
         yield Drift(
-            f"it does not know {', '.join(map(word_text, lost))} by name",
+            f"it does not know {', '.join(map(word_text, unknown))} by name",
             ("aliases",),
             in_place=True,
         )
-    for one in replaced(found, mounts):
-        yield Drift(one.text, one.path, in_place=True)
+    for mount_drift in outdated_mounts(health, mounts):
+        yield Drift(mount_drift.text, mount_drift.path, in_place=True)
 
 
-def replaced(found: Condition, mounts: Sequence[Mount]) -> Iterator[Drift]:
+def outdated_mounts(health: MachineHealth, mounts: Sequence[Mount]) -> Iterator[Drift]:
     """Mounts that only a machine which is started anew has as the host has them."""
-    yield from stale_mounts.drift(mounts, found.mounts, same_numbers=True)
+    yield from stale_mounts.drift(mounts, health.mounts, same_numbers=True)
 
 
-def _lost(found: Condition, names: Mapping[str, Sequence[str]]) -> Sequence[str]:
+def _lost(health: MachineHealth, names: Mapping[str, Sequence[str]]) -> Sequence[str]:
     return sorted(
         {
             name
-            for address, many in names.items()
-            for name in many
-            if name not in found.names.get(address, ())
+            for address, expected in names.items()
+            for name in expected
+            if name not in health.names.get(address, ())
         }
     )
 
 
-def mend(machine: Machine, found: Condition, gateway: str) -> None:
+def repair(machine: Machine, health: MachineHealth, gateway: str) -> None:
     """Set the clock, and give the way out back."""
-    if found.is_late:
+    if health.is_late:
         # By a difference, so that the time the command takes to get there does not count.
-        machine.run(f"date -s 'now {-found.ahead:+.6f} seconds' >/dev/null", timeout=_TIMEOUT)
-    if not found.has_route:
+        machine.run(f"date -s 'now {-health.ahead:+.6f} seconds' >/dev/null", timeout=_TIMEOUT)
+    if not health.has_route:
         machine.run(f"/run/envctl/busybox ip route replace default via {gateway}", timeout=_TIMEOUT)

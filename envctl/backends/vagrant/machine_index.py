@@ -13,25 +13,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant.names import home
+from envctl.backends.vagrant.names import vagrant_home
 
 _VERSION: Final = 1
 
 
 def forget(folder: Path) -> None:
     """Take the machines of a Vagrantfile's folder out of the list; one of another format is left alone."""
-    index = home() / "data" / "machine-index" / "index"
+    index = vagrant_home() / "data" / "machine-index" / "index"
     # An entry that stays says nothing worse than that a folder is gone.
     with suppress(OSError), index.with_name("index.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(ValueError, KeyError, TypeError, AttributeError):
             data = json.loads(index.read_text("utf-8"))
-            kept = {
-                key: one
-                for key, one in data["machines"].items()
-                if one["vagrantfile_path"] != str(folder)
+            others = {
+                key: entry
+                for key, entry in data["machines"].items()
+                if entry["vagrantfile_path"] != str(folder)
             }
-            if data["version"] == _VERSION and kept != data["machines"]:
-                fresh = index.with_name(f".index.{os.getpid()}")
-                fresh.write_text(json.dumps({**data, "machines": kept}), "utf-8")
-                fresh.replace(index)
+            if data["version"] == _VERSION and others != data["machines"]:
+                partial = index.with_name(f".index.{os.getpid()}")
+                partial.write_text(json.dumps({**data, "machines": others}), "utf-8")
+                partial.replace(index)

@@ -16,35 +16,33 @@ _SHOWN: Final = 4096
 """How much of its last words an error shows, in bytes."""
 
 
-def run(machine: Machine, container_script: ContainerScript) -> bytes:
+def run(machine: Machine, script: ContainerScript) -> bytes:
     """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
-    told, said = Kept(), bytearray()
+    stdout, stderr = Kept(), bytearray()
 
-    def complain(data: bytes) -> None:
-        said.extend(data)
-        del said[:-_SHOWN]
+    def keep_last(data: bytes) -> None:
+        stderr.extend(data)
+        del stderr[:-_SHOWN]
 
-    what = f"look into the machine of {machine.unit}"
+    action = f"look into the machine of {machine.unit}"
     try:
         code = machine.stream(
-            shlex.join(
-                ("/bin/sh", "-c", container_script.script, "errand", *container_script.arguments)
-            ),
+            shlex.join(("/bin/sh", "-c", script.script, "errand", *script.arguments)),
             stdin=None,
-            stdout=told,
-            stderr=complain,
-            timeout=container_script.timeout,
+            stdout=stdout,
+            stderr=keep_last,
+            timeout=script.timeout,
         )
     except TimeoutError as error:
         raise EnvctlError(
-            f"cannot {what}: its script did not end within {container_script.timeout:g} s"
+            f"cannot {action}: its script did not end within {script.timeout:g} s"
         ) from error
     if code:
         raise EnvctlError(
-            f"cannot {what}: its script ended with exit code {code}",
-            details=said.decode("utf-8", "replace"),
+            f"cannot {action}: its script ended with exit code {code}",
+            details=stderr.decode("utf-8", "replace"),
         )
-    if told.too_much:
+    if stdout.too_much:
         most = TOLD // (1 << 20)
-        raise EnvctlError(f"cannot {what}: what it tells is more than {most} MB")
-    return told.data
+        raise EnvctlError(f"cannot {action}: what it tells is more than {most} MB")
+    return stdout.data

@@ -19,8 +19,8 @@ def is_task(unit: Mapping[str, Any]) -> bool:
 def run_of(unit: Mapping[str, Any]) -> Mapping[str, Any]:
     """The run that the unit of a note was made for; {} if it cannot be read."""
     with suppress(ValueError, KeyError, TypeError):
-        found = json.loads(unit["run"])
-        return found if isinstance(found, dict) else {}
+        run = json.loads(unit["run"])
+        return run if isinstance(run, dict) else {}
     return {}
 
 
@@ -33,5 +33,5 @@ def with_unit(stamp: Mapping[str, Any], unit: str, **more: Any) -> Mapping[str, 
 def without_events(stamp: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
     """A stamp without what happened to a unit, which is there, since it was settled."""
     units = stamp["units"]
-    kept = {key: value for key, value in units[unit].items() if key not in EVENTS}
-    return {**stamp, "units": {**units, unit: kept}}
+    note = {key: value for key, value in units[unit].items() if key not in EVENTS}
+    return {**stamp, "units": {**units, unit: note}}

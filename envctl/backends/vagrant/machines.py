@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.names import SHARED, Names
+from envctl.backends.vagrant.names import SHARED, MachineNames
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant import ssh
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Machines:
     """The machines of one environment, as libvirt has them now."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: MachineNames) -> None:
         self._names = names
 
     @property
@@ -25,7 +25,7 @@ class Machines:
         """Their private key."""
         return self._names.folder / "key"
 
-    def reach(self, domain: Domain) -> ssh.Machine:
+    def ssh_machine(self, domain: Domain) -> ssh.Machine:
         """How to reach a machine: where it said it is, or where libvirt sees it."""
         from envctl.backends.vagrant import ssh
 
@@ -33,19 +33,19 @@ class Machines:
         address = domain.address or libvirt.address(domain.name)
         return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
 
-    def of(self, unit: str) -> Domain | None:
+    def domain_of(self, unit: str) -> Domain | None:
         """The machine a unit lives in."""
-        return self.asked(unit)()
+        return self.ask_domain_of(unit)()
 
-    def asked(self, unit: str) -> Callable[[], Domain | None]:
+    def ask_domain_of(self, unit: str) -> Callable[[], Domain | None]:
         """Begin to ask for the machine a unit lives in; the answer is what is returned, called."""
-        asked = libvirt.asked(self._names.domain(unit))
+        read_domain = libvirt.ask_domain(self._names.domain(unit))
 
         def answer() -> Domain | None:
-            own = asked()
-            if own is not None and unit in own.units:
-                return own
+            domain = read_domain()
+            if domain is not None and unit in domain.units:
+                return domain
             shared = libvirt.domain(self._names.domain(SHARED))
-            return shared if shared is not None and unit in shared.units else own
+            return shared if shared is not None and unit in shared.units else domain
 
         return answer

@@ -24,7 +24,7 @@ SHARED: Final = "_all"
 _MACHINE: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 
 
-def called(machine: str) -> str:
+def vagrant_name(machine: str) -> str:
     """What Vagrant can call a machine: a name of hexadecimal digits alone gets `.vm` at its end.
 
     Vagrant takes a name that is the beginning of the id of any machine it knows, of whatever folder, for
@@ -35,7 +35,7 @@ def called(machine: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class MachineNames:
     """The names of one environment's resources. Project, environment and units are plain names."""
 
     scope: Scope
@@ -86,9 +86,9 @@ class Names:
 
     def volume(self, disk: str) -> str | None:
         """The volume of a disk; None if it is none of this environment."""
-        head, _, rest = disk.partition("_")
-        name = rest.removesuffix(DISK)
-        return unquote(name) if head == self.prefix and name != rest else None
+        head, _, file = disk.partition("_")
+        name = file.removesuffix(DISK)
+        return unquote(name) if head == self.prefix and name != file else None
 
     @property
     def folder(self) -> Path:
@@ -98,19 +98,19 @@ class Names:
     @property
     def likely(self) -> Sequence[str]:
         """The domains that there probably are: of the machines that were made here."""
-        found = sorted(file.parent.name for file in self.folder.glob("*/Vagrantfile"))
-        return [self.domain(machine) for machine in found if _MACHINE.fullmatch(machine)]
+        machines = sorted(file.parent.name for file in self.folder.glob("*/Vagrantfile"))
+        return [self.domain(machine) for machine in machines if _MACHINE.fullmatch(machine)]
 
     def machine(self, unit: str) -> Path:
         """The folder of a unit's Vagrantfile."""
         return self.folder / unit
 
 
-def home(environ: Mapping[str, str] = os.environ) -> Path:
+def vagrant_home(environ: Mapping[str, str] = os.environ) -> Path:
     """Vagrant's own folder."""
     return Path(environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
 
 
-def cache(environ: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's folder for what all projects share: kernels, and disks in the making."""
     return shared("vagrant", environ=environ)

@@ -36,8 +36,8 @@ class Network:
         name = f"{plan.scope.project}-{plan.scope.environment}"
         names: dict[str, list[str]] = {}
         for unit in plan.units:
-            own = [unit.name, unit.service, *unit.run.aliases]
-            names.setdefault(machine_name(plan, unit), []).extend(own)
+            unit_names = [unit.name, unit.service, *unit.run.aliases]
+            names.setdefault(machine_name(plan, unit), []).extend(unit_names)
         numbers = {key: _FIRST + position for position, key in enumerate(names)}
         unique = {key: sorted(set(many)) for key, many in names.items()}
         return cls(name, numbers, unique, _chosen(plan, name))
@@ -82,7 +82,7 @@ def machine_name(plan: Plan, unit: Unit) -> str:
     if name != SHARED:
         return name
     shared = plan.scope.environment
-    while any(one.name == shared for one in plan.units):
+    while any(other.name == shared for other in plan.units):
         shared += "-all"
     return shared
 
@@ -93,14 +93,14 @@ def _number(text: str) -> int:
 
 def _chosen(plan: Plan, name: str) -> Mapping[tuple[str, int], int]:
     """A port for each that is left open: the same each time, none twice."""
-    taken = {port.host for unit in plan.units for port in unit.run.ports}
-    found: dict[tuple[str, int], int] = {}
+    used_ports = {port.host for unit in plan.units for port in unit.run.ports}
+    chosen: dict[tuple[str, int], int] = {}
     for unit in plan.units:
         for port in unit.run.ports:
             if not port.host:
                 number = _number(f"{name}/{unit.name}/{port.container}") % _MANY
-                while _PORTS + number in taken:
+                while _PORTS + number in used_ports:
                     number = (number + 1) % _MANY
-                found[unit.name, port.container] = _PORTS + number
-                taken.add(_PORTS + number)
-    return found
+                chosen[unit.name, port.container] = _PORTS + number
+                used_ports.add(_PORTS + number)
+    return chosen

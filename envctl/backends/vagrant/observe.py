@@ -10,17 +10,17 @@ from typing import Any, Final
 from envctl.backends.common import stale_mounts
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.vagrant import (
-    forwarding,
     layout,
     libvirt,
     machine_health,
     machine_stamp,
+    port_forwards,
     process_states,
 )
-from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.box_store import BoxStore
 from envctl.backends.vagrant.domain import CRASHED, Domain
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import DISK, SHARED, Names
+from envctl.backends.vagrant.names import DISK, SHARED, MachineNames
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan
 from envctl.plan.scope import Found, Scope
@@ -33,54 +33,62 @@ _NO_NEWS: Final = frozenset({"", "user", "unknown"})
 """Reasons for a machine's state that tell a reader nothing."""
 
 
-def observe(names: Names, boxes: Boxes, machines: Machines, *, plan: Plan | None) -> Observed:
+def observe(
+    names: MachineNames, store: BoxStore, machines: Machines, *, plan: Plan | None
+) -> Observed:
     """The environment; with a plan also which builds are at hand, and what the machines are like."""
     images = plan is not None
-    there = libvirt.inventory(f"{names.prefix}_", names.likely)
-    found = {
+    inventory = libvirt.inventory(f"{names.prefix}_", names.likely)
+    domains = {
         machine: domain
-        for name, domain in there.domains.items()
+        for name, domain in inventory.domains.items()
         if (machine := names.unit(name)) is not None
     }
-    here, wanted = boxes.look() if images else ({}, boxes.current)
-    asked = all_at_once(lambda item: tuple(_states(machines, *item, wanted)), sorted(found.items()))
-    units = {state.name: state for machine in asked for state in machine}
+    build_steps, source_ids = store.available() if images else ({}, store.pinned)
+    states = all_at_once(
+        lambda item: tuple(_states(machines, *item, source_ids)), sorted(domains.items())
+    )
+    units = {state.name: state for machine in states for state in machine}
     if plan is not None:
-        units = _closer(machines, plan, found, units)
-    leftovers = [f"network {one}" for one in there.networks if one == names.network]
+        units = _closer(machines, plan, domains, units)
+    leftovers = [f"network {name}" for name in inventory.networks if name == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
-    leftovers += [f"machine {one}" for one in found if one == SHARED and not found[one].units]
+    leftovers += [
+        f"machine {name}" for name in domains if name == SHARED and not domains[name].units
+    ]
     return Observed(
         units,
-        here,
-        frozenset(volume for disk in there.disks if (volume := names.volume(disk)) is not None),
+        build_steps,
+        frozenset(volume for disk in inventory.disks if (volume := names.volume(disk)) is not None),
         tuple(sorted(leftovers)),
     )
 
 
-def environments(names: Names) -> Sequence[str]:
+def environments(names: MachineNames) -> Sequence[str]:
     """The names of the environments of the checkout of which machines are there."""
-    found = (names.environment(name) for name in libvirt.virsh("list", "--all", "--name").split())
-    return sorted({name for name in found if name is not None})
+    candidates = (
+        names.environment(name) for name in libvirt.virsh("list", "--all", "--name").split()
+    )
+    return sorted({name for name in candidates if name is not None})
 
 
 def everything() -> Sequence[Found]:
     """All environments that there is something of, by the names and stamps of machines and the names of the rest."""
-    there = libvirt.inventory("")
+    inventory = libvirt.inventory("")
     scopes: dict[str, Scope] = {}
     units: dict[str, set[str]] = {}
     volumes: dict[str, set[str]] = {}
-    for name in (*there.domains, *there.disks, *there.networks):
-        prefix, _, rest = name.partition("_")
-        scope = scope_of(prefix, there.domains.get(name))
-        if scope is None or (name in there.disks and not rest.endswith(DISK)):
+    for name in (*inventory.domains, *inventory.disks, *inventory.networks):
+        prefix, _, suffix = name.partition("_")
+        scope = scope_of(prefix, inventory.domains.get(name))
+        if scope is None or (name in inventory.disks and not suffix.endswith(DISK)):
             continue
         if scope.project or prefix not in scopes:
             scopes[prefix] = scope
-        if name in there.domains:
-            units.setdefault(prefix, set()).update(there.domains[name].units or [rest])
-        elif name in there.disks:
-            volume = Names(scope).volume(name)
+        if name in inventory.domains:
+            units.setdefault(prefix, set()).update(inventory.domains[name].units or [suffix])
+        elif name in inventory.disks:
+            volume = MachineNames(scope).volume(name)
             volumes.setdefault(prefix, set()).update([volume] if volume else [])
     return [
         Found(scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes)))
@@ -94,7 +102,7 @@ def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
     if named is None:
         return None
     noted = (domain.stamp or {}).get("scope") if domain else None
-    if isinstance(noted, dict) and Names(scope := Scope(**noted)).prefix == prefix:
+    if isinstance(noted, dict) and MachineNames(scope := Scope(**noted)).prefix == prefix:
         return scope
     folder, identity, environment = named.groups()
     # Made before machines told whose they are, or no machine at all: the folder's name is what is known of it.
@@ -102,20 +110,20 @@ def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
 
 
 def _states(
-    machines: Machines, machine: str, domain: Domain, wanted: Mapping[str, str]
+    machines: Machines, machine: str, domain: Domain, source_ids: Mapping[str, str]
 ) -> Iterator[UnitState]:
     """The units of a machine; `wanted` is by build what it has to be made of."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid, unfinished=True)
         return
-    states = [_noted(name, note, domain, wanted) for name, note in domain.units.items()]
+    states = [_noted(name, note, domain, source_ids) for name, note in domain.units.items()]
     if not domain.running:
         yield from (_not_running(state, domain.units[state.name], domain) for state in states)
         return
-    reached = machines.reach(domain)
+    connection = machines.ssh_machine(domain)
     try:
-        known = process_states.lives(reached, domain.units, patience=PATIENCE)
+        process_by_unit = process_states.of_units(connection, domain.units, patience=PATIENCE)
     except EnvctlError as error:
         yield from (
             replace(state, status=Status.UNREACHABLE, cause=error.brief) for state in states
@@ -123,8 +131,13 @@ def _states(
         return
     for state in states:
         note = domain.units[state.name]
-        if state.name in known:
-            yield _living(state, note, known[state.name], forwarding.lost(note["ports"], reached))
+        if state.name in process_by_unit:
+            yield _living(
+                state,
+                note,
+                process_by_unit[state.name],
+                port_forwards.missing(note["ports"], connection),
+            )
         else:
             yield replace(state, status=Status.UNKNOWN, cause="its machine's init does not know it")
 
@@ -136,7 +149,7 @@ def _closer(
     states: Mapping[str, UnitState],
 ) -> dict[str, UnitState]:
     """The states, those of units that run with what their machines have otherwise than they were made."""
-    known = machine_health.table(domains.values())
+    names = machine_health.names_by_address(domains.values())
     mounts = {
         machine.name: machine.mounts for unit in plan.units for machine in [layout.machine_of(unit)]
     }
@@ -149,18 +162,20 @@ def _closer(
         if not running:
             return
         try:
-            found = machine_health.look(machines.reach(domain), mounts[name])
+            health = machine_health.check(machines.ssh_machine(domain), mounts[name])
         except EnvctlError as error:
-            why = f"its machine's clock, names and mounts: {error.brief}"
-            yield from (replace(state, unchecked=(why,)) for state in running)
+            reason = f"its machine's clock, names and mounts: {error.brief}"
+            yield from (replace(state, unchecked=(reason,)) for state in running)
             return
-        drift = machine_health.drift(found, mounts[name], machine_health.table_in(domain, known))
-        unchecked = tuple(stale_mounts.unchecked(mounts[name], found.mounts))
-        told = tuple(drift)
-        yield from (replace(state, drift=told, unchecked=unchecked) for state in running)
+        drift = machine_health.drift(
+            health, mounts[name], machine_health.names_inside(domain, names)
+        )
+        unchecked = tuple(stale_mounts.unchecked(mounts[name], health.mounts))
+        drifts = tuple(drift)
+        yield from (replace(state, drift=drifts, unchecked=unchecked) for state in running)
 
-    found = all_at_once(lambda item: tuple(look(item)), sorted(domains.items()))
-    return {**states, **{state.name: state for machine in found for state in machine}}
+    checked = all_at_once(lambda item: tuple(look(item)), sorted(domains.items()))
+    return {**states, **{state.name: state for machine in checked for state in machine}}
 
 
 def _runs(state: UnitState | None) -> bool:
@@ -168,7 +183,7 @@ def _runs(state: UnitState | None) -> bool:
 
 
 def _noted(
-    name: str, note: Mapping[str, Any], domain: Domain, wanted: Mapping[str, str]
+    name: str, note: Mapping[str, Any], domain: Domain, source_ids: Mapping[str, str]
 ) -> UnitState:
     """A unit as far as its machine's stamp tells."""
     build, image = str(note["build"]), str(note.get("image", ""))
@@ -178,7 +193,7 @@ def _noted(
         Status.UNKNOWN,
         replica=int(note["replica"]),
         build=build,
-        outdated=wanted.get(build or image, domain.made_of) != domain.made_of,
+        outdated=source_ids.get(build or image, domain.source_id) != domain.source_id,
         image=image,
         run=str(note["run"]),
         id=f"{domain.uuid}/{name}" if note.get("shared") else domain.uuid,
@@ -188,38 +203,41 @@ def _noted(
 
 def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> UnitState:
     """A unit whose machine cannot be asked, as its machine is not running."""
-    why = f" ({domain.reason})" if domain.reason not in _NO_NEWS else ""
+    reason = f" ({domain.reason})" if domain.reason not in _NO_NEWS else ""
     if domain.paused:
-        return replace(state, status=Status.PAUSED, cause=f"its machine is {domain.state}{why}")
+        return replace(state, status=Status.PAUSED, cause=f"its machine is {domain.state}{reason}")
     if domain.off or domain.state == CRASHED:
         if note.get("stopped") is not None:
             return replace(state, status=Status.STOPPED)
         if note.get("ended") is not None:
             return replace(state, status=Status.EXITED, exit_code=note["ended"])
-        stands = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
+        state_text = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
         # Nobody can tell whether a task has completed before; a service does not run, whatever was.
         status = Status.UNKNOWN if machine_stamp.is_task(note) else Status.EXITED
-        return replace(state, status=status, cause=f"its machine {stands}")
-    return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{why}")
+        return replace(state, status=status, cause=f"its machine {state_text}")
+    return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{reason}")
 
 
 def _living(
-    state: UnitState, note: Mapping[str, Any], known: process_states.Life, lost: Sequence[str]
+    state: UnitState,
+    note: Mapping[str, Any],
+    process: process_states.ProcessState,
+    missing_ports: Sequence[str],
 ) -> UnitState:
-    running = known.status is Status.RUNNING
+    running = process.status is Status.RUNNING
     probed = bool(machine_stamp.run_of(note).get("probe"))
-    ports = {key: port for key, port in note["ports"].items() if key not in lost}
+    ports = {key: port for key, port in note["ports"].items() if key not in missing_ports}
     return replace(
         state,
-        status=known.status,
-        exit_code=known.exit_code,
-        cause=known.cause,
-        restarts=known.restarts,
+        status=process.status,
+        exit_code=process.exit_code,
+        cause=process.cause,
+        restarts=process.restarts,
         health=Health.STARTING if running and probed else Health.NONE,
         addresses=tuple(f"{_host(where)}:{port}" for where, port in ports.items())
         if running
         else (),
-        defect=_lost_text([note["ports"][key] for key in lost]) if running else "",
+        defect=_lost_text([note["ports"][key] for key in missing_ports]) if running else "",
     )
 
 

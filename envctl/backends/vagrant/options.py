@@ -28,11 +28,11 @@ from envctl.plan.text import shown
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _MEGABYTE: Final = 1024**2
-_OWN: Final = 256 * _MEGABYTE
+_OVERHEAD: Final = 256 * _MEGABYTE
 """Bytes a machine needs for itself, beside its unit's limit."""
-_USUAL: Final = 512 * _MEGABYTE
+_DEFAULT_MEMORY: Final = 512 * _MEGABYTE
 AUTO: Final = "auto"
-_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "layout": ("machine", "single"),
     "build": ("image", "provision", AUTO),
 }
@@ -42,27 +42,27 @@ EXPECTED: Final[Mapping[str, str]] = {
     "memory": "bytes, or a number with k, m or g; 128m or more",
     "disk_size": "a number with g, such as 10g",
     "ulimits": ulimits.EXPECTED,
-    **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _WORDS.items()},
+    **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _CHOICES.items()},
 }
 
 
 def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """All that is wrong with these options: name, message, what was expected, hint."""
-    found = []
+    mistakes = []
     for name, value in options.items():
         if name not in EXPECTED:
-            near = get_close_matches(name, EXPECTED, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
-            known = "one of " + ", ".join(EXPECTED)
-            found.append((name, f"options.vagrant has no {name!r}", known, hint))
+            similar = get_close_matches(name, EXPECTED, n=1)
+            hint = f"did you mean {similar[0]!r}?" if similar else ""
+            expected = "one of " + ", ".join(EXPECTED)
+            mistakes.append((name, f"options.vagrant has no {name!r}", expected, hint))
         elif not _fits(name, value):
-            found.append((name, f"{name} cannot be {shown(value)}", EXPECTED[name], ""))
-    return found
+            mistakes.append((name, f"{name} cannot be {shown(value)}", EXPECTED[name], ""))
+    return mistakes
 
 
 def _fits(name: str, value: Any) -> bool:
-    if name in _WORDS:
-        return value in _WORDS[name]
+    if name in _CHOICES:
+        return value in _CHOICES[name]
     if name == "ulimits":
         try:
             ulimits.read(value)
@@ -87,24 +87,24 @@ def cpus(unit: Unit) -> int:
     return int(unit.run.options.get("cpus") or ceil(unit.run.resources.cpus or 1))
 
 
-def lacking(unit: Unit) -> int:
+def missing_memory(unit: Unit) -> int:
     """How many MiB a machine of this memory lacks for the unit's limit and itself; 0 if it has enough."""
-    given, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
-    return max(0, limit + _OWN - given) // _MEGABYTE if given and limit else 0
+    configured, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
+    return max(0, limit + _OVERHEAD - configured) // _MEGABYTE if configured and limit else 0
 
 
 def memory(unit: Unit) -> int:
     """The machine's memory in MiB."""
-    given = _size(unit.run.options.get("memory", ""))
+    size = _size(unit.run.options.get("memory", ""))
     limit = unit.run.resources.memory
-    return (given or (limit + _OWN if limit else _USUAL)) // _MEGABYTE
+    return (size or (limit + _OVERHEAD if limit else _DEFAULT_MEMORY)) // _MEGABYTE
 
 
 def memory_together(units: Sequence[Unit]) -> int:
     """The memory, in MiB, of one machine for all these units."""
-    given = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
-    limits = sum(unit.run.resources.memory or _USUAL - _OWN for unit in units)
-    return max(*given, limits + _OWN) // _MEGABYTE
+    sizes = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
+    limits = sum(unit.run.resources.memory or _DEFAULT_MEMORY - _OVERHEAD for unit in units)
+    return max(*sizes, limits + _OVERHEAD) // _MEGABYTE
 
 
 def disk_size(unit: Unit) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from envctl.backends.vagrant.quoting import words
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 
 PROGRAM: Final = "/usr/lib/envctl/log"
 """Where a machine has the program that sends the lines, for all of its units."""
@@ -123,27 +123,29 @@ for my $pipe (@pipes) {
 PROGRAM_TEXT: Final = _PROGRAM.replace("LONGEST", str(LONGEST))
 
 
-def prepare(room: Room, owner: str, *, anew: bool) -> Iterator[str]:
+def setup_commands(paths: UnitPaths, owner: str, *, new_run: bool) -> Iterator[str]:
     """Shell commands that make the pipes, for their owner as `chown` has it quoted; `anew` begins another run."""
-    yield f"mkdir -p {room.pipes[0].rpartition('/')[0]} {_run_file(room).rpartition('/')[0]}"
+    yield f"mkdir -p {paths.pipes[0].rpartition('/')[0]} {_run_file(paths).rpartition('/')[0]}"
     yield (
-        f"for pipe in {words(room.pipes)}; do [ -p $pipe ] || mkfifo -m 600 $pipe;"
+        f"for pipe in {words(paths.pipes)}; do [ -p $pipe ] || mkfifo -m 600 $pipe;"
         f" chown -- {owner} $pipe 2>/dev/null || :; done"
     )
-    uuid = f"cat /proc/sys/kernel/random/uuid >{_run_file(room)}"
-    yield uuid if anew else f"[ -s {_run_file(room)} ] || {uuid}"
+    uuid = f"cat /proc/sys/kernel/random/uuid >{_run_file(paths)}"
+    yield uuid if new_run else f"[ -s {_run_file(paths)} ] || {uuid}"
 
 
-def taken_over(room: Room) -> str:
+def redirect(paths: UnitPaths) -> str:
     """A shell command by which the shell, and what it becomes, writes into the pipes.
 
     They are open for reading, too: nobody is killed for writing while the service is away.
     """
-    stdout, stderr = room.pipes
+    stdout, stderr = paths.pipes
     return f"exec 1<>{stdout} 2<>{stderr}"
 
 
-def read(room: Room, *, follow: bool = False, tail: int | None = None, form: str = "json") -> str:
+def read_command(
+    paths: UnitPaths, *, follow: bool = False, tail: int | None = None, form: str = "json"
+) -> str:
     """The shell command that prints the run of a unit and the time, and then its entries, `tail` of them at most.
 
     The time is in microseconds. Where it follows, entries of former runs may come first, and those of later ones at the
@@ -153,12 +155,12 @@ def read(room: Room, *, follow: bool = False, tail: int | None = None, form: str
     which = "" if follow else f" {RUN}=$run"
     fields = f"MESSAGE,PRIORITY,{PART},{RUN},__REALTIME_TIMESTAMP"
     return (
-        f"[ ! -s {_run_file(room)} ] || {{ read -r run <{_run_file(room)}; echo $run $(date +%s%6N);"
+        f"[ ! -s {_run_file(paths)} ] || {{ read -r run <{_run_file(paths)}; echo $run $(date +%s%6N);"
         f" exec journalctl {'--follow ' if follow else ''}--no-pager --quiet --all --output={form}"
-        f" --output-fields={fields} --lines={lines} _SYSTEMD_UNIT={room.log_service}{which}; }}"
+        f" --output-fields={fields} --lines={lines} _SYSTEMD_UNIT={paths.log_service}{which}; }}"
     )
 
 
-def _run_file(room: Room) -> str:
+def _run_file(paths: UnitPaths) -> str:
     """Where the run of a unit is noted, which outlives the machine's boots."""
-    return f"/etc/envctl/{room.unit}/output"
+    return f"/etc/envctl/{paths.unit}/output"

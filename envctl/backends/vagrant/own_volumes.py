@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from envctl.backends.base import Context
 from envctl.backends.vagrant import container
-from envctl.backends.vagrant.boxes import Boxes
+from envctl.backends.vagrant.box_store import BoxStore
 from envctl.backends.vagrant.domain import Domain
-from envctl.backends.vagrant.layout import Machine
+from envctl.backends.vagrant.layout import DesiredMachine
 from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import unnamed
 from envctl.plan.model import Plan, Unit, Volume
@@ -19,9 +19,9 @@ KEY: Final = "own"
 """What they are called in a machine's stamp."""
 
 
-def of_box(unit: Unit, box: str, *, boxes: Boxes, context: Context) -> tuple[Volume, ...]:
+def of_box(unit: Unit, box: str, *, store: BoxStore, context: Context) -> tuple[Volume, ...]:
     """The volumes that a unit has because its box's image declares them."""
-    declared = boxes.volumes(box)
+    declared = store.volumes(box)
     if declared is None:
         # A box that does not tell, of an earlier version or of no image at all.
         declared = _of_image(unit, context) or ()
@@ -30,11 +30,11 @@ def of_box(unit: Unit, box: str, *, boxes: Boxes, context: Context) -> tuple[Vol
 
 def of_plan(plan: Plan, context: Context) -> Mapping[str, tuple[Volume, ...] | None]:
     """By unit, what its image declares and the spec does not name; None where the image is not at hand."""
-    found: dict[str, tuple[Volume, ...] | None] = {}
+    volumes: dict[str, tuple[Volume, ...] | None] = {}
     for unit in plan.units:
         declared = _of_image(unit, context)
-        found[unit.name] = None if declared is None else unnamed(unit, declared)
-    return found
+        volumes[unit.name] = None if declared is None else unnamed(unit, declared)
+    return volumes
 
 
 def _of_image(unit: Unit, context: Context) -> tuple[str, ...] | None:
@@ -46,19 +46,22 @@ def _of_image(unit: Unit, context: Context) -> tuple[str, ...] | None:
     return declared
 
 
-def with_disks(machine: Machine, unit: Unit, own: tuple[Volume, ...]) -> Machine:
+def with_disks(machine: DesiredMachine, unit: Unit, volumes: tuple[Volume, ...]) -> DesiredMachine:
     """The machine, to be made with disks for these, too; it counts as the same one."""
-    placed = container.is_contained(unit)
-    disks = (replace(one, target=container.at(one.name)) if placed else one for one in own)
+    placed = container.runs_in_container(unit)
+    disks = (
+        replace(volume, target=container.volume_path(volume.name)) if placed else volume
+        for volume in volumes
+    )
     return replace(machine, volumes=(*machine.volumes, *disks))
 
 
-def noted(own: tuple[Volume, ...]) -> list[list[str]]:
+def to_stamp(volumes: tuple[Volume, ...]) -> list[list[str]]:
     """What a machine's stamp has of them."""
-    return [[one.name, one.target] for one in own]
+    return [[volume.name, volume.target] for volume in volumes]
 
 
-def of_domain(domain: Domain) -> tuple[Volume, ...]:
+def from_stamp(domain: Domain) -> tuple[Volume, ...]:
     """What a machine was made with."""
-    kept: Any = (domain.stamp or {}).get(KEY, ())
-    return tuple(Volume(str(name), str(target)) for name, target in kept)
+    entries: Any = (domain.stamp or {}).get(KEY, ())
+    return tuple(Volume(str(name), str(target)) for name, target in entries)

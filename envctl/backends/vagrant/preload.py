@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 _PATIENCE: Final = 30.0
-_KEPT: Final = {"image", "overlay2"}
+_IMAGE_FOLDERS: Final = {"image", "overlay2"}
 """What of an engine's folder is the images."""
 # It would remove the host's bridge: it is given a network of its own, with nothing in it.
-_APART: Final = ("unshare", "--net", "--")
+_OWN_NETWORK: Final = ("unshare", "--net", "--")
 _OPTIONS: Final = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=overlay2")  # fmt: skip
 
 
@@ -30,10 +30,10 @@ def preload(image: Path, name: str, store: Path) -> bool:
         tempfile.TemporaryDirectory(prefix="envctl-engine-") as folder,
         _engine(Path(folder), store) as socket,
     ):
-        said = _client(socket, "load", "--quiet", "--input", str(image)) if socket else None
-        loaded = said is not None and _client(socket, "tag", said.split()[-1], name) is not None
+        output = _client(socket, "load", "--quiet", "--input", str(image)) if socket else None
+        loaded = output is not None and _client(socket, "tag", output.split()[-1], name) is not None
     for part in store.iterdir() if store.is_dir() else ():
-        if part.name not in _KEPT or not loaded:
+        if part.name not in _IMAGE_FOLDERS or not loaded:
             shutil.rmtree(part) if part.is_dir() else part.unlink()
     return loaded
 
@@ -53,7 +53,7 @@ def _engine(folder: Path, store: Path) -> Iterator[str]:
         f"{folder}/pid",
     )
     with subprocess.Popen(
-        (*guard, *_APART, "dockerd", "--host", socket, *places, *_OPTIONS),
+        (*guard, *_OWN_NETWORK, "dockerd", "--host", socket, *places, *_OPTIONS),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

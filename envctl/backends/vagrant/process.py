@@ -13,7 +13,7 @@ from envctl.backends.vagrant.quoting import shell, words
 
 if TYPE_CHECKING:
     from envctl.backends.common.ulimits import Limits
-    from envctl.backends.vagrant.unit_paths import Room
+    from envctl.backends.vagrant.unit_paths import UnitPaths
     from envctl.plan.model import Process
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,7 +23,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 _NO_LIMITS: Final[Mapping[str, tuple[int, int]]] = {}
 
 
-def script(process: Process) -> str:
+def start_script(process: Process) -> str:
     """The script that becomes the unit's process, with just the environment of the spec."""
     return (
         f"{_look_up(process.user or 'root', 'home=$folder', 'home=/')}\n"
@@ -32,7 +32,7 @@ def script(process: Process) -> str:
     )
 
 
-def _look_up(user: str, found: str, nobody: str) -> str:
+def _look_up(user: str, then: str, otherwise: str) -> str:
     """Shell commands that look a user up by name or number, and $host, and start no process.
 
     As in a container the files alone tell. `found` is done with $uid, $gid and $folder, `nobody` if there is none.
@@ -40,14 +40,14 @@ def _look_up(user: str, found: str, nobody: str) -> str:
     return (
         f"who={shell(user)} known=; read -r host </etc/hostname; "
         'while IFS=: read -r name _ uid gid _ folder _ || [ -n "$name" ]; do '
-        f'case $who in "$name"|"$uid") known=$gid; {found}; break;; esac; done </etc/passwd; '
-        f'[ -n "$known" ] || {{ {nobody}; }}'
+        f'case $who in "$name"|"$uid") known=$gid; {then}; break;; esac; done </etc/passwd; '
+        f'[ -n "$known" ] || {{ {otherwise}; }}'
     )
 
 
 def _environment(env: Mapping[str, str]) -> str:
-    given = words([f"{name}={value}" for name, value in sorted(env.items())])
-    return f'/usr/bin/env -i PATH={PATH} "HOSTNAME=$host" "HOME=$home" {given}'.rstrip()
+    variables = words([f"{name}={value}" for name, value in sorted(env.items())])
+    return f'/usr/bin/env -i PATH={PATH} "HOSTNAME=$host" "HOME=$home" {variables}'.rstrip()
 
 
 def _argv(argv: Sequence[str]) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def _argv(argv: Sequence[str]) -> tuple[str, ...]:
 
 def command(
     argv: Sequence[str],
-    room: Room,
+    paths: UnitPaths,
     *,
     user: str | None = None,
     workdir: str | None = None,
@@ -75,7 +75,7 @@ def command(
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     folder = shell(workdir or "/")
-    if room.shared and main:
+    if paths.shared and main:
         enter = (
             f"exec {limit}nsenter --mount=/proc/{main}/ns/mnt --"
             f' /bin/sh -c \'cd -- "$0" || exit 126; exec "$@"\' {folder}'
@@ -91,7 +91,7 @@ def command(
     )
     return (
         # It shares the unit's limits, and ends with it, as in a container.
-        f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {room.processes} || :; {looked_up}; {enter}"
+        f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; {looked_up}; {enter}"
         f" {_limited(limits)}"
         f'setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
@@ -102,7 +102,7 @@ def command(
 def _limited(limits: Limits) -> str:
     """The command that runs another one with these limits; "" without any."""
     pairs = (
-        f"--{name}={':'.join('unlimited' if one == UNLIMITED else str(one) for one in pair)}"
+        f"--{name}={':'.join('unlimited' if limit == UNLIMITED else str(limit) for limit in pair)}"
         for name, pair in limits.items()
     )
     return f"prlimit {' '.join(pairs)} " if limits else ""
@@ -121,13 +121,13 @@ def unconfined(
     """
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     enter = f"nsenter --mount=/proc/{main}/ns/mnt -- " if main else ""
-    given = [f"{name}={value}" for name, value in sorted(env.items())]
-    return f"cd /; exec {limit}{enter}{words(('env', *given, *_argv(argv)))}"
+    variables = [f"{name}={value}" for name, value in sorted(env.items())]
+    return f"cd /; exec {limit}{enter}{words(('env', *variables, *_argv(argv)))}"
 
 
-def insist(room: Room) -> str:
+def require_running(paths: UnitPaths) -> str:
     """Shell commands that end the shell with NOT_RUNNING unless the unit's process is there; no other one starts."""
     return (
-        f"tries=0; until read -r _ <{room.processes}; do tries=$((tries + 1));"
-        f" [ -e {room.processes} ] && [ $tries -lt 50 ] || exit {NOT_RUNNING}; sleep 0.1; done 2>/dev/null;"
+        f"tries=0; until read -r _ <{paths.processes}; do tries=$((tries + 1));"
+        f" [ -e {paths.processes} ] && [ $tries -lt 50 ] || exit {NOT_RUNNING}; sleep 0.1; done 2>/dev/null;"
     )

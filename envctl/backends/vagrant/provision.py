@@ -20,7 +20,7 @@ MARK: Final = "envctl: step "
 """What the lines begin with in which the script tells where it is."""
 
 
-def told(values: Mapping[str, bytes]) -> bytes:
+def secret_input(values: Mapping[str, bytes]) -> bytes:
     """What the script reads on its standard input: the values of its build's secrets, in their order."""
     return b"".join(base64.b64encode(value) + b"\n" for value in values.values())
 
@@ -41,6 +41,6 @@ def context(
         "steps": steps,
         "kinds": sorted({step["kind"] for step in steps}),
         "trust": trust,
-        "secrets": [one.name for one in build_secrets(build)],
+        "secrets": [secret.name for secret in build_secrets(build)],
         "settings": list(build_inputs.env.items()),
     }

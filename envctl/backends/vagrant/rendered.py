@@ -17,7 +17,7 @@ from envctl.backends.common.staging import (
     slug,
 )
 from envctl.backends.vagrant import (
-    basebox,
+    box_catalogue,
     container,
     guest_setup,
     layout,
@@ -26,10 +26,10 @@ from envctl.backends.vagrant import (
     start_script,
     vagrantfile,
 )
-from envctl.backends.vagrant.names import called
+from envctl.backends.vagrant.names import vagrant_name
 from envctl.backends.vagrant.network import Network, machine_name
 from envctl.backends.vagrant.quoting import FUNCTIONS
-from envctl.backends.vagrant.unit_paths import Room, secret_file
+from envctl.backends.vagrant.unit_paths import UnitPaths, secret_file
 from envctl.plan.artifact import Artifact
 from envctl.plan.build_secrets import build_secrets
 from envctl.plan.model import (
@@ -50,7 +50,7 @@ _TRUST: Final = "trust/ca.crt"
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
     """The files of the rendered folder; with `trust`, what is built from it trusts that bundle while building."""
     network = Network.of(plan)
-    found = {
+    files = {
         "Vagrantfile": _template(
             "Vagrantfile", "vagrant/rendered.Vagrantfile.j2", _vagrantfile(plan, network, trust)
         ),
@@ -64,13 +64,16 @@ def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
         "output/service": _text("output/service", output.SERVICE),
     }
     for name, units in _machines(plan).items():
-        made = [*_machine(name, units, network, trust=trust is not None), *_files(units[0].source)]
-        found |= {artifact.path: artifact for artifact in made}
+        machine_artifacts = [
+            *_machine(name, units, network, trust=trust is not None),
+            *_files(units[0].source),
+        ]
+        files |= {artifact.path: artifact for artifact in machine_artifacts}
         for unit in units:
-            found |= {artifact.path: artifact for artifact in _unit(unit)}
+            files |= {artifact.path: artifact for artifact in _unit(unit)}
     if trust:
-        found[_TRUST] = _text(_TRUST, trust.read_text(encoding="utf-8", errors="replace"))
-    return tuple(found[path] for path in sorted(found))
+        files[_TRUST] = _text(_TRUST, trust.read_text(encoding="utf-8", errors="replace"))
+    return tuple(files[path] for path in sorted(files))
 
 
 def _template(path: str, template: str, context: Mapping[str, Any], mode: int = 0o644) -> Artifact:
@@ -83,10 +86,10 @@ def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
 
 def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
     """By machine, its units, in the order of their needs."""
-    found: dict[str, list[Unit]] = {}
+    machines: dict[str, list[Unit]] = {}
     for unit in plan.units:
-        found.setdefault(machine_name(plan, unit), []).append(unit)
-    return found
+        machines.setdefault(machine_name(plan, unit), []).append(unit)
+    return machines
 
 
 # --- what a machine is made of --------------------------------------------------------------
@@ -115,16 +118,16 @@ def _machine(
 
 def _container(name: str, source: Source) -> Mapping[str, Any]:
     """What the script is given that has the image of a container in a machine."""
-    shared = {"name": name, "tag": container.NAME, "engine": "\n".join(container.engine())}
+    shared = {"name": name, "tag": container.NAME, "engine": "\n".join(container.start_engine())}
     if isinstance(source, ReadyImage):
         return {**shared, "image": source.image}
     assert isinstance(source, DockerfileBuild)
-    given = [f"--build-arg={key}={value}" for key, value in sorted(source.args.items())]
+    arguments = [f"--build-arg={key}={value}" for key, value in sorted(source.args.items())]
     target = [f"--target={source.target}"] if source.target else []
     return {
         **shared,
         "image": "",
-        "arguments": [*target, *given],
+        "arguments": [*target, *arguments],
         "dockerfile": f"{_folder(source)}.Dockerfile",
         "folder": _folder(source),
     }
@@ -137,9 +140,9 @@ def _folder(source: DockerfileBuild) -> str:
 
 def _files(source: Source) -> Iterator[Artifact]:
     if isinstance(source, DockerfileBuild):
-        (recipe,) = source.own_file.entries
-        own = source.own_file.origin
-        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=own, entry=recipe)
+        (dockerfile,) = source.own_file.entries
+        origin = source.own_file.origin
+        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=origin, entry=dockerfile)
         for path, file in own_context(source).items():
             yield _file(f"{_folder(source)}/{path}", file)
         if DOCKERIGNORE in own_context(source):
@@ -156,11 +159,14 @@ def _file(path: str, file: ContextFile) -> Artifact:
 
 
 def _unit(unit: Unit) -> Iterator[Artifact]:
-    room = Room(unit.name, layout.is_shared(unit))
-    texts = {"service": guest_setup.service(unit, room), "run": guest_setup.run_script(unit, room)}
+    paths = UnitPaths(unit.name, layout.is_shared(unit))
+    texts = {
+        "service": guest_setup.service(unit, paths),
+        "run": guest_setup.run_script(unit, paths),
+    }
     for name, text in texts.items():
         yield _text(f"units/{unit.name}/{name}", text)
-    values = start_script.context(unit, room)
+    values = start_script.context(unit, paths)
     yield _template(f"units/{unit.name}/start.sh", start_script.TEMPLATE, values, 0o755)
 
 
@@ -191,8 +197,8 @@ def _defined(
     paths = {path.split("/")[1] for path in (file.path for file in _files(machine.source))}
     return {
         "name": name,
-        "called": called(name),
-        "box": basebox.published(machine.source),
+        "called": vagrant_name(name),
+        "box": box_catalogue.published_box(machine.source),
         "number": network.numbers[name],
         "mac": network.mac(name).replace(":", ""),
         "cpus": machine.cpus,
@@ -212,22 +218,22 @@ def _defined(
             for number, volume in enumerate(machine.volumes)
         ],
         "units": [{"name": unit.name, "secrets": _secrets(unit)} for unit in units],
-        "build_secrets": [secret_variable(one) for one in build_secrets(machine.source)],
+        "build_secrets": [secret_variable(secret) for secret in build_secrets(machine.source)],
         "paths": [*(f"context/{path}" for path in sorted(paths)), *(["trust"] if trust else [])],
     }
 
 
 def _secrets(unit: Unit) -> Sequence[Mapping[str, str]]:
-    room = Room(unit.name, layout.is_shared(unit))
+    paths = UnitPaths(unit.name, layout.is_shared(unit))
     return [
-        {"variable": secret_variable(one), "path": secret_file(one, room)}
-        for one in unit.run.secrets
+        {"variable": secret_variable(secret), "path": secret_file(secret, paths)}
+        for secret in unit.run.secrets
     ]
 
 
 def _volumes(unit: Unit) -> Sequence[Mapping[str, str]]:
     volumes = enumerate(layout.machine_of(unit).volumes)
-    return [{"serial": f"volume{number}", "target": one.target} for number, one in volumes]
+    return [{"serial": f"volume{number}", "target": volume.target} for number, volume in volumes]
 
 
 def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
@@ -246,10 +252,10 @@ def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
 def _readme(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, Any]:
     secrets: dict[str, Secret | BuildSecret] = {}
     for unit in plan.units:
-        secrets |= {one.name: one for one in build_secrets(unit.source)}
-        secrets |= {one.name: one for one in unit.run.secrets}
+        secrets |= {secret.name: secret for secret in build_secrets(unit.source)}
+        secrets |= {secret.name: secret for secret in unit.run.secrets}
     disks = {volume: network.disk(volume) for volume in plan.volumes()}
-    boxes = dict.fromkeys(basebox.published(unit.source) for unit in plan.units)
+    boxes = dict.fromkeys(box_catalogue.published_box(unit.source) for unit in plan.units)
     return {
         "project": plan.scope.project,
         "environment": plan.scope.environment,
@@ -266,7 +272,7 @@ def _readme(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, An
         "disks": [{"volume": volume, "path": path} for volume, path in disks.items()],
         "mounts": any(unit.run.mounts for unit in plan.units),
         "machines": [
-            {"name": called(name), "units": [unit.name for unit in units]}
+            {"name": vagrant_name(name), "units": [unit.name for unit in units]}
             for name, units in _machines(plan).items()
         ],
         "hooks": any(unit.hooks.after_start or unit.hooks.before_stop for unit in plan.units),

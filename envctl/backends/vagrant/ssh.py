@@ -36,7 +36,7 @@ ANSWER_TIMEOUTS: Final = (10.0, 30.0)
 It is asked twice: what cannot be told of a unit holds up whoever waits for it.
 """
 _Answer = TypeVar("_Answer")
-_KEEPER: Final = re.compile(rb"\(pid=(\d+)\)")
+_MASTER_PID: Final = re.compile(rb"\(pid=(\d+)\)")
 _PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
 _CHUNK: Final = 64 * 1024
 _FAILED: Final = 255
@@ -65,21 +65,23 @@ class Machine:
         """Have the shared connection to a machine that has just been started. EnvctlError as for `connect`."""
         self._connect(BOOT_TIMEOUT, None)
 
-    def _connect(self, wanted: float, patience: float | None) -> None:
-        begin = time.monotonic() - unreachable.waited(self.control, wanted)
+    def _connect(self, timeout: float, patience: float | None) -> None:
+        start = time.monotonic() - unreachable.time_waited(self.control, timeout)
         while True:
             self.control.unlink(missing_ok=True)
-            said = self._master(patience)
-            if said == "":
+            reason = self._master(patience)
+            if reason == "":
                 unreachable.forget(self.control)
                 return
-            error = unreachable.permanent(self.unit, self.address, self.key, said)
-            waited = time.monotonic() - begin
-            if error is None and waited <= wanted:
+            error = unreachable.permanent_error(self.unit, self.address, self.key, reason)
+            waited = time.monotonic() - start
+            if error is None and waited <= timeout:
                 time.sleep(0.3)
                 continue
-            raise unreachable.noted(
-                self.control, error or unreachable.silent(self.unit, self.address, said), waited
+            raise unreachable.remember(
+                self.control,
+                error or unreachable.temporary_error(self.unit, self.address, reason),
+                waited,
             )
 
     def _master(self, patience: float | None = None) -> str:
@@ -87,13 +89,23 @@ class Machine:
         import tempfile
 
         # The first value counts.
-        hurry = [] if patience is None else ["-o", f"ConnectTimeout={max(1, round(patience))}"]
+        first_options = (
+            [] if patience is None else ["-o", f"ConnectTimeout={max(1, round(patience))}"]
+        )
 
         with tempfile.TemporaryFile() as log:
             # It outlives this process: its output must be no pipe of ours.
             try:
                 done = subprocess.run(
-                    [*self._ssh(hurry), "-M", "-N", "-f", "-o", "ControlPersist=yes", self._who],
+                    [
+                        *self._ssh(first_options),
+                        "-M",
+                        "-N",
+                        "-f",
+                        "-o",
+                        "ControlPersist=yes",
+                        self._who,
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
@@ -113,8 +125,8 @@ class Machine:
         done = self._control("check") if self.control.exists() else None
         if done is None or done.returncode:
             return 0
-        said = _KEEPER.search(done.stderr + done.stdout)
-        return int(said[1]) if said else 0
+        match = _MASTER_PID.search(done.stderr + done.stdout)
+        return int(match[1]) if match else 0
 
     def disconnect(self) -> None:
         """End the shared connection and what it carries."""
@@ -134,8 +146,8 @@ class Machine:
             self._control("cancel", "-L", spec)
             return ""
         done = self._control("forward", "-L", spec)
-        said = done.stderr.decode("utf-8", "replace").strip()
-        return (said or "ssh does not say why") if done.returncode else ""
+        reason = done.stderr.decode("utf-8", "replace").strip()
+        return (reason or "ssh does not say why") if done.returncode else ""
 
     def dial(self, target: str, timeout: float, *, patience: float | None = None) -> socket.socket:
         """A connection to HOST:PORT as seen from inside, or to a socket inside, carried by the shared one.
@@ -143,21 +155,21 @@ class Machine:
         No process starts inside for it. One that is refused there is closed at once.
         """
         name = hashlib.sha256(target.encode()).hexdigest()[:8]
-        here = self.control.with_name(f"{self.control.name}.{name}")
+        socket_path = self.control.with_name(f"{self.control.name}.{name}")
         with suppress(OSError):
-            return _opened(here, timeout)
+            return _opened(socket_path, timeout)
         self.connect(patience=patience)
-        spec = f"{here}:{target}"
+        spec = f"{socket_path}:{target}"
         # The connection may think that it is there, though its socket here was taken away.
         self._control("cancel", "-L", spec)
-        here.unlink(missing_ok=True)
+        socket_path.unlink(missing_ok=True)
         done = self._control("forward", "-L", spec)
         try:
-            return _opened(here, timeout)
+            return _opened(socket_path, timeout)
         except OSError as error:
-            said = done.stderr.decode("utf-8", "replace")
+            reason = done.stderr.decode("utf-8", "replace")
             raise EnvctlError(
-                f"{self.unit}: its connection does not carry {target}", details=said
+                f"{self.unit}: its connection does not carry {target}", details=reason
             ) from error
 
     def services(
@@ -171,7 +183,7 @@ class Machine:
         return self._ask(lambda init: init.main_process(service))
 
     def _ask(
-        self, question: Callable[[systemd.Init], _Answer], *, patience: float | None = None
+        self, question: Callable[[systemd.SystemdClient], _Answer], *, patience: float | None = None
     ) -> _Answer:
         from envctl.backends.vagrant import systemd
 
@@ -179,7 +191,7 @@ class Machine:
         for timeout in timeouts:
             try:
                 with self.dial(systemd.SOCKET, timeout, patience=patience) as connection:
-                    return question(systemd.Init(connection))
+                    return question(systemd.SystemdClient(connection))
             except TimeoutError:
                 continue
             except OSError as error:
@@ -200,18 +212,18 @@ class Machine:
 
         `patience` is how long a machine is waited for that does not answer.
         """
-        told, said = Kept(), Kept()
+        stdout, stderr = Kept(), Kept()
         self._have_connection(patience)
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         try:
-            code = self.stream(script, stdin=source, stdout=told, stderr=said, timeout=timeout)
+            code = self.stream(script, stdin=source, stdout=stdout, stderr=stderr, timeout=timeout)
         except TimeoutError as error:
             raise EnvctlError(f"{self.unit} did not answer within {timeout:g} s") from error
-        if told.too_much or said.too_much:
+        if stdout.too_much or stderr.too_much:
             raise EnvctlError(f"{self.unit}: a command inside tells more than {TOLD >> 20} MB")
         if code:
-            raise EnvctlError(f"{self.unit}: a command inside failed", details=said.text)
-        return told.text
+            raise EnvctlError(f"{self.unit}: a command inside failed", details=stderr.text)
+        return stdout.text
 
     def stream(
         self,
@@ -350,8 +362,8 @@ def _file(path: Path) -> str:
 
 def sockets() -> Path:
     """The user's private folder for sockets."""
-    known = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
-    base = next(one for one in known if one and os.path.isdir(one))  # noqa: PTH112 - no more
+    candidates = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
+    base = next(path for path in candidates if path and os.path.isdir(path))  # noqa: PTH112 - no more
     folder = Path(base) / f"envctl-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -370,15 +382,17 @@ def make_key(path: Path) -> str:
     """
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        for one in (fresh, fresh.with_name(fresh.name + ".pub")):
-            one.unlink(missing_ok=True)
-        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(fresh))
-        fresh.with_name(fresh.name + ".pub").unlink()
-        fresh.replace(path)
-    found = path.lstat()
-    own = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if own else None
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        for file in (partial, partial.with_name(partial.name + ".pub")):
+            file.unlink(missing_ok=True)
+        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(partial))
+        partial.with_name(partial.name + ".pub").unlink()
+        partial.replace(path)
+    status = path.lstat()
+    is_private = (
+        stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    )
+    public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if is_private else None
     if public is None:
         raise EnvctlError(
             f"{path} is not a private key of yours",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from envctl.backends.common import probe
 from envctl.backends.vagrant import container, guest_setup, output, process
 from envctl.backends.vagrant.quoting import FUNCTIONS
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.plan.model import Kind, Unit
 
 TEMPLATE: Final = "vagrant/start.sh.j2"
@@ -22,41 +22,41 @@ _GRACE: Final = 5.0
 """Seconds a machine gets beyond a probe's own time-out."""
 
 
-def context(unit: Unit, room: Room) -> Mapping[str, Any]:
+def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
     """What the template of the script is given."""
-    asked = unit.run.probe
+    unit_probe = unit.run.probe
     patience = _TASK if unit.kind is Kind.TASK else _PATIENCE
-    if asked is not None and unit.kind is not Kind.TASK:
+    if unit_probe is not None and unit.kind is not Kind.TASK:
         # As `up` does it.
-        patience = ceil(asked.start_period + asked.retries * asked.interval)
+        patience = ceil(unit_probe.start_period + unit_probe.retries * unit_probe.interval)
     return {
         **FUNCTIONS,
         "name": unit.name,
-        "service": room.service,
-        "log": output.read(room, tail=_LINES, form="cat"),
-        "settle": guest_setup.settle(unit, room),
+        "service": paths.service,
+        "log": output.read_command(paths, tail=_LINES, form="cat"),
+        "settle": guest_setup.setup_script(unit, paths),
         "task": unit.kind is Kind.TASK,
-        "probe": _probe(unit, room),
+        "probe": _probe(unit, paths),
         "patience": patience,
-        "start_period": ceil(asked.start_period) if asked else 0,
-        "pauses": (asked.pause(0.0), asked.interval) if asked else (0, 0),
+        "start_period": ceil(unit_probe.start_period) if unit_probe else 0,
+        "pauses": (unit_probe.pause(0.0), unit_probe.interval) if unit_probe else (0, 0),
     }
 
 
-def _probe(unit: Unit, room: Room) -> str:
+def _probe(unit: Unit, paths: UnitPaths) -> str:
     """The shell command that asks once; "" if there is nothing to ask."""
-    asked, own = unit.run.probe, unit.run.process
-    if asked is None:
+    unit_probe, unit_process = unit.run.probe, unit.run.process
+    if unit_probe is None:
         return ""
-    argv, timeout = probe.test(asked), asked.timeout + _GRACE
-    if container.is_contained(unit):
+    argv, timeout = probe.test(unit_probe), unit_probe.timeout + _GRACE
+    if container.runs_in_container(unit):
         return container.command(argv, timeout=timeout)
     return process.command(
         argv,
-        room,
-        user=own.user,
-        workdir=own.workdir,
-        env=own.env,
-        capabilities=own.capabilities,
+        paths,
+        user=unit_process.user,
+        workdir=unit_process.workdir,
+        env=unit_process.env,
+        capabilities=unit_process.capabilities,
         timeout=timeout,
     )

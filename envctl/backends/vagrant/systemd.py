@@ -70,7 +70,7 @@ class Service:
         return self.state[0] is Status.RUNNING
 
 
-class Init:
+class SystemdClient:
     """A conversation with it. EnvctlError if it does not answer as expected, OSError if not at all."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -78,11 +78,11 @@ class Init:
         self._parser = Parser()
         self._serials = count(1)
         connection.sendall(_HELLO)
-        said = b""
-        while not said.endswith(b"\r\n"):
-            said += self._received()
-        if not said.startswith(b"OK "):
-            raise EnvctlError("the machine's init does not let us in", details=repr(said))
+        greeting = b""
+        while not greeting.endswith(b"\r\n"):
+            greeting += self._received()
+        if not greeting.startswith(b"OK "):
+            raise EnvctlError("the machine's init does not let us in", details=repr(greeting))
 
     def services(self, names: Sequence[str]) -> Mapping[str, Service]:
         """The services of these names, whether there are such or not."""
@@ -98,9 +98,9 @@ class Init:
         return int(self._property(listed[0][6], "MainPID"))
 
     def _service(self, path: str, load: str, active: str, sub: str) -> Service:
-        found = Service(load, active, sub)
-        if found.is_running or load != "loaded":
-            return found
+        service = Service(load, active, sub)
+        if service.is_running or load != "loaded":
+            return service
         return Service(
             load,
             active,

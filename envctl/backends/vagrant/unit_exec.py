@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from envctl.backends.common.termination import VARIABLE
 from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant import exec_stream, machine_stamp, process
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 
 if TYPE_CHECKING:
     from envctl.backends.base import Execution
@@ -24,24 +24,26 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
     The command itself finds out first whether the unit runs: its shell sees that at once, and a question to the init
     goes through the connection to an emulated machine and back.
     """
-    room = Room(unit, bool(note.get("shared")))
-    main = machine.main_process(room.service) if room.shared else 0
-    if room.shared and not main:
+    paths = UnitPaths(unit, bool(note.get("shared")))
+    main = machine.main_process(paths.service) if paths.shared else 0
+    if paths.shared and not main:
         return None
 
     def script(mark: str) -> str:
-        return f"{process.insist(room)} {_script(room, note, execution, main, mark)}"
+        return f"{process.require_running(paths)} {_script(paths, note, execution, main, mark)}"
 
     code = exec_stream.run(unit, machine, execution, script)
     if (
         code == process.NOT_RUNNING
-        and not machine.services([room.service])[room.service].is_running
+        and not machine.services([paths.service])[paths.service].is_running
     ):
         return None
     return code
 
 
-def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int, mark: str) -> str:
+def _script(
+    paths: UnitPaths, note: Mapping[str, Any], execution: Execution, main: int, mark: str
+) -> str:
     # It is ended from here; inside, in case that nobody is here any more.
     timeout = execution.timeout + _SLACK if execution.timeout else None
     marked = {VARIABLE: mark}
@@ -59,16 +61,16 @@ def _script(room: Room, note: Mapping[str, Any], execution: Execution, main: int
         )
     if execution.everything:
         return process.unconfined(execution.argv, main=main, env=marked, timeout=timeout)
-    whole = machine_stamp.run_of(note)
-    own = whole.get("process", {})
+    run = machine_stamp.run_of(note)
+    unit_process = run.get("process", {})
     return process.command(
         execution.argv,
-        room,
-        user=execution.user or own.get("user"),
-        workdir=execution.workdir or own.get("workdir"),
-        env={**own.get("env", {}), **execution.env, **marked},
-        capabilities=own.get("capabilities", ()),
-        limits=limits(whole.get("options", {})),
+        paths,
+        user=execution.user or unit_process.get("user"),
+        workdir=execution.workdir or unit_process.get("workdir"),
+        env={**unit_process.get("env", {}), **execution.env, **marked},
+        capabilities=unit_process.get("capabilities", ()),
+        limits=limits(run.get("options", {})),
         timeout=timeout,
         main=main,
     )

@@ -12,7 +12,7 @@ SECRETS: Final = "/run/secrets"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class UnitPaths:
     """Where a unit's things are in its machine, which it may share with others."""
 
     unit: str
@@ -54,13 +54,13 @@ class Room:
         return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS
 
 
-def secret_file(secret: Secret, room: Room) -> str:
+def secret_file(secret: Secret, paths: UnitPaths) -> str:
     """Where a secret's file is, in memory; its target may be a link to it."""
-    return f"{room.secrets}/{secret_name(secret)}"
+    return f"{paths.secrets}/{secret_name(secret)}"
 
 
 def secret_name(secret: Secret) -> str:
     """What the file of a secret is called: as its target, if that is a file in SECRETS; else hidden."""
     inside = secret.target.removeprefix(f"{SECRETS}/")
-    own = inside != secret.target and "/" not in inside
-    return inside if own else "." + secret.name
+    is_in_folder = inside != secret.target and "/" not in inside
+    return inside if is_in_folder else "." + secret.name

@@ -25,45 +25,45 @@ _failed: dict[Path, tuple[float, float, EnvctlError]] = {}
 """By connection: when it failed, for how many seconds it was tried, and the error."""
 
 
-def permanent(unit: str, address: str, key: Path, said: str) -> EnvctlError | None:
+def permanent_error(unit: str, address: str, key: Path, details: str) -> EnvctlError | None:
     """The error, if what ssh said will be the same the next time."""
-    if "HOST IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said:
+    if "HOST IDENTIFICATION HAS CHANGED" in details or "Host key verification failed" in details:
         return EnvctlError(
             f"{unit}: what answers at {address} has another host key than its machine",
-            details=said,
+            details=details,
             hint=f"another machine may have its address; if it was made anew by other means, {_AGAIN}",
         )
-    if any(sign in said for sign in _KEY_SIGNS):
+    if any(sign in details for sign in _KEY_SIGNS):
         return EnvctlError(
             f"{unit}: its machine's key {key} cannot be used",
-            details=said,
+            details=details,
             hint=f"it has to be a private key that only you can read (mode 0600); or {_AGAIN}",
         )
-    if "Permission denied" in said or "Too many authentication failures" in said:
+    if "Permission denied" in details or "Too many authentication failures" in details:
         return EnvctlError(
             f"{unit}: its machine at {address} refuses envctl's key",
-            details=said,
+            details=details,
             hint=f"it was made with another one, or somebody removed it there; {_AGAIN}",
         )
-    if "Could not resolve hostname" in said:
+    if "Could not resolve hostname" in details:
         return EnvctlError(
             f"{unit}: the address of its machine is not known",
-            details=said,
+            details=details,
             hint=f"libvirt has given it none, or it has lost it; {_AGAIN}",
         )
     return None
 
 
-def silent(unit: str, address: str, said: str) -> EnvctlError:
+def temporary_error(unit: str, address: str, details: str) -> EnvctlError:
     """The error for a machine that may answer later."""
     return EnvctlError(
         f"{unit} does not answer at {address}",
-        details=said,
+        details=details,
         hint="look at it with `virsh console`, or take it down and up again",
     )
 
 
-def waited(connection: Path, patience: float) -> float:
+def time_waited(connection: Path, patience: float) -> float:
     """For how many seconds it was waited for in vain. EnvctlError if that is as long as is asked for, or will not help."""
     when, seconds, error = _failed.get(connection, (0.0, 0.0, None))
     if error is None or time.monotonic() - when > _LASTS:
@@ -73,7 +73,7 @@ def waited(connection: Path, patience: float) -> float:
     return seconds
 
 
-def noted(connection: Path, error: EnvctlError, seconds: float) -> EnvctlError:
+def remember(connection: Path, error: EnvctlError, seconds: float) -> EnvctlError:
     """The error, noted with how long the machine was waited for."""
     _failed[connection] = time.monotonic(), seconds, error
     return error

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envctl.backends.vagrant.layout import Machine
-from envctl.backends.vagrant.names import SHARED, Names
+from envctl.backends.vagrant.layout import DesiredMachine
+from envctl.backends.vagrant.names import SHARED, MachineNames
 from envctl.backends.vagrant.quoting import FUNCTIONS, kernel
 from envctl.host.architectures import NATIVE
 from envctl.plan.model import Mount
 
 
 def context(
-    names: Names,
-    machines: Mapping[str, Machine],
+    names: MachineNames,
+    machines: Mapping[str, DesiredMachine],
     boxes: Mapping[str, str],
     *,
     key: str,
@@ -40,10 +40,12 @@ def processor() -> Mapping[str, Any]:
     return {"cpu_model": NATIVE.cpu, "kvm_flags": NATIVE.kvm_flags}
 
 
-def _machine(names: Names, machine: Machine, box: str, public_key: str) -> Mapping[str, Any]:
+def _machine(
+    names: MachineNames, machine: DesiredMachine, box: str, public_key: str
+) -> Mapping[str, Any]:
     host = names.scope.environment if machine.name == SHARED else machine.name
     return {
-        # No name of hexadecimal digits alone (see names.called); with the prefix it makes the domain's.
+        # No name of hexadecimal digits alone (see names.vagrant_name); with the prefix it makes the domain's.
         "name": f"_{machine.name}",
         "box": box,
         "cpus": machine.cpus,
@@ -66,7 +68,7 @@ def _tag(mount: Mount) -> str:
     return hashlib.md5(mount.source.encode(), usedforsecurity=False).hexdigest()[:31]
 
 
-def _words(machine: Machine, host: str, public_key: str) -> Sequence[str]:
+def _words(machine: DesiredMachine, host: str, public_key: str) -> Sequence[str]:
     return [
         "console=ttyS0",
         "quiet",

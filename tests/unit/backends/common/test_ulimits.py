@@ -10,14 +10,16 @@ from envctl.backends.common.ulimits import limits, read
 from envctl.backends.docker.options import bodies, compose
 from envctl.backends.vagrant.guest_setup import service
 from envctl.backends.vagrant.options import problems
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from tests.support.plans import unit
 
 
 def test_a_container_and_a_machines_service_have_the_same_limits():
     engine = {one["Name"]: (one["Soft"], one["Hard"]) for one in bodies({})[1]["Ulimits"]}
     lines = dict(
-        line.split("=", 1) for line in service(unit("web"), Room("web")).splitlines() if "=" in line
+        line.split("=", 1)
+        for line in service(unit("web"), UnitPaths("web")).splitlines()
+        if "=" in line
     )
     told = {
         name.removeprefix("Limit").lower(): tuple(
@@ -38,8 +40,8 @@ def test_a_limit_of_the_spec_stands_instead_of_the_usual_one():
     assert found["nproc"] == limits({})["nproc"]
     assert compose(options)["ulimits"]["nofile"] == 65536
     changed = replace(unit("web"), run=replace(unit("web").run, options=options))
-    assert "LimitNOFILE=65536:65536\n" in service(changed, Room("web"))
-    assert "LimitLOCKS=infinity:infinity\n" in service(changed, Room("web"))
+    assert "LimitNOFILE=65536:65536\n" in service(changed, UnitPaths("web"))
+    assert "LimitLOCKS=infinity:infinity\n" in service(changed, UnitPaths("web"))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from envctl.backends.vagrant.build_dir import workshop
+from envctl.backends.vagrant.build_dir import build_dir
 
 KILLED = """
 import sys
-from envctl.backends.vagrant.build_dir import workshop
-with workshop() as folder:
+from envctl.backends.vagrant.build_dir import build_dir
+with build_dir() as folder:
     (folder / "disk").write_text("much")
     print(folder, flush=True)
     sys.stdin.read()
@@ -37,10 +37,10 @@ def fail_in(folder):
 
 
 def test_a_folder_is_gone_after_the_work_and_after_a_failure(place):
-    with workshop() as folder:
+    with build_dir() as folder:
         (folder / "disk").touch()
     assert files(place) == []
-    with pytest.raises(OSError, match="full"), workshop() as folder:
+    with pytest.raises(OSError, match="full"), build_dir() as folder:
         fail_in(folder)
     assert files(place) == []
 
@@ -51,8 +51,8 @@ def test_what_a_killed_run_left_goes_with_the_next_and_that_of_a_living_one_stay
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline()
-        with workshop(), workshop():
+        with build_dir(), build_dir():
             assert len(files(place)) == 1
         os.kill(other.pid, signal.SIGKILL)
-    with workshop():
+    with build_dir():
         assert files(place) == []

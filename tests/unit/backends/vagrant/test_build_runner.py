@@ -15,7 +15,7 @@ import pytest
 from envctl.backends.base import Context
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.vagrant import provision
-from envctl.backends.vagrant.build_runner import Watch
+from envctl.backends.vagrant.build_runner import BuildRunner
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import BuildSecret, NpmInstall, RunCommand
 from envctl.progress import Progress
@@ -51,7 +51,7 @@ def given(build_inputs: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None
     context = Context(SCOPE, render=Templates(None).render, trust=trust)
     steps = packages("curl"), NpmInstall("/srv", ())
     archive = io.BytesIO()
-    Watch(build(*steps), "web", context, build_inputs).write(archive)
+    BuildRunner(build(*steps), "web", context, build_inputs).write(archive)
     archive.seek(0)
     with tarfile.open(fileobj=archive) as tar:
         files = {one.name: tar.extractfile(one) for one in tar}
@@ -62,7 +62,7 @@ def watched(machine: Machine) -> tuple[list[str], EnvctlError | None]:
     """The progress of a build of two steps, and the error it ends with."""
     said: list[Progress] = []
     context = Context(SCOPE, report=said.append, render=Templates(None).render)
-    watch = Watch(build(packages("curl"), script("make")), "web", context)
+    watch = BuildRunner(build(packages("curl"), script("make")), "web", context)
     try:
         watch.run(machine)  # type: ignore[arg-type]
     except EnvctlError as error:
@@ -154,7 +154,7 @@ def test_a_build_of_what_is_kept_has_no_network(offline):
     machine = Machine(b"", 0)
     context = Context(SCOPE, render=Templates(None).render)
 
-    Watch(build(), "web", context, BuildInputs(offline=offline)).run(machine)
+    BuildRunner(build(), "web", context, BuildInputs(offline=offline)).run(machine)
 
     assert ("unshare --net" in machine.sent[-1]) == offline
 
@@ -162,7 +162,7 @@ def test_a_build_of_what_is_kept_has_no_network(offline):
 LENT = (BuildSecret("token", "TOKEN"), BuildSecret("key"))
 
 
-def lending(secret=lambda name: f"value of {name}\n\0it's $x".encode()) -> Watch:
+def lending(secret=lambda name: f"value of {name}\n\0it's $x".encode()) -> BuildRunner:
     steps = (
         script('test ! -e /run/secrets; test -z "$(env | grep -a value)"'),
         RunCommand(
@@ -176,7 +176,7 @@ def lending(secret=lambda name: f"value of {name}\n\0it's $x".encode()) -> Watch
         RunCommand(("/bin/sh", "-ec", "rm -f /fails/x; false"), secrets=LENT),
     )
     context = Context(SCOPE, render=Templates(None).render, secret=secret)
-    return Watch(build(*steps), "web", context)
+    return BuildRunner(build(*steps), "web", context)
 
 
 def test_the_values_of_secrets_are_told_on_standard_input_and_are_in_nothing_that_is_sent():
@@ -207,7 +207,7 @@ def test_a_secret_without_a_value_fails_the_build_before_anything_is_sent():
 @pytest.mark.engine
 def test_the_script_lends_each_step_its_secrets_in_memory_and_takes_them_back(engine, tmp_path):
     values = {name: f"value of {name}\n\0it's $x".encode() for name in ("token", "key")}
-    (tmp_path / "told").write_bytes(provision.told(values))
+    (tmp_path / "told").write_bytes(provision.secret_input(values))
     with (tmp_path / "sent.tar").open("wb") as file:
         lending().write(file)
     does = "mkdir /tmp/f; cd /tmp/f; tar -xf /given/sent.tar; sh build.sh /tmp/f </given/told; echo end $?; ls -d /run/secrets"

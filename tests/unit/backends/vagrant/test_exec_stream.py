@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from envctl.backends.base import Execution
 from envctl.backends.common.termination import VARIABLE
 from envctl.backends.vagrant import exec_stream, ssh
-from envctl.backends.vagrant.exec_stream import Marked, around
+from envctl.backends.vagrant.exec_stream import EndMarkWriter, around
 from envctl.errors import EnvctlError
 
 pytestmark = pytest.mark.slow
@@ -140,7 +140,7 @@ def test_what_comes_before_the_mark_passes_whole_however_it_is_cut(parts, code, 
     assume((content + MARK.encode()).index(MARK.encode()) == len(content))
     passed, ends = [], []
     told = b"" if code is None else str(code).encode()
-    marked = Marked(MARK, passed.append, lambda: ends.append(1))
+    marked = EndMarkWriter(MARK, passed.append, lambda: ends.append(1))
     stream = content + MARK.encode() + told + b"\n" + b"later"
 
     for start in range(0, len(stream), size):
@@ -154,7 +154,7 @@ def test_what_comes_before_the_mark_passes_whole_however_it_is_cut(parts, code, 
 @given(st.binary(max_size=60), st.integers(1, 9))
 def test_a_stream_without_a_mark_passes_whole(content, size):
     passed = []
-    marked = Marked(MARK, passed.append, lambda: None)
+    marked = EndMarkWriter(MARK, passed.append, lambda: None)
     for start in range(0, len(content), size):
         marked(content[start : start + size])
     marked.flush()

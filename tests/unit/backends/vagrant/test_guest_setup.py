@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant import guest_setup
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.plan.model import Kind, Mount, ReadyImage, Resources, Restart, Run, Secret
 from tests.support.plans import script as step
 from tests.support.plans import unit
@@ -22,13 +22,13 @@ from tests.support.plans import unit
 def test_secrets_of_a_number_are_given_to_it_without_a_group():
     web = unit("web", secrets=(Secret("a", "/run/secrets/a"),))
     numbered = replace(web, run=replace(web.run, process=replace(web.run.process, user="1000")))
-    assert "chown -- 1000 /run/secrets/a" in guest_setup.settle(numbered, Room("web"))
-    assert "chown -- root: /run/secrets/a" in guest_setup.settle(web, Room("web"))
+    assert "chown -- 1000 /run/secrets/a" in guest_setup.setup_script(numbered, UnitPaths("web"))
+    assert "chown -- root: /run/secrets/a" in guest_setup.setup_script(web, UnitPaths("web"))
 
 
 def test_a_service_has_the_units_user_limits_and_no_privileges():
     web = unit("web", step("true"), resources=Resources(0.5, 64 * 1024**2), restart=Restart.ALWAYS)
-    text = guest_setup.service(web, Room("web"))
+    text = guest_setup.service(web, UnitPaths("web"))
 
     for line in (
         "Type=exec", "User=root", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "Restart=always",
@@ -41,14 +41,14 @@ def test_a_container_counts_as_started_when_it_runs_and_not_when_its_client_does
     web = replace(unit("web"), source=ReadyImage("web:1"))
     job = replace(unit("job", kind="task"), source=ReadyImage("job:1"))
 
-    assert "inspect -f {{.State.Running}} envctl" in guest_setup.service(web, Room("web"))
-    assert "{{.State.Running}}" not in guest_setup.service(job, Room("job"))
-    assert "ExecStartPost" not in guest_setup.service(unit("web"), Room("web"))
+    assert "inspect -f {{.State.Running}} envctl" in guest_setup.service(web, UnitPaths("web"))
+    assert "{{.State.Running}}" not in guest_setup.service(job, UnitPaths("job"))
+    assert "ExecStartPost" not in guest_setup.service(unit("web"), UnitPaths("web"))
 
 
 def test_a_task_runs_once():
     text = guest_setup.service(
-        unit("job", kind="task", restart=Restart.ON_FAILURE), Room("job")
+        unit("job", kind="task", restart=Restart.ON_FAILURE), UnitPaths("job")
     ).splitlines()
     assert {"Type=oneshot", "RemainAfterExit=yes", "Restart=no"} <= set(text)
     assert unit("job", kind="task").kind is Kind.TASK
@@ -56,33 +56,33 @@ def test_a_task_runs_once():
 
 def test_no_value_of_the_spec_stands_in_the_inits_own_file():
     awkward = unit("web", env={"A": "%n $X\nExecStart=/bin/evil"}, argv=["sh", "%i\n[Service]"])
-    assert guest_setup.service(awkward, Room("web")) == guest_setup.service(
-        unit("web"), Room("web")
+    assert guest_setup.service(awkward, UnitPaths("web")) == guest_setup.service(
+        unit("web"), UnitPaths("web")
     )
 
 
 def test_secrets_travel_as_files_of_the_archive_only():
     web = unit("web", secrets=(Secret("a", "/run/secrets/a"), Secret("b", "/etc/b key")))
-    data = guest_setup.archive(web, Room("web"), {"a": b"one", "b": b"two"})
+    data = guest_setup.archive(web, UnitPaths("web"), {"a": b"one", "b": b"two"})
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = {one.name: (one.mode, tar.extractfile(one).read()) for one in tar}
 
     assert members["run/secrets/a"] == (0o400, b"one")
     assert members["run/secrets/.b"] == (0o400, b"two")
-    settled = guest_setup.settle(web, Room("web"))
+    settled = guest_setup.setup_script(web, UnitPaths("web"))
     assert "one" not in settled.split()
     assert "ln -sfn -- /run/secrets/.b '/etc/b key'" in settled
     assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
 
 
 def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
-    web, room = unit("web"), Room("web")
+    web, room = unit("web"), UnitPaths("web")
     for name in ("etc/systemd/system", "bin"):
         (tmp_path / name).mkdir(parents=True)
     init = tmp_path / "bin" / "systemctl"
     init.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
     init.chmod(0o755)
-    inside = guest_setup.settle(web, room).replace("-C /", f"-C {tmp_path}")
+    inside = guest_setup.setup_script(web, room).replace("-C /", f"-C {tmp_path}")
     for folder in ("/etc/", "/run/", "/var/"):
         inside = inside.replace(folder, f"{tmp_path}{folder}")
     inside = inside.replace("$(device /)", f"$(device {tmp_path})")
@@ -111,22 +111,22 @@ def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
 
 
 def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
-    web, room = unit("web", secrets=(Secret("a", "/run/secrets/a"),)), Room("web", shared=True)
+    web, room = unit("web", secrets=(Secret("a", "/run/secrets/a"),)), UnitPaths("web", shared=True)
     assert "BindReadOnlyPaths=/run/envctl/secrets/web:/run/secrets" in guest_setup.service(
         web, room
     )
-    assert "BindReadOnlyPaths" not in guest_setup.service(web, Room("web"))
+    assert "BindReadOnlyPaths" not in guest_setup.service(web, UnitPaths("web"))
     with tarfile.open(fileobj=io.BytesIO(guest_setup.archive(web, room, {"a": b"one"}))) as tar:
         assert "run/envctl/secrets/web/a" in tar.getnames()
 
 
 def test_names_of_one_address_stand_on_one_line():
-    text = guest_setup.hosts({"10.1.2.3": ["db"], "10.1.2.4": ["web", "web-2"]})
+    text = guest_setup.hosts_file({"10.1.2.3": ["db"], "10.1.2.4": ["web", "web-2"]})
     assert text.splitlines()[2:] == ["10.1.2.3 db", "10.1.2.4 web web-2"]
 
 
 def test_a_run_with_every_default_is_a_service_too():
-    assert "Restart=no" in guest_setup.service(unit("web"), Room("web")).splitlines()
+    assert "Restart=no" in guest_setup.service(unit("web"), UnitPaths("web")).splitlines()
     assert Run().kind is Kind.SERVICE
 
 
@@ -175,7 +175,7 @@ def test_a_link_to_a_secret_replaces_a_file_or_link_of_the_image_and_makes_folde
 
 def settled_links(web, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """Run what a unit's settling does for secrets elsewhere, as if `tmp_path` were on the machine's own disk."""
-    lines = guest_setup.settle(web, Room("web")).split("\n")
+    lines = guest_setup.setup_script(web, UnitPaths("web")).split("\n")
     own = "\n".join(lines[: next(i for i, line in enumerate(lines) if line == "}") + 1])
     own = own.split("device()", 1)[1].replace("$(device /)", f"$(device {tmp_path})")
     wanted = [line for line in lines if str(tmp_path) in line and not line.startswith("chown")]
@@ -185,7 +185,7 @@ def settled_links(web, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 def test_envctl_s_own_state_below_a_mount_is_covered_before_the_unit_starts():
     web = unit("web", mounts=(Mount("/home/me", "/home/me", hidden=(".local/state/envctl",)),))
-    lines = guest_setup.settle(web, Room("web")).split("\n")
+    lines = guest_setup.setup_script(web, UnitPaths("web")).split("\n")
     (cover,) = [index for index, line in enumerate(lines) if "tmpfs" in line]
     assert lines[cover] == (
         "mountpoint -q -- /home/me/.local/state/envctl || mount -t tmpfs -o"
@@ -199,4 +199,6 @@ def test_units_that_share_a_machine_cover_each_other_s():
     shared = {"volumes": [], "mounts": [["/p", "/app", False, [".envctl"]]], "cpus": 1}
     job = unit("job", options={"machine": {**shared, "memory": 512, "disk_size": "1G"}})
     for one in (web, job):
-        assert "mountpoint -q -- /app/.envctl ||" in guest_setup.settle(one, Room(one.name))
+        assert "mountpoint -q -- /app/.envctl ||" in guest_setup.setup_script(
+            one, UnitPaths(one.name)
+        )

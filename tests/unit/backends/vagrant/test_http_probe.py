@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from envctl.backends.vagrant import forwarding, http_probe
+from envctl.backends.vagrant import http_probe, port_forwards
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import Port, Probe, ProbeKind
 from tests.support.plans import unit
@@ -91,11 +91,11 @@ class Kept(Direct):
 def test_a_port_is_carried_only_while_the_connections_own_process_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
         ports = {"127.0.0.1/80": server.getsockname()[1]}
-        assert not forwarding.lost(ports, Kept(os.getpid()))
-        assert forwarding.lost(ports, Kept(os.getppid()))
-        assert forwarding.lost(ports, Kept(0))
-    assert forwarding.lost(ports, Kept(os.getpid()))
-    assert not forwarding.lost({}, Kept(0))
+        assert not port_forwards.missing(ports, Kept(os.getpid()))
+        assert port_forwards.missing(ports, Kept(os.getppid()))
+        assert port_forwards.missing(ports, Kept(0))
+    assert port_forwards.missing(ports, Kept(os.getpid()))
+    assert not port_forwards.missing({}, Kept(0))
 
 
 class Refusing:
@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_told_with_its_place_and_the_variable_that_chose
     at = Place("envctl.yaml", 7, 13, "tls is '8443', from ENVCTL_VAR_tls")
     web = unit("web", ports=(Port(80, 8080), Port(443, 8443)), origins={"ports.1": at})
     with pytest.raises(EnvctlError) as caught:
-        forwarding.carry({"127.0.0.1/80": 8080, "127.0.0.1/443": 8443}, Refusing(), web)
+        port_forwards.add({"127.0.0.1/80": 8080, "127.0.0.1/443": 8443}, Refusing(), web)
     assert caught.value.brief == "cannot start web: port 8443 is in use already"
     assert caught.value.details == f"{at.note}\ncannot listen to port: 8443"
     assert caught.value.where == at
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_told_with_its_place_and_the_variable_that_chose
 
 def test_an_open_port_keeps_its_number_where_it_had_one():
     ports = (Port(80), Port(443, host=8443), Port(90))
-    chosen = forwarding.chosen(ports, {"127.0.0.1/80": 12345})
+    chosen = port_forwards.choose_ports(ports, {"127.0.0.1/80": 12345})
     assert chosen["127.0.0.1/80"] == 12345
     assert chosen["127.0.0.1/443"] == 8443
     assert chosen["127.0.0.1/90"] > 1024

@@ -11,7 +11,7 @@ from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.domain import Domain
 from envctl.backends.vagrant.lifecycle import Lifecycle
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.scope import Scope
@@ -40,8 +40,8 @@ class Host:
         monkeypatch.setattr(libvirt, "wait_until_off", lambda _name: self.to("shut off"))
         self.answers = True
         machine = SimpleNamespace(run=self.run, disconnect=lambda: None, connect=self.connect)
-        monkeypatch.setattr(Machines, "reach", lambda _self, _domain: machine)
-        monkeypatch.setattr(Machines, "of", lambda _self, _unit: self.domain)
+        monkeypatch.setattr(Machines, "ssh_machine", lambda _self, _domain: machine)
+        monkeypatch.setattr(Machines, "domain_of", lambda _self, _unit: self.domain)
 
     def virsh(self, *argv, **_options):
         self.said.append(" ".join(argv))
@@ -63,12 +63,12 @@ class Host:
         self.connect()
         assert self.domain.running, "nothing runs in a machine that does not"
         self.ran.append(script)
-        return f"{self.active}web settled {RECORD}\n"
+        return f"{self.active}web started {RECORD}\n"
 
 
 @pytest.fixture
 def names(tmp_path):
-    return Names(Scope("shop", "0a1b2c3d", "dev", str(tmp_path)))
+    return MachineNames(Scope("shop", "0a1b2c3d", "dev", str(tmp_path)))
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_machine_that_cannot_be_woken_is_an_error_with_the_reason(monkeypatch,
     monkeypatch.setattr(libvirt, "_PAUSE", 0.0)
 
     with pytest.raises(EnvctlError, match=r"stays paused \(I/O error\)"):
-        libvirt.wake(host.domain)
+        libvirt.resume(host.domain)
 
 
 def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, names, lifecycle):
@@ -147,7 +147,7 @@ def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, 
             address="10.0.0.9",
         )
 
-    monkeypatch.setattr(Machines, "reach", reach)
+    monkeypatch.setattr(Machines, "ssh_machine", reach)
     monkeypatch.setattr(libvirt, "domains", lambda _: {one.name: one for one in (host.domain, db)})
 
     lifecycle._running("_all")
@@ -177,4 +177,4 @@ def test_a_unit_leaves_a_shared_machine_that_does_not_answer_and_no_other_joins_
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
 
     assert set(host.domain.units) == {"db"}
-    assert host.domain.made_for == ""
+    assert host.domain.machine_digest == ""

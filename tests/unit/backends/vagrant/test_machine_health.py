@@ -42,7 +42,7 @@ class Machine:
 
 
 def said(machine, mounts=()):
-    found = machine_health.look(machine, mounts)
+    found = machine_health.check(machine, mounts)
     return [one.text for one in machine_health.drift(found, mounts, HOSTS)]
 
 
@@ -85,7 +85,9 @@ def test_a_folder_that_was_made_anew_is_told_by_its_number(tmp_path):
 
 def test_all_is_mended_in_place(tmp_path):
     mount = Mount(str(tmp_path), "/srv")
-    found = machine_health.look(Machine(ahead=9, routes=0, hosts="", mounts="0 1 1 1 1\n"), [mount])
+    found = machine_health.check(
+        Machine(ahead=9, routes=0, hosts="", mounts="0 1 1 1 1\n"), [mount]
+    )
 
     wrong = list(machine_health.drift(found, [mount], HOSTS))
     assert len(wrong) == 4
@@ -94,7 +96,7 @@ def test_all_is_mended_in_place(tmp_path):
 
 def test_a_clock_is_set_by_how_much_it_is_off():
     machine = Machine(ahead=-240.5)
-    machine_health.mend(machine, machine_health.look(machine, ()), "10.1.1.1")
+    machine_health.repair(machine, machine_health.check(machine, ()), "10.1.1.1")
 
     (command,) = machine.sent[1:]
     moved = float(command.split("now ")[1].split()[0])
@@ -107,7 +109,7 @@ def test_a_clock_is_set_by_how_much_it_is_off():
 
 def test_only_what_is_wrong_is_mended():
     machine = Machine(routes=0)
-    machine_health.mend(machine, machine_health.look(machine, ()), "10.1.1.1")
+    machine_health.repair(machine, machine_health.check(machine, ()), "10.1.1.1")
 
     assert machine.sent[1:] == ["/run/envctl/busybox ip route replace default via 10.1.1.1"]
 
@@ -115,7 +117,7 @@ def test_only_what_is_wrong_is_mended():
 @pytest.mark.parametrize("clock", ["date: not found", " "])
 def test_a_machine_that_tells_no_time_is_an_error_that_names_it(clock):
     with pytest.raises(EnvctlError, match="web: its clock cannot be read"):
-        machine_health.look(Machine(clock=clock), ())
+        machine_health.check(Machine(clock=clock), ())
 
 
 def test_the_script_tells_what_is_asked_in_any_shell(tmp_path):
@@ -125,7 +127,7 @@ def test_the_script_tells_what_is_asked_in_any_shell(tmp_path):
             return done.stdout
 
     mounts = [Mount(str(tmp_path), str(tmp_path)), Mount("/etc", "/it's not there")]
-    found = machine_health.look(Here(), mounts)
+    found = machine_health.check(Here(), mounts)
 
     assert abs(found.ahead) < 2
     assert found.mounts[str(tmp_path)].number == tmp_path.stat().st_ino
@@ -139,8 +141,8 @@ def test_names_in_a_machine_that_units_share_are_at_hand_without_a_network():
         return Domain(name, "1", state, {"address": address, "units": units})
 
     domains = [domain("a", "10.1.1.2", shared=True), domain("b", "10.1.1.3"), domain("c", "10.1.1.4", state="shut off")]  # fmt: skip
-    known = machine_health.table(domains)
+    known = machine_health.names_by_address(domains)
 
     assert known == {"10.1.1.2": ["a"], "10.1.1.3": ["b"]}
-    assert machine_health.table_in(domains[0], known) == {"127.0.0.1": ["a"], "10.1.1.3": ["b"]}
-    assert machine_health.table_in(domains[1], known) == known
+    assert machine_health.names_inside(domains[0], known) == {"127.0.0.1": ["a"], "10.1.1.3": ["b"]}
+    assert machine_health.names_inside(domains[1], known) == known

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.backends.vagrant import journal, output
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 
 RUN = "the-run"
 
@@ -218,10 +218,10 @@ def test_an_empty_message_is_an_empty_line():
 
 
 def test_the_commands_are_the_shells(tmp_path):
-    room = Room("web")
+    room = UnitPaths("web")
     for text in (
-        output.read(room),
-        output.read(room, follow=True, tail=3),
-        *output.prepare(room, "web:", anew=True),
+        output.read_command(room),
+        output.read_command(room, follow=True, tail=3),
+        *output.setup_commands(room, "web:", new_run=True),
     ):
         assert subprocess.run(["/bin/sh", "-n", "-c", text], check=False).returncode == 0

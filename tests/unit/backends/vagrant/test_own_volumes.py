@@ -9,16 +9,18 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import boxfiles, libvirt, lifecycle
+from envctl.backends.vagrant import box_files, libvirt, lifecycle
+from envctl.backends.vagrant.box_store import BoxStore
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import Domain
+from envctl.backends.vagrant.engine_boxes import EngineBoxes
 from envctl.backends.vagrant.machines import Machines
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import NewVolume, ReadyImage, Volume
 from tests.support.plans import SCOPE, unit
 
-NAMES = Names(SCOPE)
+NAMES = MachineNames(SCOPE)
 
 
 class Host:
@@ -32,15 +34,15 @@ class Host:
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         monkeypatch.setattr(lifecycle.ssh, "make_key", lambda _: "KEY")
         monkeypatch.setattr(lifecycle, "Vagrant", lambda _: SimpleNamespace(up=self._up))
-        monkeypatch.setattr(lifecycle.forwarding, "drop", lambda *_: None)
-        monkeypatch.setattr(lifecycle.forwarding, "carry", lambda *_: None)
+        monkeypatch.setattr(lifecycle.port_forwards, "remove", lambda *_: None)
+        monkeypatch.setattr(lifecycle.port_forwards, "add", lambda *_: None)
         for name, does in {
             "domain": self.domains.get,
             "domains": lambda _: dict(self.domains),
             "disks": lambda: sorted(self.pool),
             "undefine": lambda name: self.domains.pop(name, None),
-            "have_pool": lambda: None,
-            "have_network": lambda *_: None,
+            "ensure_pool": lambda: None,
+            "ensure_network": lambda *_: None,
             "stamp": self._stamp,
         }.items():
             monkeypatch.setattr(libvirt, name, does)
@@ -50,16 +52,16 @@ class Host:
             disconnect=lambda: None,
             wait_for_boot=lambda: None,
         )
-        monkeypatch.setattr(Machines, "reach", lambda *_: machine)
-        monkeypatch.setattr(Boxes, "stock", lambda *_: None)
+        monkeypatch.setattr(Machines, "ssh_machine", lambda *_: machine)
+        monkeypatch.setattr(EngineBoxes, "ensure", lambda *_: "box")
+        monkeypatch.setattr(BoxStore, "stock", lambda *_: None)
         engine = SimpleNamespace(
             images=SimpleNamespace(volumes={"pg": ("/var/lib/pg", "/data")}.get)
         )
         engine.name_of = lambda source: getattr(source, "image", "built")
         context = Context(SCOPE, render=self._render, images=lambda: engine)
-        boxes = Boxes(context)
+        boxes = Boxes(context, BoxStore(context))
         self.lifecycle = lifecycle.Lifecycle(context, NAMES, Machines(NAMES), boxes)
-        self.lifecycle.engine_boxes = SimpleNamespace(have=lambda *_: "box")
 
     def _render(self, _template, values):
         self.rendered.append(values)
@@ -81,7 +83,7 @@ class Host:
 
 @pytest.fixture
 def host(monkeypatch, tmp_path):
-    monkeypatch.setattr(boxfiles, "folder", lambda _: tmp_path / "box")
+    monkeypatch.setattr(box_files, "box_folder", lambda _: tmp_path / "box")
     return Host(monkeypatch, tmp_path)
 
 
@@ -105,7 +107,7 @@ def test_what_an_image_declares_is_a_disk_and_the_container_has_it_also_when_it_
     assert domain.stamp["own"] == [["db:/var/lib/pg", "/var/lib/pg"]]
 
     host.told.clear()
-    host.lifecycle._settle(db, domain)
+    host.lifecycle._set_up(db, domain)
     assert any("source=own-" in text for text in host.told)
     assert next(iter(host.domains.values())).stamp["own"] == domain.stamp["own"]
 
@@ -126,7 +128,7 @@ def test_a_new_disk_is_given_to_whom_the_spec_says_and_an_old_one_to_nobody(host
     )
 
     host.told.clear()
-    host.lifecycle._new.clear()
-    host.lifecycle._made.clear()
+    host.lifecycle._new_volumes.clear()
+    host.lifecycle._new_machines.clear()
     host.lifecycle.apply(change(web))
     assert not any("33:34" in text for text in host.told)

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from envctl.backends.vagrant import process
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.plan.model import Process
 
 AWKWARD = [
@@ -38,7 +38,7 @@ def test_the_script_becomes_the_process_with_just_its_words_and_variables(tmp_pa
     own = Process(("python3", "-c", SHOW, *AWKWARD), "root", str(folder), env)
 
     done = subprocess.run(
-        ["/bin/sh", "-c", process.script(own).replace("PATH=", 'PATH="$PATH":')],
+        ["/bin/sh", "-c", process.start_script(own).replace("PATH=", 'PATH="$PATH":')],
         capture_output=True,
         check=True,
         env={**os.environ, "LEAKED": "1"},
@@ -53,7 +53,7 @@ def test_the_script_becomes_the_process_with_just_its_words_and_variables(tmp_pa
 
 @pytest.mark.parametrize("user", ["12345", "1234567", "42424", "1"])
 def test_a_number_is_a_user_whether_it_is_anybodys_or_not(user):
-    text = process.command(("true",), Room("web"), user=user)
+    text = process.command(("true",), UnitPaths("web"), user=user)
     looked_up = text.partition("cgroup.procs || :;")[2].partition("cd --")[0]
     done = subprocess.run(
         ["/bin/sh", "-c", looked_up + 'echo "$uid:$gid"'],
@@ -67,7 +67,7 @@ def test_a_number_is_a_user_whether_it_is_anybodys_or_not(user):
 
 
 def test_a_name_that_is_nobodys_is_told():
-    text = process.command(("true",), Room("web"), user="nobody-at-all")
+    text = process.command(("true",), UnitPaths("web"), user="nobody-at-all")
     done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (126, "there is no user nobody-at-all\n")
 
@@ -76,13 +76,19 @@ def test_a_name_that_is_nobodys_is_told():
     ("processes", "code"), [("17\n", 0), ("", process.NOT_RUNNING), (None, process.NOT_RUNNING)]
 )
 def test_a_command_runs_only_where_the_unit_has_a_process(tmp_path, processes, code):
-    room, file = Room("web"), tmp_path / "cgroup.procs"
+    room, file = UnitPaths("web"), tmp_path / "cgroup.procs"
     if processes is not None:
         file.write_text(processes, "utf-8")
-    text = process.insist(room).replace(room.processes, str(file)).replace("sleep 0.1", "sleep 0")
+    text = (
+        process.require_running(room)
+        .replace(room.processes, str(file))
+        .replace("sleep 0.1", "sleep 0")
+    )
     done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (code, "")
 
 
 def test_a_program_whose_name_has_an_equals_sign_is_no_variable():
-    assert process.script(Process(("a=b", "c"))).endswith("""/bin/sh -c 'exec "$0" "$@"' a=b c\n""")
+    assert process.start_script(Process(("a=b", "c"))).endswith(
+        """/bin/sh -c 'exec "$0" "$@"' a=b c\n"""
+    )

@@ -7,63 +7,63 @@ import subprocess
 import pytest
 
 from envctl.backends.vagrant import exit_records, machine_stamp
-from envctl.backends.vagrant.domain import Domain, parsed
-from envctl.backends.vagrant.exit_records import Ending
+from envctl.backends.vagrant.domain import Domain, parse_domains
+from envctl.backends.vagrant.exit_records import ExitRecord
 from envctl.backends.vagrant.observe import _not_running, _noted
-from envctl.backends.vagrant.process_states import Life, life
+from envctl.backends.vagrant.process_states import ProcessState, combine
 from envctl.backends.vagrant.systemd import Service
-from envctl.backends.vagrant.unit_paths import Room
+from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.plan.digest import run_text
 from envctl.plan.model import Kind, Run
 from envctl.plan.state import Status
 
 GONE = Service("not-found", "inactive", "dead")
 FAILED = Service("loaded", "failed", "failed", 1, 3)
-SETTLED = Ending(settled=True)
+STARTED = ExitRecord(started=True)
 
 
 def record(code=0, *, oom=False):
-    return Ending(settled=True, text=f"success exited {code} 0 17", exit_code=code, oom=oom)
+    return ExitRecord(started=True, text=f"success exited {code} 0 17", exit_code=code, oom=oom)
 
 
 @pytest.mark.parametrize(
     ("service", "note", "ending", "expected"),
     [
-        (Service("loaded", "active", "running"), {}, SETTLED, Life(Status.RUNNING)),
+        (Service("loaded", "active", "running"), {}, STARTED, ProcessState(Status.RUNNING)),
         # Its init has forgotten it: it ended well.
-        (GONE, {}, record(0), Life(Status.EXITED, 0)),
-        (GONE, {}, SETTLED, Life(Status.CREATED)),
-        (GONE, {}, Ending(), Life(Status.EXITED, cause="its machine was restarted since then")),
-        (FAILED, {}, SETTLED, Life(Status.EXITED, 3)),
-        (FAILED, {}, record(137, oom=True), Life(Status.OOM_KILLED, 137)),
-        (FAILED, {}, record(1, oom=True), Life(Status.EXITED, 1, "a process in it was killed for memory")),
-        (GONE, {"stopped": record(143).text}, record(143), Life(Status.STOPPED, 143)),
-        (GONE, {"stopped": ""}, Ending(), Life(Status.STOPPED)),
+        (GONE, {}, record(0), ProcessState(Status.EXITED, 0)),
+        (GONE, {}, STARTED, ProcessState(Status.CREATED)),
+        (GONE, {}, ExitRecord(), ProcessState(Status.EXITED, cause="its machine was restarted since then")),
+        (FAILED, {}, STARTED, ProcessState(Status.EXITED, 3)),
+        (FAILED, {}, record(137, oom=True), ProcessState(Status.OOM_KILLED, 137)),
+        (FAILED, {}, record(1, oom=True), ProcessState(Status.EXITED, 1, "a process in it was killed for memory")),
+        (GONE, {"stopped": record(143).text}, record(143), ProcessState(Status.STOPPED, 143)),
+        (GONE, {"stopped": ""}, ExitRecord(), ProcessState(Status.STOPPED)),
         # Somebody has started it since, inside, and it ended otherwise.
-        (GONE, {"stopped": record(143).text}, record(7), Life(Status.EXITED, 7)),
-        (GONE, {"ended": 0}, Ending(), Life(Status.EXITED, 0)),
+        (GONE, {"stopped": record(143).text}, record(7), ProcessState(Status.EXITED, 7)),
+        (GONE, {"ended": 0}, ExitRecord(), ProcessState(Status.EXITED, 0)),
         (
             Service("loaded", "activating", "auto-restart", 1, 4, 2), {}, record(4, oom=True),
-            Life(Status.RESTARTING, 4, "a process in it was killed for memory", 2),
+            ProcessState(Status.RESTARTING, 4, "a process in it was killed for memory", 2),
         ),
         (
-            Service("loaded", "deactivating", "stop-post"), {}, SETTLED,
-            Life(Status.UNKNOWN, cause="its process has just ended"),
+            Service("loaded", "deactivating", "stop-post"), {}, STARTED,
+            ProcessState(Status.UNKNOWN, cause="its process has just ended"),
         ),
     ],
 )  # fmt: skip
 def test_a_unit_in_a_machine_is_in_the_state_that_all_that_is_known_makes(
     service, note, ending, expected
 ):
-    assert life(note, service, ending) == expected
+    assert combine(note, service, ending) == expected
 
 
 @pytest.fixture
 def at_home(tmp_path, monkeypatch):
     """Records are kept in a folder of the test's."""
     monkeypatch.setattr(exit_records, "FOLDER", str(tmp_path / "ended"))
-    monkeypatch.setattr(exit_records, "_SETTLED", str(tmp_path / "settled"))
-    return Room("web")
+    monkeypatch.setattr(exit_records, "_STARTED", str(tmp_path / "started"))
+    return UnitPaths("web")
 
 
 def shell(script, **environ):
@@ -84,27 +84,35 @@ def shell(script, **environ):
     ],
 )
 def test_how_a_process_ended_is_noted_and_read_again(at_home, environ, code):
-    assert exit_records.read(shell(exit_records.ask(["web"]))) == {"web": Ending()}
-    shell(exit_records.forget(at_home))
-    assert exit_records.read(shell(exit_records.ask(["web"]))) == {"web": Ending(settled=True)}
+    assert exit_records.parse_records(shell(exit_records.query_script(["web"]))) == {
+        "web": ExitRecord()
+    }
+    shell(exit_records.forget_script(at_home))
+    assert exit_records.parse_records(shell(exit_records.query_script(["web"]))) == {
+        "web": ExitRecord(started=True)
+    }
 
-    shell(exit_records.script(at_home, lasting=True), **environ)
+    shell(exit_records.recording_script(at_home, lasting=True), **environ)
 
-    found = exit_records.read(shell(exit_records.ask(["web", "other"])))
-    assert (found["web"].exit_code, found["web"].oom, found["web"].settled) == (code, False, True)
-    assert found["other"] == Ending()
-    shell(exit_records.leave(at_home))
-    assert exit_records.read(shell(exit_records.ask(["web"]))) == {"web": Ending()}
+    found = exit_records.parse_records(shell(exit_records.query_script(["web", "other"])))
+    assert (found["web"].exit_code, found["web"].oom, found["web"].started) == (code, False, True)
+    assert found["other"] == ExitRecord()
+    shell(exit_records.remove_script(at_home))
+    assert exit_records.parse_records(shell(exit_records.query_script(["web"]))) == {
+        "web": ExitRecord()
+    }
 
 
 def test_what_the_kernel_killed_for_memory_is_noted(at_home, tmp_path, monkeypatch):
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
-    monkeypatch.setattr(Room, "processes", str(tmp_path / "cgroup.procs"))
+    monkeypatch.setattr(UnitPaths, "processes", str(tmp_path / "cgroup.procs"))
 
-    shell(exit_records.script(at_home), EXIT_CODE="killed", EXIT_STATUS="KILL")
+    shell(exit_records.recording_script(at_home), EXIT_CODE="killed", EXIT_STATUS="KILL")
 
-    assert exit_records.read(shell(exit_records.ask(["web"])))["web"].killed_for_memory
+    assert exit_records.parse_records(shell(exit_records.query_script(["web"])))[
+        "web"
+    ].killed_for_memory
 
 
 def domain(state, reason="", note=None):
@@ -152,7 +160,7 @@ def test_domains_are_described_with_their_states():
         + "in shutdown (user)\n"
     )
 
-    found = parsed(text)
+    found = parse_domains(text)
 
     assert {name: (one.state, one.reason) for name, one in found.items()} == {
         "a": ("running", "booted"),

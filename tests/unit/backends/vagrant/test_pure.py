@@ -1,4 +1,4 @@
-"""Names, options, boots and Vagrantfiles: nothing is asked, nothing is run."""
+"""MachineNames, options, boots and Vagrantfiles: nothing is asked, nothing is run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from envctl.backends.docker import DockerBackend
 from envctl.backends.vagrant import (
     VagrantBackend,
     boot,
-    boxes,
+    box_store,
     layout,
     libvirt,
     options,
     vagrantfile,
 )
-from envctl.backends.vagrant.names import Names
+from envctl.backends.vagrant.names import MachineNames
 from envctl.backends.vagrant.observe import scope_of
 from envctl.host.private_state import private_folder, state_path
 from envctl.plan.model import (
@@ -34,7 +34,7 @@ from envctl.plan.scope import Scope, make_scope
 from envctl.render import Templates
 from tests.support.plans import SCOPE, plan, unit
 
-NAMES = Names(SCOPE)
+NAMES = MachineNames(SCOPE)
 
 
 def text_of(*units):
@@ -49,7 +49,7 @@ def text_of(*units):
 
 
 def test_what_belongs_to_one_environment_is_told_from_what_does_not():
-    other = Names(Scope("shop", "ffffffff", "dev", "/elsewhere"))
+    other = MachineNames(Scope("shop", "ffffffff", "dev", "/elsewhere"))
     assert NAMES.unit(NAMES.domain("web-2")) == "web-2"
     assert NAMES.unit(other.domain("web")) is None
     assert NAMES.volume(NAMES.disk("data")) == "data"
@@ -124,7 +124,7 @@ def test_a_machines_image_adds_nothing_but_init_ssh_and_their_settings():
     build = boot.machine_build("envctl/shop:abc")
     assert build.base.image == "envctl/shop:abc"
     assert build == boot.machine_build("envctl/shop:abc")
-    assert boxes.kind() == boxes.kind()
+    assert box_store.kind() == box_store.kind()
 
 
 def installed(beside):
@@ -158,7 +158,7 @@ def test_for_a_build_a_machine_is_made_of_its_own_image():
 
 def test_whose_a_machine_is_is_told_by_its_stamp_and_else_by_its_name():
     own = make_scope("shop", "dev-x", Path("/srv/My Shop"))
-    prefix = Names(own).prefix
+    prefix = MachineNames(own).prefix
     stamped = libvirt.Domain(f"{prefix}_web", "u", state="running", stamp={"scope": asdict(own)})
 
     assert scope_of(prefix, stamped) == own
@@ -166,12 +166,12 @@ def test_whose_a_machine_is_is_told_by_its_stamp_and_else_by_its_name():
     found = scope_of(prefix, None)
     assert found is not None
     assert (found.project_id, found.environment) == (own.project_id, "dev-x")
-    assert Names(found).prefix == prefix
+    assert MachineNames(found).prefix == prefix
     assert scope_of("debian-bookworm", None) is None
 
 
 def test_a_disk_tells_its_volume_whatever_it_is_called():
-    names = Names(make_scope("shop", "dev", Path("/srv/shop")))
+    names = MachineNames(make_scope("shop", "dev", Path("/srv/shop")))
 
     for volume in ("data", "db:/var/lib/my_data", "db:/a%2Fb c"):
         disk = names.disk(volume)
@@ -263,7 +263,7 @@ def test_a_machine_has_the_memory_it_is_given_or_its_units_limit_and_room_for_it
     given, limit, expected, lacks
 ):
     web = unit("web", resources=Resources(None, limit), options={"memory": given} if given else {})
-    assert (options.memory(web), options.lacking(web)) == (expected, lacks)
+    assert (options.memory(web), options.missing_memory(web)) == (expected, lacks)
     assert options.memory_together([web]) == max(expected, (limit or 256 * MIB) // MIB + 256)
 
 

@@ -280,10 +280,10 @@ def test_what_units_run_is_what_up_would_run(folder, project):
 
     (web, *_) = awkward_plan(project).units
     assert (folder / "units/web/service").read_text() == guest_setup.service(
-        web, guest_setup.Room("web")
+        web, guest_setup.UnitPaths("web")
     )
     assert (folder / "units/web/run").read_text() == guest_setup.run_script(
-        web, guest_setup.Room("web")
+        web, guest_setup.UnitPaths("web")
     )
 
 

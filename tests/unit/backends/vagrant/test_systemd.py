@@ -9,7 +9,7 @@ import pytest
 from jeepney import Parser, new_error, new_method_return
 
 from envctl.backends.vagrant import ssh
-from envctl.backends.vagrant.systemd import Init, Service
+from envctl.backends.vagrant.systemd import Service, SystemdClient
 from envctl.errors import EnvctlError
 from envctl.plan.state import Status
 
@@ -53,7 +53,7 @@ def init_with():
         threads.append(Thread(target=serve, args=(theirs, *row), kwargs=more))
         threads[-1].start()
         connections.append(ours)
-        return Init(ours)
+        return SystemdClient(ours)
 
     yield begin
     for connection in connections:
@@ -126,7 +126,7 @@ def test_an_end_in_the_middle_is_no_answer():
     with ours:
         theirs.close()
         with pytest.raises(OSError, match=r"closed|pipe"):
-            Init(ours)
+            SystemdClient(ours)
 
 
 @pytest.mark.parametrize(

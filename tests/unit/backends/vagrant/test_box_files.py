@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from envctl.backends.vagrant import boxfiles
-from envctl.backends.vagrant.boxfiles import NOTE
+from envctl.backends.vagrant import box_files
+from envctl.backends.vagrant.box_files import NOTE
 from envctl.errors import EnvctlError
 
 BOX = "envctl-0123456789abcdef01234567-89abcdef"
@@ -36,42 +36,42 @@ def added(home, layout: str, *, box: str = BOX, at: int = 1_000):
 def test_a_box_is_found_in_either_layout(home, layout):
     folder = added(home, layout)
 
-    assert boxfiles.folder(BOX) == folder
-    assert [*boxfiles.find("envctl-*")] == [(BOX, folder)]
-    assert boxfiles.in_pool(BOX) == f"{BOX}_vagrant_box_image_0_1000_box.img"
-    assert boxfiles.last_used(BOX) == 1_000
+    assert box_files.box_folder(BOX) == folder
+    assert [*box_files.find("envctl-*")] == [(BOX, folder)]
+    assert box_files.pool_disk_name(BOX) == f"{BOX}_vagrant_box_image_0_1000_box.img"
+    assert box_files.last_used(BOX) == 1_000
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_use_of_a_box_is_noted_in_either_layout(home, layout):
     added(home, layout)
 
-    boxfiles.use(BOX)
-    used = boxfiles.last_used(BOX)
-    os.utime(boxfiles.folder(BOX) / NOTE, (1_000, 1_000))
-    boxfiles.use_of([BOX.split("-")[1]])
+    box_files.mark_used(BOX)
+    used = box_files.last_used(BOX)
+    os.utime(box_files.box_folder(BOX) / NOTE, (1_000, 1_000))
+    box_files.mark_used_for([BOX.split("-")[1]])
 
     assert used is not None
     assert used > 1_000
-    assert (boxfiles.last_used(BOX) or 0) > 1_000
+    assert (box_files.last_used(BOX) or 0) > 1_000
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_name_with_a_slash_is_found_in_either_layout(home, layout):
     folder = added(home, layout, box="debian-VAGRANTSLASH-bookworm64")
 
-    assert boxfiles.folder("debian/bookworm64") == folder
+    assert box_files.box_folder("debian/bookworm64") == folder
 
 
 @pytest.mark.parametrize("layout", ["0/amd64/virtualbox", "0/virtualbox"])
 def test_a_box_of_another_provider_is_none(home, layout):
     added(home, layout)
 
-    assert not boxfiles.folder(BOX).exists()
-    assert [*boxfiles.find("envctl-*")] == []
-    assert boxfiles.last_used(BOX) is None
+    assert not box_files.box_folder(BOX).exists()
+    assert [*box_files.find("envctl-*")] == []
+    assert box_files.last_used(BOX) is None
     with pytest.raises(EnvctlError, match="was removed meanwhile"):
-        boxfiles.use(BOX)
+        box_files.mark_used(BOX)
 
 
 @pytest.mark.parametrize("last", LAYOUTS)
@@ -80,9 +80,9 @@ def test_of_boxes_that_several_versions_added_the_last_one_counts_and_stays(home
         added(home, layout, at=2_000 if layout == last else 1_000)
     there = home / "boxes" / BOX
 
-    assert boxfiles.folder(BOX) == there / last
+    assert box_files.box_folder(BOX) == there / last
 
-    boxfiles.leave_one(BOX)
+    box_files.remove_duplicates(BOX)
 
     assert [*there.glob("**/box.img")] == [there / last / "box.img"]
     # Vagrant looks at an architecture's empty folder as at a provider's.
@@ -93,9 +93,9 @@ def test_of_boxes_that_several_versions_added_the_last_one_counts_and_stays(home
 def test_a_box_is_moved_to_where_older_versions_look(home, layout):
     added(home, layout)
     common = home / "boxes" / BOX / COMMON
-    assert boxfiles.is_common(BOX) == (layout == COMMON)
+    assert box_files.is_common(BOX) == (layout == COMMON)
 
-    boxfiles.settle(BOX)
+    box_files.move_to_common(BOX)
 
-    assert boxfiles.is_common(BOX)
+    assert box_files.is_common(BOX)
     assert (common / "box.img").read_text() == layout

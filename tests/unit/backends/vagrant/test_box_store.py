@@ -9,9 +9,9 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.common import image_ids
-from envctl.backends.vagrant import boxes as boxing
-from envctl.backends.vagrant.boxes import Boxes, note_of
-from envctl.backends.vagrant.boxfiles import NOTE
+from envctl.backends.vagrant import box_store, kernel_files
+from envctl.backends.vagrant.box_files import NOTE
+from envctl.backends.vagrant.box_store import BoxStore, build_note
 from tests.support.plans import SCOPE, build, packages
 
 WANTED = "sha256:what is locked"
@@ -22,14 +22,14 @@ BUILD = build(packages("curl"))
 def boxes(tmp_path, monkeypatch):
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Boxes(Context(SCOPE))
+    return BoxStore(Context(SCOPE))
 
 
 def keep(boxes, home, made_of, **more):
     """Have a box of the build there, as Vagrant keeps it."""
     folder = home / "boxes" / boxes.name(BUILD) / "0/libvirt"
     folder.mkdir(parents=True)
-    note = {**note_of(BUILD, made_of), **more, "kind": boxes.name(BUILD).rpartition("-")[2]}
+    note = {**build_note(BUILD, made_of), **more, "kind": boxes.name(BUILD).rpartition("-")[2]}
     (folder / "metadata.json").write_text("{}")
     (folder / NOTE).write_text(json.dumps(note))
 
@@ -38,13 +38,13 @@ def keep(boxes, home, made_of, **more):
 def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_path, made_of):
     keep(boxes, tmp_path, made_of)
     assert boxes.is_current(BUILD)
-    assert [*boxes.look()[0]] == [BUILD.digest]
+    assert [*boxes.available()[0]] == [BUILD.digest]
 
-    boxes.current = {BUILD.digest: WANTED}
+    boxes.pinned = {BUILD.digest: WANTED}
 
     right = made_of == WANTED
     assert boxes.is_current(BUILD) == right
-    assert [*boxes.look()[0]] == [BUILD.digest] * right
+    assert [*boxes.available()[0]] == [BUILD.digest] * right
 
 
 @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, l
     if last:
         image_ids.note(BUILD.digest, last)
 
-    assert [*boxes.look()[0]] == [BUILD.digest] * right
-    assert boxes.look()[1] == {BUILD.digest: "sha256:an image" if right else last}
+    assert [*boxes.available()[0]] == [BUILD.digest] * right
+    assert boxes.available()[1] == {BUILD.digest: "sha256:an image" if right else last}
 
 
 def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew(boxes, tmp_path):
     keep(boxes, tmp_path, "")
     image_ids.note(BUILD.digest, "sha256:an image")
 
-    assert [*boxes.look()[0]] == [BUILD.digest]
-    assert boxes.look()[1] == {BUILD.digest: ""}
+    assert [*boxes.available()[0]] == [BUILD.digest]
+    assert boxes.available()[1] == {BUILD.digest: ""}
 
 
 def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
     keep(boxes, tmp_path, WANTED, known="")
     image_ids.note(BUILD.digest, "sha256:made anew")
-    boxes.current = {BUILD.digest: WANTED}
+    boxes.pinned = {BUILD.digest: WANTED}
 
-    assert [*boxes.look()[0]] == [BUILD.digest]
-    assert boxes.look()[1] == {BUILD.digest: WANTED}
+    assert [*boxes.available()[0]] == [BUILD.digest]
+    assert boxes.available()[1] == {BUILD.digest: WANTED}
 
 
 def test_a_box_that_is_not_there_is_not_current(boxes):
@@ -102,8 +102,8 @@ class Added(Exception):  # noqa: N818 - that is what it tells
 
 
 def test_a_name_of_a_file_is_no_option_when_a_box_is_packed(boxes, tmp_path, monkeypatch):
-    monkeypatch.setattr(boxing, "Vagrant", Adding)
-    monkeypatch.setattr(Boxes, "_kernel", lambda *_given: ())
+    monkeypatch.setattr(box_store, "Vagrant", Adding)
+    monkeypatch.setattr(kernel_files, "kernel_files", lambda *_given: ())
     making = tmp_path / "making"
     making.mkdir()
     done = tmp_path / "done"
@@ -114,7 +114,7 @@ def test_a_name_of_a_file_is_no_option_when_a_box_is_packed(boxes, tmp_path, mon
     monkeypatch.chdir(making)
 
     with pytest.raises(Added) as caught:
-        boxes.add("web", "x", making, note_of(BUILD, ""))
+        boxes.add("web", "x", making, build_note(BUILD, ""))
 
     assert {*odd, "box.img"} < {*caught.value.args[0]}
     assert not done.exists()

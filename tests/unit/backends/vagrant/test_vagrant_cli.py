@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from envctl.backends.vagrant.runner import told, version
+from envctl.backends.vagrant.vagrant_cli import informative_lines, version
 from envctl.errors import EnvctlError
 
 
@@ -16,7 +16,7 @@ def test_the_reason_is_shown_and_not_the_way_there():
         "/usr/lib/fog.rb:3:in `create': Call failed: it exists already (Libvirt::Error)\n"
         "\tfrom /usr/lib/one.rb:1:in `call'\n\tfrom /usr/lib/two.rb:2:in `call'\n"
     )
-    assert told(text) == [
+    assert informative_lines(text) == [
         "==> web: Uploading",
         "/usr/lib/fog.rb:3:in `create': Call failed: it exists already (Libvirt::Error)",
     ]

@@ -22,11 +22,11 @@ _CHUNK: Final = 1 << 20
 
 def unpack(tar: Path, target: Path, size: int) -> None:
     """Write the first file that is in a tar, holes as holes. ValueError unless it is sparse and of so many bytes."""
-    with tar.open("rb") as told, tar.open("rb") as content:
+    with tar.open("rb") as header, tar.open("rb") as content:
         for _ in _parts(content, size):
             pass  # what is in the file begins behind its parts' list
         with target.open("xb") as file:
-            for start, length in _parts(told, size):
+            for start, length in _parts(header, size):
                 file.seek(start)
                 _copy(content, file, length)
             file.truncate(size)

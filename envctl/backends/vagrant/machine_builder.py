@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from envctl.backends.base import Context
 from envctl.backends.common.build_inputs import BuildInputs, OtherBaseError
@@ -24,19 +24,18 @@ from envctl.backends.vagrant import (
     ssh,
     vagrantfile,
 )
-from envctl.backends.vagrant.build_dir import workshop
-from envctl.backends.vagrant.layout import Machine
-from envctl.backends.vagrant.names import Names, cache
-from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant.base_boxes import BaseBoxes
+from envctl.backends.vagrant.box_store import BoxStore, build_note
+from envctl.backends.vagrant.build_dir import build_dir
+from envctl.backends.vagrant.layout import DesiredMachine
+from envctl.backends.vagrant.names import MachineNames, cache_folder
+from envctl.backends.vagrant.vagrant_cli import Vagrant
 from envctl.errors import EnvctlError
 from envctl.host.private_state import private_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
 from envctl.plan.scope import Scope
 from envctl.progress import Progress, Stage, no_progress
-
-if TYPE_CHECKING:
-    from envctl.backends.vagrant.boxes import Boxes
 
 _UNIT: Final = "builder"
 _MEMORY: Final = 1024
@@ -74,30 +73,29 @@ systemctl poweroff --no-block
 """What leaves the disk as if nothing had ever run from it."""
 
 
-class Builder:
+class MachineBuilder:
     """Makes boxes in machines of its own, one a build, that are gone afterwards."""
 
-    def __init__(self, context: Context, boxes: Boxes) -> None:
+    def __init__(self, context: Context, store: BoxStore, bases: BaseBoxes) -> None:
         self._context = context
-        self._boxes = boxes
+        self._store = store
+        self._bases = bases
 
     def make(self, unit: str, build: Build) -> None:
         """Have the box of a build. EnvctlError names the failing step, its output and its place, or what is not as locked."""
         with exclusive(_locks(), _lock(build.digest), self._context.report):
             self._sweep()
-            if self._boxes.is_current(build):
+            if self._store.is_current(build):
                 return
             build_inputs = self._context.build_inputs(build)
             try:
-                self._make(unit, build, build_inputs, base=self._boxes.base(unit, build.base))
+                self._make(unit, build, build_inputs, base=self._bases.ensure(unit, build.base))
             except OtherBaseError:
                 self._say(unit, "the box of the base is not as it is locked, and made anew")
-                base = self._boxes.base(unit, build.base, anew=True)
+                base = self._bases.ensure(unit, build.base, renew=True)
                 self._make(unit, build, build_inputs, base=base)
 
     def _make(self, unit: str, build: Build, build_inputs: BuildInputs, *, base: str) -> None:
-        from envctl.backends.vagrant.boxes import note_of
-
         verifier = build_inputs.verifier
         names = _names(build.digest)
         _remove(names)
@@ -108,27 +106,27 @@ class Builder:
                 self._say(unit, "comparing the base with what is locked")
                 verifier.before(look)
             machine.run(_ASIDE)
-            build_runner.Watch(build, unit, self._context, build_inputs).run(machine)
+            build_runner.BuildRunner(build, unit, self._context, build_inputs).run(machine)
             if verifier:
                 self._say(unit, "comparing what came of it with what is locked")
                 verifier.after(look)
-            note = note_of(build, verifier.made_of if verifier else "")
-            with workshop() as folder:
+            note = build_note(build, verifier.made_of if verifier else "")
+            with build_dir() as folder:
                 self._say(unit, "making the disk")
                 disks.from_machine(_finish(machine, names), folder)
-                self._boxes.add(unit, self._boxes.name(build), folder, note)
+                self._store.add(unit, self._store.name(build), folder, note)
         finally:
             _remove(names)
 
-    def _boot(self, unit: str, build: Build, base: str, *, names: Names) -> ssh.Machine:
+    def _boot(self, unit: str, build: Build, base: str, *, names: MachineNames) -> ssh.Machine:
         self._say(unit, "starting a machine to build in")
         folder = private_folder(Path(names.scope.root), "vagrant", names.scope.environment, _UNIT)
         key = names.folder / "key"
         public_key = ssh.make_key(key)
-        libvirt.have_pool()
-        libvirt.have_network(names.network, names.addresses)
-        self._boxes.stock(base)
-        machine = Machine(_UNIT, build, 1, _MEMORY, "1G", (), (), (), "")
+        libvirt.ensure_pool()
+        libvirt.ensure_network(names.network, names.addresses)
+        self._store.stock(base)
+        machine = DesiredMachine(_UNIT, build, 1, _MEMORY, "1G", (), (), (), "")
         values = vagrantfile.context(
             names, {_UNIT: machine}, {_UNIT: base}, key=str(key), public_key=public_key
         )
@@ -156,7 +154,7 @@ class Builder:
         self._context.report(Progress(f"build {unit}", Stage.WORKING, text))
 
 
-def _finish(machine: ssh.Machine, names: Names) -> Path:
+def _finish(machine: ssh.Machine, names: MachineNames) -> Path:
     """Shut the machine down, with nothing left of the build but what it made; its disk."""
     domain = names.domain(_UNIT)
     with suppress(EnvctlError):
@@ -169,17 +167,19 @@ def _finish(machine: ssh.Machine, names: Names) -> Path:
 
 def _owned() -> str:
     """What the names of this user's builders begin with: those of others, whose locks are elsewhere, are theirs."""
-    owner = sha256(f"{os.getuid()} {cache()}".encode()).hexdigest()[:12]
+    owner = sha256(f"{os.getuid()} {cache_folder()}".encode()).hexdigest()[:12]
     return f"envctl-builder-{owner}"
 
 
-def _names(digest: str) -> Names:
+def _names(digest: str) -> MachineNames:
     """The names of the builder of a build: the same for all projects of a user."""
     name = _owned()
-    return Names(Scope(name, digest, "build", str(cache() / "builders" / digest / name)))
+    return MachineNames(
+        Scope(name, digest, "build", str(cache_folder() / "builders" / digest / name))
+    )
 
 
-def _remove(names: Names) -> None:
+def _remove(names: MachineNames) -> None:
     """Remove a builder, running or not, and all that was its own."""
     folder = names.machine(_UNIT)
     machine_index.forget(folder)
@@ -194,4 +194,4 @@ def _lock(digest: str) -> str:
 
 
 def _locks() -> Path:
-    return cache() / "locks"
+    return cache_folder() / "locks"

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from envctl.backends.vagrant.sparse import unpack
+from envctl.backends.vagrant.sparse_tar import unpack
 
 GIB = 1 << 30
 

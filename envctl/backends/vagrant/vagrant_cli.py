@@ -19,7 +19,7 @@ _SHOWN: Final = 30
 """How many of a command's last lines an error shows."""
 
 
-def told(text: str) -> list[str]:
+def informative_lines(text: str) -> list[str]:
     """The lines of a command's output that say something: none of a progress bar, none of a stack."""
     lines = text.replace("\r", "\n").splitlines()
     return [
@@ -32,14 +32,14 @@ def told(text: str) -> list[str]:
 def version() -> tuple[int, ...]:
     """Which Vagrant is installed: its version's numbers. EnvctlError if there is none, or it does not tell."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [_program(), "--version"], capture_output=True, text=True, check=True, timeout=60
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise EnvctlError(f"vagrant does not tell its version: {error}") from error
-    if (found := re.search(r"\d+(?:\.\d+)+", done.stdout)) is None:
-        raise EnvctlError(f"vagrant does not tell its version, but: {done.stdout.strip()}")
-    return tuple(map(int, found[0].split(".")))
+    if (match := re.search(r"\d+(?:\.\d+)+", process.stdout)) is None:
+        raise EnvctlError(f"vagrant does not tell its version, but: {process.stdout.strip()}")
+    return tuple(map(int, match[0].split(".")))
 
 
 def _program() -> str:
@@ -70,20 +70,20 @@ class Vagrant:
         """Remove a box. EnvctlError if there is none of that name."""
         self._do("remove the box", lambda vagrant: vagrant.box_remove(name, PROVIDER))
 
-    def _do(self, what: str, act: Any) -> None:
+    def _do(self, action: str, call: Any) -> None:
         with tempfile.TemporaryFile() as log:
             try:
-                act(self._made(log))
+                call(self._client(log))
             except subprocess.CalledProcessError as error:
                 log.seek(0)
                 text = log.read().decode("utf-8", "replace")
                 raise EnvctlError(
-                    f"vagrant could not {what} (exit code {error.returncode})",
-                    details="\n".join(told(text)[-_SHOWN:]),
+                    f"vagrant could not {action} (exit code {error.returncode})",
+                    details="\n".join(informative_lines(text)[-_SHOWN:]),
                     hint="run the same command again; `envctl doctor --backend vagrant` tells what is missing",
                 ) from error
 
-    def _made(self, log: IO[bytes]) -> Any:
+    def _client(self, log: IO[bytes]) -> Any:
         import vagrant
 
         @contextmanager

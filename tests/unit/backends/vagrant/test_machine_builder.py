@@ -6,24 +6,26 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.common.build_inputs import OtherBaseError
-from envctl.backends.vagrant.boxes import Boxes
-from envctl.backends.vagrant.builder import Builder
+from envctl.backends.vagrant.base_boxes import BaseBoxes
+from envctl.backends.vagrant.box_store import BoxStore
+from envctl.backends.vagrant.machine_builder import MachineBuilder
 from tests.support.plans import SCOPE, build
 
 
-class Bases(Boxes):
+class Bases(BaseBoxes):
     """Has an old box of each base, and makes a new one."""
 
-    def base(self, *_given, anew=False):
-        return "new" if anew else "old"
+    def ensure(self, *_given, renew=False):
+        return "new" if renew else "old"
 
 
-class PaperBuilder(Builder):
+class SimulatedBuilder(MachineBuilder):
     """Notes what it would start a machine from; the verifier would refuse `others`."""
 
     def __init__(self, others):
         context = Context(SCOPE)
-        super().__init__(context, Bases(context))
+        store = BoxStore(context)
+        super().__init__(context, store, Bases(context, store))
         self.others = others
         self.started = []
 
@@ -44,7 +46,7 @@ def _own_folders(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("others", "started"), [([], ["old"]), (["old"], ["old", "new"])])
 def test_a_box_of_the_base_that_is_another_is_made_anew(others, started):
-    builder = PaperBuilder(others)
+    builder = SimulatedBuilder(others)
 
     builder.make("web", build())
 
@@ -52,7 +54,7 @@ def test_a_box_of_the_base_that_is_another_is_made_anew(others, started):
 
 
 def test_a_base_that_still_is_another_is_refused():
-    builder = PaperBuilder(["old", "new"])
+    builder = SimulatedBuilder(["old", "new"])
 
     with pytest.raises(OtherBaseError, match="new is another"):
         builder.make("web", build())

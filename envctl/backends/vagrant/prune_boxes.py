@@ -13,16 +13,16 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant import boxfiles, disks, libvirt
-from envctl.backends.vagrant.boxfiles import in_pool, last_used
-from envctl.backends.vagrant.build_dir import workshop
-from envctl.backends.vagrant.names import cache
-from envctl.backends.vagrant.runner import Vagrant
+from envctl.backends.vagrant import box_files, disks, libvirt
+from envctl.backends.vagrant.box_files import last_used, pool_disk_name
+from envctl.backends.vagrant.build_dir import build_dir
+from envctl.backends.vagrant.names import cache_folder
+from envctl.backends.vagrant.vagrant_cli import Vagrant
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
 from envctl.progress import Progress, Report, Stage, no_progress
 
-KEPT: Final = 10
+MAX_UNUSED: Final = 10
 """Boxes that are kept though no machine is made from them."""
 GRACE: Final = 3600.0
 """Seconds after its last use in which a box is let be: another run may be about to make a machine from it."""
@@ -32,27 +32,27 @@ _DISK: Final = re.compile(r"envctl-[A-Za-z0-9.-]+_vagrant_box_image_0_[0-9]+_box
 """Disks of boxes that envctl made, in the pool."""
 
 
-def spare(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
+def prunable(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
     """The boxes that may go, of those with these times of their last use, but for the `needed` ones. Pure."""
     free = sorted(used.keys() - set(needed), key=lambda box: (-used[box], box))
-    return [box for box in free[KEPT:] if now - used[box] > GRACE]
+    return [box for box in free[MAX_UNUSED:] if now - used[box] > GRACE]
 
 
-def leave(disk: str) -> None:
+def release(disk: str) -> None:
     """Note that a disk in the pool is of no use any more: it goes when nothing stands on it."""
-    with exclusive(cache() / "locks", "leftovers", no_progress):
-        _left().parent.mkdir(parents=True, exist_ok=True)
-        with _left().open("a", encoding="utf-8") as file:
+    with exclusive(cache_folder() / "locks", "leftovers", no_progress):
+        _leftovers_file().parent.mkdir(parents=True, exist_ok=True)
+        with _leftovers_file().open("a", encoding="utf-8") as file:
             file.write(f"{disk}\n")
 
 
 def prune(report: Report) -> None:
     """Remove the boxes that may go. EnvctlError if Vagrant or libvirt do not answer, or not remove one."""
-    locks = cache() / "locks"
+    locks = cache_folder() / "locks"
     with exclusive(locks, "prune", report):
         used = dict(_used())
-        needed = _needed(used) if len(used) > KEPT else used
-        for box in spare(used, needed, time.time()):
+        needed = _needed(used) if len(used) > MAX_UNUSED else used
+        for box in prunable(used, needed, time.time()):
             with ExitStack() as held:
                 try:
                     held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
@@ -67,16 +67,16 @@ def prune(report: Report) -> None:
 
 def _needed(boxes: Collection[str]) -> set[str]:
     """Those of these boxes that machines are made from: other disks stand on theirs."""
-    stood_on = libvirt.stood_on()
-    return {box for box in boxes if in_pool(box) in stood_on}
+    backing_disks = libvirt.backing_disks()
+    return {box for box in boxes if pool_disk_name(box) in backing_disks}
 
 
 def _remove(box: str) -> None:
-    leave(in_pool(box))
+    release(pool_disk_name(box))
     # Whatever version of Vagrant added it, the one that is there now has to find it.
-    boxfiles.leave_one(box)
-    boxfiles.settle(box)
-    with workshop() as folder:
+    box_files.remove_duplicates(box)
+    box_files.move_to_common(box)
+    with build_dir() as folder:
         # Vagrant looks for one in all folders above, and runs it.
         (folder / "Vagrantfile").write_text("", "utf-8")
         Vagrant(folder).remove_box(box)
@@ -84,20 +84,26 @@ def _remove(box: str) -> None:
 
 def _remove_leftovers(locks: Path) -> None:
     with exclusive(locks, "leftovers", no_progress), suppress(FileNotFoundError):
-        left = [one for one in _left().read_text("utf-8").splitlines() if _DISK.fullmatch(one)]
-        stood_on = libvirt.stood_on() if left else ()
-        libvirt.remove_disks([one for one in left if one not in stood_on])
-        _left().write_text("".join(f"{one}\n" for one in left if one in stood_on), "utf-8")
+        leftovers = [
+            disk
+            for disk in _leftovers_file().read_text("utf-8").splitlines()
+            if _DISK.fullmatch(disk)
+        ]
+        backing_disks = libvirt.backing_disks() if leftovers else ()
+        libvirt.remove_disks([disk for disk in leftovers if disk not in backing_disks])
+        _leftovers_file().write_text(
+            "".join(f"{disk}\n" for disk in leftovers if disk in backing_disks), "utf-8"
+        )
 
 
-def _left() -> Path:
+def _leftovers_file() -> Path:
     """The file that names disks of no use."""
-    return cache() / "leftovers"
+    return cache_folder() / "leftovers"
 
 
 def _used() -> Iterator[tuple[str, float]]:
     """Each whole box, and when it was used last."""
-    for box, folder in boxfiles.find("envctl-*"):
+    for box, folder in box_files.find("envctl-*"):
         whole = (folder / disks.FILE).is_file()
         if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:
             yield box, used

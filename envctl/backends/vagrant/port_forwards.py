@@ -21,40 +21,40 @@ _LISTENS: Final = "0A"
 """A socket's state in the kernel's table."""
 
 
-def chosen(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int]:
+def choose_ports(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int]:
     """What to carry: where the spec leaves a port here open, the one there was before, or a free one."""
-    found = {}
+    chosen = {}
     for port in ports:
         key = f"{port.address}/{port.container}"
-        found[key] = port.host or before.get(key) or _free_port(port.address)
-    return found
+        chosen[key] = port.host or before.get(key) or _free_port(port.address)
+    return chosen
 
 
-def lost(ports: Mapping[str, int], machine: Machine) -> Sequence[str]:
+def missing(ports: Mapping[str, int], machine: Machine) -> Sequence[str]:
     """Those at which the machine's connection does not listen, by key; another program does not count."""
     if not ports:
         return ()
-    keeper = machine.connected()
-    own = _sockets_of(keeper) if keeper else frozenset()
+    process = machine.connected()
+    sockets = _sockets_of(process) if process else frozenset()
     listening = _listening()
     return [
         key
         for key, port in ports.items()
-        if not listening.get((key.rpartition("/")[0], port), frozenset()) & own
+        if not listening.get((key.rpartition("/")[0], port), frozenset()) & sockets
     ]
 
 
-def carry(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:
+def add(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:
     """Have a unit's ports carried. EnvctlError if one is another program's."""
     if ports:
         machine.connect()
     for key, port in ports.items():
         address, _, inside = key.rpartition("/")
-        if said := machine.forward(address, port, int(inside)):
-            raise port_taken(unit, port, said=said)
+        if reason := machine.forward(address, port, int(inside)):
+            raise port_taken(unit, port, said=reason)
 
 
-def drop(ports: Mapping[str, int], machine: Machine) -> None:
+def remove(ports: Mapping[str, int], machine: Machine) -> None:
     """Carry them no more."""
     for key, port in ports.items():
         address, _, inside = key.rpartition("/")
@@ -69,23 +69,23 @@ def _free_port(address: str) -> int:
 
 def _sockets_of(process: int) -> frozenset[str]:
     """The numbers of a process's sockets; none if it is gone."""
-    found = set()
+    sockets = set()
     with suppress(OSError):
         for file in Path(f"/proc/{process}/fd").iterdir():
             with suppress(OSError):
-                found.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
-    return frozenset(found)
+                sockets.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return frozenset(sockets)
 
 
 def _listening() -> Mapping[tuple[str, int], frozenset[str]]:
     """By address and port, the numbers of the sockets that listen there."""
-    found: dict[tuple[str, int], frozenset[str]] = {}
+    listening: dict[tuple[str, int], frozenset[str]] = {}
     for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
         fields = line.split()
         local, state, number = fields[1], fields[3], fields[9]
         if state == _LISTENS:
             address, _, port = local.partition(":")
             host = str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))
-            here = host, int(port, 16)
-            found[here] = found.get(here, frozenset()) | {number}
-    return found
+            key = host, int(port, 16)
+            listening[key] = listening.get(key, frozenset()) | {number}
+    return listening
