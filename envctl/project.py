@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envctl import definition
-from envctl.backends.base import NotRunningError
+from envctl.backends.base import KeepsImages, NotRunningError
 from envctl.definition.loader import SpecLoader
 from envctl.definition.names import no_environments
 from envctl.errors import EnvctlError, Problem, SpecError
@@ -536,13 +536,13 @@ class Project:
             for change in changes
             if change.action is Action.BUILD and isinstance(change.target, Build)
         }
-        images = getattr(session.backend, "images", None)
-        if not wanted or images is None:
+        backend = session.backend
+        if not wanted or not isinstance(backend, KeepsImages):
             return
         from envctl.bases import ensure
 
         for base in wanted:
-            ensure(base, images, self.report)
+            ensure(base, backend.images, self.report)
 
 
 def _require_free(session: Session) -> None:

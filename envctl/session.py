@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import definition
-from envctl.backends import backend_names, is_backend, open_backend
-from envctl.backends.base import Backend, Context, KeepsVolumes, no_build_inputs
+from envctl.backends import backend_names, is_backend, open_backend, open_engine
+from envctl.backends.base import (
+    Backend,
+    Context,
+    ImageEngine,
+    KeepsVolumes,
+    LaysOutPlans,
+    no_build_inputs,
+)
 from envctl.backends.common.parallel import all_at_once
 from envctl.definition.names import ROOT_FILE, is_name
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
@@ -124,12 +131,18 @@ class Session:
         name = self.target.backend or own
         # Backends keep things there, too: no link may lead them away.
         existing_folder(project.root, name, environment)
-        context = Context(
+        where = resolved.where("backend") if resolved and not self.target.backend else None
+        return open_backend(name, self.context, where=where)
+
+    @cached_property
+    def context(self) -> Context:
+        """What any backend is given for this environment."""
+        return Context(
             self.scope,
             report=self.report,
             secret=self._secret,
             render=self._render,
-            trust=bundle(project.environ),
+            trust=bundle(self.project.environ),
             images=lambda: self.engine,
             have_base=self._have_base,
             bootstrap=self._bootstrap,
@@ -137,8 +150,6 @@ class Session:
             build_inputs=self._supplied,
             busy=self._is_busy,
         )
-        where = resolved.where("backend") if resolved and not self.target.backend else None
-        return open_backend(name, context, where=where)
 
     def _is_busy(self) -> bool:
         """Whether a command is changing the environment now."""
@@ -161,9 +172,9 @@ class Session:
         return definition.glimpse(self.project.root, self.target.environment, key)
 
     @cached_property
-    def engine(self) -> Any:
+    def engine(self) -> ImageEngine:
         """A container engine, for a backend that makes its machines of images."""
-        return open_backend(DEFAULT_BACKEND, self.backend.context)  # type: ignore[attr-defined]
+        return open_engine(self.context)
 
     def _have_base(self, base: Base) -> None:
         self.have_base(base)
@@ -233,15 +244,23 @@ class Session:
             shared=project.shared,
         )
         plan = hooks.with_places(plan, self._place_of_hook)
-        return self.backend.lay_out(_on_free_ports(plan) if project.free_ports else plan)
+        if project.free_ports:
+            plan = _on_free_ports(plan)
+        return self.backend.lay_out(plan) if isinstance(self.backend, LaysOutPlans) else plan
 
     def _problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong with a plan for its backend."""
         from envctl.planner.base_names import machine_problems
+        from envctl.reconcile.run_hooks import unsupported
 
         installs = self.backend.capabilities.installs
         needs = machine_problems(plan, self.backend.name) if installs else ()
-        return (*self._unknown_options(), *needs, *self.backend.problems(plan))
+        return (
+            *self._unknown_options(),
+            *needs,
+            *unsupported(plan, self.backend),
+            *self.backend.problems(plan),
+        )
 
     def _more_problems(self) -> Sequence[Problem]:
         """What else is wrong with a spec that has problems: what the valid parts of it would be told."""
@@ -303,7 +322,7 @@ class Session:
                     near = did_you_mean(backend, backend_names())
                     hint = f"{near}; settings stand below: options: {{vagrant: {{layout: single}}}}"
                     place = where or Place(ROOT_FILE, 1, 1)
-                    found[Problem(place, f"there is no backend {backend!r}", hint=hint)] = None
+                    found[Problem(place, f"no such backend: {backend!r}", hint=hint)] = None
         return tuple(found)
 
     @cached_property

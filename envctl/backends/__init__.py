@@ -1,39 +1,32 @@
-"""Where environments run. A third backend is one folder here and one in `templates/`, nothing else."""
+"""Where environments run. Each backend is an entry point: a folder here, one in `templates/`, a line in pyproject.toml."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
+from envctl.plan.target import DEFAULT_BACKEND
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from envctl.backends.base import Backend, Context
+    from envctl.backends.base import Backend, Context, ImageEngine
 
 GROUP = "envctl.backends"
-"""The entry point group through which others ship a backend."""
-
-_OWN = {
-    "docker": ("envctl.backends.docker", "DockerBackend"),
-    "memory": ("envctl.backends.memory", "MemoryBackend"),
-    "vagrant": ("envctl.backends.vagrant", "VagrantBackend"),
-}
+"""The entry point group of backends, envctl's own and those that other packages bring."""
 
 
 def backend_names() -> tuple[str, ...]:
-    """All backends that there are."""
-    from importlib.metadata import entry_points
-
-    return tuple(sorted({*_OWN, *(entry.name for entry in entry_points(group=GROUP))}))
+    """All backends that are installed."""
+    return tuple(sorted(_all_targets()))
 
 
 def is_backend(name: str) -> bool:
     """Whether there is a backend of that name."""
-    return name in _OWN or name in backend_names()
+    return _target(name) is not None
 
 
-def insist(name: str) -> None:
+def require_backend(name: str) -> None:
     """UsageError unless there is a backend of that name."""
     if not is_backend(name):
         raise _unknown(name, backend_names(), None)
@@ -46,21 +39,46 @@ def open_backend(name: str, context: Context, *, where: Place | None = None) -> 
     """
     from importlib import import_module
 
-    if name in _OWN:
-        module, attribute = _OWN[name]
-        own: Backend = getattr(import_module(module), attribute)(context)
-        return own
+    target = _target(name)
+    if target is None:
+        raise _unknown(name, backend_names(), where)
+    module, _, attribute = target.partition(":")
+    backend: Backend = getattr(import_module(module), attribute)(context)
+    return backend
+
+
+def open_engine(context: Context) -> ImageEngine:
+    """The container engine that images are made with, whichever backend an environment is on."""
+    return cast("ImageEngine", open_backend(DEFAULT_BACKEND, context))
+
+
+def backend_module(name: str) -> str:
+    """The package or module that a backend is in: its templates and its doctor's checks lie there, too.
+
+    UsageError if there is none of that name.
+    """
+    target = _target(name)
+    if target is None:
+        raise _unknown(name, backend_names(), None)
+    return target.partition(":")[0]
+
+
+def _target(name: str) -> str | None:
+    """A backend's entry point, "module:class"; None if there is no such backend."""
+    from envctl.backends.entry_points import own
+
+    # To ask for the entry points of all packages takes longer than most commands.
+    return own(GROUP).get(name) or _all_targets().get(name)
+
+
+def _all_targets() -> Mapping[str, str]:
     from importlib.metadata import entry_points
 
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in found:
-        raise _unknown(name, {*_OWN, *found}, where)
-    shipped: Backend = found[name].load()(context)
-    return shipped
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
 
 
 def _unknown(name: str, known: Iterable[str], where: Place | None) -> EnvctlError:
-    message, hint = f"there is no backend {name!r}", did_you_mean(name, known)
+    message, hint = f"no such backend: {name!r}", did_you_mean(name, known)
     if where is None:
         return UsageError(message, hint=hint)
     return SpecError((Problem(where, message, hint=hint),))

@@ -11,7 +11,7 @@ from envctl.errors import EnvctlError, Problem
 from envctl.progress import Report, no_progress
 
 if TYPE_CHECKING:
-    from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild, ImageSource
+    from envctl.backends.common.build_inputs import BuildInputs, ContainerScript, ExtraBuild
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
@@ -81,7 +81,7 @@ class NotRunningError(EnvctlError):
     """A command was to run in a unit that is not there, or does not run."""
 
 
-def _no_images() -> ImageSource:
+def _no_images() -> ImageEngine:
     raise EnvctlError("there is no container engine here to make images with")
 
 
@@ -130,12 +130,83 @@ class Context:
     secret: Callable[[str], bytes] = _no_secret
     render: Callable[[str, Mapping[str, Any]], str] = _no_template
     trust: Path | None = None
-    images: Callable[[], ImageSource] = _no_images
+    images: Callable[[], ImageEngine] = _no_images
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
     recipe: str = ""
     build_inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
     busy: Callable[[], bool] = _not_busy
+
+
+class Backend(Protocol):
+    """A place where environments run. All methods may raise EnvctlError, and nothing else.
+
+    What not every backend can do is in the protocols below this one: a backend that can has their methods, too.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def problems(self, plan: Plan) -> Sequence[Problem]:
+        """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
+
+    def check(self) -> None:
+        """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
+
+    def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
+        """The rendered folder: complete, usable without envctl. Talks to no engine.
+
+        With `trust`, a CA bundle, what is built from the folder trusts it while building.
+        """
+
+    def observe(self, plan: Plan | None = None) -> Observed:
+        """What of the environment exists; `plan` names the builds whose images are asked for."""
+
+    def apply(self, change: Change) -> None:
+        """Do one change, whole. Called from several threads at once, for different units.
+
+        Doing it again after having been killed in the middle must converge.
+        """
+
+    def probe(self, unit: Unit) -> tuple[bool, str]:
+        """Run the unit's health probe inside it, once: is it healthy, and what the probe printed."""
+
+    def exec(self, unit: str, execution: Execution) -> int:
+        """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
+
+    def logs(
+        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+    ) -> Iterator[LogLine]:
+        """What the units' processes wrote, oldest first, merged by time; `tail` lines of each."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+@runtime_checkable
+class RecordsHooks(Protocol):
+    """A backend that remembers which hooks have succeeded. Without it a spec may have no after_start hooks."""
+
+    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
+        """Run an after_start hook as `exec` does; its exit code.
+
+        One that ended with 0 is recorded, with the unit, by the digest `hook`: from then on, until envctl starts the
+        unit anew, `observe` reports it among the unit's `hooks`.
+        """
+
+
+@runtime_checkable
+class FindsEnvironments(Protocol):
+    """A backend whose engine lists all environments that it has, wherever their projects are."""
+
+    def environments(self) -> Sequence[str]:
+        """The names of the environments of the scope's checkout, in the spec or not, which have units."""
+
+    def everything(self) -> Sequence[Found]:
+        """All environments, of all projects."""
+
+    def moved(self, former: Path) -> None:
+        """Keep running units working, now that the project's private folder is no longer at `former`."""
 
 
 @runtime_checkable
@@ -150,98 +221,70 @@ class KeepsVolumes(Protocol):
 
 
 @runtime_checkable
-class FindsEnvironments(Protocol):
-    """A backend whose engine tells all environments that it has, wherever their projects are."""
-
-    def everything(self) -> Sequence[Found]:
-        """All of them."""
-
-    def moved(self, former: Path) -> None:
-        """See to it that what is up works on, now that the project's private folder is `former` no more."""
-
-
-class Backend(Protocol):
-    """A place where environments run. All methods may raise EnvctlError, and nothing else."""
-
-    name: str
-    capabilities: Capabilities
-
-    def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
-
-    def lay_out(self, plan: Plan) -> Plan:
-        """The plan as this backend carries it out: what its units share is part of each. Pure.
-
-        The units stay the same, in name and order; a plan without `problems` can be arranged.
-        """
-
-    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
-
-        Talks to no engine.
-
-        What stands on another of these builds comes after it.
-        """
-
-    def box_checksum(self, base: Base) -> str:
-        """The checksum of the box that machines of a base alone start from; "" where there is none."""
-
-    def builds_in_vm(self, build: Build) -> bool:
-        """Whether it does this build in a machine of its own, and needs no image of it."""
-
-    def pin_images(self, made_of: Mapping[str, str]) -> bool:
-        """Have what is made of builds and ready images be made of these: by build, or image, its content, or what a verifier calls it.
-
-        From then on `observe` tells what was made of another one as not at hand, and units as outdated. Whether
-        anything is made of images.
-        """
-
-    def check(self) -> None:
-        """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
-
-    def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """The rendered folder: complete, usable without envctl. Talks to no engine.
-
-        With `trust`, a CA bundle, what is built from the folder trusts it while building.
-        """
-
-    def observe(self, plan: Plan | None = None) -> Observed:
-        """What of the environment is there; `plan` names the builds whose images are asked for."""
-
-    def apply(self, change: Change) -> None:
-        """Do one change, whole. Called from several threads at once, for different units.
-
-        Doing it again after having been killed in the middle must converge.
-        """
-
-    def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Run the unit's health probe inside it, once: is it healthy, and what the probe said."""
-
-    def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
-
-    def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run an after_start hook as `exec` does; its exit code.
-
-        One that ended with 0 is noted, with the unit, by the digest `hook`: from then on, until envctl starts the
-        unit anew, `observe` tells it among the unit's `hooks`.
-        """
-
-    def environments(self) -> Sequence[str]:
-        """The names of the environments of the scope's checkout, in the spec or not, of which units are there."""
-
-    def logs(
-        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
-    ) -> Iterator[LogLine]:
-        """What the units' processes wrote, oldest first, merged by time; `tail` lines of each."""
-
-    def close(self) -> None:
-        """Let go of connections."""
-
-
-@runtime_checkable
 class ReadsFiles(Protocol):
     """A backend that can read the files of a unit from outside, whatever the rights of root inside."""
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A tar archive of a file or folder. EnvctlError if there is none."""
+
+
+@runtime_checkable
+class LaysOutPlans(Protocol):
+    """A backend on which units share something, as services do that are packed into one machine."""
+
+    def lay_out(self, plan: Plan) -> Plan:
+        """The plan as this backend carries it out: what its units share is part of each. Pure.
+
+        The units stay the same, in name and order; a plan without `problems` can be laid out.
+        """
+
+
+@runtime_checkable
+class MachineBuilds(Protocol):
+    """A backend that makes machines: of images, of bases, or by building inside one."""
+
+    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
+        """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
+
+        What stands on another of these builds comes after it. Talks to no engine.
+        """
+
+    def builds_in_vm(self, build: Build) -> bool:
+        """Whether it does this build in a machine of its own, and needs no image of it."""
+
+    def pin_images(self, source_ids: Mapping[str, str]) -> None:
+        """Make machines of these only, from now on: by build or image, its content, or what a verifier calls it.
+
+        `observe` then reports what was made of something else as missing, and units as outdated.
+        """
+
+    def box_checksum(self, base: Base) -> str:
+        """The checksum of the box that machines of a base alone start from; "" where there is none."""
+
+
+@runtime_checkable
+class KeepsImages(Protocol):
+    """A backend whose engine keeps images: bases are pulled into it, or bootstrapped."""
+
+    images: Any
+    """The images; an ImageStore of `envctl.bases`."""
+
+
+@runtime_checkable
+class ImageEngine(KeepsImages, Backend, Protocol):
+    """A container engine, for backends that make machines of images, and for what looks into images."""
+
+    def name_of(self, source: Source) -> str:
+        """The name of the image of a unit's source, made or not."""
+
+    def have(self, unit: str, build: Build | DockerfileBuild) -> str:
+        """The name of a build's image, which is made if it does not exist yet."""
+
+    def run_script(self, image: str, container_script: ContainerScript) -> bytes:
+        """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
+
+    def export(self, image: str, folder: Path) -> None:
+        """Unpack the root filesystem of an image, with owners and modes, into a folder."""
+
+    def save(self, image: str, file: Path) -> None:
+        """Write an image, without its names, as a file that another engine can load."""

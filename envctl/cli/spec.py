@@ -88,13 +88,13 @@ def config(
     with --origins also `origins`, from a value's path to its `where` and what it `replaced`.
     """
     from envctl import definition
-    from envctl.backends import insist
+    from envctl.backends import require_backend
 
     backend = None
     if target and "@" in target:
         goal = invocation.target(target)
         target, backend = goal.environment, goal.backend
-        insist(str(backend))
+        require_backend(str(backend))
     environment = invocation.environment(target)
     note_variables(invocation, environment)
     resolved = definition.load(

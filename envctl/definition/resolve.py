@@ -38,8 +38,8 @@ from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
 from envctl.definition.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
 from envctl.errors import UsageError
+from envctl.plan.target import DEFAULT_BACKEND
 
-DEFAULT_BACKEND = "docker"
 T = TypeVar("T", bound=BaseModel)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from envctl.backends.common.build_inputs import ImageSource
+from envctl.backends.base import ImageEngine
 from envctl.errors import EnvctlError
 from envctl.lock.inspect import Look, looks
 from envctl.lock.lock_differences import Difference, differences, merged
@@ -98,10 +98,10 @@ def check(lock: Lock, session: Sequence[Session], *, whole: bool) -> tuple[Diffe
     return merged(found)
 
 
-def _answering(session: Sequence[Session]) -> ImageSource | None:
+def _answering(session: Sequence[Session]) -> ImageEngine | None:
     """The engine, if there is one to ask."""
     try:
-        engine: ImageSource = session[0].engine
+        engine: ImageEngine = session[0].engine
         engine.check()
     except EnvctlError:
         return None
@@ -109,7 +109,7 @@ def _answering(session: Sequence[Session]) -> ImageSource | None:
 
 
 def _image_differences(
-    lock: Lock, wanted: Sequence[Asked], engine: ImageSource
+    lock: Lock, wanted: Sequence[Asked], engine: ImageEngine
 ) -> Iterator[Difference]:
     bases = {one.source.base.image for one in wanted if isinstance(one.source, Build)}
     here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
@@ -126,7 +126,7 @@ def _image_differences(
 
 
 def _other_architectures(
-    lock: Lock, wanted: Sequence[Asked], found: Mapping[str, Look], engine: ImageSource
+    lock: Lock, wanted: Sequence[Asked], found: Mapping[str, Look], engine: ImageEngine
 ) -> set[str]:
     """What images are of that the lock is not of; a service that has a platform is of that, whatever the lock is."""
     own = {engine.name_of(one.source) for one in wanted if not one.source.platform}

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, ImageSource
+from envctl.backends.base import ImageEngine
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock import text
 from envctl.lock.folder import FOLDER
@@ -15,7 +16,7 @@ from envctl.lock.inspect import Look, looks
 from envctl.lock.lock_differences import Difference, moved
 from envctl.lock.messages import insist_on_platform
 from envctl.lock.model import Lock, LockedBase, LockedBuild
-from envctl.lock.offline import Vendor, all_backends
+from envctl.lock.offline import Vendor, machine_backends
 from envctl.lock.pins import pins
 from envctl.lock.requests import asked
 from envctl.lock.unmet_requirements import contradicted
@@ -66,7 +67,7 @@ class Maker:
         self.old = old
         self.asked = asked(session)
         self.update = update
-        self.engine: ImageSource = session[0].engine
+        self.engine: ImageEngine = session[0].engine
         self._known(update or ())
 
     def make(self) -> Lock:
@@ -222,7 +223,7 @@ class Maker:
         return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
     def _box(self, base: Base) -> str:
-        found = (one.box_checksum(base) for one in all_backends(self.session[0]))
+        found = (one.box_checksum(base) for one in machine_backends(self.session[0]))
         return next(filter(None, found), "")
 
     def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:

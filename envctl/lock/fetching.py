@@ -11,7 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.build_inputs import ContainerScript, ImageSource
+from envctl.backends.base import ImageEngine
+from envctl.backends.common.build_inputs import ContainerScript
 from envctl.errors import EnvctlError
 from envctl.lock.debs import left, same_version, wheels
 from envctl.lock.model import Manifest, Versions
@@ -25,7 +26,7 @@ _TIMEOUT: Final = 3600.0
 class Fetcher:
     """Has what is locked in the store, and fetches what is not there yet."""
 
-    def __init__(self, engine: ImageSource, store: Store, report: Report) -> None:
+    def __init__(self, engine: ImageEngine, store: Store, report: Report) -> None:
         self._engine = engine
         self._store = store
         self._report = report

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.base import Backend
-from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, ImageSource
+from envctl.backends.base import Backend, ImageEngine, MachineBuilds
+from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.errors import EnvctlError
 from envctl.lock.check import spec_differences
 from envctl.lock.inspect import look
@@ -46,10 +46,9 @@ class Frozen:
         session.have_base = self.have_base
 
     @property
-    def engine(self) -> ImageSource:
+    def engine(self) -> ImageEngine:
         """The engine with the images."""
-        engine: ImageSource = self.session.engine
-        return engine
+        return self.session.engine
 
     def insist(self, services: Collection[str]) -> None:
         """Raise EnvctlError, naming what differs, unless the lock was made for what the spec asks of these services."""
@@ -74,16 +73,23 @@ class Frozen:
             name = self.engine.name_of(source)
             earlier = self.expected.get(name)
             self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
-            if isinstance(source, Build) and self.session.backend.builds_in_vm(source):
+            if isinstance(source, Build) and self._is_built_in_vm(source):
                 self._provisioned[service] = source
         if self._provisioned and self._kitchen:
             self._insist_on_engine()
         images = {key: one for key, one in sources.items() if key not in self._provisioned}
         # Without an image there need not be an engine.
         made = bool(images) and self._have_images(images)
-        held = self.session.backend.pin_images({**self._contents(images), **self._hashes()})
+        backend = self.session.backend
+        held = isinstance(backend, MachineBuilds)
+        if isinstance(backend, MachineBuilds):
+            backend.pin_images({**self._contents(images), **self._hashes()})
         provisioned = bool(self._provisioned) and self._provision()
         return made or held or provisioned
+
+    def _is_built_in_vm(self, build: Build) -> bool:
+        backend = self.session.backend
+        return isinstance(backend, MachineBuilds) and backend.builds_in_vm(build)
 
     def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
         """What services are made from, and with them those that a backend packs into one build with them."""

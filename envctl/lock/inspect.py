@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from envctl.backends.common.build_inputs import ContainerScript, ImageSource, RunScript
+from envctl.backends.base import ImageEngine
+from envctl.backends.common.build_inputs import ContainerScript, RunScript
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
 from envctl.lock import parse_manifest
@@ -27,7 +28,7 @@ class Look:
     identity: str
 
 
-def look(engine: ImageSource, image: str) -> Look:
+def look(engine: ImageEngine, image: str) -> Look:
     """Look into an image that is at hand. EnvctlError if it does not tell."""
     architecture, manifest = tell(partial(engine.run_script, image), image)
     return Look(architecture, manifest, identity(engine, image))
@@ -44,7 +45,7 @@ def tell(run: RunScript, what: str) -> tuple[str, Manifest]:
         raise EnvctlError(f"{what} does not tell what is in it: {error}") from error
 
 
-def looks(engine: ImageSource, images: Iterable[str]) -> Mapping[str, Look]:
+def looks(engine: ImageEngine, images: Iterable[str]) -> Mapping[str, Look]:
     """Look into several images, a few at a time."""
     names = sorted(set(images))
     found: dict[str, Look] = {}
@@ -55,7 +56,7 @@ def looks(engine: ImageSource, images: Iterable[str]) -> Mapping[str, Look]:
     return found
 
 
-def identity(engine: ImageSource, image: str) -> str:
+def identity(engine: ImageEngine, image: str) -> str:
     """What an image is, whatever it is called."""
     info = engine.images.info(image) or {}
     # A colon before a slash is that of a registry's port.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from envctl.backends import backend_names, open_backend
-from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild, ImageSource
+from envctl.backends.base import ImageEngine, MachineBuilds
+from envctl.backends.common.build_inputs import BuildInputs, ExtraBuild
 from envctl.errors import EnvctlError
 from envctl.lock.fetching import Fetcher
 from envctl.lock.folder import FOLDER
@@ -28,7 +28,7 @@ class Vendor:
 
     def __init__(self, session: Session, lock: Lock, sources: Mapping[str, Source]) -> None:
         self._session = session
-        self._engine: ImageSource = session.engine
+        self._engine: ImageEngine = session.engine
         self._lock = lock
         self._sources = sources
         self._bases = {
@@ -124,7 +124,7 @@ class Vendor:
 
     def _all_beside(self, source: Source | Base, unit: str) -> None:
         """Keep what any backend builds for a source; one that cannot be built here keeps nothing else away."""
-        for backend in all_backends(self._session):
+        for backend in machine_backends(self._session):
             try:
                 made: dict[str, Build] = {}
                 for beside in backend.extra_builds(source):
@@ -197,10 +197,10 @@ class Vendor:
         return found
 
 
-def all_backends(session: Session) -> Iterator[Any]:
-    """Every backend there is, for the same environment: a lock serves all of them."""
-    context = session.backend.context  # type: ignore[attr-defined]
-    return (open_backend(name, context) for name in backend_names())
+def machine_backends(session: Session) -> Iterator[MachineBuilds]:
+    """Every backend that makes machines, for the same environment: a lock serves all of them."""
+    backends = (open_backend(name, session.context) for name in backend_names())
+    return (backend for backend in backends if isinstance(backend, MachineBuilds))
 
 
 # --- building of it ---------------------------------------------------------------------------
@@ -212,7 +212,7 @@ class Kitchen:
     EnvctlError if nothing is kept, or other files than the lock vouches for: packages' scripts run as root.
     """
 
-    def __init__(self, engine: ImageSource, lock: Lock, root: Path, report: Report) -> None:
+    def __init__(self, engine: ImageEngine, lock: Lock, root: Path, report: Report) -> None:
         self._engine = engine
         self._lock = lock
         self._report = report

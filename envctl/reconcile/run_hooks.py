@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envctl.backends.base import Backend, Execution, NotRunningError
+from envctl.backends.base import Backend, Execution, NotRunningError, RecordsHooks
 from envctl.backends.common.capped import Kept
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.exit_state import exit_text
 from envctl.plan.hooks import digests, first_due, place
-from envctl.plan.model import Unit
+from envctl.plan.model import Plan, Unit
 from envctl.plan.state import UnitState
 from envctl.plan.text import argv_text
 from envctl.progress import Progress, Report, Stage
@@ -20,6 +20,21 @@ _MOST_OUTPUT = 256 * 1024
 
 class HookError(EnvctlError):
     """A hook that failed; the details are what it printed."""
+
+
+def unsupported(plan: Plan, backend: Backend) -> Sequence[Problem]:
+    """The after_start hooks of a plan for a backend that cannot tell which of them have run."""
+    if isinstance(backend, RecordsHooks):
+        return ()
+    return tuple(
+        Problem(
+            place(unit, 0) or Place("envctl.yaml", 1, 1),
+            f"backend {backend.name!r} does not support after_start hooks",
+            hint="run the command by hand: `envctl exec`; or use another backend",
+        )
+        for unit in plan.units
+        if unit.hooks.after_start
+    )
 
 
 def are_due(unit: Unit, state: UnitState | None) -> bool:
@@ -45,6 +60,7 @@ def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[
     """Run a hook, to be noted by that name; how it failed, or "", and what it printed."""
     execution, output = _execution(argv)
     try:
+        assert isinstance(backend, RecordsHooks)  # no plan with such hooks is made for another one
         code = backend.run_hook(unit.name, name, execution)
     except EnvctlError as error:
         return f"failed: {error.brief}", output.text

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envctl.backends import backend_names, is_backend
-from envctl.backends.base import NoEngineError
+from envctl.backends.base import FindsEnvironments, NoEngineError
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.private_state import existing_folder
@@ -88,7 +88,8 @@ def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
 def _there(project: Project, backend: str) -> Sequence[str]:
     """The environments that an engine has units of; none if it does not answer, which whoever asks it more is told."""
     try:
-        return project.open_any(Target(_ANY, backend)).backend.environments()
+        engine = project.open_any(Target(_ANY, backend)).backend
+        return engine.environments() if isinstance(engine, FindsEnvironments) else ()
     except EnvctlError:
         return ()
 

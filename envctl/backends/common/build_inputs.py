@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
-    from envctl.plan.model import Build, DockerfileBuild, Source
+    from envctl.plan.model import Build, DockerfileBuild
 
 BROUGHT: Final = "/.envctl"
 """The folder, inside, of what a container script brings: in no image is there one."""
@@ -94,28 +94,3 @@ def secret_values(
     except EnvctlError as error:
         error.where = error.where or build.where
         raise
-
-
-class ImageSource(Protocol):
-    """A container engine, for backends that make machines of images, and for what looks into images."""
-
-    images: Any
-    """The engine's images: what `bases` keeps base images in."""
-
-    def check(self) -> None:
-        """Raise EnvctlError unless the engine answers."""
-
-    def name_of(self, source: Source) -> str:
-        """The name of the image of a unit's source, made or not."""
-
-    def have(self, unit: str, build: Build | DockerfileBuild) -> str:
-        """The name of a build's image, which is made if it is not at hand."""
-
-    def run_script(self, image: str, container_script: ContainerScript) -> bytes:
-        """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
-
-    def export(self, image: str, folder: Path) -> None:
-        """Unpack the root filesystem of an image, with owners and modes, into a folder."""
-
-    def save(self, image: str, file: Path) -> None:
-        """Write an image, without its names, as a file that another engine can load."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.common import image_ids, probe
-from envctl.backends.common.build_inputs import ContainerScript, ExtraBuild, secret_values
+from envctl.backends.common.build_inputs import ContainerScript, secret_values
 from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine
@@ -26,7 +26,6 @@ from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.image_volumes import unnamed
 from envctl.plan.model import (
-    Base,
     Build,
     DockerfileBuild,
     Plan,
@@ -70,30 +69,6 @@ class DockerBackend:
                 found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
             found |= dict.fromkeys(secret_problems(unit))
         return tuple(found)
-
-    def lay_out(self, plan: Plan) -> Plan:
-        """Each unit is for itself already."""
-        return plan
-
-    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """The image is all there is to it."""
-        del source
-        return ()
-
-    def box_checksum(self, base: Base) -> str:
-        """There are no boxes here."""
-        del base
-        return ""
-
-    def builds_in_vm(self, build: Build) -> bool:
-        """Units are made of images."""
-        del build
-        return False
-
-    def pin_images(self, made_of: Mapping[str, str]) -> bool:
-        """Units are made of the images themselves."""
-        del made_of
-        return False
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
-from envctl.backends.common.build_inputs import ExtraBuild
 from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.memory.book import Book
 from envctl.errors import EnvctlError, Problem
@@ -26,7 +25,7 @@ from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.holdings import Holding, held, wanted
-from envctl.plan.model import Base, Build, DockerfileBuild, Kind, Plan, ReadyImage, Source, Unit
+from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
 from envctl.plan.scope import Found, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text
@@ -89,30 +88,6 @@ class MemoryBackend:
         """It can do everything, since it does nothing."""
         del plan
         return ()
-
-    def lay_out(self, plan: Plan) -> Plan:
-        """Each unit is for itself already."""
-        return plan
-
-    def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """The image is all there is to it."""
-        del source
-        return ()
-
-    def box_checksum(self, base: Base) -> str:
-        """There are no boxes here."""
-        del base
-        return ""
-
-    def builds_in_vm(self, build: Build) -> bool:
-        """Units are made of images."""
-        del build
-        return False
-
-    def pin_images(self, made_of: Mapping[str, str]) -> bool:
-        """Units are made of the images themselves."""
-        del made_of
-        return False
 
     def check(self) -> None:
         """It is always there."""

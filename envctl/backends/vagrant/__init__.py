@@ -139,10 +139,9 @@ class VagrantBackend:
         """Where a machine is wanted, or no container engine answers."""
         return self._boxes.builds_in_vm(build)
 
-    def pin_images(self, made_of: Mapping[str, str]) -> bool:
-        """Have boxes and machines be made of these."""
-        self._store.pinned = made_of
-        return True
+    def pin_images(self, source_ids: Mapping[str, str]) -> None:
+        """Make boxes and machines of these."""
+        self._store.pinned = source_ids
 
     def apply(self, change: Change) -> None:
         """Do one change."""

@@ -11,9 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from envctl.backends.base import Context
+from envctl.backends.base import Context, ImageEngine
 from envctl.backends.common import image_ids
-from envctl.backends.common.build_inputs import ImageSource
 from envctl.backends.vagrant import (
     boot,
     box_files,
@@ -58,7 +57,7 @@ class BoxStore:
         """By build, the source id that its box must have: an image's id, or the digest of what is locked."""
 
     @cached_property
-    def engine(self) -> ImageSource | None:
+    def engine(self) -> ImageEngine | None:
         """The container engine, if one answers."""
         try:
             engine = self._context.images()

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.build_inputs import BROUGHT, ContainerScript, ImageSource
+from envctl.backends.base import ImageEngine
+from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
 from envctl.backends.vagrant import sparse_tar
 from envctl.errors import EnvctlError
 
@@ -22,7 +23,7 @@ _MENDED: Final = 1
 """The exit code of e2fsck when all is well now."""
 
 
-def from_image(engine: ImageSource, image: str, folder: Path) -> None:
+def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
     """Make the disk of a machine's image in a folder. The image makes it itself, in a container."""
     script = (files("envctl.backends.vagrant") / "disk.sh").read_text("utf-8")
     # What else an image leaves there does not come among the files of a box.

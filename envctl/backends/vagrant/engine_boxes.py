@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.base import Context
+from envctl.backends.base import Context, ImageEngine
 from envctl.backends.common import image_ids
-from envctl.backends.common.build_inputs import ImageSource
 from envctl.backends.vagrant import boot, container, disks
 from envctl.backends.vagrant.box_store import BoxStore
 from envctl.backends.vagrant.build_dir import build_dir
@@ -53,7 +52,7 @@ class EngineBoxes:
         machine_digest = boot.machine_build("x", template_digest=self._context.recipe).digest
         return digest(["preloaded", machine_digest, _ENGINE])[:8]
 
-    def _image(self, unit: str, source: Source, engine: ImageSource) -> str:
+    def _image(self, unit: str, source: Source, engine: ImageEngine) -> str:
         if not isinstance(source, ReadyImage):
             return engine.have(unit, source)
         name = engine.name_of(source)
@@ -62,7 +61,7 @@ class EngineBoxes:
         return name
 
     def _make(
-        self, unit: str, name: str, image: str, engine: ImageSource, note: Mapping[str, str]
+        self, unit: str, name: str, image: str, engine: ImageEngine, note: Mapping[str, str]
     ) -> None:
         template_digest = self._context.recipe
         build = engine_build(template_digest)
@@ -80,7 +79,7 @@ class EngineBoxes:
             disks.from_root(root, folder)
             self._store.add(unit, name, folder, note)
 
-    def _add_image(self, unit: str, image: str, engine: ImageSource, root: Path) -> None:
+    def _add_image(self, unit: str, image: str, engine: ImageEngine, root: Path) -> None:
         """Put an image into the engine of a root filesystem; as a file for it if this host cannot load it there."""
         file = root / container.IMAGE.lstrip("/")
         file.parent.mkdir(parents=True)

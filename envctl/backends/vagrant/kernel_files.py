@@ -7,8 +7,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Final
 
-from envctl.backends.base import Context
-from envctl.backends.common.build_inputs import ImageSource
+from envctl.backends.base import Context, ImageEngine
 from envctl.backends.vagrant import boot
 from envctl.backends.vagrant.build_dir import build_dir
 from envctl.backends.vagrant.names import cache_folder
@@ -20,7 +19,7 @@ FILES: Final = ("vmlinuz", "initrd")
 """What a box calls its kernel and its RAM disk."""
 
 
-def kernel_files(unit: str, context: Context, engine: ImageSource | None) -> tuple[Path, Path]:
+def kernel_files(unit: str, context: Context, engine: ImageEngine | None) -> tuple[Path, Path]:
     """The kernel and the RAM disk, made with the container engine if there is one."""
     build = boot.kernel_build(boot.KERNEL_BASE, template_digest=context.recipe)
     folder = cache_folder() / build.digest
@@ -39,7 +38,7 @@ def kernel_files(unit: str, context: Context, engine: ImageSource | None) -> tup
 
 
 def _make(
-    unit: str, build: Build, context: Context, engine: ImageSource | None
+    unit: str, build: Build, context: Context, engine: ImageEngine | None
 ) -> tuple[bytes, bytes]:
     if engine is not None:
         context.have_base(build.base)

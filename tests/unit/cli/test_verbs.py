@@ -409,7 +409,7 @@ def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path
 def test_config_on_a_backend_that_there_is_not_is_refused(envctl: Run, shop: Path) -> None:
     ended = envctl("config", "dev@memroy")
     assert (ended.code, ended.out) == (2, "")
-    assert "there is no backend 'memroy'" in ended.err
+    assert "no such backend: 'memroy'" in ended.err
     assert "did you mean 'memory'?" in ended.err
 
 
@@ -538,8 +538,8 @@ def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -
     [
         ("{vagrant: single}", "expected a mapping of the backend's settings"),
         ("{docker: [x]}", "expected a mapping of the backend's settings"),
-        ("{vagrnat: {layout: single}}", "there is no backend 'vagrnat'"),
-        ("{layout: {single: 1}}", "there is no backend 'layout'"),
+        ("{vagrnat: {layout: single}}", "no such backend: 'vagrnat'"),
+        ("{layout: {single: 1}}", "no such backend: 'layout'"),
     ],
 )
 def test_options_that_no_backend_would_read_are_told_with_their_place(
