@@ -81,7 +81,7 @@ VAGUE_MODULES = words(
 )
 """Modules still to be named; it may only get shorter."""
 SHARED_CLASSES = words(
-    "Answers Asked Decision Difference Engine Entry Finding Found Kept Lifecycle "
+    "Answers Asked Decision Difference Engine Entry Finding Found Kept "
     "Outcome Place Process Reach Row Session Status Verdict "
     "Wrong"
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant import machine_index
+from envctl.backends.vagrant import vagrant_cli
 from envctl.backends.vagrant.names import MachineNames, vagrant_home
 from envctl.plan.target import Target
 from tests.support.http import Guestbook, free_port
@@ -45,7 +45,7 @@ def elsewhere(tmp_path):
         data["machines"]["db" + uuid.uuid4().hex[2:]] = machine
         listed.write_text(json.dumps(data))
     yield
-    machine_index.forget(tmp_path / "gone")
+    vagrant_cli.forget(tmp_path / "gone")
 
 
 def changes(guestbook: Guestbook, target: str) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant import ssh
     from envctl.backends.vagrant.box_store import BoxStore
     from envctl.backends.vagrant.boxes import Boxes
-    from envctl.backends.vagrant.lifecycle import Lifecycle
+    from envctl.backends.vagrant.lifecycle import UnitLifecycle
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, Plan, Source, Unit, Volume
@@ -66,10 +66,10 @@ class VagrantBackend:
         return Answers(self.context.scope, self.name)
 
     @cached_property
-    def _lifecycle(self) -> Lifecycle:
-        from envctl.backends.vagrant.lifecycle import Lifecycle
+    def _lifecycle(self) -> UnitLifecycle:
+        from envctl.backends.vagrant.lifecycle import UnitLifecycle
 
-        return Lifecycle(self.context, self._names, self._machines, self._boxes)
+        return UnitLifecycle(self.context, self._names, self._machines, self._boxes)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What machines cannot do, and what is wrong in `options.vagrant`."""
@@ -254,13 +254,13 @@ class VagrantBackend:
 
     def moved(self, former: Path) -> None:
         """Have the machines' files name the files that they need where these are now."""
-        from envctl.backends.vagrant import machine_index
+        from envctl.backends.vagrant import vagrant_cli
 
         for file in self._names.folder.glob("*/Vagrantfile"):
             before = former / file.relative_to(self._names.folder.parents[1])
             text = file.read_text("utf-8")
             file.write_text(text.replace(str(former), str(self._names.folder.parents[1])), "utf-8")
-            machine_index.forget(before.parent)
+            vagrant_cli.forget(before.parent)
 
     def close(self) -> None:
         """Nothing is open: connections are shared with the next command."""

@@ -1,4 +1,4 @@
-"""The script of a build run in a machine: what it is given, and what it says."""
+"""Runs scripts in the machine that a build is done in: the build itself, and what looks into its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from envctl.backends.base import Context
-from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs, secret_values
+from envctl.backends.common.build_inputs import (
+    NO_BUILD_INPUTS,
+    BuildInputs,
+    ContainerScript,
+    secret_values,
+)
+from envctl.backends.common.capped import TOLD, Kept
 from envctl.backends.common.packing import add_content, add_file, add_text
 from envctl.backends.common.staging import context_files
 from envctl.backends.vagrant import provision, ssh
@@ -32,6 +38,8 @@ _IN_MEMORY: Final = 32 * 1024 * 1024
 _BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}([0-9]{{1,9}})/")
 _SHOWN: Final = 30
 """How much of a failed step's output an error shows."""
+_SHOWN_BYTES: Final = 4096
+"""How much of a verifying script's last output an error shows."""
 _LONGEST: Final = 16 * 1024
 """Bytes of a line: what is longer is told in parts, as it comes."""
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
@@ -151,3 +159,35 @@ def _environment(environ: Mapping[str, str] = os.environ) -> str:
         for name, value in proxies.items()
         if value and not _LOOPBACK.search(value)
     )
+
+
+def run_script(machine: ssh.Machine, script: ContainerScript) -> bytes:
+    """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
+    stdout, stderr = Kept(), bytearray()
+
+    def keep_last(data: bytes) -> None:
+        stderr.extend(data)
+        del stderr[:-_SHOWN_BYTES]
+
+    action = f"look into the machine of {machine.unit}"
+    try:
+        code = machine.stream(
+            shlex.join(("/bin/sh", "-c", script.script, "errand", *script.arguments)),
+            stdin=None,
+            stdout=stdout,
+            stderr=keep_last,
+            timeout=script.timeout,
+        )
+    except TimeoutError as error:
+        raise EnvctlError(
+            f"cannot {action}: its script did not end within {script.timeout:g} s"
+        ) from error
+    if code:
+        raise EnvctlError(
+            f"cannot {action}: its script ended with exit code {code}",
+            details=stderr.decode("utf-8", "replace"),
+        )
+    if stdout.too_much:
+        most = TOLD // (1 << 20)
+        raise EnvctlError(f"cannot {action}: what it tells is more than {most} MB")
+    return stdout.data

@@ -18,10 +18,10 @@ from envctl.backends.vagrant import (
     build_runner,
     disks,
     libvirt,
-    machine_index,
-    machine_scripts,
     provision,
     ssh,
+    ssh_key,
+    vagrant_cli,
     vagrantfile,
 )
 from envctl.backends.vagrant.base_boxes import BaseBoxes
@@ -101,7 +101,7 @@ class MachineBuilder:
         _remove(names)
         try:
             machine = self._boot(unit, build, base, names=names)
-            look = partial(machine_scripts.run, machine)
+            look = partial(build_runner.run_script, machine)
             if verifier:
                 self._say(unit, "comparing the base with what is locked")
                 verifier.before(look)
@@ -122,7 +122,7 @@ class MachineBuilder:
         self._say(unit, "starting a machine to build in")
         folder = private_folder(Path(names.scope.root), "vagrant", names.scope.environment, _UNIT)
         key = names.folder / "key"
-        public_key = ssh.make_key(key)
+        public_key = ssh_key.make_key(key)
         libvirt.ensure_pool()
         libvirt.ensure_network(names.network, names.addresses)
         self._store.stock(base)
@@ -182,7 +182,7 @@ def _names(digest: str) -> MachineNames:
 def _remove(names: MachineNames) -> None:
     """Remove a builder, running or not, and all that was its own."""
     folder = names.machine(_UNIT)
-    machine_index.forget(folder)
+    vagrant_cli.forget(folder)
     ssh.Machine(_UNIT, names.folder / "key", folder / "known_hosts", "").disconnect()
     libvirt.undefine(names.domain(_UNIT))
     libvirt.remove_network(names.network)

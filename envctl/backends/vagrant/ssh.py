@@ -7,18 +7,18 @@ import io
 import os
 import re
 import socket
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
+from threading import Event
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from envctl.backends.common.capped import TOLD, Kept
 from envctl.backends.vagrant import unreachable
+from envctl.backends.vagrant.ssh_streams import run_streaming
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ It is asked twice: what cannot be told of a unit holds up whoever waits for it.
 """
 _Answer = TypeVar("_Answer")
 _MASTER_PID: Final = re.compile(rb"\(pid=(\d+)\)")
-_PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
-_CHUNK: Final = 64 * 1024
-_FAILED: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,42 +237,14 @@ class Machine:
         Who gives `over` may set it when enough was heard: the connection is let go of then. What a writer raises ends it, too.
         """
         self._have_connection()
-        over, failures = over or Event(), list[BaseException]()
-        with subprocess.Popen(
+        return run_streaming(
             [*self._ssh(), "-T", self._who, script],
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # The shared connection's keeper has the streams, too, and lets go of them when the command inside has ended: nothing
-            # here may wait for their end, as closing a buffered one does while it is read.
-            bufsize=0,
-        ) as process:
-            if stdin:
-                Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
-            readers = [
-                Thread(target=_drain, args=(source, writer, failures, over), daemon=True)
-                for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
-            ]
-            for thread in (*readers, Thread(target=_wait, args=(process, over), daemon=True)):
-                thread.start()
-            try:
-                if not over.wait(timeout):
-                    raise TimeoutError
-            except BaseException:
-                process.kill()
-                raise
-            # What comes of closing the streams below is no failure.
-            failed = failures[:1]
-            if process.poll() is None:
-                # Enough was heard.
-                process.kill()
-            else:
-                for reader in readers:
-                    reader.join()
-                failed = failures[:1]
-        if failed:
-            raise failed[0]
-        return process.returncode
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            timeout=timeout,
+            over=over,
+        )
 
     def terminal(self, script: str) -> int:
         """Run a shell script inside on this terminal; its exit code."""
@@ -375,45 +344,6 @@ def sockets() -> Path:
     return folder
 
 
-def make_key(path: Path) -> str:
-    """The public part of the private key at `path`, which is made if it is not there.
-
-    EnvctlError if it is a link, another user's, or no key: one that came with the project would be known to others.
-    """
-    if not os.path.lexists(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        for file in (partial, partial.with_name(partial.name + ".pub")):
-            file.unlink(missing_ok=True)
-        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(partial))
-        partial.with_name(partial.name + ".pub").unlink()
-        partial.replace(path)
-    status = path.lstat()
-    is_private = (
-        stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
-    )
-    public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if is_private else None
-    if public is None:
-        raise EnvctlError(
-            f"{path} is not a private key of yours",
-            hint="remove it, and take the environment down and up again: envctl makes one",
-        )
-    return public[1]
-
-
-def _keygen(*argv: str) -> str:
-    done = subprocess.run(
-        ["ssh-keygen", "-q", *argv],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise EnvctlError("ssh-keygen failed", details=done.stderr)
-    return done.stdout
-
-
 def _opened(path: Path, timeout: float) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(timeout)
@@ -423,37 +353,3 @@ def _opened(path: Path, timeout: float) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
-    assert target is not None
-    read: Any = getattr(source, "read1", source.read)
-    with suppress(OSError, ValueError):
-        while data := read(_CHUNK):
-            left = memoryview(data)
-            while left:
-                left = left[target.write(left) :]
-    with suppress(OSError):
-        target.close()
-
-
-def _drain(
-    source: IO[bytes] | None,
-    writer: Callable[[bytes], object] | None,
-    failures: list[BaseException],
-    over: Event,
-) -> None:
-    assert source is not None
-    read: Any = getattr(source, "read1", source.read)
-    try:
-        while data := read(_CHUNK):
-            if writer is not None:
-                writer(data)
-    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-        failures.append(error)
-        over.set()
-
-
-def _wait(process: subprocess.Popen[bytes], over: Event) -> None:
-    process.wait()
-    over.set()

@@ -1,22 +1,26 @@
-"""Vagrant's own commands, through python-vagrant: bring machines up, add a box."""
+"""Vagrant itself: its commands, through python-vagrant, and its list of machines."""
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
+from envctl.backends.vagrant.names import vagrant_home
 from envctl.errors import EnvctlError
 
 PROVIDER: Final = "libvirt"
 _SHOWN: Final = 30
 """How many of a command's last lines an error shows."""
+_INDEX_VERSION: Final = 1
 
 
 def informative_lines(text: str) -> list[str]:
@@ -103,3 +107,26 @@ class Vagrant:
         return Guarded(  # type: ignore[no-untyped-call]
             str(self._folder), env=environ, out_cm=into_log, err_cm=into_log
         )
+
+
+def forget(folder: Path) -> None:
+    """Take the machines of a Vagrantfile's folder out of the list that `vagrant global-status` shows.
+
+    A list of another format is left alone. `vagrant destroy` would do this, but takes 4–9 s to start.
+    Format: https://github.com/hashicorp/vagrant/blob/v2.3.4/lib/vagrant/machine_index.rb, version 1.
+    """
+    index = vagrant_home() / "data" / "machine-index" / "index"
+    # If this fails, `vagrant global-status` shows a folder that is gone: nothing worse.
+    with suppress(OSError), index.with_name("index.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            data = json.loads(index.read_text("utf-8"))
+            others = {
+                key: entry
+                for key, entry in data["machines"].items()
+                if entry["vagrantfile_path"] != str(folder)
+            }
+            if data["version"] == _INDEX_VERSION and others != data["machines"]:
+                partial = index.with_name(f".index.{os.getpid()}")
+                partial.write_text(json.dumps({**data, "machines": others}), "utf-8")
+                partial.replace(index)

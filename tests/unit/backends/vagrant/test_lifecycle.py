@@ -9,7 +9,7 @@ import pytest
 from envctl.backends.base import Context
 from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.domain import Domain
-from envctl.backends.vagrant.lifecycle import Lifecycle
+from envctl.backends.vagrant.lifecycle import UnitLifecycle
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError
@@ -73,7 +73,7 @@ def names(tmp_path):
 
 @pytest.fixture
 def lifecycle(names):
-    return Lifecycle(Context(names.scope), names, Machines(names), SimpleNamespace())
+    return UnitLifecycle(Context(names.scope), names, Machines(names), SimpleNamespace())
 
 
 def stop(lifecycle, unit="web"):
@@ -150,7 +150,7 @@ def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, 
     monkeypatch.setattr(Machines, "ssh_machine", reach)
     monkeypatch.setattr(libvirt, "domains", lambda _: {one.name: one for one in (host.domain, db)})
 
-    lifecycle._running("_all")
+    lifecycle.control.running("_all")
 
     # Its address may be another one than before.
     assert host.domain.address == "10.0.0.9"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envctl.backends.vagrant import machine_index
+from envctl.backends.vagrant import vagrant_cli
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_the_machines_of_a_folder_are_taken_out_and_no_others(listed, tmp_path):
     }
     listed.write_text(json.dumps({"version": 1, "machines": machines}))
 
-    machine_index.forget(tmp_path / "web")
+    vagrant_cli.forget(tmp_path / "web")
 
     assert json.loads(listed.read_text()) == {"version": 1, "machines": {"b": machines["b"]}}
 
@@ -32,10 +32,10 @@ def test_the_machines_of_a_folder_are_taken_out_and_no_others(listed, tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2, "machines": {"a": {"vagrantfile_path": "/x"}}}', '{"version": 1, "machines": {"a": 1}}'])  # fmt: skip
 def test_a_list_of_another_format_is_left_alone(listed, text, tmp_path):
     listed.write_text(text)
-    machine_index.forget(tmp_path.__class__("/x"))
+    vagrant_cli.forget(tmp_path.__class__("/x"))
     assert listed.read_text() == text
 
 
 def test_no_list_is_nothing_to_do(listed, tmp_path):
-    machine_index.forget(tmp_path)
+    vagrant_cli.forget(tmp_path)
     assert not listed.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from envctl.backends.common.build_inputs import ContainerScript
 from envctl.backends.common.capped import TOLD
-from envctl.backends.vagrant.machine_scripts import run
+from envctl.backends.vagrant.build_runner import run_script
 from envctl.errors import EnvctlError
 
 
@@ -32,7 +32,7 @@ class Machine:
 
 
 def told(script: str, *words: str, **given) -> bytes:
-    return run(Machine(), ContainerScript(script, words, **given))  # type: ignore[arg-type]
+    return run_script(Machine(), ContainerScript(script, words, **given))  # type: ignore[arg-type]
 
 
 def test_a_script_is_given_its_words_as_they_are_and_its_output_as_it_is():

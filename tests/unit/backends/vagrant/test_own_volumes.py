@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import box_files, libvirt, lifecycle
+from envctl.backends.vagrant import box_files, libvirt, lifecycle, machine_control
 from envctl.backends.vagrant.box_store import BoxStore
 from envctl.backends.vagrant.boxes import Boxes
 from envctl.backends.vagrant.domain import Domain
@@ -32,8 +32,8 @@ class Host:
         self.rendered: list = []
         self.told: list[str] = []
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-        monkeypatch.setattr(lifecycle.ssh, "make_key", lambda _: "KEY")
-        monkeypatch.setattr(lifecycle, "Vagrant", lambda _: SimpleNamespace(up=self._up))
+        monkeypatch.setattr(machine_control.ssh_key, "make_key", lambda _: "KEY")
+        monkeypatch.setattr(machine_control, "Vagrant", lambda _: SimpleNamespace(up=self._up))
         monkeypatch.setattr(lifecycle.port_forwards, "remove", lambda *_: None)
         monkeypatch.setattr(lifecycle.port_forwards, "add", lambda *_: None)
         for name, does in {
@@ -61,7 +61,7 @@ class Host:
         engine.name_of = lambda source: getattr(source, "image", "built")
         context = Context(SCOPE, render=self._render, images=lambda: engine)
         boxes = Boxes(context, BoxStore(context))
-        self.lifecycle = lifecycle.Lifecycle(context, NAMES, Machines(NAMES), boxes)
+        self.lifecycle = lifecycle.UnitLifecycle(context, NAMES, Machines(NAMES), boxes)
 
     def _render(self, _template, values):
         self.rendered.append(values)
@@ -128,7 +128,7 @@ def test_a_new_disk_is_given_to_whom_the_spec_says_and_an_old_one_to_nobody(host
     )
 
     host.told.clear()
-    host.lifecycle._new_volumes.clear()
-    host.lifecycle._new_machines.clear()
+    host.lifecycle.control._new_volumes.clear()
+    host.lifecycle.control._new_machines.clear()
     host.lifecycle.apply(change(web))
     assert not any("33:34" in text for text in host.told)

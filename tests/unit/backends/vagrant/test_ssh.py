@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from envctl.backends.vagrant import ssh
+from envctl.backends.vagrant import ssh, ssh_key
 from envctl.errors import EnvctlError
 
 pytestmark = pytest.mark.slow
@@ -15,28 +15,28 @@ pytestmark = pytest.mark.slow
 
 def test_a_key_is_made_once_and_known_from_itself(tmp_path):
     key = tmp_path / "new" / "key"
-    public = ssh.make_key(key)
-    assert ssh.make_key(key) == public
+    public = ssh_key.make_key(key)
+    assert ssh_key.make_key(key) == public
     assert key.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in key.parent.iterdir()] == ["key"]
 
 
 def test_what_stands_beside_a_key_is_not_believed(tmp_path):
     key = tmp_path / "key"
-    public = ssh.make_key(key)
+    public = ssh_key.make_key(key)
     (tmp_path / "key.pub").write_text("ssh-ed25519 AAAA</cmdline>\n")
-    assert ssh.make_key(key) == public
+    assert ssh_key.make_key(key) == public
 
 
 def test_a_key_that_others_can_read_or_that_is_a_link_is_refused(tmp_path):
     key = tmp_path / "key"
-    ssh.make_key(key)
+    ssh_key.make_key(key)
     (tmp_path / "link").symlink_to(key)
     with pytest.raises(EnvctlError, match="is not a private key of yours"):
-        ssh.make_key(tmp_path / "link")
+        ssh_key.make_key(tmp_path / "link")
     key.chmod(0o644)
     with pytest.raises(EnvctlError, match="is not a private key of yours"):
-        ssh.make_key(key)
+        ssh_key.make_key(key)
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "50%", "100%h", "%d", "it's"])

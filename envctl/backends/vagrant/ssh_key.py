@@ -1,0 +1,53 @@
+"""The key pair that opens the machines of an environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+
+_PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
+
+
+def make_key(path: Path) -> str:
+    """The public part of the private key at `path`, which is made if it is not there.
+
+    EnvctlError if it is a link, another user's, or no key: one that came with the project would be known to others.
+    """
+    if not os.path.lexists(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        for file in (partial, partial.with_name(partial.name + ".pub")):
+            file.unlink(missing_ok=True)
+        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(partial))
+        partial.with_name(partial.name + ".pub").unlink()
+        partial.replace(path)
+    status = path.lstat()
+    is_private = (
+        stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    )
+    public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if is_private else None
+    if public is None:
+        raise EnvctlError(
+            f"{path} is not a private key of yours",
+            hint="remove it, and take the environment down and up again: envctl makes one",
+        )
+    return public[1]
+
+
+def _keygen(*argv: str) -> str:
+    done = subprocess.run(
+        ["ssh-keygen", "-q", *argv],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EnvctlError("ssh-keygen failed", details=done.stderr)
+    return done.stdout

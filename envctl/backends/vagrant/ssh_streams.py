@@ -1,0 +1,96 @@
+"""A command with its streams passed on in threads, until it has ended or enough was heard."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event, Thread
+from typing import IO, Any, BinaryIO, Final
+
+_CHUNK: Final = 64 * 1024
+
+
+def run_streaming(
+    argv: Sequence[str],
+    *,
+    stdin: BinaryIO | None,
+    stdout: Callable[[bytes], object] | None,
+    stderr: Callable[[bytes], object] | None,
+    timeout: float | None,
+    over: Event | None = None,
+) -> int:
+    """Run a command; its exit code. TimeoutError after `timeout` seconds.
+
+    Setting `over` ends it early. An error that a writer raises ends it, too, and is raised here.
+    """
+    over, failures = over or Event(), list[BaseException]()
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # The shared connection's keeper has the streams, too, and lets go of them when the command inside has ended: nothing
+        # here may wait for their end, as closing a buffered one does while it is read.
+        bufsize=0,
+    ) as process:
+        if stdin:
+            Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
+        readers = [
+            Thread(target=_drain, args=(source, writer, failures, over), daemon=True)
+            for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
+        ]
+        for thread in (*readers, Thread(target=_wait, args=(process, over), daemon=True)):
+            thread.start()
+        try:
+            if not over.wait(timeout):
+                raise TimeoutError
+        except BaseException:
+            process.kill()
+            raise
+        # What comes of closing the streams below is no failure.
+        failed = failures[:1]
+        if process.poll() is None:
+            # Enough was heard.
+            process.kill()
+        else:
+            for reader in readers:
+                reader.join()
+            failed = failures[:1]
+    if failed:
+        raise failed[0]
+    return process.returncode
+
+
+def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
+    assert target is not None
+    read: Any = getattr(source, "read1", source.read)
+    with suppress(OSError, ValueError):
+        while data := read(_CHUNK):
+            left = memoryview(data)
+            while left:
+                left = left[target.write(left) :]
+    with suppress(OSError):
+        target.close()
+
+
+def _drain(
+    source: IO[bytes] | None,
+    writer: Callable[[bytes], object] | None,
+    failures: list[BaseException],
+    over: Event,
+) -> None:
+    assert source is not None
+    read: Any = getattr(source, "read1", source.read)
+    try:
+        while data := read(_CHUNK):
+            if writer is not None:
+                writer(data)
+    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        failures.append(error)
+        over.set()
+
+
+def _wait(process: subprocess.Popen[bytes], over: Event) -> None:
+    process.wait()
+    over.set()
