@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan
-    from envctl.plan.scope import Found
+    from envctl.plan.scope import FoundEnvironment
     from envctl.plan.state import Observed
+    from envctl.planner.planned_services import PlannedServices
     from envctl.planner.service_context import PackageSets
-    from envctl.planner.shared import SharedServices
     from envctl.render import Content, Templates
     from envctl.trust.host_access import Reach
     from envctl.verbs.results import BuildPair, Decided, Decision, UpResult
@@ -80,7 +80,7 @@ class Project:
         """Whether what is brought up takes ports of the host that are free, whatever the spec says."""
         self.ask = ask
         """Asks the user whether the project may reach what it wants of this host."""
-        self.shared: SharedServices | None = None
+        self.shared: PlannedServices | None = None
         """What the services came to, where all environments are looked at in one go.
 
         Then each is resolved from the files: they share what they have in common, and nothing is kept of each.
@@ -146,9 +146,9 @@ class Project:
             definition.load_base(self.root, sets=self.sets, environ=self.environ)
             raise no_environments(self.root)
         if len(names) > 1:
-            from envctl.planner.shared import SharedServices
+            from envctl.planner.planned_services import PlannedServices
 
-            self.shared = SharedServices()
+            self.shared = PlannedServices()
         accepting = False
         for name in names:
             session = self.open(Target.parse(name))
@@ -337,7 +337,7 @@ class Project:
     ) -> tuple[Change, ...]:
         """`down` of what is locked already."""
         from envctl.reconcile import compare
-        from envctl.reconcile.executor import carry_out
+        from envctl.reconcile.executor import apply_changes
         from envctl.verbs.running_units import tell_lost
 
         session.backend.check()
@@ -347,7 +347,7 @@ class Project:
         goes = volumes and (bool(changes) or session.store.is_releasing(session.backend.name))
         if goes:
             session.store.begin_release(session.backend.name)
-        carry_out(changes, session.backend, self.report, observed=observed)
+        apply_changes(changes, session.backend, self.report, observed=observed)
         if not changes and not goes:
             tell_lost(session, observed)
         if goes:
@@ -367,7 +367,7 @@ class Project:
             text = f"nothing of it was found, so its generated secrets stay: {where}"
             self.report(Progress(session.id, Stage.NOTE, text))
 
-    def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> Found:
+    def adopt(self, target: Target, *, force: bool = False, identity: str = "") -> FoundEnvironment:
         """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
 
         The whole checkout is taken over: all its environments, its keys and its generated secrets.
@@ -391,7 +391,7 @@ class Project:
     def stop(self, target: Target, *, decided: Decided = ignore_changes) -> tuple[Change, ...]:
         """Stop an environment's units and keep them."""
         from envctl.reconcile import compare
-        from envctl.reconcile.executor import carry_out
+        from envctl.reconcile.executor import apply_changes
         from envctl.verbs.running_units import tell_lost
 
         session = self.open(target, allow_invalid_spec=True)
@@ -401,7 +401,7 @@ class Project:
             tell_lost(session, observed)
             changes = compare.stop(observed, plan=session.plan_or_none)
             decided(changes)
-            carry_out(changes, session.backend, self.report, observed=observed)
+            apply_changes(changes, session.backend, self.report, observed=observed)
             return changes
 
     # --- locking

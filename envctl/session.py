@@ -185,7 +185,7 @@ class Session:
         ensure(base, self.engine.images, self.report)
 
     def _bootstrap(self, build: Build, folder: Path) -> None:
-        from envctl.bases.rooted import bootstrap_build
+        from envctl.bases.build_in_folder import bootstrap_build
 
         bootstrap_build(build, folder, self.report)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
-    from envctl.plan.scope import Found, Scope
+    from envctl.plan.scope import FoundEnvironment, Scope
     from envctl.plan.state import Observed
 
 
@@ -202,7 +202,7 @@ class FindsEnvironments(Protocol):
     def environments(self) -> Sequence[str]:
         """The names of the environments of the scope's checkout, in the spec or not, which have units."""
 
-    def everything(self) -> Sequence[Found]:
+    def everything(self) -> Sequence[FoundEnvironment]:
         """All environments, of all projects."""
 
     def moved(self, former: Path) -> None:

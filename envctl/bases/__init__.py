@@ -1,16 +1,16 @@
 """Base images: known by name, found here, pulled, or bootstrapped from the distribution's mirror."""
 
-from envctl.bases.catalogue import CATALOGUE, Entry, image_for, resolve_name
-from envctl.bases.commands import Row, build, inspect, listing
+from envctl.bases.catalogue import CATALOGUE, CatalogueEntry, image_for, resolve_name
 from envctl.bases.ensure import ensure, is_made, renew
-from envctl.bases.store import Found, ImageStore
+from envctl.bases.image_store import AvailableBase, ImageStore
+from envctl.bases.local_images import BaseRow, build, inspect, listing
 
 __all__ = [
     "CATALOGUE",
-    "Entry",
-    "Found",
+    "AvailableBase",
+    "BaseRow",
+    "CatalogueEntry",
     "ImageStore",
-    "Row",
     "build",
     "ensure",
     "image_for",

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from envctl.backends.common.emulation import remedy, runs_here
+from envctl.bases.image_store import LABEL, Loader
 from envctl.bases.manifest import digest
 from envctl.bases.mirrors import sources_for
 from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
-from envctl.bases.store import LABEL, Loader
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
 from envctl.plan.model import Base
@@ -37,7 +37,7 @@ _SHOWN = 15
 """How many of mmdebstrap's last lines an error shows."""
 
 
-class Teller:
+class BootstrapLog:
     """Reads what mmdebstrap says: progress to the report, facts kept, last lines for an error."""
 
     def __init__(self, work: str, report: Report) -> None:
@@ -104,45 +104,45 @@ def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
     program = _program(recipe)
     _require_runnable(recipe, base)
     work = f"base {base.image}"
-    teller = Teller(work, report)
+    log = BootstrapLog(work, report)
 
     def failure() -> EnvctlError:
         reader.join(_GRACE)
         return EnvctlError(
             f"{PROGRAM} could not make the base {base.image}",
-            details="\n".join(teller.last),
-            hint=_hint(teller.last),
+            details="\n".join(log.last),
+            hint=_hint(log.last),
         )
 
     environ = {**for_programs(os.environ), **recipe.environment()}
     with _running(recipe.argv(program), environ) as process:
         assert process.stderr is not None
-        reader = threading.Thread(target=teller.read, args=(process.stderr,), daemon=True)
+        reader = threading.Thread(target=log.read, args=(process.stderr,), daemon=True)
         reader.start()
         stream = io.BufferedReader(CheckedStream(process, failure), 1 << 20)
         # The first byte comes when the root filesystem is finished; by then all facts are told.
         stream.peek(1)
-        teller.complete.wait(_GRACE)
+        log.complete.wait(_GRACE)
         report(Progress(work, Stage.WORKING, "loading the image"))
         return store.load(
             stream,
             name=base.image,
-            labels=labels(recipe, teller),
+            labels=labels(recipe, log),
             changes=CONFIGURATION,
             platform=recipe.platform,
         )
 
 
-def labels(recipe: Recipe, teller: Teller) -> dict[str, str]:
+def labels(recipe: Recipe, log: BootstrapLog) -> dict[str, str]:
     """What an image says about itself: base, suite, how and when made, from which mirror, manifest."""
     return {
         LABEL: recipe.entry.name,
         f"{LABEL}.how": PROGRAM,
         f"{LABEL}.suite": recipe.entry.suite,
-        f"{LABEL}.mirror": teller.sources[0] if teller.sources else "",
+        f"{LABEL}.mirror": log.sources[0] if log.sources else "",
         f"{LABEL}.snapshot": recipe.snapshot,
         f"{LABEL}.created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        f"{LABEL}.manifest": digest(teller.packages),
+        f"{LABEL}.manifest": digest(log.packages),
         **({f"{LABEL}.platform": recipe.platform} if recipe.platform else {}),
     }
 

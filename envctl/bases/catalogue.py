@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import EnvctlError
-from envctl.plan.names import base_image
+from envctl.plan.image_names import base_image
 from envctl.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """A base: which suite of which distribution, and what to verify its mirror with.
 
     `keyring` is where the distribution's archive keys are on a Debian or Ubuntu host, and
@@ -36,8 +36,8 @@ _OF_A_SUITE: Final = {
 }
 
 
-def _debian(suite: str, *, slim: bool = False) -> Entry:
-    return Entry(
+def _debian(suite: str, *, slim: bool = False) -> CatalogueEntry:
+    return CatalogueEntry(
         f"debian:{suite}{'-slim' if slim else ''}",
         "debian",
         suite,
@@ -46,8 +46,8 @@ def _debian(suite: str, *, slim: bool = False) -> Entry:
     )
 
 
-def _ubuntu(version: str, suite: str) -> Entry:
-    return Entry(
+def _ubuntu(version: str, suite: str) -> CatalogueEntry:
+    return CatalogueEntry(
         f"ubuntu:{version}",
         "ubuntu",
         suite,
@@ -58,7 +58,7 @@ def _ubuntu(version: str, suite: str) -> Entry:
     )
 
 
-CATALOGUE: dict[str, Entry] = {
+CATALOGUE: dict[str, CatalogueEntry] = {
     entry.name: entry
     for entry in (
         _debian("bookworm"),
@@ -72,7 +72,7 @@ CATALOGUE: dict[str, Entry] = {
 """All bases by name; a name is also the name of the official image with the same content."""
 
 
-def resolve_name(name: str) -> Entry:
+def resolve_name(name: str) -> CatalogueEntry:
     """The entry of that name; EnvctlError with the nearest name if there is none."""
     entry = CATALOGUE.get(name)
     if entry is None:

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.image_store import LABEL, AvailableBase, ImageStore
 from envctl.bases.rootfs import Recipe
-from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import AccessError, EnvctlError
 from envctl.host.cache_folders import shared
 from envctl.host.run_lock import exclusive
+from envctl.plan.image_names import base_image
 from envctl.plan.model import Base
-from envctl.plan.names import base_image
 from envctl.plan.platforms import image_name
 from envctl.progress import Progress, Report, Stage
 
 
-def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> Found:
+def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> AvailableBase:
     """The base's image, made available if it was not. EnvctlError if no way leads to it.
 
     Two at once do the work once: the second waits for the first. With `force` a base of the
@@ -37,7 +37,7 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
     return found
 
 
-def renew(base: Base, store: ImageStore, report: Report) -> Found:
+def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
     """The base's newest image: from where the one at hand came, its registry or the mirror."""
     info = store.info(base.image)
     if base.snapshot or info is None:
@@ -60,7 +60,7 @@ def is_made(image: str, info: Mapping[str, Any]) -> bool:
     return image_name(name, labels.get(f"{LABEL}.platform", "")) == image
 
 
-def _local(base: Base, store: ImageStore) -> Found | None:
+def _local(base: Base, store: ImageStore) -> AvailableBase | None:
     image = store.at_hand(base.image)
     if image is None:
         return None
@@ -68,10 +68,10 @@ def _local(base: Base, store: ImageStore) -> Found | None:
         info = store.info(base.image) or {}
         if info.get("labels", {}).get(f"{LABEL}.snapshot") != base.snapshot:
             return None
-    return Found(base.image, "local", image)
+    return AvailableBase(base.image, "local", image)
 
 
-def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Found:
+def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> AvailableBase:
     work = f"base {base.image}"
     report(Progress(work, Stage.STARTED))
     recipe = recipe_for(base)
@@ -94,7 +94,7 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Fou
     seconds = time.monotonic() - started
     done = f"bootstrapped with mmdebstrap from {mirror} in {seconds:.0f} s"
     report(Progress(work, Stage.DONE, done))
-    return Found(base.image, "bootstrapped", identity)
+    return AvailableBase(base.image, "bootstrapped", identity)
 
 
 def _nowhere(base: Base, refusal: EnvctlError | None) -> EnvctlError:
@@ -134,14 +134,14 @@ def _told(error: EnvctlError) -> str:
     return "\n".join(part for part in (error.brief, error.details.rstrip()) if part)
 
 
-def _pulled(base: Base, store: ImageStore, report: Report) -> Found:
+def _pulled(base: Base, store: ImageStore, report: Report) -> AvailableBase:
     report(Progress(f"base {base.image}", Stage.WORKING, "asking the registry"))
     store.pull(base.image)
     image = store.find(base.image)
     if image is None:
         raise EnvctlError(f"{base.image} was pulled and is not there")
     report(Progress(f"base {base.image}", Stage.DONE, "pulled from its registry"))
-    return Found(base.image, "registry", image)
+    return AvailableBase(base.image, "registry", image)
 
 
 def _reason(error: EnvctlError) -> str:

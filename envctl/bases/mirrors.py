@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from envctl.bases.catalogue import Entry
+from envctl.bases.catalogue import CatalogueEntry
 
 _OPTIONS = re.compile(r"^\[([^\]]*)\]\s*")
 
@@ -29,7 +29,7 @@ class Source:
 
 
 def sources_for(
-    entry: Entry, *, snapshot: str = "", root: Path = Path("/"), platform: str = ""
+    entry: CatalogueEntry, *, snapshot: str = "", root: Path = Path("/"), platform: str = ""
 ) -> tuple[Source, ...]:
     """The sources for a base; empty where mmdebstrap's default is to be taken.
 
@@ -58,7 +58,7 @@ def sources_for(
     )
 
 
-def _dated(entry: Entry, snapshot: str) -> tuple[Source, ...]:
+def _dated(entry: CatalogueEntry, snapshot: str) -> tuple[Source, ...]:
     sources = [
         Source(snapshot, suite, entry.components, entry.keyring)
         for suite in (entry.suite, f"{entry.suite}-updates")
@@ -73,7 +73,7 @@ def _dated(entry: Entry, snapshot: str) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _same_distribution(entry: Entry, root: Path) -> bool:
+def _same_distribution(entry: CatalogueEntry, root: Path) -> bool:
     return _os_release(root).get("ID", "") == entry.distribution
 
 

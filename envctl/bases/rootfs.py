@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from envctl.bases.catalogue import Entry
+from envctl.bases.catalogue import CatalogueEntry
 from envctl.plan.platforms import processor
 
 PACKAGE_MARK = "envctl-package"
@@ -75,7 +75,7 @@ class Recipe:
     as their argument when all are installed.
     """
 
-    entry: Entry
+    entry: CatalogueEntry
     sources: tuple[Line, ...] = ()
     snapshot: str = ""
     packages: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Final
 
 from envctl.cli.output import Stream, counted
 from envctl.parity.compare_facts import Comparison, Verdict
-from envctl.parity.report import NotKnown, Told, declared, folded, not_known
+from envctl.parity.report import ReportRow, UnknownRow, declared, folded, unknown_rows
 from envctl.parity.result import Pair, Parity
 from envctl.plan.text import shown
 
@@ -95,7 +95,7 @@ def _pair(pair: Pair, out: Stream) -> None:
     if found.unknown:
         out.line()
         out.line(out.paint("unknown", "red", "bold"))
-        for one in not_known(pair):
+        for one in unknown_rows(pair):
             _not_known(one, out)
 
 
@@ -134,7 +134,7 @@ def _declared(found: Comparison, out: Stream) -> None:
         out.line(out.safe(f"    {one.entry.reason}  ({one.entry.where})"))
 
 
-def _difference(told: Told, out: Stream) -> None:
+def _difference(told: ReportRow, out: Stream) -> None:
     one = told.top
     more = f"  and {len(told.below):,} below it" if told.below else ""
     out.line(out.paint(f"  {one.unit} {one.category} {plain(one.key)}", "bold") + out.safe(more))
@@ -142,7 +142,7 @@ def _difference(told: Told, out: Stream) -> None:
         out.line(out.paint(f"    {sign} {_MISSING if value is None else plain(value)}", color))
 
 
-def _not_known(one: NotKnown, out: Stream) -> None:
+def _not_known(one: UnknownRow, out: Stream) -> None:
     finding = one.finding
     what = plain(finding.key) if finding.key else "(all the others)"
     head = out.paint(f"  {finding.unit} {finding.category} {what}", "bold")

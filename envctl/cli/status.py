@@ -12,7 +12,7 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError
 
 if TYPE_CHECKING:
-    from envctl.plan.scope import Found
+    from envctl.plan.scope import FoundEnvironment
     from envctl.verbs.status import Row
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
@@ -109,7 +109,7 @@ def _everything(invocation: Invocation, *, as_json: bool) -> None:
         invocation.out.line("nothing is up")
 
 
-def _found_data(found: Found) -> dict[str, object]:
+def _found_data(found: FoundEnvironment) -> dict[str, object]:
     return {
         "project": found.scope.project,
         "environment": found.scope.environment,
@@ -122,7 +122,7 @@ def _found_data(found: Found) -> dict[str, object]:
     }
 
 
-def _found_cells(found: Found) -> tuple[str, ...]:
+def _found_cells(found: FoundEnvironment) -> tuple[str, ...]:
     scope = found.scope
     gone = " (gone)" if found.is_lost else ""
     names = (scope.project, scope.environment, found.backend, scope.project_id)

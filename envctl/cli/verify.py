@@ -13,7 +13,7 @@ from envctl.cli.output import counted
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
-    from envctl.parity.drift.claim import Claim
+    from envctl.parity.drift.expectation import Expectation
     from envctl.parity.drift.verification import Verification
 
 
@@ -52,7 +52,7 @@ def _show(invocation: Invocation, found: Verification) -> None:
     for one in _without_repetition(found.findings):
         subject = " ".join(filter(None, (one.unit, one.category, one.key)))
         place = f"  ({one.where})" if one.where else ""
-        out.line(out.paint(subject, "bold") + out.safe(f": {one.said}{place}"))
+        out.line(out.paint(subject, "bold") + out.safe(f": {one.message}{place}"))
         for line in outputs.get((one.unit, one.key), ()) if one.category == "checks" else ():
             out.line(out.safe(f"    {line}"))
         if one.hint:
@@ -62,9 +62,9 @@ def _show(invocation: Invocation, found: Verification) -> None:
         invocation.note(remedy(found))
 
 
-def _without_repetition(findings: Sequence[Claim]) -> Iterator[Claim]:
+def _without_repetition(findings: Sequence[Expectation]) -> Iterator[Expectation]:
     """The findings, those that cannot be checked for one reason told once for each unit."""
-    alike: dict[tuple[str, str], list[Claim]] = {}
+    alike: dict[tuple[str, str], list[Expectation]] = {}
     for one in findings:
         alike.setdefault((one.unit, one.unchecked), []).append(one)
     for one in findings:
@@ -77,23 +77,23 @@ def _without_repetition(findings: Sequence[Claim]) -> Iterator[Claim]:
 
 
 def _summary(invocation: Invocation, found: Verification) -> str:
-    failing = sum(not one.claim.holds for one in found.checks)
+    failing = sum(not one.expectation.passed for one in found.checks)
     unchecked = sum(bool(one.unchecked) for one in found.findings)
     drifted = len(found.findings) - failing - unchecked
     units = counted(len(found.units), "unit", "units")
-    holding = counted(sum(found.holding.values()), "fact holds", "facts hold")
+    passed_counts = counted(sum(found.passed_counts.values()), "fact holds", "facts hold")
     wrong = [
         *([f"{drifted:,} drifted"] if drifted else []),
         *([f"{unchecked:,} cannot be checked"] if unchecked else []),
         *([counted(failing, "check fails", "checks fail")] if failing else []),
     ]
     shown = f"; {invocation.out.paint(', '.join(wrong), 'red')}" if wrong else ""
-    return f"{units}, {holding}{shown}"
+    return f"{units}, {passed_counts}{shown}"
 
 
 def remedy(found: Verification) -> str:
     """What mends it."""
-    from envctl.parity.drift.claim import CHECKS, UNITS
+    from envctl.parity.drift.expectation import CHECKS, UNITS
     from envctl.plan.categories import Category
 
     kinds = {one.category for one in found.findings if not one.unchecked}

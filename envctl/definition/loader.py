@@ -9,7 +9,7 @@ from pathlib import Path
 from envctl import definition
 from envctl.definition.resolved import Resolved
 from envctl.errors import SpecError, UsageError
-from envctl.plan.names import base_image
+from envctl.plan.image_names import base_image
 from envctl.plan.platforms import image_name
 
 

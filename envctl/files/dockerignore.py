@@ -26,7 +26,7 @@ class PatternError(ValueError):
         self.reason = reason
 
 
-class Decision(NamedTuple):
+class IgnoreDecision(NamedTuple):
     """Of one path: whether it is left out, whether something in it may not be, and what is known for its contents."""
 
     ignored: bool
@@ -85,10 +85,10 @@ class DockerIgnore:
         )
         return Below(prefix, tuple(False for _ in self._patterns), states)
 
-    def decide(self, above: Below, name: str, *, is_folder: bool) -> Decision:
+    def decide(self, above: Below, name: str, *, is_folder: bool) -> IgnoreDecision:
         """Of a thing in a folder. What a pattern that decides nothing would match is not asked, as docker does."""
         if not self._patterns:
-            return Decision(ignored=False, enter=is_folder, below=above)
+            return IgnoreDecision(ignored=False, enter=is_folder, below=above)
         path = above.prefix + name
         ignored, matched = False, []
         for pattern, inherited, state in zip(
@@ -101,9 +101,9 @@ class DockerIgnore:
             if match:
                 ignored = not pattern.negated
         if not is_folder:
-            return Decision(ignored, enter=False, below=above)
+            return IgnoreDecision(ignored, enter=False, below=above)
         enter = not ignored or self._may_be_kept(path)
-        return Decision(ignored, enter, self._below(above, name, matched) if enter else above)
+        return IgnoreDecision(ignored, enter, self._below(above, name, matched) if enter else above)
 
     def _below(self, above: Below, name: str, matched: Sequence[bool]) -> Below:
         prefix = f"{above.prefix}{name}/"

@@ -167,7 +167,7 @@ class Maker:
 
     def _carry_out(self, changes: Sequence[Change]) -> None:
         """Build them all; an image that several environments share is given the secrets of the first that declares them."""
-        from envctl.reconcile.executor import carry_out
+        from envctl.reconcile.executor import apply_changes
 
         wanted = secrets_to_build(changes)
         givers = {
@@ -188,7 +188,7 @@ class Maker:
         def report(progress: Progress) -> None:
             first.report(replace(progress, text=mask(progress.text)))
 
-        carry_out(changes, first.engine, report, mask=mask)
+        apply_changes(changes, first.engine, report, mask=mask)
 
     def _lock(
         self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]

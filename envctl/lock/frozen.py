@@ -188,10 +188,10 @@ class Frozen:
         self._carry_out(changes, self.session.engine)
 
     def _carry_out(self, changes: Sequence[Change], backend: Backend) -> None:
-        from envctl.reconcile.executor import carry_out
+        from envctl.reconcile.executor import apply_changes
 
         self.session.require_build_secrets(changes)
-        carry_out(changes, backend, self.session.report, mask=self.session.store.masked)
+        apply_changes(changes, backend, self.session.report, mask=self.session.store.masked)
 
     # --- what is provisioned in machines
 

@@ -74,7 +74,7 @@ class Vendor:
 
     def _base(self, name: str) -> None:
         from envctl.bases import is_made
-        from envctl.bases.kept import SOURCES
+        from envctl.bases.vendored_base import SOURCES
 
         info = self._engine.images.info(name)
         if info is None or name not in self._bases:
@@ -250,7 +250,7 @@ class Kitchen:
 
     def base(self, base: Base) -> None:
         """Make a base of its kept packages, or take in its kept image."""
-        from envctl.bases.kept import bootstrap_kept
+        from envctl.bases.vendored_base import bootstrap_kept
 
         known = self._lock.bases.get(base.image)
         sources = self._store.index.sources.get(base.image)

@@ -10,9 +10,9 @@ from envctl.backends.base import Backend
 from envctl.backends.common import probe
 from envctl.errors import EnvctlError
 from envctl.parity import file_search, parse_facts, processes
+from envctl.parity.collector_script import Answer, CollectorScript
 from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
-from envctl.parity.interview import Answer, Interview
-from envctl.parity.tree import ALTERED
+from envctl.parity.file_tree import ALTERED
 from envctl.plan import sysctls
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit
@@ -82,16 +82,16 @@ def ask(
     asked = [*inquiry(plan, unit), *also]
     by_root = [*(one for one in asked if one[0] not in _AS_THE_UNIT), ("processes", str(LOOKS))]
     by_unit = [*(one for one in asked if one[0] in _AS_BOTH), ("processes", "1")]
-    interview = Interview(unit, backend, key, mask)
+    script = CollectorScript(unit, backend, key, mask)
     with ThreadPoolExecutor(2) as pool:
-        asking = pool.submit(interview.ask, by_unit, user=user)
-        files = pool.submit(file_search.files, interview, covered(unit))
-        answer = interview.ask(by_root, everything=True)
-    told = _without_altered(_merged(interview.facts(answer, by_root), files.result()))
+        asking = pool.submit(script.ask, by_unit, user=user)
+        files = pool.submit(file_search.files, script, covered(unit))
+        answer = script.ask(by_root, everything=True)
+    told = _without_altered(_merged(script.facts(answer, by_root), files.result()))
     own: Answer | None = None
     try:
         own = asking.result()
-        of_its_own = interview.facts(own, by_unit)
+        of_its_own = script.facts(own, by_unit)
     except EnvctlError as error:
         of_its_own = {
             UNKNOWN: {parse_facts.unknown_without(*one): error.brief for one in by_unit[:-1]}

@@ -48,7 +48,7 @@ _OPEN: Final = frozenset({Verdict.UNDECLARED, Verdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FactDifference:
     """A fact that is not known to be the same on both sides; None where a side has no such fact."""
 
     unit: str
@@ -70,24 +70,24 @@ class Comparison:
     """What was compared: by unit and category how many facts were the same, and what was not."""
 
     equal: Mapping[tuple[str, str], int]
-    findings: Sequence[Finding]
+    findings: Sequence[FactDifference]
 
     @property
-    def undeclared(self) -> Sequence[Finding]:
+    def undeclared(self) -> Sequence[FactDifference]:
         """The differences that nobody has given a reason for."""
         return self.of(Verdict.UNDECLARED)
 
     @property
-    def unknown(self) -> Sequence[Finding]:
+    def unknown(self) -> Sequence[FactDifference]:
         """The facts that a side does not know, and nobody has given a reason for."""
         return self.of(Verdict.UNKNOWN)
 
     @property
-    def open(self) -> Sequence[Finding]:
+    def open(self) -> Sequence[FactDifference]:
         """All that needs a reason and has none."""
         return [one for one in self.findings if one.verdict in _OPEN]
 
-    def of(self, verdict: Verdict) -> Sequence[Finding]:
+    def of(self, verdict: Verdict) -> Sequence[FactDifference]:
         """The findings that are so."""
         return [one for one in self.findings if one.verdict is verdict]
 
@@ -115,7 +115,7 @@ class Comparison:
 def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
     """All facts of the units that both have; a unit that one of them lacks is a difference, one that does not run unknown."""
     equal: Counter[tuple[str, str]] = Counter()
-    findings: list[Finding] = []
+    findings: list[FactDifference] = []
     same = (before.project, before.environment) == (after.project, after.environment)
     for unit in sorted({*before.units, *after.units}):
         one, other = before.units.get(unit), after.units.get(unit)
@@ -127,19 +127,21 @@ def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -
                     equal[unit, category] += 1
                 else:
                     verdict = _verdict(category, key, one, other, (left, right))
-                    found.append(Finding(unit, category, key, left, right, verdict))
+                    found.append(FactDifference(unit, category, key, left, right, verdict))
         findings += [_declared(finding, accept) for finding in found or ()]
     return Comparison(equal, findings)
 
 
-def _presence(unit: str, one: UnitFacts | None, other: UnitFacts | None) -> list[Finding] | None:
+def _presence(
+    unit: str, one: UnitFacts | None, other: UnitFacts | None
+) -> list[FactDifference] | None:
     """What there is to tell of a unit that a side lacks, or where it does not run; None if both have facts of it."""
     left, right = _presence_of(one), _presence_of(other)
     if left == right == "runs":
         return None
     unknown = isinstance(left, Unknown) or isinstance(right, Unknown)
     verdict = Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
-    return [Finding(unit, UNITS, unit, left, right, verdict)]
+    return [FactDifference(unit, UNITS, unit, left, right, verdict)]
 
 
 def _presence_of(side: UnitFacts | None) -> Fact:
@@ -205,7 +207,7 @@ def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
     return sysctls.is_of_the_host(key) or None in values
 
 
-def _declared(found: Finding, accept: Sequence[Acceptance]) -> Finding:
+def _declared(found: FactDifference, accept: Sequence[Acceptance]) -> FactDifference:
     """The finding, declared if it needs a reason and an entry gives one."""
     if found.verdict not in _OPEN:
         return found

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from envctl.parity.tree import LARGEST, Entry
+from envctl.parity.file_tree import LARGEST, FileEntry
 
 MOST: Final = 1 << 30
 """Bytes that are fetched of a unit, all in all."""
@@ -47,10 +47,10 @@ class _Stream(io.RawIOBase):
 
 def entries(
     archive: Iterator[bytes], path: str, *, most: int = MOST
-) -> tuple[dict[str, Entry], int]:
+) -> tuple[dict[str, FileEntry], int]:
     """What an archive of a path has, by whole path, and how many bytes it took. ValueError if it is none, or too large."""
     stream = _Stream(archive, most)
-    found: dict[str, Entry] = {}
+    found: dict[str, FileEntry] = {}
     folder = posixpath.dirname(path.rstrip("/"))
     try:
         with tarfile.open(fileobj=io.BufferedReader(stream, _CHUNK), mode="r|") as tar:
@@ -72,9 +72,9 @@ def entries(
     return found, stream.read_bytes
 
 
-def _entry(member: tarfile.TarInfo) -> Entry:
+def _entry(member: tarfile.TarInfo) -> FileEntry:
     capability = member.pax_headers.get(_CAPABILITY, "").encode("utf-8", "surrogateescape").hex()
-    return Entry(
+    return FileEntry(
         _KINDS.get(member.type, "?"),
         f"{member.mode & 0o7777:o}",
         str(member.uid),

@@ -21,8 +21,8 @@ from envctl.parity.facts import (
     Unknown,
     fact_id,
 )
-from envctl.parity.inquiry import Asked
-from envctl.parity.tree import python_packages
+from envctl.parity.file_tree import python_packages
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.sysctls import is_left_out
 
 Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
@@ -487,14 +487,14 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "name": _Reader(Category.NAMES, _name, None),
     "secret": _Reader(Category.SECRETS, _secret, None),
     "substrate": _Reader(SUBSTRATE, _substrate),
-    "times": _Reader(Asked.TIMES, _times, None),
-    "gone": _Reader(Asked.GONE, _words, None),
-    "given": _Reader(Asked.GIVEN, _environ),
-    "tool": _Reader(Asked.TOOLS, _words, None),
-    "provides": _Reader(Asked.PROVIDES, _provides),
-    "removed": _Reader(Asked.REMOVED, _removed),
-    "changed": _Reader(Asked.CHANGED, _changed),
-    "lost": _Reader(Asked.LOST, _words),
+    "times": _Reader(VerifyCategory.TIMES, _times, None),
+    "gone": _Reader(VerifyCategory.GONE, _words, None),
+    "given": _Reader(VerifyCategory.GIVEN, _environ),
+    "tool": _Reader(VerifyCategory.TOOLS, _words, None),
+    "provides": _Reader(VerifyCategory.PROVIDES, _provides),
+    "removed": _Reader(VerifyCategory.REMOVED, _removed),
+    "changed": _Reader(VerifyCategory.CHANGED, _changed),
+    "lost": _Reader(VerifyCategory.LOST, _words),
 }
 KINDS: Final = frozenset(_READERS)
 """What can be asked."""

@@ -35,7 +35,7 @@ _LONGEST: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class RunningProcess:
     """A process at one moment."""
 
     pid: int
@@ -72,7 +72,7 @@ class Programs:
     substrate: Collection[str] = ()
 
 
-Look = Mapping[int, Process]
+Look = Mapping[int, RunningProcess]
 
 
 def look(told: str) -> Look:
@@ -81,7 +81,7 @@ def look(told: str) -> Look:
     heads = [
         one for one in _STAT.finditer(data) if one.start() == 0 or data[one.start() - 1] in b"\0\n"
     ]
-    found: dict[int, Process] = {}
+    found: dict[int, RunningProcess] = {}
     for head, after in zip(heads, [*heads[1:], None], strict=True):
         body = data[head.end() : after.start() if after else len(data)]
         process = _process(head, body)
@@ -92,7 +92,7 @@ def look(told: str) -> Look:
     return found
 
 
-def _process(head: re.Match[bytes], body: bytes) -> Process | None:
+def _process(head: re.Match[bytes], body: bytes) -> RunningProcess | None:
     """One, of what the kernel tells of it: stat, oom_score_adj, status, control groups, a blank, and its command line."""
     numbers = [int(word) for word in head[4].split()]
     about, blank, line = body.partition(b"\nLinux\n")
@@ -103,7 +103,7 @@ def _process(head: re.Match[bytes], body: bytes) -> Process | None:
     groups = rest.rpartition(b"_switches:")[2].partition(b"\n")[2]
     words = _words(line)
     try:
-        return Process(
+        return RunningProcess(
             int(head[1]),
             numbers[0],
             head[2].decode("utf-8", "backslashreplace"),
@@ -162,7 +162,7 @@ def _of(
 ) -> tuple[dict[str, str], set[str]]:
     """Of one look: how each program runs, and the files of those that came with the machine."""
     ours = _ours(seen, probe)
-    families: dict[int, list[Process]] = {}
+    families: dict[int, list[RunningProcess]] = {}
     came_along: set[str] = set()
     for process in sorted(seen.values(), key=lambda one: (one.started, one.pid)):
         if process.pid in ours or process.flags & _KERNEL_THREAD or not process.argv:
@@ -186,7 +186,7 @@ def _of(
     return {key: "; ".join(sorted(set(how))) for key, how in told.items()}, came_along
 
 
-def _is_a_machines(process: Process, file: str) -> bool:
+def _is_a_machines(process: RunningProcess, file: str) -> bool:
     """Whether it is of a machine's init or SSH server, which the unit's own image may have, too, but does not run."""
     if file.startswith("/run/envctl/"):
         return True
@@ -198,7 +198,7 @@ def _is_a_machines(process: Process, file: str) -> bool:
     )
 
 
-def _is_in(process: Process, unit: str) -> bool:
+def _is_in(process: RunningProcess, unit: str) -> bool:
     """Whether it is in the control group of the unit."""
     return f"{_UNITS}{unit}.service" in process.groups
 
@@ -218,13 +218,13 @@ def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
     return own
 
 
-def _asks(process: Process, probe: Sequence[str]) -> bool:
+def _asks(process: RunningProcess, probe: Sequence[str]) -> bool:
     """Whether it is a tool by which a probe of envctl's own asks: an engine whose patience is over ends its shell alone."""
     own = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
     return own and {*probe[4:]} <= {*process.argv}
 
 
-def _runs(process: Process, command: Sequence[str]) -> bool:
+def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
     """Whether it runs a command, which may be a script: then its interpreter is named first, and its whole path."""
     if not command:
         return False
@@ -241,7 +241,10 @@ def _words(line: bytes) -> list[str]:
 
 
 def _root(
-    process: Process, seen: Look, stacks: Look, families: Mapping[int, Sequence[Process]]
+    process: RunningProcess,
+    seen: Look,
+    stacks: Look,
+    families: Mapping[int, Sequence[RunningProcess]],
 ) -> int:
     """The process that began the program this one runs: itself, unless it is but a fork."""
     stack = _stack(process, stacks)
@@ -256,7 +259,7 @@ def _root(
     return process.pid
 
 
-def _stack(process: Process, stacks: Look) -> int:
+def _stack(process: RunningProcess, stacks: Look) -> int:
     other = stacks.get(process.pid)
     if process.stack or other is None or other.started != process.started:
         return process.stack
@@ -276,7 +279,7 @@ def read(
     if not looks:
         raise ValueError("it shows no process")
     own = [look(by_unit[name]) for name in _looks(by_unit)]
-    stacks: dict[int, Process] = {}
+    stacks: dict[int, RunningProcess] = {}
     for one in own:
         stacks |= one
     exes = by_root.get("exes", "")

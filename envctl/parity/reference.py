@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from envctl.parity.interview import MOST, TIMEOUT
-from envctl.parity.tree import LARGEST
+from envctl.parity.collector_script import MOST, TIMEOUT
+from envctl.parity.file_tree import LARGEST
 from envctl.plan.categories import Category
-from envctl.plan.places import VOLATILE
 from envctl.plan.sysctls import LEFT_OUT, OF_THE_HOST, READ
+from envctl.plan.volatile_places import VOLATILE
 
 BEGIN: Final = "<!-- begin: written by `make docs` from the tables of the collector -->"
 END: Final = "<!-- end -->"

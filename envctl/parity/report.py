@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from envctl.parity.accepted import Acceptance
-from envctl.parity.compare_facts import Comparison, Finding, Verdict
+from envctl.parity.compare_facts import Comparison, FactDifference, Verdict
 from envctl.parity.facts import UNKNOWN, Fact, Unknown, readable
 from envctl.parity.result import Pair, Parity, Side
 from envctl.plan.categories import Category
@@ -22,7 +22,7 @@ VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class AcceptedRow:
     """The differences of a unit and a category that one entry of `accept` declares."""
 
     unit: str
@@ -31,21 +31,21 @@ class Declared:
     keys: Sequence[str]
 
 
-def declared(found: Comparison) -> Sequence[Declared]:
+def declared(found: Comparison) -> Sequence[AcceptedRow]:
     """The declared differences, those with one reason together, in the order of the units."""
     groups: dict[tuple[str, str, Acceptance], list[str]] = {}
     for one in found.findings:
         if one.accepted is not None:
             groups.setdefault((one.unit, one.category, one.accepted), []).append(one.key)
-    return [Declared(*about, keys) for about, keys in groups.items()]
+    return [AcceptedRow(*about, keys) for about, keys in groups.items()]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportRow:
     """A difference; `below` are those of the files in it, where it is a folder that one side lacks."""
 
-    top: Finding
-    below: list[Finding] = field(default_factory=list)
+    top: FactDifference
+    below: list[FactDifference] = field(default_factory=list)
 
     @property
     def before(self) -> str | None:
@@ -64,10 +64,10 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class NotKnown:
+class UnknownRow:
     """A fact that a side does not know: for each such side its name and the reason."""
 
-    finding: Finding
+    finding: FactDifference
     reasons: Mapping[str, str]
 
     @property
@@ -79,10 +79,10 @@ class NotKnown:
         return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in sides.items())
 
 
-def not_known(pair: Pair) -> Sequence[NotKnown]:
+def unknown_rows(pair: Pair) -> Sequence[UnknownRow]:
     """The unknown facts of a pair that nobody has given a reason for, in their order."""
     return [
-        NotKnown(
+        UnknownRow(
             one,
             {
                 side.name: value.reason
@@ -94,10 +94,10 @@ def not_known(pair: Pair) -> Sequence[NotKnown]:
     ]
 
 
-def folded(findings: Sequence[Finding]) -> Sequence[Told]:
+def folded(findings: Sequence[FactDifference]) -> Sequence[ReportRow]:
     """Differences in their order: of a folder that one side lacks, nobody need be told file by file."""
-    found: list[Told] = []
-    lacking: dict[tuple[str, str, bool], Told] = {}
+    found: list[ReportRow] = []
+    lacking: dict[tuple[str, str, bool], ReportRow] = {}
     for one in findings:
         before = one.before is None
         is_file = one.category == Category.FILES and None in (one.before, one.after)
@@ -106,7 +106,7 @@ def folded(findings: Sequence[Finding]) -> Sequence[Told]:
         if folder := next(filter(None, folders), None):
             folder.below.append(one)
             continue
-        told = Told(one)
+        told = ReportRow(one)
         found.append(told)
         if is_file:
             lacking[one.unit, one.key, before] = told
@@ -152,7 +152,7 @@ def _side(side: Side) -> dict[str, Any]:
     }
 
 
-def _finding(one: Finding) -> dict[str, Any]:
+def _finding(one: FactDifference) -> dict[str, Any]:
     accepted = one.accepted
     return {
         "unit": one.unit,
@@ -219,7 +219,7 @@ def _shown(pair: Pair) -> Mapping[str, Any]:
             (unit, category, folded(group))
             for unit, category, group in _by_subject(found.undeclared)
         ],
-        "unknown": not_known(pair),
+        "unknown": unknown_rows(pair),
         "declared": declared(found),
         "substrate": _by_subject(found.of(Verdict.SUBSTRATE)),
     }
@@ -229,7 +229,9 @@ def _counts(found: Comparison, unit: str, category: str) -> Mapping[str, int]:
     return {str(verdict): found.count(unit, category, verdict) for verdict in Verdict}
 
 
-def _by_subject(findings: Sequence[Finding]) -> Sequence[tuple[str, str, Sequence[Finding]]]:
+def _by_subject(
+    findings: Sequence[FactDifference],
+) -> Sequence[tuple[str, str, Sequence[FactDifference]]]:
     """Findings by unit and category; they come in that order."""
     groups = groupby(findings, key=attrgetter("unit", "category"))
     return [(unit, category, list(group)) for (unit, category), group in groups]

@@ -28,11 +28,11 @@ class Action(StrEnum):
     HOOK = "hook"
     STOP = "stop"
     REMOVE = "remove"
-    DISCARD = "discard"
-    DISMANTLE = "dismantle"
+    DELETE_VOLUME = "discard"
+    TEAR_DOWN = "dismantle"
 
 
-_KEYED_BY_ACTION = (Action.BUILD, Action.STOP, Action.DISCARD, Action.DISMANTLE)
+_KEYED_BY_ACTION = (Action.BUILD, Action.STOP, Action.DELETE_VOLUME, Action.TEAR_DOWN)
 """What is done beside a unit's own change, or not to a unit."""
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from envctl.errors import Place
 from envctl.plan.changes import Cause
-from envctl.plan.differences import Difference, Differences, others
 from envctl.plan.digest import plain
 from envctl.plan.model import Run, Unit
 from envctl.plan.options_differences import options
 from envctl.plan.platforms import UNSET
+from envctl.plan.run_difference import RunDifference, RunDifferences, others
 from envctl.plan.sharing_differences import mounts, ports, secrets, volumes
 from envctl.plan.text import argv_text, size_text
 from envctl.plan.values import changed, seconds_text, value_text, word_text
@@ -66,50 +66,50 @@ def place(unit: Unit, path: Sequence[str | int]) -> Place | None:
     return unit.where
 
 
-def _field(key: str, old: Any, new: Any) -> Differences:
+def _field(key: str, old: Any, new: Any) -> RunDifferences:
     tell, name = _FIELDS.get(key), word_text(key)
     try:
         found = list(tell(old, new)) if tell else []
     except (TypeError, KeyError, AttributeError, ValueError):
         # It was recorded in another form, or somebody wrote what stands there.
-        found = [Difference((key,), f"{name} changed")]
+        found = [RunDifference((key,), f"{name} changed")]
     if found:
         yield from found
     elif tell and isinstance(old, list):
-        yield Difference((key,), f"{name} in another order")
+        yield RunDifference((key,), f"{name} in another order")
     else:
-        yield Difference((key,), changed(name, value_text(old), value_text(new)))
+        yield RunDifference((key,), changed(name, value_text(old), value_text(new)))
 
 
 # --- the process ----------------------------------------------------------------------------
 
 
-def _process(old: Any, new: Any) -> Differences:
+def _process(old: Any, new: Any) -> RunDifferences:
     if old["argv"] != new["argv"]:
         commands = (
             "as the image has it" if one is None else argv_text(one)
             for one in _both(old, new, "argv")
         )
-        yield Difference(("process", "argv"), changed("command", *commands))
+        yield RunDifference(("process", "argv"), changed("command", *commands))
     if old["user"] != new["user"]:
         users = (_own(one) for one in _both(old, new, "user"))
-        yield Difference(("process", "user"), changed("user", *users), _root(new["user"]))
+        yield RunDifference(("process", "user"), changed("user", *users), _root(new["user"]))
     if old["workdir"] != new["workdir"]:
         folders = (_own(one) for one in _both(old, new, "workdir"))
-        yield Difference(("process", "workdir"), changed("workdir", *folders))
+        yield RunDifference(("process", "workdir"), changed("workdir", *folders))
     for name in sorted({*old["env"], *new["env"]}):
         values = old["env"].get(name), new["env"].get(name)
         if values[0] != values[1]:
             texts = map(value_text, values)
-            yield Difference(("process", "env", name), changed(f"env {word_text(name)}", *texts))
+            yield RunDifference(("process", "env", name), changed(f"env {word_text(name)}", *texts))
     before, after = old["capabilities"], new["capabilities"]
     path = ("process", "capabilities")
     for name in after:
         if name not in before:
-            yield Difference(path, f"capability {word_text(name)} added", "more privileges")
+            yield RunDifference(path, f"capability {word_text(name)} added", "more privileges")
     for name in before:
         if name not in after:
-            yield Difference(path, f"capability {word_text(name)} removed")
+            yield RunDifference(path, f"capability {word_text(name)} removed")
 
 
 def _both(old: Any, new: Any, key: str) -> tuple[Any, Any]:
@@ -132,48 +132,48 @@ def _root(user: str | None) -> str:
 _TIMES: Final = {"interval": "every", "timeout": "timeout", "start_period": "start period"}
 
 
-def _probe(old: Any, new: Any) -> Differences:
+def _probe(old: Any, new: Any) -> RunDifferences:
     if old is None or new is None:
-        yield Difference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
+        yield RunDifference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
         return
     tests = [f"{one['kind']} {argv_text(one['test'])}" for one in (old, new)]
     if (old["kind"], old["test"]) != (new["kind"], new["test"]):
-        yield Difference(("probe", "test"), changed("healthcheck", *tests))
+        yield RunDifference(("probe", "test"), changed("healthcheck", *tests))
     for key, word in _TIMES.items():
         if old[key] != new[key]:
             times = map(seconds_text, _both(old, new, key))
-            yield Difference(("probe", key), changed(f"healthcheck {word}", *times))
+            yield RunDifference(("probe", key), changed(f"healthcheck {word}", *times))
     yield from others("healthcheck", old, new, ("probe",), known=("kind", "test", *_TIMES))
 
 
-def _resources(old: Any, new: Any) -> Differences:
+def _resources(old: Any, new: Any) -> RunDifferences:
     for key, tell in (("memory", size_text), ("cpus", "{:g}".format)):
         if old[key] != new[key]:
             limits = ("unlimited" if one is None else tell(one) for one in _both(old, new, key))
-            yield Difference(("resources", key), changed(key, *limits))
+            yield RunDifference(("resources", key), changed(key, *limits))
     yield from others("limit", old, new, ("resources",), known=("memory", "cpus"))
 
 
-def _aliases(old: Any, new: Any) -> Differences:
+def _aliases(old: Any, new: Any) -> RunDifferences:
     for name in new:
         if name not in old:
-            yield Difference(("aliases",), f"network name {word_text(name)} added")
+            yield RunDifference(("aliases",), f"network name {word_text(name)} added")
     for name in old:
         if name not in new:
-            yield Difference(("aliases",), f"network name {word_text(name)} removed")
+            yield RunDifference(("aliases",), f"network name {word_text(name)} removed")
 
 
-def _platform(old: Any, new: Any) -> Differences:
-    yield Difference(
+def _platform(old: Any, new: Any) -> RunDifferences:
+    yield RunDifference(
         ("platform",), changed("platform", *(word_text(one or UNSET) for one in (old, new)))
     )
 
 
-def _word(key: str) -> Callable[[Any, Any], Differences]:
+def _word(key: str) -> Callable[[Any, Any], RunDifferences]:
     """A field that is one word of its own."""
 
-    def tell(old: Any, new: Any) -> Differences:
-        yield Difference((key,), changed(key, word_text(old), word_text(new)))
+    def tell(old: Any, new: Any) -> RunDifferences:
+        yield RunDifference((key,), changed(key, word_text(old), word_text(new)))
 
     return tell
 
@@ -181,7 +181,7 @@ def _word(key: str) -> Callable[[Any, Any], Differences]:
 # --- all of them -----------------------------------------------------------------------------
 
 
-_FIELDS: Final[Mapping[str, Callable[[Any, Any], Differences]]] = {
+_FIELDS: Final[Mapping[str, Callable[[Any, Any], RunDifferences]]] = {
     "process": _process,
     "ports": ports,
     "mounts": mounts,

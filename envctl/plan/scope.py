@@ -30,7 +30,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEnvironment:
     """An environment that an engine has, whoever's it is; `scope.root` is where its project was when it was made."""
 
     scope: Scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from envctl.plan.differences import Difference, Differences, others
+from envctl.plan.run_difference import RunDifference, RunDifferences, others
 from envctl.plan.values import changed, word_text
 
 _LOOPBACK: Final = ("127.", "::1", "localhost")
@@ -25,7 +25,7 @@ _SYSTEM: Final = (
 _ENGINES: Final = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "libvirt-sock")
 
 
-def ports(old: Any, new: Any) -> Differences:
+def ports(old: Any, new: Any) -> RunDifferences:
     """What differs between the published ports; one that can be reached from other machines is a warning."""
     index = {id(port): number for number, port in enumerate(new)}
     pairs, gone, come = _port_pairs(old, new)
@@ -33,37 +33,39 @@ def ports(old: Any, new: Any) -> Differences:
         path = ("ports", index[id(port)])
         if was["container"] != port["container"]:
             inside = was["container"], port["container"]
-            yield Difference(path, f"{_port(port)} leads to port {inside[0]} → {inside[1]} inside")
+            yield RunDifference(
+                path, f"{_port(port)} leads to port {inside[0]} → {inside[1]} inside"
+            )
         if was["host"] != port["host"]:
             hosts = (str(one["host"] or "any free port") for one in (was, port))
             # Which of them it is must be told where the engine chooses.
             inside_text = (
                 "" if was["host"] and port["host"] else f" for port {port['container']} inside"
             )
-            yield Difference(
+            yield RunDifference(
                 (*path, "host"), changed("port", *hosts) + _protocol(port) + inside_text
             )
         yield from _reach(was, port, (*path, "address"))
     for port in come:
         path = ("ports", index[id(port)])
-        yield Difference(path, f"{_port(port)} added, leads to port {port['container']} inside")
+        yield RunDifference(path, f"{_port(port)} added, leads to port {port['container']} inside")
         if _is_public(port):
-            yield Difference((*path, "address"), f"{_port(port)} is now public", _REACHABLE)
+            yield RunDifference((*path, "address"), f"{_port(port)} is now public", _REACHABLE)
     for was in gone:
-        yield Difference(("ports",), f"{_port(was)} removed")
+        yield RunDifference(("ports",), f"{_port(was)} removed")
 
 
-def _reach(was: Any, port: Any, path: tuple[str | int, ...]) -> Differences:
+def _reach(was: Any, port: Any, path: tuple[str | int, ...]) -> RunDifferences:
     if was["address"] == port["address"]:
         return
     if _is_public(port) and not _is_public(was):
-        yield Difference(path, f"{_port(port)} is now public", _REACHABLE)
+        yield RunDifference(path, f"{_port(port)} is now public", _REACHABLE)
     elif _is_public(was) and not _is_public(port):
-        yield Difference(path, f"{_port(port)} is no longer public")
+        yield RunDifference(path, f"{_port(port)} is no longer public")
     else:
         addresses = word_text(was["address"]), word_text(port["address"])
         warning = _REACHABLE if _is_public(port) else ""
-        yield Difference(path, changed(f"{_port(port)} at", *addresses), warning)
+        yield RunDifference(path, changed(f"{_port(port)} at", *addresses), warning)
 
 
 def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
@@ -98,7 +100,7 @@ def _is_public(port: Any) -> bool:
     return not port["address"].startswith(_LOOPBACK)
 
 
-def mounts(old: Any, new: Any) -> Differences:
+def mounts(old: Any, new: Any) -> RunDifferences:
     """What differs between the mounted paths of the host; what gives power over it is a warning."""
     before = {one["target"]: one for one in old}
     for index, mount in enumerate(new):
@@ -107,14 +109,14 @@ def mounts(old: Any, new: Any) -> Differences:
         if was is None:
             only = " (read-only)" if mount["read_only"] else ""
             text = f"mount {source} → {target} added{only}"
-            yield Difference(path, text, _reaches(mount["source"]))
+            yield RunDifference(path, text, _reaches(mount["source"]))
             continue
         if was["source"] != mount["source"]:
             sources = changed(f"mount at {target}", word_text(was["source"]), source)
-            yield Difference((*path, "source"), sources, _reaches(mount["source"]))
+            yield RunDifference((*path, "source"), sources, _reaches(mount["source"]))
         yield from _writable("mount", target, was, mount, path)
     for target, was in before.items():
-        yield Difference(
+        yield RunDifference(
             ("mounts",), f"mount {word_text(was['source'])} → {word_text(target)} removed"
         )
 
@@ -125,46 +127,48 @@ def _reaches(source: str) -> str:
     return "reaches into this host's system" if source in _SYSTEM else ""
 
 
-def _writable(what: str, name: str, was: Any, now: Any, path: tuple[str | int, ...]) -> Differences:
+def _writable(
+    what: str, name: str, was: Any, now: Any, path: tuple[str | int, ...]
+) -> RunDifferences:
     if was["read_only"] != now["read_only"]:
         words = ("read-only" if one["read_only"] else "writable" for one in (was, now))
-        yield Difference(path, changed(f"{what} {name}", *words))
+        yield RunDifference(path, changed(f"{what} {name}", *words))
 
 
-def volumes(old: Any, new: Any) -> Differences:
+def volumes(old: Any, new: Any) -> RunDifferences:
     """What differs between the volumes."""
     before = {one["name"]: one for one in old}
     for volume in new:
         name, path = word_text(volume["name"]), ("volumes", volume["name"])
         was = before.pop(volume["name"], None)
         if was is None:
-            yield Difference(path, f"volume {name} → {word_text(volume['target'])} added")
+            yield RunDifference(path, f"volume {name} → {word_text(volume['target'])} added")
             continue
         if was["target"] != volume["target"]:
             targets = word_text(was["target"]), word_text(volume["target"])
-            yield Difference((*path, "target"), changed(f"volume {name} at", *targets))
+            yield RunDifference((*path, "target"), changed(f"volume {name} at", *targets))
         yield from _writable("volume", name, was, volume, path)
         yield from others(
             f"volume {name}", was, volume, path, known=("name", "target", "read_only")
         )
     for name, was in before.items():
         text = f"volume {word_text(name)} → {word_text(was['target'])} removed"
-        yield Difference(("volumes",), text)
+        yield RunDifference(("volumes",), text)
 
 
-def secrets(old: Any, new: Any) -> Differences:
+def secrets(old: Any, new: Any) -> RunDifferences:
     """What differs between the secrets, told without their digests."""
     before = {one["name"]: one for one in old}
     for index, secret in enumerate(new):
         name, path = f"secret {word_text(secret['name'])}", ("secrets", index)
         was = before.pop(secret["name"], None)
         if was is None:
-            yield Difference(path, f"{name} added")
+            yield RunDifference(path, f"{name} added")
             continue
         if was["target"] != secret["target"]:
             targets = word_text(was["target"]), word_text(secret["target"])
-            yield Difference(path, changed(f"{name} at", *targets))
+            yield RunDifference(path, changed(f"{name} at", *targets))
         if was["digest"] != secret["digest"]:
-            yield Difference(path, f"{name} changed")
+            yield RunDifference(path, f"{name} changed")
     for name in before:
-        yield Difference(("secrets",), f"secret {word_text(name)} removed")
+        yield RunDifference(("secrets",), f"secret {word_text(name)} removed")

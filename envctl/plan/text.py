@@ -38,8 +38,8 @@ SIGNS: Mapping[Action, str] = {
     Action.HOOK: ">",
     Action.STOP: "#",
     Action.REMOVE: "-",
-    Action.DISCARD: "!",
-    Action.DISMANTLE: "-",
+    Action.DELETE_VOLUME: "!",
+    Action.TEAR_DOWN: "-",
 }
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")

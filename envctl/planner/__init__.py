@@ -36,10 +36,10 @@ from envctl.plan.scope import make_scope
 from envctl.plan.state import Observed
 from envctl.planner.base_names import base_problems
 from envctl.planner.build import source
+from envctl.planner.new_volumes import with_new_volumes
 from envctl.planner.overlaps import is_within, overlaps
-from envctl.planner.service_context import Given, PackageSets
-from envctl.planner.shared import Planned, SharedServices
-from envctl.planner.volumes import with_new_volumes
+from envctl.planner.planned_services import Planned, PlannedServices
+from envctl.planner.service_context import PackageSets, ServiceContext
 from envctl.trust.git_folders import git_below
 
 _RUN_PATHS: Mapping[str, str] = {
@@ -72,7 +72,7 @@ def make_plan(
     recipe: str = "",
     needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
-    shared: SharedServices | None = None,
+    shared: PlannedServices | None = None,
 ) -> Plan:
     """Decide everything about one environment, but for what the values of its secrets tell.
 
@@ -89,8 +89,8 @@ def make_plan(
     users = [(name, one["user"], one["base"] is not None) for name, one in data["services"].items()]
     taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
     for name in _ordered(data["services"]):
-        given = Given(name, resolved, backend, package_sets, recipe, users, taken)
-        made, wrong = shared.planned(given, _planned) if shared else _planned(given)
+        context = ServiceContext(name, resolved, backend, package_sets, recipe, users, taken)
+        made, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:
             left_out.append(name)
             continue
@@ -106,17 +106,17 @@ def make_plan(
     return plan
 
 
-def _planned(given: Given) -> Planned:
+def _planned(context: ServiceContext) -> Planned:
     """The units of a service, and what is wrong with them."""
-    lacking = [problem for name, problem in given.resolved.lacking if name == given.name]
-    problems = [*lacking, *_missing_mounts(given)]
+    lacking = [problem for name, problem in context.resolved.lacking if name == context.name]
+    problems = [*lacking, *_missing_mounts(context)]
     if lacking:
         return (), problems
     try:
-        made = list(_units(given))
+        made = list(_units(context))
     except SpecError as error:
         return (), (*problems, *error.problems)
-    return made, (*problems, *base_problems(given, made[0]), *overlaps(made[0]))
+    return made, (*problems, *base_problems(context, made[0]), *overlaps(made[0]))
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
@@ -178,20 +178,20 @@ def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:
     return list(done)
 
 
-def _units(given: Given) -> Iterator[Unit]:
-    name, service = given.name, given.service
+def _units(context: ServiceContext) -> Iterator[Unit]:
+    name, service = context.name, context.service
     unit = Unit(
         name,
         name,
-        source(given),
-        _run(given),
+        source(context),
+        _run(context),
         depends_on={key: Condition(value) for key, value in service["depends_on"].items()},
         checks=tuple(
             Check(
                 check["name"],
                 tuple(check["command"]),
                 check["timeout"],
-                given.where("checks", index),
+                context.where("checks", index),
             )
             for index, check in enumerate(service["checks"])
         ),
@@ -199,8 +199,8 @@ def _units(given: Given) -> Iterator[Unit]:
             tuple(tuple(argv) for argv in service["hooks"]["after_start"]),
             tuple(tuple(argv) for argv in service["hooks"]["before_stop"]),
         ),
-        where=given.where(),
-        origins=_origins(given),
+        where=context.where(),
+        origins=_origins(context),
     )
     yield unit
     for replica in range(2, service["replicas"] + 1):
@@ -209,19 +209,19 @@ def _units(given: Given) -> Iterator[Unit]:
         yield replace(unit, name=replica_name, replica=replica, run=run)
 
 
-def _run(given: Given) -> Run:
-    service = given.service
+def _run(context: ServiceContext) -> Run:
+    service = context.service
     argv = tuple(service["command"]) if service["command"] is not None else None
     workdir = service["workdir"] or ("/" if service["base"] is not None else None)
     capabilities = tuple(service["capabilities"])
     return Run(
         kind=Kind(service["kind"]),
-        process=Process(argv, given.user, workdir, service["env"], capabilities),
+        process=Process(argv, context.user, workdir, service["env"], capabilities),
         ports=tuple(
             Port(port["container"], port["host"], port["address"], port["protocol"])
             for port in service["ports"]
         ),
-        mounts=tuple(_mounts(given)),
+        mounts=tuple(_mounts(context)),
         volumes=tuple(
             Volume(key, volume["target"], volume["read_only"])
             for key, volume in sorted(service["volumes"].items())
@@ -230,34 +230,34 @@ def _run(given: Given) -> Run:
             Secret(
                 use["name"],
                 use["target"],
-                env=given.resolved.data["secrets"][use["name"]]["env"] or "",
+                env=context.resolved.data["secrets"][use["name"]]["env"] or "",
             )
             for use in service["secrets"]
         ),
         probe=_probe(service),
         restart=Restart(service["restart"]),
         resources=Resources(service["resources"]["cpus"], service["resources"]["memory"]),
-        aliases=(given.name,),
-        options=service["options"].get(given.backend, {}),
+        aliases=(context.name,),
+        options=service["options"].get(context.backend, {}),
         platform=service["platform"] or "",
     )
 
 
-def _mounts(given: Given) -> Iterator[Mount]:
-    for mount in given.service["mounts"]:
-        source = given.root / mount["source"]
+def _mounts(context: ServiceContext) -> Iterator[Mount]:
+    for mount in context.service["mounts"]:
+        source = context.root / mount["source"]
         if source.exists():
-            hidden = tuple(hidden_below(source, given.root))
+            hidden = tuple(hidden_below(source, context.root))
             target, read_only = mount["target"], mount["read_only"]
-            git = () if read_only else git_below(source, given.root)
-            protected = tuple(one for one in git if not _is_other(given, target, one))
+            git = () if read_only else git_below(source, context.root)
+            protected = tuple(one for one in git if not _is_other(context, target, one))
             yield Mount(str(followed(source)), target, read_only, hidden, protected)
 
 
-def _is_other(given: Given, target: str, path: str) -> bool:
+def _is_other(context: ServiceContext, target: str, path: str) -> bool:
     """Whether the spec puts something else where a path below a mount would be."""
-    service = given.service
-    in_memory = service["options"].get(given.backend, {}).get("tmpfs")
+    service = context.service
+    in_memory = service["options"].get(context.backend, {}).get("tmpfs")
     others = [
         *(one["target"] for one in service["mounts"] if one["target"] != target),
         *(one["target"] for one in service["volumes"].values()),
@@ -267,29 +267,29 @@ def _is_other(given: Given, target: str, path: str) -> bool:
     return any(is_within(place, one) and is_within(one, target) for one in others)
 
 
-def _missing_mounts(given: Given) -> Iterator[Problem]:
-    for index, mount in enumerate(given.service["mounts"]):
-        source, where = given.root / mount["source"], given.where("mounts", index)
+def _missing_mounts(context: ServiceContext) -> Iterator[Problem]:
+    for index, mount in enumerate(context.service["mounts"]):
+        source, where = context.root / mount["source"], context.where("mounts", index)
         if not source.exists():
             yield from files.problem(f"nothing to mount at {mount['source']!r}", where).problems
-        elif is_private(source, given.root):
+        elif is_private(source, context.root):
             message = f"{mount['source']!r} cannot be mounted: envctl keeps secrets and keys there"
             yield from files.problem(message, where, hint="mount another folder").problems
         else:
-            yield from _misspelt(given, mount["source"], where)
-            yield from _unhidden(given, source, where)
+            yield from _misspelt(context, mount["source"], where)
+            yield from _unhidden(context, source, where)
 
 
-def _misspelt(given: Given, source: str, where: Place | None) -> Iterator[Problem]:
+def _misspelt(context: ServiceContext, source: str, where: Place | None) -> Iterator[Problem]:
     try:
-        files.insist_spelling(given.root, source, where)
+        files.insist_spelling(context.root, source, where)
     except SpecError as error:
         yield from error.problems
 
 
-def _unhidden(given: Given, source: Path, where: Place | None) -> Iterator[Problem]:
+def _unhidden(context: ServiceContext, source: Path, where: Place | None) -> Iterator[Problem]:
     """Where case is ignored, what is mounted over a private folder hides it under one spelling of its name only."""
-    for hidden in hidden_below(source, given.root):
+    for hidden in hidden_below(source, context.root):
         if ignores_case(source / hidden):
             yield from files.problem(
                 f"{hidden} in what is mounted may have secrets and keys in it, and cannot be hidden: its disk takes"
@@ -315,13 +315,13 @@ def _probe(service: CanonicalService) -> Probe | None:
     )
 
 
-def _origins(given: Given) -> Mapping[str, Place]:
+def _origins(context: ServiceContext) -> Mapping[str, Place]:
     """The places that set a unit's run, by path into the run."""
     found: dict[str, Place] = {}
-    origins = given.resolved.origins
-    for path in origins.of_service(given.name):
+    origins = context.resolved.origins
+    for path in origins.of_service(context.name):
         key, rest = str(path[2]) if len(path) > 2 else "", path[3:]
-        if key == "options" and rest[:1] == (given.backend,):
+        if key == "options" and rest[:1] == (context.backend,):
             found[".".join(["options", *map(str, rest[1:])])] = origins.place(path)
         elif key in _RUN_PATHS:
             found[".".join([_RUN_PATHS[key], *map(str, rest)])] = origins.place(path)

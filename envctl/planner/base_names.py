@@ -10,40 +10,40 @@ from envctl.definition.names import ROOT_FILE
 from envctl.errors import Place, Problem
 from envctl.plan.model import Build, CreateUser, InstallPackages, Plan, Unit
 from envctl.plan.platforms import PLATFORMS, processor
-from envctl.planner.service_context import Given
+from envctl.planner.service_context import ServiceContext
 from envctl.suggest import nearest
 
 _TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …"
 
 
-def base_problems(given: Given, unit: Unit) -> Iterator[Problem]:
+def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
     """What is wrong with the base of a service, and with building its unit from that."""
-    base = given.service["base"]
+    base = context.service["base"]
     if base is None or not isinstance(unit.source, Build):
         return
     if (
         base["name"]
         and base["name"] not in CATALOGUE
-        and (problem := _unknown(given, base["name"]))
+        and (problem := _unknown(context, base["name"]))
     ):
         yield problem
         return
     image = base["image"] or base["name"]
-    if problem := _not_made(given, base["name"]):
+    if problem := _not_made(context, base["name"]):
         yield problem
         return
-    packages = given.service["packages"]
+    packages = context.service["packages"]
     if packages and (family := without_apt(image)):
         yield Problem(
-            _place(given.where("packages")),
-            f"services.{given.name}: packages are installed by apt, which {_named(image, family)} does not have",
+            _place(context.where("packages")),
+            f"services.{context.name}: packages are installed by apt, which {_named(image, family)} does not have",
             hint=f"{_TAKE}; or install them in a `run` step",
         )
     made = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
     if made is not None and (family := without_useradd(image)):
         yield Problem(
-            _place(given.where("base")),
-            f"services.{given.name}: the user {made!r} is made by useradd, which {_named(image, family)} does not have",
+            _place(context.where("base")),
+            f"services.{context.name}: the user {made!r} is made by useradd, which {_named(image, family)} does not have",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
 
@@ -64,21 +64,21 @@ def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
             )
 
 
-def _not_made(given: Given, name: str) -> Problem | None:
+def _not_made(context: ServiceContext, name: str) -> Problem | None:
     """A base of the catalogue that is not made for the platform: its distribution has no such packages."""
-    platform, entry = given.service["platform"], CATALOGUE.get(name)
+    platform, entry = context.service["platform"], CATALOGUE.get(name)
     if not platform or entry is None or processor(platform).debian in entry.architectures:
         return None
     known = (one for one in PLATFORMS if processor(one).debian in entry.architectures)
     return Problem(
-        _place(given.where("platform")),
-        f"services.{given.name}: the base {name} is not made for {platform}",
+        _place(context.where("platform")),
+        f"services.{context.name}: the base {name} is not made for {platform}",
         expected=", ".join(known),
         hint=f"take another base, or an image that is for {platform}: base: {{image: …}}",
     )
 
 
-def _unknown(given: Given, name: str) -> Problem | None:
+def _unknown(context: ServiceContext, name: str) -> Problem | None:
     """A name of a distribution of the catalogue which is no name of the catalogue: a typing error more often than not."""
     distribution = known_distribution(name)
     if not distribution:
@@ -87,7 +87,7 @@ def _unknown(given: Given, name: str) -> Problem | None:
     near = nearest(name, known)
     meant = f"if an image of that name is meant, write base: {{image: {name}}}"
     return Problem(
-        _place(given.where("base")),
+        _place(context.where("base")),
         f"there is no base {name!r} in the catalogue",
         expected=", ".join(known),
         hint=f"did you mean {near!r}? {meant}" if near else meant,

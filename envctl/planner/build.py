@@ -20,6 +20,7 @@ from envctl.definition.canonical import (
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
 from envctl.plan.digest import build_digest, digest
+from envctl.plan.image_names import base_image
 from envctl.plan.model import (
     Base,
     Build,
@@ -37,48 +38,47 @@ from envctl.plan.model import (
     Step,
     WriteFile,
 )
-from envctl.plan.names import base_image
 from envctl.plan.platforms import image_name
-from envctl.planner.cover import Cover
-from envctl.planner.layers import install_order
-from envctl.planner.service_context import Given
+from envctl.planner.mount_shadow import MountShadow
+from envctl.planner.package_layers import install_order
+from envctl.planner.service_context import ServiceContext
 
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000
 _UIDS = 30_000
 
 
-def source(given: Given) -> Source:
+def source(context: ServiceContext) -> Source:
     """What the service's units are made from. SpecError if files it copies are missing or unsafe."""
-    service = given.service
+    service = context.service
     if service["image"] is not None:
-        return ReadyImage(service["image"], given.where("image"), service["platform"] or "")
+        return ReadyImage(service["image"], context.where("image"), service["platform"] or "")
     if service["dockerfile"] is not None:
-        return _dockerfile(given, service["dockerfile"])
-    platform_at = given.where("platform") if service["platform"] else None
+        return _dockerfile(context, service["dockerfile"])
+    platform_at = context.where("platform") if service["platform"] else None
     base = _base(service["base"], service["platform"] or "")
-    base = replace(base, where=given.where("base"), platform_at=platform_at)
-    steps = (*_package_steps(given, base), *_build_steps(given))
-    identity = build_digest(base, steps, given.recipe)
-    return Build(base, steps, identity, given.where("build"), recipe=given.recipe)
+    base = replace(base, where=context.where("base"), platform_at=platform_at)
+    steps = (*_package_steps(context, base), *_build_steps(context))
+    identity = build_digest(base, steps, context.recipe)
+    return Build(base, steps, identity, context.where("build"), recipe=context.recipe)
 
 
-def _dockerfile(given: Given, own: CanonicalDockerfile) -> DockerfileBuild:
-    where = given.where("dockerfile")
-    context = files.context(given.root, own["context"], dockerfile=own["file"], where=where)
-    recipe = files.single(given.root, own["file"], where=where)
+def _dockerfile(context: ServiceContext, own: CanonicalDockerfile) -> DockerfileBuild:
+    where = context.where("dockerfile")
+    build_context = files.context(context.root, own["context"], dockerfile=own["file"], where=where)
+    recipe = files.single(context.root, own["file"], where=where)
     build = DockerfileBuild(
         own["file"],
         own["context"],
         own["target"],
         own["args"],
-        context.content,
-        tree=context.tree,
+        build_context.content,
+        tree=build_context.tree,
         own_file=recipe.tree,
         where=where,
         recipe=recipe.content,
-        platform=given.service["platform"] or "",
-        platform_at=given.where("platform") if given.service["platform"] else None,
+        platform=context.service["platform"] or "",
+        platform_at=context.where("platform") if context.service["platform"] else None,
     )
     return replace(build, digest=digest([build, recipe.content]))
 
@@ -90,11 +90,11 @@ def _base(base: CanonicalBase | None, platform: str) -> Base:
     return Base(base["name"], own, base["box"], base["snapshot"], platform=platform)
 
 
-def _package_steps(given: Given, base: Base) -> Iterator[InstallPackages]:
-    wanted = frozenset(given.service["packages"])
-    known = {packages for image, packages in given.package_sets if image == base.image}
+def _package_steps(context: ServiceContext, base: Base) -> Iterator[InstallPackages]:
+    wanted = frozenset(context.service["packages"])
+    known = {packages for image, packages in context.package_sets if image == base.image}
     for names in install_order(wanted, known | {wanted}):
-        yield InstallPackages(names, given.where("packages"))
+        yield InstallPackages(names, context.where("packages"))
 
 
 def _uid(name: str) -> int:
@@ -102,56 +102,56 @@ def _uid(name: str) -> int:
     return _FIRST_UID + zlib.crc32(name.encode()) % _UIDS
 
 
-def _build_steps(given: Given) -> Iterator[Step]:
+def _build_steps(context: ServiceContext) -> Iterator[Step]:
     """The spec's steps, with each user made just before the first step that may refer to it."""
-    steps = _own_steps(given)
-    named = {name for step in steps for name in _named_users(step, given.user)}
-    wanted = {**_other_users(given, named), **_own_user(given)}
+    steps = _own_steps(context)
+    named = {name for step in steps for name in _named_users(step, context.user)}
+    wanted = {**_other_users(context, named), **_own_user(context)}
     for step in steps:
-        for name in _named_users(step, given.user):
+        for name in _named_users(step, context.user):
             if name in wanted:
-                yield CreateUser(name, wanted.pop(name), f"/home/{name}", given.where("user"))
+                yield CreateUser(name, wanted.pop(name), f"/home/{name}", context.where("user"))
         yield step
-    for name in _own_user(given):
+    for name in _own_user(context):
         if name in wanted:
-            yield CreateUser(name, wanted[name], f"/home/{name}", given.where("user"))
+            yield CreateUser(name, wanted[name], f"/home/{name}", context.where("user"))
     folders = {
-        *([given.service["workdir"]] if given.service["workdir"] else []),
-        *(volume["target"] for volume in given.service["volumes"].values()),
+        *([context.service["workdir"]] if context.service["workdir"] else []),
+        *(volume["target"] for volume in context.service["volumes"].values()),
     } - {"/"}
-    if folders and given.user is not None:
-        yield MakeDirectories(tuple(sorted(folders)), given.user, given.where())
+    if folders and context.user is not None:
+        yield MakeDirectories(tuple(sorted(folders)), context.user, context.where())
 
 
-def _own_user(given: Given) -> Mapping[str, int]:
+def _own_user(context: ServiceContext) -> Mapping[str, int]:
     """The user the service runs as and its number, if it may have to be made."""
-    user, fixed = given.user, given.service["user"]
+    user, fixed = context.user, context.service["user"]
     if user is None or user in _SYSTEM_USERS or user.isdigit():
         return {}
     uid = fixed["uid"] if fixed is not None else None
     return {user: _uid(user) if uid is None else uid}
 
 
-def _other_users(given: Given, named: Collection[str]) -> Mapping[str, int]:
+def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, int]:
     """The other services' users among these: a step that was inherited may give files to one."""
     found: dict[str, int] = {}
-    if {*named} - {given.user, *_SYSTEM_USERS, ""}:
-        for name in given.resolved.data["services"]:
-            found |= _own_user(replace(given, name=name))
+    if {*named} - {context.user, *_SYSTEM_USERS, ""}:
+        for name in context.resolved.data["services"]:
+            found |= _own_user(replace(context, name=name))
     return {name: uid for name, uid in found.items() if name in named}
 
 
-def _own_steps(given: Given) -> list[Step]:
+def _own_steps(context: ServiceContext) -> list[Step]:
     problems: list[Problem] = []
     steps: list[Step] = []
-    items = given.service["build"]
+    items = context.service["build"]
     for index, item in enumerate(items):
-        where = given.where("build", index)
+        where = context.where("build", index)
         try:
             if item["step"] == "copy":
-                steps.append(_copy(item, given, items[index + 1 :], where))
+                steps.append(_copy(item, context, items[index + 1 :], where))
             else:
-                steps.append(_step(item, given.resolved, where))
+                steps.append(_step(item, context.resolved, where))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -160,22 +160,22 @@ def _own_steps(given: Given) -> list[Step]:
 
 
 def _copy(
-    item: CopyStep, given: Given, later: Sequence[CanonicalStep], where: Place | None
+    item: CopyStep, context: ServiceContext, later: Sequence[CanonicalStep], where: Place | None
 ) -> CopyFiles:
     """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
-    cover = Cover.of(given, item, later)
+    shadow = MountShadow.of(context, item, later)
     key = (item["source"], tuple(item["exclude"]))
-    taken = None if cover.mounts else given.taken.get(key)
+    taken = None if shadow.mounts else context.taken.get(key)
     if taken is None:
         taken = files.copied(
-            given.root, item["source"], exclude=item["exclude"], where=where, covered=cover.hides
+            context.root, item["source"], exclude=item["exclude"], where=where, covered=shadow.hides
         )
-    if not cover.mounts:
-        given.taken[key] = taken
-    tree = replace(taken.tree, notes=(*taken.tree.notes, *cover.notes()))
+    if not shadow.mounts:
+        context.taken[key] = taken
+    tree = replace(taken.tree, notes=(*taken.tree.notes, *shadow.notes()))
     return CopyFiles(
         item["source"],
-        cover.target_of_nothing(item["target"]) if cover.hides("") else item["target"],
+        shadow.target_of_nothing(item["target"]) if shadow.hides("") else item["target"],
         taken.content,
         item["owner"],
         item["mode"],

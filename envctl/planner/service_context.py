@@ -17,7 +17,7 @@ PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ServiceContext:
     """One service of the resolved spec, and what its units are decided from.
 
     `recipe` is a digest of the project's own templates that images are made from.
@@ -46,9 +46,9 @@ class Given:
     @property
     def user(self) -> str | None:
         """The user it runs as: a built service has its own unless the spec names one."""
-        given = self.service["user"]
-        if given is not None:
-            return given["name"]
+        context = self.service["user"]
+        if context is not None:
+            return context["name"]
         return self.name if self.service["base"] is not None else None
 
     def where(self, *path: str | int) -> Place | None:

@@ -31,9 +31,9 @@ from envctl.plan import hooks
 from envctl.plan.build_causes import build_causes
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
-from envctl.plan.due import due
 from envctl.plan.handovers import in_order
 from envctl.plan.model import NewVolume, Plan, ReadyImage, Unit
+from envctl.plan.pending_action import pending_action
 from envctl.plan.run_causes import changed_fields, place, run_causes
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.values import word_text
@@ -112,12 +112,12 @@ def down(
     gone = tuple(change.key for change in removals)
     if volumes:
         ends += [
-            Change(Action.DISCARD, name, because("its data is to go"), needs=gone)
+            Change(Action.DELETE_VOLUME, name, because("its data is to go"), needs=gone)
             for name in sorted(observed.volumes)
         ]
     if removals or ends or observed.leftovers:
         needs = (*gone, *(change.key for change in ends))
-        ends.append(Change(Action.DISMANTLE, "", because("nothing of it is left"), needs=needs))
+        ends.append(Change(Action.TEAR_DOWN, "", because("nothing of it is left"), needs=needs))
     return (*removals, *ends)
 
 
@@ -270,7 +270,7 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
 
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:
-    found = due(unit, state)
+    found = pending_action(unit, state)
     if found is None:
         return None
     action, text = found

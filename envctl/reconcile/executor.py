@@ -23,7 +23,7 @@ from envctl.plan.state import Observed, Status, UnitState
 from envctl.progress import Progress, Report, Stage
 from envctl.reconcile import run_hooks
 from envctl.reconcile.failure_details import evidence, failure, quoted
-from envctl.reconcile.readiness import PATIENCE, Verdict, allowance, ended_text, judge
+from envctl.reconcile.readiness import PATIENCE, Readiness, allowance, ended_text, judge
 
 WORKERS = 12
 SETTLE = 1.0
@@ -44,8 +44,8 @@ _VERBS: Mapping[Action, str] = {
     Action.HOOK: "run the hooks of",
     Action.STOP: "stop",
     Action.REMOVE: "remove",
-    Action.DISCARD: "discard",
-    Action.DISMANTLE: "dismantle",
+    Action.DELETE_VOLUME: "discard",
+    Action.TEAR_DOWN: "dismantle",
 }
 
 _ENDS = (Action.STOP, Action.REMOVE, Action.REPLACE, Action.RESTART)
@@ -82,7 +82,7 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def carry_out(
+def apply_changes(
     changes: Sequence[Change],
     backend: Backend,
     report: Report,
@@ -321,11 +321,11 @@ class _Run:
             name = watch.unit.name
             verdict, text = judge(watch.unit, states.get(name), waited=now - watch.since)
             watch.state = states.get(name)
-            if verdict is Verdict.READY:
+            if verdict is Readiness.READY:
                 self._ready(watch, text)
-            elif verdict is Verdict.FAILED:
+            elif verdict is Readiness.FAILED:
                 self._fail(watch, text)
-            elif verdict is Verdict.PROBE and not watch.probing and now >= watch.next_probe:
+            elif verdict is Readiness.PROBE and not watch.probing and now >= watch.next_probe:
                 watch.probing = True
                 self._spawn(partial(self._probe, watch), self._probed, watch)
 

@@ -16,7 +16,7 @@ PATIENCE = Probe(ProbeKind.COMMAND, ())
 """A unit without a probe has as long to run as one with the default probe."""
 
 
-class Verdict(Enum):
+class Readiness(Enum):
     """What to do about a unit that is waited for."""
 
     WAIT = "wait"
@@ -25,16 +25,16 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Verdict, str]:
+def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readiness, str]:
     """The verdict and what to tell about it, `waited` seconds after the unit was started."""
     if state is None:
-        return Verdict.FAILED, "it is gone"
+        return Readiness.FAILED, "it is gone"
     if unit.kind is Kind.TASK:
         return _judge_task(state, waited)
     if state.status.is_over:
-        return Verdict.FAILED, ended_text(state)
+        return Readiness.FAILED, ended_text(state)
     if state.restarts >= MOST_RESTARTS:
-        return Verdict.FAILED, _told(
+        return Readiness.FAILED, _told(
             "it keeps exiting and being restarted", ended_with(state), " (%s)"
         )
     if state.status is not Status.RUNNING or state.defect:
@@ -42,23 +42,23 @@ def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Verdic
         stands = state.defect or _told(f"it is still {state.status}", state.cause, ": %s")
         allowed = allowance(unit.run.probe or PATIENCE)
         if waited > allowed:
-            return Verdict.FAILED, f"after {allowed:g} s {stands}"
-        return Verdict.WAIT, stands
+            return Readiness.FAILED, f"after {allowed:g} s {stands}"
+        return Readiness.WAIT, stands
     if unit.run.probe is None:
-        return Verdict.READY, "running"
+        return Readiness.READY, "running"
     if state.health is Health.HEALTHY:
-        return Verdict.READY, "healthy"
-    return Verdict.PROBE, "running"
+        return Readiness.READY, "healthy"
+    return Readiness.PROBE, "running"
 
 
-def _judge_task(state: UnitState, waited: float) -> tuple[Verdict, str]:
+def _judge_task(state: UnitState, waited: float) -> tuple[Readiness, str]:
     if state.status.is_over:
         if state.status is Status.EXITED and state.exit_code == 0:
-            return Verdict.READY, "completed"
-        return Verdict.FAILED, ended_text(state, "the task")
+            return Readiness.READY, "completed"
+        return Readiness.FAILED, ended_text(state, "the task")
     if waited > TASK_TIMEOUT:
-        return Verdict.FAILED, f"the task did not end within {TASK_TIMEOUT:g} s"
-    return Verdict.WAIT, "running"
+        return Readiness.FAILED, f"the task did not end within {TASK_TIMEOUT:g} s"
+    return Readiness.WAIT, "running"
 
 
 def ended_text(state: UnitState, what: str = "it") -> str:

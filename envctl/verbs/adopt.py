@@ -15,18 +15,18 @@ from envctl.host.checkout_id import homes, identify
 from envctl.host.private_state import likely_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.changes import Change
-from envctl.plan.scope import Found, Scope
+from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.progress import Report
 from envctl.reconcile import compare
-from envctl.reconcile.executor import carry_out
+from envctl.reconcile.executor import apply_changes
 from envctl.secrets import SecretStore
 
 _NOBODY = Scope("", "", "", "/")
 
 
-def everything(report: Report) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str, ...]]:
     """All environments on this machine's engines, and of each engine that could not be asked, why."""
-    found: list[Found] = []
+    found: list[FoundEnvironment] = []
     silent: list[str] = []
     for name in backend_names():
         backend = open_backend(name, Context(_NOBODY, report=report))
@@ -39,7 +39,7 @@ def everything(report: Report) -> tuple[tuple[Found, ...], tuple[str, ...]]:
     return tuple(found), tuple(silent)
 
 
-def of_engine(backend: Backend) -> Sequence[Found]:
+def of_engine(backend: Backend) -> Sequence[FoundEnvironment]:
     """The environments of one engine, each with the folder in which its project is now."""
     if not isinstance(backend, FindsEnvironments):
         return ()
@@ -47,7 +47,7 @@ def of_engine(backend: Backend) -> Sequence[Found]:
     return [_located(one, moved.get(one.scope.project_id)) for one in backend.everything()]
 
 
-def _located(found: Found, moved: tuple[str, str] | None) -> Found:
+def _located(found: FoundEnvironment, moved: tuple[str, str] | None) -> FoundEnvironment:
     scope = found.scope
     if moved:
         home, root = moved
@@ -58,7 +58,7 @@ def _located(found: Found, moved: tuple[str, str] | None) -> Found:
     return found
 
 
-def lost(backend: Backend, own: Scope, *, environment: str = "") -> Sequence[Found]:
+def lost(backend: Backend, own: Scope, *, environment: str = "") -> Sequence[FoundEnvironment]:
     """What of a project was brought up from a folder that does not exist any more; of one environment, or of all."""
     return [
         one
@@ -70,7 +70,7 @@ def lost(backend: Backend, own: Scope, *, environment: str = "") -> Sequence[Fou
     ]
 
 
-def lost_text(found: Found) -> str:
+def lost_text(found: FoundEnvironment) -> str:
     """What is to be said of it, with what can be done."""
     scope = found.scope
     what = "is up" if found.units else "has data"
@@ -81,7 +81,7 @@ def lost_text(found: Found) -> str:
     )
 
 
-def home_of_found(found: Found) -> str:
+def home_of_found(found: FoundEnvironment) -> str:
     """The folder that it is known by. EnvctlError if nobody knows any more."""
     for home in (found.scope.home, found.scope.root):
         if home and identify(home) == found.scope.project_id:
@@ -93,8 +93,8 @@ def home_of_found(found: Found) -> str:
 
 
 def choose(
-    found: Sequence[Found], identity: str, *, environment: str = "", backend: str = ""
-) -> Found:
+    found: Sequence[FoundEnvironment], identity: str, *, environment: str = "", backend: str = ""
+) -> FoundEnvironment:
     """The one environment that an id, with as much of a target as was given, means. UsageError if it is not one."""
     same = [one for one in found if one.scope.project_id == identity]
     chosen = [
@@ -123,7 +123,7 @@ def adopt(
     force: bool,
     identity: str,
     again: Callable[[], Backend],
-) -> Found:
+) -> FoundEnvironment:
     """Give the folder of `own` what its environment has up from another; `again` opens the backend as it is then."""
     one = _to_adopt(backend, own, identity)
     if not one.is_lost and not force:
@@ -138,7 +138,7 @@ def adopt(
     return one
 
 
-def _to_adopt(backend: Backend, own: Scope, identity: str) -> Found:
+def _to_adopt(backend: Backend, own: Scope, identity: str) -> FoundEnvironment:
     found = [
         one
         for one in of_engine(backend)
@@ -164,7 +164,11 @@ def _to_adopt(backend: Backend, own: Scope, identity: str) -> Found:
 
 
 def take_down(
-    found: Found, *, volumes: bool, report: Report, decided: Callable[[Sequence[Change]], None]
+    found: FoundEnvironment,
+    *,
+    volumes: bool,
+    report: Report,
+    decided: Callable[[Sequence[Change]], None],
 ) -> tuple[Change, ...]:
     """Take down an environment, whose project need not be there any more; its data only with `volumes`."""
     scope = found.scope
@@ -175,7 +179,7 @@ def take_down(
         backend.check()
         changes = compare.down(backend.observe(), volumes=volumes)
         decided(changes)
-        carry_out(changes, backend, report)
+        apply_changes(changes, backend, report)
         if volumes:
             SecretStore(root, scope.environment, {}, environ=os.environ).release(found.backend)
     backend.close()

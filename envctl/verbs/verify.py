@@ -112,28 +112,30 @@ def _units(resolved: Resolved) -> Iterator[str]:
 
 def verify(session: Session) -> Verification:
     """What is so, held against the spec; the spec's own checks, run inside."""
-    from envctl.parity.drift import checks, looking, units
+    from envctl.parity.drift import run_checks, unit_verifier, units
     from envctl.parity.drift.verification import Verification
 
     observed = session.observe()
     plan, changes, store = session.desired_plan, session.changes(observed), session.store
     states = {state.name: state for state in session.probe_states(plan.units, observed)}
-    claims = list(units.claims(plan, changes, states))
+    expectations = list(units.expectations(plan, changes, states))
     lost = () if observed.units else lost_texts(session)
     name = session.id
     names = [unit.name for unit in plan.units]
     if not session.backend.capabilities.executes:
-        return Verification(name, names, claims, lost=lost, simulated=True)
+        return Verification(name, names, expectations, lost=lost, simulated=True)
     running = units.running(plan, states)
     secrets = {one.name for unit in plan.units for one in unit.run.secrets}
     digests = {one: store.facts_digest(one) for one in secrets}
     unknown = frozenset(one for one in session.not_evaluated if not digests.get(one))
-    sight = looking.Sight(
+    verifier = unit_verifier.UnitVerifier(
         plan, session.backend, running, store.facts_key(), digests, store, unknown
     )
-    claims += sight.claims(
+    expectations += verifier.expectations(
         {unit.name: units.not_looked_into(unit, changes, states) for unit in plan.units}
     )
-    outcomes = list(checks.run(running, session.backend, mask=store.masked, report=session.report))
-    outcomes += checks.not_run(unit for unit in plan.units if unit not in running)
-    return Verification(name, names, claims, outcomes, lost)
+    outcomes = list(
+        run_checks.run(running, session.backend, mask=store.masked, report=session.report)
+    )
+    outcomes += run_checks.not_run(unit for unit in plan.units if unit not in running)
+    return Verification(name, names, expectations, outcomes, lost)

@@ -93,7 +93,7 @@ def test_a_check_that_floods_its_output_is_ended_and_told(stage):
 
     (finding,) = stage.workspace().verify(stage.target).findings
 
-    assert "did not end within 2 s" in finding.said
+    assert "did not end within 2 s" in finding.message
     assert left(stage, "98762") == ""
 
 

@@ -77,7 +77,7 @@ def test_a_hook_that_is_due_hides_no_bad_health(stage):
     assert causes(stage)["ill"] == due
     assert rows(stage)["ill"].cause.startswith(f"{due}; ")
     found = stage.workspace().verify(stage.target).findings
-    (told,) = [one.said for one in found if one.unit == "ill" and one.category == "unit"]
+    (told,) = [one.message for one in found if one.unit == "ill" and one.category == "unit"]
     assert told.startswith(f"{due}; it is {health}; ")
     assert "probe" in told
     stage.clear()

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from envctl.plan.names import base_image
+from envctl.plan.image_names import base_image
 from tests.support.machines import remove_boxes
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -144,7 +144,7 @@ def test_an_image_that_is_kept_comes_back_as_it_was(engine, make_project):
 
 def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_project, tmp_path):
     """The base of the catalogue, under a name of its own here: the other is everybody's."""
-    from envctl.bases.kept import SOURCES
+    from envctl.bases.vendored_base import SOURCES
     from envctl.lock.inspect import look
     from envctl.lock.model import LockedBase
     from envctl.lock.offline import Kitchen

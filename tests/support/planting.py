@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from envctl.parity.accepted import matches
-from envctl.parity.compare_facts import Finding, Verdict, compare
+from envctl.parity.compare_facts import FactDifference, Verdict, compare
 from envctl.parity.facts import Facts
 from envctl.plan.target import Target
 from tests.support.inside import as_root, beside
@@ -106,7 +106,7 @@ class Planting:
         """What is true there now."""
         return self.project.workspace().facts(Target("dev", backend))
 
-    def differences(self, now: Facts) -> list[tuple[str, list[Finding]]]:
+    def differences(self, now: Facts) -> list[tuple[str, list[FactDifference]]]:
         """What needs a reason, against what was before there and in each other target."""
         return [(name, needing(facts, now)) for name, facts in self.before.items()]
 
@@ -145,7 +145,7 @@ class Planting:
             script = plant.machine[at]
         as_root(self.project, "web", PRELUDE + script, backend=backend)
 
-    def _judge(self, plants: Sequence[Plant], found: Sequence[Finding], where: str) -> None:
+    def _judge(self, plants: Sequence[Plant], found: Sequence[FactDifference], where: str) -> None:
         keys = [f"{one.category} {one.key}" for one in found]
         for one in plants:
             if missed := [key for key in one.found if not any(matches(key, has) for has in keys)]:
@@ -160,10 +160,10 @@ class Planting:
             self.wrong[f"more, {where}: {', '.join(one.name for one in plants[:3])} …"] = extra
 
 
-def needing(before: Facts, after: Facts) -> list[Finding]:
+def needing(before: Facts, after: Facts) -> list[FactDifference]:
     """The findings that are neither equal nor what a machine brings along."""
     return [one for one in compare(before, after).findings if one.verdict != Verdict.SUBSTRATE]
 
 
-def _told(one: Finding) -> str:
+def _told(one: FactDifference) -> str:
     return f"{one.unit} {one.category} {one.key!r}: {one.before} | {one.after}"

@@ -34,7 +34,7 @@ from envctl.plan.model import (
     Unit,
     Volume,
 )
-from envctl.plan.scope import Found
+from envctl.plan.scope import FoundEnvironment
 from envctl.plan.state import Health, Observed, Status
 
 _PROBE_GRACE = 2.0
@@ -132,7 +132,7 @@ class DockerBackend:
             for unit in plan.units
         }
 
-    def everything(self) -> Sequence[Found]:
+    def everything(self) -> Sequence[FoundEnvironment]:
         """All environments that the engine has."""
         from envctl.backends.docker.observe import everything
 

@@ -67,8 +67,8 @@ class Lifecycle:
             without_target: dict[Action, Callable[[str], None]] = {
                 Action.STOP: self.stop,
                 Action.REMOVE: self.remove,
-                Action.DISCARD: self.discard,
-                Action.DISMANTLE: self.dismantle,
+                Action.DELETE_VOLUME: self.discard,
+                Action.TEAR_DOWN: self.dismantle,
             }
             without_target[change.action](change.unit)
 

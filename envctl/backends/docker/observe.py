@@ -22,7 +22,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.image_volumes import called
 from envctl.plan.model import Plan
 from envctl.plan.platforms import plain_name
-from envctl.plan.scope import Found, Scope
+from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.state import Drift, Health, Observed, Status, UnitState
 
 _STATUS: Final = {
@@ -102,7 +102,7 @@ def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict
     return found
 
 
-def everything(engine: Engine) -> Sequence[Found]:
+def everything(engine: Engine) -> Sequence[FoundEnvironment]:
     """All environments that there is something of, by their labels."""
     filters = {"label": [n.PROJECT_ID, n.ENVIRONMENT]}
     with engine.doing("look for environments") as api:
@@ -124,7 +124,9 @@ def everything(engine: Engine) -> Sequence[Found]:
         if labels.get(n.VOLUME) and "Mountpoint" in one:
             volumes.setdefault(key, set()).add(labels[n.VOLUME])
     return [
-        Found(scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes)))
+        FoundEnvironment(
+            scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes))
+        )
         for key, scope in sorted(found.items())
     ]
 

@@ -26,7 +26,7 @@ from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.holdings import Holding, held, wanted
 from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
-from envctl.plan.scope import Found, Scope
+from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.text import plan_text
 
@@ -160,14 +160,14 @@ class MemoryBackend:
             )
         return iter(())
 
-    def everything(self) -> Sequence[Found]:
+    def everything(self) -> Sequence[FoundEnvironment]:
         """All environments in this user's books."""
         found = []
         for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_BOOK}")):
             entries = Book(file).entries()
             units, volumes = _named(_UNIT, entries), _named(_VOLUME, entries)
             if _SCOPE in entries and (units or volumes):
-                found.append(Found(Scope(**entries[_SCOPE]), self.name, units, volumes))
+                found.append(FoundEnvironment(Scope(**entries[_SCOPE]), self.name, units, volumes))
         return found
 
     def moved(self, former: Path) -> None:
@@ -196,8 +196,8 @@ class MemoryBackend:
             return _unit(replace(known[change.unit], status=Status.STOPPED, exit_code=0))
         gone = {
             Action.REMOVE: f"{_UNIT}:{change.unit}",
-            Action.DISCARD: f"{_VOLUME}:{change.unit}",
-            Action.DISMANTLE: _SHARED,
+            Action.DELETE_VOLUME: f"{_VOLUME}:{change.unit}",
+            Action.TEAR_DOWN: _SHARED,
         }
         return {gone[change.action]: None} if change.action in gone else {}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, Plan, Source, Unit, Volume
-    from envctl.plan.scope import Found
+    from envctl.plan.scope import FoundEnvironment
     from envctl.plan.state import Observed
 
 _PAUSE: Final = 1.0
@@ -246,7 +246,7 @@ class VagrantBackend:
         sizes = {name: libvirt.disk_size(self._names.disk(name)) for name in volumes}
         return {name: size for name, size in sizes.items() if size is not None}
 
-    def everything(self) -> Sequence[Found]:
+    def everything(self) -> Sequence[FoundEnvironment]:
         """All environments that libvirt has."""
         from envctl.backends.vagrant.observe import everything
 

@@ -12,7 +12,7 @@ from typing import Final
 from envctl.host.architectures import NATIVE
 from envctl.plan.digest import build_digest
 from envctl.plan.model import Base, Build, InstallPackages, RunCommand, Step, WriteFile
-from envctl.plan.places import PATTERNS
+from envctl.plan.volatile_places import PATTERNS
 
 MODULES: Final = (
     "af_packet",

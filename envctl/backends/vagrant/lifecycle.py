@@ -70,8 +70,8 @@ class UnitLifecycle:
         without: Mapping[Action, Callable[[str], None]] = {
             Action.STOP: self._stop,
             Action.REMOVE: self._remove,
-            Action.DISCARD: self._delete_volume,
-            Action.DISMANTLE: lambda _: self.control.tear_down(),
+            Action.DELETE_VOLUME: self._delete_volume,
+            Action.TEAR_DOWN: lambda _: self.control.tear_down(),
         }
         if change.action in with_unit and isinstance(change.target, Unit):
             unit = change.target

@@ -23,7 +23,7 @@ from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import DISK, SHARED, MachineNames
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan
-from envctl.plan.scope import Found, Scope
+from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 _PREFIX: Final = re.compile(r"([a-z0-9-]+)-([0-9a-f]{8})-([a-z0-9][a-z0-9-]*)")
@@ -72,7 +72,7 @@ def environments(names: MachineNames) -> Sequence[str]:
     return sorted({name for name in candidates if name is not None})
 
 
-def everything() -> Sequence[Found]:
+def everything() -> Sequence[FoundEnvironment]:
     """All environments that there is something of, by the names and stamps of machines and the names of the rest."""
     inventory = libvirt.inventory("")
     scopes: dict[str, Scope] = {}
@@ -91,7 +91,9 @@ def everything() -> Sequence[Found]:
             volume = MachineNames(scope).volume(name)
             volumes.setdefault(prefix, set()).update([volume] if volume else [])
     return [
-        Found(scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes)))
+        FoundEnvironment(
+            scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes))
+        )
         for key, scope in sorted(scopes.items())
     ]
 

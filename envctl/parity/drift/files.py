@@ -14,12 +14,12 @@ from typing import Final
 from envctl.backends.common.staging import view
 from envctl.errors import Place
 from envctl.host.source_tree import EntryKind
-from envctl.parity.drift import made
-from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
-from envctl.parity.drift.made import Put, Since
+from envctl.parity.drift import built_files
+from envctl.parity.drift.built_files import BuiltFile, ChangeTracker
+from envctl.parity.drift.expectation import Expectation, cannot_check, place, presence, why_unknown
 from envctl.parity.drift.process import uid_of
 from envctl.parity.facts import DIGEST, Category, UnitFacts
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Unit
 
 _FILE: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.+)")
@@ -28,44 +28,48 @@ _NUMBER: Final = re.compile(r"[ug]id (\d+)")
 _UNREADABLE: Final = "sha256 unreadable"
 
 
-def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     """One of each file that the build put there."""
-    since = Since(told)
-    for put in made.files(unit):
-        if "\n" in put.path or made.is_volatile(put.path):
+    changes = ChangeTracker(told)
+    for built_file in built_files.files(unit):
+        if "\n" in built_file.path or built_files.is_volatile(built_file.path):
             continue  # nobody tells of it
-        why = since.unknown or why_unknown(told, Category.FILES, put.path)
-        where = put.step.where
-        if put.path in told.get(Asked.GONE, {}):
-            lost = not put.alterable and not unit.hooks.after_start
-            yield _presence(unit, put.path, there=not lost, where=where)
-        elif put.path in told.get(Category.FILES, {}) and since.made is not None:
-            yield _claim(unit, told, put, since)
+        why = changes.unknown or why_unknown(told, Category.FILES, built_file.path)
+        where = built_file.step.where
+        if built_file.path in told.get(VerifyCategory.GONE, {}):
+            lost = not built_file.alterable and not unit.hooks.after_start
+            yield _presence(unit, built_file.path, there=not lost, where=where)
+        elif built_file.path in told.get(Category.FILES, {}) and changes.made is not None:
+            yield _expectation(unit, told, built_file, changes)
         else:
             nothing = "it is not told whether it is there"
-            yield cannot_check(unit.name, Category.FILES, put.path, why or nothing, where)
+            yield cannot_check(unit.name, Category.FILES, built_file.path, why or nothing, where)
 
 
-def _presence(unit: Unit, path: str, *, there: bool, where: Place | None) -> Claim:
+def _presence(unit: Unit, path: str, *, there: bool, where: Place | None) -> Expectation:
     return presence(unit.name, Category.FILES, path, word="there", there=there, where=where)
 
 
-def _claim(unit: Unit, told: UnitFacts, put: Put, since: Since) -> Claim:
-    now = told[Category.FILES][put.path]
-    why = why_unknown(told, Category.FILES, put.path)
-    if why and since.touched(put.path):
-        return cannot_check(unit.name, Category.FILES, put.path, why, put.step.where)
+def _expectation(
+    unit: Unit, told: UnitFacts, built_file: BuiltFile, changes: ChangeTracker
+) -> Expectation:
+    now = told[Category.FILES][built_file.path]
+    why = why_unknown(told, Category.FILES, built_file.path)
+    if why and changes.touched(built_file.path):
+        return cannot_check(unit.name, Category.FILES, built_file.path, why, built_file.step.where)
     wanted: list[str] = []
     found: list[str] = []
-    if since.touched(put.path) and not _may_be_a_hooks(unit, told, now):
+    if changes.touched(built_file.path) and not _may_be_a_hooks(unit, told, now):
         # A touch of what was built otherwise makes no drift of it.
-        certain = not put.alterable or since.written(put.path)
-        for expected, seen in _aspects(unit, told, put) if certain else ():
+        certain = not built_file.alterable or changes.written(built_file.path)
+        for expected, seen in _aspects(unit, told, built_file) if certain else ():
             if expected != seen:
                 wanted.append(expected)
                 found.append(seen)
     expected, seen = (", ".join(words) or "unchanged" for words in (wanted, found))
-    return Claim(unit.name, Category.FILES, put.path, expected, seen, put.step.where)
+    return Expectation(
+        unit.name, Category.FILES, built_file.path, expected, seen, built_file.step.where
+    )
 
 
 def _may_be_a_hooks(unit: Unit, told: UnitFacts, now: str) -> bool:
@@ -77,10 +81,10 @@ def _may_be_a_hooks(unit: Unit, told: UnitFacts, now: str) -> bool:
     )
 
 
-def _aspects(unit: Unit, told: UnitFacts, put: Put) -> Iterator[tuple[str, str]]:
+def _aspects(unit: Unit, told: UnitFacts, built_file: BuiltFile) -> Iterator[tuple[str, str]]:
     """What the project's file gives, side by side with what is so."""
-    now = told[Category.FILES][put.path]
-    entry = put.file.entry
+    now = told[Category.FILES][built_file.path]
+    entry = built_file.file.entry
     if entry is not None and entry.kind is EntryKind.LINK:
         if match := _LINK.fullmatch(now):
             yield f"link to {entry.digest}", f"link to {match[1]}"
@@ -92,11 +96,15 @@ def _aspects(unit: Unit, told: UnitFacts, put: Put) -> Iterator[tuple[str, str]]
         yield "a file", "a folder" if match else "a link"
         return
     if match[4] != _UNREADABLE:
-        about = f"the content of {put.file.source}" if entry else "the content of its template"
-        same = match[4] == f"sha256 {entry.digest if entry else _sha256(put.file.text or '')}"
+        about = (
+            f"the content of {built_file.file.source}" if entry else "the content of its template"
+        )
+        same = (
+            match[4] == f"sha256 {entry.digest if entry else _sha256(built_file.file.text or '')}"
+        )
         yield about, about if same else "another content"
-    yield f"mode {put.file.mode:o}", f"mode {match[1]}"
-    user, _, group = (view(put.step)["owner"] or "0:0").partition(":")
+    yield f"mode {built_file.file.mode:o}", f"mode {match[1]}"
+    user, _, group = (view(built_file.step)["owner"] or "0:0").partition(":")
     for what, name, number in (("owner", user, match[2]), ("group", group, match[3])):
         wanted = _number(unit, told, what, name)
         if wanted is not None:
@@ -128,7 +136,7 @@ def secrets(
     digests: Mapping[str, str],
     key: str,
     unevaluated: Collection[str] = (),
-) -> Iterator[Claim]:
+) -> Iterator[Expectation]:
     """One of each secret: there, its user's alone, and of the right value.
 
     `digests` are what the values have to give with `key`; of a secret without one its value is not judged. Those in
@@ -175,4 +183,4 @@ def secrets(
             yield cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
             continue
         expected, seen = (", ".join(words) or "as it was given" for words in (wanted, found))
-        yield Claim(unit.name, Category.SECRETS, secret.target, expected, seen, where)
+        yield Expectation(unit.name, Category.SECRETS, secret.target, expected, seen, where)

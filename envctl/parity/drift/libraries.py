@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from envctl.parity.collect import is_covered
-from envctl.parity.drift import made
-from envctl.parity.drift.claim import Claim, cannot_check, presence, why_unknown
-from envctl.parity.drift.made import Put, runs_after, steps
+from envctl.parity.drift import built_files
+from envctl.parity.drift.built_files import BuiltFile, runs_after, steps
+from envctl.parity.drift.expectation import Expectation, cannot_check, presence, why_unknown
 from envctl.parity.facts import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
 from envctl.plan.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
@@ -22,9 +22,9 @@ from envctl.plan.requirements import Requirement, normal, npm_dependencies, pip_
 _NPM: Final = re.compile(r"(@?[A-Za-z0-9._~/-]+?)(?:@(.+))?")
 
 
-def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
+def expectations(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Expectation]:
     """Of each package named in a pip or npm step, or in the plain lines of its requirements."""
-    puts = {put.path: put for put in made.files(unit)}
+    by_path = {built_file.path: built_file for built_file in built_files.files(unit)}
     for index, step in enumerate(steps(unit)):
         if runs_after(unit, index):
             continue
@@ -33,20 +33,20 @@ def claims(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Claim]:
                 isinstance(later, PipInstall) and later.venv == step.venv
                 for later in steps(unit)[index + 1 :]
             )
-            yield from _pip(unit, step, told, wanted=_wanted(step, puts, root), last=last)
+            yield from _pip(unit, step, told, wanted=_wanted(step, by_path, root), last=last)
         elif isinstance(step, NpmInstall):
-            yield from _npm(unit, step, told, puts, root)
+            yield from _npm(unit, step, told, by_path, root)
 
 
 # --- pip ------------------------------------------------------------------------------------
 
 
-def _wanted(step: PipInstall, puts: dict[str, Put], root: Path) -> Iterator[Requirement]:
+def _wanted(step: PipInstall, by_path: dict[str, BuiltFile], root: Path) -> Iterator[Requirement]:
     """What pip is told to install by name."""
     yield from filter(None, map(pip_word, step.packages))
-    put = puts.get(posixpath.normpath(step.requirements)) if step.requirements else None
-    if put is not None:
-        yield from pip_lines(made.text_of(put, root))
+    built_file = by_path.get(posixpath.normpath(step.requirements)) if step.requirements else None
+    if built_file is not None:
+        yield from pip_lines(built_files.text_of(built_file, root))
 
 
 def _pip(
@@ -56,7 +56,7 @@ def _pip(
     *,
     wanted: Iterator[Requirement],
     last: bool,
-) -> Iterator[Claim]:
+) -> Iterator[Expectation]:
     found = {
         normal(name): version
         for key, version in told.get(Category.PYTHON, {}).items()
@@ -82,22 +82,22 @@ def _pip(
             )
         else:
             seen = one.wanted if met else version
-            yield Claim(unit.name, Category.PYTHON, key, one.wanted, seen, step.where)
+            yield Expectation(unit.name, Category.PYTHON, key, one.wanted, seen, step.where)
 
 
 # --- npm ------------------------------------------------------------------------------------
 
 
 def _npm(
-    unit: Unit, step: NpmInstall, told: UnitFacts, puts: dict[str, Put], root: Path
-) -> Iterator[Claim]:
+    unit: Unit, step: NpmInstall, told: UnitFacts, by_path: dict[str, BuiltFile], root: Path
+) -> Iterator[Expectation]:
     known = told.get(Category.NPM, {})
     if not step.packages:
         folder = posixpath.normpath(step.directory or "/")
         if is_covered(unit, f"{folder}/node_modules"):
             return
-        put = puts.get(f"{folder}/package.json")
-        for one in npm_dependencies(made.text_of(put, root) if put else ""):
+        built_file = by_path.get(f"{folder}/package.json")
+        for one in npm_dependencies(built_files.text_of(built_file, root) if built_file else ""):
             key = f"{folder}: {one.name}"
             if why := why_unknown(told, Category.NPM):
                 yield cannot_check(unit.name, Category.NPM, key, why, step.where)
@@ -115,7 +115,7 @@ def _npm(
         if why := why_unknown(told, Category.NPM):
             yield cannot_check(unit.name, Category.NPM, name, why, step.where)
         elif wanted and name in found and re.fullmatch(r"\d+\.\d+\.\d+", wanted):
-            yield Claim(unit.name, Category.NPM, name, wanted, found[name], step.where)
+            yield Expectation(unit.name, Category.NPM, name, wanted, found[name], step.where)
         else:
             yield presence(
                 unit.name,

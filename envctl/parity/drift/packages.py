@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from envctl.errors import Place
-from envctl.parity.drift.claim import Claim, cannot_check, so, why_unknown
-from envctl.parity.drift.made import Since, runs_after, steps
+from envctl.parity.drift.built_files import ChangeTracker, runs_after, steps
+from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown
 from envctl.parity.facts import Category, UnitFacts
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import InstallPackages, Unit
 
 STATUS: Final = "/var/lib/dpkg/status"
@@ -22,27 +22,27 @@ OTHERS: Final = "others"
 _BUILT: Final = "as it was built"
 
 
-def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     """Of the packages that the spec names, and one that nobody has changed any other: as many whatever is told."""
-    since = Since(told)
-    declared: dict[str, Claim] = {}
-    for claim in _declared(unit, told, since):
-        declared[claim.key] = claim
+    changes = ChangeTracker(told)
+    declared: dict[str, Expectation] = {}
+    for expectation in _declared(unit, told, changes):
+        declared[expectation.key] = expectation
     yield from declared.values()
     where = _where(unit, "")
-    if why := why_unknown(told, Category.PACKAGES) or since.unknown:
+    if why := why_unknown(told, Category.PACKAGES) or changes.unknown:
         yield cannot_check(unit.name, Category.PACKAGES, OTHERS, why, where)
         return
     others = so(unit.name, Category.PACKAGES, OTHERS, where, word=_BUILT)
     if not (unit.hooks.after_start and unit.run.process.user == "root"):
         # They may well install something.
-        known = {key for key, claim in declared.items() if not claim.holds}
-        others = replace(others, details=tuple(_by_hand(unit, told, since, known)))
+        known = {key for key, expectation in declared.items() if not expectation.passed}
+        others = replace(others, details=tuple(_by_hand(unit, told, changes, known)))
     yield others
 
 
-def _declared(unit: Unit, told: UnitFacts, since: Since) -> Iterator[Claim]:
-    changed = changed_since(told, since)
+def _declared(unit: Unit, told: UnitFacts, changes: ChangeTracker) -> Iterator[Expectation]:
+    changed = changed_since(told, changes)
     for index, step in enumerate(steps(unit)):
         if isinstance(step, InstallPackages):
             # A command of the build may have removed what only the build needs.
@@ -59,16 +59,16 @@ def _package(
     *,
     built: bool,
     where: Place | None,
-) -> Claim:
+) -> Expectation:
     name, _, wanted = word.partition("=")
     installed = told.get(Category.PACKAGES, {})
     why = why_unknown(told, Category.PACKAGES, name)
     version, _, rest = installed.get(name, "").partition(" ")
     if not version and not why:
-        why = why_unknown(told, Asked.PROVIDES)
+        why = why_unknown(told, VerifyCategory.PROVIDES)
     if why:
         return cannot_check(unit.name, Category.PACKAGES, name, why, where)
-    there = bool(version) or (name in told.get(Asked.PROVIDES, {}) and not wanted)
+    there = bool(version) or (name in told.get(VerifyCategory.PROVIDES, {}) and not wanted)
     # To the packager a name with a dash behind it means that the package is to be removed.
     removed = name.endswith("-") and name not in installed
     if removed or (not there and built and name not in changed):
@@ -79,34 +79,36 @@ def _package(
         expected, found = wanted, version
     else:
         expected, found = "installed", "installed" if there else "not installed"
-    return Claim(unit.name, Category.PACKAGES, name, expected, found, where)
+    return Expectation(unit.name, Category.PACKAGES, name, expected, found, where)
 
 
-def changed_since(told: UnitFacts, since: Since) -> Mapping[str, str]:
+def changed_since(told: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]:
     """Packages that were installed, upgraded or removed since the unit was made, and which of these."""
     installed = told.get(Category.PACKAGES, {})
     found: dict[str, str] = {}
-    for path in since.below(INFO):
+    for path in changes.below(INFO):
         name, extension = posixpath.splitext(posixpath.basename(path))
         name = name.partition(":")[0]
         if extension == ".list":
             now = f"{installed[name].split()[0]}, put there" if name in installed else "removed"
             found[name] = f"{now} since"
-    if since.written(STATUS):
-        for name, when in told.get(Asked.REMOVED, {}).items():
-            if name not in installed and _seconds(when) > (since.made or 0):
+    if changes.written(STATUS):
+        for name, when in told.get(VerifyCategory.REMOVED, {}).items():
+            if name not in installed and _seconds(when) > (changes.made or 0):
                 found[name] = "removed since"
     return found
 
 
-def _by_hand(unit: Unit, told: UnitFacts, since: Since, known: set[str]) -> Iterator[Claim]:
+def _by_hand(
+    unit: Unit, told: UnitFacts, changes: ChangeTracker, known: set[str]
+) -> Iterator[Expectation]:
     """Of what was changed since, but for what is `known` already."""
-    changed = dict(changed_since(told, since))
-    if since.written(STATUS) and not changed and not known:
+    changed = dict(changed_since(told, changes))
+    if changes.written(STATUS) and not changed and not known:
         changed["dpkg"] = "its records were changed since"
     for name in sorted(changed.keys() - known):
         where = _where(unit, name)
-        yield Claim(unit.name, Category.PACKAGES, name, _BUILT, changed[name], where)
+        yield Expectation(unit.name, Category.PACKAGES, name, _BUILT, changed[name], where)
 
 
 def _seconds(when: str) -> float:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from envctl.errors import Place
-from envctl.parity.drift.claim import Claim, cannot_check, place, presence, why_unknown
-from envctl.parity.drift.made import runs_after, steps
+from envctl.parity.drift.built_files import runs_after, steps
+from envctl.parity.drift.expectation import Expectation, cannot_check, place, presence, why_unknown
 from envctl.parity.facts import Category, UnitFacts, Unknown
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 
 LOOK_UP: Final = "getent"
@@ -29,14 +29,14 @@ _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _USER: Final = re.compile(r"uid (\d+), gid (\d+), (.*), [^,]*")
 
 
-def claims(
+def expectations(
     unit: Unit,
     told: UnitFacts,
     *,
     mask: Callable[[str], str],
     neighbours: Sequence[Unit],
     running: Collection[str],
-) -> Iterator[Claim]:
+) -> Iterator[Expectation]:
     """Of a service, as many whatever is told; `neighbours` are the other services, `running` the names of units that run."""
     yield from _user(unit, told)
     yield from _environment(unit, told, mask)
@@ -72,7 +72,7 @@ def _planned(unit: Unit, name: str) -> tuple[int, CreateUser] | None:
     return None
 
 
-def _user(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def _user(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     name = (unit.run.process.user or "").partition(":")[0]
     where = place(unit, "process.user")
     if name and not name.isdigit():
@@ -85,10 +85,10 @@ def _user(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
             why = why or (f"the number of {name} is not known" if not uid else "it is not told")
             yield cannot_check(unit.name, Category.PROCESS, "uid", why, where)
         else:
-            yield Claim(unit.name, Category.PROCESS, "uid", uid, seen, where)
+            yield Expectation(unit.name, Category.PROCESS, "uid", uid, seen, where)
 
 
-def _entry(unit: Unit, told: UnitFacts, name: str, where: Place | None) -> Claim:
+def _entry(unit: Unit, told: UnitFacts, name: str, where: Place | None) -> Expectation:
     """That the user is there; of one that the build makes, unless the base or a package has made it before, as it was made."""
     text = told.get(Category.USERS, {}).get(name)
     if text is None and (why := why_unknown(told, Category.USERS, name)):
@@ -111,19 +111,19 @@ def _entry(unit: Unit, told: UnitFacts, name: str, where: Place | None) -> Claim
             unit.name, Category.USERS, name, word="there", there=text is not None, where=where
         )
     where = place(unit, "process.user", "uid")
-    return Claim(unit.name, Category.USERS, name, ", ".join(wanted), ", ".join(seen), where)
+    return Expectation(unit.name, Category.USERS, name, ", ".join(wanted), ", ".join(seen), where)
 
 
 # --- what it was given ----------------------------------------------------------------------
 
 
-def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Iterator[Claim]:
+def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Iterator[Expectation]:
     """The declared variables.
 
     A command may be a script that changes its environment before it becomes the program: then what any new
     process is given counts as well.
     """
-    has, given = told.get(Category.ENVIRONMENT, {}), told.get(Asked.GIVEN, {})
+    has, given = told.get(Category.ENVIRONMENT, {}), told.get(VerifyCategory.GIVEN, {})
     same = has and _is_started_directly(unit, told, mask)
     for name, plain in sorted(unit.run.process.env.items()):
         value, found = mask(plain), has.get(name)
@@ -133,16 +133,16 @@ def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Ite
         elif given:
             seen = given.get(name)
         else:
-            why = why_unknown(told, Category.ENVIRONMENT) or why_unknown(told, Asked.GIVEN)
+            why = why_unknown(told, Category.ENVIRONMENT) or why_unknown(told, VerifyCategory.GIVEN)
             why = why or "it does not tell its environment"
             yield cannot_check(unit.name, Category.ENVIRONMENT, name, why, where)
             continue
         if seen is None:
-            yield Claim(unit.name, Category.ENVIRONMENT, name, "set", "not set", where)
+            yield Expectation(unit.name, Category.ENVIRONMENT, name, "set", "not set", where)
         else:
             expected = json.dumps(value, ensure_ascii=False)
             now = json.dumps(seen, ensure_ascii=False)
-            yield Claim(unit.name, Category.ENVIRONMENT, name, expected, now, where)
+            yield Expectation(unit.name, Category.ENVIRONMENT, name, expected, now, where)
 
 
 def _is_started_directly(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> bool:
@@ -162,7 +162,7 @@ def _is_started_directly(unit: Unit, told: UnitFacts, mask: Callable[[str], str]
 # --- what it may do -------------------------------------------------------------------------
 
 
-def _limits(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def _limits(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     wanted = unit.run.resources
     for key, field, limit, near, text in (
         ("memory", "memory", wanted.memory, _PAGE, str(wanted.memory)),
@@ -177,17 +177,19 @@ def _limits(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
             continue
         # The kernel rounds.
         same = _NUMBER.fullmatch(found) and abs(float(found) - limit) < near
-        yield Claim(unit.name, Category.LIMITS, key, text, text if same else found, where)
+        yield Expectation(unit.name, Category.LIMITS, key, text, text if same else found, where)
 
 
-def _powers(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def _powers(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     where = place(unit, "process.capabilities")
     flag = _of_process(told, "no new privileges")
     key = "no new privileges"
     if isinstance(flag, Unknown):
         yield cannot_check(unit.name, Category.PROCESS, key, flag.reason, where)
     else:
-        yield Claim(unit.name, Category.PROCESS, key, "yes", "yes" if flag == "1" else "no", where)
+        yield Expectation(
+            unit.name, Category.PROCESS, key, "yes", "yes" if flag == "1" else "no", where
+        )
     declared = set(unit.run.process.capabilities)
     if "ALL" in declared:
         return
@@ -201,7 +203,7 @@ def _powers(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
         found.add("others")
     if "SETPCAP" in declared and found <= declared:
         found = declared  # it may have given some up itself
-    yield Claim(
+    yield Expectation(
         unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(found), where
     )
 
@@ -220,7 +222,7 @@ def _listed(names: set[str]) -> str:
 # --- where it is found, and whom it finds ---------------------------------------------------
 
 
-def ports(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def ports(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     """Of each declared port, whether something listens there, at whatever address."""
     listening = {
         (key.partition(" ")[0], key.rpartition(":")[2]) for key in told.get(Category.SOCKETS, {})
@@ -239,7 +241,7 @@ def ports(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
 
 def names(
     unit: Unit, told: UnitFacts, neighbours: Sequence[Unit], running: Collection[str]
-) -> Iterator[Claim]:
+) -> Iterator[Expectation]:
     """Of each other service, whether its name means something in here; of one that does not run nobody can tell."""
     if _is_alone(unit):
         return
@@ -249,13 +251,13 @@ def names(
         if not _is_alone(one) and one.service != unit.service:
             others[one.service] = others.get(one.service, False) or one.name in running
     for name, runs in others.items():
-        why = why_unknown(told, Category.NAMES, name) or why_unknown(told, Asked.TOOLS)
+        why = why_unknown(told, Category.NAMES, name) or why_unknown(told, VerifyCategory.TOOLS)
         if name not in known and (why or not runs):
             why = why or f"{name} does not run"
             yield cannot_check(unit.name, Category.NAMES, name, why, unit.where)
             continue
         # Without the tool the engine's own record has to do.
-        there = name in known or LOOK_UP not in told.get(Asked.TOOLS, {})
+        there = name in known or LOOK_UP not in told.get(VerifyCategory.TOOLS, {})
         yield presence(unit.name, Category.NAMES, name, word="known", there=there, where=unit.where)
 
 

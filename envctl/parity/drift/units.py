@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from envctl.parity.drift.claim import UNITS, Claim, cannot_check, place
+from envctl.parity.drift.expectation import UNITS, Expectation, cannot_check, place
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Kind, Plan, Unit
 from envctl.plan.state import Health, Status, UnitState
 
 
-def claims(
+def expectations(
     plan: Plan, changes: Sequence[Change], states: Mapping[str, UnitState]
-) -> Iterator[Claim]:
+) -> Iterator[Expectation]:
     """One of each unit there is or should be; `changes` are what `up` would do."""
     wanted = {unit.name for unit in plan.units}
     due = {change.unit: change for change in changes if change.key == change.unit}
@@ -21,18 +21,18 @@ def claims(
         change, state = due.get(unit.name), states[unit.name]
         if change is not None:
             told = "; ".join(filter(None, (change.cause, _bad_health(unit, state))))
-            claim = Claim(unit.name, UNITS, "", _wanted(unit), told, change.where)
+            expectation = Expectation(unit.name, UNITS, "", _wanted(unit), told, change.where)
         else:
-            claim = _alive(unit, state)
+            expectation = _alive(unit, state)
         why = "; ".join(state.unchecked)
-        if why and claim.holds:
-            claim = cannot_check(unit.name, UNITS, "", why, unit.where)
+        if why and expectation.passed:
+            expectation = cannot_check(unit.name, UNITS, "", why, unit.where)
         elif why:
-            claim = replace(claim, found=f"{claim.found}; nobody can tell {why}")
-        yield claim
+            expectation = replace(expectation, found=f"{expectation.found}; nobody can tell {why}")
+        yield expectation
     for name, change in due.items():
         if name and name not in wanted:
-            yield Claim(name, UNITS, "", "not there", change.cause, change.where)
+            yield Expectation(name, UNITS, "", "not there", change.cause, change.where)
 
 
 def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, UnitState]) -> str:
@@ -74,7 +74,7 @@ def _bad_health(unit: Unit, state: UnitState) -> str:
     return "; ".join(filter(None, (f"it is {state.health}", state.cause)))
 
 
-def _alive(unit: Unit, state: UnitState) -> Claim:
+def _alive(unit: Unit, state: UnitState) -> Expectation:
     """Of a unit that `up` would leave alone."""
     wanted = _wanted(unit)
     if unit.kind is Kind.TASK:
@@ -83,9 +83,9 @@ def _alive(unit: Unit, state: UnitState) -> Claim:
     elif state.status is not Status.RUNNING:
         found = f"it is not running: it is {state.status}"
     elif bad := _bad_health(unit, state):
-        return Claim(unit.name, UNITS, "", wanted, bad, place(unit, "probe"))
+        return Expectation(unit.name, UNITS, "", wanted, bad, place(unit, "probe"))
     else:
         found = wanted
     if found != wanted and state.cause:
         found = f"{found}; {state.cause}"
-    return Claim(unit.name, UNITS, "", wanted, found, unit.where)
+    return Expectation(unit.name, UNITS, "", wanted, found, unit.where)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from envctl.parity.drift.checks import Outcome
-from envctl.parity.drift.claim import UNITS, Claim
+from envctl.parity.drift.expectation import UNITS, Expectation
+from envctl.parity.drift.run_checks import CheckResult
 
 FORMAT: Final = "envctl verify"
 VERSION: Final = 1
@@ -22,18 +22,18 @@ class Verification:
 
     target: str
     units: Sequence[str]
-    claims: Sequence[Claim]
-    checks: Sequence[Outcome] = ()
+    expectations: Sequence[Expectation]
+    checks: Sequence[CheckResult] = ()
     lost: Sequence[str] = ()
     simulated: bool = False
 
     @property
-    def findings(self) -> Sequence[Claim]:
+    def findings(self) -> Sequence[Expectation]:
         """What is not so, or cannot be checked: drift, and checks that fail."""
         return [finding for one in self._all for finding in one.findings]
 
     @property
-    def claimed(self) -> Mapping[str, int]:
+    def expectation_counts(self) -> Mapping[str, int]:
         """How many claims there are, by unit: as many whatever is found."""
         found = dict.fromkeys(self.units, 0)
         for one in self._all:
@@ -41,21 +41,21 @@ class Verification:
         return found
 
     @property
-    def holding(self) -> Mapping[str, int]:
+    def passed_counts(self) -> Mapping[str, int]:
         """How many claims hold, by unit."""
         found = dict.fromkeys(self.units, 0)
         for one in self._all:
-            if one.holds:
+            if one.passed:
                 found[one.unit] = found.get(one.unit, 0) + 1
         return found
 
     @property
-    def _all(self) -> Sequence[Claim]:
-        claims = [*self.claims, *(one.claim for one in self.checks)]
+    def _all(self) -> Sequence[Expectation]:
+        expectations = [*self.expectations, *(one.expectation for one in self.checks)]
         # The units as the plan has them; of each first what it is as a whole.
         order = {name: index for index, name in enumerate(self.units)}
         return sorted(
-            claims, key=lambda one: (order.get(one.unit, len(order)), one.category != UNITS)
+            expectations, key=lambda one: (order.get(one.unit, len(order)), one.category != UNITS)
         )
 
 
@@ -66,8 +66,8 @@ def to_json(found: Verification) -> dict[str, Any]:
         "version": VERSION,
         "target": found.target,
         "units": [
-            {"unit": name, "claims": found.claimed[name], "holding": count}
-            for name, count in found.holding.items()
+            {"unit": name, "claims": found.expectation_counts[name], "holding": count}
+            for name, count in found.passed_counts.items()
         ],
         "findings": [
             {

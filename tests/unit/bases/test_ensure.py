@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.bases import Found, bootstrap, ensure, image_for, is_made
+from envctl.bases import AvailableBase, bootstrap, ensure, image_for, is_made
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.progress import no_progress
@@ -36,7 +36,7 @@ def test_a_local_image_is_taken_without_asking_anyone(store, fake):
 
     found = ensure(BOOKWORM, store, events.append)
 
-    assert found == Found("debian:bookworm", "local", "sha256:pulled-debian:bookworm")
+    assert found == AvailableBase("debian:bookworm", "local", "sha256:pulled-debian:bookworm")
     assert said(events) == ["base debian:bookworm done: local image"]
     assert not store.pulls
     assert not runs.exists()
@@ -267,7 +267,7 @@ def test_a_base_for_a_platform_is_pulled_by_its_own_name_or_else_made_for_it(sto
     store.pull("debian:bookworm")
     found = ensure(AMD, store, no_progress)
 
-    assert found == Found(AMD.image, "bootstrapped", store.find(AMD.image))
+    assert found == AvailableBase(AMD.image, "bootstrapped", store.find(AMD.image))
     assert store.pulls == ["debian:bookworm", AMD.image]
     assert runs.exists()
     made = store.info(AMD.image)

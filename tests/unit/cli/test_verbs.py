@@ -11,7 +11,7 @@ from envctl.backends.base import Capabilities
 from envctl.backends.memory import MemoryBackend
 from envctl.cli.up import to_open
 from envctl.cli.verify import remedy
-from envctl.parity.drift.claim import Claim
+from envctl.parity.drift.expectation import Expectation
 from envctl.parity.drift.verification import Verification
 from envctl.plan.target import Target
 from envctl.project import Project
@@ -238,7 +238,7 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
 )
 def test_verify_ends_with_what_mends_it(categories: tuple[str, str], said: str) -> None:
     claims = [
-        Claim(unit, category, "x", "so", "not so")
+        Expectation(unit, category, "x", "so", "not so")
         for unit, category in zip(("web", "db"), categories, strict=True)
     ]
     assert said in remedy(Verification("dev@docker", ["web", "db"], claims))

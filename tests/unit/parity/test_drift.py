@@ -13,12 +13,12 @@ import pytest
 from envctl.errors import EnvctlError, Place
 from envctl.host.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.parity import parse_facts
-from envctl.parity.drift import checks, looking, units
 from envctl.parity.drift import files as file_rules
 from envctl.parity.drift import libraries as library_rules
 from envctl.parity.drift import packages as package_rules
 from envctl.parity.drift import process as process_rules
-from envctl.parity.drift.claim import Claim
+from envctl.parity.drift import run_checks, unit_verifier, units
+from envctl.parity.drift.expectation import Expectation
 from envctl.parity.drift.verification import Verification, to_json
 from envctl.parity.facts import UNKNOWN
 from envctl.plan.changes import Action, Change, because
@@ -49,24 +49,24 @@ MADE = {"/.dockerenv": "100 100"}
 WEB = "uid 20001, gid 20001, /home/web, /usr/sbin/nologin"
 
 
-def said(claims):
+def said(expectations):
     """What is wrong as people see it, without the unit."""
     return [
-        f"{one.category} {one.key}: {one.said} ({one.where})"
-        for claim in claims
-        for one in claim.findings
+        f"{one.category} {one.key}: {one.message} ({one.where})"
+        for expectation in expectations
+        for one in expectation.findings
         if not one.unchecked
     ]
 
 
-def unchecked(claims):
+def unchecked(expectations):
     """What cannot be checked."""
-    return [f"{one.category} {one.key}: {one.unchecked}" for one in claims if one.unchecked]
+    return [f"{one.category} {one.key}: {one.unchecked}" for one in expectations if one.unchecked]
 
 
 def only(told):
     """Facts of which those categories that a test does not speak of are unknown."""
-    unknown = looking.nothing_told("not asked")[UNKNOWN]
+    unknown = unit_verifier.nothing_told("not asked")[UNKNOWN]
     asked = {category for category in told if told[category] is not None}
     rest = {one: why for one, why in unknown.items() if one.partition("\t")[0] not in asked}
     return {**told, UNKNOWN: {**rest, **told.get(UNKNOWN, {})}}
@@ -76,10 +76,10 @@ def of(rule):
     return lambda one, told, **more: rule(one, only(told), **more)
 
 
-packages = SimpleNamespace(claims=of(package_rules.claims))
-libraries = SimpleNamespace(claims=of(library_rules.claims))
-files = SimpleNamespace(claims=of(file_rules.claims), secrets=of(file_rules.secrets))
-process = SimpleNamespace(claims=of(process_rules.claims))
+packages = SimpleNamespace(expectations=of(package_rules.expectations))
+libraries = SimpleNamespace(expectations=of(library_rules.expectations))
+files = SimpleNamespace(expectations=of(file_rules.expectations), secrets=of(file_rules.secrets))
+process = SimpleNamespace(expectations=of(process_rules.expectations))
 
 
 def web(*steps, user="web", origins=None, **run):
@@ -101,30 +101,33 @@ STATUS_NOW = {"/var/lib/dpkg/status": "150 150"}
 
 
 def test_a_package_that_is_declared_and_not_installed_is_found():
-    assert said(packages.claims(web(CURL), installed("bash"))) == [
+    assert said(packages.expectations(web(CURL), installed("bash"))) == [
         "packages curl: declared, not installed (envctl.yaml:9:5)"
     ]
-    assert said(packages.claims(web(CURL), installed("curl"))) == []
+    assert said(packages.expectations(web(CURL), installed("curl"))) == []
 
 
 def test_a_package_that_is_only_half_there_is_found():
     told = {"packages": {"curl": "1.0-1 amd64 half-configured"}}
-    assert said(packages.claims(web(CURL), told)) == [
+    assert said(packages.expectations(web(CURL), told)) == [
         "packages curl: declared installed, found half-configured (envctl.yaml:9:5)"
     ]
 
 
 def test_a_package_that_another_provides_is_installed():
     told = installed("mawk", provides={"awk": ""})
-    assert said(packages.claims(web(InstallPackages(("awk",), AT)), told)) == []
+    assert said(packages.expectations(web(InstallPackages(("awk",), AT)), told)) == []
 
 
 def test_a_version_in_the_spec_must_be_that_version():
     step = InstallPackages(("curl=7.88-1",), AT)
-    assert said(packages.claims(web(step), installed("curl"))) == [
+    assert said(packages.expectations(web(step), installed("curl"))) == [
         "packages curl: declared 7.88-1, found 1.0-1 (envctl.yaml:9:5)"
     ]
-    assert said(packages.claims(web(InstallPackages(("curl=1.0-1",), AT)), installed("curl"))) == []
+    assert (
+        said(packages.expectations(web(InstallPackages(("curl=1.0-1",), AT)), installed("curl")))
+        == []
+    )
 
 
 def test_a_package_that_the_build_may_have_removed_is_none_unless_it_was_removed_since():
@@ -132,9 +135,9 @@ def test_a_package_that_the_build_may_have_removed_is_none_unless_it_was_removed
 
     def found(when):
         told = installed("bash", times=STATUS_NOW, removed={"curl": when, "vim": "1970-01-01 00:02:30"})  # fmt: skip
-        return [one for one in said(packages.claims(web(*steps), told)) if "curl" in one]
+        return [one for one in said(packages.expectations(web(*steps), told)) if "curl" in one]
 
-    assert said(packages.claims(web(*steps), installed("bash"))) == []
+    assert said(packages.expectations(web(*steps), installed("bash"))) == []
     assert found("1970-01-01 00:00:50") == []
     assert found("1970-01-01 00:02:30") == [
         "packages curl: declared, not installed (envctl.yaml:9:5)"
@@ -153,13 +156,13 @@ def test_packages_changed_by_hand_are_found_once():
         },
         removed={"vim": "1970-01-01 00:02:30", "gcc": "1970-01-01 00:00:50", "nmap": "1970-01-01 00:02:20"},
     )  # fmt: skip
-    assert said(packages.claims(web(CURL), told)) == [
+    assert said(packages.expectations(web(CURL), told)) == [
         "packages libc6: declared as it was built, found removed since (envctl.yaml:9:5)",
         "packages nmap: declared as it was built, found 1.0-1, put there since (envctl.yaml:9:5)",
         "packages vim: declared as it was built, found removed since (envctl.yaml:9:5)",
     ]
     told = installed("curl", times=STATUS_NOW)
-    assert said(packages.claims(web(CURL), told)) == [
+    assert said(packages.expectations(web(CURL), told)) == [
         "packages dpkg: declared as it was built, found its records were changed since (envctl.yaml:9:5)"
     ]
 
@@ -167,17 +170,17 @@ def test_packages_changed_by_hand_are_found_once():
 def test_what_a_hook_of_root_installs_is_no_drift():
     told = installed("curl", times=STATUS_NOW)
     hooked = replace(web(CURL, user="root"), hooks=Hooks((("apt-get", "install"),)))
-    assert said(packages.claims(hooked, told)) == []
+    assert said(packages.expectations(hooked, told)) == []
 
 
 def test_packages_that_nobody_can_tell_of_cannot_be_checked():
-    assert unchecked(packages.claims(web(CURL), {})) == [
+    assert unchecked(packages.expectations(web(CURL), {})) == [
         "packages curl: not asked",
         "packages others: not asked",
     ]
     # Nobody knows when the unit was made.
     told = {"packages": {"curl": "1 all"}, "times": {"/var/lib/dpkg/info/curl.list": "150 150"}}
-    assert said(packages.claims(web(CURL), told)) == []
+    assert said(packages.expectations(web(CURL), told)) == []
 
 
 # --- pip and npm
@@ -205,7 +208,7 @@ def copy(source="requirements.txt", target="/srv/", **options):
 def test_pinned_python_packages_are_held_against_their_pins(root):
     found = {"flask": "3.1.0", "jinja-2": "3.1.5", "other": "1"}
     told = {"python": {f"{FOLDER}: {name}": version for name, version in found.items()}}
-    assert said(libraries.claims(web(copy(), PIP), told, root=root)) == [
+    assert said(libraries.expectations(web(copy(), PIP), told, root=root)) == [
         "python /opt/web: Jinja_2: declared 3.1.4, found 3.1.5 (envctl.yaml:9:5)",
         "python /opt/web: click: declared, not installed (envctl.yaml:9:5)",
     ]
@@ -214,16 +217,16 @@ def test_pinned_python_packages_are_held_against_their_pins(root):
 def test_what_later_steps_may_have_changed_is_not_judged(root):
     told = {"python": {f"{FOLDER}: flask": "2.0", f"{FOLDER}: jinja-2": "1", f"{FOLDER}: click": "8"}}  # fmt: skip
     upgrade = PipInstall("/opt/web", packages=("flask",), where=AT)
-    assert said(libraries.claims(web(copy(), PIP, upgrade), told, root=root)) == []
-    assert said(libraries.claims(web(copy(), PIP, script("pip …")), {}, root=root)) == []
+    assert said(libraries.expectations(web(copy(), PIP, upgrade), told, root=root)) == []
+    assert said(libraries.expectations(web(copy(), PIP, script("pip …")), {}, root=root)) == []
     covered = web(copy(), PIP, volumes=(Volume("venv", "/opt/web"),))
-    assert said(libraries.claims(covered, {}, root=root)) == []
+    assert said(libraries.expectations(covered, {}, root=root)) == []
 
 
 def test_versions_that_have_several_spellings_are_not_judged(root):
     step = PipInstall("/opt/web", packages=("torch==2.0", "a==1.0rc1", "b==2.*"), where=AT)
     told = {"python": {f"{FOLDER}: torch": "2.0.0+cpu", f"{FOLDER}: a": "1.0.rc1", f"{FOLDER}: b": "2.5"}}  # fmt: skip
-    assert said(libraries.claims(web(step), told, root=root)) == []
+    assert said(libraries.expectations(web(step), told, root=root)) == []
 
 
 def test_npm_packages_that_are_missing_or_of_another_version_are_found(root):
@@ -234,7 +237,7 @@ def test_npm_packages_that_are_missing_or_of_another_version_are_found(root):
         NpmInstall(packages=("serve@14.2.0", "@vue/cli", "https://x/y.tgz"), where=AT),
     )
     told = {"npm": {"/srv: left": "1.0.0 sha512-x", "/usr/lib: serve": "14.2.1"}}
-    assert said(libraries.claims(web(*steps), told, root=root)) == [
+    assert said(libraries.expectations(web(*steps), told, root=root)) == [
         "npm /srv: right: declared, not installed (envctl.yaml:9:5)",
         "npm serve: declared 14.2.0, found 14.2.1 (envctl.yaml:9:5)",
         "npm @vue/cli: declared, not installed (envctl.yaml:9:5)",
@@ -265,7 +268,7 @@ PAGE = copy("page.txt", "/srv/page.txt")
     ],
 )  # fmt: skip
 def test_a_file_that_was_changed_since_is_found(root, text, expected):
-    assert said(files.claims(web(PAGE), file(text))) == [
+    assert said(files.expectations(web(PAGE), file(text))) == [
         f"files /srv/page.txt: {expected} (envctl.yaml:9:5)"
     ]
 
@@ -273,24 +276,24 @@ def test_a_file_that_was_changed_since_is_found(root, text, expected):
 @pytest.mark.parametrize("times", ["90 150", "100 100", "99 0"])
 def test_a_file_as_old_as_its_unit_is_as_it_was_built(root, times):
     told = file("mode 600, owner 7:7, sha256 77", times=times)
-    assert said(files.claims(web(PAGE), told)) == []
+    assert said(files.expectations(web(PAGE), told)) == []
 
 
 def test_a_file_that_was_touched_only_is_as_it_was(root):
-    assert said(files.claims(web(PAGE), file())) == []
-    assert said(files.claims(web(PAGE), file("mode 644, owner 0:0, sha256 unreadable"))) == []  # fmt: skip
+    assert said(files.expectations(web(PAGE), file())) == []
+    assert said(files.expectations(web(PAGE), file("mode 644, owner 0:0, sha256 unreadable"))) == []  # fmt: skip
 
 
 def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(root):
     steps = (PAGE, script("sed -i s/a/b/ /srv/page.txt"))
     told = file("mode 600, owner 0:0, sha256 77", times="150 90")
-    assert said(files.claims(web(*steps), told)) == []
+    assert said(files.expectations(web(*steps), told)) == []
     told = file("mode 644, owner 0:0, sha256 77")
-    assert len(said(files.claims(web(*steps), told))) == 1
+    assert len(said(files.expectations(web(*steps), told))) == 1
     # Of what is gone nobody can tell who has removed it.
     gone = {"gone": {"/srv/page.txt": ""}}
-    assert said(files.claims(web(*steps), gone)) == []
-    assert said(files.claims(web(PAGE), gone)) == [
+    assert said(files.expectations(web(*steps), gone)) == []
+    assert said(files.expectations(web(PAGE), gone)) == [
         "files /srv/page.txt: declared, not there (envctl.yaml:9:5)"
     ]
 
@@ -298,30 +301,30 @@ def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(
 def test_pip_and_npm_count_where_they_install_only(root):
     gone = {"gone": {"/srv/page.txt": ""}}
     for step in (PipInstall("/opt/venv", packages=("x",)), NpmInstall("/opt/app")):
-        assert len(said(files.claims(web(PAGE, step), gone))) == 1
+        assert len(said(files.expectations(web(PAGE, step), gone))) == 1
     for step in (
         PipInstall("/srv", packages=("x",)),
         NpmInstall("/srv"),
         NpmInstall(packages=("x",)),
     ):
-        assert said(files.claims(web(PAGE, step), gone)) == []
+        assert said(files.expectations(web(PAGE, step), gone)) == []
 
 
 def test_the_last_step_that_puts_a_file_there_counts(root):
     template = WriteFile("/srv/page.txt", "hello", owner="web", mode="0600", where=AT)
     told = file(f"mode 600, owner 20001:20001, sha256 {HELLO}")
-    assert said(files.claims(web(copy(), PAGE, template), told)) == []
-    assert len(said(files.claims(web(template, PAGE), told))) == 1
+    assert said(files.expectations(web(copy(), PAGE, template), told)) == []
+    assert len(said(files.expectations(web(template, PAGE), told))) == 1
 
 
 def test_what_a_volume_covers_or_a_hook_may_write_is_not_judged(root):
     told = file("mode 644, owner 20001:20001, sha256 77")
-    assert said(files.claims(web(PAGE, volumes=(Volume("d", "/srv"),)), told)) == []
+    assert said(files.expectations(web(PAGE, volumes=(Volume("d", "/srv"),)), told)) == []
     owned = copy("page.txt", "/srv/page.txt", owner="web")
-    assert len(said(files.claims(web(owned), told))) == 1
+    assert len(said(files.expectations(web(owned), told))) == 1
     hooked = replace(web(owned), hooks=Hooks((("migrate",),)))
-    assert said(files.claims(hooked, told)) == []
-    assert said(files.claims(hooked, {"gone": {"/srv/page.txt": ""}})) == []
+    assert said(files.expectations(hooked, told)) == []
+    assert said(files.expectations(hooked, {"gone": {"/srv/page.txt": ""}})) == []
 
 
 def test_links_are_held_against_where_they_lead(root):
@@ -329,9 +332,9 @@ def test_links_are_held_against_where_they_lead(root):
     link = SourceEntry("link", EntryKind.LINK, digest="page.txt")
     step = copy(".", "/srv/", tree=SourceTree(".", (link,)))
     told = file("link to page.txt, owner 0:0", path="/srv/link")
-    assert said(files.claims(web(step), told)) == []
+    assert said(files.expectations(web(step), told)) == []
     told = file("link to /etc/passwd, owner 0:0", path="/srv/link")
-    assert said(files.claims(web(step), told)) == [
+    assert said(files.expectations(web(step), told)) == [
         "files /srv/link: declared link to page.txt, found link to /etc/passwd (envctl.yaml:9:5)"
     ]
 
@@ -368,7 +371,7 @@ def test_secrets_are_there_their_users_alone_and_of_the_right_value(told, expect
 
 
 def looked(one, told, *others, running=("db",)):
-    names = process.claims(
+    names = process.expectations(
         one, told, mask=lambda text: text, neighbours=others, running=set(running)
     )
     return said(names)
@@ -432,7 +435,7 @@ def test_a_secret_that_a_variable_has_is_held_against_its_mask():
     one = web(process=Process(("app",), None, "/", {"URL": "x:hunter2hunter2"}))
     told = {"process": {"argv": '["app"]'}, "environment": {"URL": "x:‹secret a›"}}
     mask = lambda text: text.replace("hunter2hunter2", "‹secret a›")  # noqa: E731
-    assert said(process.claims(one, told, mask=mask, neighbours=(), running=())) == []
+    assert said(process.expectations(one, told, mask=mask, neighbours=(), running=())) == []
 
 
 def test_limits_are_in_force():
@@ -497,8 +500,8 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
         Change(Action.REPLACE, "cache", because('env A "1" → "2"', AT)),
         Change(Action.REMOVE, "web-2", because("web has fewer replicas now")),
     )
-    found = list(units.claims(decided, changes, states))
-    assert [(one.unit, one.said, str(one.where)) for one in found if not one.holds] == [
+    found = list(units.expectations(decided, changes, states))
+    assert [(one.unit, one.message, str(one.where)) for one in found if not one.passed] == [
         ("web", "it is unhealthy; HTTP 500", "envctl.yaml:9:5"),
         ("migrate", "it has not completed: it is running", "envctl.yaml:2:3"),
         ("db", "it is not running: it is restarting", "envctl.yaml:2:3"),
@@ -534,7 +537,9 @@ def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
 
     def told(**state):
         states = {"web": made(probed, unchecked=("whether /etc/x is the host's",), **state)}
-        return [one.said for one in units.claims(plan(probed), (), states) if not one.holds]
+        return [
+            one.message for one in units.expectations(plan(probed), (), states) if not one.passed
+        ]
 
     assert told() == ["cannot be checked: whether /etc/x is the host's"]
     assert told(health=Health.UNHEALTHY) == [
@@ -553,8 +558,8 @@ def test_that_a_unit_is_unhealthy_is_said_beside_what_up_would_do_to_it():
         "db": made(plain),
     }
 
-    found = units.claims(plan(probed, plain), changes, states)
-    assert [(one.said, one.where) for one in found] == [
+    found = units.expectations(plan(probed, plain), changes, states)
+    assert [(one.message, one.where) for one in found] == [
         ("after_start hook 1 has not succeeded: a; it is unhealthy; its probe fails: HTTP 500", AT),
         ("after_start hook 1 has not succeeded: b", AT),
     ]
@@ -564,7 +569,7 @@ def test_what_is_as_planned_holds():
     probed, task = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))), unit("job", kind="task")
     decided = plan(probed, task)
     states = {one.name: made(one) for one in decided.units}
-    assert all(one.holds for one in units.claims(decided, (), states))
+    assert all(one.passed for one in units.expectations(decided, (), states))
 
 
 # --- checks, and the whole
@@ -584,22 +589,22 @@ class Shell:
 
 def checked(*argv):
     one = replace(unit("web"), checks=(Check("it", argv, 1.0, AT),))
-    (found,) = checks.run([one], Shell(), mask=lambda text: text.replace("hush", "***"), report=lambda _: None)  # fmt: skip
+    (found,) = run_checks.run([one], Shell(), mask=lambda text: text.replace("hush", "***"), report=lambda _: None)  # fmt: skip
     return found
 
 
 def test_a_check_that_fails_is_told_with_its_exit_code_and_its_last_lines():
     found = checked("sh", "-c", "seq 30; echo hush >&2; exit 7")
-    assert said([found.claim]) == ["checks it: exit code 7 (envctl.yaml:9:5)"]
+    assert said([found.expectation]) == ["checks it: exit code 7 (envctl.yaml:9:5)"]
     assert found.output == (*map(str, range(12, 31)), "***")
-    assert said([checked("true").claim]) == []
-    assert said([checked("late").claim]) == [
+    assert said([checked("true").expectation]) == []
+    assert said([checked("late").expectation]) == [
         "checks it: web: `late` did not end within 1 s (envctl.yaml:9:5)"
     ]
 
 
 def test_json_has_what_was_found():
-    found = Verification("dev@docker", ["db", "web"], list(packages.claims(web(CURL), installed("bash"))), [checked("true")])  # fmt: skip
+    found = Verification("dev@docker", ["db", "web"], list(packages.expectations(web(CURL), installed("bash"))), [checked("true")])  # fmt: skip
     told = to_json(found)
     assert (told["format"], told["version"], told["target"]) == ("envctl verify", 1, "dev@docker")
     assert told["units"] == [
@@ -637,8 +642,8 @@ class Unmasked:
 
 def looked_into(backend, *steps, **run):
     decided = plan(web(*steps, **run))
-    sight = looking.Sight(decided, backend, decided.units, "key", {}, Unmasked())
-    return sight.claims({})
+    verifier = unit_verifier.UnitVerifier(decided, backend, decided.units, "key", {}, Unmasked())
+    return verifier.expectations({})
 
 
 def test_what_a_unit_that_does_not_tell_has_cannot_be_checked_and_is_not_fewer():
@@ -663,11 +668,13 @@ class Deaf(Silent):
 
 
 def test_a_port_that_nothing_listens_on_is_told_with_how_long_that_was_waited_for(monkeypatch):
-    monkeypatch.setattr(looking, "PATIENCE", 0.1)
-    monkeypatch.setattr(looking, "_PAUSE", 0.05)
+    monkeypatch.setattr(unit_verifier, "PATIENCE", 0.1)
+    monkeypatch.setattr(unit_verifier, "_PAUSE", 0.05)
     decided = plan(web(ports=(Port(8000),), origins={"ports": AT}))
-    sight = looking.Sight(decided, Deaf(root=True), decided.units, "key", {}, Unmasked())
-    assert said(sight.claims({})) == [
+    verifier = unit_verifier.UnitVerifier(
+        decided, Deaf(root=True), decided.units, "key", {}, Unmasked()
+    )
+    assert said(verifier.expectations({})) == [
         "sockets tcp 8000: declared, not listened on within 0.1 s (envctl.yaml:9:5)"
     ]
 
@@ -725,12 +732,12 @@ def test_a_line_whose_beginning_is_lost_is_not_told_since_it_may_hold_half_a_sec
 
 def test_checks_of_units_that_do_not_run_are_told_as_not_run():
     one = replace(unit("web"), checks=(Check("a", ("x",), 1.0, AT), Check("b", ("y",), 1.0, AT)))
-    found = list(checks.not_run([one, unit("db")]))
+    found = list(run_checks.not_run([one, unit("db")]))
     assert [(at.unit, at.check.name, at.exit_code, at.cause) for at in found] == [
         ("web", "a", None, "web does not run"),
         ("web", "b", None, "web does not run"),
     ]
-    assert not any(at.claim.holds for at in found)
+    assert not any(at.expectation.passed for at in found)
 
 
 def test_each_check_is_told_as_it_begins_and_as_it_ends():
@@ -738,7 +745,7 @@ def test_each_check_is_told_as_it_begins_and_as_it_ends():
     one = replace(
         unit("web"), checks=(Check("a", ("true",), 1.0, AT), Check("b", ("false",), 1.0, AT))
     )
-    list(checks.run([one], Shell(), mask=str, report=told.append))
+    list(run_checks.run([one], Shell(), mask=str, report=told.append))
     assert [(at.work, at.stage.name, at.text) for at in told] == [
         ("check web a", "STARTED", ""),
         ("check web a", "DONE", ""),
@@ -750,9 +757,9 @@ def test_each_check_is_told_as_it_begins_and_as_it_ends():
 def test_only_what_comes_after_a_file_may_have_changed_it(root):
     command = script("true")
     gone = {"gone": {"/srv/page.txt": ""}}
-    assert len(said(files.claims(web(command, PAGE), gone))) == 1
-    assert len(said(files.claims(web(command, PAGE, copy("page.txt", "/opt/x")), gone))) == 1
-    assert said(files.claims(web(PAGE, command), gone)) == []
+    assert len(said(files.expectations(web(command, PAGE), gone))) == 1
+    assert len(said(files.expectations(web(command, PAGE, copy("page.txt", "/opt/x")), gone))) == 1
+    assert said(files.expectations(web(PAGE, command), gone)) == []
 
 
 def test_what_a_unit_should_be_is_told_with_what_it_is():
@@ -763,14 +770,14 @@ def test_what_a_unit_should_be_is_told_with_what_it_is():
     )
     decided = plan(task, probed, plain)
     states = {one.name: made(one, status=Status.PAUSED) for one in decided.units}
-    found = {one.unit: (one.expected, one.found) for one in units.claims(decided, (), states)}
+    found = {one.unit: (one.expected, one.found) for one in units.expectations(decided, (), states)}
     assert found == {
         "job": ("completed", "it has not completed: it is paused"),
         "web": ("healthy", "it is not running: it is paused"),
         "db": ("running", "it is not running: it is paused"),
     }
     states = {**states, "db": made(plain, status=Status.MISSING, cause="somebody removed it")}
-    found = {one.unit: one.found for one in units.claims(decided, (), states)}
+    found = {one.unit: one.found for one in units.expectations(decided, (), states)}
     assert found["db"] == "it is not running: it is missing; somebody removed it"
 
 
@@ -778,10 +785,10 @@ def test_what_is_not_the_units_own_change_is_not_told_of_it():
     db = unit("db")
     changes = (
         Change(Action.STOP, "db", because("web takes its port 1")),
-        Change(Action.DISMANTLE, "", because("x")),
+        Change(Action.TEAR_DOWN, "", because("x")),
     )
-    (claim,) = units.claims(plan(db), changes, {"db": made(db)})
-    assert claim.holds
+    (expectation,) = units.expectations(plan(db), changes, {"db": made(db)})
+    assert expectation.passed
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.RUNNING}))
@@ -792,10 +799,10 @@ def test_what_does_not_run_is_not_looked_into(status):
 
 
 def test_json_tells_all_of_a_finding_and_of_a_check():
-    outcome = checks.Outcome(
+    outcome = run_checks.CheckResult(
         "web", Check("it", ("x",), 1.0, AT), None, 1.5, ("one", "two"), "it hangs"
     )
-    silent = list(packages.claims(web(CURL), {}))
+    silent = list(packages.expectations(web(CURL), {}))
     told = to_json(Verification("dev@docker", ["web"], silent, [outcome]))
     assert told["findings"][0] == {
         "unit": "web",
@@ -830,45 +837,48 @@ def test_json_tells_all_of_a_finding_and_of_a_check():
 
 
 def test_findings_come_in_the_order_of_the_plan_each_unit_as_a_whole_first():
-    def claim(name, category):
-        return Claim(name, category, "", "so", "not so")
+    def expectation(name, category):
+        return Expectation(name, category, "", "so", "not so")
 
     every = [
-        claim("web", "files"),
-        claim("gone", "unit"),
-        claim("db", "files"),
-        claim("web", "unit"),
-        claim("db", "unit"),
+        expectation("web", "files"),
+        expectation("gone", "unit"),
+        expectation("db", "files"),
+        expectation("web", "unit"),
+        expectation("db", "unit"),
     ]
     found = Verification("dev@docker", ["db", "web"], every)
     assert [(one.unit, one.category) for one in found.findings] == [
         ("db", "unit"), ("db", "files"), ("web", "unit"), ("web", "files"), ("gone", "unit")
     ]  # fmt: skip
-    assert found.claimed == {"db": 2, "web": 2, "gone": 1}
-    assert found.holding == {"db": 0, "web": 0}
+    assert found.expectation_counts == {"db": 2, "web": 2, "gone": 1}
+    assert found.passed_counts == {"db": 0, "web": 0}
 
 
 def test_a_version_is_judged_where_no_command_ran_after_it_or_it_was_changed_since():
     step = InstallPackages(("curl=7.88-1",), AT)
     built = web(step, script("apt-get upgrade"))
-    assert said(packages.claims(built, installed("curl"))) == []
+    assert said(packages.expectations(built, installed("curl"))) == []
     since = installed("curl", times={**STATUS_NOW, "/var/lib/dpkg/info/curl.list": "150 150"})
-    assert said(packages.claims(built, since)) == [
+    assert said(packages.expectations(built, since)) == [
         "packages curl: declared 7.88-1, found 1.0-1 (envctl.yaml:9:5)"
     ]
 
 
 def test_a_name_with_a_dash_behind_it_asks_for_the_package_to_go():
     step = InstallPackages(("less-",), AT)
-    assert said(packages.claims(web(step), installed("bash"))) == []
-    assert said(packages.claims(web(step), installed("less"))) == []
+    assert said(packages.expectations(web(step), installed("bash"))) == []
+    assert said(packages.expectations(web(step), installed("less"))) == []
     # Of a package that is really called so it is the package.
-    assert [one.holds for one in packages.claims(web(step), installed("less-"))] == [True, True]
+    assert [one.passed for one in packages.expectations(web(step), installed("less-"))] == [
+        True,
+        True,
+    ]
 
 
 def test_another_package_that_provides_it_has_not_its_version():
     told = installed("mawk", provides={"awk": ""})
-    assert said(packages.claims(web(InstallPackages(("awk=1",), AT)), told)) == [
+    assert said(packages.expectations(web(InstallPackages(("awk=1",), AT)), told)) == [
         "packages awk: declared, not installed (envctl.yaml:9:5)"
     ]
 
@@ -876,7 +886,7 @@ def test_another_package_that_provides_it_has_not_its_version():
 def test_a_hook_of_another_user_than_root_installs_nothing():
     told = installed("curl", times=STATUS_NOW)
     hooked = replace(web(CURL, user="web"), hooks=Hooks((("apt-get", "install"),)))
-    assert said(packages.claims(hooked, told)) == [
+    assert said(packages.expectations(hooked, told)) == [
         "packages dpkg: declared as it was built, found its records were changed since (envctl.yaml:9:5)"
     ]
-    assert said(packages.claims(web(CURL, user="root"), told)) != []
+    assert said(packages.expectations(web(CURL, user="root"), told)) != []

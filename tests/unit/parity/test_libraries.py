@@ -7,7 +7,7 @@ import pytest
 from envctl.errors import Place
 from envctl.host.source_tree import SourceTree
 from envctl.parity.drift import libraries
-from envctl.parity.drift.looking import nothing_told
+from envctl.parity.drift.unit_verifier import nothing_told
 from envctl.plan.model import CopyFiles, NpmInstall, PipInstall, Volume, WriteFile
 from tests.support.plans import script
 from tests.support.taken import entry
@@ -23,7 +23,7 @@ def root(tmp_path):
 
 
 def found(root, *steps, told=None, **run):
-    return list(libraries.claims(web(*steps, **run), only(told or {}), root=root))
+    return list(libraries.expectations(web(*steps, **run), only(told or {}), root=root))
 
 
 def pip(*packages, venv="/opt/web", requirements=""):
@@ -34,8 +34,8 @@ def python(**versions):
     return {"python": {f"{FOLDER}: {name}": version for name, version in versions.items()}}
 
 
-def keys(claims):
-    return [(one.key, one.holds) for one in claims]
+def keys(expectations):
+    return [(one.key, one.passed) for one in expectations]
 
 
 def test_each_package_of_a_step_and_of_its_requirements_is_claimed_in_every_spelling(root):
@@ -64,7 +64,7 @@ def test_a_package_counts_in_its_own_environment_only(root):
 def test_the_version_is_judged_where_the_step_is_the_last_of_its_environment(root):
     told = python(rich="13.1")
     other = pip("x", venv="/opt/other")
-    assert [one.holds for one in found(root, pip("rich==13"), other, told=told)] == [False, False]
+    assert [one.passed for one in found(root, pip("rich==13"), other, told=told)] == [False, False]
     assert said(found(root, pip("rich==13"), told=told)) == [
         "python /opt/web: rich: declared 13, found 13.1 (envctl.yaml:9:5)"
     ]
@@ -77,7 +77,7 @@ def test_the_version_is_judged_where_the_step_is_the_last_of_its_environment(roo
 def test_what_nobody_tells_of_cannot_be_checked_package_by_package(root):
     package = CopyFiles("package.json", "/srv/", "0", where=AT, tree=SourceTree("package.json", (entry("", "x"),)))  # fmt: skip
     steps = (pip("rich"), package, NpmInstall("/srv", where=AT), NpmInstall(packages=("serve@1.0.0", "@vue/cli"), where=AT))  # fmt: skip
-    silent = list(libraries.claims(web(*steps), nothing_told("it is asleep"), root=root))
+    silent = list(libraries.expectations(web(*steps), nothing_told("it is asleep"), root=root))
     assert unchecked(silent) == [
         "python /opt/web: rich: it is asleep",
         "npm /srv: left: it is asleep",

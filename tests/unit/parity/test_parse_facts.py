@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.parity import parse_facts, tree
+from envctl.parity import file_tree, parse_facts
 from envctl.parity.facts import readable
-from envctl.plan.places import literally
+from envctl.plan.volatile_places import literally
 
 MARK = "0123456789abcdef"
 
@@ -75,7 +75,7 @@ def test_the_script_lists_every_file_of_this_host_but_those_left_out(tmp_path):
     patterns = f"{all_but(tmp_path)}\t{literally(str(tmp_path))}/gone\\*/*"
 
     (parts,) = parse_facts.parts(ask_this_host([("tree", patterns)]), MARK, "tree")
-    told = tree.read(parts).facts()
+    told = file_tree.read(parts).facts()
 
     own = f"owner {os.getuid()}:{os.getgid()}"
     digest = "sha256 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806"

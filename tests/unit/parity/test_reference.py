@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envctl.parity import reference
 from envctl.plan.categories import Category
-from envctl.plan.places import VOLATILE
+from envctl.plan.volatile_places import VOLATILE
 
 
 def test_the_page_tells_of_every_category_and_of_every_place_that_is_left_out():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from envctl.host.checkout_id import identify
-from envctl.plan.scope import Found, Scope, make_scope
+from envctl.plan.scope import FoundEnvironment, Scope, make_scope
 
 
 def test_a_checkout_is_known_by_the_folder_it_was_first_in(tmp_path):
@@ -29,7 +29,7 @@ def test_the_mark_of_a_folder_is_short_plain_and_never_changes():
 
 
 def test_an_environment_is_lost_when_its_folder_is_gone(tmp_path):
-    there = Found(make_scope("shop", "dev", tmp_path), "docker")
+    there = FoundEnvironment(make_scope("shop", "dev", tmp_path), "docker")
     assert not there.is_lost
     assert there.where == str(tmp_path)
 
@@ -41,6 +41,6 @@ def test_an_environment_is_lost_when_its_folder_is_gone(tmp_path):
 
 
 def test_an_environment_of_an_unknown_folder_is_lost_and_said_so():
-    unknown = Found(Scope("shop", "0a1b2c3d", "dev", ""), "docker")
+    unknown = FoundEnvironment(Scope("shop", "0a1b2c3d", "dev", ""), "docker")
     assert unknown.is_lost
     assert unknown.where == "an unknown folder"

@@ -151,7 +151,7 @@ def test_changes_line_up_and_end_with_their_places():
             "web",
             (Cause("user web → root", PLACE, "runs as root"), Cause("memory unlimited → 1 GiB")),
         ),
-        Change(Action.DISMANTLE, "", because("nothing of it is left")),
+        Change(Action.TEAR_DOWN, "", because("nothing of it is left")),
     ]
     assert changes_text(changes) == (
         "* build web           the image is not there  (envctl.yaml:3:5)\n"

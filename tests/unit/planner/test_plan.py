@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from envctl.errors import EnvctlError, Place, SpecError
+from envctl.plan.image_names import base_image
 from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, WriteFile
-from envctl.plan.names import base_image
 from envctl.plan.scope import make_scope
 from tests.unit.definition.helpers import HEAD
 from tests.unit.planner.conftest import Planner, lines

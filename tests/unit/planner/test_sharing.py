@@ -14,7 +14,7 @@ from envctl.definition import reader
 from envctl.errors import EnvctlError, SpecError
 from envctl.plan.text import plan_text
 from envctl.planner import make_plan
-from envctl.planner.shared import SharedServices
+from envctl.planner.planned_services import PlannedServices
 from tests.unit.definition.helpers import write
 
 BASE = """\
@@ -83,7 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def outcome(root: Path, environment: str, shared: SharedServices | None) -> object:
+def outcome(root: Path, environment: str, shared: PlannedServices | None) -> object:
     """All that an environment comes to: its data, its places and its plan, or its problems."""
     try:
         resolved = definition.load(root, environment, environ={}, cache=False)
@@ -100,7 +100,7 @@ def outcome(root: Path, environment: str, shared: SharedServices | None) -> obje
 
 def outcomes(root: Path, names: Mapping[str, str], *, together: bool) -> Mapping[str, object]:
     """What each environment comes to, with the others or with nothing remembered of them."""
-    shared = SharedServices() if together else None
+    shared = PlannedServices() if together else None
     found = {}
     for name in names:
         if not together:
@@ -127,7 +127,7 @@ def test_environments_come_to_the_same_together_and_each_by_itself(
 def test_what_differs_is_planned_and_what_does_not_is_shared(project: Path) -> None:
     names = {"e0": "services: {db: {env: {A: b}}}\n", "e1": "services: {db: {env: {A: c}}}\n"}
     write(project, BASE, **names)
-    shared = SharedServices()
+    shared = PlannedServices()
     plans = [
         make_plan(
             definition.load(project, name, environ={}, cache=False), backend="docker", shared=shared

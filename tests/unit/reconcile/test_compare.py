@@ -327,9 +327,9 @@ def done(there: Observed, change: Change) -> Observed:
         units.pop(change.unit)
     elif change.action is Action.STOP:
         units[change.unit] = replace(units[change.unit], status=Status.STOPPED)
-    elif change.action is Action.DISCARD:
+    elif change.action is Action.DELETE_VOLUME:
         return replace(there, volumes=there.volumes - {change.unit})
-    elif change.action is not Action.DISMANTLE:
+    elif change.action is not Action.TEAR_DOWN:
         assert isinstance(target, Unit)
         source = target.source
         if change.action in (Action.START, Action.RECONFIGURE):
@@ -629,10 +629,10 @@ def test_what_holds_an_environment_together_goes_after_all_that_is_in_it():
     changes = down(there, volumes=True)
     *others, last = changes
 
-    assert last.action is Action.DISMANTLE
+    assert last.action is Action.TEAR_DOWN
     assert {*last.needs} == {one.key for one in others}
-    assert {one.action for one in others} == {Action.REMOVE, Action.DISCARD}
-    discards = [one for one in others if one.action is Action.DISCARD]
+    assert {one.action for one in others} == {Action.REMOVE, Action.DELETE_VOLUME}
+    discards = [one for one in others if one.action is Action.DELETE_VOLUME]
     assert all(
         {*one.needs} == {at.key for at in others if at.action is Action.REMOVE} for one in discards
     )

@@ -16,7 +16,7 @@ from envctl.plan.scope import Scope
 from envctl.plan.state import Status
 from envctl.progress import Stage, no_progress
 from envctl.reconcile.compare import compare, down, stop
-from envctl.reconcile.executor import bring_up, carry_out
+from envctl.reconcile.executor import apply_changes, bring_up
 from tests.support.plans import plan, script, unit
 
 
@@ -219,7 +219,7 @@ def test_hooks_run_when_the_unit_is_ready_and_before_it_stops(backend):
     up(backend, web)
     wanted = plan(web)
 
-    carry_out(down(backend.observe(), plan=wanted), backend, no_progress)
+    apply_changes(down(backend.observe(), plan=wanted), backend, no_progress)
 
     assert backend.ran == [("web", ("warm",)), ("web", ("drain",))]
 
@@ -247,7 +247,7 @@ def test_a_failing_hook_fails_the_start_but_never_the_stop(backend):
         EnvctlError, match=r"web: after_start hook 1 \(false\) ended with exit code 9"
     ) as caught:
         up(backend, bad)
-    carry_out(down(backend.observe(), plan=plan(bad)), backend, events.append)
+    apply_changes(down(backend.observe(), plan=plan(bad)), backend, events.append)
 
     assert "the hook printed: no such table" in caught.value.details
     assert "probe" not in str(caught.value)
@@ -275,7 +275,7 @@ def test_a_hook_that_failed_runs_again_and_what_depends_on_it_waits(backend, con
 def test_hooks_run_again_after_each_start(backend):
     web = hooked("warm")
     up(backend, web)
-    carry_out(stop(backend.observe(), plan=plan(web)), backend, no_progress)
+    apply_changes(stop(backend.observe(), plan=plan(web)), backend, no_progress)
     assert backend.observe().units["web"].status is Status.STOPPED
 
     up(backend, web)
@@ -381,7 +381,7 @@ def test_hooks_of_a_unit_that_cannot_be_reached_are_said_not_to_run(backend):
     events = []
 
     changes = down(there, plan=plan(web))
-    carry_out(changes, backend, events.append, observed=replace(there, units={"web": lost}))
+    apply_changes(changes, backend, events.append, observed=replace(there, units={"web": lost}))
 
     assert backend.ran == []
     notes = [event.text for event in events if event.stage is Stage.NOTE]
@@ -396,7 +396,7 @@ def test_what_others_still_need_is_not_removed_when_those_could_not_be(backend):
     events = []
 
     with pytest.raises(EnvctlError, match="web broke"):
-        carry_out(down(backend.observe(), plan=plan(*units)), backend, events.append)
+        apply_changes(down(backend.observe(), plan=plan(*units)), backend, events.append)
 
     assert set(backend.observe().units) == {"db", "web"}
     failed = {event.work: event.text for event in events if event.stage is Stage.FAILED}

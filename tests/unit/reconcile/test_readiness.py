@@ -6,7 +6,7 @@ import pytest
 
 from envctl.plan.model import Probe, ProbeKind, Resources
 from envctl.plan.state import Health, Status
-from envctl.reconcile.readiness import Verdict, allowance, judge
+from envctl.reconcile.readiness import Readiness, allowance, judge
 from tests.support.plans import made, unit
 
 PROBE = Probe(ProbeKind.TCP, ("127.0.0.1", "80"), interval=2, retries=3, start_period=10)
@@ -20,20 +20,20 @@ def verdict(unit, waited=0.0, **state):
 
 
 def test_a_running_service_without_a_probe_is_ready():
-    assert verdict(PLAIN) == (Verdict.READY, "running")
+    assert verdict(PLAIN) == (Readiness.READY, "running")
 
 
 def test_a_service_with_a_probe_is_probed():
-    assert verdict(PROBED, health=Health.STARTING)[0] is Verdict.PROBE
+    assert verdict(PROBED, health=Health.STARTING)[0] is Readiness.PROBE
 
 
 def test_a_unit_that_its_engine_calls_healthy_is_not_asked_again():
-    assert verdict(PROBED, health=Health.HEALTHY) == (Verdict.READY, "healthy")
+    assert verdict(PROBED, health=Health.HEALTHY) == (Readiness.READY, "healthy")
 
 
 def test_an_exited_service_has_failed_at_once():
     assert verdict(PLAIN, status=Status.EXITED, exit_code=7) == (
-        Verdict.FAILED,
+        Readiness.FAILED,
         "it exited with exit code 7",
     )
 
@@ -52,21 +52,21 @@ def test_a_crash_loop_has_failed():
 
 
 def test_a_unit_that_vanished_has_failed():
-    assert judge(PLAIN, None, waited=0) == (Verdict.FAILED, "it is gone")
+    assert judge(PLAIN, None, waited=0) == (Readiness.FAILED, "it is gone")
 
 
 def test_a_unit_that_never_runs_is_not_waited_for_for_ever():
-    assert verdict(PLAIN, status=Status.CREATED)[0] is Verdict.WAIT
-    assert verdict(PLAIN, status=Status.CREATED, waited=1e4)[0] is Verdict.FAILED
+    assert verdict(PLAIN, status=Status.CREATED)[0] is Readiness.WAIT
+    assert verdict(PLAIN, status=Status.CREATED, waited=1e4)[0] is Readiness.FAILED
 
 
 @pytest.mark.parametrize(
     ("state", "waited", "expected"),
     [
-        ({"exit_code": 0}, 0, Verdict.READY),
-        ({"exit_code": 4}, 0, Verdict.FAILED),
-        ({"status": Status.RUNNING}, 60, Verdict.WAIT),
-        ({"status": Status.RUNNING}, 4000, Verdict.FAILED),
+        ({"exit_code": 0}, 0, Readiness.READY),
+        ({"exit_code": 4}, 0, Readiness.FAILED),
+        ({"status": Status.RUNNING}, 60, Readiness.WAIT),
+        ({"status": Status.RUNNING}, 4000, Readiness.FAILED),
     ],
 )
 def test_a_task_is_ready_when_it_completed(state, waited, expected):
@@ -89,7 +89,7 @@ def test_a_unit_has_its_start_period_and_its_retries():
 def test_how_a_process_ended_is_told_by_name(state, text):
     limited = unit("web", resources=Resources(memory=64 << 20))
 
-    assert judge(limited, made(limited, **state), waited=0) == (Verdict.FAILED, text)
+    assert judge(limited, made(limited, **state), waited=0) == (Readiness.FAILED, text)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_how_a_process_ended_is_told_by_name(state, text):
 def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
     there = made(PLAIN, **state)
 
-    assert judge(PLAIN, there, waited=0)[0] is Verdict.WAIT
-    assert judge(PLAIN, there, waited=100)[0] is Verdict.FAILED
+    assert judge(PLAIN, there, waited=0)[0] is Readiness.WAIT
+    assert judge(PLAIN, there, waited=100)[0] is Readiness.FAILED
 
 
 @pytest.mark.parametrize(
@@ -120,26 +120,26 @@ def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
 def test_a_unit_has_until_its_own_probes_last_retry_to_be_there(state, stands):
     there = made(PROBED, **state)
 
-    assert judge(PROBED, there, waited=16) == (Verdict.WAIT, stands)
-    assert judge(PROBED, there, waited=16.1) == (Verdict.FAILED, f"after 16 s {stands}")
+    assert judge(PROBED, there, waited=16) == (Readiness.WAIT, stands)
+    assert judge(PROBED, there, waited=16.1) == (Readiness.FAILED, f"after 16 s {stands}")
 
 
 def test_without_a_probe_it_is_waited_for_as_long_as_a_default_probe_has():
     allowed = allowance(Probe(ProbeKind.COMMAND, ()))
 
-    assert verdict(PLAIN, status=Status.CREATED, waited=allowed)[0] is Verdict.WAIT
-    assert verdict(PLAIN, status=Status.CREATED, waited=allowed + 1)[0] is Verdict.FAILED
+    assert verdict(PLAIN, status=Status.CREATED, waited=allowed)[0] is Readiness.WAIT
+    assert verdict(PLAIN, status=Status.CREATED, waited=allowed + 1)[0] is Readiness.FAILED
     assert verdict(PROBED, status=Status.CREATED, waited=allowed)[0] is (
-        Verdict.FAILED if allowed > allowance(PROBE) else Verdict.WAIT
+        Readiness.FAILED if allowed > allowance(PROBE) else Readiness.WAIT
     )
 
 
 @pytest.mark.parametrize("health", [one for one in Health if one is not Health.HEALTHY])
 def test_only_health_makes_a_probed_unit_ready_and_its_engine_has_no_other_say(health):
-    assert verdict(PROBED, health=health) == (Verdict.PROBE, "running")
+    assert verdict(PROBED, health=health) == (Readiness.PROBE, "running")
 
 
-@pytest.mark.parametrize(("restarts", "expected"), [(2, Verdict.WAIT), (3, Verdict.FAILED)])
+@pytest.mark.parametrize(("restarts", "expected"), [(2, Readiness.WAIT), (3, Readiness.FAILED)])
 def test_the_third_restart_is_one_too_many(restarts, expected):
     assert verdict(PLAIN, status=Status.RESTARTING, restarts=restarts)[0] is expected
 
@@ -147,11 +147,15 @@ def test_the_third_restart_is_one_too_many(restarts, expected):
 @pytest.mark.parametrize(
     ("state", "waited", "expected"),
     [
-        ({"exit_code": 0}, 0, (Verdict.READY, "completed")),
-        ({"exit_code": None}, 0, (Verdict.FAILED, "the task ended")),
-        ({"exit_code": 0, "status": Status.STOPPED}, 0, (Verdict.FAILED, "the task was stopped")),
-        ({"status": Status.RUNNING}, 3600, (Verdict.WAIT, "running")),
-        ({"status": Status.RUNNING}, 3601, (Verdict.FAILED, "the task did not end within 3600 s")),
+        ({"exit_code": 0}, 0, (Readiness.READY, "completed")),
+        ({"exit_code": None}, 0, (Readiness.FAILED, "the task ended")),
+        ({"exit_code": 0, "status": Status.STOPPED}, 0, (Readiness.FAILED, "the task was stopped")),
+        ({"status": Status.RUNNING}, 3600, (Readiness.WAIT, "running")),
+        (
+            {"status": Status.RUNNING},
+            3601,
+            (Readiness.FAILED, "the task did not end within 3600 s"),
+        ),
     ],
 )
 def test_a_task_has_an_hour_and_has_to_end_by_itself(state, waited, expected):

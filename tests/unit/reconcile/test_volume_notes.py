@@ -7,7 +7,7 @@ from dataclasses import replace
 from envctl.errors import Place
 from envctl.plan.image_volumes import unnamed
 from envctl.plan.model import NewVolume, Process, ReadyImage, Volume
-from envctl.planner.volumes import with_new_volumes
+from envctl.planner.new_volumes import with_new_volumes
 from envctl.reconcile import compare
 from envctl.reconcile.volume_notes import notes, unused
 from tests.support.plans import observed, packages, plan, unit

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import UsageError
-from envctl.plan.scope import Found, Scope
+from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.verbs.adopt import choose
 
-DEV = Found(Scope("shop", "1a2b3c4d", "dev", "/srv/shop"), "docker")
-TEST = Found(Scope("shop", "1a2b3c4d", "test", "/srv/shop"), "vagrant")
+DEV = FoundEnvironment(Scope("shop", "1a2b3c4d", "dev", "/srv/shop"), "docker")
+TEST = FoundEnvironment(Scope("shop", "1a2b3c4d", "test", "/srv/shop"), "vagrant")
 
 
 @pytest.mark.parametrize(

@@ -34,4 +34,4 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
 
     # The engine would refuse what it was not taught: stopping or removing a container.
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
-    lifecycle.apply(Change(Action.DISMANTLE, "", because("down")))
+    lifecycle.apply(Change(Action.TEAR_DOWN, "", because("down")))

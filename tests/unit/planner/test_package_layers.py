@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.planner.layers import install_order
+from envctl.planner.package_layers import install_order
 
 SETS = st.sets(st.frozensets(st.sampled_from("abcdef"), min_size=1), min_size=1, max_size=6)
 

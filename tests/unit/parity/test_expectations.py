@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envctl.errors import Place
 from envctl.parity import parse_facts
-from envctl.parity.drift import looking, packaged
+from envctl.parity.drift import package_files, unit_verifier
 from envctl.parity.drift.verification import Verification
 from envctl.parity.facts import UNKNOWN, fact_id
 from envctl.plan.model import (
@@ -90,15 +90,15 @@ class Unmasked:
         return data
 
 
-def sight(one, root, running=("web", "db")):
+def verifier(one, root, running=("web", "db")):
     decided = plan(one, unit("db"))
     decided = replace(decided, scope=replace(decided.scope, root=str(root)))
     there = [found for found in decided.units if found.name in running]
-    return looking.Sight(decided, None, there, "key", {"token": "77"}, Unmasked())
+    return unit_verifier.UnitVerifier(decided, None, there, "key", {"token": "77"}, Unmasked())
 
 
 def held(one, told, root, **options):
-    return list(sight(one, root, **options)._held(one, told))
+    return list(verifier(one, root, **options)._held(one, told))
 
 
 UNITS = [
@@ -149,32 +149,35 @@ def root(tmp_path_factory):
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(UNITS), tellings().filter(_is_sound), st.booleans())
 def test_there_are_as_many_claims_whatever_is_told(root, one, told, runs):
-    subjects = [(claim.category, claim.key) for claim in held(one, FULL, root)]
+    subjects = [(expectation.category, expectation.key) for expectation in held(one, FULL, root)]
     running = ("web", "db") if runs else ("web",)
 
     assert [
-        (claim.category, claim.key) for claim in held(one, told, root, running=running)
+        (expectation.category, expectation.key)
+        for expectation in held(one, told, root, running=running)
     ] == subjects
 
 
 @pytest.mark.parametrize("one", UNITS)
 def test_nothing_holds_of_what_tells_nothing(root, one):
-    claims = held(one, looking.nothing_told("it is exited"), root)
+    expectations = held(one, unit_verifier.nothing_told("it is exited"), root)
 
-    assert claims
-    assert {claim.unchecked for claim in claims} == {"it is exited"}
-    assert all(claim.said == "cannot be checked: it is exited" for claim in claims)
-    assert all(claim.hint for claim in claims)
+    assert expectations
+    assert {expectation.unchecked for expectation in expectations} == {"it is exited"}
+    assert all(
+        expectation.message == "cannot be checked: it is exited" for expectation in expectations
+    )
+    assert all(expectation.hint for expectation in expectations)
 
 
 def test_what_cannot_be_checked_is_counted_and_found():
     one = everything()
-    claims = held(one, looking.nothing_told("it is exited"), "/nowhere")
-    found = Verification("dev@docker", ["web"], claims)
+    expectations = held(one, unit_verifier.nothing_told("it is exited"), "/nowhere")
+    found = Verification("dev@docker", ["web"], expectations)
 
-    assert found.claimed == {"web": len(claims)}
-    assert found.holding == {"web": 0}
-    assert len(found.findings) == len(claims)
+    assert found.expectation_counts == {"web": len(expectations)}
+    assert found.passed_counts == {"web": 0}
+    assert len(found.findings) == len(expectations)
 
 
 # --- files of packages, and others
@@ -193,8 +196,8 @@ def told(changed=(), lost=(), users=("web",)):
 def said(one, facts):
     return [
         f"{detail.key}: {detail.found}"
-        for claim in packaged.claims(one, facts)
-        for detail in claim.findings
+        for expectation in package_files.expectations(one, facts)
+        for detail in expectation.findings
     ]
 
 

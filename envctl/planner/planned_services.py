@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from envctl.errors import Problem
 from envctl.plan.model import Unit
-from envctl.planner.service_context import Given
+from envctl.planner.service_context import ServiceContext
 
 Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
 """The units of a service, and what is wrong with them."""
@@ -17,7 +17,7 @@ _LATEST: Final = 4
 """How many forms of a service are remembered: to compare with all would cost the square of the environments."""
 
 
-class SharedServices:
+class PlannedServices:
     """The services planned so far, each with all that its units are decided from.
 
     For one look at a project: its files are taken to stay as they are.
@@ -26,40 +26,42 @@ class SharedServices:
     def __init__(self) -> None:
         self._known: dict[str, deque[tuple[object, Planned]]] = {}
 
-    def planned(self, given: Given, plan: Callable[[Given], Planned]) -> Planned:
+    def planned(
+        self, context: ServiceContext, plan: Callable[[ServiceContext], Planned]
+    ) -> Planned:
         """What `plan` makes of a service, or has made of its like."""
-        known = self._known.setdefault(given.name, deque(maxlen=_LATEST))
-        inputs = _inputs(given)
+        known = self._known.setdefault(context.name, deque(maxlen=_LATEST))
+        inputs = _inputs(context)
         for former, planned in known:
             if former == inputs:
                 return planned
-        planned = plan(given)
+        planned = plan(context)
         known.appendleft((inputs, planned))
         return planned
 
 
-def _inputs(given: Given) -> tuple[object, ...]:
+def _inputs(context: ServiceContext) -> tuple[object, ...]:
     """All that the units of a service are decided from, but for the project's files."""
-    service, data = given.service, given.resolved.data
+    service, data = context.service, context.resolved.data
     steps = service["build"]
     secrets = [use["name"] for use in service["secrets"]]
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
     return (
-        given.backend,
-        given.recipe,
-        given.package_sets,
+        context.backend,
+        context.recipe,
+        context.package_sets,
         service,
-        given.resolved.origins.of_service(given.name),
-        [problem for name, problem in given.resolved.lacking if name == given.name],
+        context.resolved.origins.of_service(context.name),
+        [problem for name, problem in context.resolved.lacking if name == context.name],
         [data["secrets"][name]["env"] for name in secrets],
         data["vars"] if any(step["step"] == "template" for step in steps) else None,
-        given.users if steps and _names_others(given) else None,
+        context.users if steps and _names_others(context) else None,
     )
 
 
-def _names_others(given: Given) -> bool:
+def _names_others(context: ServiceContext) -> bool:
     """Whether a step of the build gives files to a user who may be another service's, or runs as one."""
-    steps: Sequence[Mapping[str, object]] = given.service["build"]
+    steps: Sequence[Mapping[str, object]] = context.service["build"]
     owners = (str(step.get("owner") or step.get("user") or "") for step in steps)
     named = {name for owner in owners for name in owner.split(":")}
-    return not named <= {given.user, "root", ""}
+    return not named <= {context.user, "root", ""}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Asked(StrEnum):
+class VerifyCategory(StrEnum):
     """Categories beside those of facts, which no other verb has in what it is told."""
 
     TIMES = "times"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.parity.drift import looking
+from envctl.parity.drift import unit_verifier
 from envctl.plan.model import PipInstall, Port, WriteFile
 from tests.support.plans import plan, unit
 from tests.unit.parity.test_drift import Silent, Unmasked, unchecked, web
@@ -16,17 +16,19 @@ from tests.unit.parity.test_drift import Silent, Unmasked, unchecked, web
 CONF = WriteFile("/etc/app.conf", "x")
 
 
-def sight(*units, backend=None, masks=None, running=None):
+def verifier(*units, backend=None, redactor=None, running=None):
     decided = plan(*units)
     backend = backend or Silent(root=False)
-    return looking.Sight(decided, backend, running or decided.units, "key", {}, masks or Unmasked())
+    return unit_verifier.UnitVerifier(
+        decided, backend, running or decided.units, "key", {}, redactor or Unmasked()
+    )
 
 
 def test_a_unit_is_asked_for_all_that_its_claims_go_by_and_for_each_once():
     again = WriteFile("/etc/./app.conf", "y")
     odd = WriteFile("/etc/two\nlines", "x")
     one = web(CONF, again, odd, PipInstall("/opt/web/"), PipInstall("/opt/web"))
-    asked = list(looking.inquiry(one))
+    asked = list(unit_verifier.inquiry(one))
     assert len(asked) == len(set(asked))
     assert set(asked) == {
         ("times", "/.dockerenv"),
@@ -47,15 +49,23 @@ def test_a_unit_is_asked_for_all_that_its_claims_go_by_and_for_each_once():
 
 def test_of_what_nobody_looks_into_all_claims_are_there_with_the_reason():
     one = web(CONF, ports=(Port(80),))
-    found = sight(one).claims({"web": "it is stopped"})
-    assert {claim.unchecked for claim in found if claim.category != "names"} == {"it is stopped"}
-    assert len(found) == len(sight(one).claims({}))
+    found = verifier(one).expectations({"web": "it is stopped"})
+    assert {expectation.unchecked for expectation in found if expectation.category != "names"} == {
+        "it is stopped"
+    }
+    assert len(found) == len(verifier(one).expectations({}))
 
 
 def test_tasks_make_no_claims_and_each_service_makes_its_own():
-    found = sight(web(), unit("db"), unit("job", kind="task")).claims({"web": "a", "db": "b"})
-    assert list(dict.fromkeys(claim.unit for claim in found)) == ["web", "db"]
-    names = [(claim.unit, claim.key) for claim in found if claim.category == "names"]
+    found = verifier(web(), unit("db"), unit("job", kind="task")).expectations(
+        {"web": "a", "db": "b"}
+    )
+    assert list(dict.fromkeys(expectation.unit for expectation in found)) == ["web", "db"]
+    names = [
+        (expectation.unit, expectation.key)
+        for expectation in found
+        if expectation.category == "names"
+    ]
     assert names == [("web", "db"), ("db", "web")]
 
 
@@ -74,9 +84,9 @@ class Failing:
 
 @pytest.mark.parametrize("hint", ["", "start it"])
 def test_why_a_unit_does_not_tell_is_said_without_secrets_and_with_the_remedy(hint):
-    found = sight(web(CONF), backend=Failing(hint), masks=Masked()).claims({})
+    found = verifier(web(CONF), backend=Failing(hint), redactor=Masked()).expectations({})
     assert {one.partition(": ")[2] for one in unchecked(found)} == {"it says ***"}
-    remedies = {claim.hint for claim in found}
+    remedies = {expectation.hint for expectation in found}
     assert remedies == {hint} if hint else all(remedies)
 
 
@@ -86,7 +96,7 @@ def test_what_may_still_come_is_waited_for_and_nothing_else_is(monkeypatch):
     now = iter(range(0, 1000, 2))
     # For this module alone: other threads of the tests look at the clock, too.
     clock = SimpleNamespace(sleep=slept.append, monotonic=lambda: next(now))
-    monkeypatch.setattr(looking, "time", clock)
+    monkeypatch.setattr(unit_verifier, "time", clock)
     one = replace(web(ports=(Port(80),)))
 
     class Deaf:
@@ -95,11 +105,11 @@ def test_what_may_still_come_is_waited_for_and_nothing_else_is(monkeypatch):
             execution.stdout(f"{mark}:sockets\0{mark}:end\0".encode())
             return 0
 
-    found = sight(one, backend=Deaf()).claims({})
-    assert [claim.found for claim in found if claim.category == "sockets"] == [
+    found = verifier(one, backend=Deaf()).expectations({})
+    assert [expectation.found for expectation in found if expectation.category == "sockets"] == [
         "not listened on within 5 s"
     ]
     assert slept == [0.5, 0.5]
     slept.clear()
-    sight(web(CONF), backend=Deaf()).claims({})
+    verifier(web(CONF), backend=Deaf()).expectations({})
     assert slept == []

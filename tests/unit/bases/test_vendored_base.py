@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.bases.kept import bootstrap_kept
+from envctl.bases.vendored_base import bootstrap_kept
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.progress import no_progress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.parity.drift.made import (
+from envctl.parity.drift.built_files import (
     REFERENCES,
-    Since,
+    ChangeTracker,
     files,
     is_volatile,
     runs_after,
@@ -14,17 +14,19 @@ from envctl.parity.drift.made import (
     text_of,
 )
 from envctl.parity.facts import UNKNOWN, fact_id
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import NpmInstall, PipInstall, Volume, WriteFile
-from envctl.plan.places import literally
+from envctl.plan.volatile_places import literally
 from tests.support.plans import script, unit
 
 PAGE = WriteFile("/srv/page.txt", "hello")
 
 
-def since(**times: str) -> Since:
+def since(**times: str) -> ChangeTracker:
     names = {"made": REFERENCES[0], "booted": REFERENCES[1]}
-    return Since({Asked.TIMES: {names.get(at, f"/{at}"): time for at, time in times.items()}})
+    return ChangeTracker(
+        {VerifyCategory.TIMES: {names.get(at, f"/{at}"): time for at, time in times.items()}}
+    )
 
 
 def test_a_unit_was_made_when_its_last_reference_was():
@@ -45,7 +47,7 @@ def test_what_was_changed_after_that_was_touched_and_what_was_written_too_was_wr
 
 def test_of_a_folder_only_what_is_in_it_counts_and_only_what_was_written():
     times = {"/a/x": "150 150", "/a/b/y": "150 150", "/a/old": "150 50", "/ab/z": "150 150", "/a": "150 150"}  # fmt: skip
-    known = Since({Asked.TIMES: {REFERENCES[0]: "100 100", **times}})
+    known = ChangeTracker({VerifyCategory.TIMES: {REFERENCES[0]: "100 100", **times}})
     assert list(known.below("/a")) == ["/a/x", "/a/b/y"]
 
 
@@ -56,7 +58,7 @@ def test_where_nobody_knows_when_it_was_made_nothing_was_changed_and_the_reason_
     assert unknown.unknown == "it is not told when the unit was made"
     assert since(made="1 1").unknown == ""
     at = REFERENCES[1]
-    told = Since({UNKNOWN: {fact_id(Asked.TIMES, at): "permission denied"}})
+    told = ChangeTracker({UNKNOWN: {fact_id(VerifyCategory.TIMES, at): "permission denied"}})
     assert told.unknown == "permission denied"
 
 

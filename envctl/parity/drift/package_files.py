@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from envctl.parity.collect import is_covered
-from envctl.parity.drift import made, packages
-from envctl.parity.drift.claim import Claim, cannot_check, so, why_unknown
+from envctl.parity.drift import built_files, packages
+from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown
 from envctl.parity.drift.process import uid_of
 from envctl.parity.facts import Category, UnitFacts
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 
 PACKAGED: Final = "of packages"
@@ -64,11 +64,11 @@ class _File:
         return bool(self.package)
 
 
-def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     """Two: that the files of packages are as they were, and that there are no others that nobody can have put there."""
     where = unit.source.where or unit.where
-    why = made.Since(told).unknown
-    why = why or why_unknown(told, Asked.CHANGED) or why_unknown(told, Asked.LOST)
+    why = built_files.ChangeTracker(told).unknown
+    why = why or why_unknown(told, VerifyCategory.CHANGED) or why_unknown(told, VerifyCategory.LOST)
     if why:
         yield cannot_check(unit.name, Category.FILES, PACKAGED, why, where)
         yield cannot_check(unit.name, Category.FILES, OTHERS, why, where)
@@ -91,14 +91,15 @@ def claims(unit: Unit, told: UnitFacts) -> Iterator[Claim]:
     }
     for key, files in found.items():
         details = [
-            Claim(unit.name, Category.FILES, path, _BUILT, text, where) for path, text in files
+            Expectation(unit.name, Category.FILES, path, _BUILT, text, where)
+            for path, text in files
         ]
         if len(details) > _TOLD:
             more = f"{len(details) - _TOLD} more were changed since"
-            rest = Claim(unit.name, Category.FILES, key, _BUILT, more, where)
+            rest = Expectation(unit.name, Category.FILES, key, _BUILT, more, where)
             details = [*details[:_TOLD], rest]
-        claim = so(unit.name, Category.FILES, key, where, word=_BUILT)
-        yield replace(claim, details=tuple(details))
+        expectation = so(unit.name, Category.FILES, key, where, word=_BUILT)
+        yield replace(expectation, details=tuple(details))
 
 
 def _said(file: _File, what: str) -> str:
@@ -108,19 +109,19 @@ def _said(file: _File, what: str) -> str:
 def _own_uid(unit: Unit, told: UnitFacts) -> str:
     """The number of the unit's own user, or the one the build gave it; "0" where it may be root."""
     name = (unit.run.process.user or "").partition(":")[0]
-    planned = (one.uid for one in made.steps(unit) if isinstance(one, CreateUser))
+    planned = (one.uid for one in built_files.steps(unit) if isinstance(one, CreateUser))
     uids = [str(uid) for uid in planned]
     return uid_of(unit, told) or (uids[0] if name and uids else "0")
 
 
 def _changed(unit: Unit, told: UnitFacts) -> Iterator[_File]:
     """Files that were changed since, and that neither the unit's own user nor the spec can have changed."""
-    puts = {put.path for put in made.files(unit)}
+    by_path = {built_file.path for built_file in built_files.files(unit)}
     links = {secret.target for secret in unit.run.secrets}
-    newer = packages.changed_since(told, made.Since(told))
-    for path, text in sorted(told.get(Asked.CHANGED, {}).items()):
+    newer = packages.changed_since(told, built_files.ChangeTracker(told))
+    for path, text in sorted(told.get(VerifyCategory.CHANGED, {}).items()):
         match = _CHANGED.fullmatch(text)
-        if match is None or path in puts or path in links or _is_volatile(unit, path):
+        if match is None or path in by_path or path in links or _is_volatile(unit, path):
             continue
         mode, uid = int(match[1], 8), match[2]
         file = _File(path, mode, uid, match[4].removeprefix("of ") if match[4] != NOBODYS else "")
@@ -133,15 +134,15 @@ def _changed(unit: Unit, told: UnitFacts) -> Iterator[_File]:
 
 def _lost(unit: Unit, told: UnitFacts) -> Iterator[str]:
     """Files of packages that are gone since."""
-    puts = {put.path for put in made.files(unit)}
+    by_path = {built_file.path for built_file in built_files.files(unit)}
     hooked = unit.hooks.after_start and _own_uid(unit, told) == "0"
-    for path in sorted(told.get(Asked.LOST, {})):
-        if path not in puts and not hooked and not _is_volatile(unit, path):
+    for path in sorted(told.get(VerifyCategory.LOST, {})):
+        if path not in by_path and not hooked and not _is_volatile(unit, path):
             yield path
 
 
 def _is_volatile(unit: Unit, path: str) -> bool:
-    known = path.startswith(_ENGINES) or is_covered(unit, path) or made.is_volatile(path)
+    known = path.startswith(_ENGINES) or is_covered(unit, path) or built_files.is_volatile(path)
     return known or bool(_TRACES.search(path)) or "\n" in path
 
 

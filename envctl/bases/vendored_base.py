@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
-from envctl.bases.store import Loader
+from envctl.bases.image_store import Loader
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.progress import Report

@@ -9,7 +9,7 @@ from typing import Final
 
 from envctl.backends.base import Backend, Execution
 from envctl.errors import EnvctlError
-from envctl.parity.drift.claim import CHECKS, Claim
+from envctl.parity.drift.expectation import CHECKS, Expectation
 from envctl.plan.model import Check, Unit
 from envctl.progress import Progress, Report, Stage
 
@@ -21,7 +21,7 @@ _FINE: Final = "exit code 0"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckResult:
     """How a check ended: its exit code, None if it had to be ended or could not run, and then `cause` says why."""
 
     unit: str
@@ -32,35 +32,35 @@ class Outcome:
     cause: str = ""
 
     @property
-    def claim(self) -> Claim:
+    def expectation(self) -> Expectation:
         """That it has to end well, and how it did."""
         found = self.cause or f"exit code {self.exit_code}"
-        return Claim(self.unit, CHECKS, self.check.name, _FINE, found, self.check.where)
+        return Expectation(self.unit, CHECKS, self.check.name, _FINE, found, self.check.where)
 
 
 def run(
     units: Sequence[Unit], backend: Backend, *, mask: Callable[[str], str], report: Report
-) -> Iterator[Outcome]:
+) -> Iterator[CheckResult]:
     """Run the checks of these units, which run, one after the other; `mask` takes secrets out of their output."""
     for unit in units:
         for check in unit.checks:
             work = f"check {unit.name} {check.name}"
             report(Progress(work, Stage.STARTED))
-            outcome = _run(unit, check, backend, mask)
-            claim = outcome.claim
-            stage = Stage.DONE if claim.holds else Stage.FAILED
-            report(Progress(work, stage, "" if claim.holds else claim.found))
-            yield outcome
+            result = _run(unit, check, backend, mask)
+            expectation = result.expectation
+            stage = Stage.DONE if expectation.passed else Stage.FAILED
+            report(Progress(work, stage, "" if expectation.passed else expectation.found))
+            yield result
 
 
-def not_run(units: Iterable[Unit]) -> Iterator[Outcome]:
+def not_run(units: Iterable[Unit]) -> Iterator[CheckResult]:
     """The checks of units that do not run."""
     for unit in units:
         for check in unit.checks:
-            yield Outcome(unit.name, check, None, 0.0, (), f"{unit.name} does not run")
+            yield CheckResult(unit.name, check, None, 0.0, (), f"{unit.name} does not run")
 
 
-def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str]) -> Outcome:
+def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str]) -> CheckResult:
     output = bytearray()
 
     def keep(data: bytes) -> None:
@@ -77,4 +77,4 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
     # The first line may begin in the middle of a value that is not to be told.
     whole = output if len(output) < _KEPT else output.partition(b"\n")[2]
     lines = mask(whole.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
-    return Outcome(unit.name, check, code, round(seconds, 3), tuple(lines), cause)
+    return CheckResult(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

@@ -8,8 +8,8 @@ from typing import Any
 
 from envctl.bases.catalogue import CATALOGUE, resolve_name
 from envctl.bases.ensure import ensure
+from envctl.bases.image_store import LABEL, AvailableBase, ImageStore
 from envctl.bases.manifest import digest, parse_status
-from envctl.bases.store import LABEL, Found, ImageStore
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base
 from envctl.progress import Report
@@ -18,7 +18,7 @@ STATUS = "/var/lib/dpkg/status"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BaseRow:
     """A base of the catalogue and its local image; the image's part is empty where there is none.
 
     `size` is in bytes, `created` RFC 3339, `how` "bootstrapped" or "pulled or loaded".
@@ -33,16 +33,16 @@ class Row:
     how: str = ""
 
 
-def listing(store: ImageStore) -> tuple[Row, ...]:
+def listing(store: ImageStore) -> tuple[BaseRow, ...]:
     """All bases of the catalogue, in its order."""
     return tuple(_row(name, store.info(name)) for name in CATALOGUE)
 
 
-def _row(name: str, info: Mapping[str, Any] | None) -> Row:
+def _row(name: str, info: Mapping[str, Any] | None) -> BaseRow:
     suite = CATALOGUE[name].suite
     if info is None:
-        return Row(name, suite, here=False)
-    return Row(
+        return BaseRow(name, suite, here=False)
+    return BaseRow(
         name,
         suite,
         here=True,
@@ -59,7 +59,7 @@ def _how(info: Mapping[str, Any]) -> str:
 
 def build(
     name: str, store: ImageStore, report: Report, *, snapshot: str = "", force: bool = False
-) -> Found:
+) -> AvailableBase:
     """Have the base at hand; with `force`, bootstrap it anew. EnvctlError for an unknown name."""
     from envctl.bases.catalogue import image_for
 

@@ -12,10 +12,10 @@ from envctl.backends.base import Backend
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
 from envctl.parity import collect
-from envctl.parity.drift import files, libraries, made, packaged, packages, process
-from envctl.parity.drift.claim import Claim
+from envctl.parity.drift import built_files, files, libraries, package_files, packages, process
+from envctl.parity.drift.expectation import Expectation
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Kind, PipInstall, Plan, Unit
 
 PATIENCE: Final = 5.0
@@ -24,7 +24,7 @@ _PAUSE: Final = 0.5
 _LATE: Final = (Category.SOCKETS, Category.NAMES)
 
 
-class Masks(Protocol):
+class Redactor(Protocol):
     """Takes the values of secrets out."""
 
     def masked(self, text: str) -> str:
@@ -35,7 +35,7 @@ class Masks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class UnitVerifier:
     """What is needed to look into units.
 
     `digests` are what the secrets' values give with `key`; `masks` takes the values out of what is told. The secrets in
@@ -47,19 +47,19 @@ class Sight:
     running: Sequence[Unit]
     key: str
     digests: Mapping[str, str]
-    masks: Masks
+    redactor: Redactor
     unevaluated: frozenset[str] = frozenset()
 
-    def claims(self, closed: Mapping[str, str]) -> list[Claim]:
+    def expectations(self, closed: Mapping[str, str]) -> list[Expectation]:
         """What is so of the plan's services: as many claims whatever is found.
 
         `closed` has by name why nobody looks into one.
         """
         services = [unit for unit in self.plan.units if unit.kind is Kind.SERVICE]
         found = all_at_once(lambda unit: self._of(unit, closed.get(unit.name, "")), services)
-        return [claim for claims in found for claim in claims]
+        return [expectation for expectations in found for expectation in expectations]
 
-    def _of(self, unit: Unit, closed: str) -> list[Claim]:
+    def _of(self, unit: Unit, closed: str) -> list[Expectation]:
         if closed:
             return list(self._held(unit, nothing_told(closed)))
         end = time.monotonic() + PATIENCE
@@ -67,7 +67,7 @@ class Sight:
             try:
                 found = list(self._held(unit, self._told(unit)))
             except EnvctlError as error:
-                told = nothing_told(self.masks.masked(error.brief))
+                told = nothing_told(self.redactor.masked(error.brief))
                 return [replace(one, hint=error.hint or one.hint) for one in self._held(unit, told)]
             late = any(map(_may_come, found))
             if not late or time.monotonic() > end:
@@ -81,49 +81,49 @@ class Sight:
             unit,
             self.backend,
             key=self.key,
-            mask=self.masks.masked_bytes,
+            mask=self.redactor.masked_bytes,
             also=inquiry(unit),
         )
 
-    def _held(self, unit: Unit, told: UnitFacts) -> Iterator[Claim]:
+    def _held(self, unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
         root = Path(self.plan.scope.root)
         services = [one for one in self.plan.units if one.kind is Kind.SERVICE]
         neighbours = [one for one in services if one.name != unit.name]
         running = {one.name for one in self.running}
-        yield from packages.claims(unit, told)
-        yield from libraries.claims(unit, told, root=root)
-        yield from process.claims(
-            unit, told, mask=self.masks.masked, neighbours=neighbours, running=running
+        yield from packages.expectations(unit, told)
+        yield from libraries.expectations(unit, told, root=root)
+        yield from process.expectations(
+            unit, told, mask=self.redactor.masked, neighbours=neighbours, running=running
         )
-        yield from files.claims(unit, told)
+        yield from files.expectations(unit, told)
         yield from files.secrets(
             unit, told, digests=self.digests, key=self.key, unevaluated=self.unevaluated
         )
-        yield from packaged.claims(unit, told)
+        yield from package_files.expectations(unit, told)
 
 
 def nothing_told(why: str) -> UnitFacts:
     """The facts of a unit that tells nothing, with the reason for each."""
-    return {UNKNOWN: {fact_id(category, ""): why for category in (*Category, *Asked)}}
+    return {UNKNOWN: {fact_id(category, ""): why for category in (*Category, *VerifyCategory)}}
 
 
-def _may_come(claim: Claim) -> bool:
-    return not claim.holds and not claim.unchecked and claim.category in _LATE
+def _may_come(expectation: Expectation) -> bool:
+    return not expectation.passed and not expectation.unchecked and expectation.category in _LATE
 
 
-def _waited_for(claim: Claim) -> Claim:
-    return replace(claim, found=f"{claim.found} within {PATIENCE:g} s")
+def _waited_for(expectation: Expectation) -> Expectation:
+    return replace(expectation, found=f"{expectation.found} within {PATIENCE:g} s")
 
 
 def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
     """What a unit is asked beyond its facts: (kind, value)."""
     asked: dict[tuple[str, str], None] = {}
-    for path in (*made.REFERENCES, packages.STATUS, packages.INFO):
+    for path in (*built_files.REFERENCES, packages.STATUS, packages.INFO):
         asked["times", path] = None
-    for put in made.files(unit):
-        asked["times", put.path] = None
-        asked["gone", put.path] = None
-    for step in made.steps(unit):
+    for built_file in built_files.files(unit):
+        asked["times", built_file.path] = None
+        asked["gone", built_file.path] = None
+    for step in built_files.steps(unit):
         if isinstance(step, PipInstall):
             asked["python", f"{step.venv.rstrip('/')}/lib"] = None
     asked["given", "environment"] = None

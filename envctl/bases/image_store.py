@@ -53,7 +53,7 @@ class ImageStore(Loader, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AvailableBase:
     """A base that is at hand: its image, which way it came, the image's id."""
 
     name: str

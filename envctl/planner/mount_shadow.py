@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from envctl.definition.canonical import CanonicalMount, CanonicalStep, CopyStep
 from envctl.errors import Place
 from envctl.planner.overlaps import canonical, is_within
-from envctl.planner.service_context import Given
+from envctl.planner.service_context import ServiceContext
 
 
 @dataclass(slots=True)
-class Cover:
+class MountShadow:
     """The mounts that are over what one copy puts there, as places in the unit, with the lines that say so."""
 
     source: str
@@ -23,15 +23,17 @@ class Cover:
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, given: Given, item: CopyStep, later: Sequence[CanonicalStep]) -> Cover:
+    def of(
+        cls, context: ServiceContext, item: CopyStep, later: Sequence[CanonicalStep]
+    ) -> MountShadow:
         """Of a service's copy; none counts if one of the later steps may read what is copied."""
-        target, is_file = item["target"], (given.root / item["source"]).is_file()
+        target, is_file = item["target"], (context.root / item["source"]).is_file()
         if is_file and target.endswith("/"):
             target += posixpath.basename(posixpath.normpath(item["source"]))
         place = canonical(target)
         found = [
-            (mount, given.where("mounts", index))
-            for index, mount in enumerate(given.service["mounts"])
+            (mount, context.where("mounts", index))
+            for index, mount in enumerate(context.service["mounts"])
             if _overlap(canonical(mount["target"]), place)
         ]
         if any(_may_read(step, place) for step in later):

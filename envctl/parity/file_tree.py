@@ -41,7 +41,7 @@ _ARROW: Final = "' -> '"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """A file, folder, link, … of a unit."""
 
     kind: str
@@ -84,10 +84,10 @@ class Entry:
 class Tree:
     """What is known of a unit's files so far."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, FileEntry] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     """By path, or "" for all: why more is not known."""
-    boxed: dict[str, Entry] = field(default_factory=dict)
+    boxed: dict[str, FileEntry] = field(default_factory=dict)
     """What a machine's box has: files and links."""
 
     @property
@@ -181,7 +181,7 @@ def read(parts: Mapping[str, str]) -> Tree:
     return tree
 
 
-def _entries(listing: str) -> Iterator[tuple[str, Entry]]:
+def _entries(listing: str) -> Iterator[tuple[str, FileEntry]]:
     fields = listing.split("\0")
     if len(fields) % 2 == 0:
         raise ValueError("its list of files is not whole")
@@ -190,10 +190,10 @@ def _entries(listing: str) -> Iterator[tuple[str, Entry]]:
         if match is None:
             raise ValueError("its list of files is none")
         kind, mode, uid, gid, size, written, changed, path = match.groups()
-        yield path, Entry(kind, mode, uid, gid, int(size), int(written), float(changed), target)
+        yield path, FileEntry(kind, mode, uid, gid, int(size), int(written), float(changed), target)
 
 
-def _plain(listing: str, links: str) -> Iterator[tuple[str, Entry]]:
+def _plain(listing: str, links: str) -> Iterator[tuple[str, FileEntry]]:
     """As a small `stat` tells it."""
     targets = {}
     for line in links.split("\n"):
@@ -208,7 +208,7 @@ def _plain(listing: str, links: str) -> Iterator[tuple[str, Entry]]:
         bits = int(raw, 16)
         kind = _MODES.get(bits >> 12, "?")
         mode = f"{bits & 0o7777:o}"
-        entry = Entry(kind, mode, uid, gid, int(size), int(written), float(changed))
+        entry = FileEntry(kind, mode, uid, gid, int(size), int(written), float(changed))
         yield path, replace(entry, target=targets.get(path, "")) if kind == "l" else entry
 
 
@@ -238,14 +238,14 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
             tree.entries[path] = replace(entry, digest=listed.digest)
 
 
-def _boxed(manifest: str) -> Iterator[tuple[str, Entry]]:
+def _boxed(manifest: str) -> Iterator[tuple[str, FileEntry]]:
     """What a machine's box has, by its own list."""
     for line in manifest.split("\n"):
         if match := _LISTED.fullmatch(line):
             path, digest, size, time, mode, uid, gid = match.groups()
-            yield path, Entry("f", mode, uid, gid, int(size), int(time), digest=digest)
+            yield path, FileEntry("f", mode, uid, gid, int(size), int(time), digest=digest)
         elif match := _LINKED.fullmatch(line):
-            yield match[1], Entry("l", "777", "0", "0", target=match[2])
+            yield match[1], FileEntry("l", "777", "0", "0", target=match[2])
 
 
 def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.parity import tree
+from envctl.parity import file_tree
 from envctl.parity.facts import Unknown, fact
-from envctl.plan.places import VOLATILE, literally
+from envctl.plan.volatile_places import VOLATILE, literally
 
 MADE = 1_700_000_000
 """When the machine's disk was made, seconds of the epoch."""
@@ -29,7 +29,7 @@ def file(path="/usr/bin/x", size=5, written=MADE - 100, changed=MADE - 50):
 
 def machine(*entries, sums="", made=f"{MADE}\n{MADE}\n{MADE + 60}\n"):
     """A machine whose box has a list of one file."""
-    return tree.read(
+    return file_tree.read(
         {
             "listing": listing(*entries),
             "sums": sums,
@@ -95,7 +95,7 @@ def link(target):
 )
 def test_a_machine_tells_what_is_not_as_its_box_has_it(entry, sums, changed):
     facts = machine(entry, sums=sums).facts()
-    assert list(facts[tree.ALTERED]) == [f"files\t{entry[5]}"] * changed
+    assert list(facts[file_tree.ALTERED]) == [f"files\t{entry[5]}"] * changed
 
 
 def test_what_was_read_counts_whatever_the_list_says():
@@ -103,7 +103,7 @@ def test_what_was_read_counts_whatever_the_list_says():
 
 
 def test_every_kind_of_file_is_told_with_its_mode_and_owner():
-    found = tree.read(
+    found = file_tree.read(
         {
             "listing": listing(
                 ("f", 4755, 1, 1, 1, "/bin/su", ""),
@@ -128,7 +128,7 @@ def test_every_kind_of_file_is_told_with_its_mode_and_owner():
 
 
 def test_what_a_small_stat_tells_means_the_same():
-    found = tree.read(
+    found = file_tree.read(
         {
             "plain": "81ed 0 0 5 1 1 /bin/a b\n43ff 0 0 5 1 1 /tmp\na1ff 0 0 5 1 1 /bin/sh\n",
             "links": "'/bin/sh' -> 'busybox'\n",
@@ -146,7 +146,7 @@ def test_what_a_small_stat_tells_means_the_same():
 
 
 def test_what_cannot_be_listed_or_read_is_unknown_with_its_place():
-    found = tree.read(
+    found = file_tree.read(
         {
             "listing": listing(("f", 600, 1, 1, 1, "/etc/key", "")),
             "denied": "find: '/root': Permission denied\nfind: '/x': No such file or directory\n",
@@ -160,7 +160,7 @@ def test_what_cannot_be_listed_or_read_is_unknown_with_its_place():
 
 
 def test_python_s_packages_are_found_wherever_they_are():
-    found = tree.read(
+    found = file_tree.read(
         {
             "listing": listing(
                 ("d", 755, 1, 1, 1, "/home/a/.local/lib/python3/My_Pkg-1.0.dist-info", "")
@@ -172,12 +172,12 @@ def test_python_s_packages_are_found_wherever_they_are():
 
 def test_folders_of_npm_are_found_but_not_those_inside_of_packages():
     paths = ["/home/a/node_modules", "/home/a/node_modules/b/node_modules", "/srv/x"]
-    assert tree.npm_folders(dict.fromkeys(paths)) == ["/home/a"]
+    assert file_tree.npm_folders(dict.fromkeys(paths)) == ["/home/a"]
 
 
 def test_a_list_that_was_cut_off_is_no_list():
     with pytest.raises(ValueError, match="list of files"):
-        tree.read({"listing": listing(file())[:-1]})
+        file_tree.read({"listing": listing(file())[:-1]})
 
 
 @given(st.dictionaries(
@@ -186,7 +186,7 @@ def test_a_list_that_was_cut_off_is_no_list():
 ))  # fmt: skip
 def test_whatever_is_told_of_files_is_read_or_refused(parts):
     try:
-        found = tree.read(parts).facts()
+        found = file_tree.read(parts).facts()
     except ValueError:
         return
     assert all(isinstance(value, str) for values in found.values() for value in values.values())

@@ -17,7 +17,7 @@ _REMEDY: Final = "`envctl up` repairs what it can; then verify again"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Expectation:
     """What the spec says of a unit, and what was found; a finding, unless it `holds`.
 
     `category` is one of facts, UNITS or CHECKS; `where` is the place in the spec that declares it. `unchecked` is why
@@ -32,20 +32,20 @@ class Claim:
     where: Place | None = None
     hint: str = ""
     unchecked: str = ""
-    details: tuple[Claim, ...] = ()
+    details: tuple[Expectation, ...] = ()
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """Whether it is so."""
         return not self.unchecked and not self.details and self.found == self.expected
 
     @property
-    def findings(self) -> tuple[Claim, ...]:
+    def findings(self) -> tuple[Expectation, ...]:
         """What is to be told of it: itself, its details, or nothing if it holds."""
-        return self.details or (() if self.holds else (self,))
+        return self.details or (() if self.passed else (self,))
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """What is wrong, in words."""
         if self.unchecked:
             return f"cannot be checked: {self.unchecked}"
@@ -59,14 +59,14 @@ class Claim:
         return f"declared {expected}, found {found}"
 
 
-def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Claim:
+def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Expectation:
     """A claim that holds, or of which what the spec itself may have caused is all there is to say."""
-    return Claim(unit, category, key, word, word, where)
+    return Expectation(unit, category, key, word, word, where)
 
 
-def cannot_check(unit: str, category: str, key: str, why: str, where: Place | None) -> Claim:
+def cannot_check(unit: str, category: str, key: str, why: str, where: Place | None) -> Expectation:
     """A claim of which nobody can tell whether it is so."""
-    return Claim(unit, category, key, "so", "", where, _REMEDY, unchecked=why)
+    return Expectation(unit, category, key, "so", "", where, _REMEDY, unchecked=why)
 
 
 def why_unknown(told: UnitFacts, category: str, key: str = "") -> str:
@@ -77,9 +77,9 @@ def why_unknown(told: UnitFacts, category: str, key: str = "") -> str:
 
 def presence(
     unit: str, category: str, key: str, *, word: str, there: bool, where: Place | None
-) -> Claim:
+) -> Expectation:
     """A claim that something is there, installed, …: whatever the word is."""
-    return Claim(unit, category, key, word, word if there else f"not {word}", where)
+    return Expectation(unit, category, key, word, word if there else f"not {word}", where)
 
 
 def place(unit: Unit, *path: str | int) -> Place | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from envctl.plan.values import changed, value_text, word_text
 
 
-class Difference(NamedTuple):
+class RunDifference(NamedTuple):
     """One thing that differs: `path` leads to what set it, within the run."""
 
     path: tuple[str | int, ...]
@@ -16,14 +16,14 @@ class Difference(NamedTuple):
     warning: str = ""
 
 
-Differences: TypeAlias = Iterator[Difference]
+RunDifferences: TypeAlias = Iterator[RunDifference]
 
 
 def others(
     what: str, was: Any, now: Any, path: tuple[str | int, ...], *, known: Sequence[str]
-) -> Differences:
+) -> RunDifferences:
     """What differs in what no rule is about."""
     for key in sorted({*was, *now} - {"is", *known}):
         if was.get(key) != now.get(key):
             texts = value_text(was.get(key)), value_text(now.get(key))
-            yield Difference((*path, key), changed(f"{what} {word_text(key)}", *texts))
+            yield RunDifference((*path, key), changed(f"{what} {word_text(key)}", *texts))

@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Interview:
+class CollectorScript:
     """Asks a unit, as whoever is wanted.
 
     `key` is what digests of secrets are made with, `mask` takes their values out of what is told.

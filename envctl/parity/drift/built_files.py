@@ -13,7 +13,7 @@ from envctl.backends.common.staging import ContextFile, placed
 from envctl.host.safe_read import InsideError, text_inside
 from envctl.parity.collect import is_covered
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
-from envctl.parity.inquiry import Asked
+from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import (
     Build,
     CopyFiles,
@@ -24,14 +24,14 @@ from envctl.plan.model import (
     Unit,
     WriteFile,
 )
-from envctl.plan.places import PATTERNS
+from envctl.plan.volatile_places import PATTERNS
 
 REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
 """What comes to be when a container is made, and when a machine starts for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class BuiltFile:
     """A file that a step of the build puts there; `alterable` if a later one may have changed it."""
 
     path: str
@@ -50,9 +50,9 @@ def runs_after(unit: Unit, index: int) -> bool:
     return any(isinstance(step, RunCommand) for step in steps(unit)[index + 1 :])
 
 
-def files(unit: Unit) -> Iterator[Put]:
+def files(unit: Unit) -> Iterator[BuiltFile]:
     """The files that the build puts there, as the last step has each; none that a mount or a volume covers."""
-    found: dict[str, Put] = {}
+    found: dict[str, BuiltFile] = {}
     every = steps(unit)
     for index, step in enumerate(every):
         if isinstance(step, CopyFiles | WriteFile):
@@ -60,8 +60,10 @@ def files(unit: Unit) -> Iterator[Put]:
             for target, file in placed(step):
                 path = posixpath.normpath(target)
                 alterable = any(_may_alter(one, path) for one in later)
-                found[path] = Put(path, file, step, alterable)
-    yield from (put for put in found.values() if not is_covered(unit, put.path))
+                found[path] = BuiltFile(path, file, step, alterable)
+    yield from (
+        built_file for built_file in found.values() if not is_covered(unit, built_file.path)
+    )
 
 
 def _may_alter(step: Step, path: str) -> bool:
@@ -77,12 +79,12 @@ def _may_alter(step: Step, path: str) -> bool:
             return False
 
 
-def text_of(put: Put, root: Path) -> str:
+def text_of(built_file: BuiltFile, root: Path) -> str:
     """The text of such a file, from the project in `root`; "" if it has none that can be read."""
-    if put.file.text is not None:
-        return put.file.text
+    if built_file.file.text is not None:
+        return built_file.file.text
     try:
-        return text_inside(root, put.file.source)
+        return text_inside(root, built_file.file.source)
     except (OSError, InsideError, UnicodeDecodeError):
         return ""
 
@@ -94,12 +96,12 @@ def is_volatile(path: str) -> bool:
     )
 
 
-class Since:
+class ChangeTracker:
     """Whether something was changed after the unit was made; nothing was, as long as nobody knows when that was."""
 
     def __init__(self, told: UnitFacts) -> None:
         self._told = told
-        self._times: Mapping[str, str] = told.get(Asked.TIMES, {})
+        self._times: Mapping[str, str] = told.get(VerifyCategory.TIMES, {})
         known = [self._of(path)[0] for path in REFERENCES if path in self._times]
         self.made = max(known, default=None)
         """Seconds of the epoch, or None."""
@@ -113,8 +115,8 @@ class Since:
         return next(filter(None, why), "it is not told when the unit was made")
 
     def _why(self, path: str) -> str:
-        at = unknown_at(self._told, Asked.TIMES, path)
-        return "" if at is None else self._told[UNKNOWN][fact_id(Asked.TIMES, at)]
+        at = unknown_at(self._told, VerifyCategory.TIMES, path)
+        return "" if at is None else self._told[UNKNOWN][fact_id(VerifyCategory.TIMES, at)]
 
     def touched(self, path: str) -> bool:
         """Whether a file's content, mode or owner was, or was only said to be."""

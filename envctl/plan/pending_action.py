@@ -9,7 +9,7 @@ from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Status, UnitState
 
 
-def due(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
+def pending_action(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
     """What has to be done to it, and why, in words; None if nothing has."""
     if unit.kind is Kind.TASK and state.status.is_over:
         return _of_ended_task(state)
