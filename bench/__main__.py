@@ -1,4 +1,4 @@
-"""`python -m bench [containers] [machines] [bounds] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
+"""`python -m bench [startup] [containers] [machines] [bounds] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
 
 envctl is installed from a wheel into an environment of its own, since that is what users run; an
 editable install without byte code starts slower.
@@ -16,13 +16,20 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
-from bench import bounds, containers, machines
+from bench import bounds, containers, machines, startup
 from bench.measure import ENVIRON, Result, said
 
 TREE = Path(__file__).parents[1]
 RESULTS = TREE / "bench" / "RESULTS.md"
-PARTS: dict[str, ModuleType] = {"containers": containers, "machines": machines, "bounds": bounds}
+PARTS: dict[str, ModuleType] = {
+    "startup": startup,
+    "containers": containers,
+    "machines": machines,
+    "bounds": bounds,
+}
+Row: TypeAlias = Result | startup.Started | bounds.Measured
 TITLE = "# Measured against the field\n\nMedians of whole processes, ours and the peer's in turn in the same run.\n"
 
 
@@ -37,15 +44,15 @@ def install(folder: Path) -> str:
 
 def head(name: str) -> str:
     """The first lines of a table: with a peer, or with bounds of our own."""
-    if name == "bounds":
-        return bounds.HEAD
+    if name in ("bounds", "startup"):
+        return str(PARTS[name].HEAD)
     peer = {"containers": containers.PEER, "machines": machines.PEER}[name]
     return (
         f"| what | envctl | {peer} | ratio | aim | met | runs |\n|---|---:|---:|---:|---:|---|---:|"
     )
 
 
-def section(name: str, version: str, results: Sequence[Result | bounds.Measured]) -> str:
+def section(name: str, version: str, results: Sequence[Row]) -> str:
     """A part of RESULTS.md."""
     part = PARTS[name]
     table = "\n".join([head(name), *(result.row() for result in results)])
@@ -73,7 +80,7 @@ def main() -> None:
             folder = Path(name, part)
             folder.mkdir()
             print(head(part))
-            results: Sequence[Result | bounds.Measured] = PARTS[part].measure(envctl, folder)
+            results: Sequence[Row] = PARTS[part].measure(envctl, folder)
             fresh[part] = section(part, said(envctl, "--version"), results)
     if "--write" in sys.argv:
         write(fresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,14 @@ ENVIRON = {
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process took, its children included: seconds on the clock, and of the processor (user and system)."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A whole process: its argv, its folder, and what has to be done before each measurement."""
 
@@ -32,16 +41,23 @@ class Command:
     before: Callable[[], object] = lambda: None
 
     def seconds(self) -> float:
-        """Run it once; RuntimeError with its output if it fails."""
+        """Run it once: seconds on the clock. RuntimeError with its output if it fails."""
+        return self.usage().wall
+
+    def usage(self) -> Usage:
+        """Run it once: what it took. RuntimeError with its output if it fails."""
         self.before()
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.perf_counter()
         done = subprocess.run(
             self.argv, cwd=self.folder, env=dict(self.environ), capture_output=True, check=False
         )
-        taken = time.perf_counter() - start
+        wall = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode:
             raise RuntimeError(f"{self.argv}: {done.stdout.decode()}{done.stderr.decode()}")
-        return taken
+        cpu = after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime
+        return Usage(wall, cpu)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from envctl.errors import EnvctlError, Problem
+from envctl.lazy_dataclass import dataclass
 from envctl.progress import Report, no_progress
 
 if TYPE_CHECKING:

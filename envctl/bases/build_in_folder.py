@@ -7,12 +7,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, InstallPackages, RunCommand, Step, WriteFile
 from envctl.progress import Report
 

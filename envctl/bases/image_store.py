@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, Protocol
+
+from envctl.lazy_dataclass import dataclass
 
 LABEL = "dev.envctl.base"
 """Label of every bootstrapped image: the base's name. More stand below it, see `bootstrap.labels`."""

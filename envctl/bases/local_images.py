@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from envctl.bases.catalogue import CATALOGUE, resolve_name
@@ -11,6 +10,7 @@ from envctl.bases.ensure import ensure
 from envctl.bases.image_store import LABEL, AvailableBase, ImageStore
 from envctl.bases.manifest import digest, parse_status
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Base
 from envctl.progress import Report
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from envctl.bases.catalogue import CatalogueEntry
+from envctl.lazy_dataclass import dataclass
 
 _OPTIONS = re.compile(r"^\[([^\]]*)\]\s*")
 

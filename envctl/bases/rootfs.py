@@ -6,12 +6,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from envctl.bases.catalogue import CatalogueEntry
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.platforms import processor
 
 PACKAGE_MARK = "envctl-package"

@@ -6,13 +6,14 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from envctl.bases.bootstrap import bootstrap, recipe_for
 from envctl.bases.image_store import Loader
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Base
 from envctl.progress import Report
 

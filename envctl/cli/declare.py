@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
+
+from envctl.lazy_dataclass import dataclass
 
 Complete: TypeAlias = Callable[[str, str, Path], Sequence[str]]
 """Completions for (what is typed so far, the TARGET before it, the project's folder)."""

@@ -9,12 +9,13 @@ answers, Typer would call the same function with the same arguments: a test hold
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from envctl.cli.declare import COMMON, Argument, Group, Option, Options, Parameter, parameters
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

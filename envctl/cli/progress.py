@@ -6,10 +6,11 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from envctl.cli.output import Stream, escaped
+from envctl.lazy_dataclass import dataclass
 from envctl.progress import Progress, Stage
 
 if TYPE_CHECKING:

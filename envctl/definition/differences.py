@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
 
 from envctl.definition.resolved import KeyPath, Resolved
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 
 
 class _Absent:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from envctl.definition.problems import Problems, near
 from envctl.definition.remember import remembered
@@ -24,6 +23,7 @@ from envctl.definition.tree import (
     what,
 )
 from envctl.errors import UsageError
+from envctl.lazy_dataclass import dataclass
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -20,6 +19,7 @@ from envctl.definition.tree import (
     copied,
     what,
 )
+from envctl.lazy_dataclass import dataclass
 
 Path: TypeAlias = tuple[str, ...]
 

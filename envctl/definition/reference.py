@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -16,6 +15,7 @@ from envctl.definition import schema as form
 from envctl.definition.fields import Form, Reads, Short
 from envctl.definition.interpolate import PREFIX
 from envctl.definition.merge import DEFAULTS, RULES, Rule
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -38,6 +37,7 @@ from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
 from envctl.definition.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
 from envctl.errors import UsageError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.target import DEFAULT_BACKEND
 
 T = TypeVar("T", bound=BaseModel)

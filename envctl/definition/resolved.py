@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from envctl.definition.canonical import CanonicalSpec

@@ -7,12 +7,12 @@ words of its grammar ("did not find expected key").
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from envctl.definition.problems import LINE_BREAK
+from envctl.lazy_dataclass import dataclass
 
 _NEARBY: Final = 100
 """Characters around a mistake that are searched for its cause."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from envctl.backends.docker.client import Engine as Connection
 from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.backends.docker.engine_errors import EngineConnectionError, EngineError
 from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _TOTAL = 20.0
@@ -64,8 +64,6 @@ class Engine:
 
 def look(environ: Mapping[str, str] = os.environ) -> Engine:
     """Ask the engine that every other command would work with, over the same connection. Never raises."""
-    from docker.errors import DockerException
-
     address = environ.get("DOCKER_HOST", "") or DEFAULT_ADDRESS
     try:
         endpoint = find(environ)
@@ -74,9 +72,8 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine:
         return _in_time(partial(_asked, endpoint), _TOTAL + way)
     except EnvctlError as error:
         return Engine(address, Reach.FAILS, error=_told(error))
-    except (DockerException, OSError, ValueError) as error:
-        # requests' own errors are OSErrors; which one it was stands in the text alone
-        return Engine(address, _reach(str(error)), error=_last(str(error)))
+    except (EngineError, OSError, ValueError) as error:
+        return Engine(address, _reach(error), error=str(error))
 
 
 def _asked(endpoint: Endpoint) -> Engine:
@@ -133,16 +130,9 @@ def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -
     )
 
 
-def _reach(text: str) -> Reach:
-    if "PermissionError" in text or "Permission denied" in text:
+def _reach(error: Exception) -> Reach:
+    if isinstance(error, EngineConnectionError) and error.denied:
         return Reach.DENIED
-    absent = ("FileNotFoundError", "ConnectionRefusedError", "Connection refused")
-    if any(sign in text for sign in absent):
+    if isinstance(error, EngineConnectionError) and error.absent:
         return Reach.ABSENT
     return Reach.FAILS
-
-
-def _last(text: str) -> str:
-    """The system's own words out of a chain of errors told in one text; else all of it."""
-    words = re.findall(r"\[Errno -?\d+\] ([^'\")]+)|Error\(\d+, '([^']+)'\)", text)
-    return next((part for pair in words for part in pair if part), text)

@@ -9,12 +9,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from envctl.errors import EnvctlError
 from envctl.host import architectures
 from envctl.host.ca_bundle import for_programs
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

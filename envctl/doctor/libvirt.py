@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 
 from envctl.doctor.engine import Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.progress import Progress, Report, Stage
 
 URI = "qemu:///system"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envctl.doctor.containers import engine_findings
 from envctl.doctor.engine import Engine, Reach
@@ -16,6 +16,7 @@ from envctl.doctor.libvirt import URI, Libvirt, look, start_command
 from envctl.doctor.messages import LEAST_SPACE, install_command
 from envctl.errors import EnvctlError
 from envctl.host.architectures import ARCHITECTURES, NATIVE, SYSTEM, refusal
+from envctl.lazy_dataclass import dataclass
 
 OLDEST_VAGRANT = (2, 3)
 IMAGES = "/var/lib/libvirt/images"

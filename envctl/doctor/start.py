@@ -7,13 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from envctl.doctor.engine import Engine, Reach
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
+from envctl.lazy_dataclass import dataclass
 from envctl.progress import Progress, Report, Stage
 
 WORK = "docker engine"

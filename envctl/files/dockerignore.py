@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from envctl.files.globs import ANY_CHARACTER, Globs, OneOf, State, Token, Wild
+from envctl.lazy_dataclass import dataclass
 
 _MOST_PATTERNS: Final = 10_000
 

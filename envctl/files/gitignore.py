@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.files.globs import ANY_CHARACTER, Globs, OneOf, State, Token, Wild
+from envctl.lazy_dataclass import dataclass
 
 _CLASSES: Final = {
     "alnum": (("0", "9"), ("A", "Z"), ("a", "z")),

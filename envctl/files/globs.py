@@ -6,9 +6,10 @@ A pattern comes with a clone: what tries one way after another, as regular expre
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
+
+from envctl.lazy_dataclass import dataclass
 
 _MOST_STATES: Final = 4096
 """How many sets of places in a pattern are remembered before all are forgotten."""

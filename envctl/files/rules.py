@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from envctl.files.dockerignore import Below, DockerIgnore
@@ -13,6 +13,7 @@ from envctl.files.gitignore import GitIgnore
 from envctl.files.globs import State
 from envctl.files.walk import Thing
 from envctl.host.safe_read import FILE
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.text import rough_size, shown
 
 _GIT: Final = ".git"

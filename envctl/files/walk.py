@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from envctl.host.safe_read import FOLDER
+from envctl.lazy_dataclass import dataclass
 
 DEEPEST: Final = 200
 """Folders in each other."""

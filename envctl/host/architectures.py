@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 SYSTEM: Final = "Linux"
 _SAME: Final = {"arm64": "aarch64", "amd64": "x86_64"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from envctl.lazy_dataclass import dataclass
 
 START: Final = 946_684_800
 """The year 2000, in seconds of the epoch: the time of folders that are copied."""

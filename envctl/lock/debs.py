@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.lock.vendor import control_fields
 
 _MOST: Final = 1 << 20

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 from envctl.backends.common.staging import ContextFile, placed
 from envctl.errors import EnvctlError, Place
 from envctl.host.safe_read import text_inside
+from envctl.lazy_dataclass import dataclass
 from envctl.lock.model import PLATFORM
 from envctl.plan.digest import digest
 from envctl.plan.model import (

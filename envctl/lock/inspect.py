@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
@@ -13,6 +12,7 @@ from envctl.backends.base import ImageEngine
 from envctl.backends.common.build_inputs import ContainerScript, RunScript
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.lock import parse_manifest
 from envctl.lock.model import Manifest
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.lock.model import Lock, Manifest
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
+
+from envctl.lazy_dataclass import dataclass
 
 FILE: Final = "envctl.lock"
 VERSION: Final = 1

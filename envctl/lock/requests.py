@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.lock.inputs import Input, inputs
 from envctl.plan.model import DockerfileBuild, ReadyImage, Source, Unit
 from envctl.session import Session

@@ -10,11 +10,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.lock import name_syntax
 from envctl.lock.folder import (
     FOLDER,

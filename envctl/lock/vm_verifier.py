@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envctl.backends.common.build_inputs import OtherBaseError, RunScript
+from envctl.lazy_dataclass import dataclass
 from envctl.lock.inspect import tell
 from envctl.lock.lock_differences import base_differences, build_differences
 from envctl.lock.messages import insist_on_architecture, refusal

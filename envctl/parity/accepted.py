@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

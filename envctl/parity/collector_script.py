@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
 from envctl.backends.base import Backend, Execution
 from envctl.backends.common.capped import Kept
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.parity import parse_facts
 from envctl.parity.facts import UnitFacts
 from envctl.plan.model import Unit

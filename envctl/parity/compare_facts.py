@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
 from envctl.parity.facts import (
     DIGEST,

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.categories import Category
 from envctl.plan.text import size_text
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.facts import UNKNOWN, Category, UnitFacts, Unknown, fact_id
 
 UNREADABLE: Final = "sha256 unreadable"

@@ -8,9 +8,9 @@ import re
 import struct
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.facts import (
     DIGEST,
     PROCESSOR,

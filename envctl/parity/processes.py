@@ -10,8 +10,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from envctl.lazy_dataclass import dataclass
 
 _STAT: Final = re.compile(rb"(\d+) \((.{1,64}?)\) (\S) (-?\d+(?: -?\d+){18,60})\n", re.DOTALL)
 _STATUS: Final = re.compile(rb"^(Uid|Gid|CapEff|NoNewPrivs|Seccomp):\s*(.*)$", re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from importlib.resources import files
 from itertools import groupby
@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Comparison, FactDifference, Verdict
 from envctl.parity.facts import UNKNOWN, Fact, Unknown, readable

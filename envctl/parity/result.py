@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Comparison, Verdict, compare
 from envctl.parity.facts import Facts

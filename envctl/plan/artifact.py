@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from envctl.host.source_tree import SourceEntry
+from envctl.lazy_dataclass import dataclass
 
 
 class Quoted(str):

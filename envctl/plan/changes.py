@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, DockerfileBuild, Unit
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.holdings import Holding, held, wanted
 from envctl.plan.model import Plan, Unit

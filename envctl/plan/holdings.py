@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Run, Unit
 from envctl.plan.state import Status, UnitState
 

@@ -7,12 +7,13 @@ where a value came from or how it is laid out; they are no part of a unit's iden
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from envctl.errors import Place
 from envctl.host.source_tree import NOTHING, SourceTree
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.scope import Scope
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from envctl.lazy_dataclass import dataclass
 
 UNSET: Final = "unset"
 """What is said where no platform is asked for: the engine's own is taken."""

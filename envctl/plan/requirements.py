@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from packaging import requirements, utils
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+
+from envctl.lazy_dataclass import dataclass
 
 _LONGEST: Final = 1000
 """Characters of a line that may be a requirement."""

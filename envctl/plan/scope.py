@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from envctl.host.checkout_id import identify
 from envctl.host.links import followed
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

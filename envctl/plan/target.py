@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import UsageError
+from envctl.lazy_dataclass import dataclass
 
 DEFAULT_BACKEND: Final = "docker"
 """The backend of an environment whose spec names none."""

@@ -7,8 +7,9 @@ generated from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envctl.definition.canonical import CanonicalMount, CanonicalStep, CopyStep
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.planner.overlaps import canonical, is_within
 from envctl.planner.service_context import ServiceContext
 

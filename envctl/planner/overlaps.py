@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import Place, Problem
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Unit
 
 SECRETS: Final = "/run/secrets"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from envctl.definition.canonical import CanonicalService
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place
 from envctl.files import Taken
+from envctl.lazy_dataclass import dataclass
 
 PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 """The package sets of all services of all environments, each with its base image."""

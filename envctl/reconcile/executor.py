@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
@@ -17,6 +16,7 @@ from envctl.backends.base import Backend
 from envctl.backends.common.probe_answers import NOT_ASKED
 from envctl.errors import EnvctlError, Place
 from envctl.host.worker_threads import Crew
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Condition, Kind, Plan, Unit
 from envctl.plan.state import Observed, Status, UnitState

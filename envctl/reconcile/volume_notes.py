@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.image_volumes import called, parted
 from envctl.plan.model import Plan, Unit, Volume
 from envctl.plan.state import Observed

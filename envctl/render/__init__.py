@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -24,6 +23,7 @@ from envctl.host.atomic_write import have_mode
 from envctl.host.links import alike, followed, ignores_case
 from envctl.host.safe_read import FILE, PlannedFiles, read_inside, refuse_links
 from envctl.host.source_tree import EntryKind, SourceEntry
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.artifact import Artifact, Quoted
 
 if TYPE_CHECKING:

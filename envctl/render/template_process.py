@@ -17,10 +17,10 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from envctl.errors import EnvctlError, Place
+from envctl.lazy_dataclass import dataclass
 
 MEMORY: Final = 192 * 1024 * 1024
 """Bytes that filling a template may take, where the system holds a process to that."""

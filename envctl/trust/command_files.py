@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from envctl.host.links import followed
+from envctl.lazy_dataclass import dataclass
 
 _BETWEEN: Final = re.compile(r"(?:[\s;&|<>()`\"'{}=:,@!#]|\$\()+")
 """What stands between words in a shell's text, in options and in addresses."""

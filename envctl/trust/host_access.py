@@ -13,13 +13,14 @@ import re
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from envctl.errors import EnvctlError, Place
 from envctl.host.links import followed, ignores_case
 from envctl.host.safe_read import InsideError, read_inside
+from envctl.lazy_dataclass import dataclass
 from envctl.trust.command_files import named
 from envctl.trust.git_folders import changeable_git
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from envctl.backends import backend_names, is_backend
 from envctl.backends.base import FindsEnvironments, NoEngineError
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.private_state import existing_folder
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 from envctl.plan.target import Target
 from envctl.project import Project

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan, ReadyImage, Source
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from envctl.errors import SpecError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.exit_state import exit_text, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState

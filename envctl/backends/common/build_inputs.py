@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from envctl.plan.model import Build, DockerfileBuild

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from envctl.host.source_tree import EntryKind, SourceEntry
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.digest import digest
 from envctl.plan.model import (
     Build,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Mount
 from envctl.plan.state import Drift
 from envctl.plan.values import word_text

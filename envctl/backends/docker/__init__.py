@@ -1,4 +1,4 @@
-"""Docker: a unit is a container, a build an image. The SDK is imported when the engine is first asked."""
+"""Docker: a unit is a container, a build an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.backends.common import image_ids, probe
 from envctl.backends.common.build_inputs import ContainerScript, secret_values
 from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import options
-from envctl.backends.docker.client import OLDEST_API, Engine
+from envctl.backends.docker.client import OLDEST_API, Engine, version_numbers
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
@@ -72,11 +72,9 @@ class DockerBackend:
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
-        from docker.utils import version_lt
-
         with self._engine.doing("talk to the Docker engine") as api:
             version = api.version()
-        if version_lt(str(version.get("ApiVersion", "0")), OLDEST_API):
+        if version_numbers(str(version["ApiVersion"])) < version_numbers(OLDEST_API):
             raise EnvctlError(
                 f"the Docker engine at {self._engine.endpoint} is too old: {version.get('Version')}",
                 hint="Docker 20.10 or later is needed",
@@ -184,7 +182,7 @@ class DockerBackend:
         container = self._container(unit.name)
         with self._engine.doing(f"look at {unit.name}") as api:
             state = api.inspect_container(container)["State"]
-            starts_soon = health.knows_start_interval(str(api.api_version))
+            starts_soon = health.knows_start_interval(api.api_version)
         known = self._answers.last(unit.name)
         word = health.last_word(state, after=str(known.get("after", "")))
         if word is not None:
@@ -228,9 +226,11 @@ class DockerBackend:
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A file or folder of the unit's container as a tar archive."""
         container = self._container(unit)
-        with self._engine.doing(f"read {path} of {unit}") as api:
-            chunks, _ = api.get_archive(container, path)
-            yield from chunks
+        with (
+            self._engine.doing(f"read {path} of {unit}") as api,
+            api.get_archive(container, path) as archive,
+        ):
+            yield from archive
 
     def _has_every_right(self, container: str) -> bool:
         """Whether the engine can run a command with all rights; one that is confined itself cannot."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
-from docker.errors import DockerException
+from envctl.backends.docker.engine_errors import AnswerError
 
 _Keys: TypeAlias = Mapping[str, type | tuple[type, ...]]
 _TEXTS: Final = (dict, type(None))
@@ -34,20 +33,11 @@ _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
 )  # fmt: skip
 _PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "RepoTags": str, "Ports": dict, "Mounts": dict}  # fmt: skip
 """What is in texts and lists."""
-_VERSION: Final = re.compile(r"/v\d+\.\d+(?=/)")
 
 
-class AnswerError(DockerException):
-    """An answer of another form than any engine's."""
-
-    def __init__(self, method: str, url: str, why: str) -> None:
-        path = urlsplit(url).path
-        super().__init__(f"its answer to {method} {path} is not as expected: {why}")
-
-
-def fitting(method: str, url: str, found: Any) -> Any:
-    """The answer, empty texts and lists in the place of null. AnswerError if it is of another form."""
-    asked = f"{method} {_VERSION.sub('', urlsplit(url).path)}"
+def fit(method: str, path: str, found: Any, *, shown: str = "") -> Any:
+    """The answer, empty texts and lists in the place of null. AnswerError, which shows that path, if it is of another form."""
+    asked, url = f"{method} {path}", shown or path
     for pattern, kind, keys, part in _FORMS:
         if not re.fullmatch(pattern, asked):
             continue

@@ -1,194 +1,437 @@
-"""docker-py's client, bounded: no call waits for ever, whatever the engine does, and no answer is of another form.
+"""The engine's API, as far as envctl uses it. No call waits for ever, and no answer is of another form.
 
-docker-py's time-outs are of pauses: an engine that sends a byte now and then is waited for without end. Here each
-answer has a total time, its error's text too; an engine that is asked for what may take long has to show that it is alive.
+What may take long is asked for with a longer time, and the engine then has to show that it is alive.
 """
 
 from __future__ import annotations
 
-import queue
-import re
-import socket
-import threading
-import time
-import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
-from typing import Any, Final, TypeVar
+from threading import Lock
+from typing import Any, BinaryIO, Final, TypeAlias
+from urllib.parse import quote, urlencode
 
-from docker.api.client import APIClient
-from requests import PreparedRequest, Response
-from requests.exceptions import ReadTimeout, RequestException
-
-from envctl.backends.docker.answer_shapes import AnswerError, fitting
-from envctl.errors import EnvctlError
+from envctl.backends.docker import engine_http
+from envctl.backends.docker.answer_shapes import fit
+from envctl.backends.docker.engine_errors import (
+    AnswerError,
+    EngineConnectionError,
+    NoAnswerError,
+    NotFoundError,
+    api_error,
+)
+from envctl.backends.docker.engine_http import Patience, Response, Transport
 
 USUAL: Final = 60.0
 """Seconds in which an answer has to be complete that has no time of its own; so has the text of an error."""
 LONGEST: Final = 3600.0
-"""Seconds in which an answer has to be complete that is a stream, or that is given one."""
-LOOK: Final = 30.0
-"""Seconds of silence after which an engine is asked whether it is alive."""
+"""Seconds in which an answer has to be complete that is a stream, or to a request that sends one."""
+CONNECT: Final = 15.0
 _PING: Final = 10.0
-_MOST: Final = 256 * 1024 * 1024
-"""Bytes of an answer that is no stream."""
-_CHUNK: Final = 64 * 1024
-_ENDLESS: Final = re.compile(
-    r"/(?:build|session|attach|events|exec/[^/]+/start)(?:\?|$)|[?&]follow=1"
-)
-"""What is read for as long as it takes: its reader has a time of its own, or a user."""
+_CHUNK: Final = 1 << 20
 
-_Result = TypeVar("_Result")
+Body: TypeAlias = bytes | BinaryIO | Iterable[bytes]
+Filters: TypeAlias = Mapping[str, str | Iterable[str]]
 
 
-class Client(APIClient):
-    """One engine; safe to use from threads."""
+class Client:
+    """One engine; safe to use from threads. `prefix` stands before each path."""
 
-    def send(self, request: PreparedRequest, **options: Any) -> Response:
-        """Send a request; its answer, which is whole unless it is a stream. ReadTimeout if it does not come in time."""
-        body: Any = request.body
-        streamed = bool(options.get("stream"))
-        if options.get("timeout") is None:
-            options["timeout"] = USUAL
-        quiet = _quiet(options["timeout"])
-        if not isinstance(body, str | bytes | None):
+    def __init__(self, transport: Transport, *, prefix: str = "") -> None:
+        self._transport = transport
+        self._prefix = prefix
+        self._version: Mapping[str, Any] | None = None
+        self._guard = Lock()
+
+    @property
+    def api_version(self) -> str:
+        """The engine's newest version of the API, which is the one that is used."""
+        return str(self.version()["ApiVersion"])
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._transport.close()
+
+    # --- requests
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        timeout: float | None = None,
+        after_head: Patience | None = None,
+    ) -> Response:
+        """An answer whose head has come, within `timeout` seconds. ApiError if it is one.
+
+        `after_head` is how long the rest is waited for; else there is as long for it as a stream gets.
+        """
+        base = (
+            self._prefix
+            if path in ("/version", "/_ping")
+            else f"{self._prefix}/v{self.api_version}"
+        )
+        query = urlencode({k: v for k, v in (params or {}).items() if v is not None}, doseq=True)
+        timeout = USUAL if timeout is None else timeout
+        if not isinstance(body, bytes | None):
             # To send it may take long, too.
-            quiet = max(quiet, LONGEST)
-
-        def work() -> Response:
-            answer: Response = super(Client, self).send(request, **{**options, "stream": True})
-            if not streamed:
-                _read(answer)
-            return answer
-
-        answer = within(quiet, work, alive=self.alive if quiet > LOOK * 2 else None)
-        if streamed:
-            failed = answer.status_code >= 400
-            if failed or not _ENDLESS.search(str(request.url)):
-                _cut_later(answer, USUAL if failed else LONGEST)
+            timeout = max(timeout, LONGEST)
+            body = _chunks(body)
+        answer = self._transport.request(
+            method,
+            f"{base}{path}?{query}" if query else f"{base}{path}",
+            headers=headers or {},
+            body=body,
+            patience=self.patience(timeout),
+            connect_timeout=CONNECT,
+        )
+        if answer.status >= 400:
+            with answer:
+                answer.be_patient(Patience.of(USUAL))
+                raise api_error(answer.status, _explanation(answer.content()) or answer.reason)
+        if after_head is not None:
+            answer.be_patient(after_head)
         return answer
 
-    def alive(self) -> bool:
+    def patience(self, total: float, *, silence: float = inf) -> Patience:
+        """So many seconds; for a long time the engine has to show that it is alive."""
+        is_alive = self.is_alive if total > engine_http.LOOK * 2 else None
+        return Patience.of(total, silence=silence, is_alive=is_alive)
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """An answer's data. AnswerError if it is of another form than the engine's documentation has."""
+        body = None if data is None else json.dumps(data).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        with self.request(
+            method, path, params=params, headers=headers, body=body, timeout=timeout
+        ) as answer:
+            content = answer.content()
+        shown = path if path == "/version" else f"/v{self.api_version}{path}"
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise AnswerError(method, shown, "it is no JSON") from error
+        return fit(method, path, found, shown=shown)
+
+    def do(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Have something done, of which the engine has nothing to tell."""
+        body = None if data is None else json.dumps(data).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        with self.request(
+            method, path, params=params, headers=headers, body=body, timeout=timeout
+        ) as answer:
+            answer.content()
+
+    def stream(self, path: str, params: Mapping[str, Any] | None = None) -> Response:
+        """An answer to be iterated over."""
+        return self.request("GET", path, params=params, after_head=Patience.of(LONGEST))
+
+    def is_alive(self) -> bool:
         """Whether the engine answers at all."""
-        with suppress(RequestException, OSError):
-            return self.get(f"{self.base_url}/_ping", timeout=_PING).status_code < 500
-        return False
-
-    def _result(self, response: Response, json: bool = False, binary: bool = False) -> Any:
-        method, url = str(response.request.method), str(response.request.url)
         try:
-            found = super()._result(response, json, binary)  # type: ignore[misc]
-        except ValueError as error:
-            raise AnswerError(method, url, "it is no JSON") from error
-        return fitting(method, url, found) if json else found
+            with self._transport.request(
+                "GET",
+                f"{self._prefix}/_ping",
+                headers={},
+                body=None,
+                patience=Patience.of(_PING),
+                connect_timeout=_PING,
+            ) as answer:
+                return answer.status < 500
+        except (EngineConnectionError, NoAnswerError):
+            return False
+
+    # --- the engine
+
+    def version(self) -> Mapping[str, Any]:
+        """What the engine says of its version; it is asked once."""
+        with self._guard:
+            if self._version is None:
+                found = self.json("GET", "/version")
+                if not isinstance(found.get("ApiVersion"), str):
+                    raise AnswerError("GET", "/version", "it has no ApiVersion")
+                self._version = found
+            return self._version
+
+    def info(self) -> Mapping[str, Any]:
+        """What the engine says of itself."""
+        found: Mapping[str, Any] = self.json("GET", "/info")
+        return found
+
+    # --- containers
+
+    def containers(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 - as the API calls it
+        filters: Filters | None = None,
+    ) -> list[Mapping[str, Any]]:
+        """Those that run, or all of them, as the engine lists them."""
+        params = {"all": "1" if all else None, "filters": _filters(filters)}
+        found: list[Mapping[str, Any]] = self.json("GET", "/containers/json", params=params)
+        return found
+
+    def inspect_container(self, container: str) -> Mapping[str, Any]:
+        """All that the engine knows of a container."""
+        found: Mapping[str, Any] = self.json("GET", f"/containers/{_word(container)}/json")
+        return found
+
+    def create_container(
+        self, body: Mapping[str, Any], name: str | None = None, platform: str | None = None
+    ) -> str:
+        """The id of a new container."""
+        params = {"name": name, "platform": platform}
+        made = self.json("POST", "/containers/create", params=params, data=body)
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+        self.do("POST", f"/containers/{_word(container)}/start")
+
+    def stop(self, container: str, *, timeout: float) -> None:
+        """Ask the process of a container to end, and after its own grace end it; the answer comes when it has ended."""
+        self.do("POST", f"/containers/{_word(container)}/stop", timeout=timeout)
+
+    def unpause(self, container: str) -> None:
+        """Have a container go on."""
+        self.do("POST", f"/containers/{_word(container)}/unpause")
+
+    def wait(self, container: str, *, timeout: float | None = None) -> int:
+        """The exit code of a container, when it has ended."""
+        path = f"/containers/{_word(container)}/wait"
+        return int(self.json("POST", path, timeout=timeout)["StatusCode"])
+
+    def remove_container(self, container: str, *, force: bool = False, v: bool = False) -> None:
+        """Remove a container; with `v` its volumes without names, too."""
+        params = {"force": "1" if force else None, "v": "1" if v else None}
+        self.do("DELETE", f"/containers/{_word(container)}", params=params)
+
+    def logs(self, container: str, params: Mapping[str, str], *, follow: bool = False) -> Response:
+        """What a container has written, in frames; with `follow` as it comes."""
+        return self.request(
+            "GET",
+            f"/containers/{_word(container)}/logs",
+            params={**params, "follow": "1" if follow else "0"},
+            after_head=Patience() if follow else Patience.of(LONGEST),
+        )
+
+    def path_stat(self, container: str, path: str) -> str | None:
+        """What the engine says of a path of a container, encoded; None if nothing is there."""
+        target = f"/containers/{_word(container)}/archive"
+        try:
+            answer = self.request("HEAD", target, params={"path": path})
+        except NotFoundError:
+            return None
+        return answer.headers.get("x-docker-container-path-stat", "")
+
+    def get_archive(self, container: str, path: str) -> Response:
+        """A file or folder of a container as a tar."""
+        return self.stream(f"/containers/{_word(container)}/archive", {"path": path})
+
+    def put_archive(self, container: str, path: str, data: Body) -> None:
+        """Unpack a tar into a folder of a container."""
+        target = f"/containers/{_word(container)}/archive"
+        with self.request("PUT", target, params={"path": path}, body=data) as answer:
+            answer.content()
+
+    def export(self, container: str) -> Response:
+        """All files of a container as a tar."""
+        return self.stream(f"/containers/{_word(container)}/export")
+
+    # --- commands in containers
+
+    def exec_create(
+        self,
+        container: str,
+        argv: Iterable[str],
+        *,
+        user: str = "",
+        privileged: bool = False,
+        environment: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        stdin: bool = False,
+        tty: bool = False,
+        detach_keys: str | None = None,
+    ) -> str:
+        """The id of a command, which is not started yet."""
+        body = {
+            "Cmd": list(argv),
+            "User": user,
+            "Privileged": privileged,
+            "Tty": tty,
+            "AttachStdin": stdin,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
+            **({} if workdir is None else {"WorkingDir": workdir}),
+            **({} if detach_keys is None else {"DetachKeys": detach_keys}),
+        }
+        return str(self.json("POST", f"/containers/{_word(container)}/exec", data=body)["Id"])
+
+    def exec_start(self, identity: str, *, tty: bool = False) -> Response:
+        """Start a command; its streams are the connection, which is to be taken over."""
+        return self.request(
+            "POST",
+            f"/exec/{_word(identity)}/start",
+            headers={
+                "Content-Type": "application/json",
+                "Connection": "Upgrade",
+                "Upgrade": "tcp",
+            },
+            body=json.dumps({"Tty": tty, "Detach": False}).encode(),
+            after_head=Patience(),
+        )
+
+    def exec_inspect(self, identity: str) -> Mapping[str, Any]:
+        """How a command is."""
+        found: Mapping[str, Any] = self.json("GET", f"/exec/{_word(identity)}/json")
+        return found
+
+    def exec_resize(self, identity: str, *, height: int, width: int) -> None:
+        """Tell a command the size of its terminal."""
+        params = {"h": height, "w": width}
+        self.do("POST", f"/exec/{_word(identity)}/resize", params=params)
+
+    # --- images
+
+    def images(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
+        """The images, as the engine lists them."""
+        params = {"filters": _filters(filters)}
+        found: list[Mapping[str, Any]] = self.json("GET", "/images/json", params=params)
+        return found
+
+    def inspect_image(self, image: str) -> Mapping[str, Any]:
+        """All that the engine knows of an image."""
+        found: Mapping[str, Any] = self.json("GET", f"/images/{_word(image)}/json")
+        return found
+
+    def tag(self, image: str, repository: str, tag: str | None = None) -> None:
+        """Give an image a further name."""
+        params = {"repo": repository, "tag": tag}
+        self.do("POST", f"/images/{_word(image)}/tag", params=params)
+
+    def remove_image(self, image: str, *, noprune: bool = False) -> None:
+        """Remove an image, or a name of it if it has others."""
+        params = {"noprune": "1" if noprune else None}
+        self.do("DELETE", f"/images/{_word(image)}", params=params)
+
+    def load_image(self, data: Body, *, quiet: bool = False) -> Iterator[dict[str, Any]]:
+        """Take images in from a file; what the engine tells of that."""
+        with self.request(
+            "POST",
+            "/images/load",
+            params={"quiet": "1" if quiet else None},
+            headers={"Content-Type": "application/x-tar"},
+            body=data,
+            after_head=Patience.of(LONGEST),
+        ) as answer:
+            yield from events(answer)
+
+    def get_image(self, image: str) -> Response:
+        """An image as a file."""
+        return self.stream(f"/images/{_word(image)}/get")
+
+    # --- volumes and networks
+
+    def volumes(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
+        """The volumes, as the engine lists them."""
+        params = {"filters": _filters(filters)}
+        return list(self.json("GET", "/volumes", params=params)["Volumes"] or ())
+
+    def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
+        """Make a volume, unless it exists."""
+        data = {"Name": name, "Driver": "local", "Labels": dict(labels)}
+        self.do("POST", "/volumes/create", data=data)
+
+    def inspect_volume(self, name: str) -> Mapping[str, Any]:
+        """All that the engine knows of a volume."""
+        found: Mapping[str, Any] = self.json("GET", f"/volumes/{_word(name)}")
+        return found
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume."""
+        self.do("DELETE", f"/volumes/{_word(name)}")
+
+    def volume_sizes(self, *, timeout: float) -> list[Mapping[str, Any]]:
+        """The volumes with the bytes in them: the engine reads all that it has for it."""
+        return list(self.json("GET", "/system/df", timeout=timeout).get("Volumes") or ())
+
+    def networks(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
+        """The networks, as the engine lists them."""
+        params = {"filters": _filters(filters)}
+        found: list[Mapping[str, Any]] = self.json("GET", "/networks", params=params)
+        return found
+
+    def create_network(self, name: str, *, labels: Mapping[str, str]) -> None:
+        """Make a bridge network. ApiError (conflict) if one has that name."""
+        data = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": dict(labels)}
+        self.do("POST", "/networks/create", data=data)
+
+    def inspect_network(self, network: str) -> Mapping[str, Any]:
+        """All that the engine knows of a network."""
+        found: Mapping[str, Any] = self.json("GET", f"/networks/{_word(network)}")
+        return found
+
+    def disconnect(self, container: str, network: str, *, force: bool = False) -> None:
+        """Take a container off a network."""
+        data = {"Container": container, "Force": force}
+        self.do("POST", f"/networks/{_word(network)}/disconnect", data=data)
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network."""
+        self.do("DELETE", f"/networks/{_word(network)}")
 
 
-@contextmanager
-def watched(api: Any, answer: Response, *, longest: float) -> Iterator[Callable[[], None]]:
-    """Have a stream read only as long as its engine is alive; what is given is to be called whenever something came.
+def events(answer: Response) -> Iterator[dict[str, Any]]:
+    """The objects of an answer that has one a line; what is no object is left out."""
+    for line in answer.lines():
+        if event := as_object(line):
+            yield event
 
-    ReadTimeout if the engine does not answer any more, or after `longest` seconds.
-    """
-    heard, over, why = threading.Event(), threading.Event(), list[str]()
 
-    def watch() -> None:
-        deadline, misses = time.monotonic() + longest, 0
-        while not over.wait(LOOK):
-            if time.monotonic() > deadline:
-                why.append(f"it took longer than {longest:g} s: timed out")
-            elif heard.is_set() or api.alive():
-                heard.clear()
-                misses = 0
-                continue
-            else:
-                misses += 1
-                if misses < 2:
-                    continue
-                why.append("the engine does not answer any more: timed out")
-            cut(answer)
-            return
-
-    threading.Thread(target=watch, daemon=True).start()
+def as_object(text: bytes) -> dict[str, Any]:
+    """The JSON object of a text; an empty one if it is none."""
     try:
-        yield heard.set
-    except Exception as error:
-        if why:
-            raise ReadTimeout(why[0]) from error
-        raise
-    finally:
-        over.set()
-    if why:
-        raise ReadTimeout(why[0])
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
-def within(
-    seconds: float, work: Callable[[], _Result], *, alive: Callable[[], bool] | None = None
-) -> _Result:
-    """What the work comes to, done in a thread of its own. ReadTimeout if that takes longer.
-
-    With `alive`, that is asked when it takes long; twice no, and it is not waited for any longer.
-    """
-    results: queue.SimpleQueue[tuple[_Result | None, BaseException | None]] = queue.SimpleQueue()
-
-    def body() -> None:
-        try:
-            results.put((work(), None))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            results.put((None, error))
-
-    threading.Thread(target=body, daemon=True).start()
-    deadline, misses = time.monotonic() + seconds, 0
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise ReadTimeout(f"no whole answer within {seconds:g} s: timed out")
-        try:
-            result, error = results.get(timeout=min(left, LOOK))
-        except queue.Empty:
-            misses = misses + 1 if alive is not None and not alive() else 0
-            if misses >= 2:
-                raise ReadTimeout("the engine does not answer any more: timed out") from None
-        else:
-            if error is not None:
-                raise error
-            return result  # type: ignore[return-value] # there is one, as there is no error
+def _explanation(content: bytes) -> str:
+    return str(as_object(content).get("message") or content.decode("utf-8", "replace").strip())
 
 
-def cut(answer: Response) -> None:
-    """End a read of this answer that another thread is in; one that is complete is left alone."""
-    # When an answer is complete its connection may be another's: it is not known by it any more.
-    raw: Any = answer.raw
-    with suppress(OSError, AttributeError):
-        raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
+def _chunks(body: BinaryIO | Iterable[bytes]) -> Iterable[bytes]:
+    read: Callable[[int], bytes] | None = getattr(body, "read", None)
+    return body if read is None else iter(lambda: read(_CHUNK), b"")
 
 
-def _quiet(timeout: object) -> float:
-    read = timeout[1] if isinstance(timeout, tuple) else timeout
-    # What is followed may have nothing to say for as long as it likes.
-    return float(read) if isinstance(read, int | float) else inf
+def _filters(filters: Filters | None) -> str | None:
+    if filters is None:
+        return None
+    return json.dumps({k: [v] if isinstance(v, str) else list(v) for k, v in filters.items()})
 
 
-def _read(answer: Response) -> None:
-    """Have all of an answer in memory, as `requests` has it if it is no stream."""
-    parts, size = [], 0
-    for part in answer.iter_content(_CHUNK):
-        size += len(part)
-        if size > _MOST:
-            answer.close()
-            raise EnvctlError(f"the Docker engine answers with more than {_MOST >> 20} MB")
-        parts.append(part)
-    answer._content = b"".join(parts)  # noqa: SLF001
-
-
-def _cut_later(answer: Response, seconds: float) -> None:
-    found = weakref.ref(answer)
-
-    def end() -> None:
-        if (there := found()) is not None:
-            cut(there)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    weakref.finalize(answer, timer.cancel)
-    timer.start()
+def _word(text: str) -> str:
+    return quote(text, safe="/:@")

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import BinaryIO, Final, cast
 
 from envctl.backends.common.build_inputs import BuildInputs
 from envctl.backends.docker import names as n
+from envctl.backends.docker.api import Client, events
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.buildkit_session import NoSessionError, Session
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries, image_in, refused, registry_of
 from envctl.errors import EnvctlError
@@ -25,11 +27,7 @@ from envctl.plan.build_causes import build_text
 from envctl.plan.model import Build, DockerfileBuild
 from envctl.progress import Report
 
-if TYPE_CHECKING:
-    from _typeshed import SupportsRead
-
 NO_SECRETS: Final[Mapping[str, bytes]] = MappingProxyType({})
-CONNECT_TIMEOUT: Final = 15.0
 QUIET_TIMEOUT: Final = 3600.0
 """Seconds a build may go without a word, as long as its engine is alive."""
 LONGEST: Final = 6 * 3600.0
@@ -57,7 +55,7 @@ def build(
     """
     registries = Registries()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
-        sender.write(wanted, context)  # type: ignore[arg-type]
+        sender.write(wanted, cast("BinaryIO", context))
         context.seek(0)
         with (
             engine.doing(f"build {unit}", where=wanted.where) as api,
@@ -68,7 +66,7 @@ def build(
             parameters = _parameters(wanted, names, sender.build_inputs)
             if session is not None:
                 parameters["session"] = session.id
-            _follow(api, watch, parameters, context)
+            _follow(api, watch, parameters, cast("BinaryIO", context))
     if not watch.image:
         watch.failed("the builder ended without an image")
     return watch.image
@@ -76,7 +74,7 @@ def build(
 
 @contextmanager
 def _session(
-    api: Any,
+    api: Client,
     registries: Registries,
     wanted: Build | DockerfileBuild,
     secrets: Mapping[str, bytes],
@@ -96,26 +94,22 @@ def _session(
         yield session
 
 
-def _follow(
-    api: Any, watch: Watch, parameters: Mapping[str, str], context: SupportsRead[bytes]
-) -> None:
+def _follow(api: Client, watch: Watch, parameters: Mapping[str, str], context: BinaryIO) -> None:
     """Have the engine build what is sent to it, and hear of it until the end."""
-    from envctl.backends.docker.api import watched
-
-    with api.post(
-        f"{api.base_url}/v{api.api_version}/build",
-        params=parameters,
-        data=iter(lambda: context.read(1 << 20), b""),
-        headers={"Content-Type": "application/x-tar"},
-        timeout=(CONNECT_TIMEOUT, QUIET_TIMEOUT),
-        stream=True,
-    ) as answer:
-        if answer.status_code >= 400:
-            watch.failed(str(_json(answer.content).get("message", "")))
-        with watched(api, answer, longest=LONGEST) as came:
-            for event in _events(answer.iter_lines()):
-                came()
+    try:
+        with api.request(
+            "POST",
+            "/build",
+            params=parameters,
+            headers={"Content-Type": "application/x-tar"},
+            body=context,
+            timeout=QUIET_TIMEOUT,
+            after_head=api.patience(LONGEST, silence=QUIET_TIMEOUT),
+        ) as answer:
+            for event in events(answer):
                 watch.take(event)
+    except ApiError as error:
+        watch.failed(error.explanation)
 
 
 def _parameters(
@@ -165,17 +159,3 @@ def proxies() -> dict[str, str]:
     """The host's proxies, which the builder passes on without keeping them; not those only the host reaches."""
     found = {name: os.environ.get(name, "") for name in _PROXIES}
     return {name: value for name, value in found.items() if value and not _LOOPBACK.search(value)}
-
-
-def _events(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if event := _json(line):
-            yield event
-
-
-def _json(text: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}

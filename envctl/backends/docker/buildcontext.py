@@ -6,7 +6,6 @@ import json
 import posixpath
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,6 +14,7 @@ from envctl.backends.common.packing import add_content, add_file, add_text
 from envctl.backends.common.staging import ContextFile, context_files, own_context
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.host.safe_read import PlannedFiles
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"

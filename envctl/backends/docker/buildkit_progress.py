@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from envctl.backends.docker.protobuf import fields, text
+from envctl.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

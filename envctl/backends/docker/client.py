@@ -9,20 +9,23 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.endpoint import Endpoint, find
-from envctl.backends.docker.tunnel import Tunnel
+from envctl.backends.docker.engine_errors import (
+    EngineConnectionError,
+    EngineError,
+    NoAnswerError,
+)
+from envctl.backends.docker.engine_http import Transport
 from envctl.errors import EnvctlError, Place
 
 if TYPE_CHECKING:
-    from docker.api.client import APIClient
+    from envctl.backends.docker.tunnel import Tunnel
 
-TIMEOUT = 60.0
-"""Seconds the engine may take for an answer; stopping, pulling and building have time-outs of their own."""
 STOP_TIMEOUT = 10
 """Seconds a process has to end after SIGTERM."""
 OLDEST_API = "1.41"
 """Of engine 20.10."""
-_CONNECTIONS = 64
 
 _TAKEN = re.compile(
     r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"
@@ -34,7 +37,7 @@ class Engine:
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self._endpoint = endpoint
-        self._client: APIClient | None = None
+        self._client: Client | None = None
         self._tunnel: Tunnel | None = None
         self._guard = Lock()
 
@@ -46,11 +49,11 @@ class Engine:
         return self._endpoint
 
     @property
-    def api(self) -> APIClient:
-        """docker-py's low-level client; its errors are to be caught with `doing`."""
+    def api(self) -> Client:
+        """The engine's API; its errors are to be caught with `doing`."""
         with self._guard:
             if self._client is None:
-                self._client = _connect(self.endpoint, self._host())
+                self._client = make_client(self.endpoint, self._host())
             return self._client
 
     def close(self) -> None:
@@ -68,46 +71,34 @@ class Engine:
         if not self.endpoint.host.startswith("ssh://"):
             return self.endpoint.host
         if self._tunnel is None:
+            from envctl.backends.docker.tunnel import Tunnel
+
             self._tunnel = Tunnel(self.endpoint.host)
         return self._tunnel.host
 
     @contextmanager
-    def doing(self, what: str, *, where: Place | None = None) -> Iterator[APIClient]:
+    def doing(self, what: str, *, where: Place | None = None) -> Iterator[Client]:
         """The client, for `what` ("start web"): whatever goes wrong comes out as EnvctlError."""
-        import urllib3.exceptions
-        from docker.errors import DockerException
-
         try:
             yield self.api
-        except (DockerException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (EngineError, OSError) as error:
             raise translated(error, what, self.endpoint, where) from error
-
-
-def missing(error: Exception) -> bool:
-    """Whether an error of the engine says that something is not there."""
-    return getattr(getattr(error, "response", None), "status_code", None) == 404
-
-
-def conflict(error: Exception) -> bool:
-    """Whether an error of the engine says that something is there already, or in the way."""
-    return getattr(getattr(error, "response", None), "status_code", None) == 409
 
 
 def translated(
     error: Exception, what: str, endpoint: Endpoint, where: Place | None = None
 ) -> EnvctlError:
     """The error as the user should see it, with the remedy as hint."""
-    text = str(getattr(error, "explanation", "") or error)
-    if getattr(error, "response", None) is None and (unreachable := _unreachable(text, endpoint)):
-        return unreachable
-    if "timed out" in text.lower() and getattr(error, "response", None) is None:
+    if isinstance(error, EngineConnectionError):
+        return _unreachable(error, endpoint)
+    if isinstance(error, NoAnswerError):
         return EnvctlError(
             f"cannot {what}: the Docker engine did not answer in time",
-            details=plain(text),
+            details=str(error),
             hint="it may be overloaded: look at `docker info`, then run the same command again",
             where=where,
         )
-    text = plain(text)
+    text = str(error)
     brief, hint = _known(text)
     first, _, rest = text.strip().partition("\n")
     return EnvctlError(
@@ -135,71 +126,36 @@ def _known(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _unreachable(text: str, endpoint: Endpoint) -> EnvctlError | None:
-    if "Permission denied" in text or "PermissionError" in text:
+def _unreachable(error: EngineConnectionError, endpoint: Endpoint) -> EnvctlError:
+    if error.denied:
         return EnvctlError(
             f"this user may not talk to the Docker engine at {endpoint}",
             hint='`sudo usermod -aG docker "$USER"` and log in again; or use a rootless engine',
         )
-    stopped = ("FileNotFoundError", "No such file", "Connection refused", "ConnectionRefusedError")
-    broken = ("Connection aborted", "Max retries exceeded", "NameResolution", "RemoteDisconnected")
-    if any(sign in text for sign in (*stopped, *broken)):
-        return EnvctlError(
-            f"the Docker engine at {endpoint} does not answer",
-            details=plain(text),
-            hint=endpoint.remedy,
-        )
-    if "Invalid bind address" in text or "only supported on Windows" in text:
-        return EnvctlError(
-            f"{endpoint} is not an engine's address",
-            details=plain(text),
-            hint=f"write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST: {endpoint.remedy}",
-        )
-    return None
+    return EnvctlError(
+        f"the Docker engine at {endpoint} does not answer",
+        details=str(error),
+        hint=endpoint.remedy,
+    )
 
 
-def plain(text: str) -> str:
-    """What an error of the connection says, without the names of the libraries' classes that it went through."""
-    if "ConnectionPool(" not in text and "Connection aborted" not in text:
-        return text
-    if timed_out := re.search(r"(?:read |connect )?timeout=([\d.]+)", text):
-        return f"no answer within {float(timed_out[1]):g} s"
-    for pattern in (
-        r"\[Errno -?\d+\] ([^'\")]+)",
-        r"Error\(-?\d+, ['\"]([^'\"]+)",
-        r"([^:('\"]+)['\")]*\Z",
-    ):
-        if found := re.search(pattern, text):
-            return found[1].strip()
-    return text
+def version_numbers(text: str) -> tuple[int, ...]:
+    """A version of the API, "1.41", as numbers that can be compared; (0,) if it is none."""
+    parts = text.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else (0,)
 
 
 def taken_port(error: Exception) -> int | None:
     """The port of the host that an error of the engine says is in use."""
-    text = str(getattr(error, "explanation", "") or error)
+    text = str(error)
     found = _TAKEN.search(text) if "already" in text else None
     return int(found[1]) if found else None
 
 
-def _connect(endpoint: Endpoint, host: str) -> APIClient:
-    from docker.tls import TLSConfig
+def make_client(endpoint: Endpoint, host: str) -> Client:
+    """A client of the engine at this host ("unix:///PATH", "tcp://HOST:PORT"). EnvctlError if it is no address."""
+    from envctl.backends.docker.connect import parse
 
-    from envctl.backends.docker.api import Client
-
-    tls: TLSConfig | bool = False
-    if endpoint.certificates is not None:
-        folder = endpoint.certificates
-        pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
-        ca = folder / "ca.pem"
-        tls = TLSConfig(
-            client_cert=pair if (folder / "cert.pem").is_file() else None,
-            ca_cert=str(ca) if ca.is_file() else None,
-            verify=endpoint.verify,
-        )
-    return Client(
-        base_url=host,
-        version="auto",
-        timeout=int(TIMEOUT),
-        tls=tls,
-        max_pool_size=_CONNECTIONS,
-    )
+    address = parse(host, endpoint)
+    headers = {**endpoint.headers, "Host": address.name, "User-Agent": "envctl"}
+    return Client(Transport(address.connect, headers), prefix=address.prefix)

@@ -11,10 +11,12 @@ import io
 import json
 import posixpath
 import tarfile
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
+from envctl.backends.docker.api import Client
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 _DIRECTORY: Final = 1 << 31
 _LINK: Final = 1 << 27
@@ -41,15 +43,13 @@ class Found:
         return bool(self.mode & _DIRECTORY)
 
 
-def look(api: Any, container: str, path: str) -> Found | None:
+def look(api: Client, container: str, path: str) -> Found | None:
     """What is at a path of a container; None if nothing is. EnvctlError if the engine does not say."""
-    url = api._url("/containers/{0}/archive", container)  # noqa: SLF001 - docker-py has no call that only looks
-    answer = api.head(url, params={"path": path})
-    if answer.status_code == 404:
+    encoded = api.path_stat(container, path)
+    if encoded is None:
         return None
-    api._raise_for_status(answer)  # noqa: SLF001
     try:
-        told = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        told = json.loads(base64.b64decode(encoded))
         return Found(int(told["mode"]), int(told["size"]), str(told.get("linkTarget") or ""))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise EnvctlError(
@@ -58,7 +58,7 @@ def look(api: Any, container: str, path: str) -> Found | None:
         ) from error
 
 
-def leads_to(api: Any, container: str, path: str) -> str:
+def leads_to(api: Client, container: str, path: str) -> str:
     """The path without links in its folders: the engine follows those of the image. The last part is left as it is."""
     folder, name = posixpath.split(path.rstrip("/") or "/")
     here = "/"
@@ -74,7 +74,7 @@ def leads_to(api: Any, container: str, path: str) -> str:
     return posixpath.join(here, name) if name else here
 
 
-def read(api: Any, container: str, path: str, *, largest: int) -> bytes | None:
+def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:
     """The content of a regular file of a container; None if there is none. EnvctlError if it is something else, or too large."""
     found = look(api, container, path)
     if found is not None and found.link:
@@ -92,17 +92,16 @@ def read(api: Any, container: str, path: str, *, largest: int) -> bytes | None:
             f"{path} of its image has {found.size:,} bytes, which is more than is read of it"
         )
     # With the head of the archive and its end.
-    stream, _ = api.get_archive(container, path)
-    return _only_file(bounded(stream, largest + 64 * 1024))
+    with api.get_archive(container, path) as archive:
+        return _only_file(bounded(archive, largest + 64 * 1024))
 
 
-def bounded(stream: Any, largest: int) -> bytes:
+def bounded(stream: Iterable[bytes], largest: int) -> bytes:
     """What an engine sends, if it is no more than that. EnvctlError if it is."""
     data = bytearray()
     for chunk in stream:
         data += chunk
         if len(data) > largest:
-            stream.close()
             raise EnvctlError(f"the engine sent more than {largest:,} bytes")
     return bytes(data)
 

@@ -20,8 +20,11 @@ from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
 from envctl.backends.common.capped import TOLD, bounded
 from envctl.backends.common.packing import add_text
 from envctl.backends.docker import names as n
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
+from envctl.backends.docker.engine_errors import ApiError
+from envctl.backends.docker.stream_frames import Demultiplexer
 from envctl.errors import EnvctlError
 
 _IN_MEMORY: Final = 32 * 1024 * 1024
@@ -64,51 +67,45 @@ def run(
         _sweep(api)
         until = int(time.time() + container_script.timeout + _SLACK)
         name = f"{_NAME}{until}-{_here()}-{os.getpid()}-{secrets.token_hex(6)}"
-        made = api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
-        identity = str(made["Id"])
+        identity = api.create_container(body, name)
         try:
             if container_script.bring is not None:
                 api.put_archive(
                     identity, "/", _brought(trust if container_script.network else None)
                 )
             api.start(identity)
-            code = int(api.wait(identity, timeout=int(container_script.timeout))["StatusCode"])
-            out = _said(api, identity, what, stdout=True, stderr=False)
+            code = api.wait(identity, timeout=container_script.timeout)
+            out = _said(api, identity, what, {"stdout": "1"})
             if code:
-                err = _said(api, identity, what, stdout=False, stderr=True, tail=_SHOWN)
+                err = _said(api, identity, what, {"stderr": "1", "tail": str(_SHOWN)})
                 lines = err[-_LONGEST:].decode("utf-8", "replace").splitlines()
                 raise EnvctlError(
                     f"cannot {what}: its script ended with exit code {code}",
                     details="\n".join(lines),
                 )
             if container_script.bring is not None:
-                _take_home(api.get_archive(identity, BROUGHT)[0], container_script.bring)
+                with api.get_archive(identity, BROUGHT) as archive:
+                    _take_home(archive, container_script.bring)
         finally:
             api.remove_container(identity, force=True, v=True)
     return out
 
 
-def _said(api: Any, identity: str, what: str, **options: Any) -> bytes:
+def _said(api: Client, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
     """What it wrote, as far as the engine has kept it."""
-    stream = api.logs(identity, stream=True, follow=False, **options)
-    try:
-        return b"".join(bounded(stream, TOLD, f"what comes of the attempt to {what}"))
-    except EnvctlError:
-        # The rest of it is still on its way.
-        with suppress(Exception):
-            stream.close()
-        raise
+    demultiplexer = Demultiplexer()
+    with api.logs(identity, parameters) as answer:
+        contents = (content for data in answer for _, content in demultiplexer.feed(data))
+        return b"".join(bounded(contents, TOLD, f"what comes of the attempt to {what}"))
 
 
-def _sweep(api: Any) -> None:
+def _sweep(api: Client) -> None:
     """Remove containers of scripts whose process or time is over. They are known by their names, which no image can set."""
-    from docker.errors import APIError
-
     for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
         names = (_STALE.fullmatch(name) for name in one["Names"] or ())
         if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
             # Another run may have been quicker.
-            with suppress(APIError):
+            with suppress(ApiError):
                 api.remove_container(one["Id"], force=True, v=True)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 LOCAL = "unix:///var/run/docker.sock"
 
@@ -26,6 +27,8 @@ class Endpoint:
     verify: bool = True
     context: str = ""
     variable: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What the docker configuration has every request say (`HttpHeaders`)."""
 
     @property
     def remedy(self) -> str:
@@ -43,17 +46,23 @@ class Endpoint:
 def find(environ: Mapping[str, str]) -> Endpoint:
     """The engine the docker command would talk to. EnvctlError for a context that does not exist."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    configuration = _json(folder / "config.json")
+    endpoint = _find(environ, folder, str(configuration.get("currentContext") or ""))
+    headers = configuration.get("HttpHeaders")
+    if not isinstance(headers, dict):
+        return endpoint
+    texts = {name: value for name, value in headers.items() if isinstance(value, str)}
+    return replace(endpoint, headers=texts)
+
+
+def _find(environ: Mapping[str, str], folder: Path, current: str) -> Endpoint:
     if host := environ.get("DOCKER_HOST"):
         tls = environ.get("DOCKER_TLS_VERIFY", "") not in {"", "0", "false"}
         where = environ.get("DOCKER_CERT_PATH")
         certificates = Path(where or folder) if tls or where else None
         return Endpoint(host, certificates, tls, variable="DOCKER_HOST")
-    name = environ.get("DOCKER_CONTEXT") or _current(folder)
+    name = environ.get("DOCKER_CONTEXT") or current
     return _context(folder, name) if name not in {"", "default"} else Endpoint(LOCAL)
-
-
-def _current(folder: Path) -> str:
-    return str(_json(folder / "config.json").get("currentContext") or "")
 
 
 def _context(folder: Path, name: str) -> Endpoint:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from envctl.backends.docker.client import version_numbers
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 
 _START_INTERVAL_API: Final = "1.44"
@@ -27,9 +28,7 @@ class Word:
 
 def knows_start_interval(api_version: str) -> bool:
     """Whether an engine can be told how often to ask while a container starts."""
-    from docker.utils import version_gte
-
-    return bool(version_gte(api_version, _START_INTERVAL_API))
+    return version_numbers(api_version) >= version_numbers(_START_INTERVAL_API)
 
 
 def last_mark(state: Mapping[str, Any]) -> str:

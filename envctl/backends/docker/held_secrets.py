@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from envctl.backends.docker import container_paths
 from envctl.backends.docker import names as n
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file
 from envctl.backends.docker.names import Names
@@ -43,7 +43,7 @@ def secrets_defect(
     return f"its secrets are lost: {keeper}", one["State"] in _ALIVE
 
 
-def has_secrets(api: Any, one: Listed) -> bool:
+def has_secrets(api: Client, one: Listed) -> bool:
     """Whether a container that is alive has the files of its secrets."""
     if one["State"] not in _ALIVE:
         return False

@@ -15,15 +15,16 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from envctl.backends.common.capped import TOLD, bounded
-from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.api import Client, events
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.platforms import of_image, plain_name, runs
 from envctl.progress import Progress, Report, Stage, no_progress
 
 PULL_TIMEOUT = 60.0
-"""Seconds without a sign of life after which a pull is given up; the first sign has to come sooner."""
-FIRST_SIGN = 15.0
+"""Seconds without a sign of life after which a pull is given up."""
 LOAD_TIMEOUT = 3600.0
 """Seconds until an image that was sent is taken in."""
 LONGEST_PULL = 3 * 3600.0
@@ -165,29 +166,22 @@ class Images:
             return self._guards.setdefault(image, Lock())
 
     def _fetch(self, name: str, headers: Mapping[str, str], platform: str) -> None:
-        from envctl.backends.docker.api import watched
-
         repository, tag = _parted(name)
-        with (
-            self._engine.doing(f"pull {name}") as api,
-            api.post(
-                f"{api.base_url}/v{api.api_version}/images/create",
-                params={
-                    "fromImage": repository,
-                    "tag": tag,
-                    **({"platform": platform} if platform else {}),
-                },
-                headers=headers,
-                timeout=(FIRST_SIGN, PULL_TIMEOUT),
-                stream=True,
-            ) as answer,
-        ):
-            if answer.status_code >= 400:
-                raise _not_pulled(name, _message(answer.content))
-            with watched(api, answer, longest=LONGEST_PULL) as came:
-                for line in answer.iter_lines():
-                    came()
-                    self._pulled(name, line)
+        parameters = {"fromImage": repository, "tag": tag, "platform": platform or None}
+        with self._engine.doing(f"pull {name}") as api:
+            try:
+                with api.request(
+                    "POST",
+                    "/images/create",
+                    params=parameters,
+                    headers=headers,
+                    timeout=PULL_TIMEOUT,
+                    after_head=api.patience(LONGEST_PULL, silence=PULL_TIMEOUT),
+                ) as answer:
+                    for event in events(answer):
+                        self._pulled(name, event)
+            except ApiError as error:
+                raise _not_pulled(name, error.explanation) from error
 
     def load(
         self,
@@ -215,20 +209,22 @@ class Images:
             "changes": [*changes, *marks],
         }
         try:
-            with self._engine.doing(f"load {name}") as api:
-                answer = api.post(
-                    f"{api.base_url}/v{api.api_version}/images/create",
+            with (
+                self._engine.doing(f"load {name}") as api,
+                api.request(
+                    "POST",
+                    "/images/create",
                     params=parameters,
-                    data=source.chunks(),
                     headers={"Content-Type": "application/x-tar"},
-                    timeout=(FIRST_SIGN, LOAD_TIMEOUT),
-                )
+                    body=source.chunks(),
+                    timeout=LOAD_TIMEOUT,
+                ) as answer,
+            ):
+                failure = next((str(e["error"]) for e in events(answer) if e.get("error")), "")
         except EnvctlError:
             if source.failure is not None:
                 raise source.failure from None
             raise
-        refused = answer.status_code >= 400
-        failure = _message(answer.content) if refused else _error_in(answer.content)
         found = None if failure else self.find(name)
         if found is None:
             raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
@@ -252,7 +248,7 @@ class Images:
             write(whole, kept, name, platform=platform, config=config, created=datetime.now(UTC))
             whole.seek(0)
             with self._engine.doing(f"load {name}") as api:
-                for event in api.load_image(whole, quiet=True):  # type: ignore[no-untyped-call]
+                for event in api.load_image(whole, quiet=True):
                     if event.get("error"):
                         raise EnvctlError(f"cannot load {name}: {event['error']}")
         found = self.find(name)
@@ -263,16 +259,11 @@ class Images:
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
         """Which of these paths an image does not have. EnvctlError if the image is not there."""
         with self._engine.doing(f"look into {image}") as api:
-            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
-                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
-            )
+            made = api.create_container(_never_started(image))
             try:
-                url = f"{api.base_url}/v{api.api_version}/containers/{made['Id']}/archive"
-                answers = {path: api.head(url, params={"path": path}) for path in paths}
+                return tuple(path for path in paths if _lacks(api, made, path))
             finally:
-                api.remove_container(made["Id"], force=True, v=True)
-            # What cannot be told is found out by what needs it.
-            return tuple(path for path, answer in answers.items() if answer.status_code == 404)
+                api.remove_container(made, force=True, v=True)
 
     def pinned(self, name: str) -> str:
         """How a Dockerfile names an image that is at hand, and no other of its name.
@@ -292,14 +283,12 @@ class Images:
     def read_file(self, image: str, path: str) -> bytes:
         """The content of a file in an image. EnvctlError if it is not there, or has no end."""
         with self._engine.doing(f"read {path} in {image}") as api:
-            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
-                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
-            )
+            made = api.create_container(_never_started(image))
             try:
-                stream, _ = api.get_archive(made["Id"], path)
-                data = b"".join(bounded(stream, TOLD, f"{path} in {image}"))
+                with api.get_archive(made, path) as archive:
+                    data = b"".join(bounded(archive, TOLD, f"{path} in {image}"))
             finally:
-                api.remove_container(made["Id"], force=True, v=True)
+                api.remove_container(made, force=True, v=True)
         content = file_in(data)
         if content is None:
             raise EnvctlError(f"{path} in {image} is not a file")
@@ -309,27 +298,32 @@ class Images:
         """Unpack an image's root filesystem, with owners and modes, into a folder. Takes root."""
         argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
         with self._engine.doing(f"export {image}") as api:
-            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
-                {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
-            )
+            made = api.create_container(_never_started(image))
             try:
-                with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar:
+                with (
+                    api.export(made) as archive,
+                    subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar,
+                ):
                     assert tar.stdin is not None
                     assert tar.stderr is not None
-                    for chunk in api.export(made["Id"], chunk_size=_CHUNK):
+                    for chunk in archive:
                         tar.stdin.write(chunk)
                     tar.stdin.close()
                     said = tar.stderr.read().decode("utf-8", "replace")
             finally:
-                api.remove_container(made["Id"], force=True, v=True)
+                api.remove_container(made, force=True, v=True)
         if tar.returncode:
             raise EnvctlError(f"cannot unpack {image}", details=said)
 
     def save(self, image: str, file: Path) -> None:
         """Write an image as a file that an engine can load; it has no name in it."""
         identity = self.find(image) or image
-        with self._engine.doing(f"save {image}") as api, file.open("wb") as target:
-            for chunk in api.get_image(identity, chunk_size=_CHUNK):
+        with (
+            self._engine.doing(f"save {image}") as api,
+            file.open("wb") as target,
+            api.get_image(identity) as archive,
+        ):
+            for chunk in archive:
                 target.write(chunk)
 
     def restore(self, file: Path, *, name: str, identity: str = "") -> None:
@@ -349,7 +343,7 @@ class Images:
                 )
             source.seek(0)
             with self._engine.doing(f"load {name}") as api:
-                for event in api.load_image(source, quiet=True):  # type: ignore[no-untyped-call]
+                for event in api.load_image(source, quiet=True):
                     if event.get("error"):
                         raise EnvctlError(f"the engine did not take {name} in: {event['error']}")
         found = next(filter(self.find, (identity,) if identity else known), None)
@@ -361,19 +355,13 @@ class Images:
     # --- parts
 
     def _inspect(self, name: str) -> Mapping[str, Any] | None:
-        from docker.errors import APIError
-
         with self._engine.doing(f"look for the image {name}") as api:
             try:
-                found: Mapping[str, Any] = api.inspect_image(name)  # type: ignore[no-untyped-call]
-            except APIError as error:
-                if missing(error):
-                    return None
-                raise
-            return found
+                return api.inspect_image(name)
+            except NotFoundError:
+                return None
 
-    def _pulled(self, name: str, line: bytes) -> None:
-        event = _json(line)
+    def _pulled(self, name: str, event: Mapping[str, Any]) -> None:
         if "error" in event:
             raise _not_pulled(name, str(event["error"]))
         text = " ".join(str(event[key]) for key in ("status", "id", "progress") if event.get(key))
@@ -427,18 +415,14 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
     )
 
 
-def _message(content: bytes) -> str:
-    return str(_json(content).get("message") or content.decode("utf-8", "replace").strip())
+def _never_started(image: str) -> Mapping[str, Any]:
+    """A container to look into an image with."""
+    return {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
 
 
-def _error_in(content: bytes) -> str:
-    errors = (_json(line).get("error") for line in content.splitlines())
-    return next((str(error) for error in errors if error), "")
-
-
-def _json(text: bytes) -> dict[str, Any]:
+def _lacks(api: Client, container: str, path: str) -> bool:
+    """Whether a path is missing; what the engine does not tell is found out by what needs it."""
     try:
-        data = json.loads(text)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
+        return api.path_stat(container, path) is None
+    except ApiError:
+        return False

@@ -11,7 +11,8 @@ from envctl.backends.common import stale_mounts
 from envctl.backends.common.capped import Kept
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import record
-from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError
 from envctl.plan.digest import is_same_run
@@ -55,16 +56,11 @@ def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitS
 
 def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
     """The engine's record; None of a container that has gone meanwhile."""
-    from docker.errors import APIError
-
     with engine.doing("look at a container") as api:
         try:
-            found: Mapping[str, Any] = api.inspect_container(container)
-        except APIError as error:
-            if missing(error):
-                return None
-            raise
-    return found
+            return api.inspect_container(container)
+        except NotFoundError:
+            return None
 
 
 def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.Seen]:

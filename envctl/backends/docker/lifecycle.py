@@ -10,8 +10,10 @@ from typing import Any
 from envctl.backends.common.probe_answers import Answers
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
-from envctl.backends.docker.client import STOP_TIMEOUT, TIMEOUT, Engine, conflict, taken_port
+from envctl.backends.docker.api import USUAL, Client
+from envctl.backends.docker.client import STOP_TIMEOUT, Engine, taken_port
 from envctl.backends.docker.containers import container
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
 from envctl.backends.docker.health import knows_start_interval, last_mark
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
@@ -92,8 +94,6 @@ class Lifecycle:
 
     def start(self, unit: Unit) -> None:
         """Start a unit that is there, or resume it. One that runs goes on, unless it has lost its secrets."""
-        from docker.errors import APIError
-
         one = self._container(unit.name)
         if one is None:
             self.create(unit)
@@ -117,7 +117,7 @@ class Lifecycle:
             try:
                 _start(api, unit, one["Id"])
                 return
-            except APIError as error:
+            except ApiError as error:
                 # The network it was made for is gone: another of that name is not the same.
                 if "network" not in str(error) or "not found" not in str(error):
                     raise
@@ -151,7 +151,7 @@ class Lifecycle:
         """Remove a named volume and the data in it."""
         filters = {"label": [*self._names.filters["label"], f"{n.VOLUME}={volume}"]}
         with self._engine.doing(f"remove the volume {volume}") as api:
-            for one in api.volumes(filters=filters)["Volumes"] or ():
+            for one in api.volumes(filters=filters):
                 _tolerant(api.remove_volume, one["Name"])
 
     def dismantle(self, _unit: str = "") -> None:
@@ -200,29 +200,20 @@ class Lifecycle:
             raise
 
     def _have_network(self, where: Place | None) -> None:
-        from docker.errors import APIError
-
         with self._guard, self._engine.doing("make the network", where=where) as api:
             if self._network_there:
                 return
             ours = api.networks(filters=dict(self._names.filters))
             if not any(one["Name"] == self._names.network for one in ours):
                 try:
-                    api.create_network(
-                        self._names.network,
-                        driver="bridge",
-                        check_duplicate=True,
-                        labels=dict(self._names.labels),
-                    )
-                except APIError as error:
-                    if not conflict(error):
+                    api.create_network(self._names.network, labels=self._names.labels)
+                except ApiError as error:
+                    if not is_conflict(error):
                         raise
                     raise taken("network", self._names.network, where) from error
             self._network_there = True
 
-    def _make(self, api: Any, unit: Unit, own: Sequence[Volume]) -> str:
-        from docker.errors import APIError
-
+    def _make(self, api: Client, unit: Unit, own: Sequence[Volume]) -> str:
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
         name, platform = self._names.container(unit.name), unit.run.platform or None
@@ -231,36 +222,33 @@ class Lifecycle:
             self._names,
             log_driver=self._log_driver,
             own_volumes=own,
-            start_interval=knows_start_interval(str(api.api_version)),
+            start_interval=knows_start_interval(api.api_version),
         )
         try:
-            return str(api.create_container_from_config(body, name, platform)["Id"])
-        except APIError as error:
-            if not conflict(error):
+            return api.create_container(body, name, platform)
+        except ApiError as error:
+            if not is_conflict(error):
                 raise
             if not is_ours(api, name, self._names, {n.UNIT: unit.name}):
                 raise taken("container", name, unit.where) from error
         _tolerant(api.remove_container, name, force=True)
-        return str(api.create_container_from_config(body, name, platform)["Id"])
+        return api.create_container(body, name, platform)
 
 
-def _start(api: Any, unit: Unit, container: str) -> None:
-    from docker.errors import APIError
-
+def _start(api: Client, unit: Unit, container: str) -> None:
     try:
         api.start(container)
-    except APIError as error:
+    except ApiError as error:
         port = taken_port(error)
         if port is None:
             raise
-        raise in_use(api, port, unit, said=str(error.explanation or error)) from error
+        raise in_use(api, port, unit, said=str(error)) from error
 
 
-def _stop(api: Any, container: str) -> None:
+def _stop(api: Client, container: str) -> None:
     """Ask the process to end; the engine answers when it has, or was killed after its own time-out."""
     grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
-    url = f"{api.base_url}/v{api.api_version}/containers/{container}/stop"
-    api._raise_for_status(api.post(url, timeout=grace + TIMEOUT))  # noqa: SLF001
+    api.stop(container, timeout=grace + USUAL)
 
 
 def _place(unit: Unit) -> Place | None:
@@ -270,7 +258,5 @@ def _place(unit: Unit) -> Place | None:
 
 def _tolerant(act: Callable[..., object], *args: Any, **options: Any) -> None:
     """Do it; that the thing is gone already is fine."""
-    from docker.errors import NotFound
-
-    with suppress(NotFound):
+    with suppress(NotFoundError):
         act(*args, **options)

@@ -8,19 +8,21 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import field
+from typing import Final
 
 from envctl.backends.base import LogLine
-from envctl.backends.docker.client import Engine, conflict, missing
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import ApiError
+from envctl.backends.docker.engine_http import Response
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
 from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
-_CHUNK: Final = 64 * 1024
 _LONGEST: Final = 16 * 1024 * 1024
 """Bytes of a line: what is longer comes as several."""
 _WINDOW: Final = 0.1
@@ -101,7 +103,7 @@ class _Follower:
     tail: int | None
     idle: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _answer: Any = None
+    _answer: Response | None = None
     _last: str = ""
 
     def run(self, tell: Callable[[LogLine | EnvctlError], None]) -> None:
@@ -131,11 +133,9 @@ class _Follower:
         """End it; a read that it is in is cut off."""
         self._stopped.set()
         if self._answer is not None:
-            from envctl.backends.docker.api import cut
+            self._answer.cut()
 
-            cut(self._answer)
-
-    def _open(self, answer: Any) -> None:
+    def _open(self, answer: Response) -> None:
         self._answer = answer
 
     def _container(self) -> Listed | None:
@@ -149,43 +149,34 @@ def _lines(
     *,
     tail: int | None = None,
     since: str = "",
-    opened: Callable[[Any], None] | None = None,
+    opened: Callable[[Response], None] | None = None,
 ) -> Iterator[LogLine]:
     """The lines of one container; with `opened`, followed, and that is told the open answer."""
-    from docker.errors import APIError
-
     parameters = {
         "stdout": "1",
         "stderr": "1",
         "timestamps": "1",
-        "follow": "1" if opened else "0",
         "tail": "all" if tail is None else str(tail),
         **({"since": _after(since)} if since else {}),
     }
     with engine.doing(f"read the log of {unit}") as api:
-        answer = api.get(
-            f"{api.base_url}/v{api.api_version}/containers/{container['Id']}/logs",
-            params=parameters,
-            stream=True,
-            timeout=(15, None) if opened else 60,
-        )
+        try:
+            answer = api.logs(container["Id"], parameters, follow=opened is not None)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+            return
         with answer:
             if opened:
                 opened(answer)
-            try:
-                api._raise_for_status(answer)  # type: ignore[attr-defined] # noqa: SLF001
-            except APIError as error:
-                if missing(error) or conflict(error):
-                    return
-                raise
             yield from _parsed(unit, answer)
 
 
-def _parsed(unit: str, answer: Any) -> Iterator[LogLine]:
+def _parsed(unit: str, chunks: Iterable[bytes]) -> Iterator[LogLine]:
     """Each frame is a line with its time before it, or a part of one if it does not end with a newline."""
     demultiplexer = Demultiplexer()
     partial: dict[int, tuple[str, bytes]] = {}
-    for data in answer.raw.stream(_CHUNK, decode_content=False):
+    for data in chunks:
         for stream, frame in demultiplexer.feed(data):
             moment, _, content = frame.partition(b" ")
             begun, before = partial.pop(stream, (moment.decode("ascii", "replace"), b""))

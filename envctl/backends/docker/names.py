@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.digest import run_text
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, DockerfileBuild, ReadyImage, Source, Unit

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from envctl.backends.docker.client import missing
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.errors import EnvctlError
 
 PATIENCE: Final = 20.0
@@ -17,60 +18,50 @@ _LONGEST_PAUSE: Final = 2.0
 _IN_USE: Final = (403, 409)
 
 
-def remove(api: Any, network: Mapping[str, Any]) -> None:
+def remove(api: Client, network: Mapping[str, Any]) -> None:
     """Remove a network; that it is gone already is fine. EnvctlError if something is connected to it, or seems to be."""
-    from docker.errors import APIError
-
     identity, name = str(network["Id"]), str(network["Name"])
     deadline, pause = time.monotonic() + PATIENCE, _PAUSE
     while True:
         try:
             api.remove_network(identity)
             return
-        except APIError as error:
-            if missing(error):
-                return
-            if error.response is None or error.response.status_code not in _IN_USE:
+        except NotFoundError:
+            return
+        except ApiError as error:
+            if error.status not in _IN_USE:
                 raise
             others = _let_go(api, identity)
             if others:
                 raise _in_use(name, others) from error
             if time.monotonic() > deadline:
-                raise _miscounted(name, str(error.explanation or error)) from error
+                raise _miscounted(name, str(error)) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _let_go(api: Any, network: str) -> list[str]:
+def _let_go(api: Client, network: str) -> list[str]:
     """Disconnect what is gone but still listed; the names of containers that are there."""
-    from docker.errors import APIError
-
     try:
         listed = api.inspect_network(network).get("Containers") or {}
-    except APIError as error:
-        if missing(error):
-            return []
-        raise
+    except NotFoundError:
+        return []
     there = []
     for identity, one in listed.items():
         name = str((one or {}).get("Name") or identity)
         if _exists(api, identity):
             there.append(name)
         else:
-            with suppress(APIError):
-                api.disconnect_container_from_network(name, network, force=True)
+            with suppress(ApiError):
+                api.disconnect(name, network, force=True)
     return sorted(there)
 
 
-def _exists(api: Any, container: str) -> bool:
-    from docker.errors import APIError
-
+def _exists(api: Client, container: str) -> bool:
     try:
         api.inspect_container(container)
-    except APIError as error:
-        if missing(error):
-            return False
-        raise
+    except NotFoundError:
+        return False
     return True
 
 

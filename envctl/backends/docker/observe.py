@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import names as n
 from envctl.backends.docker import records
-from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.inspect_containers import look_closer
@@ -19,6 +21,7 @@ from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Containers, Listed, containers, is_own
 from envctl.backends.docker.volumes import nameless
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.image_volumes import called
 from envctl.plan.model import Plan
 from envctl.plan.platforms import plain_name
@@ -59,7 +62,7 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
     images = plan is not None
     there = containers(engine, names)
     with engine.doing("look at the environment") as api:
-        volumes = api.volumes(filters=dict(names.filters))["Volumes"] or []
+        volumes = api.volumes(filters=dict(names.filters))
         networks = api.networks(filters=dict(names.filters))
         built = (
             api.images(filters={"label": [f"{n.PROJECT}={names.scope.project}"]}) if images else []
@@ -108,7 +111,7 @@ def everything(engine: Engine) -> Sequence[FoundEnvironment]:
     with engine.doing("look for environments") as api:
         listed = [
             *api.containers(all=True, filters=filters),
-            *(api.volumes(filters=filters)["Volumes"] or ()),
+            *api.volumes(filters=filters),
             *api.networks(filters=filters),
         ]
         listed = [one for one in listed if _is_found(api, one)]
@@ -137,7 +140,7 @@ def _scope_of(one: Listed) -> Scope:
     return Scope(*(labels.get(key, "") for key in keys))
 
 
-def _is_found(api: Any, one: Listed) -> bool:
+def _is_found(api: Client, one: Listed) -> bool:
     """Whether something is of the environment that its labels name: a container may inherit them from its image."""
     scope = _scope_of(one)
     called = one.get("Names") or [one.get("Name", "")]
@@ -150,9 +153,7 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
     if not volumes:
         return {}
     with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
-        answer = api.get(f"{api.base_url}/v{api.api_version}/system/df", timeout=_SIZES_TIMEOUT)
-        told = api._result(answer, json=True)  # type: ignore[attr-defined] # noqa: SLF001
-        listed = told.get("Volumes") or ()
+        listed = api.volume_sizes(timeout=_SIZES_TIMEOUT)
         return {
             str(labels[n.VOLUME]): int(one["UsageData"]["Size"])
             for one in listed
@@ -283,16 +284,12 @@ def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
 
 def _inspected(engine: Engine, container: str) -> Listed | None:
     """What the engine tells of a container; None if it is gone."""
-    from docker.errors import APIError
-
     with engine.doing("look at a container") as api:
         try:
             found: Listed = api.inspect_container(container)
             return found
-        except APIError as error:
-            if missing(error):
-                return None
-            raise
+        except NotFoundError:
+            return None
 
 
 def _health(status: str) -> Health:

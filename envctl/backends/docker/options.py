@@ -24,12 +24,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.common import ulimits
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Run
 
 Body: TypeAlias = Mapping[str, Any]

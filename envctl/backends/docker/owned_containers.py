@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.scope import Scope
 
 Listed: TypeAlias = Mapping[str, Any]
@@ -49,7 +52,7 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
     return Containers(units, [one for one in own if _is_keeper(one)], twins)
 
 
-def is_own(api: Any, one: Listed, scope: Scope) -> bool:
+def is_own(api: Client, one: Listed, scope: Scope) -> bool:
     """Whether a container with a scope's labels was made for a unit or to keep secrets, and is there.
 
     Labels are inherited by whatever is made from an image that somebody made of a container. So one that has not the
@@ -86,14 +89,10 @@ def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
     return Names(replace(scope, project=project, environment=environment))
 
 
-def _may_inherit(api: Any, one: Listed, key: str) -> bool:
+def _may_inherit(api: Client, one: Listed, key: str) -> bool:
     """Whether a container's label may be its image's; also if nobody can tell, since the image is gone."""
-    from docker.errors import APIError
-
     try:
         image = api.inspect_image(one.get("ImageID", ""))
-    except APIError as error:
-        if missing(error):
-            return True
-        raise
+    except NotFoundError:
+        return True
     return bool(((image.get("Config") or {}).get("Labels") or {}).get(key))

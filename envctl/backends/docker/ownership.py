@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import missing
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import Unit
@@ -24,7 +25,7 @@ def taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
     )
 
 
-def claim_volumes(api: Any, unit: Unit, names: Names) -> None:
+def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
     """See that the engine will make the unit's volumes, or has those that were made for it."""
     where = unit.origins.get("volumes") or unit.where
     for one in unit.run.volumes:
@@ -36,7 +37,7 @@ def claim_volumes(api: Any, unit: Unit, names: Names) -> None:
         claim_secrets(api, unit.name, names, where=unit.origins.get("secrets") or unit.where)
 
 
-def claim_secrets(api: Any, unit: str, names: Names, *, where: Place | None = None) -> None:
+def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None = None) -> None:
     """See that the volume of a unit's secrets is in memory, so that no value gets to a disk."""
     name = names.secrets(unit)
     found = _volume(api, name)
@@ -47,27 +48,20 @@ def claim_secrets(api: Any, unit: str, names: Names, *, where: Place | None = No
         raise taken("volume", name, where)
 
 
-def is_ours(api: Any, container: str, names: Names, labels: Mapping[str, str]) -> bool:
+def is_ours(api: Client, container: str, names: Names, labels: Mapping[str, str]) -> bool:
     """Whether the container of that name is a leftover of this very environment, or gone by now."""
-    from docker.errors import NotFound
-
     try:
         found = api.inspect_container(container)["Config"].get("Labels")
-    except NotFound:
+    except NotFoundError:
         return True
     return _has(found, {**names.own, **labels})
 
 
-def _volume(api: Any, name: str) -> dict[str, Any] | None:
-    from docker.errors import APIError
-
+def _volume(api: Client, name: str) -> Mapping[str, Any] | None:
     try:
-        found: dict[str, Any] = api.inspect_volume(name)
-    except APIError as error:
-        if missing(error):
-            return None
-        raise
-    return found
+        return api.inspect_volume(name)
+    except NotFoundError:
+        return None
 
 
 def _has(labels: Mapping[str, str] | None, wanted: Mapping[str, str]) -> bool:

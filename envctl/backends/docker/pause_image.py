@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from envctl.backends.common.emulation import elf
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
 
@@ -59,7 +61,7 @@ def image(architecture: str) -> tuple[bytes, str]:
     return target.getvalue(), digest
 
 
-def have(api: Any) -> str:
+def have(api: Client) -> str:
     """The id of the image, which is loaded if the engine does not have it, or has another one of that name."""
     told = str(api.version().get("Arch", ""))
     architecture = _ALIASES.get(told, told)
@@ -82,11 +84,9 @@ def have(api: Any) -> str:
     return found
 
 
-def _found(api: Any, layer: str) -> str | None:
-    from docker.errors import ImageNotFound
-
+def _found(api: Client, layer: str) -> str | None:
     try:
         found = api.inspect_image(NAME)
-    except ImageNotFound:
+    except NotFoundError:
         return None
     return str(found["Id"]) if found.get("RootFS", {}).get("Layers") == [layer] else None

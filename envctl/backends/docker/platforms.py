@@ -9,7 +9,9 @@ from threading import Lock
 from typing import Final
 
 from envctl.backends.common.emulation import program, remedy
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError, Place
@@ -68,32 +70,28 @@ class Platforms:
 
     def _tried(self, platform: str) -> bool:
         """Whether a container of a program of the platform ends with 0."""
-        from docker.errors import APIError
-
         name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))
         layer = packed({_PROGRAM: (program(platform), 0o755)})
         whole = io.BytesIO()
         config = {"Entrypoint": [_PROGRAM], "User": "65534:65534", "Labels": {_LABEL: "1"}}
         write(whole, io.BytesIO(layer), name, platform=platform, config=config)
         with self._engine.doing(f"try whether the engine runs {platform}") as api:
-            for _ in api.load_image(whole.getvalue()):  # type: ignore[no-untyped-call]
+            for _ in api.load_image(whole.getvalue()):
                 pass
             body = {"Image": name, "HostConfig": {"NetworkMode": "none"}}
-            made = api.create_container_from_config(body, None, platform)["Id"]  # type: ignore[no-untyped-call]
+            made = api.create_container(body, None, platform)
             try:
                 return self._ends_well(api, made)
             finally:
                 api.remove_container(made, force=True, v=True)
-                with suppress(APIError):
+                with suppress(ApiError):
                     api.remove_image(name)
 
-    def _ends_well(self, api: object, container: str) -> bool:
-        from docker.errors import APIError
-
+    def _ends_well(self, api: Client, container: str) -> bool:
         try:
-            api.start(container)  # type: ignore[attr-defined]
-        except APIError as error:
+            api.start(container)
+        except ApiError as error:
             if "exec format error" in str(error).lower():
                 return False
             raise
-        return bool(api.wait(container, timeout=_TIMEOUT)["StatusCode"] == 0)  # type: ignore[attr-defined]
+        return api.wait(container, timeout=_TIMEOUT) == 0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.docker import names as n
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.owned_containers import Listed
 from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 
 
-def in_use(api: Any, port: int, unit: Unit, *, said: str = "") -> EnvctlError:
+def in_use(api: Client, port: int, unit: Unit, *, said: str = "") -> EnvctlError:
     """The error for a unit whose port is another's; `said` is what the engine says of it."""
     holder = _holder(api.containers(), port)
     if holder is None:

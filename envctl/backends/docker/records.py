@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker import names as n
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 
 HOOK: Final = "hook"
@@ -39,25 +40,23 @@ class Records:
             n.RECORD_VALUE: value,
         }
         with self._engine.doing(f"note what happened to {unit}") as api:
-            api.create_volume(self._names.record(unit, text), driver="local", labels=labels)
+            api.create_volume(self._names.record(unit, text), labels=labels)
 
     def clear(self, unit: str) -> None:
         """Forget what was noted of a unit: it is started anew, or removed."""
-        from docker.errors import NotFound
-
         filters = {"label": [*self._names.filters["label"], f"{n.RECORD}={unit}"]}
         with self._engine.doing(f"forget what happened to {unit}") as api:
-            for volume in api.volumes(filters=filters)["Volumes"] or ():
+            for volume in api.volumes(filters=filters):
                 try:
                     api.remove_volume(volume["Name"])
-                except NotFound:
+                except NotFoundError:
                     continue
 
     def sweep(self) -> None:
         """Forget all that was noted."""
         filters = {"label": [*self._names.filters["label"], n.RECORD]}
         with self._engine.doing("forget what happened") as api:
-            listed = api.volumes(filters=filters)["Volumes"] or ()
+            listed = api.volumes(filters=filters)
         for unit in {volume["Labels"][n.RECORD] for volume in listed}:
             self.clear(unit)
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from docker.auth import (
 from docker.credentials import Store
 from docker.errors import DockerException
 from docker.utils.config import find_config_file, home_dir
+
+from envctl.lazy_dataclass import dataclass
 
 TIMEOUT: Final = 60.0
 """Seconds a helper may take: it may ask its user."""

@@ -19,8 +19,10 @@ from typing import Any
 
 from envctl.backends.docker import container_paths, pause_image
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine, conflict
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
 from envctl.backends.docker.held_secrets import has_secrets, held_volumes
 from envctl.backends.docker.names import Names, slug
 from envctl.backends.docker.observe import number
@@ -85,8 +87,8 @@ class Keeper:
         with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
             for keeper in _holding(containers(self._engine, self._names).keepers, volume):
                 folder = self._folder(unit)
-                stream, _ = api.get_archive(keeper["Id"], folder)
-                archive = container_paths.bounded(stream, _LARGEST_HELD)
+                with api.get_archive(keeper["Id"], folder) as answer:
+                    archive = container_paths.bounded(answer, _LARGEST_HELD)
                 with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
                     held = [posixpath.basename(one.name) for one in tar if one.isfile()]
                 api.put_archive(keeper["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
@@ -103,7 +105,7 @@ class Keeper:
     def _folder(self, unit: str) -> str:
         return f"{_HELD}/{slug(unit)}"
 
-    def _hold(self, api: Any, unit: Unit) -> str:
+    def _hold(self, api: Client, unit: Unit) -> str:
         """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
         there = containers(self._engine, self._names)
         holding = _holding(there.keepers, self._names.secrets(unit.name))
@@ -123,7 +125,7 @@ class Keeper:
         held = held_volumes(there.keepers)
         return {unit for unit in there.units if self._names.secrets(unit) in held}
 
-    def _start(self, api: Any, units: Iterable[str], unit: Unit) -> str:
+    def _start(self, api: Client, units: Iterable[str], unit: Unit) -> str:
         """A new keeper, made from envctl's own image."""
         for name in units:
             claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
@@ -141,31 +143,27 @@ class Keeper:
             raise
         return made
 
-    def _make(self, api: Any, name: str, body: Mapping[str, Any]) -> str:
-        from docker.errors import APIError
-
+    def _make(self, api: Client, name: str, body: Mapping[str, Any]) -> str:
         try:
-            return str(api.create_container_from_config(body, name)["Id"])
-        except APIError as error:
-            if not conflict(error):
+            return str(api.create_container(body, name))
+        except ApiError as error:
+            if not is_conflict(error):
                 raise
             if not is_ours(api, name, self._names, {n.KEEPER: "secrets"}):
                 raise taken("container", name) from error
         # One of an interrupted run, or of before the engine was restarted.
         _remove(api, name)
-        return str(api.create_container_from_config(body, name)["Id"])
+        return str(api.create_container(body, name))
 
-    def _sweep(self, api: Any, wanted: frozenset[str]) -> None:
+    def _sweep(self, api: Client, wanted: frozenset[str]) -> None:
         """Remove the volumes of units that are gone."""
-        from docker.errors import APIError
-
-        for volume in api.volumes(filters=dict(self._names.filters))["Volumes"] or ():
+        for volume in api.volumes(filters=dict(self._names.filters)):
             if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in wanted:
                 # One that is in use is none of a unit that is gone.
-                with suppress(APIError):
+                with suppress(ApiError):
                     api.remove_volume(volume["Name"])
 
-    def _owner(self, api: Any, unit: Unit, container: str) -> tuple[int, int]:
+    def _owner(self, api: Client, unit: Unit, container: str) -> tuple[int, int]:
         """The numbers of the user and group the unit's process runs as."""
         user = unit.run.process.user
         if user is None:
@@ -206,7 +204,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
     }
 
 
-def _insist_on_own_places(api: Any, unit: Unit, container: str) -> None:
+def _insist_on_own_places(api: Client, unit: Unit, container: str) -> None:
     """EnvctlError if a secret's place lies, by links of the image, in something that is mounted: it would be written to.
 
     What the spec itself says was held against it when it was planned.
@@ -252,15 +250,13 @@ def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
     return [one for one in keepers if volume in held_volumes([one])]
 
 
-def _lacks(api: Any, one: Listed | None) -> bool:
+def _lacks(api: Client, one: Listed | None) -> bool:
     """Whether a container runs without its secrets."""
     return one is not None and one["State"] == "running" and not has_secrets(api, one)
 
 
-def _remove(api: Any, container: str) -> None:
-    from docker.errors import NotFound
-
-    with suppress(NotFound):
+def _remove(api: Client, container: str) -> None:
+    with suppress(NotFoundError):
         api.remove_container(container, force=True, v=True)
 
 

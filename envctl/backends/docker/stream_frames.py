@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 STDERR: Final = 2
 _HEADER: Final = 8

@@ -26,7 +26,10 @@ from envctl.backends.common.termination import (
     writing,
 )
 from envctl.backends.common.termination import TIMEOUT as TERMINATION_TIMEOUT
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import ApiError
+from envctl.backends.docker.engine_http import Response
 from envctl.backends.docker.exec_errors import Held, refusal
 from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
@@ -41,20 +44,20 @@ _MOST_TOLD: Final = 64 * 1024
 """Bytes that a program tells which is only asked whether it runs."""
 
 
-class Connection:
+class ExecStream:
     """A connection the engine has handed over to a command's streams."""
 
-    def __init__(self, raw: Any) -> None:
-        self._response = raw._response  # noqa: SLF001 - docker-py gives the socket only
-        self._socket: socket.socket = getattr(raw, "_sock", raw)
-        # The answer's first bytes may have been read ahead together with its head.
-        self._reader = self._response.raw._fp.fp  # noqa: SLF001
+    def __init__(self, answer: Response) -> None:
+        self._answer = answer
+        self._socket, self._ahead = answer.take_over()
 
     def read(self, timeout: float | None = None) -> bytes:
         """What has come, at least a byte; nothing at the end. TimeoutError after `timeout` seconds."""
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
         self._socket.settimeout(timeout)
-        data: bytes = self._reader.read1(_CHUNK)
-        return data
+        return self._socket.recv(_CHUNK)
 
     def write(self, data: bytes) -> None:
         """Send all of it.
@@ -78,7 +81,7 @@ class Connection:
         """Let go of it, also of a read that another thread is in."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._response.close()
+        self._answer.close()
 
 
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
@@ -105,13 +108,13 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
 
 
 def _run(
-    api: Any, unit: str, container: str, execution: Execution, output: Held
+    api: Client, unit: str, container: str, execution: Execution, output: Held
 ) -> Mapping[str, Any]:
     """Run it; what the engine says of it when it has ended."""
     mark = new_mark()
-    made = api.exec_create(
+    identity = api.exec_create(
         container,
-        list(execution.argv),
+        execution.argv,
         stdin=execution.tty or execution.stdin is not None,
         tty=execution.tty,
         environment={**execution.env, VARIABLE: mark},
@@ -120,8 +123,7 @@ def _run(
         privileged=execution.everything,
         detach_keys=_NO_DETACHING if execution.tty else None,
     )
-    identity = str(made["Id"])
-    connection = Connection(api.exec_start(identity, tty=execution.tty, socket=True))
+    connection = ExecStream(api.exec_start(identity, tty=execution.tty))
     deadline = time.monotonic() + execution.timeout if execution.timeout else None
     try:
         if execution.tty:
@@ -149,22 +151,22 @@ def may_do_everything(engine: Engine, container: str) -> bool:
     """
     said = Kept(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
-        made = api.exec_create(container, ["/bin/sh", "-c", "echo ran"], user="0", privileged=True)
-        _heard(api, str(made["Id"]), said)
+        argv = ["/bin/sh", "-c", "echo ran"]
+        _heard(api, api.exec_create(container, argv, user="0", privileged=True), said)
     return said.data.strip() == b"ran"
 
 
-def _heard(api: Any, identity: str, said: Kept, *, timeout: float = TERMINATION_TIMEOUT) -> None:
+def _heard(api: Client, identity: str, said: Kept, *, timeout: float = TERMINATION_TIMEOUT) -> None:
     """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
     deadline = time.monotonic() + timeout
-    connection = Connection(api.exec_start(identity, socket=True))
+    connection = ExecStream(api.exec_start(identity))
     try:
         _streams(connection, Execution((), stdout=said, stderr=said), said, deadline)
     finally:
         connection.close()
 
 
-def _ended(api: Any, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
+def _ended(api: Client, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
     """What the engine says of a command that has ended: it may do so after its streams have."""
     settled, pause = time.monotonic() + _SETTLE, 0.01
     while True:
@@ -181,18 +183,17 @@ def _ended(api: Any, identity: str, container: str, deadline: float | None) -> M
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _is_running(api: Any, container: str) -> bool:
+def _is_running(api: Client, container: str) -> bool:
     return bool(api.inspect_container(container)["State"]["Running"])
 
 
-def _end(api: Any, container: str, execution: Execution, mark: str) -> bool:
+def _end(api: Client, container: str, execution: Execution, mark: str) -> bool:
     """End a command with all that it started; whether nothing of it is left."""
     argv = ["/bin/sh", "-c", SCRIPT, "end", f"{VARIABLE}={mark}"]
     try:
-        made = api.exec_create(
+        identity = api.exec_create(
             container, argv, user=execution.user or "", privileged=execution.everything
         )
-        identity = str(made["Id"])
         _heard(api, identity, Kept(_MOST_TOLD))
         ended = _ended(api, identity, container, time.monotonic() + _SETTLE)
     except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
@@ -204,7 +205,7 @@ def _end(api: Any, container: str, execution: Execution, mark: str) -> bool:
 
 
 def _streams(
-    connection: Connection,
+    connection: ExecStream,
     execution: Execution,
     output: Callable[[bytes], object],
     deadline: float | None,
@@ -225,7 +226,7 @@ def _streams(
             (errors if stream == STDERR else output)(content)
 
 
-def _feed(connection: Connection, source: BinaryIO) -> None:
+def _feed(connection: ExecStream, source: BinaryIO) -> None:
     read = getattr(source, "read1", source.read)
     # A command may end without having read all of its input.
     with suppress(OSError, ValueError):
@@ -237,7 +238,7 @@ def _feed(connection: Connection, source: BinaryIO) -> None:
 # --- terminals ------------------------------------------------------------------------------
 
 
-def _terminal(api: Any, identity: str, connection: Connection, screen: Held) -> None:
+def _terminal(api: Client, identity: str, connection: ExecStream, screen: Held) -> None:
     """Attach the caller's terminal until the command ends."""
     woken, wake = os.pipe()
     output = threading.Thread(target=_show, args=(connection, screen, wake), daemon=True)
@@ -271,7 +272,7 @@ def _screen(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _show(connection: Connection, screen: Held, wake: int) -> None:
+def _show(connection: ExecStream, screen: Held, wake: int) -> None:
     with suppress(OSError, ValueError, OutputError):
         while data := connection.read():
             screen(data)
@@ -279,10 +280,8 @@ def _show(connection: Connection, screen: Held, wake: int) -> None:
         os.write(wake, b"e")
 
 
-def _resize(api: Any, identity: str) -> None:
-    from docker.errors import APIError
-
-    with suppress(OSError, APIError):
+def _resize(api: Client, identity: str) -> None:
+    with suppress(OSError, ApiError):
         size = os.get_terminal_size(sys.stdin.fileno())
         api.exec_resize(identity, height=size.lines, width=size.columns)
 

@@ -10,7 +10,7 @@ import io
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from threading import Lock
 from typing import Any, Final
@@ -18,7 +18,10 @@ from typing import Any, Final
 from envctl.backends.common.build_inputs import BROUGHT
 from envctl.backends.common.capped import TOLD, bounded
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine, missing
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.container_paths import look
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.images import Images, file_in
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError
@@ -27,7 +30,8 @@ from envctl.plan.model import NewVolume, ReadyImage, Unit, Volume
 from envctl.progress import Progress, Report, Stage
 
 _NAMELESS: Final = re.compile(r"[0-9a-f]{64}")
-_CHUNK: Final = 1 << 20
+_HEAD: Final = 1 << 20
+"""Bytes of an archive that its first entry is in for certain."""
 _PLACE: Final = BROUGHT
 """Where a helper has the volume, too."""
 
@@ -116,11 +120,11 @@ class Volumes:
             self._report(Progress(unit, Stage.WORKING, f"keeping the data of {path}"))
             mount = volume_mount(volume, path, self._names, copy=False)
             with self._helper(api, str(container["ImageID"]), name, mount) as helper:
-                stream, _ = api.get_archive(container["Id"], f"{path.rstrip('/')}/.", _CHUNK)
-                first = next(stream)
-                with tarfile.open(fileobj=io.BytesIO(first)) as tar:
-                    folder = tar.next()
-                api.put_archive(helper, _PLACE, chain([first], stream))
+                with api.get_archive(container["Id"], f"{path.rstrip('/')}/.") as archive:
+                    first = archive.read_at_least(_HEAD)
+                    with tarfile.open(fileobj=io.BytesIO(first)) as tar:
+                        folder = tar.next()
+                    api.put_archive(helper, _PLACE, chain([first], archive))
                 if folder is not None:
                     owner = folder.uid, folder.gid
                     api.put_archive(helper, "/", _folder(owner, folder.mode))
@@ -129,7 +133,9 @@ class Volumes:
     # --- the helper
 
     @contextmanager
-    def _helper(self, api: Any, image: str, volume: str, mount: Mapping[str, Any]) -> Iterator[str]:
+    def _helper(
+        self, api: Client, image: str, volume: str, mount: Mapping[str, Any]
+    ) -> Iterator[str]:
         """A container of the image with the volume, which is made with it; if this fails, neither stays."""
         body = {
             "Image": image,
@@ -137,9 +143,9 @@ class Volumes:
             "Labels": dict(self._names.helper_labels),
             "HostConfig": {"NetworkMode": "none", "Mounts": [mount, _placed(mount)]},
         }
-        made = api.create_container_from_config(body, self._names.helper(volume))["Id"]
+        made = api.create_container(body, self._names.helper(volume))
         try:
-            yield str(made)
+            yield made
         except BaseException:
             api.remove_container(made, force=True, v=True)
             remove_volume(api, volume)
@@ -147,17 +153,15 @@ class Volumes:
         # What else its image declares is nobody's data.
         api.remove_container(made, force=True, v=True)
 
-    def _is_cut_off(self, api: Any, volume: str) -> bool:
+    def _is_cut_off(self, api: Client, volume: str) -> bool:
         """Whether a helper of an interrupted run is there; it goes."""
-        from docker.errors import NotFound
-
         try:
             api.remove_container(self._names.helper(volume), force=True, v=True)
-        except NotFound:
+        except NotFoundError:
             return False
         return True
 
-    def sweep(self, api: Any) -> None:
+    def sweep(self, api: Client) -> None:
         """Remove what interrupted runs left of helpers."""
         filters = {"label": [*self._names.filters["label"], n.HELPER]}
         for one in api.containers(all=True, filters=filters):
@@ -188,15 +192,10 @@ def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def remove_volume(api: Any, name: str) -> None:
+def remove_volume(api: Client, name: str) -> None:
     """Remove a volume; that it is gone already is fine."""
-    from docker.errors import APIError
-
-    try:
+    with suppress(NotFoundError):
         api.remove_volume(name)
-    except APIError as error:
-        if not missing(error):
-            raise
 
 
 def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -204,24 +203,19 @@ def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**mount, "Target": _PLACE, "VolumeOptions": {**mount["VolumeOptions"], "NoCopy": True}}
 
 
-def _is_there(api: Any, name: str) -> bool:
-    from docker.errors import APIError
-
+def _is_there(api: Client, name: str) -> bool:
     try:
         api.inspect_volume(name)
-    except APIError as error:
-        if missing(error):
-            return False
-        raise
+    except NotFoundError:
+        return False
     return True
 
 
-def _mode(api: Any, helper: str) -> int:
+def _mode(api: Client, helper: str) -> int:
     """The permissions of the volume's folder."""
-    stream, told = api.get_archive(helper, _PLACE)
-    stream.close()
+    found = look(api, helper, _PLACE)
     # As Go has it: what is special about a folder stands far above.
-    mode = int(told["mode"])
+    mode = 0o755 if found is None else found.mode
     special = ((1 << 20, 0o1000), (1 << 22, 0o2000), (1 << 23, 0o4000))
     return (mode & 0o777) | sum(bit for mark, bit in special if mode & mark)
 
@@ -237,7 +231,7 @@ def _folder(owner: tuple[int, int], mode: int) -> bytes:
     return target.getvalue()
 
 
-def _numbers(api: Any, container: str, owner: str) -> tuple[int, int] | None:
+def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
     """The numbers of a user and a group as a container's image has them; None if it does not know one."""
     user, _, group = owner.partition(":")
     known = _fields(api, container, "/etc/passwd", user)
@@ -249,14 +243,12 @@ def _numbers(api: Any, container: str, owner: str) -> tuple[int, int] | None:
     return (int(uid), int(gid)) if uid.isdigit() and gid.isdigit() else None
 
 
-def _fields(api: Any, container: str, path: str, name: str) -> list[str]:
+def _fields(api: Client, container: str, path: str, name: str) -> list[str]:
     """The line of a name, or of a number, in a file like /etc/passwd."""
-    from docker.errors import NotFound
-
     try:
-        stream, _ = api.get_archive(container, path)
-        text = file_in(b"".join(bounded(stream, TOLD, path))) or b""
-    except NotFound:
+        with api.get_archive(container, path) as archive:
+            text = file_in(b"".join(bounded(archive, TOLD, path))) or b""
+    except NotFoundError:
         return []
     lines = (line.split(":") for line in text.decode("utf-8", "replace").splitlines())
     column = 2 if name.isdigit() else 0

@@ -7,8 +7,9 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET

@@ -9,10 +9,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from envctl.backends.vagrant.quoting import words
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant.unit_paths import UnitPaths

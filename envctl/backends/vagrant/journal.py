@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from envctl.backends.vagrant import output
 from envctl.backends.vagrant.ssh import Machine
 from envctl.backends.vagrant.unit_paths import UnitPaths
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 _LOOK: Final = 5.0
 """Seconds of silence after which it is looked whether any unit runs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from envctl.backends.vagrant import container, options
 from envctl.backends.vagrant.names import SHARED
 from envctl.backends.vagrant.unit_paths import SECRETS
 from envctl.errors import Place, Problem
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (
     Build,

@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from envctl.backends.vagrant.domain import (
     parse_domains,
 )
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 URI: Final = "qemu:///system"
 POOL: Final = "default"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from envctl.backends.common import stale_mounts
 from envctl.backends.vagrant.quoting import words
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Mount
 from envctl.plan.state import Drift
 from envctl.plan.values import word_text

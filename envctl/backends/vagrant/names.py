@@ -6,13 +6,13 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from envctl.host.cache_folders import shared
 from envctl.host.private_state import state_path
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from envctl.plan.scope import Scope

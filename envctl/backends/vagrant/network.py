@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.names import DISK, SHARED
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Plan, Port, Unit
 
 _FIRST: Final = 10

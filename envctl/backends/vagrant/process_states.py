@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envctl.backends.vagrant import exit_records
 from envctl.backends.vagrant.unit_paths import UnitPaths
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -20,6 +19,7 @@ from envctl.backends.common.capped import TOLD, Kept
 from envctl.backends.vagrant import unreachable
 from envctl.backends.vagrant.ssh_streams import run_streaming
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from envctl.backends.vagrant import systemd

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
 from jeepney import DBusAddress, HeaderFields, Message, MessageType, Parser, new_method_call
 
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 
 SOCKET: Final = "/run/systemd/private"

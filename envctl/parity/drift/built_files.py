@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from envctl.backends.common.staging import ContextFile, placed
 from envctl.host.safe_read import InsideError, text_inside
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.collect import is_covered
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.verify_categories import VerifyCategory

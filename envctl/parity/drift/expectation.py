@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.errors import Place
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, readable, unknown_at
 from envctl.plan import run_causes
 from envctl.plan.model import Unit

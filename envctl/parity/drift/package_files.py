@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.collect import is_covered
 from envctl.parity.drift import built_files, packages
 from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown

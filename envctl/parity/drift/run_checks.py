@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from envctl.backends.base import Backend, Execution
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.drift.expectation import CHECKS, Expectation
 from envctl.plan.model import Check, Unit
 from envctl.progress import Progress, Report, Stage

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from envctl.backends.base import Backend
 from envctl.backends.common.parallel import all_at_once
 from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
 from envctl.parity import collect
 from envctl.parity.drift import built_files, files, libraries, package_files, packages, process
 from envctl.parity.drift.expectation import Expectation

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from envctl.lazy_dataclass import dataclass
 from envctl.parity.drift.expectation import UNITS, Expectation
 from envctl.parity.drift.run_checks import CheckResult
 

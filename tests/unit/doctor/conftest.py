@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import pytest
 
 from envctl.doctor.engine import DEFAULT_ADDRESS, Engine, Reach
 from envctl.doctor.host import Host, Outcome
+from envctl.lazy_dataclass import dataclass
 
 RUNNING = Engine(
     DEFAULT_ADDRESS,

@@ -7,14 +7,18 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_errors import ApiError
+from envctl.backends.docker.engine_http import Patience, Response
 from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 
 TIMEOUT: Final = 15.0
 """Seconds until the engine has to have taken the connection over."""
 _SWITCHED: Final = 101
+_NO_SESSION: Final = "the engine takes no sessions: it builds without BuildKit"
 
 
 class NoSessionError(EnvctlError):
@@ -25,7 +29,7 @@ class Session:
     """Open while it is entered; its `id` is what a build is started with. NoSessionError if the engine has none."""
 
     def __init__(
-        self, api: Any, *, registries: Registries, values: Mapping[str, bytes] | None = None
+        self, api: Client, *, registries: Registries, values: Mapping[str, bytes] | None = None
     ) -> None:
         from envctl.backends.docker.buildkit_session.services import Answers
 
@@ -48,18 +52,7 @@ class Session:
         # Imported by builds alone: whatever builds nothing needs no HTTP/2.
         from envctl.backends.docker.buildkit_session.grpc import Server
 
-        api = self._api
-        self._answer = api.post(
-            f"{api.base_url}/v{api.api_version}/session",
-            headers={
-                "Connection": "Upgrade",
-                "Upgrade": "h2c",
-                "X-Docker-Expose-Session-Uuid": self.id,
-                "X-Docker-Expose-Session-Name": "envctl",
-            },
-            timeout=(TIMEOUT, TIMEOUT),
-            stream=True,
-        )
+        self._answer = self._asked_for()
         try:
             connection, ahead = self._connection()
             self._server = Server(connection, self._answers.methods, ahead=ahead)
@@ -82,12 +75,24 @@ class Session:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._answer.close()
 
+    def _asked_for(self) -> Response:
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "h2c",
+            "X-Docker-Expose-Session-Uuid": self.id,
+            "X-Docker-Expose-Session-Name": "envctl",
+        }
+        try:
+            return self._api.request("POST", "/session", headers=headers, timeout=TIMEOUT)
+        except ApiError as error:
+            raise NoSessionError(_NO_SESSION) from error
+
     def _connection(self) -> tuple[socket.socket, bytes]:
-        """The connection itself, and what of the far end's first words was read together with the answer."""
-        if self._answer.status_code != _SWITCHED:
-            raise NoSessionError("the engine takes no sessions: it builds without BuildKit")
-        reader = self._answer.raw._fp.fp  # noqa: SLF001 - requests gives the answer's content only
-        self._socket: socket.socket = reader.raw._sock  # noqa: SLF001
-        self._socket.settimeout(TIMEOUT)
-        # The engine speaks first. From then on nothing is in the reader.
-        return self._socket, reader.read1(1 << 16)
+        """The connection itself, and the far end's first words."""
+        if self._answer.status != _SWITCHED:
+            raise NoSessionError(_NO_SESSION)
+        # The engine speaks first.
+        self._answer.be_patient(Patience.of(TIMEOUT))
+        first = self._answer.read()
+        self._socket, ahead = self._answer.take_over()
+        return self._socket, first + ahead

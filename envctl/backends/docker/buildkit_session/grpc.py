@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -28,6 +28,8 @@ from h2.events import (
     StreamReset,
 )
 from h2.exceptions import H2Error
+
+from envctl.lazy_dataclass import dataclass
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message that is taken."""

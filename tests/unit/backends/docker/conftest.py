@@ -10,9 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import ImageNotFound
-from requests import Response
 
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 from envctl.plan.model import (
     Condition,
@@ -117,13 +116,11 @@ class CannedEngine:
     ) -> None:
         self.api = SimpleNamespace(
             containers=lambda **_: list(containers),
-            volumes=lambda **_: {"Volumes": list(volumes)},
+            volumes=lambda **_: list(volumes),
             networks=lambda **_: list(networks),
             images=lambda **_: list(images),
             inspect_container=lambda name: (details or {})[name],
-            _url=lambda pattern, name: pattern.format(name),
-            head=lambda _url, *, params: _head(files, params["path"]),
-            _raise_for_status=lambda _answer: None,
+            path_stat=lambda _container, path: _path_stat(files, path),
             inspect_image=lambda name: (
                 (images_by_id or {}).get(name) or _inspected(tags or {}, name)
             ),
@@ -134,16 +131,12 @@ class CannedEngine:
         yield self.api
 
 
-def _head(files: Sequence[str], path: str) -> SimpleNamespace:
-    told = base64.b64encode(json.dumps({"mode": 0o400, "size": 3}).encode())
+def _path_stat(files: Sequence[str], path: str) -> bytes | None:
     found = path.removeprefix("/run/secrets/") in files
-    headers = {"X-Docker-Container-Path-Stat": told}
-    return SimpleNamespace(status_code=200 if found else 404, headers=headers)
+    return base64.b64encode(json.dumps({"mode": 0o400, "size": 3}).encode()) if found else None
 
 
 def _inspected(tags: dict[str, str], name: str) -> dict[str, str]:
     if name not in tags:
-        answer = Response()
-        answer.status_code = 404
-        raise ImageNotFound("no such image", answer)
+        raise NotFoundError(404, "no such image")
     return {"Id": tags[name]}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from envctl.backends.docker.answer_shapes import AnswerError, fitting
+from envctl.backends.docker.answer_shapes import fit as fit_answer
+from envctl.backends.docker.engine_errors import AnswerError
 
 CONTAINER = {"Id": "a", "Names": ["/x"], "Labels": {"a": "b"}, "State": "running", "Ports": [{}], "Mounts": [{}]}  # fmt: skip
 INSPECTED = {"Id": "a", "State": {}, "Config": {}, "HostConfig": {}, "Mounts": [{}]}
@@ -36,7 +37,7 @@ NEEDED = {"Id", "Name", "State", "StatusCode", "HostConfig"}
 
 
 def fit(path, data, *, method="GET"):
-    return fitting(method, f"http+docker://engine/v1.41{path}?all=1", data)
+    return fit_answer(method, path, data)
 
 
 @pytest.mark.parametrize(("method", "path", "one", "around"), OBJECTS)
@@ -116,7 +117,7 @@ def test_a_list_that_is_null_is_empty():
 def test_another_kind_of_answer_is_told_with_the_request(path, answer, told):
     with pytest.raises(AnswerError) as caught:
         fit(path, answer)
-    assert str(caught.value) == f"its answer to GET /v1.41{path} is not as expected: {told}"
+    assert str(caught.value) == f"its answer to GET {path} is not as expected: {told}"
 
 
 def test_nothing_is_asked_of_an_answer_that_nobody_looks_into():

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envctl.backends.base import Context
-from envctl.backends.docker import DockerBackend, api
-from envctl.backends.docker.answer_shapes import AnswerError, fitting
+from envctl.backends.docker import DockerBackend, api, engine_http
+from envctl.backends.docker.answer_shapes import fit
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import AnswerError, NoAnswerError
 from envctl.errors import EnvctlError
 from envctl.plan.scope import Scope
 from tests.support.engines import VERSION, answer, dribble, engine
@@ -25,9 +26,8 @@ pytestmark = pytest.mark.slow
 def _short(monkeypatch):
     """Little time for everything."""
     monkeypatch.setattr(api, "USUAL", 0.4)
-    monkeypatch.setattr(api, "LOOK", 0.15)
+    monkeypatch.setattr(engine_http, "LOOK", 0.15)
     monkeypatch.setattr(api, "_PING", 0.2)
-    monkeypatch.setattr("envctl.backends.docker.client.TIMEOUT", 1)
 
 
 @pytest.fixture
@@ -73,14 +73,32 @@ def test_the_text_of_an_error_in_a_stream_has_a_time_too(backend):
 
 
 def test_what_may_take_long_is_given_up_when_the_engine_is_not_alive_any_more():
+    frozen = []
+
+    def says(handler, asked):
+        if asked == "/version" and not frozen:
+            answer(handler, VERSION)
+        else:
+            frozen.append(True)
+            time.sleep(3)
+
     before = time.monotonic()
-    with pytest.raises(OSError, match="does not answer any more"):
-        api.within(60, lambda: time.sleep(3), alive=lambda: False)
+    with engine(says) as endpoint, pytest.raises(NoAnswerError, match="does not answer any more"):
+        Engine(endpoint).api.wait("web", timeout=60)
     assert time.monotonic() - before < 3
 
 
 def test_what_takes_long_is_waited_for_as_long_as_the_engine_is_alive():
-    assert api.within(60, lambda: time.sleep(0.5) or "done", alive=lambda: True) == "done"
+    def says(handler, asked):
+        if asked.endswith("/wait"):
+            time.sleep(0.7)
+        known = {"/version": VERSION, "/containers/web/wait": {"StatusCode": 3}}
+        answer(handler, known.get(asked, {}))
+
+    with engine(says) as endpoint:
+        one = Engine(endpoint)
+        assert one.api.wait("web", timeout=60) == 3
+        one.close()
 
 
 def test_an_engine_that_freezes_in_the_middle_of_a_pull_is_noticed(backend, monkeypatch):
@@ -107,7 +125,7 @@ def test_an_engine_that_freezes_in_the_middle_of_a_pull_is_noticed(backend, monk
 
 
 def test_an_engine_that_answers_without_end_fills_no_memory(backend, monkeypatch):
-    monkeypatch.setattr(api, "_MOST", 1000)
+    monkeypatch.setattr(engine_http, "_LARGEST", 1000)
     with (
         engine({"/containers/json": [" " * 2000]}) as endpoint,
         pytest.raises(EnvctlError, match="answers with more than"),
@@ -192,7 +210,7 @@ ASKED = ["/containers/json", "/volumes", "/networks", "/images/json", "/containe
 @given(JSON, st.sampled_from(ASKED))
 def test_whatever_is_answered_fits_or_is_an_error_of_its_own(data, path):
     try:
-        found = fitting("GET", f"http://engine/v1.41{path}", data)
+        found = fit("GET", path, data)
     except AnswerError:
         return
     if path == "/containers/json":
@@ -224,5 +242,5 @@ def test_a_client_that_is_closed_leaves_its_engine_alone():
     with engine({}) as endpoint:
         one = Engine(endpoint)
         with one.doing("look") as client:
-            assert client.alive()
+            assert client.is_alive()
         one.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from envctl.backends.base import LogLine
@@ -15,8 +13,7 @@ def frame(stream, data):
 
 
 def parsed(*frames):
-    raw = SimpleNamespace(stream=lambda *_args, **_options: frames)
-    return list(_parsed("web", SimpleNamespace(raw=raw)))
+    return list(_parsed("web", frames))
 
 
 def test_each_frame_is_a_line_with_its_time_and_stream():

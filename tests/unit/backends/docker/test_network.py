@@ -5,19 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from docker.errors import APIError
-from requests import Response
 
 from envctl.backends.docker import network
+from envctl.backends.docker.engine_errors import ApiError, api_error
 from envctl.errors import EnvctlError
 
 NETWORK = {"Id": "n1", "Name": "shop_dev"}
 
 
 def error(status, text=""):
-    answer = Response()
-    answer.status_code = status
-    return APIError("error", response=answer, explanation=text)
+    return api_error(status, text)
 
 
 class Api:
@@ -33,9 +30,9 @@ class Api:
     def remove_network(self, _network):
         if self.refusals:
             refusal = self.refusals[0]
-            if len(self.refusals) > 1 or isinstance(refusal, APIError):
+            if len(self.refusals) > 1 or isinstance(refusal, ApiError):
                 self.refusals.pop(0)
-            raise refusal if isinstance(refusal, APIError) else error(403, refusal)
+            raise refusal if isinstance(refusal, ApiError) else error(403, refusal)
         self.removed = True
 
     def inspect_network(self, _network):
@@ -46,7 +43,7 @@ class Api:
             raise error(404)
         return SimpleNamespace()
 
-    def disconnect_container_from_network(self, name, _network, *, force):
+    def disconnect(self, name, _network, *, force):
         assert force
         self.disconnected.append(name)
 
@@ -93,5 +90,5 @@ def test_who_is_really_on_it_is_named_and_left_alone():
 
 
 def test_any_other_refusal_is_the_engines_own():
-    with pytest.raises(APIError):
+    with pytest.raises(ApiError):
         network.remove(Api(error(500, "no")), NETWORK)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from docker.errors import APIError, NotFound
 
 from envctl.backends.docker import names as n
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.backends.docker.ownership import claim_secrets, claim_volumes, is_ours
 from envctl.errors import EnvctlError, Place
 
@@ -21,7 +21,7 @@ def engine(volumes=None, containers=None):
     def having(found):
         def inspect(name):
             if name not in (found or {}):
-                raise NotFound("no such", response=SimpleNamespace(status_code=404))
+                raise NotFoundError(404, "no such")
             return found[name]
 
         return inspect
@@ -93,7 +93,7 @@ def test_a_volume_of_another_name_in_the_spec_is_not_ours(names):
 
 def test_an_engine_that_cannot_tell_is_no_engine_without_that_volume(names):
     def fails(_name):
-        raise APIError("disk on fire", response=SimpleNamespace(status_code=500))
+        raise ApiError(500, "disk on fire")
 
-    with pytest.raises(APIError):
+    with pytest.raises(ApiError):
         claim_secrets(SimpleNamespace(inspect_volume=fails), "web", names)

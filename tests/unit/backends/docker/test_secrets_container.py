@@ -6,14 +6,15 @@ import base64
 import io
 import json
 import tarfile
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import NotFound
 
 from envctl.backends.docker import container_paths, pause_image
 from envctl.backends.docker import names as n
+from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.secrets_container import Keeper
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan, Process, ReadyImage, Run, Secret, Unit
@@ -43,14 +44,12 @@ class KeepingEngine(CannedEngine):
         api = self.api
         api.inspect_volume = self._no_volume
         api.inspect_container = lambda _: {"Mounts": [{"Destination": one} for one in mounts]}
-        api.create_container_from_config = self._create
+        api.create_container = self._create
         api.start = lambda _: None
         api.remove_container = lambda identity, **_: self.removed.append(identity)
         api.put_archive = lambda *put: self.given.append(put)
         api.get_archive = self._archive
-        api.head = self._head
-        api._url = lambda path, *parts: path.format(*parts)
-        api._raise_for_status = lambda _: None
+        api.path_stat = self._path_stat
         api.version = lambda: {"Arch": "amd64"}
         api.load_image = self._load
         api.inspect_image = lambda _: {
@@ -59,25 +58,22 @@ class KeepingEngine(CannedEngine):
         }
 
     def _no_volume(self, name):
-        raise NotFound(name, response=SimpleNamespace(status_code=404, reason="", url=""))
+        raise NotFoundError(404, name)
 
     def _create(self, body, _name):
         self.made.append(body)
-        return {"Id": "keeper"}
+        return "keeper"
 
     def _load(self, data):
         self.loaded.append(data)
         return iter(())
 
-    def _head(self, _url, *, params):
-        if params["path"] not in self._found:
-            return SimpleNamespace(status_code=404, headers={})
-        mode, size, link = self._found[params["path"]]
-        told = json.dumps({"mode": mode, "size": size, "linkTarget": link}).encode()
-        told = base64.b64encode(told)
-        return SimpleNamespace(
-            status_code=200, headers={"X-Docker-Container-Path-Stat": told.decode()}
-        )
+    def _path_stat(self, _container, path):
+        if path not in self._found:
+            return None
+        mode, size, link = self._found[path]
+        told = {"mode": mode, "size": size, "linkTarget": link}
+        return base64.b64encode(json.dumps(told).encode()).decode()
 
     def _archive(self, _container, path):
         self.read.append(path)
@@ -86,7 +82,7 @@ class KeepingEngine(CannedEngine):
             entry = tarfile.TarInfo("passwd")
             entry.size = len(self._passwd)
             tar.addfile(entry, io.BytesIO(self._passwd.encode()))
-        return iter([target.getvalue()]), None
+        return nullcontext([target.getvalue()])
 
 
 def give(engine, names, unit=BARE):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.backends.docker import streams
+from envctl.backends.docker.engine_http import Connection, Response
 from envctl.errors import EnvctlError
 
 
@@ -48,25 +49,13 @@ def test_where_the_engine_does_not_know_that_is_no_success(answer):
         ended(answer, container=False)
 
 
-class Raw:
-    """What docker-py gives of a connection that the engine has handed over."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._sock = end
-        self._reader = end.makefile("rb")
-        self._response = self
-        self.raw = self._fp = self
-        self.fp = self._reader
-
-    def close(self) -> None:
-        self._reader.close()
-
-
 def arrived(data: bytes) -> bytes:
     """What arrives of these data where another thread changes how long the socket waits, as whoever reads does."""
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
-    connection = streams.Connection(Raw(ours))
+    connection = streams.ExecStream(
+        Response(Connection(ours), (200, "", {}), has_body=True, release=lambda _: None)
+    )
     received = bytearray()
 
     def feed() -> None:

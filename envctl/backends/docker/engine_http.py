@@ -1,0 +1,395 @@
+"""HTTP/1.1 to an engine: answers with a time limit as a whole, streams, and connections that it hands over.
+
+Own code, since all else costs too much for commands that end in a tenth of a second: requests takes 110 ms of the
+processor to import, `http.client` 30 (it brings the reader of e-mail). See docs/decisions/engine-http.md.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from math import inf
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from envctl.backends.docker.engine_errors import EngineConnectionError, NoAnswerError
+from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
+
+LOOK: Final = 30.0
+"""Seconds of silence after which an engine is asked whether it is alive."""
+_LARGEST: Final = 256 * 1024 * 1024
+"""Bytes of an answer that is read whole."""
+_LARGEST_HEAD: Final = 256 * 1024
+_CHUNK: Final = 64 * 1024
+_IDLE: Final = 64
+"""How many unused connections are kept."""
+_SWITCHED: Final = 101
+_WITHOUT_BODY: Final = (204, 304)
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer is waited for. Times are in seconds; `until` is a time of `time.monotonic`.
+
+    With `is_alive`, an engine that is silent is asked on another connection; after two noes it is not waited for.
+    """
+
+    total: float = inf
+    until: float = inf
+    silence: float = inf
+    is_alive: Callable[[], bool] | None = None
+
+    @classmethod
+    def of(
+        cls, total: float, *, silence: float = inf, is_alive: Callable[[], bool] | None = None
+    ) -> Patience:
+        """Beginning now."""
+        return cls(total, time.monotonic() + total, silence, is_alive)
+
+
+class Connection:
+    """A connected socket, and what was read ahead from it."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.patience = Patience()
+        self._ahead = b""
+        self._at = 0
+        """How much of what was read ahead is given already."""
+
+    def read(self, size: int) -> bytes:
+        """At least a byte; nothing at the end."""
+        if self._at == len(self._ahead):
+            return self._wait(lambda: self.socket.recv(size))
+        data = self._ahead[self._at : self._at + size]
+        self._at += len(data)
+        return data
+
+    def read_until(self, end: bytes) -> bytes:
+        """All that comes before these bytes, which are left out."""
+        while (found := self._ahead.find(end, self._at)) < 0:
+            before = self.read_ahead()
+            data = self._wait(lambda: self.socket.recv(_CHUNK))
+            if not data:
+                raise EngineConnectionError("the engine ended the connection without an answer")
+            if len(before) > _LARGEST_HEAD:
+                raise EngineConnectionError("what answers there does not speak HTTP")
+            self._ahead = before + data
+        data = self._ahead[self._at : found]
+        self._at = found + len(end)
+        return data
+
+    def read_ahead(self) -> bytes:
+        """What has been read already, and is not given yet."""
+        data, self._ahead, self._at = self._ahead[self._at :], b"", 0
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        left = memoryview(data)
+        while left:
+            sent = self._wait(lambda part=left: self.socket.send(part))  # type: ignore[misc]
+            left = left[sent:]
+
+    def is_usable(self) -> bool:
+        """Whether the engine has kept an unused connection: on one that it has ended there is something to read."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return self._at == len(self._ahead) and not poll.poll(0)
+
+    def close(self) -> None:
+        """Close it."""
+        self.socket.close()
+
+    def _wait(self, act: Callable[[], _Result]) -> _Result:
+        patience, misses = self.patience, 0
+        silent_until = time.monotonic() + patience.silence
+        while True:
+            left = min(patience.until, silent_until) - time.monotonic()
+            if left <= 0:
+                seconds = min(patience.total, patience.silence)
+                raise NoAnswerError(f"no answer within {seconds:g} s")
+            step = min(left, LOOK) if patience.is_alive else left
+            self.socket.settimeout(None if step == inf else step)
+            try:
+                return act()
+            except TimeoutError:
+                if patience.is_alive is not None and step < left:
+                    misses = 0 if patience.is_alive() else misses + 1
+                    if misses >= 2:
+                        raise NoAnswerError("the engine does not answer any more") from None
+            except OSError as error:
+                raise EngineConnectionError.because(error) from error
+
+
+class Response:
+    """An answer whose head has come: iterate over its body, or read it whole. Close it, unless it was read to its end."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        head: tuple[int, str, Mapping[str, str]],
+        *,
+        has_body: bool,
+        release: Callable[[Connection], None],
+    ) -> None:
+        self.status, self.reason, self.headers = head
+        self._connection: Connection | None = connection
+        self._release = release
+        self._chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
+        length = self.headers.get("content-length", "")
+        self._left: float = 0 if self._chunked else int(length) if length.isdecimal() else inf
+        if not has_body or self.status in _WITHOUT_BODY or not (self._chunked or self._left):
+            self._finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        data = self.read()
+        if not data:
+            raise StopIteration
+        return data
+
+    def read(self, size: int = _CHUNK) -> bytes:
+        """What comes next of the body, at least a byte; nothing at its end."""
+        if self._connection is None:
+            return b""
+        if self._chunked and not self._left:
+            self._left = _chunk_size(self._connection.read_until(b"\r\n"))
+            if not self._left:
+                while self._connection.read_until(b"\r\n"):
+                    pass
+                self._finish()
+                return b""
+        data = self._connection.read(int(min(size, self._left)))
+        if not data:
+            return self._ended()
+        self._left -= len(data)
+        if not self._left:
+            if self._chunked:
+                self._connection.read_until(b"\r\n")
+            else:
+                self._finish()
+        return data
+
+    def read_at_least(self, size: int) -> bytes:
+        """So much of what comes next, or a little more; less at the end."""
+        data = b""
+        while len(data) < size and (part := self.read()):
+            data += part
+        return data
+
+    def content(self) -> bytes:
+        """All that is left of the body. EnvctlError if that is too much."""
+        parts, size = [], 0
+        for part in self:
+            size += len(part)
+            if size > _LARGEST:
+                self.close()
+                raise EnvctlError(f"the Docker engine answers with more than {_LARGEST >> 20} MB")
+            parts.append(part)
+        return b"".join(parts)
+
+    def lines(self) -> Iterator[bytes]:
+        """The body's lines, each as soon as it has come."""
+        rest = b""
+        for data in self:
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > _LARGEST:
+                self.close()
+                raise EnvctlError("the Docker engine answers with a line without end")
+            yield from lines
+        if rest:
+            yield rest
+
+    def be_patient(self, patience: Patience) -> None:
+        """How long the rest of the body is waited for."""
+        if self._connection is not None:
+            self._connection.patience = patience
+
+    def take_over(self) -> tuple[socket.socket, bytes]:
+        """The connection itself, and what of the far end's first words came together with the head."""
+        connection = self._connection
+        if connection is None:
+            raise EngineConnectionError(
+                "the engine ended the connection instead of handing it over"
+            )
+        return connection.socket, connection.read_ahead()
+
+    def cut(self) -> None:
+        """End a read that another thread is in; an answer that is complete is left alone."""
+        if (connection := self._connection) is not None:
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Do without the rest."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _ended(self) -> bytes:
+        """The connection has ended: so does a body that does not say how long it is."""
+        self.close()
+        if self._left != inf:
+            raise EngineConnectionError(
+                "the engine ended the connection in the middle of an answer"
+            )
+        return b""
+
+    def _finish(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self.headers.get("connection", "").lower() == "close":
+            connection.close()
+        else:
+            self._release(connection)
+
+
+class Transport:
+    """Requests to one engine; safe to use from threads. `connect` makes a connection, in so many seconds."""
+
+    def __init__(
+        self, connect: Callable[[float], socket.socket], headers: Mapping[str, str]
+    ) -> None:
+        self._connect = connect
+        self._headers = headers
+        self._idle: list[Connection] = []
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+        patience: Patience,
+        connect_timeout: float,
+    ) -> Response:
+        """Send a request; the answer as soon as its head has come."""
+        connection = self._connection(min(connect_timeout, patience.total))
+        connection.patience = patience
+        try:
+            return self._exchange(connection, method, target, headers=headers, body=body)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _exchange(
+        self,
+        connection: Connection,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+    ) -> Response:
+        framing: dict[str, str] = {}
+        if isinstance(body, bytes):
+            framing["Content-Length"] = str(len(body))
+        elif body is not None:
+            framing["Transfer-Encoding"] = "chunked"
+        elif method in ("POST", "PUT"):
+            framing["Content-Length"] = "0"
+        lines = [f"{method} {target} HTTP/1.1"]
+        lines += [f"{k}: {v}" for k, v in {**self._headers, **headers, **framing}.items()]
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ValueError("a header may not go on in another line")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        if isinstance(body, bytes):
+            connection.write(head + body)
+        else:
+            connection.write(head)
+            if body is not None:
+                self._send_chunks(connection, body)
+        status, reason, fields = _read_head(connection)
+        has_body = method != "HEAD"
+        return Response(
+            connection, (status, reason, fields), has_body=has_body, release=self._release
+        )
+
+    @staticmethod
+    def _send_chunks(connection: Connection, body: Iterable[bytes]) -> None:
+        try:
+            for chunk in body:
+                if chunk:
+                    connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            connection.write(b"0\r\n\r\n")
+        except EngineConnectionError as error:
+            # An engine that wants no more of it may have said why.
+            connection.patience = Patience.of(1.0)
+            if not isinstance(error.__cause__, BrokenPipeError | ConnectionResetError):
+                raise
+
+    def _connection(self, timeout: float) -> Connection:
+        while self._idle:
+            with suppress(IndexError):
+                connection = self._idle.pop()
+                if connection.is_usable():
+                    return connection
+                connection.close()
+        try:
+            return Connection(self._connect(timeout))
+        except TimeoutError as error:
+            raise EngineConnectionError(f"no connection within {timeout:g} s") from error
+        except OSError as error:
+            raise EngineConnectionError.because(error) from error
+
+    def _release(self, connection: Connection) -> None:
+        if len(self._idle) < _IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+
+def _read_head(connection: Connection) -> tuple[int, str, Mapping[str, str]]:
+    """Status, reason and headers (their names in lower case). EngineConnectionError if it is no HTTP."""
+    while True:
+        first, *lines = connection.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        version, _, rest = first.partition(" ")
+        code, _, reason = rest.partition(" ")
+        if not version.startswith("HTTP/1.") or not (code.isdecimal() and len(code) == 3):
+            raise EngineConnectionError("what answers there does not speak HTTP")
+        status = int(code)
+        if status >= 200 or status == _SWITCHED:
+            break
+    fields = (line.partition(":") for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
+    if version == "HTTP/1.0":
+        headers["connection"] = "close"
+    return status, reason, headers
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", digits):
+        raise EngineConnectionError("the engine sent a chunk without its size")
+    return int(digits, 16)

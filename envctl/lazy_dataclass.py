@@ -1,0 +1,135 @@
+"""`dataclass` as Python's own, for programs that end soon: a class costs little until it is used.
+
+Python's own compiles six methods for each class when its module is imported. A command imports a hundred such classes
+and makes instances of twenty. Here a class's `__init__` is compiled when its first instance is made, and the other
+methods are shared by all classes. What is the same: fields, defaults, `replace`, `fields`, `asdict`, slots, equality,
+hashes. See docs/decisions/fast-start.md for what it saves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["dataclass"]
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+
+    def dataclass(
+        *, frozen: bool = False, slots: bool = False, eq: bool = True, order: bool = False
+    ) -> Callable[[type], type]:
+        """Make a class of its annotations, as `dataclasses.dataclass` does."""
+
+        def decorate(cls: type) -> type:
+            # Without one, Python's own writes the signature, for which it imports half the standard library.
+            cls.__doc__ = cls.__doc__ or cls.__name__
+            new_class = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(cls)
+            # Python itself sets `__hash__` to None where a class has an `__eq__` of its own.
+            written = {
+                name for name in cls.__dict__ if name != "__hash__" or cls.__hash__ is not None
+            }
+            _add(new_class, written, "__init__", _lazy_init(new_class))
+            _add(new_class, written, "__repr__", _repr)
+            values = _values(new_class)
+            if eq:
+                # What is equal has to have the same hash, so what can be changed has none.
+                _add(new_class, written, "__hash__", _hash(values) if frozen else None)
+                _add(new_class, written, "__eq__", _compared(values, operator.eq))
+            if order:
+                for name in ("lt", "le", "gt", "ge"):
+                    _add(
+                        new_class,
+                        written,
+                        f"__{name}__",
+                        _compared(values, getattr(operator, name)),
+                    )
+            if frozen:
+                new_class.__setattr__, new_class.__delattr__ = _refuse, _refuse
+                if slots:
+                    new_class.__getstate__, new_class.__setstate__ = _state, _restore
+            return new_class
+
+        return decorate
+
+
+def _add(cls: Any, written: set[str], name: str, method: object) -> None:
+    """Give a class a method, unless it has written its own."""
+    if name not in written:
+        setattr(cls, name, method)
+
+
+def _lazy_init(cls: Any) -> Callable[..., None]:
+    def __init__(self: object, *arguments: Any, **options: Any) -> None:  # noqa: N807
+        cls.__init__ = _compiled_init(cls)
+        cls.__init__(self, *arguments, **options)
+
+    return __init__
+
+
+def _compiled_init(cls: Any) -> Callable[..., None]:
+    names: dict[str, Any] = {"_set": object.__setattr__, "_UNSET": object()}
+    places, keywords, body = ["self"], ["*"], []
+    for field in dataclasses.fields(cls):
+        name, value, default = field.name, field.name, ""
+        if field.default_factory is not dataclasses.MISSING:
+            names[f"_new_{name}"], default = field.default_factory, "=_UNSET"
+            new = f"_new_{name}()"
+            value = f"{new} if {name} is _UNSET else {name}" if field.init else new
+        elif field.default is not dataclasses.MISSING:
+            names[f"_default_{name}"], default = field.default, f"=_default_{name}"
+            value = name if field.init else f"_default_{name}"
+        elif not field.init:
+            continue
+        if field.init:
+            (keywords if field.kw_only else places).append(f"{name}{default}")
+        body.append(f" _set(self, {name!r}, {value})")
+    if hasattr(cls, "__post_init__"):
+        body.append(" self.__post_init__()")
+    head = ", ".join([*places, *(keywords if keywords[1:] else ())])
+    exec(f"def __init__({head}):\n" + "\n".join(body or [" pass"]), names)  # noqa: S102 - as Python's own does
+    init: Callable[..., None] = names["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    return init
+
+
+def _values(cls: Any) -> Callable[[Any], Any]:
+    """What is compared of an instance."""
+    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    return operator.attrgetter(*names) if names else lambda _: ()
+
+
+def _compared(
+    values: Callable[[Any], Any], compare: Callable[[Any, Any], bool]
+) -> Callable[[Any, Any], Any]:
+    def method(self: object, other: object) -> Any:
+        same = other.__class__ is self.__class__
+        return compare(values(self), values(other)) if same else NotImplemented
+
+    return method
+
+
+def _hash(values: Callable[[Any], Any]) -> Callable[[Any], int]:
+    return lambda self: hash(values(self))
+
+
+def _repr(self: Any) -> str:
+    shown = [field.name for field in dataclasses.fields(self) if field.repr]
+    texts = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+    return f"{self.__class__.__qualname__}({texts})"
+
+
+def _refuse(_self: object, name: str, _value: object = None) -> None:
+    raise dataclasses.FrozenInstanceError(f"{name!r} of a frozen object cannot be changed")
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+
+def _restore(self: Any, state: list[Any]) -> None:
+    for field, value in zip(dataclasses.fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)
