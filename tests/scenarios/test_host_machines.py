@@ -42,7 +42,7 @@ def test_private_state_is_not_seen_and_no_secret_is_written_through_a_mount_of_t
     assert project.run("web", "cat", "/app/.envctl/cache/old")[0] == 1
 
     project.spec(SERVICE.replace("SECRET", "{name: key, target: /srv/link/.env}"), top=top)
-    with pytest.raises(EnvctlError, match="is in what is mounted there"):
+    with pytest.raises(EnvctlError, match="is inside a mount"):
         project.up()
     assert not (project.root / ".env").is_symlink()
     assert (project.root / ".env").read_text() == "MINE=1\n"

@@ -1,4 +1,4 @@
-"""Virtual machines: a unit is a machine, a build a box. Vagrant makes them; libvirt and SSH are asked directly."""
+"""Virtual machines: each unit is a machine, each build a box. Vagrant makes them; libvirt and SSH do the rest."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _PAUSE: Final = 1.0
 _CONNECT: Final = 10.0
-"""Seconds that a machine has to answer which is followed on."""
+"""Seconds to wait for a machine whose logs are followed."""
 _PROBE_GRACE: Final = 5.0
-"""Seconds a machine gets beyond a probe's own time-out."""
+"""Seconds added to a probe's timeout for the way into the machine."""
 _IN_PLACE: Final = frozenset({"process", "ports", "secrets", "probe", "restart", "aliases", "kind"})
 
 
@@ -72,19 +72,19 @@ class VagrantBackend:
         return UnitLifecycle(self.context, self._names, self._machines, self._boxes)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What machines cannot do, and what is wrong in `options.vagrant`."""
+        """What machines do not support, and mistakes in `options.vagrant`."""
         from envctl.backends.vagrant.problems import problems
 
         return problems(plan)
 
     def lay_out(self, plan: Plan) -> Plan:
-        """The plan, its units that share a machine made from one build."""
+        """The plan, with one common build for the units that share a machine."""
         from envctl.backends.vagrant import layout
 
         return layout.lay_out(plan)
 
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """A kernel; an init and an SSH server, on the image or base, or on one that has a Docker engine for it."""
+        """The kernel, and the machine image: systemd and an SSH server on the build, the base, or an image with a Docker engine."""
         from envctl.backends.common.build_inputs import ExtraBuild
         from envctl.backends.vagrant import boot
         from envctl.backends.vagrant.engine_boxes import engine_build
@@ -104,11 +104,14 @@ class VagrantBackend:
         return (kernel, *(() if below is source else (ExtraBuild(below),)), machine)
 
     def box_checksum(self, base: Base) -> str:
-        """Of the disk of the base's box, if that is here."""
+        """The checksum of the disk of the base's box; "" if the box does not exist."""
         return self._boxes.bases.checksum(base)
 
     def check(self) -> None:
-        """Raise EnvctlError unless this host can have machines and all there is to call is installed; libvirt says itself if it does not answer."""
+        """Raise EnvctlError unless this host can run machines and all programs are installed.
+
+        Whether libvirt answers shows with the first question to it.
+        """
         import shutil
 
         architectures.require()
@@ -116,27 +119,27 @@ class VagrantBackend:
             if shutil.which(program) is None:
                 raise EnvctlError(
                     f"{program} is not installed",
-                    hint="`envctl doctor --backend vagrant` says how to install it",
+                    hint="`envctl doctor --backend vagrant` shows how to install it",
                 )
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """A Vagrantfile with what its machines are made from; with `trust`, of builds that trust it."""
+        """A Vagrantfile and the files that its machines are built from; with `trust`, builds trust that CA bundle."""
         from envctl.backends.vagrant.rendered import artifacts
 
         return artifacts(plan, trust=trust)
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """What is there; which boxes are at hand only if a plan is given."""
+        """The observed state; boxes, clocks, names and mounts only if a plan is given."""
         from envctl.backends.vagrant import box_files
         from envctl.backends.vagrant.observe import observe
 
         if plan is not None:
-            # What is to be made from them is not yet: nobody may remove them meanwhile.
+            # Machines will be made from these boxes: pruning must not remove them before that.
             box_files.mark_used_for(plan.builds())
         return observe(self._names, self._store, self._machines, plan=plan)
 
     def builds_in_vm(self, build: Build) -> bool:
-        """Where a machine is wanted, or no container engine answers."""
+        """Whether the build is done in a machine: the spec says so, or no container engine answers."""
         return self._boxes.builds_in_vm(build)
 
     def pin_images(self, source_ids: Mapping[str, str]) -> None:
@@ -144,7 +147,7 @@ class VagrantBackend:
         self._store.pinned = source_ids
 
     def apply(self, change: Change) -> None:
-        """Do one change."""
+        """Apply one change."""
         from envctl.plan.changes import Action
         from envctl.plan.model import Build, DockerfileBuild, Unit
 
@@ -156,13 +159,13 @@ class VagrantBackend:
             self._boxes.make(change.unit, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Ask once, as seen from inside the machine, unless somebody has just done so."""
+        """Run the unit's probe once, as seen from inside the machine; a result of a moment ago is reused."""
         from envctl.backends.common import probe
         from envctl.backends.vagrant import http_probe
 
         unit_probe = unit.run.probe
         if unit_probe is None:
-            return True, "it has no probe"
+            return True, "the unit has no probe"
 
         def ask() -> tuple[bool, str]:
             if http_probe.is_reachable(unit_probe) and (
@@ -176,9 +179,9 @@ class VagrantBackend:
         return self._answers.ask(unit.name, unit_probe, ask)
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command in the unit's machine, as the unit's process runs; its exit code."""
+        """Run a command in the unit's machine with the unit's user, environment and limits; its exit code."""
         read_domain = self._machines.ask_domain_of(unit)
-        # Imported while libvirt answers.
+        # Imported while libvirt works on the answer.
         from envctl.backends.vagrant import unit_exec
 
         domain = read_domain()
@@ -191,14 +194,14 @@ class VagrantBackend:
         return code
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run a hook in the unit's machine; its exit code."""
+        """Run a hook in the unit's machine and record it if it succeeds; its exit code."""
         code = self.exec(unit, execution)
         if code == 0:
             self._lifecycle.note_hook(unit, hook)
         return code
 
     def environments(self) -> Sequence[str]:
-        """Those that have machines."""
+        """The names of the environments that have machines."""
         from envctl.backends.vagrant.observe import environments
 
         return environments(self._names)
@@ -206,7 +209,7 @@ class VagrantBackend:
     def logs(
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
     ) -> Iterator[LogLine]:
-        """What the units' processes wrote, merged by time."""
+        """The log lines of units, merged by time. EnvctlError at the end for those whose machine is not running."""
         from envctl.backends.vagrant import journal
 
         machines, states = {}, {}
@@ -228,32 +231,32 @@ class VagrantBackend:
         if states:
             details = ", ".join(f"{unit}: its machine is {state}" for unit, state in states.items())
             raise EnvctlError(
-                f"the logs of {', '.join(states)} cannot be read",
+                f"cannot read the logs of {', '.join(states)}",
                 details=details,
-                hint=f"`envctl up {self.context.scope.environment}` has it running again",
+                hint=f"`envctl up {self.context.scope.environment}` starts it again",
             )
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
-        """By unit, the volumes that its image declares and the spec does not name, as far as images are at hand."""
+        """By unit, the volumes that its image declares and the spec does not name; None if the image is not on this host."""
         from envctl.backends.vagrant import own_volumes
 
         return own_volumes.of_plan(plan, self.context)
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
-        """The bytes that the disks of volumes take."""
+        """The sizes of the volumes' disks, in bytes."""
         from envctl.backends.vagrant import libvirt
 
         sizes = {name: libvirt.disk_size(self._names.disk(name)) for name in volumes}
         return {name: size for name, size in sizes.items() if size is not None}
 
     def everything(self) -> Sequence[FoundEnvironment]:
-        """All environments that libvirt has."""
+        """All environments that libvirt knows."""
         from envctl.backends.vagrant.observe import everything
 
         return everything()
 
     def moved(self, former: Path) -> None:
-        """Have the machines' files name the files that they need where these are now."""
+        """Write the project's new path into the machines' Vagrantfiles."""
         from envctl.backends.vagrant import vagrant_cli
 
         for file in self._names.folder.glob("*/Vagrantfile"):
@@ -263,12 +266,12 @@ class VagrantBackend:
             vagrant_cli.forget(before.parent)
 
     def close(self) -> None:
-        """Nothing is open: connections are shared with the next command."""
+        """Nothing to close: SSH connections stay for the next command."""
 
     # --- parts
 
     def _next_machine(self, unit: str) -> ssh.Machine | None:
-        """The machine that a unit has after its connection has ended, waited for as long as the environment is changed."""
+        """The machine of a unit whose connection has ended; while a command changes the environment, wait for one."""
         while True:
             busy = self.context.busy()
             domain = self._machines.domain_of(unit)
@@ -282,7 +285,7 @@ class VagrantBackend:
             time.sleep(_PAUSE)
 
     def _may_log(self, units: Sequence[str]) -> bool:
-        """Whether any of these units runs, or may soon."""
+        """Whether any of these units is running or may start soon."""
         if self.context.busy():
             return True
         states = self.observe().units
@@ -291,5 +294,5 @@ class VagrantBackend:
     def _not_running(self, unit: str) -> NotRunningError:
         return NotRunningError(
             f"{unit} is not running",
-            hint=f"bring it up with `envctl up {self.context.scope.environment}`",
+            hint=f"start it with `envctl up {self.context.scope.environment}`",
         )

@@ -1,8 +1,8 @@
-"""What starts a machine: a kernel of the distribution and a small initial RAM disk, shared by all boxes.
+"""The kernel and the initial RAM disk that start machines, and what turns an image into a machine.
 
-The RAM disk loads the dozen modules a virtual machine needs, mounts the root disk and the volumes, says
-who the machine is and lets the init take over: no device manager, no network manager, 10 s to SSH
-under plain emulation.
+All boxes share a kernel of the distribution and a small RAM disk. It loads the dozen modules that a virtual machine needs,
+mounts the root disk and the volumes, sets the host name and starts systemd: no device manager, no network manager, 10 s
+until SSH answers without KVM. The texts of the scripts are part of the boxes' digests: a change makes all boxes again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ MODULES: Final = (
     "evdev",
 )
 ON_DEMAND: Final = ("overlay",)
-"""Modules that only a machine asks for whose command line says so."""
+"""Modules that are loaded only if the kernel's command line names them."""
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
-"""Kernels come from here, whatever the machines' own base is."""
+"""The base that the kernel comes from, whatever the base of a machine is."""
 KERNEL_PACKAGE: Final = NATIVE.kernel
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 
 FAILED: Final = "/run/envctl/failed"
-"""What of a machine's disks and folders could not be had, a line each."""
+"""The file with errors of mounting disks and folders, a line each."""
 
 _INIT: Final = r"""#!/bin/busybox sh
 b=/bin/busybox
@@ -156,9 +156,9 @@ def _making() -> str:
 
 
 def kernel_build(base: Base, *, template_digest: str = "") -> Build:
-    """An image that has just the kernel and the RAM disk for machines of a base, at KERNEL and INITRD.
+    """The build of an image with the kernel and the RAM disk, at KERNEL and INITRD.
 
-    `template_digest`, here and below, is a digest of the project's own templates that it is made by.
+    `template_digest`, here and below, is the digest of the project's own templates, if it has some.
     """
     steps = (
         InstallPackages(("busybox-static", "cpio", "kmod")),
@@ -172,7 +172,7 @@ def kernel_build(base: Base, *, template_digest: str = "") -> Build:
 # --- what a machine has beyond the image ----------------------------------------------------
 
 PACKAGES: Final = ("e2fsprogs", "openssh-server", "systemd-sysv")
-"""What makes a machine of an image. Parity knows these, and what they pull in, as the substrate."""
+"""The packages that turn an image into a machine. For parity, these and their dependencies are substrate."""
 
 _MASKED: Final = (
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service"
@@ -204,10 +204,10 @@ MaxSessions 100
 PermitUserRC no
 SetEnv SHLVL=1
 """
-"""Commands that come over SSH are envctl's: they are no login, for which bash would read root's .bashrc.
+"""The SSH server's settings; the first value of each counts, so the file is sorted before an image's own.
 
-Debian's does so for what comes over SSH, unless it is some shell's own (SHLVL): an image could print in their output,
-and it takes its time. The first setting counts, so this comes before what an image may have.
+SHLVL=1 keeps Debian's bash from reading root's .bashrc for commands over SSH: an image could print there, into the output
+of envctl's commands, and it takes time.
 """
 
 _SSH_SERVICE: Final = """\
@@ -223,7 +223,7 @@ ExecStart=
 ExecStart=/usr/sbin/sshd -D -e
 """
 
-# Packages' own services would start here and not in a container: nothing is enabled but SSH.
+# Services of packages would start here and not in a container: only SSH is enabled.
 SETTLE: Final = f"""
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires /etc/rc?.d/S*
 for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
@@ -259,8 +259,8 @@ lists() {
 }
 """.replace("VOLATILE", _VOLATILE)
 _BEFORE: Final = _LISTS + "lists /usr/lib/envctl/before\n"
-# What of it is only there once a machine runs stands at the end. The manifest is what facts trust of files that nobody
-# touches from now on: path, digest, size and time.
+# At its end, the substrate lists what exists only in a running machine. Facts trust the manifest for files that have not
+# changed since: path, digest, size and time.
 _AFTER: Final = (
     _LISTS
     + r"""
@@ -286,11 +286,11 @@ rm -r before after changed was
 
 
 def machine_build(image: str, *, key: str = "", template_digest: str = "") -> Build:
-    """An image that becomes a machine's root filesystem: the unit's own, with an init and an SSH server.
+    """The build of a machine's root filesystem: the unit's image with systemd and an SSH server.
 
-    With `key`, a public one, its owner is let in as root where the machine is started without one of its own.
-    What it adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts, with what a
-    changed file is in the image; what all files are in /usr/lib/envctl/manifest.
+    With the public key `key`, its owner can log in as root if the machine is started without a key of its own. What the
+    build adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts, with the former state of
+    changed files; /usr/lib/envctl/manifest lists all files.
     """
     base = Base("", image)
     steps: tuple[Step, ...] = (

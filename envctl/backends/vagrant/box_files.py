@@ -1,7 +1,7 @@
-"""Where Vagrant and libvirt's pool keep a box's files.
+"""Where Vagrant and libvirt's pool keep the files of a box.
 
-Vagrant has a box at NAME/VERSION/PROVIDER, or from 2.4.8 on at NAME/VERSION/ARCHITECTURE/PROVIDER. From 2.4.0 on it
-reads both, and takes the second if both are there; before, it knows nothing of the second.
+Vagrant keeps a box at NAME/VERSION/PROVIDER, since 2.4.8 at NAME/VERSION/ARCHITECTURE/PROVIDER. Since 2.4.0 it reads
+both and prefers the second; earlier versions do not know the second.
 Source: https://github.com/hashicorp/vagrant/blob/v2.4.9/lib/vagrant/box_collection.rb
 """
 
@@ -19,67 +19,67 @@ from envctl.backends.vagrant.names import vagrant_home
 from envctl.errors import EnvctlError
 
 NOTE: Final = "envctl.json"
-"""The file in a box that tells what it is of; its time is that of the box's last use."""
+"""The file in a box that records what it was made from; its modification time is the last use of the box."""
 _METADATA: Final = "metadata.json"
-"""Where this file is, there is a box for Vagrant."""
+"""The file by which Vagrant recognises a box."""
 _VERSION: Final = "0"
-"""What Vagrant calls the version of a box that was added from a file."""
+"""The version that Vagrant gives to a box added from a file."""
 _PROVIDER: Final = "libvirt"
 BY_ARCHITECTURE: Final = (2, 4)
-"""The first version of Vagrant that looks for boxes by their architecture, too."""
+"""The first version of Vagrant that also looks in folders by architecture."""
 
 
 def box_folder(box: str) -> Path:
-    """Where Vagrant keeps a box, whichever version added it. Where it is not there: a folder that does not exist."""
+    """The folder of a box, whichever version of Vagrant added it; if there is no box, a path that does not exist."""
     folders = _folders(box)
     return folders[0] if folders else _common(box)
 
 
 def find(pattern: str) -> Iterator[tuple[str, Path]]:
-    """Each box whose name matches a shell pattern, by its folder's name, and where Vagrant keeps it."""
+    """The name and folder of each box whose name matches a shell pattern."""
     for path in sorted((vagrant_home() / "boxes").glob(pattern)):
         if folders := _folders(path.name):
             yield path.name, folders[0]
 
 
 def remove_duplicates(box: str) -> None:
-    """Remove what another version of Vagrant added under a box's name: the one added last stays."""
+    """Keep the copy of a box that was added last, and remove those that other versions of Vagrant added."""
     for other in _folders(box)[1:]:
         shutil.rmtree(other)
         with suppress(OSError):
-            # The architecture's folder, if nothing else is in it.
+            # The folder of the architecture, if it is empty now.
             other.parent.rmdir()
 
 
 def is_common(box: str) -> bool:
-    """Whether a box is where every version of Vagrant finds it."""
+    """Whether a box is at the path that every version of Vagrant reads."""
     return box_folder(box) == _common(box)
 
 
 def move_to_common(box: str) -> None:
-    """Have a box where every version of Vagrant finds it: the one that added it may have given way to an older one."""
+    """Move a box to the path that every version of Vagrant reads: Vagrant may have been downgraded since."""
     if not is_common(box):
         box_folder(box).rename(_common(box))
 
 
 def pool_disk_name(box: str) -> str:
-    """What Vagrant calls a box's disk in the pool. OSError if the box is not there."""
+    """The name that Vagrant gives the disk of a box in libvirt's pool. OSError if there is no such box."""
     version = int((box_folder(box) / disks.FILE).stat().st_mtime)
     return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{disks.FILE}"
 
 
 def mark_used(box: str) -> None:
-    """Note that a box is used now. EnvctlError if it is not there."""
+    """Record that a box is used now. EnvctlError if it does not exist."""
     try:
         os.utime(box_folder(box) / NOTE)
     except FileNotFoundError as error:
         raise EnvctlError(
-            f"the box {box} was removed meanwhile", hint="run the same command again"
+            f"another run removed the box {box}", hint="run the same command again"
         ) from error
 
 
 def mark_used_for(builds: Iterable[str]) -> None:
-    """Note that the boxes of builds that are at hand are used now."""
+    """Record that the boxes of these builds are used now."""
     for build in builds:
         for _, folder in find(f"envctl-{build}-*"):
             with suppress(OSError):
@@ -87,7 +87,7 @@ def mark_used_for(builds: Iterable[str]) -> None:
 
 
 def last_used(box: str) -> float | None:
-    """When a box was used last; None if it is not there."""
+    """When a box was last used; None if it does not exist."""
     with suppress(OSError):
         return (box_folder(box) / NOTE).stat().st_mtime
     return None
@@ -98,7 +98,7 @@ def _common(box: str) -> Path:
 
 
 def _folders(box: str) -> list[Path]:
-    """The folders where versions of Vagrant have a box, the one added last first."""
+    """The folders of all copies of a box, the one added last first."""
     common = _common(box)
     folders = [
         box_folder
@@ -109,12 +109,12 @@ def _folders(box: str) -> list[Path]:
 
 
 def _added(folder: Path) -> int:
-    """When a box was added, as Vagrant writes its files: none of their times comes with the box."""
+    """When a box was added: Vagrant writes this file then."""
     with suppress(OSError):
         return (folder / _METADATA).stat().st_mtime_ns
     return 0
 
 
 def _folded(box: str) -> str:
-    """A box's name as Vagrant writes it into names of files."""
+    """The name of a box as Vagrant writes it in file names."""
     return box.replace("/", "-VAGRANTSLASH-")

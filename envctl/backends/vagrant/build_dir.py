@@ -1,4 +1,4 @@
-"""Folders in which disks are made: gone afterwards, and those of runs that were killed with the next one."""
+"""Temporary folders for building disks; the next run removes what a killed run left."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from envctl.backends.vagrant.names import cache_folder
 
 @contextmanager
 def build_dir() -> Iterator[Path]:
-    """A folder of one's own for a while, in the cache: disks need more room than `/tmp` may have."""
+    """A temporary folder in the cache: disks need more space than `/tmp` may have."""
     place = cache_folder() / "making"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _held(place, fcntl.LOCK_EX):
         for left in place.iterdir():
-            # A run that is alive holds its own.
+            # A running process holds a lock on its folder.
             with suppress(OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=place))
@@ -42,7 +42,7 @@ def _held(folder: Path, how: int) -> Iterator[None]:
 
 
 def _hold(folder: Path, how: int) -> int:
-    """A descriptor that locks the folder until it is closed. BlockingIOError if another does."""
+    """A descriptor that locks the folder until it is closed. BlockingIOError if it is locked already."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, how)

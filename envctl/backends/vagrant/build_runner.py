@@ -32,25 +32,25 @@ from envctl.progress import Progress, Stage
 
 SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
 _TIMEOUT: Final = 4 * 3600.0
-"""Seconds a build may take."""
+"""Seconds that a build may take."""
 _SEND_TIMEOUT: Final = 600.0
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _BEGUN: Final = re.compile(rf"{re.escape(provision.MARK)}([0-9]{{1,9}})/")
 _SHOWN: Final = 30
-"""How much of a failed step's output an error shows."""
+"""How many lines of a failed step's output an error shows."""
 _SHOWN_BYTES: Final = 4096
 """How much of a verifying script's last output an error shows."""
 _LONGEST: Final = 16 * 1024
-"""Bytes of a line: what is longer is told in parts, as it comes."""
+"""Bytes of a line: a longer one is reported in pieces."""
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
 _LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
 _APART: Final = """\
 unshare --net -- /bin/sh -c '/run/envctl/busybox ip link set lo up; exec "$@"' apart """
-"""Runs a command without a network but its own loopback, as a container engine does a build that is to have none."""
+"""Runs a command with a loopback network only, as a container engine does for a build without a network."""
 
 
 class BuildRunner:
-    """Runs the script of one build in a machine: tells its progress, keeps what explains a failure."""
+    """Runs the script of one build in a machine, reports progress, and keeps the output that explains a failure."""
 
     def __init__(
         self, build: Build, unit: str, context: Context, build_inputs: BuildInputs = NO_BUILD_INPUTS
@@ -64,7 +64,7 @@ class BuildRunner:
         self._partial = b""
 
     def run(self, machine: ssh.Machine) -> None:
-        """Send the files and run the script. EnvctlError if it fails."""
+        """Send the files and run the script. EnvctlError, with the failed step, if it fails."""
         values = secret_values(self._build, self._context.secret)
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as archive:
             self.write(archive)  # type: ignore[arg-type]
@@ -86,13 +86,13 @@ class BuildRunner:
                 timeout=_TIMEOUT,
             )
         except TimeoutError as error:
-            raise self._failed(f"it did not end within {_TIMEOUT:g} s") from error
+            raise self._failed(f"it did not finish within {_TIMEOUT:g} s") from error
         self._line(self._partial)
         if code:
             raise self._failed(f"exit code {code}")
 
     def write(self, target: BinaryIO) -> None:
-        """Write the script and its files, as a tar."""
+        """Write the script and its files as a tar archive."""
         trust = self._context.trust
         values = provision.context(
             self._unit, self._build, trust=trust is not None, build_inputs=self._build_inputs
@@ -123,7 +123,7 @@ class BuildRunner:
     def _line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()
         if begun := _BEGUN.match(text):
-            # The script names a step again when it has failed: what that step printed is kept.
+            # When a step fails, the script prints its number again: keep the output of that step.
             if int(begun[1]) != self._step:
                 self._lines.clear()
             self._step = int(begun[1])
@@ -134,7 +134,7 @@ class BuildRunner:
             self._context.report(Progress(f"build {self._unit}", Stage.WORKING, text))
 
     def _step_description(self) -> str:
-        """Which of the spec's steps is being done, in words."""
+        """The step that is running, with its number."""
         steps = self._build.steps
         if not 1 <= self._step <= len(steps):
             return "preparing"
@@ -146,13 +146,13 @@ class BuildRunner:
         return EnvctlError(
             f"cannot build {self._unit}: {self._step_description()} failed ({ending})",
             details="\n".join(f"  {line}" for line in self._lines),
-            hint="mend the step and run the same command again",
+            hint="fix the step and run the same command again",
             where=where or self._build.where,
         )
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> str:
-    """The host's proxies, as shell commands; not those only the host reaches."""
+    """The host's proxy settings as shell commands, without proxies on the host's own loopback."""
     proxies = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
     return "".join(
         f"export {name}={shlex.quote(value)}\n"
@@ -162,14 +162,14 @@ def _environment(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def run_script(machine: ssh.Machine, script: ContainerScript) -> bytes:
-    """Run the script as the machine's root; its output. EnvctlError if it fails, does not end, or tells beyond measure."""
+    """Run a script as root in the machine; its output. EnvctlError if it fails, takes too long or prints too much."""
     stdout, stderr = Kept(), bytearray()
 
     def keep_last(data: bytes) -> None:
         stderr.extend(data)
         del stderr[:-_SHOWN_BYTES]
 
-    action = f"look into the machine of {machine.unit}"
+    action = f"inspect the machine of {machine.unit}"
     try:
         code = machine.stream(
             shlex.join(("/bin/sh", "-c", script.script, "errand", *script.arguments)),
@@ -180,7 +180,7 @@ def run_script(machine: ssh.Machine, script: ContainerScript) -> bytes:
         )
     except TimeoutError as error:
         raise EnvctlError(
-            f"cannot {action}: its script did not end within {script.timeout:g} s"
+            f"cannot {action}: its script did not finish within {script.timeout:g} s"
         ) from error
     if code:
         raise EnvctlError(
@@ -189,5 +189,5 @@ def run_script(machine: ssh.Machine, script: ContainerScript) -> bytes:
         )
     if stdout.too_much:
         most = TOLD // (1 << 20)
-        raise EnvctlError(f"cannot {action}: what it tells is more than {most} MB")
+        raise EnvctlError(f"cannot {action}: its script printed more than {most} MB")
     return stdout.data

@@ -1,6 +1,6 @@
-"""A container image as a machine's unit: it runs in a Docker engine inside, on the machine's own network. Pure.
+"""Units that are container images: a Docker engine in the machine runs them, on the machine's network. Pure.
 
-The image is a file in the machine's box and is loaded when the unit is settled for the first time.
+The image is a file in the machine's box and is loaded when the unit is first set up.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
 
 IMAGE: Final = "/var/lib/envctl/image.tar"
-"""Where a box has the image that it is for, as `docker save` writes it."""
+"""The image in a box, as `docker save` writes it."""
 VOLUMES: Final = "/var/lib/envctl/volumes"
-"""Where the disks of volumes are; the container has them at their targets."""
+"""Where the disks of volumes are mounted in the machine; the container mounts them at their targets."""
 NAME: Final = "envctl"
-"""The image's tag, and the container's name, inside."""
+"""The tag of the image and the name of the container, in the machine."""
 AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
-"""What its service does when the container's client is gone, however it went."""
+"""Removes the container when its client has exited, for whatever reason."""
 _RUNS: Final = (
     f"until docker inspect -f {{{{.State.Running}}}} {NAME} 2>/dev/null | grep -qx true;"
     " do kill -0 $$MAINPID 2>/dev/null || exit 0; sleep 0.3; done"
 )
 STARTED: Final = f"ExecStartPost=/bin/sh -c '{_RUNS}; sleep 0.5; {_RUNS}'"
-"""What its service waits for: the client runs seconds before its container does, and ends a moment after it.
+"""Waits until the container runs: its client starts seconds before it, and exits a moment after it.
 
-Looked at twice, for the container to have lived for a moment.
+Checked twice, half a second apart, so that a container that exits at once does not count as started.
 """
 MODULES: Final = ("overlay",)
-"""What of the kernel the engine needs, to store images."""
+"""Kernel modules that the engine needs to store images."""
 TIMEOUT: Final = 900.0
-"""Seconds that loading the image may take, if the box has it as a file only."""
+"""Seconds that setting up may take: the image may have to be loaded from a file."""
 _NOTHING: Final[Mapping[str, str]] = {}
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
 
 def runs_in_container(unit: Unit) -> bool:
-    """Whether the unit is a container in its machine."""
+    """Whether the unit runs as a container in its machine."""
     return not isinstance(unit.source, Build)
 
 
 def volume_path(volume: str) -> str:
-    """Where the disk of a volume is in the machine."""
+    """Where the disk of a volume is mounted in the machine."""
     return f"{VOLUMES}/{quote(volume, safe='')}"
 
 
 def start_engine() -> Iterator[str]:
-    """Shell commands that have the engine running."""
+    """Shell commands that start the engine, if it is not running."""
     yield (
         "docker version >/dev/null 2>&1 || { mkdir -p /var/log; "
         f"setsid {_DAEMON} </dev/null >/var/log/dockerd.log 2>&1 & }}"
@@ -65,7 +65,7 @@ def start_engine() -> Iterator[str]:
 
 
 def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
-    """Shell commands that have the engine running and the image loaded, and secrets readable by its user."""
+    """Shell commands that start the engine, load the image and make secrets readable by its user."""
     yield from start_engine()
     yield (
         f"[ ! -e {IMAGE} ] || {{ said=$(docker load --quiet --input {IMAGE});"
@@ -87,7 +87,7 @@ def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
 
 
 def client_script(unit: Unit) -> str:
-    """The script that becomes the container's client, whose streams and exit code are the container's."""
+    """The unit's script: it becomes the container's client, with the container's streams and exit code."""
     return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit)))}\n"
 
 
@@ -96,7 +96,7 @@ def _run(unit: Unit) -> Iterator[str]:
     yield from ("docker", "run", "--init", f"--name={NAME}", "--network=host")
     yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
     yield from (f"--cap-add={name}" for name in run.process.capabilities)
-    # As the machine has them, now and later: it is written in place.
+    # The machine rewrites this file in place, so the container always sees the current names.
     yield "--volume=/etc/hosts:/etc/hosts:ro"
     for mount in run.mounts:
         yield _mount(mount.target, mount.target, read_only=mount.read_only)
@@ -126,7 +126,7 @@ def _run(unit: Unit) -> Iterator[str]:
 
 
 def _called(volume: str) -> str:
-    """What the engine inside calls a volume."""
+    """The name that a volume has in the engine."""
     image_volume = parted(volume)
     if image_volume is None:
         return volume
@@ -141,7 +141,7 @@ def _mount(source: str, target: str, *, read_only: bool) -> str:
 
 
 def _field(text: str) -> str:
-    """A field of the engine's comma-separated form."""
+    """A field of the value of `--mount`, which is a CSV line."""
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\n') else text
 
 
@@ -155,7 +155,7 @@ def command(
     timeout: float | None = None,
     everything: bool = False,
 ) -> str:
-    """A shell command that runs `argv` in the container; None takes the container's own user, directory."""
+    """A shell command that runs `argv` in the container; None keeps the container's user or directory."""
     options = ["--interactive", *(["--tty"] if tty else [])]
     options += ["--privileged"] if everything else []
     options += [f"--env={name}={value}" for name, value in sorted(env.items())]

@@ -1,4 +1,4 @@
-"""Disks made with `mke2fs -d` and `qemu-img`: no mounts, no loop devices; of images, no root on this host either."""
+"""Disks made with `mke2fs -d` and `qemu-img`: without mounts, loop devices or root on this host."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from envctl.backends.vagrant import sparse_tar
 from envctl.errors import EnvctlError
 
 SIZE: Final = "20G"
-"""How large a machine's root disk may grow."""
+"""The maximum size of a machine's root disk."""
 FILE: Final = "box.img"
 _TIMEOUT: Final = 1800.0
-"""Seconds that a container may take to make the disk of its image."""
+"""Seconds that making a disk in a container may take."""
 _EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
 _MENDED: Final = 1
-"""The exit code of e2fsck when all is well now."""
+"""The exit code of e2fsck after it has repaired all errors."""
 
 
 def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
-    """Make the disk of a machine's image in a folder. The image makes it itself, in a container."""
+    """Make the disk of a machine's image in a folder, in a container of that image: see docs/decisions/machines.md."""
     script = (files("envctl.backends.vagrant") / "disk.sh").read_text("utf-8")
-    # What else an image leaves there does not come among the files of a box.
+    # The image may leave other files there: they must not become files of the box.
     output, raw = folder / "brought", folder / "raw"
     output.mkdir()
     copy_disk = ContainerScript(script, (BROUGHT, SIZE), bring=output, timeout=_TIMEOUT)
@@ -34,13 +34,13 @@ def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
     try:
         sparse_tar.unpack(output / "disk.tar", raw, int(SIZE.removesuffix("G")) << 30)
     except (OSError, ValueError) as error:
-        raise EnvctlError(f"the disk of {image} cannot be made: {error}") from error
+        raise EnvctlError(f"cannot make the disk of {image}: {error}") from error
     shutil.rmtree(output)
     _pack(raw, folder)
 
 
 def from_root(root: Path, folder: Path) -> None:
-    """Make the disk of a root filesystem, unpacked in a folder that is used up, in another."""
+    """Make the disk of an unpacked root filesystem, which is removed, in a folder."""
     (root / ".dockerenv").unlink(missing_ok=True)
     for name, mode in _EMPTIED:
         if (root / name).is_symlink():
@@ -58,9 +58,9 @@ def from_root(root: Path, folder: Path) -> None:
 
 
 def from_machine(disk: Path, folder: Path) -> None:
-    """Make a disk of one that a machine had, without what was deleted there, in a folder."""
+    """Make a disk from the disk of a machine, without the data of deleted files, in a folder."""
     raw = folder / "raw"
-    # Formats are said, never guessed: what a machine wrote to its disk must not make another file of this host of it.
+    # The format is given, never detected: a machine could write a header to its disk that names a file of this host.
     run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", str(disk), str(raw))
     run("e2fsck", "-f", "-y", "-E", "discard", str(raw), fine=_MENDED)
     _pack(raw, folder)
@@ -72,16 +72,16 @@ def _pack(raw: Path, folder: Path) -> None:
 
 
 def run(*argv: str, fine: int = 0) -> None:
-    """Run a program. EnvctlError if it is not there, or ends with a code above `fine`."""
+    """Run a program. EnvctlError if it is not installed, or its exit code is above `fine`."""
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise EnvctlError(
             f"{argv[0]} is not installed",
-            hint="`envctl doctor --backend vagrant` says how to install it",
+            hint="`envctl doctor --backend vagrant` shows how to install it",
         ) from error
     if not 0 <= done.returncode <= fine:
         raise EnvctlError(
-            f"{argv[0]} failed while a box was made",
+            f"{argv[0]} failed while making a box",
             details=(done.stdout + done.stderr).decode("utf-8", "replace"),
         )

@@ -24,14 +24,14 @@ _PAUSED: Final = ("paused", ASLEEP)
 _DESCRIPTION: Final = re.compile(
     r"(<domain\b.*?</domain>)\s*([a-z ]*[a-z])?(?: \(([^)\n]*)\))?", re.DOTALL
 )
-"""A domain's description, and then its state with the reason."""
+"""A domain's XML, followed by its state and the reason in brackets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A machine as libvirt knows it; `stamp` is what envctl noted when it was whole, if it was.
+    """A machine as libvirt knows it. `stamp` is what envctl recorded when the machine was complete, or None.
 
-    `state` and `reason` are libvirt's own words, as `virsh domstate --reason` has them.
+    `state` and `reason` are the words that `virsh domstate --reason` prints.
     """
 
     name: str
@@ -42,51 +42,51 @@ class Domain:
 
     @property
     def running(self) -> bool:
-        """Whether it can be talked to."""
+        """Whether commands can run in it."""
         return self.state in _RUNNING
 
     @property
     def paused(self) -> bool:
-        """Whether it is there, with all that ran in it, and goes on when it is told to."""
+        """Whether it is suspended, in memory, and can be resumed."""
         return self.state in _PAUSED
 
     @property
     def off(self) -> bool:
-        """Whether nothing of it is in memory."""
+        """Whether it is shut off."""
         return self.state == OFF
 
     @property
     def units(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the units settled in it were made for."""
+        """By unit, what was recorded when it was set up."""
         units: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
         return units
 
     @property
     def machine_digest(self) -> str:
-        """The digest of the machine it was made as."""
+        """The digest of the planned machine that it was made from."""
         return str((self.stamp or {}).get("made_for", ""))
 
     @property
     def source_id(self) -> str:
-        """What its box was made of: an image's id, or what is locked that it was held to; else ""."""
+        """What its box was made from: an image's id, or the digest of what is locked; else ""."""
         return str((self.stamp or {}).get("made_of", ""))
 
     @property
     def address(self) -> str:
-        """The address it had when a unit was settled in it last; "" if that is not known."""
+        """Its address when a unit was last set up; "" if unknown."""
         return str((self.stamp or {}).get("address", ""))
 
 
 def description(name: str) -> str:
-    """The commands that describe a domain and tell its state."""
+    """The virsh commands that print a domain's XML and its state."""
     return f"dumpxml {name};domstate {name} --reason"
 
 
 def parse_domains(texts: str) -> dict[str, Domain]:
-    """Several domains' descriptions and states, one after the other."""
+    """Parse the output of such commands for several domains."""
     from xml.etree import ElementTree as ET
 
-    # What libvirt itself printed.
+    # Trusted XML: libvirt printed it.
     domains = (
         _domain(ET.fromstring(text), state, reason)  # noqa: S314
         for text, state, reason in _DESCRIPTION.findall(texts)
@@ -99,7 +99,7 @@ def _domain(element: ET.Element, state: str, reason: str) -> Domain:
     return Domain(
         element.findtext("name", ""),
         element.findtext("uuid", ""),
-        # Only what is in memory has a number.
+        # Only a running domain has a number.
         state or (RUNNING if element.get("id") is not None else OFF),
         _unpacked(stamp.text or "") if stamp is not None else None,
         reason,

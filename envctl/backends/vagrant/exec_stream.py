@@ -1,7 +1,7 @@
-"""A command inside, heard until it has ended: what it left running may have its streams for ever.
+"""Runs a command in a machine and reads its output until the command itself has exited.
 
-A shell around it writes a mark to both streams when it has ended, with its exit code: what a command printed itself has
-come by then, and how it was killed is told as a shell tells it.
+The end of its streams would be too late: a process that it left running may keep them open for ever. So a shell around
+the command writes a mark with the exit code to both streams when the command exits; all its own output comes before that.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh import Machine
 
 _LOST: Final = 255
-"""With what ssh ends if it is its own failure."""
+"""The exit code of ssh when ssh itself fails."""
 
 
 def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str], str]) -> int:
-    """Run what `script` makes with a mark for its environment; its exit code. If this ends sooner, it is ended inside."""
+    """Run the script that `script` makes from a mark for its environment; its exit code.
+
+    If this function ends early, the command is killed in the machine: all processes with the mark are.
+    """
     mark = new_mark()
     text = script(mark)
     try:
@@ -51,7 +54,7 @@ def run(unit: str, machine: Machine, execution: Execution, script: Callable[[str
 def _heard(unit: str, machine: Machine, execution: Execution, text: str) -> int:
     finished = Event()
     streams: list[EndMarkWriter] = []
-    # Another than the command's own, which whoever lists environments would print.
+    # Not the mark in the environment: a command that prints its environment would print it, too.
     end_mark = new_mark()
 
     def check_ended() -> None:
@@ -77,16 +80,16 @@ def _heard(unit: str, machine: Machine, execution: Execution, text: str) -> int:
         return stdout.code
     if code == _LOST:
         raise EnvctlError(
-            f"{unit}: the connection to its machine was lost before `{execution.shown}` had ended",
+            f"{unit}: the connection to its machine was lost before `{execution.shown}` finished",
             hint="run the same command again",
         )
     return code
 
 
 def around(text: str, mark: str) -> str:
-    """The shell script that runs another one and writes the mark when that has ended."""
-    # A shell tells of a child that was killed: that is nothing the command has written. The mark stands in two parts: a
-    # command that lists what runs, as `ps` does, prints this shell's words, too.
+    """A shell script that runs another one and writes the mark when that has exited."""
+    # The inner shell reports a killed child on its standard error, which is not output of the command: it goes to
+    # /dev/null. The mark is in two parts, since `ps` in the command would print this shell's arguments.
     half = len(mark) // 2
     parts = f"{mark[:half]} {mark[half:]}"
     return (
@@ -96,8 +99,8 @@ def around(text: str, mark: str) -> str:
 
 
 def _end(machine: Machine, mark: str) -> bool:
-    """End a command with all that it started; whether nothing of it is left."""
-    # Written so that it is not found by what it looks for.
+    """Kill a command and all processes that it started; whether none is left."""
+    # A pattern that does not match itself on this command's line.
     pattern = f"[{mark[0]}]{mark[1:]}"
     script = (
         "tries=0; while [ $tries -lt 5 ]; do found=;"
@@ -107,13 +110,13 @@ def _end(machine: Machine, mark: str) -> bool:
     )
     try:
         machine.run(script, timeout=TIMEOUT)
-    except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
+    except Exception:  # noqa: BLE001 - the reason for killing it is what the user should read
         return False
     return True
 
 
 class EndMarkWriter:
-    """A writer that passes on what comes before a mark, and knows what follows it: an exit code, or nothing."""
+    """Passes data on until a mark comes, and reads the exit code after the mark, if there is one."""
 
     def __init__(
         self, mark: str, write: Callable[[bytes], object], then: Callable[[], object]
@@ -126,7 +129,7 @@ class EndMarkWriter:
         self._held = b""
 
     def __call__(self, data: bytes) -> None:
-        """Take what has come; what may be the beginning of the mark is held back until more comes."""
+        """Pass data on; what may be the beginning of the mark is held back until more comes."""
         if self.ended:
             return
         self._held += data
@@ -148,7 +151,7 @@ class EndMarkWriter:
                 self._then()
 
     def flush(self) -> None:
-        """There is no more to come: what was held back was no mark."""
+        """Pass on what was held back: the stream has ended without a mark."""
         data, self._held = self._held, b""
         self._pass(data)
 
@@ -157,7 +160,7 @@ class EndMarkWriter:
             self._write(data)
 
     def _begun(self, data: bytes) -> int:
-        """How many bytes at the end may be the beginning of the mark."""
+        """The number of bytes at the end that may be the beginning of the mark."""
         for size in range(min(len(self._mark) - 1, len(data)), 0, -1):
             if data.endswith(self._mark[:size]):
                 return size

@@ -1,7 +1,7 @@
-"""How a unit's process ended, kept in its machine. Pure.
+"""Records, in its machine, how a unit's process exited. Pure.
 
-The machine's init forgets a service that ended well at once, and all of them at its next boot. So the service itself
-notes how it ended, whenever it does, where a boot leaves it alone.
+systemd forgets a service that exited with 0 at once, and all services at the next boot. So each service writes a record
+to the machine's disk whenever its process exits.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "/etc/envctl"
 _NAME: Final = "last-exit"
-"""The file of the record, in the folder where a unit's scripts are."""
+"""The file of the record, in the folder of the unit's scripts."""
 _STARTED: Final = "/run/envctl/settled"
-"""Where it is noted, in memory, that a unit was settled since the machine was booted."""
+"""In memory: a file for each unit that was started since the machine booted."""
 _SIGNAL: Final = 128
 _KILLED: Final = 137
 _FIELDS: Final = 5
 _RECORD_WORDS: Final = (
     '"${SERVICE_RESULT:-success}" "${EXIT_CODE:-exited}" "${EXIT_STATUS:-0}" "$oom" "$(date +%s)"'
 )
-"""The five words of a record: what the init tells a service's last command, the processes killed for memory, the time."""
+"""The five words of a record: three variables that systemd sets, the number of OOM kills, and the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord:
-    """What a machine tells of a unit that does not run.
+    """What a machine knows of a unit that does not run.
 
-    `started`: it was started since the machine was booted. `text` is the record itself, "" if there is none:
-    its process has not ended since. `oom`: processes of it were killed for memory.
+    `started`: it was started since the machine was booted. `text` is the record
+    itself; "" if its process has not exited since then. `oom`: the kernel killed a process of it for memory.
     """
 
     started: bool = False
@@ -46,18 +46,18 @@ class ExitRecord:
 
     @property
     def killed_for_memory(self) -> bool:
-        """Whether its main process was."""
+        """Whether its main process was killed for memory."""
         return self.oom and self.exit_code == _KILLED
 
 
 def recording_script(paths: UnitPaths, *, contained: str = "", lasting: bool = False) -> str:
-    """The shell script that a service runs when its process has ended.
+    """The shell script that a service runs when its process has exited.
 
-    `contained` is the name of its container, if it has one; with `lasting` the note is on the disk before it goes on.
+    `contained` is the name of its container, if it has one; `lasting` waits until the record is on the disk.
     """
     file = _file(paths.unit)
     if contained:
-        # The container's memory is counted apart.
+        # A container has a cgroup of its own; its engine knows of OOM kills there.
         oom = (
             f"case $(docker inspect -f '{{{{.State.OOMKilled}}}}' {contained} 2>/dev/null) in"
             " true) oom=1;; esac"
@@ -82,17 +82,17 @@ def recording_script(paths: UnitPaths, *, contained: str = "", lasting: bool = F
 
 
 def forget_script(paths: UnitPaths) -> str:
-    """Shell commands that forget how a unit ended: it is settled anew."""
+    """Shell commands that remove a unit's record before it is started."""
     return f"rm -f {_file(paths.unit)}; mkdir -p {_STARTED}; : >{_STARTED}/{paths.unit}"
 
 
 def remove_script(paths: UnitPaths) -> str:
-    """Shell commands that forget a unit."""
+    """Shell commands that remove all records of a unit."""
     return f"rm -f {_file(paths.unit)} {_STARTED}/{paths.unit}"
 
 
 def query_script(units: Iterable[str]) -> str:
-    """The shell script that prints what is known of these units, a line each."""
+    """The shell script that prints the records of these units, a line each."""
     return (
         f"for unit in {words(tuple(units))}; do started=-; record=;"
         f' [ ! -e "{_STARTED}/$unit" ] || started=started;'
@@ -102,7 +102,7 @@ def query_script(units: Iterable[str]) -> str:
 
 
 def parse_records(text: str) -> Mapping[str, ExitRecord]:
-    """What such a script printed, by unit."""
+    """The records that such a script printed, by unit."""
     records = {}
     for line in text.splitlines():
         unit, started, *record = line.split()
@@ -118,7 +118,7 @@ def _record(started: bool, record: Sequence[str]) -> ExitRecord:
 
 
 def _code(how: str, status: str) -> int | None:
-    """The exit code, as a shell gives it, of what the init calls by how it ended and with what."""
+    """The exit code as a shell reports it, from systemd's EXIT_CODE and EXIT_STATUS."""
     with suppress(ValueError, KeyError):
         return int(status) if how == "exited" else _SIGNAL + signal.Signals[f"SIG{status}"].value
     return None

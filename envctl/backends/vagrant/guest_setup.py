@@ -1,7 +1,7 @@
-"""What a machine is told about its unit: a service of its init, a script that becomes the process. Pure.
+"""Sets a unit up in its machine: a systemd service, and a script that becomes its process. Pure.
 
-Values of the spec travel in the script only, where a shell's single quotes keep every byte; the init's
-file has names and numbers alone.
+Values of the spec are in the script only, where single quotes keep every byte; the service file has just names and
+numbers, so there is nothing to escape in it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ own() {
   [ ! -L "$path" ] || path=${path%/*}
   while [ ! -e "${path:-/}" ]; do path=${path%/*}; done
   case $(device "${path:-/}") in "$(device /)"|"$(device /run)") return;; esac
-  echo "$1 is in what is mounted there: nothing of envctl's is written to it" >&2; exit 1
+  echo "$1 is inside a mount: envctl writes nothing there" >&2; exit 1
 }"""
-"""Nothing is written through a mount, a volume or a link to one: a place is on the machine's own disk, or in /run."""
+"""A shell function that refuses a path unless it is on the machine's own disk or in /run.
+
+envctl must not write through a mount or a link into a folder of this host, or into a volume.
+"""
 STOP_TIMEOUT: Final = 10
-"""Seconds a process has to end after SIGTERM, as in a container."""
+"""Seconds between SIGTERM and SIGKILL, as in a container."""
 
 
 def service(unit: Unit, paths: UnitPaths) -> str:
-    """The unit as a service of systemd."""
+    """The systemd service file of a unit."""
     run = unit.run
     task = unit.kind is Kind.TASK
     contained = container.runs_in_container(unit)
@@ -42,7 +45,7 @@ def service(unit: Unit, paths: UnitPaths) -> str:
         "[Unit]",
         f"Description={unit.name}",
         "StartLimitIntervalSec=0",
-        # It is listened to from its first word to its last.
+        # The log service must be running before the unit writes its first line.
         f"After={paths.log_service}",
         "[Service]",
         f"Type={'oneshot' if task else 'exec'}",
@@ -54,10 +57,10 @@ def service(unit: Unit, paths: UnitPaths) -> str:
         f"TimeoutStopSec={STOP_TIMEOUT}",
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
-        # As many processes as in a container: the init would allow a share of what the kernel does.
+        # No limit on processes, as in a container: systemd's default is a share of the kernel's limit.
         "TasksMax=infinity",
     ]
-    # How it ended is noted before its container, which knows more of that, is removed.
+    # The exit is recorded before the container is removed: it knows of OOM kills.
     note = f"=+-/bin/sh {paths.ended}"
     lines += [*([f"ExecStartPost{note}"] if task else []), f"ExecStopPost{note}"]
     if paths.shared and run.secrets:
@@ -74,7 +77,7 @@ def _limits(unit: Unit) -> Iterator[str]:
     for name, pair in limits(unit.run.options).items():
         soft, hard = ("infinity" if limit == UNLIMITED else str(limit) for limit in pair)
         yield f"Limit{name.upper()}={soft}:{hard}"
-    # As in a container, a process that is killed for memory takes no other with it.
+    # As in a container, an OOM kill ends one process and not the whole service.
     yield "OOMPolicy=continue"
     yield "NoNewPrivileges=yes"
     yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
@@ -86,7 +89,7 @@ def _limits(unit: Unit) -> Iterator[str]:
 
 
 def run_script(unit: Unit, paths: UnitPaths) -> str:
-    """The script that becomes the unit's process, or its container's client."""
+    """The script that becomes the unit's process, or the client of its container."""
     contained = container.runs_in_container(unit)
     text = container.client_script(unit) if contained else process.start_script(unit.run.process)
     return f"{output.redirect(paths)}\n{text}"
@@ -98,7 +101,7 @@ def _end_script(unit: Unit, paths: UnitPaths) -> str:
 
 
 def archive(unit: Unit, paths: UnitPaths, secrets: Mapping[str, bytes]) -> bytes:
-    """What is unpacked at the machine's root: the service, its script, its secrets."""
+    """A tar archive, to be unpacked at /, with the unit's service, scripts and secrets."""
     text = run_script(unit, paths)
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -119,20 +122,20 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
 
 
 def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
-    """The shell script that unpacks the archive from standard input and starts the service anew.
+    """The shell script that unpacks the archive from standard input and restarts the service.
 
-    With `anew` the unit is another one than before, as a new container is: of what it logged until now nothing is its own.
+    `new_run` separates its logs from earlier ones, as those of a new container are.
     """
     secrets = unit.run.secrets
     contained = container.runs_in_container(unit)
     user = "root" if contained else unit.run.process.user or "root"
-    # A name's own group comes with the colon; a number may be nobody's, and has none.
+    # `user:` also sets the user's group; a number may have no entry in /etc/passwd, and then no group.
     owner = shell(user if user.isdigit() else f"{user}:")
     lines = [
         "set -e",
         "umask 022",
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
-        # Of a service it has never had the init has nothing to stop or to forget.
+        # A new unit has no service to stop: skipping that saves a second on an emulated processor.
         f"known=; [ ! -e {_file(paths)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {paths.service} {paths.log_service} 2>/dev/null || :',
         exit_records.forget_script(paths),
@@ -152,7 +155,7 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         )
         lines += _links(secrets)
     lines += [
-        # A second or more where a processor is emulated, and no use for what the init has not read yet.
+        # Takes a second or more on an emulated processor; systemd reads a new service file without it.
         f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {paths.service} 2>/dev/null || :; }}',
         f"systemctl start --no-block {paths.log_service} {paths.service}",
     ]
@@ -160,7 +163,7 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
 
 
 def _covers(unit: Unit) -> Iterator[str]:
-    """Have an empty folder, that can only be read, where a mount has envctl's own state."""
+    """Mount an empty, read-only folder over envctl's own state in mounts of the project."""
     for path in covered(machine_of(unit).mounts):
         place = shell(path)
         yield (
@@ -170,10 +173,10 @@ def _covers(unit: Unit) -> Iterator[str]:
 
 
 def _protections(unit: Unit) -> Iterator[str]:
-    """Have what is git's own below a mount such that it can only be read."""
+    """Mount git's own files below a mount read-only."""
     for mount in protected(machine_of(unit).mounts):
         place = shell(mount.target)
-        # What can only be read cannot be written by root either: it is done already.
+        # If root cannot write there, it is mounted read-only already.
         yield (
             f"[ ! -w {place} ] || {{ mount -o bind -- {place} {place}"
             f" && mount -o remount,bind,ro -- {place}; }}"
@@ -181,18 +184,18 @@ def _protections(unit: Unit) -> Iterator[str]:
 
 
 def chown_script(owners: Mapping[str, str]) -> str:
-    """The shell commands that give folders of new volumes to whom they are to belong, by path."""
+    """Shell commands that set the owners of new volumes' folders, by path."""
     lines = (f"chown -- {shell(owner)} {shell(path)}\n" for path, owner in owners.items())
     return "".join(["set -e\n", *lines]) if owners else ""
 
 
 def _file(paths: UnitPaths) -> str:
-    """Where the init finds a unit's service."""
+    """The path of a unit's service file."""
     return f"/etc/systemd/system/{paths.service}"
 
 
 def _links(secrets: Sequence[Secret]) -> Iterator[str]:
-    """Secrets that are wanted elsewhere are linked there."""
+    """Link secrets whose target is elsewhere."""
     for secret in secrets:
         file = f"{SECRETS}/{secret_name(secret)}"
         if secret.target != file:
@@ -202,12 +205,12 @@ def _links(secrets: Sequence[Secret]) -> Iterator[str]:
 
 
 def stop_script(unit: str, units: Collection[str]) -> str:
-    """The shell commands that stop a unit, if it is one of the machine's."""
+    """Shell commands that stop a unit, if it lives in the machine."""
     return f"systemctl stop {UnitPaths(unit).service}; " if unit in units else ""
 
 
 def remove_script(paths: UnitPaths) -> str:
-    """The shell script that takes a unit out of a machine it shares."""
+    """The shell script that removes a unit from a shared machine."""
     return (
         f"systemctl stop {paths.service} {paths.log_service} 2>/dev/null; systemctl reset-failed {paths.service} 2>/dev/null;"
         f" rm -rf {paths.secrets} {paths.script.rpartition('/')[0]} {paths.pipes[0].rpartition('/')[0]} {_file(paths)};"
@@ -216,7 +219,7 @@ def remove_script(paths: UnitPaths) -> str:
 
 
 def hosts_file(table: Mapping[str, Sequence[str]]) -> str:
-    """The machine's /etc/hosts: itself, and the names of all units by address."""
+    """The content of /etc/hosts: the machine itself, and the names of all units by address."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{address} {' '.join(names)}" for address, names in sorted(table.items())]
     return "\n".join(lines) + "\n"

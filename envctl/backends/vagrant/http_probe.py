@@ -1,4 +1,8 @@
-"""An HTTP probe asked over a machine's connection, as seen from inside: no process starts there, no tool is needed."""
+"""Runs an HTTP probe through the SSH connection of a machine.
+
+The request is made from inside the machine, but no process starts there and no tool is needed: on an emulated processor
+a Python that did it took longer than a probe's timeout (docs/decisions/machines.md).
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,18 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh import Machine
 
 _PLAIN: Final = re.compile(r"http://[a-zA-Z0-9._-]+(:\d+)?(/[!-~]*)?")
-"""What is asked here; for all else, such as HTTPS, whose certificates the machine knows, a tool inside is."""
+"""The URLs that are probed here. For others, such as HTTPS, whose certificates the machine has, a tool runs inside."""
 _SHOWN: Final = 400
-"""Bytes of an error's body that are told."""
+"""Bytes of an error response's body that are shown."""
 
 
 def is_reachable(probe: Probe) -> bool:
-    """Whether it can be asked without anything inside."""
+    """Whether the probe can run without a process in the machine."""
     return probe.kind is ProbeKind.HTTP and bool(_PLAIN.fullmatch(probe.test[0]))
 
 
 def ask(probe: Probe, machine: Machine) -> tuple[bool, str]:
-    """Ask once: is it healthy, and what the answer was. EnvctlError if the machine itself does not answer."""
+    """Run the probe once: whether it passed, and its message. EnvctlError if the machine does not answer."""
     from http.client import HTTPConnection, HTTPException
 
     url = urlsplit(probe.test[0])

@@ -1,4 +1,4 @@
-"""What units logged, from their machines' journals."""
+"""The log lines of units, from the journals of their machines."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
 _LOOK: Final = 5.0
-"""Seconds of silence after which it is looked whether any unit runs."""
+"""Seconds without a line after which envctl checks whether any unit still runs."""
 _ERROR: Final = "3"
 _MOST: Final = 16
-"""Of so many entries a line can consist that is asked for with few others; longer ones come without their beginning."""
+"""Journal entries requested beyond `tail`, as a long line has several; of an even longer one the beginning is missing."""
 _LONGEST: Final = 1 << 20
-"""Characters of a line that are kept together; of a longer one the rest is another line."""
+"""The maximum length of a line, in characters; a longer one is split."""
 
 
 def read_logs(machines: Mapping[str, Machine], tail: int | None) -> Iterator[LogLine]:
-    """What these units have logged by now; `tail` lines of each."""
+    """The lines that these units have logged until now; of each the last `tail`."""
     with ExitStack() as stack:
         streams = [
             _tail(_lines(unit, stack.enter_context(machine.lines(_command(unit, tail)))), tail)
@@ -54,10 +54,10 @@ def follow_logs(
     next_machine: Callable[[str], Machine | None],
     still_running: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """What these units log, until none of them runs any more; one whose machine is replaced is followed on.
+    """The lines that these units log, until none of them runs any more.
 
-    `again` waits for the machine that a unit has after its machine has gone, if it is to have one; `alive` tells whether
-    any of the units runs, or may soon.
+    When a machine goes away, `next_machine` waits for the unit's next one, or returns None; `still_running` says whether
+    any of the units runs or may start soon.
     """
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
     with ExitStack() as stack:
@@ -83,7 +83,7 @@ def follow_logs(
 
 @dataclass(slots=True)
 class _Follower:
-    """Follows one unit in a thread, from machine to machine."""
+    """Follows one unit in a thread, from one machine to the next."""
 
     unit: str
     machine: Machine
@@ -93,15 +93,15 @@ class _Follower:
     _reading: ExitStack = field(default_factory=ExitStack)
 
     def run(self, tell: Callable[[LogLine | None], None]) -> None:
-        """Tell every line, and None when there is no more to come."""
+        """Pass on every line, and None at the end."""
         machine: Machine | None = self.machine
         last = before = ""
         while machine is not None and not self.over.is_set():
-            # A machine that goes ends its connection, in whatever way.
+            # When a machine goes away its connection breaks, with one of these errors.
             with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
                 command = output.read_command(UnitPaths(self.unit), follow=True, tail=self.tail)
                 for line in _lines(self.unit, self._reading.enter_context(machine.lines(command))):
-                    # Of one that is read again, what has been told is not.
+                    # The same machine may be read again: skip lines that were passed on before.
                     if line.time > before:
                         tell(line)
                         last = line.time
@@ -115,12 +115,12 @@ class _Follower:
         return None
 
     def stop(self) -> None:
-        """End it; a read that it is in is cut off."""
+        """Stop following, even in the middle of a read."""
         self._reading.close()
 
 
 def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
-    """The lines of a unit from what output.read's command prints: those of its run, and of later ones."""
+    """The lines of a unit's current run and later ones, from the output of output.read_command."""
     run, _, asked_at = next(texts, b"").decode().partition(" ")
     unfinished: dict[str, str] = {}
     current = False
@@ -143,7 +143,7 @@ def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
 
 
 def _text(message: Any) -> str:
-    """A message is a text, or a list of bytes if it is not UTF-8 or has control characters."""
+    """A message as text: journalctl prints a string, or a list of bytes if it is not UTF-8 or has control characters."""
     if isinstance(message, list):
         return bytes(message).decode("utf-8", "replace")
     return str(message or "")

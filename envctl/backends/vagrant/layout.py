@@ -1,4 +1,4 @@
-"""Which units live in which machine: each in its own, or those with `layout: single` together in one. Pure."""
+"""Which unit lives in which machine: each in its own, or all with `layout: single` in one. Pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from envctl.plan.model import (
 SINGLE: Final = "single"
 _OWN_ADDRESSES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MACHINE: Final = "machine"
-"""The option in which an arranged unit has what its machine is like."""
+"""The option of a laid-out unit that describes its shared machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredMachine:
-    """A machine to be made: what it is called and made from, how large it is, what it has of the host."""
+    """A machine as planned: name, source, size, disks and mounts."""
 
     name: str
     source: Source
@@ -48,18 +48,18 @@ class DesiredMachine:
     volumes: tuple[Volume, ...]
     mounts: tuple[Mount, ...]
     modules: tuple[str, ...]
-    """Of the kernel, beside those that all machines have."""
+    """Kernel modules, beside those that all machines load."""
     digest: str
-    """Of all this: a machine with another one has to be made anew."""
+    """The digest of all fields above: a machine with another digest is replaced."""
 
 
 def is_shared(unit: Unit) -> bool:
-    """Whether the unit, of an arranged plan, lives in a machine with others."""
+    """Whether a unit of a laid-out plan shares its machine."""
     return _MACHINE in unit.run.options
 
 
 def machine_of(unit: Unit) -> DesiredMachine:
-    """The machine of a unit of an arranged plan."""
+    """The machine of a unit of a laid-out plan."""
     shared: Mapping[str, Any] = unit.run.options.get(_MACHINE, {})
     machine = DesiredMachine(
         SHARED if shared else unit.name,
@@ -91,7 +91,7 @@ def _disks(unit: Unit) -> Iterator[Volume]:
 
 
 def lay_out(plan: Plan) -> Plan:
-    """The plan, its units that share a machine made from one build and told what the machine is like."""
+    """The plan, in which units that share a machine have one common build and a description of the machine."""
     sharing = [unit for unit in plan.units if wants_single(unit)]
     machine = _shared(sharing) if sharing else {}
     source = _combined(sharing) if sharing else None
@@ -105,13 +105,13 @@ def lay_out(plan: Plan) -> Plan:
 
 
 def wants_single(unit: Unit) -> bool:
-    """Whether the unit, of a plan not arranged yet, is to live with all others that want so."""
+    """Whether a unit, of a plan before `lay_out`, is to share a machine."""
     return unit.run.options.get("layout") == SINGLE
 
 
 def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> Unit:
     unit_options = unit.run.options
-    # How a box is made and where a unit lives are no part of how it runs.
+    # How its box is made and where it lives do not change how a unit runs: no part of its run identity.
     run_options = {
         name: value for name, value in unit_options.items() if name not in {"build", "layout"}
     }
@@ -124,7 +124,7 @@ def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> U
 
 
 def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
-    """What the machine of these units is like, as plain data: it is part of their identity."""
+    """The description of the shared machine as plain data: it is part of each unit's identity."""
     limits = [unit.run.resources for unit in units]
     cpus = max(options.cpus(unit) for unit in units)
     return {
@@ -145,16 +145,16 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
 
 
 def _below(mount: Mount) -> Sequence[Sequence[str]]:
-    """What is hidden and protected: no part of what the machine is, unless there is something."""
+    """The hidden and protected paths of a mount; left out if there are none, so that digests stay as they were."""
     if mount.protected:
         return [list(mount.hidden), list(mount.protected)]
     return [list(mount.hidden)] if mount.hidden else []
 
 
 def _combined(units: Sequence[Unit]) -> Build:
-    """One build with the steps of all: packages first, and once what several have.
+    """One build with the steps of all builds: packages first, equal steps once.
 
-    Units of one build have just that: the box is the same as where each has a machine of its own, however many they are.
+    Units with one common build keep it, so that they use the same box as in machines of their own.
     """
     distinct: dict[str, Build] = {}
     for unit in units:
@@ -174,7 +174,7 @@ def _combined(units: Sequence[Unit]) -> Build:
 
 
 def conflicts(plan: Plan) -> Iterator[Problem]:
-    """What units that want one machine cannot share; the plan is not arranged yet."""
+    """The conflicts between units that are to share a machine, of a plan before `lay_out`."""
     owners: dict[tuple[str, str], tuple[str, object]] = {}
     built_files: dict[str, str] = {}
     for unit in plan.units:
@@ -195,7 +195,7 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
             if owner != unit.name and (other != value or kind == "port"):
                 yield Problem(
                     place or where,
-                    f"{unit.name} and {owner} cannot share a machine: the {kind} {name} would be both's"
+                    f"{unit.name} and {owner} cannot share a machine: the {kind} {name} is used by both"
                     if kind == "port"
                     else f"{unit.name} and {owner} cannot share a machine: they differ in the {kind} {name}".rstrip(),
                     hint="change one, or give one `options: {vagrant: {layout: machine}}`",
@@ -205,7 +205,7 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
 
 
 def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem]:
-    """Files that one unit's build puts where another has a folder of this host."""
+    """Files of one unit's build that another unit's mount would hide."""
     for unit in units:
         for mount in unit.run.mounts:
             inside = f"{mount.target.rstrip('/')}/"
@@ -213,7 +213,7 @@ def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem
                 if owner != unit.name and path.startswith(inside):
                     yield Problem(
                         unit.origins.get("mounts") or unit.where or Place("envctl.yaml", 1, 1),
-                        f"{unit.name} and {owner} cannot share a machine: what {unit.name} mounts at"
+                        f"{unit.name} and {owner} cannot share a machine: the mount of {unit.name} at"
                         f" {mount.target} would hide {owner}'s {path}",
                         hint="change one, or give one `options: {vagrant: {layout: machine}}`",
                     )
@@ -221,7 +221,7 @@ def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem
 
 
 def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place | None]]:
-    """What a unit needs to be in a certain way: kind, name, how it has to be, and the place that says so."""
+    """What a unit requires of its machine: kind, name, required value, and the place in the spec."""
     yield "base", "", build.base, build.where
     for step in build.steps:
         if isinstance(step, CreateUser):
@@ -237,7 +237,7 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
     for mount in unit.run.mounts:
         yield "volume or mount at", mount.target, mount, unit.origins.get("mounts")
     for secret in unit.run.secrets:
-        # Below that each unit sees its own.
+        # There, each unit sees only its own secrets.
         if not secret.target.startswith(f"{SECRETS}/"):
             yield "secret at", secret.target, secret, unit.origins.get("secrets")
     for port in dict.fromkeys(_listened(unit)):
@@ -245,7 +245,7 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
 
 
 def _listened(unit: Unit) -> Iterator[int]:
-    """The ports a unit is known to listen on."""
+    """The ports that a unit listens on, as far as the spec says."""
     yield from (port.container for port in unit.run.ports)
     probe = unit.run.probe
     if probe is None:

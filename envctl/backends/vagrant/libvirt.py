@@ -1,4 +1,4 @@
-"""libvirt asked directly, through virsh: hundredths of a second where a Vagrant command takes two."""
+"""libvirt through virsh: a call takes hundredths of a second, a Vagrant command two seconds."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from envctl.lazy_dataclass import dataclass
 URI: Final = "qemu:///system"
 POOL: Final = "default"
 TIMEOUT: Final = 60.0
-"""Seconds one call of virsh may take."""
+"""Seconds that a call of virsh may take."""
 UPLOAD_TIMEOUT: Final = 1800.0
-"""Seconds that a disk of gigabytes may take into the pool."""
+"""Seconds that uploading a disk may take."""
 _DNSMASQ: Final = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 """https://libvirt.org/formatnetwork.html#network-namespaces"""
 _TRIES, _PAUSE = 20, 0.2
 _MARK: Final = "////"
-"""What stands between two lists, and in no name."""
+"""Separates two lists in the output; no name contains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What there is: domains of some name, and the names of all networks and disks."""
+    """The domains with some prefix, and the names of all networks and disks."""
 
     domains: Mapping[str, Domain]
     networks: Sequence[str]
@@ -49,15 +49,15 @@ class Inventory:
 
 
 class NotInstalledError(NoEngineError):
-    """There is no virsh, and so no machine."""
+    """virsh is not installed, so there are no machines."""
 
 
 class VirshError(EnvctlError):
-    """virsh said no."""
+    """A virsh command failed."""
 
 
 def virsh(*argv: str, timeout: float = TIMEOUT) -> str:
-    """The output of a virsh command. EnvctlError if it fails, with the remedy if libvirt is not there."""
+    """Run a virsh command; its output. VirshError if it fails, another EnvctlError if libvirt is not available."""
     return _answer(_call(*argv), timeout)
 
 
@@ -69,13 +69,13 @@ def _call(*argv: str) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # States are read: they have to be in English.
+            # The states in the output must be in English.
             env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
         raise NotInstalledError(
             "virsh is not installed",
-            hint="`envctl doctor --backend vagrant` says how to install it",
+            hint="`envctl doctor --backend vagrant` shows how to install it",
         ) from error
 
 
@@ -92,7 +92,9 @@ def _answer(call: subprocess.Popen[str], timeout: float = TIMEOUT) -> str:
         stderr = stderr.strip()
         if "failed to connect" in stderr:
             raise _absent(stderr.splitlines()[-1])
-        raise VirshError(f"libvirt: {stderr.splitlines()[-1] if stderr else 'no'}", details=stderr)
+        raise VirshError(
+            f"libvirt: {stderr.splitlines()[-1] if stderr else 'virsh failed'}", details=stderr
+        )
     return stdout
 
 
@@ -100,19 +102,19 @@ def _absent(reason: str) -> EnvctlError:
     return EnvctlError(
         "libvirt does not answer",
         details=reason,
-        hint="`envctl doctor --backend vagrant` says how to install and start it",
+        hint="`envctl doctor --backend vagrant` shows how to install and start it",
     )
 
 
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
-    """The domains whose names begin so, the networks and disks: one call if `likely` names the domains."""
+    """The domains with this prefix, and all networks and disks; one call of virsh if `likely` has their names."""
     list_commands = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
     describe_commands = [description(name) for name in likely]
     try:
         output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describe_commands]))
         names, networks, volumes, texts = output.split(_MARK)
     except VirshError:
-        # There is no pool, no such domain, or what is listed is just being changed.
+        # There is no pool, a domain does not exist, or a list is changing right now.
         names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
         volumes, texts = "\n".join(disks()), ""
     known = parse_domains(texts)
@@ -125,18 +127,18 @@ def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
 
 
 def domains(prefix: str) -> dict[str, Domain]:
-    """The domains whose names begin so."""
+    """The domains with this prefix, by name."""
     names = virsh("list", "--all", "--name").split()
     return _described([name for name in names if name.startswith(prefix)])
 
 
 def domain(name: str) -> Domain | None:
-    """The domain of that name, if it is there."""
+    """The domain of that name, if it exists."""
     return ask_domain(name)()
 
 
 def ask_domain(name: str) -> Callable[[], Domain | None]:
-    """Begin to ask for the domain of that name; the answer is what is returned, called."""
+    """Start asking for a domain. The returned function waits for the answer."""
     process = _call(description(name))
 
     def answer() -> Domain | None:
@@ -150,7 +152,7 @@ def ask_domain(name: str) -> Callable[[], Domain | None]:
 def _described(names: Sequence[str]) -> dict[str, Domain]:
     if not names:
         return {}
-    # One that goes meanwhile fails the whole call: then each is asked for itself.
+    # A domain that was removed meanwhile fails the whole call: then ask for each of them.
     try:
         return parse_domains(virsh(";".join(description(name) for name in names)))
     except VirshError:
@@ -159,7 +161,7 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
 
 
 def stamp(domain: str, data: Mapping[str, Any]) -> None:
-    """Note in a domain what it was made for."""
+    """Write the stamp of a domain."""
     text = base64.b64encode(zlib.compress(json.dumps(data).encode())).decode()
     xml = f"<stamp>{text}</stamp>"
     call = ("metadata", domain, "--uri", STAMP, "--key", "envctl", "--set", xml, "--config")
@@ -169,7 +171,7 @@ def stamp(domain: str, data: Mapping[str, Any]) -> None:
 
 
 def address(domain: str) -> str:
-    """The IPv4 address a running domain was given; "" if none yet."""
+    """The IPv4 address of a running domain; "" if it has none yet."""
     with suppress(VirshError):
         for line in virsh("domifaddr", domain, "--source", "lease").splitlines():
             fields = line.split()
@@ -179,21 +181,21 @@ def address(domain: str) -> str:
 
 
 def undefine(domain: str) -> None:
-    """Remove a domain, running or not, and its own disk; disks of volumes stay."""
+    """Remove a domain, running or not, and its root disk; volumes stay."""
     with suppress(VirshError):
         virsh("destroy", domain)
     with suppress(VirshError):
         virsh("undefine", domain, "--managed-save", "--snapshots-metadata")
     if domain in virsh("list", "--all", "--name").split():
         raise EnvctlError(
-            f"libvirt does not let go of the machine {domain}",
-            hint=f"`virsh -c {URI} undefine {domain}` says why; its disk is left alone",
+            f"libvirt does not remove the machine {domain}",
+            hint=f"`virsh -c {URI} undefine {domain}` shows why; its disk is left alone",
         )
     remove_disks([name for name in disks() if name == f"{domain}.img"])
 
 
 def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
-    """Wait until a domain that was told to shut down is off; pull the plug after `patience` seconds."""
+    """Wait until a domain has shut down; after `patience` seconds, cut its power."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if domain not in virsh("list", "--name").split():
@@ -204,7 +206,7 @@ def wait_until_off(domain: str, *, patience: float = 60.0) -> None:
 
 
 def resume(domain: Domain) -> None:
-    """Have a domain that is paused go on. EnvctlError if it does not."""
+    """Resume a paused domain. EnvctlError if it stays paused."""
     virsh("dompmwakeup" if domain.state == ASLEEP else "resume", domain.name)
     for _ in range(_TRIES):
         now = _described([domain.name]).get(domain.name)
@@ -215,19 +217,19 @@ def resume(domain: Domain) -> None:
         why = f" ({now.reason})" if now.reason else ""
         raise EnvctlError(
             f"the machine {domain.name} stays {now.state}{why}",
-            hint=f"`virsh -c {URI} domblkerror {domain.name}` tells if its disk is at fault, for instance full",
+            hint=f"`virsh -c {URI} domblkerror {domain.name}` shows whether its disk has an error, for example no space",
         )
 
 
 def disks() -> Sequence[str]:
-    """The names of all disks in the pool."""
+    """The names of all disks in the storage pool."""
     with suppress(VirshError):
         return _listed(virsh("vol-list", POOL))
     return ()
 
 
 def disk_size(name: str) -> int | None:
-    """The bytes that a disk's file has; None if there is no such disk."""
+    """The size of a disk's file in bytes; None if there is no such disk."""
     with suppress(VirshError):
         from xml.etree import ElementTree as ET
 
@@ -237,21 +239,21 @@ def disk_size(name: str) -> int | None:
 
 
 def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
-    """Put a file into the pool in the place of what is there: a qcow2 disk if it has a capacity, else as it is."""
+    """Upload a file into the pool, replacing what has its name: as a qcow2 disk if `capacity` is given, else raw."""
     remove_disks([name])
     form = "qcow2" if capacity else "raw"
-    # Its size is to tell what has arrived: it begins empty.
+    # Created empty: its size then shows whether the upload is complete.
     virsh("vol-create-as", POOL, name, capacity or "0", "--format", form)
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
 def backing_disks() -> frozenset[str]:
-    """The names of the disks that others stand on. EnvctlError if libvirt does not tell of each in each pool."""
+    """The names of the disks that are backing files of others. EnvctlError unless libvirt lists every disk in every pool."""
     pools = virsh("pool-list", "--name").splitlines()
     if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
         name = min(idle).strip()
         raise EnvctlError(
-            f"libvirt's pool {name} is not running, and does not tell its disks:"
+            f"libvirt's pool {name} is not running, so its disks are unknown:"
             f" `virsh -c {URI} pool-start {shlex.quote(name)}`"
         )
     return frozenset(
@@ -260,7 +262,7 @@ def backing_disks() -> frozenset[str]:
 
 
 def _backing_disks_in(pool: str) -> Iterator[str]:
-    """The names of the disks that those in a pool stand on."""
+    """The names of the backing files of the disks in a pool."""
     from xml.etree import ElementTree as ET
 
     for _ in range(5):
@@ -269,7 +271,7 @@ def _backing_disks_in(pool: str) -> Iterator[str]:
             f"vol-dumpxml {shlex.quote(description)} {shlex.quote(pool)}" for description in names
         ]
         texts: Sequence[str] = ()
-        # Of one that has gone meanwhile nothing is told.
+        # Fails if a disk was removed meanwhile: then try again.
         with suppress(VirshError):
             texts = virsh(";".join(commands)).split("</volume>")[:-1] if commands else ()
         if len(texts) == len(names):
@@ -281,25 +283,25 @@ def _backing_disks_in(pool: str) -> Iterator[str]:
             yield from (Path(path).name for path in paths if path)
             return
     raise EnvctlError(
-        f"libvirt does not tell of all disks in its pool {pool}: `virsh -c {URI} pool-refresh {pool}` may help"
+        f"libvirt does not list all disks in its pool {pool}: `virsh -c {URI} pool-refresh {pool}` may help"
     )
 
 
 def _listed(table: str) -> Sequence[str]:
-    """The names in virsh's list of disks, which has two spaces and more before their paths."""
+    """The names in virsh's list of disks: two or more spaces separate them from the paths."""
     rows = (line.strip() for line in table.splitlines())
     return [re.split(r"\s{2,}", row)[0] for row in rows if row]
 
 
 def remove_disks(names: Sequence[str]) -> None:
-    """Remove disks; that one is gone already is fine."""
+    """Remove disks; those that do not exist are ignored."""
     for name in names:
         with suppress(VirshError):
             virsh("vol-delete", name, "--pool", POOL)
 
 
 def ensure_pool() -> None:
-    """The storage pool, defined and running."""
+    """Define and start the storage pool, if necessary. EnvctlError if it does not start."""
     with suppress(VirshError):
         if "running" in virsh("pool-info", POOL):
             return
@@ -315,10 +317,10 @@ def ensure_pool() -> None:
 
 
 def ensure_network(name: str, addresses: str) -> None:
-    """A network of this name, running; its machines reach each other and, by translation, the world.
+    """Define and start a NAT network, if necessary.
 
-    Its bridge looks for no loops, for which a new machine's port would wait 4 s: there is no way to make one. Its DHCP server does not
-    ping an address for 3 s before it offers it: it gives all of them out itself.
+    Without STP on its bridge: a new machine would wait 4 s for it, and there can be no loop. Without the ping of dnsmasq
+    before it offers an address, which takes 3 s: nobody else assigns addresses here.
     """
     with suppress(VirshError):
         if "yes" in _active(name):
@@ -340,7 +342,7 @@ def ensure_network(name: str, addresses: str) -> None:
         check=False,
     )
     if done.returncode and "already exists" not in done.stderr:
-        raise EnvctlError(f"cannot make the network {name}", details=done.stderr)
+        raise EnvctlError(f"cannot create the network {name}", details=done.stderr)
     with suppress(VirshError):
         virsh("net-start", name)
     if "yes" not in _active(name):

@@ -1,4 +1,4 @@
-"""A build done in a machine: for those without a container engine. The machine's disk becomes the box."""
+"""Builds in a machine, where there is no container engine: the machine's disk becomes the box."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from envctl.progress import Progress, Stage, no_progress
 
 _UNIT: Final = "builder"
 _MEMORY: Final = 1024
-"""MiB of the machine that builds."""
+"""Memory of a build machine, in MiB."""
 _ASIDE: Final = """\
 usermod --uid 65500 sshd; groupmod --gid 65500 _ssh
 ls -A /run > /run/envctl-run
 """
-"""The SSH server's user and group have the first numbers here and the last in images: out of the way, then.
-What a build puts into /run, which is in memory here, is told from what was there before."""
+"""Moves the SSH server's user and group out of the way: in an image they get the last free numbers, here the first.
+Also lists /run, which is in memory here, so that what the build adds there can be copied to the disk."""
 _FINISH: Final = f"""set -e
 free() {{ one=100; while getent "$1" $one >/dev/null; do one=$((one + 1)); done; echo $one; }}
 usermod --uid "$(free passwd)" sshd
@@ -70,11 +70,11 @@ for file in /etc/hostname /etc/hosts /etc/resolv.conf; do : > $file; done
 sync
 systemctl poweroff --no-block
 """
-"""What leaves the disk as if nothing had ever run from it."""
+"""Leaves the disk as if nothing had ever run from it, and powers off."""
 
 
 class MachineBuilder:
-    """Makes boxes in machines of its own, one a build, that are gone afterwards."""
+    """Makes boxes in machines, one for each build, that are removed afterwards."""
 
     def __init__(self, context: Context, store: BoxStore, bases: BaseBoxes) -> None:
         self._context = context
@@ -82,7 +82,7 @@ class MachineBuilder:
         self._bases = bases
 
     def make(self, unit: str, build: Build) -> None:
-        """Have the box of a build. EnvctlError names the failing step, its output and its place, or what is not as locked."""
+        """Make the box of a build. EnvctlError with the failing step and its output, or with what differs from the lock."""
         with exclusive(_locks(), _lock(build.digest), self._context.report):
             self._sweep()
             if self._store.is_current(build):
@@ -91,7 +91,7 @@ class MachineBuilder:
             try:
                 self._make(unit, build, build_inputs, base=self._bases.ensure(unit, build.base))
             except OtherBaseError:
-                self._say(unit, "the box of the base is not as it is locked, and made anew")
+                self._say(unit, "the box of the base does not match the lock; making it again")
                 base = self._bases.ensure(unit, build.base, renew=True)
                 self._make(unit, build, build_inputs, base=base)
 
@@ -103,12 +103,12 @@ class MachineBuilder:
             machine = self._boot(unit, build, base, names=names)
             look = partial(build_runner.run_script, machine)
             if verifier:
-                self._say(unit, "comparing the base with what is locked")
+                self._say(unit, "comparing the base with the lock")
                 verifier.before(look)
             machine.run(_ASIDE)
             build_runner.BuildRunner(build, unit, self._context, build_inputs).run(machine)
             if verifier:
-                self._say(unit, "comparing what came of it with what is locked")
+                self._say(unit, "comparing the result with the lock")
                 verifier.after(look)
             note = build_note(build, verifier.made_of if verifier else "")
             with build_dir() as folder:
@@ -139,7 +139,7 @@ class MachineBuilder:
         return booted
 
     def _sweep(self) -> None:
-        """Remove the builders of runs that were killed: nobody holds their locks any more."""
+        """Remove the build machines of killed runs: nobody holds their locks any more."""
         for domain in libvirt.domains(f"{_owned()}-"):
             match = re.fullmatch(rf"{_owned()}-([0-9a-f]+)-build_{_UNIT}", domain)
             if match is None:
@@ -155,10 +155,10 @@ class MachineBuilder:
 
 
 def _finish(machine: ssh.Machine, names: MachineNames) -> Path:
-    """Shut the machine down, with nothing left of the build but what it made; its disk."""
+    """Remove traces of the build, shut the machine down; the path of its disk."""
     domain = names.domain(_UNIT)
     with suppress(EnvctlError):
-        # The connection may end before the command does.
+        # The connection may break before the command returns.
         machine.run(_FINISH)
     machine.disconnect()
     libvirt.wait_until_off(domain)
@@ -166,13 +166,13 @@ def _finish(machine: ssh.Machine, names: MachineNames) -> Path:
 
 
 def _owned() -> str:
-    """What the names of this user's builders begin with: those of others, whose locks are elsewhere, are theirs."""
+    """The prefix of this user's build machines. Other users' are left alone: their locks are elsewhere."""
     owner = sha256(f"{os.getuid()} {cache_folder()}".encode()).hexdigest()[:12]
     return f"envctl-builder-{owner}"
 
 
 def _names(digest: str) -> MachineNames:
-    """The names of the builder of a build: the same for all projects of a user."""
+    """The names of a build's machine: the same for all projects of a user."""
     name = _owned()
     return MachineNames(
         Scope(name, digest, "build", str(cache_folder() / "builders" / digest / name))
@@ -180,7 +180,7 @@ def _names(digest: str) -> MachineNames:
 
 
 def _remove(names: MachineNames) -> None:
-    """Remove a builder, running or not, and all that was its own."""
+    """Remove a build machine, running or not, with its network and folder."""
     folder = names.machine(_UNIT)
     vagrant_cli.forget(folder)
     ssh.Machine(_UNIT, names.folder / "key", folder / "known_hosts", "").disconnect()

@@ -1,6 +1,6 @@
-"""What a running machine is like beside its services: its clock, its way out, the names it knows, what is mounted.
+"""Checks and repairs a running machine: its clock, default route, host names and mounts.
 
-Nobody but envctl keeps a machine's clock: no time service runs in it, and it stands still while its host sleeps.
+No time service runs in a machine, and its clock stops while the host is suspended: envctl sets it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh import Machine
 
 TOLERANCE: Final = 2.0
-"""Seconds that a clock may be off."""
+"""Seconds that a clock may be wrong."""
 _TRIES: Final = 4
-"""How often a clock is asked, where the answer took too long to tell."""
+"""How often a clock is read again when the answer took too long for a verdict."""
 _TIMEOUT: Final = 30.0
 _DEFAULT: Final = "00000000"
 """The destination of the default route in the kernel's table."""
@@ -38,9 +38,9 @@ cat /etc/hosts 2>/dev/null || :
 
 @dataclass(frozen=True, slots=True)
 class MachineHealth:
-    """What a machine was found to be like.
+    """The result of a check.
 
-    Its clock is ahead of the host's by `ahead` seconds, at most `unsure` more or less; `mounts` are seen by their target.
+    The clock is `ahead` seconds ahead of the host's, plus or minus `unsure`; `mounts` are by target.
     """
 
     ahead: float
@@ -51,12 +51,12 @@ class MachineHealth:
 
     @property
     def is_late(self) -> bool:
-        """Whether its clock is certainly off."""
+        """Whether its clock is wrong beyond doubt."""
         return abs(self.ahead) - self.unsure > TOLERANCE
 
 
 def check(machine: Machine, mounts: Sequence[Mount]) -> MachineHealth:
-    """Look at a machine in which these are mounted. EnvctlError if it does not answer."""
+    """Check a machine with these mounts. EnvctlError if it does not answer."""
     targets = [mount.target for mount in mounts]
     sent = time.time()
     output = machine.run(f"set -- {words(targets)}\n{_LOOK}", timeout=_TIMEOUT)
@@ -83,16 +83,16 @@ def check(machine: Machine, mounts: Sequence[Mount]) -> MachineHealth:
 
 
 def _offset(unit: str, clock: str, sent: float, received: float) -> tuple[float, float]:
-    """How far a clock is ahead that said so between two times here, and how much that may be wrong."""
+    """How many seconds a clock is ahead that was read between two moments here, and the error of that."""
     try:
         machine_time = float(clock)
     except ValueError as error:
-        raise EnvctlError(f"{unit}: its clock cannot be read", details=clock) from error
+        raise EnvctlError(f"{unit}: cannot read its clock", details=clock) from error
     return machine_time - (sent + received) / 2, (received - sent) / 2
 
 
 def _names(hosts: str) -> Mapping[str, frozenset[str]]:
-    """By address, the names that lead to it."""
+    """By address, the host names that resolve to it."""
     names_by_host: dict[str, frozenset[str]] = {}
     for line in hosts.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -101,7 +101,7 @@ def _names(hosts: str) -> Mapping[str, frozenset[str]]:
 
 
 def names_by_address(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
-    """By address, the names of the units of all machines that run."""
+    """By address, the names of the units of all running machines."""
     return {
         domain.address: sorted(name for unit in domain.units.values() for name in unit["aliases"])
         for domain in domains
@@ -110,7 +110,7 @@ def names_by_address(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
 
 
 def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """The same as one machine knows them: names in one that units share are at hand without a network."""
+    """The same as seen in one machine: units that share a machine find each other on its loopback."""
     inside = dict(names)
     if any(unit.get("shared") for unit in domain.units.values()) and domain.address in inside:
         inside["127.0.0.1"] = inside.pop(domain.address)
@@ -120,15 +120,15 @@ def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[
 def drift(
     health: MachineHealth, mounts: Sequence[Mount], names: Mapping[str, Sequence[str]]
 ) -> Iterator[Drift]:
-    """What a machine has otherwise than it was made, all of it mended by a start."""
+    """Where a machine has drifted from what it was made as; a start repairs all of it."""
     if health.is_late:
         word = "ahead of" if health.ahead > 0 else "behind"
-        yield Drift(f"its clock is {abs(health.ahead):.0f} s {word} this host's", in_place=True)
+        yield Drift(f"its clock is {abs(health.ahead):.0f} s {word} the host's", in_place=True)
     if not health.has_route:
-        yield Drift("its default route is gone", in_place=True)
+        yield Drift("it has no default route", in_place=True)
     if unknown := _lost(health, names):
         yield Drift(
-            f"it does not know {', '.join(map(word_text, unknown))} by name",
+            f"it cannot resolve {', '.join(map(word_text, unknown))}",
             ("aliases",),
             in_place=True,
         )
@@ -137,7 +137,7 @@ def drift(
 
 
 def outdated_mounts(health: MachineHealth, mounts: Sequence[Mount]) -> Iterator[Drift]:
-    """Mounts that only a machine which is started anew has as the host has them."""
+    """Mounts that no longer show the host's folder; only a restart of the machine repairs them."""
     yield from stale_mounts.drift(mounts, health.mounts, same_numbers=True)
 
 
@@ -153,9 +153,9 @@ def _lost(health: MachineHealth, names: Mapping[str, Sequence[str]]) -> Sequence
 
 
 def repair(machine: Machine, health: MachineHealth, gateway: str) -> None:
-    """Set the clock, and give the way out back."""
+    """Set the clock and restore the default route."""
     if health.is_late:
-        # By a difference, so that the time the command takes to get there does not count.
+        # A relative change, so that the time the command takes to arrive does not matter.
         machine.run(f"date -s 'now {-health.ahead:+.6f} seconds' >/dev/null", timeout=_TIMEOUT)
     if not health.has_route:
         machine.run(f"/run/envctl/busybox ip route replace default via {gateway}", timeout=_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The machines that there are: whose they are, and how each is reached."""
+"""Finds the machine of a unit, and how to reach it over SSH."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Machines:
 
     @property
     def key(self) -> Path:
-        """Their private key."""
+        """The private key for all of them."""
         return self._names.folder / "key"
 
     def ssh_machine(self, domain: Domain) -> ssh.Machine:
-        """How to reach a machine: where it said it is, or where libvirt sees it."""
+        """The SSH side of a machine, at the address in its stamp, or the one that libvirt knows."""
         from envctl.backends.vagrant import ssh
 
         name = self._names.unit(domain.name) or domain.name
@@ -34,11 +34,11 @@ class Machines:
         return ssh.Machine(name, self.key, self._names.machine(name) / "known_hosts", address)
 
     def domain_of(self, unit: str) -> Domain | None:
-        """The machine a unit lives in."""
+        """The machine that a unit lives in."""
         return self.ask_domain_of(unit)()
 
     def ask_domain_of(self, unit: str) -> Callable[[], Domain | None]:
-        """Begin to ask for the machine a unit lives in; the answer is what is returned, called."""
+        """Start asking for the machine that a unit lives in. The returned function waits for the answer."""
         read_domain = libvirt.ask_domain(self._names.domain(unit))
 
         def answer() -> Domain | None:

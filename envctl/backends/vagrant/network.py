@@ -1,4 +1,4 @@
-"""What the machines of a rendered folder are called, and where they find each other. Pure."""
+"""Names and addresses of the machines in a rendered folder. Pure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Plan, Port, Unit
 
 _FIRST: Final = 10
-"""The last number of the first machine's address."""
+"""The last number of the first address."""
 _PORTS: Final = 20000
 _MANY: Final = 10000
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The machines' network: as with Compose, named after project and environment, not after the checkout."""
+    """The network of the machines. Like Compose's, its name has the project and environment, not the checkout."""
 
     name: str
     numbers: Mapping[str, int]
     """By machine, the last number of its address."""
     names: Mapping[str, Sequence[str]]
-    """By machine, what its units are called."""
+    """By machine, the names of its units."""
     ports: Mapping[tuple[str, int], int]
-    """Ports of this host for those that the spec leaves open, by unit and its port."""
+    """Host ports for those that the spec leaves open, by unit and container port."""
 
     @classmethod
     def of(cls, plan: Plan) -> Network:
-        """The network of a plan that is arranged."""
+        """The network of a laid-out plan."""
         name = f"{plan.scope.project}-{plan.scope.environment}"
         names: dict[str, list[str]] = {}
         for unit in plan.units:
@@ -49,22 +49,22 @@ class Network:
         return f"10.{128 + number % 127}.{number // 127 % 256}"
 
     def mac(self, machine: str) -> str:
-        """The hardware address of a machine in it."""
+        """The MAC address of a machine in the network."""
         text = hashlib.sha256(f"{self.name}/{machine}".encode()).hexdigest()
         return ":".join(["52", "54", "00", text[:2], text[2:4], text[4:6]])
 
     def disk(self, volume: str) -> str:
-        """The disk, in the storage pool, of a volume of the spec."""
+        """The name of a volume's disk in the storage pool."""
         return f"{self.name}_{quote(volume, safe='')}{DISK}"
 
     def port(self, unit: Unit, port: Port) -> int:
-        """The port of this host that leads to one of a unit."""
+        """The host port that is forwarded to a port of a unit."""
         return port.host or self.ports[unit.name, port.container]
 
     def table(self, machine: str, *, shared: bool) -> Sequence[Mapping[str, Any]]:
-        """The names that a machine knows, and the last numbers of their addresses.
+        """The host names for a machine, and the last numbers of their addresses.
 
-        In one that units share their names are at hand without a network, as `up` has it.
+        Units that share a machine find each other on its loopback, as with `up`.
         """
         return [
             {
@@ -77,7 +77,7 @@ class Network:
 
 
 def machine_name(plan: Plan, unit: Unit) -> str:
-    """What the machine of a unit is called; one that units share, after the environment."""
+    """The name of a unit's machine; a shared one is named after the environment."""
     name = layout.machine_of(unit).name
     if name != SHARED:
         return name
@@ -92,7 +92,7 @@ def _number(text: str) -> int:
 
 
 def _chosen(plan: Plan, name: str) -> Mapping[tuple[str, int], int]:
-    """A port for each that is left open: the same each time, none twice."""
+    """A host port for each that the spec leaves open: always the same, and none twice."""
     used_ports = {port.host for unit in plan.units for port in unit.run.ports}
     chosen: dict[tuple[str, int], int] = {}
     for unit in plan.units:

@@ -1,4 +1,4 @@
-"""What of an environment is there: domains and disks from libvirt, services from the machines themselves."""
+"""The observed state: domains, disks and networks from libvirt, services from the machines themselves."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from envctl.plan.state import Health, Observed, Status, UnitState
 
 _PREFIX: Final = re.compile(r"([a-z0-9-]+)-([0-9a-f]{8})-([a-z0-9][a-z0-9-]*)")
 PATIENCE: Final = 8.0
-"""Seconds that a machine has to answer, of which nothing more is wanted than how it is."""
+"""Seconds to wait for a machine that is only observed."""
 _NO_NEWS: Final = frozenset({"", "user", "unknown"})
-"""Reasons for a machine's state that tell a reader nothing."""
+"""Reasons for a machine's state that do not help a reader."""
 
 
 def observe(
     names: MachineNames, store: BoxStore, machines: Machines, *, plan: Plan | None
 ) -> Observed:
-    """The environment; with a plan also which builds are at hand, and what the machines are like."""
+    """The environment; with a plan also which boxes exist and how the machines have drifted."""
     images = plan is not None
     inventory = libvirt.inventory(f"{names.prefix}_", names.likely)
     domains = {
@@ -65,7 +65,7 @@ def observe(
 
 
 def environments(names: MachineNames) -> Sequence[str]:
-    """The names of the environments of the checkout of which machines are there."""
+    """The names of the checkout's environments that have machines."""
     candidates = (
         names.environment(name) for name in libvirt.virsh("list", "--all", "--name").split()
     )
@@ -73,7 +73,7 @@ def environments(names: MachineNames) -> Sequence[str]:
 
 
 def everything() -> Sequence[FoundEnvironment]:
-    """All environments that there is something of, by the names and stamps of machines and the names of the rest."""
+    """All environments on this host, from the stamps of machines and the names of everything else."""
     inventory = libvirt.inventory("")
     scopes: dict[str, Scope] = {}
     units: dict[str, set[str]] = {}
@@ -99,7 +99,7 @@ def everything() -> Sequence[FoundEnvironment]:
 
 
 def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
-    """Whose something with such a name is; None if it is none of envctl's."""
+    """The scope that something with this prefix belongs to; None if it is not envctl's."""
     named = _PREFIX.fullmatch(prefix)
     if named is None:
         return None
@@ -107,14 +107,14 @@ def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
     if isinstance(noted, dict) and MachineNames(scope := Scope(**noted)).prefix == prefix:
         return scope
     folder, identity, environment = named.groups()
-    # Made before machines told whose they are, or no machine at all: the folder's name is what is known of it.
+    # A machine of an earlier version, or no machine: only the folder's name is known.
     return Scope("", identity, environment, "", folder)
 
 
 def _states(
     machines: Machines, machine: str, domain: Domain, source_ids: Mapping[str, str]
 ) -> Iterator[UnitState]:
-    """The units of a machine; `wanted` is by build what it has to be made of."""
+    """The units of a machine; `source_ids` has, by build, what it must be made from."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid, unfinished=True)
@@ -141,7 +141,9 @@ def _states(
                 port_forwards.missing(note["ports"], connection),
             )
         else:
-            yield replace(state, status=Status.UNKNOWN, cause="its machine's init does not know it")
+            yield replace(
+                state, status=Status.UNKNOWN, cause="systemd in its machine does not know it"
+            )
 
 
 def _closer(
@@ -150,7 +152,7 @@ def _closer(
     domains: Mapping[str, Domain],
     states: Mapping[str, UnitState],
 ) -> dict[str, UnitState]:
-    """The states, those of units that run with what their machines have otherwise than they were made."""
+    """The states; those of running units with the drift of their machines."""
     names = machine_health.names_by_address(domains.values())
     mounts = {
         machine.name: machine.mounts for unit in plan.units for machine in [layout.machine_of(unit)]
@@ -187,7 +189,7 @@ def _runs(state: UnitState | None) -> bool:
 def _noted(
     name: str, note: Mapping[str, Any], domain: Domain, source_ids: Mapping[str, str]
 ) -> UnitState:
-    """A unit as far as its machine's stamp tells."""
+    """The state of a unit as far as its machine's stamp has it."""
     build, image = str(note["build"]), str(note.get("image", ""))
     return UnitState(
         name,
@@ -204,7 +206,7 @@ def _noted(
 
 
 def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> UnitState:
-    """A unit whose machine cannot be asked, as its machine is not running."""
+    """The state of a unit whose machine is not running."""
     reason = f" ({domain.reason})" if domain.reason not in _NO_NEWS else ""
     if domain.paused:
         return replace(state, status=Status.PAUSED, cause=f"its machine is {domain.state}{reason}")
@@ -214,7 +216,7 @@ def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> U
         if note.get("ended") is not None:
             return replace(state, status=Status.EXITED, exit_code=note["ended"])
         state_text = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
-        # Nobody can tell whether a task has completed before; a service does not run, whatever was.
+        # Whether a task completed before the machine went off is unknown; a service just does not run.
         status = Status.UNKNOWN if machine_stamp.is_task(note) else Status.EXITED
         return replace(state, status=status, cause=f"its machine {state_text}")
     return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{reason}")

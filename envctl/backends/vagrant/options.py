@@ -1,12 +1,12 @@
-"""`options.vagrant`: what no field of the spec covers. A closed list.
+"""`options.vagrant`: settings that only machines have. A closed list.
 
 =========  ==========================================================  =======
 option     value                                                       example
 =========  ==========================================================  =======
 cpus       whole number of virtual processors                          2
-memory     bytes, or a number with k, m, g: the machine's own          1g
+memory     of the machine: bytes, or a number with k, m or g           1g
 disk_size  of each volume, as a number with g                          10g
-layout     machine: one of its own; single: one with all that say so   single
+layout     machine: its own; single: one for all units with `single`   single
 build      image, of a container engine; provision, in a machine;      provision
            auto: an image where an engine answers
 ulimits    mapping of name to number or {soft, hard}                   {nofile: 65536}
@@ -29,7 +29,7 @@ _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _MEGABYTE: Final = 1024**2
 _OVERHEAD: Final = 256 * _MEGABYTE
-"""Bytes a machine needs for itself, beside its unit's limit."""
+"""Bytes that a machine needs for itself, beside its unit's limit."""
 _DEFAULT_MEMORY: Final = 512 * _MEGABYTE
 AUTO: Final = "auto"
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -47,16 +47,18 @@ EXPECTED: Final[Mapping[str, str]] = {
 
 
 def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """All that is wrong with these options: name, message, what was expected, hint."""
+    """All mistakes in these options: name, message, expected value, hint."""
     mistakes = []
     for name, value in options.items():
         if name not in EXPECTED:
             similar = get_close_matches(name, EXPECTED, n=1)
             hint = f"did you mean {similar[0]!r}?" if similar else ""
             expected = "one of " + ", ".join(EXPECTED)
-            mistakes.append((name, f"options.vagrant has no {name!r}", expected, hint))
+            mistakes.append((name, f"no such option: options.vagrant.{name}", expected, hint))
         elif not _fits(name, value):
-            mistakes.append((name, f"{name} cannot be {shown(value)}", EXPECTED[name], ""))
+            mistakes.append(
+                (name, f"{shown(value)} is not a valid value for {name}", EXPECTED[name], "")
+            )
     return mistakes
 
 
@@ -83,12 +85,12 @@ def _size(value: Any) -> int | None:
 
 
 def cpus(unit: Unit) -> int:
-    """How many virtual processors the unit's machine has."""
+    """The number of virtual processors of the unit's machine."""
     return int(unit.run.options.get("cpus") or ceil(unit.run.resources.cpus or 1))
 
 
 def missing_memory(unit: Unit) -> int:
-    """How many MiB a machine of this memory lacks for the unit's limit and itself; 0 if it has enough."""
+    """How many MiB the configured memory is below the unit's limit and the machine's own needs; 0 if it is enough."""
     configured, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
     return max(0, limit + _OVERHEAD - configured) // _MEGABYTE if configured and limit else 0
 
@@ -101,12 +103,12 @@ def memory(unit: Unit) -> int:
 
 
 def memory_together(units: Sequence[Unit]) -> int:
-    """The memory, in MiB, of one machine for all these units."""
+    """The memory of a machine for all these units, in MiB."""
     sizes = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
     limits = sum(unit.run.resources.memory or _DEFAULT_MEMORY - _OVERHEAD for unit in units)
     return max(*sizes, limits + _OVERHEAD) // _MEGABYTE
 
 
 def disk_size(unit: Unit) -> str:
-    """How large each volume may grow, as Vagrant takes it."""
+    """The maximum size of each volume, as Vagrant takes it."""
     return f"{(_size(unit.run.options.get('disk_size', '10g')) or 0) // 1024**3}G"

@@ -1,8 +1,8 @@
-"""What a unit's process writes, on its way to its machine's journal. Pure.
+"""Carries what a unit's process writes to its machine's journal. Pure.
 
-The process writes into two pipes of its user's own, as in a container: it may open /dev/stdout, which a socket of the
-journal would not allow. A service beside it sends the lines to the journal, and nothing is lost of a process that lives
-too short for the journal to tell whose it was, of empty lines and of long ones.
+The process writes into two pipes that belong to its user, so it can open /dev/stdout as in a container; a socket of the
+journal could not be opened. A service beside it sends the lines to the journal. Lines of short-lived processes, empty
+lines and long lines arrive, too: see docs/decisions/machines.md.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from envctl.backends.vagrant.quoting import words
 from envctl.backends.vagrant.unit_paths import UnitPaths
 
 PROGRAM: Final = "/usr/lib/envctl/log"
-"""Where a machine has the program that sends the lines, for all of its units."""
+"""The path, in a machine, of the program that sends the lines of all its units."""
 SERVICE_FILE: Final = "/etc/systemd/system/envctl-log@.service"
 PART: Final = "ENVCTL_PART"
-"""The field of an entry that tells that its line goes on in the next."""
+"""The journal field of an entry whose line continues in the next entry."""
 RUN: Final = "ENVCTL_RUN"
-"""The field of an entry that tells in which run of its unit it was written, from its creation to the next."""
+"""The journal field with the unit's run, which lasts from one creation of the unit to the next."""
 LONGEST: Final = 65536
-"""Bytes of a line that come in one entry."""
+"""The maximum bytes of a line in one entry."""
 
 SERVICE: Final = f"""\
 [Unit]
@@ -34,12 +34,12 @@ RestartSec=0
 LogRateLimitIntervalSec=0
 OOMScoreAdjust=-1000
 """
-"""The service, of which each unit has an instance. What is printed is never left out, however much it is.
+"""The template of the log services, one for each unit. There is no rate limit: no line is dropped.
 
-It is started when it has the pipes open: what is in a pipe is lost when nobody has it open any more.
+It reports READY when it has opened the pipes: data in a pipe that nobody has open is lost.
 """
 
-# Perl is there wherever dpkg is. No module is used: loading one takes an emulated processor a second.
+# Perl is on every system with dpkg. It uses no modules: loading one takes a second on an emulated processor.
 _PROGRAM: Final = r"""# Sends what comes from a unit's two pipes to the journal, an entry a line.
 use strict;
 my $unit = $ARGV[0];
@@ -124,7 +124,7 @@ PROGRAM_TEXT: Final = _PROGRAM.replace("LONGEST", str(LONGEST))
 
 
 def setup_commands(paths: UnitPaths, owner: str, *, new_run: bool) -> Iterator[str]:
-    """Shell commands that make the pipes, for their owner as `chown` has it quoted; `anew` begins another run."""
+    """Shell commands that make the pipes for an owner, quoted for `chown`; `new_run` begins another run."""
     yield f"mkdir -p {paths.pipes[0].rpartition('/')[0]} {_run_file(paths).rpartition('/')[0]}"
     yield (
         f"for pipe in {words(paths.pipes)}; do [ -p $pipe ] || mkfifo -m 600 $pipe;"
@@ -135,9 +135,9 @@ def setup_commands(paths: UnitPaths, owner: str, *, new_run: bool) -> Iterator[s
 
 
 def redirect(paths: UnitPaths) -> str:
-    """A shell command by which the shell, and what it becomes, writes into the pipes.
+    """A shell command that redirects the shell, and the process it becomes, to the pipes.
 
-    They are open for reading, too: nobody is killed for writing while the service is away.
+    They are opened for reading, too: else a write would kill the process while the log service restarts.
     """
     stdout, stderr = paths.pipes
     return f"exec 1<>{stdout} 2<>{stderr}"
@@ -146,10 +146,10 @@ def redirect(paths: UnitPaths) -> str:
 def read_command(
     paths: UnitPaths, *, follow: bool = False, tail: int | None = None, form: str = "json"
 ) -> str:
-    """The shell command that prints the run of a unit and the time, and then its entries, `tail` of them at most.
+    """The shell command that prints a unit's run and the time in microseconds, then the last `tail` journal entries.
 
-    The time is in microseconds. Where it follows, entries of former runs may come first, and those of later ones at the
-    end. Nothing is printed of a unit that was never brought up.
+    With `follow`, entries of earlier runs may come first, and those of later runs at the end. For a unit that was never
+    started it prints nothing.
     """
     lines = "all" if tail is None else str(tail)
     which = "" if follow else f" {RUN}=$run"
@@ -162,5 +162,5 @@ def read_command(
 
 
 def _run_file(paths: UnitPaths) -> str:
-    """Where the run of a unit is noted, which outlives the machine's boots."""
+    """The file with the id of a unit's run; it survives reboots."""
     return f"/etc/envctl/{paths.unit}/output"

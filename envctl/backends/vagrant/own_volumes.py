@@ -1,4 +1,4 @@
-"""Volumes that a unit's image declares: a disk each, which outlives the machine as those of the spec do."""
+"""Volumes that a unit's image declares: each is a disk that outlives the machine, like volumes of the spec."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from envctl.plan.image_volumes import unnamed
 from envctl.plan.model import Plan, Unit, Volume
 
 KEY: Final = "own"
-"""What they are called in a machine's stamp."""
+"""The key of these volumes in a machine's stamp."""
 
 
 def of_box(unit: Unit, box: str, *, store: BoxStore, context: Context) -> tuple[Volume, ...]:
-    """The volumes that a unit has because its box's image declares them."""
+    """The volumes that the image of a unit's box declares."""
     declared = store.volumes(box)
     if declared is None:
-        # A box that does not tell, of an earlier version or of no image at all.
+        # The box does not record them: an earlier version made it, or it has no image.
         declared = _of_image(unit, context) or ()
     return unnamed(unit, declared)
 
 
 def of_plan(plan: Plan, context: Context) -> Mapping[str, tuple[Volume, ...] | None]:
-    """By unit, what its image declares and the spec does not name; None where the image is not at hand."""
+    """By unit, what its image declares and the spec does not name; None if the image is not on this host."""
     volumes: dict[str, tuple[Volume, ...] | None] = {}
     for unit in plan.units:
         declared = _of_image(unit, context)
@@ -47,7 +47,7 @@ def _of_image(unit: Unit, context: Context) -> tuple[str, ...] | None:
 
 
 def with_disks(machine: DesiredMachine, unit: Unit, volumes: tuple[Volume, ...]) -> DesiredMachine:
-    """The machine, to be made with disks for these, too; it counts as the same one."""
+    """The machine with disks for these volumes, too; its digest stays the same."""
     placed = container.runs_in_container(unit)
     disks = (
         replace(volume, target=container.volume_path(volume.name)) if placed else volume
@@ -57,11 +57,11 @@ def with_disks(machine: DesiredMachine, unit: Unit, volumes: tuple[Volume, ...])
 
 
 def to_stamp(volumes: tuple[Volume, ...]) -> list[list[str]]:
-    """What a machine's stamp has of them."""
+    """These volumes as a machine's stamp has them."""
     return [[volume.name, volume.target] for volume in volumes]
 
 
 def from_stamp(domain: Domain) -> tuple[Volume, ...]:
-    """What a machine was made with."""
+    """The volumes that a machine was made with."""
     entries: Any = (domain.stamp or {}).get(KEY, ())
     return tuple(Volume(str(name), str(target)) for name, target in entries)

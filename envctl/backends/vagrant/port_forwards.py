@@ -1,6 +1,6 @@
-"""Ports of this host that a machine's shared connection carries into it.
+"""Forwards ports of this host to a machine, over its shared SSH connection.
 
-A machine's note of them has the port here by ADDRESS/PORT, the port inside.
+A machine's stamp has the host's port by ADDRESS/PORT, where PORT is the one in the machine.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from envctl.backends.vagrant.ssh import Machine
 from envctl.plan.model import Port, Unit
 
 _LISTENS: Final = "0A"
-"""A socket's state in the kernel's table."""
+"""The state of a listening socket in /proc/net/tcp."""
 
 
 def choose_ports(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int]:
-    """What to carry: where the spec leaves a port here open, the one there was before, or a free one."""
+    """The host's ports. Where the spec leaves one open: the one used before, or a free one."""
     chosen = {}
     for port in ports:
         key = f"{port.address}/{port.container}"
@@ -31,7 +31,7 @@ def choose_ports(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[st
 
 
 def missing(ports: Mapping[str, int], machine: Machine) -> Sequence[str]:
-    """Those at which the machine's connection does not listen, by key; another program does not count."""
+    """The keys of ports at which the machine's connection does not listen; another program's socket does not count."""
     if not ports:
         return ()
     process = machine.connected()
@@ -45,7 +45,7 @@ def missing(ports: Mapping[str, int], machine: Machine) -> Sequence[str]:
 
 
 def add(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:
-    """Have a unit's ports carried. EnvctlError if one is another program's."""
+    """Forward a unit's ports. EnvctlError if another program uses one."""
     if ports:
         machine.connect()
     for key, port in ports.items():
@@ -55,7 +55,7 @@ def add(ports: Mapping[str, int], machine: Machine, unit: Unit) -> None:
 
 
 def remove(ports: Mapping[str, int], machine: Machine) -> None:
-    """Carry them no more."""
+    """Stop forwarding ports."""
     for key, port in ports.items():
         address, _, inside = key.rpartition("/")
         machine.forward(address, port, int(inside), cancel=True)
@@ -68,7 +68,7 @@ def _free_port(address: str) -> int:
 
 
 def _sockets_of(process: int) -> frozenset[str]:
-    """The numbers of a process's sockets; none if it is gone."""
+    """The inode numbers of a process's sockets; none if it has exited."""
     sockets = set()
     with suppress(OSError):
         for file in Path(f"/proc/{process}/fd").iterdir():
@@ -78,7 +78,7 @@ def _sockets_of(process: int) -> frozenset[str]:
 
 
 def _listening() -> Mapping[tuple[str, int], frozenset[str]]:
-    """By address and port, the numbers of the sockets that listen there."""
+    """By address and port, the inode numbers of the sockets that listen there."""
     listening: dict[tuple[str, int], frozenset[str]] = {}
     for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
         fields = line.split()

@@ -1,6 +1,6 @@
-"""An image put into the store of a Docker engine that is yet to run, by an engine of our own beside the host's.
+"""Loads an image into the data folder of a machine's Docker engine, with a second engine on this host.
 
-Loading it inside takes minutes without KVM (137 MB: more than 4 min; here 3 s).
+`docker load` in a machine takes minutes without KVM: 137 MB took more than 4 minutes, here 3 s.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Final
 
 _PATIENCE: Final = 30.0
 _IMAGE_FOLDERS: Final = {"image", "overlay2"}
-"""What of an engine's folder is the images."""
-# It would remove the host's bridge: it is given a network of its own, with nothing in it.
+"""The parts of an engine's data folder that hold images; all others are removed."""
+# A network namespace of its own: otherwise `--bridge=none` removes the host's docker0.
 _OWN_NETWORK: Final = ("unshare", "--net", "--")
 _OPTIONS: Final = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=overlay2")  # fmt: skip
 
 
 def preload(image: Path, name: str, store: Path) -> bool:
-    """Load an image's file into the folder of an engine, under a name; False if that cannot be done here."""
+    """Load an image file into an engine's data folder under a name; False if this host cannot do it."""
     if not all(map(shutil.which, ("dockerd", "docker", "unshare"))):
         return False
     with (
@@ -40,7 +40,7 @@ def preload(image: Path, name: str, store: Path) -> bool:
 
 @contextmanager
 def _engine(folder: Path, store: Path) -> Iterator[str]:
-    """The engine's socket while it runs; "" if it does not come up."""
+    """The engine's socket while it runs; "" if it does not start."""
     socket = f"unix://{folder}/socket"
     setpriv = shutil.which("setpriv")
     guard = (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
@@ -70,7 +70,7 @@ def _engine(folder: Path, store: Path) -> Iterator[str]:
 
 
 def _client(socket: str, *argv: str) -> str | None:
-    """What the engine's client printed; None if it failed."""
+    """The output of a docker command; None if it failed."""
     done = subprocess.run(
         ("docker", "--host", socket, *argv),
         stdin=subprocess.DEVNULL,

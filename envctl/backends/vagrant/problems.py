@@ -1,4 +1,4 @@
-"""What in a plan machines cannot do, told before anything is done. Pure but for a look at what is mounted."""
+"""What in a plan is not supported by machines. Pure, except that it checks whether mounts are folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SPEC_START: Final = Place("envctl.yaml", 1, 1)
 
 
 def problems(plan: Plan) -> Sequence[Problem]:
-    """All of them, each once; the plan is not arranged yet."""
+    """All problems, each once, of a plan before `lay_out`."""
     unit_problems = [
         problem for unit in plan.units for problem in (*_wrong_platform(unit), *_of_unit(unit))
     ]
@@ -27,23 +27,23 @@ def problems(plan: Plan) -> Sequence[Problem]:
 
 
 def _incomplete(plan: Plan) -> Iterator[Problem]:
-    """A machine that several units share is made from all of their builds: one that cannot be planned may be among them."""
+    """A shared machine is made from the builds of all its units: a unit left out of the plan may be one of them."""
     shared = next((unit for unit in plan.units if layout.wants_single(unit)), None)
     if plan.left_out and shared is not None:
         yield Problem(
             shared.where or _SPEC_START,
-            f"{shared.service} may share a machine with {', '.join(plan.left_out)}, which cannot be planned",
-            hint="`envctl validate` says why",
+            f"{shared.service} may share a machine with {', '.join(plan.left_out)}, which has mistakes in the spec",
+            hint="`envctl validate` shows why",
         )
 
 
 def _wrong_platform(unit: Unit) -> Iterator[Problem]:
-    """A platform that machines are not of."""
+    """A platform that is not this host's."""
     if unit.run.platform not in ("", NATIVE.platform):
         yield Problem(
             unit.origins.get("platform") or unit.where or _SPEC_START,
-            f"{unit.service}: machines are {NATIVE.platform}, and its platform is {unit.run.platform}",
-            hint="leave it out for this environment (`platform: null` in its overlay), or run it on docker",
+            f"{unit.service}: platform {unit.run.platform} is not supported: machines on this host are {NATIVE.platform}",
+            hint="remove it for this environment (`platform: null` in its overlay), or use the Docker backend",
         )
 
 
@@ -54,15 +54,15 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
             place = unit.origins.get("ports") or where
             yield Problem(
                 place,
-                f"{unit.service}: only TCP ports of machines can be reached, and {port.container} is of"
+                f"{unit.service}: a machine publishes TCP ports only, and {port.container} is"
                 f" {port.protocol.upper()}",
-                hint="leave it out for this environment (`ports: null` in its overlay), or run it on docker",
+                hint="remove it for this environment (`ports: null` in its overlay), or use the Docker backend",
             )
         if port.container == _SSH:
             place = unit.origins.get("ports") or where
             yield Problem(
                 place,
-                f"{unit.service}: port {_SSH} is the machine's own SSH server",
+                f"{unit.service}: port {_SSH} is used by the machine's SSH server",
                 hint="let the service listen on another port; `envctl shell` opens a shell inside",
             )
     for mount in unit.run.mounts:
@@ -70,14 +70,14 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
             place = unit.origins.get("mounts") or where
             yield Problem(
                 place,
-                f"{unit.service}: only folders can be mounted in a machine, and {mount.source} is none",
-                hint="mount the folder it is in, or `copy` it in a build step",
+                f"{unit.service}: only folders can be mounted in a machine; {mount.source} is not a folder",
+                hint="mount its parent folder, or `copy` the file in a build step",
             )
         elif "," in mount.source:
             yield Problem(
                 unit.origins.get("mounts") or where,
-                f"{unit.service}: a folder with a comma in its path cannot be mounted in a machine, as {mount.source} is",
-                hint="rename the folder, or run it on docker: virtiofs takes the comma for the end of the path",
+                f"{unit.service}: a path with a comma cannot be mounted in a machine: {mount.source}",
+                hint="rename the folder, or use the Docker backend: virtiofs ends the path at the comma",
             )
         hidden = next(
             (path for path in _ENVCTL_FOLDERS if f"{path}/".startswith(f"{mount.target}/")), None
@@ -85,16 +85,16 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
         if hidden is not None:
             yield Problem(
                 unit.origins.get("mounts") or where,
-                f"{unit.service}: nothing can be mounted at {mount.target} of a machine: {hidden} is in it,"
-                " where what starts its units is written",
+                f"{unit.service}: nothing can be mounted at {mount.target} in a machine: it would hide {hidden},"
+                " where envctl keeps the files that start units",
                 hint="mount it elsewhere",
             )
     for volume in unit.run.volumes:
         if volume.new and volume.new.owner and container.runs_in_container(unit):
             yield Problem(
                 unit.origins.get(f"volumes.{volume.name}.owner") or where,
-                f"{unit.service}: in a machine, the volume {volume.name} of a container image belongs to whom the image says",
-                hint="leave `owner` out for this environment, or run it on docker",
+                f"{unit.service}: in a machine, the image sets the owner of the volume {volume.name} of a container image",
+                hint="remove `owner` for this environment, or use the Docker backend",
             )
     option_problems = options.problems(unit.run.options)
     for name, message, expected, hint in option_problems:
@@ -102,13 +102,13 @@ def _of_unit(unit: Unit) -> Iterator[Problem]:
     if not option_problems and (missing := options.missing_memory(unit)):
         yield Problem(
             unit.origins.get("options.memory") or where,
-            f"{unit.service}: the machine has {missing} MiB less than the service's limit and its own needs",
-            hint="leave memory out, and the machine has what they come to",
+            f"{unit.service}: the machine needs {missing} MiB more for the service's limit and itself",
+            hint="remove `memory`: the default is large enough",
         )
 
 
 def _shared_volumes(plan: Plan) -> Iterator[Problem]:
-    """Volumes that more than one machine wants."""
+    """Volumes that more than one machine uses."""
     owners: dict[str, str] = {}
     for unit in plan.units:
         machine = SHARED if layout.wants_single(unit) else unit.name
@@ -118,7 +118,7 @@ def _shared_volumes(plan: Plan) -> Iterator[Problem]:
                 place = unit.origins.get(f"volumes.{volume.name}") or unit.where or _SPEC_START
                 yield Problem(
                     place,
-                    f"the volume {volume.name} is a disk, which {unit.name} cannot have: {owner} has it",
-                    hint="give each a volume of its own, or all that use it one machine:"
+                    f"the volume {volume.name} is a disk and cannot be used by two machines: {owner} and {unit.name}",
+                    hint="give each its own volume, or put all that use it into one machine:"
                     " `options: {vagrant: {layout: single}}`",
                 )

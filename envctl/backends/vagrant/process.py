@@ -1,6 +1,6 @@
-"""How a process comes to run in a machine as the spec has it: the unit's own, and commands beside it. Pure.
+"""Shell scripts that start a unit's process, and commands beside it, as the spec describes them. Pure.
 
-Values of the spec travel in the script only, where a shell's single quotes keep every byte.
+Values of the spec are in single quotes, which keep every byte.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_RUNNING: Final = 125
-"""With what a command inside ends if its unit does not run; one that ran may end so, too."""
+"""The exit code of a command whose unit does not run; a command that ran may return it, too."""
 _NOTHING: Final[Mapping[str, str]] = {}
 _NO_LIMITS: Final[Mapping[str, tuple[int, int]]] = {}
 
 
 def start_script(process: Process) -> str:
-    """The script that becomes the unit's process, with just the environment of the spec."""
+    """The script that becomes the unit's process, with no environment but the spec's."""
     return (
         f"{_look_up(process.user or 'root', 'home=$folder', 'home=/')}\n"
         f"cd -- {shell(process.workdir or '/')} || exit 200\n"
@@ -33,9 +33,10 @@ def start_script(process: Process) -> str:
 
 
 def _look_up(user: str, then: str, otherwise: str) -> str:
-    """Shell commands that look a user up by name or number, and $host, and start no process.
+    """Shell commands that look up a user, by name or number, and set $host, without starting a process.
 
-    As in a container the files alone tell. `found` is done with $uid, $gid and $folder, `nobody` if there is none.
+    As in a container only /etc/passwd counts. `then` runs with $uid, $gid and $folder set; `otherwise` if there is no such
+    user.
     """
     return (
         f"who={shell(user)} known=; read -r host </etc/hostname; "
@@ -51,7 +52,7 @@ def _environment(env: Mapping[str, str]) -> str:
 
 
 def _argv(argv: Sequence[str]) -> tuple[str, ...]:
-    # A program whose name has a "=" would be taken for one more variable.
+    # `env` takes a program with a "=" in its name for a variable.
     return ("/bin/sh", "-c", 'exec "$0" "$@"', *argv) if argv and "=" in argv[0] else tuple(argv)
 
 
@@ -67,10 +68,9 @@ def command(
     timeout: float | None = None,
     main: int = 0,
 ) -> str:
-    """A shell command that runs `argv` as the unit's own process would: as this user, in this folder, with no more rights.
+    """A shell command that runs `argv` with the user, folder and rights of the unit's process.
 
-    What the unit sees of a shared machine, its secrets for one, is in its process's own view of the files:
-    `main` is that process, if there is one.
+    In a shared machine it enters the mount namespace of the unit's main process `main`, which has the unit's secrets.
     """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
@@ -85,12 +85,12 @@ def command(
     looked_up = _look_up(
         user or "root",
         "home=$folder groups=--init-groups",
-        # A number that is nobody's is fine in a container, too.
+        # As in a container, a number without an entry in /etc/passwd is valid.
         'case $who in *[!0-9]*) echo "there is no user $who" >&2; exit 126;; esac;'
         " uid=$who gid=0 home=/ groups=--clear-groups",
     )
     return (
-        # It shares the unit's limits, and ends with it, as in a container.
+        # In the unit's cgroup: it shares the unit's limits and ends with it, as in a container.
         f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; {looked_up}; {enter}"
         f" {_limited(limits)}"
         f'setpriv --reuid="$uid" --regid="$gid" $groups'
@@ -100,7 +100,7 @@ def command(
 
 
 def _limited(limits: Limits) -> str:
-    """The command that runs another one with these limits; "" without any."""
+    """The prefix that runs a command with these limits; "" without limits."""
     pairs = (
         f"--{name}={':'.join('unlimited' if limit == UNLIMITED else str(limit) for limit in pair)}"
         for name, pair in limits.items()
@@ -115,9 +115,9 @@ def unconfined(
     env: Mapping[str, str] = _NOTHING,
     timeout: float | None = None,
 ) -> str:
-    """A shell command that runs `argv` as root, outside of the unit's limits, who may do anything.
+    """A shell command that runs `argv` as root, with all rights and outside of the unit's limits.
 
-    `main` is the process, if there is one, whose view of a shared machine's files it has.
+    In a shared machine it enters the mount namespace of the unit's main process `main`.
     """
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     enter = f"nsenter --mount=/proc/{main}/ns/mnt -- " if main else ""
@@ -126,7 +126,7 @@ def unconfined(
 
 
 def require_running(paths: UnitPaths) -> str:
-    """Shell commands that end the shell with NOT_RUNNING unless the unit's process is there; no other one starts."""
+    """Shell commands that exit with NOT_RUNNING unless the unit has processes; they start no process."""
     return (
         f"tries=0; until read -r _ <{paths.processes}; do tries=$((tries + 1));"
         f" [ -e {paths.processes} ] && [ $tries -lt 50 ] || exit {NOT_RUNNING}; sleep 0.1; done 2>/dev/null;"

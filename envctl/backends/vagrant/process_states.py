@@ -1,4 +1,4 @@
-"""What units' processes do in a machine that runs, or how they ended: its init's word and what was noted inside."""
+"""The states of units' processes in a running machine, from systemd and the exit records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OOM = "a process in it was killed for memory"
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """What a unit's process does, its exit code if it has ended, why, and how often it was started again."""
+    """The state of a unit's process; if it has exited, its exit code and the cause; and the number of restarts."""
 
     status: Status
     exit_code: int | None = None
@@ -32,7 +32,7 @@ class ProcessState:
 def of_units(
     machine: Machine, units: Mapping[str, Mapping[str, Any]], *, patience: float | None = None
 ) -> Mapping[str, ProcessState]:
-    """Of these units, each with the note of it. EnvctlError if the machine does not answer, for so many seconds."""
+    """The states of units, each given with its note. EnvctlError if the machine does not answer within `patience` seconds."""
     names = {unit: UnitPaths(unit).service for unit in units}
     services = machine.services(list(names.values()), patience=patience)
     services_by_unit = {unit: services[name] for unit, name in names.items() if name in services}
@@ -48,7 +48,7 @@ def of_units(
 
 
 def _needs_record(service: Service) -> bool:
-    """Whether there is more to know than its init tells: of a task that has completed there is not."""
+    """Whether systemd does not know enough: it does of what runs, and of a task that has completed."""
     return service.state[0] not in _ALIVE and service.active != "active"
 
 
@@ -64,11 +64,11 @@ def _exit_records(
 
 
 def combine(note: Mapping[str, Any], service: Service, record: ExitRecord) -> ProcessState:
-    """What the init says of a service, and what was noted when its process ended, taken together."""
+    """The state of a process, from what systemd says of its service and what was recorded at its exit."""
     status, code = service.state
     if status in _ALIVE:
         return ProcessState(
-            status, cause="its process has just ended" if status is Status.UNKNOWN else ""
+            status, cause="its process has just exited" if status is Status.UNKNOWN else ""
         )
     if status is Status.RESTARTING:
         return ProcessState(status, code, _OOM if record.oom else "", service.restarts)
@@ -81,9 +81,9 @@ def combine(note: Mapping[str, Any], service: Service, record: ExitRecord) -> Pr
     if status is Status.EXITED:
         return ProcessState(status, code)
     if note.get("ended") is not None:
-        # It ran before its machine was shut down.
+        # It ran before its machine was shut down, which recorded its exit code.
         return ProcessState(Status.EXITED, note["ended"])
     if record.started:
-        # It was told to run, and is about to.
+        # It was started and does not run yet.
         return ProcessState(Status.CREATED)
-    return ProcessState(Status.EXITED, cause="its machine was restarted since then")
+    return ProcessState(Status.EXITED, cause="its machine was restarted")

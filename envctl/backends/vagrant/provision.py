@@ -1,4 +1,4 @@
-"""A build as a script that is run in a machine, and the files it needs there. Pure."""
+"""Turns a build into a script for a machine: the values for its template. Pure."""
 
 from __future__ import annotations
 
@@ -15,27 +15,24 @@ from envctl.plan.model import Build
 
 TEMPLATE: Final = "vagrant/provision.sh.j2"
 FILES: Final = "/var/tmp/envctl-files"  # noqa: S108 - in the machine, where nobody else is
-"""Where the files are in the machine while it is built."""
+"""The folder of the build's files in the machine."""
 MARK: Final = "envctl: step "
-"""What the lines begin with in which the script tells where it is."""
+"""The prefix of lines in which the script reports its current step."""
 
 
 def secret_input(values: Mapping[str, bytes]) -> bytes:
-    """What the script reads on its standard input: the values of its build's secrets, in their order."""
+    """The script's standard input: the values of the build's secrets, in order, a line of base64 each."""
     return b"".join(base64.b64encode(value) + b"\n" for value in values.values())
 
 
 def context(
     name: str, build: Build, *, trust: bool, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
-    """What the script's template is given; with `trust`, the files have `trust/ca.crt` among them.
-
-    Those of `build_inputs` are in the folder `media`.
-    """
+    """The values for the script's template. With `trust`, the files include `trust/ca.crt`; those of `build_inputs` are in `media`."""
     steps = [view(step) for step in build.steps]
     return {
         **FUNCTIONS,
-        # One of KINDS, which are functions of the script, or a variable of it.
+        # The name of a function or variable of the script: not quoted.
         "function": Quoted,
         "name": name,
         "steps": steps,

@@ -1,7 +1,7 @@
-"""Boxes that no machine is made from any more: the ones used last are kept, the others go, with their disks.
+"""Removes boxes that no machine uses, and their disks; the ones used last are kept.
 
-A box is a whole disk, and there twice: Vagrant has one, libvirt's pool another. Images share their layers. The pool is
-everybody's: another user's disk may be for a box of the same name, so only such go that were seen to be of one's own.
+A box is a whole disk, stored twice: by Vagrant and in libvirt's pool. (Images share layers.) All users share the pool,
+and another user's disk may have the same box's name: only disks that are known to be this user's are removed.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from envctl.host.run_lock import exclusive
 from envctl.progress import Progress, Report, Stage, no_progress
 
 MAX_UNUSED: Final = 10
-"""Boxes that are kept though no machine is made from them."""
+"""How many boxes are kept that no machine uses."""
 GRACE: Final = 3600.0
-"""Seconds after its last use in which a box is let be: another run may be about to make a machine from it."""
+"""Seconds that a box is kept after its last use: another run may be about to make a machine from it."""
 _BOX: Final = re.compile(r"envctl-[0-9a-f]{24}(-engine)?-[0-9a-f]{8}")
-"""Boxes of builds and images, of any version of envctl; bases are not among them."""
+"""Names of boxes of builds and images, of any version of envctl; boxes of bases do not match."""
 _DISK: Final = re.compile(r"envctl-[A-Za-z0-9.-]+_vagrant_box_image_0_[0-9]+_box\.img")
-"""Disks of boxes that envctl made, in the pool."""
+"""Names of disks in the pool that belong to boxes of envctl."""
 
 
 def prunable(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
-    """The boxes that may go, of those with these times of their last use, but for the `needed` ones. Pure."""
+    """The boxes to remove, given when each was last used and which are needed. Pure."""
     free = sorted(used.keys() - set(needed), key=lambda box: (-used[box], box))
     return [box for box in free[MAX_UNUSED:] if now - used[box] > GRACE]
 
 
 def release(disk: str) -> None:
-    """Note that a disk in the pool is of no use any more: it goes when nothing stands on it."""
+    """Record that a disk in the pool is no longer used: it is removed when no other disk is based on it."""
     with exclusive(cache_folder() / "locks", "leftovers", no_progress):
         _leftovers_file().parent.mkdir(parents=True, exist_ok=True)
         with _leftovers_file().open("a", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ def release(disk: str) -> None:
 
 
 def prune(report: Report) -> None:
-    """Remove the boxes that may go. EnvctlError if Vagrant or libvirt do not answer, or not remove one."""
+    """Remove unused boxes. EnvctlError if Vagrant or libvirt fails."""
     locks = cache_folder() / "locks"
     with exclusive(locks, "prune", report):
         used = dict(_used())
@@ -57,27 +57,27 @@ def prune(report: Report) -> None:
                 try:
                     held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
                 except EnvctlError:
-                    # Somebody uses it.
+                    # Another run uses it.
                     continue
                 if last_used(box) == used[box] and not _needed([box]):
-                    report(Progress("boxes", Stage.NOTE, f"{box} goes: no machine is made from it"))
+                    report(Progress("boxes", Stage.NOTE, f"removing {box}: no machine uses it"))
                     _remove(box)
         _remove_leftovers(locks)
 
 
 def _needed(boxes: Collection[str]) -> set[str]:
-    """Those of these boxes that machines are made from: other disks stand on theirs."""
+    """The boxes that machines use: other disks are based on theirs."""
     backing_disks = libvirt.backing_disks()
     return {box for box in boxes if pool_disk_name(box) in backing_disks}
 
 
 def _remove(box: str) -> None:
     release(pool_disk_name(box))
-    # Whatever version of Vagrant added it, the one that is there now has to find it.
+    # The installed Vagrant must find the box, whichever version added it.
     box_files.remove_duplicates(box)
     box_files.move_to_common(box)
     with build_dir() as folder:
-        # Vagrant looks for one in all folders above, and runs it.
+        # Without one here, Vagrant would run a Vagrantfile of a parent folder.
         (folder / "Vagrantfile").write_text("", "utf-8")
         Vagrant(folder).remove_box(box)
 
@@ -97,12 +97,12 @@ def _remove_leftovers(locks: Path) -> None:
 
 
 def _leftovers_file() -> Path:
-    """The file that names disks of no use."""
+    """The file with the names of unused disks."""
     return cache_folder() / "leftovers"
 
 
 def _used() -> Iterator[tuple[str, float]]:
-    """Each whole box, and when it was used last."""
+    """Each complete box, and when it was last used."""
     for box, folder in box_files.find("envctl-*"):
         whole = (folder / disks.FILE).is_file()
         if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:

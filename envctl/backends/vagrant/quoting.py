@@ -1,4 +1,4 @@
-"""How a value is written in a Vagrantfile, a shell script and on a kernel's command line."""
+"""Quotes values for Vagrantfiles, shell scripts and the kernel's command line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from envctl.plan.artifact import Quoted
 
 
 def ruby(text: str) -> Quoted:
-    """A Ruby string that nothing is interpolated in."""
+    """A Ruby string literal without interpolation."""
     return Quoted("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'")
 
 
 def shell(text: str) -> Quoted:
-    """A word of a shell command."""
+    """One shell word."""
     return Quoted(shlex.quote(text))
 
 
 def words(texts: Sequence[str]) -> Quoted:
-    """Several words of a shell command."""
+    """Several shell words."""
     return Quoted(shlex.join(texts))
 
 
@@ -39,7 +39,7 @@ def number(value: float) -> Quoted:
 
 
 def raw(text: str) -> Quoted:
-    """The whole of a file that has no syntax of ours."""
+    """Text that is written as it is."""
     return Quoted(text)
 
 
@@ -53,4 +53,4 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "markdown": markdown,
     "code": code,
 }
-"""What every template of this backend is given."""
+"""The functions of every template of this backend."""

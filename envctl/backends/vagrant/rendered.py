@@ -1,4 +1,4 @@
-"""The rendered folder: a Vagrantfile, a provisioning script a machine, what its units run as; complete without envctl. Pure."""
+"""The rendered folder: a Vagrantfile, scripts for each machine, and its units; it works without envctl. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _TRUST: Final = "trust/ca.crt"
 
 
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
-    """The files of the rendered folder; with `trust`, what is built from it trusts that bundle while building."""
+    """The files of the rendered folder; with `trust`, its builds trust that CA bundle while they run."""
     network = Network.of(plan)
     files = {
         "Vagrantfile": _template(
@@ -85,14 +85,14 @@ def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
 
 
 def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
-    """By machine, its units, in the order of their needs."""
+    """By machine, its units in the order in which they start."""
     machines: dict[str, list[Unit]] = {}
     for unit in plan.units:
         machines.setdefault(machine_name(plan, unit), []).append(unit)
     return machines
 
 
-# --- what a machine is made of --------------------------------------------------------------
+# --- files of a machine ------- --------------------------------------------------------------
 
 
 def _machine(
@@ -117,7 +117,7 @@ def _machine(
 
 
 def _container(name: str, source: Source) -> Mapping[str, Any]:
-    """What the script is given that has the image of a container in a machine."""
+    """The values for the script that pulls or builds a container image in a machine."""
     shared = {"name": name, "tag": container.NAME, "engine": "\n".join(container.start_engine())}
     if isinstance(source, ReadyImage):
         return {**shared, "image": source.image}
@@ -134,7 +134,7 @@ def _container(name: str, source: Source) -> Mapping[str, Any]:
 
 
 def _folder(source: DockerfileBuild) -> str:
-    """The folder of the context of a project's own Dockerfile; the Dockerfile lies beside it."""
+    """The folder of a Dockerfile's build context; the Dockerfile is beside it."""
     return f"context/{slug(posixpath.basename(source.context) or 'project')}-{source.digest[:12]}"
 
 
@@ -170,7 +170,7 @@ def _unit(unit: Unit) -> Iterator[Artifact]:
     yield _template(f"units/{unit.name}/start.sh", start_script.TEMPLATE, values, 0o755)
 
 
-# --- what the templates of the whole are given ----------------------------------------------
+# --- values for the Vagrantfile and the README ----------------------------------------------
 
 
 def _vagrantfile(plan: Plan, network: Network, trust: Path | None) -> Mapping[str, Any]:
@@ -237,7 +237,7 @@ def _volumes(unit: Unit) -> Sequence[Mapping[str, str]]:
 
 
 def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
-    """A mounted folder; within the project it is looked for there, so that a project can move."""
+    """A mounted folder; one inside the project is relative to it, so that the project can move."""
     root = plan.scope.root.rstrip("/")
     inside = mount.source == root or mount.source.startswith(f"{root}/")
     source = mount.source[len(root) :] if inside else mount.source

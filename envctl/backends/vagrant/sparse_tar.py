@@ -1,6 +1,6 @@
-"""A sparse file in a tar that an image made: read by what is in it alone, and no link, name or program of it is followed.
+"""Unpacks a sparse file from a tar archive that an image made, and nothing else that may be in it.
 
-GNU's tar would unpack it, but also what is compressed, and is a thousand times as large then.
+GNU tar would also follow links, and unpack a compressed archive that grows a thousandfold.
 Source: https://www.gnu.org/software/tar/manual/html_node/Standard.html (the old format of GNU's sparse files).
 """
 
@@ -14,17 +14,17 @@ _BLOCK: Final = 512
 _KIND: Final = slice(156, 157)
 _SPARSE: Final = b"S"
 _HEAD: Final = (386, 4, 482)
-"""Where in the first block parts are listed, how many, and the byte that says whether more are in the next."""
+"""In the first block: the offset of the list of parts, its length, and the offset of the byte that says if it continues."""
 _MORE: Final = (0, 21, 504)
 _SIZE: Final = slice(483, 495)
 _CHUNK: Final = 1 << 20
 
 
 def unpack(tar: Path, target: Path, size: int) -> None:
-    """Write the first file that is in a tar, holes as holes. ValueError unless it is sparse and of so many bytes."""
+    """Write the first file of an archive, with its holes. ValueError unless it is sparse and has this size."""
     with tar.open("rb") as header, tar.open("rb") as content:
         for _ in _parts(content, size):
-            pass  # what is in the file begins behind its parts' list
+            pass  # the content of the file begins after the list of its parts
         with target.open("xb") as file:
             for start, length in _parts(header, size):
                 file.seek(start)
@@ -33,10 +33,10 @@ def unpack(tar: Path, target: Path, size: int) -> None:
 
 
 def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
-    """Where in the file something is, and how many bytes: in order, and within its size."""
+    """The offset and length of each part with data: checked to be in order and within the size."""
     block = _read(source, _BLOCK)
     if block[_KIND] != _SPARSE or _number(block[_SIZE]) != size:
-        raise ValueError(f"what it brings is no sparse file of {size} bytes")
+        raise ValueError(f"the image did not return a sparse file of {size} bytes")
     first, count, more = _HEAD
     end = 0
     while True:
@@ -46,9 +46,9 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
                 _number(block[place + 12 : place + 24]),
             )
             if not length:
-                return  # the list ends, or the file does with a hole
+                return  # the end of the list, or a hole at the end of the file
             if not end <= start < start + length <= size or (start | length) % _BLOCK:
-                raise ValueError("the parts of what it brings are not in order")
+                raise ValueError("the parts of the returned file are not in order")
             yield start, length
             end = start + length
         if not block[more]:
@@ -58,7 +58,7 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _number(field: bytes) -> int:
-    """A number in octal digits, or in binary if it is too large for them."""
+    """A number, in octal digits or, if it is too large for them, in binary."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     return int(field.rstrip(b"\0 ") or b"0", 8)
@@ -74,5 +74,5 @@ def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
 def _read(source: IO[bytes], length: int) -> bytes:
     data = source.read(length)
     if len(data) < length:
-        raise ValueError("what it brings ends too early")
+        raise ValueError("the returned file is cut off")
     return data

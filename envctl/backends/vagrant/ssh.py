@@ -1,4 +1,4 @@
-"""Machines spoken to over SSH: one shared connection each, which also carries their ports."""
+"""Runs commands in machines over SSH: each has one shared connection, which also forwards ports."""
 
 from __future__ import annotations
 
@@ -25,23 +25,20 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant import systemd
 
 BOOT_TIMEOUT: Final = 300.0
-"""Seconds that a machine which has just been started may take to answer."""
+"""Seconds to wait for a machine that was just started."""
 CONNECT_TIMEOUT: Final = 60.0
-"""Seconds that any other machine may take."""
+"""Seconds to wait for any other machine."""
 TIMEOUT: Final = 120.0
-"""Seconds that one of envctl's own commands inside may take."""
+"""Seconds that one of envctl's own commands in a machine may take."""
 ANSWER_TIMEOUTS: Final = (10.0, 30.0)
-"""Seconds until a machine's init answers; one that is emulated and busy takes its time.
-
-It is asked twice: what cannot be told of a unit holds up whoever waits for it.
-"""
+"""Seconds to wait for systemd's answer: first and second try. An emulated, busy machine takes long."""
 _Answer = TypeVar("_Answer")
 _MASTER_PID: Final = re.compile(rb"\(pid=(\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How to reach a machine: its folder holds the key and what is known of it."""
+    """The SSH side of a machine: where it is, its key and its host key."""
 
     unit: str
     key: Path
@@ -51,15 +48,15 @@ class Machine:
     # --- the connection
 
     def connect(self, *, patience: float | None = None) -> None:
-        """Have the shared connection; EnvctlError if the machine does not answer for so many seconds, or never will.
+        """Make the shared connection, if there is none. EnvctlError if the machine does not answer within `patience` seconds.
 
-        One that has not answered this program for as long already is not waited for again.
+        A machine that was waited for in vain before, by this process, is not waited for again.
         """
         if not self.connected():
             self._connect(CONNECT_TIMEOUT if patience is None else patience, patience)
 
     def wait_for_boot(self) -> None:
-        """Have the shared connection to a machine that has just been started. EnvctlError as for `connect`."""
+        """Make the shared connection to a machine that was just started. EnvctlError as for `connect`."""
         self._connect(BOOT_TIMEOUT, None)
 
     def _connect(self, timeout: float, patience: float | None) -> None:
@@ -82,16 +79,16 @@ class Machine:
             )
 
     def _master(self, patience: float | None = None) -> str:
-        """Start the connection's keeper, which goes to the background; "" or what went wrong."""
+        """Start the SSH master process, which goes to the background; "" or the reason why it failed."""
         import tempfile
 
-        # The first value counts.
+        # ssh uses the first value of an option.
         first_options = (
             [] if patience is None else ["-o", f"ConnectTimeout={max(1, round(patience))}"]
         )
 
         with tempfile.TemporaryFile() as log:
-            # It outlives this process: its output must be no pipe of ours.
+            # A file, not a pipe: the master outlives this process.
             try:
                 done = subprocess.run(
                     [
@@ -108,17 +105,17 @@ class Machine:
                     stderr=log,
                     start_new_session=True,
                     check=False,
-                    # Its own time-out ends with the first word of the other side.
+                    # ConnectTimeout covers the TCP connection and banner only, not a machine that then stays silent.
                     timeout=CONNECT_TIMEOUT if patience is None else max(2.0, 2 * patience),
                 )
             except subprocess.TimeoutExpired:
-                return "it let nobody in"
+                return "the SSH handshake timed out"
             log.seek(0)
             text = log.read().decode("utf-8", "replace").strip()
         return "" if done.returncode == 0 else text or "no answer"
 
     def connected(self) -> int:
-        """The process that keeps the shared connection; 0 if there is none, or it is not alive."""
+        """The process id of the SSH master; 0 if there is no live one."""
         done = self._control("check") if self.control.exists() else None
         if done is None or done.returncode:
             return 0
@@ -126,7 +123,7 @@ class Machine:
         return int(match[1]) if match else 0
 
     def disconnect(self) -> None:
-        """End the shared connection and what it carries."""
+        """Close the shared connection and all that it forwards."""
         unreachable.forget(self.control)
         if self.control.exists():
             self._control("exit")
@@ -134,9 +131,9 @@ class Machine:
             socket_file.unlink(missing_ok=True)
 
     def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> str:
-        """Carry a port of this host to one of the machine, as long as the connection lasts or it is cancelled.
+        """Forward a port of this host to one of the machine, until the connection closes, or cancel that.
 
-        What is told of it if that cannot be done, for instance because another program has the port; else "".
+        "" if it worked, else the reason, for example that another program has the port.
         """
         spec = f"{address}:{port}:127.0.0.1:{inside}"
         if cancel:
@@ -144,12 +141,12 @@ class Machine:
             return ""
         done = self._control("forward", "-L", spec)
         reason = done.stderr.decode("utf-8", "replace").strip()
-        return (reason or "ssh does not say why") if done.returncode else ""
+        return (reason or "ssh gives no reason") if done.returncode else ""
 
     def dial(self, target: str, timeout: float, *, patience: float | None = None) -> socket.socket:
-        """A connection to HOST:PORT as seen from inside, or to a socket inside, carried by the shared one.
+        """A connection, through the shared one, to HOST:PORT as seen from the machine, or to a socket in it.
 
-        No process starts inside for it. One that is refused there is closed at once.
+        No process starts in the machine for it. If the connection is refused there, it closes at once.
         """
         name = hashlib.sha256(target.encode()).hexdigest()[:8]
         socket_path = self.control.with_name(f"{self.control.name}.{name}")
@@ -157,7 +154,7 @@ class Machine:
             return _opened(socket_path, timeout)
         self.connect(patience=patience)
         spec = f"{socket_path}:{target}"
-        # The connection may think that it is there, though its socket here was taken away.
+        # The master may still have a forward whose socket on this host was removed.
         self._control("cancel", "-L", spec)
         socket_path.unlink(missing_ok=True)
         done = self._control("forward", "-L", spec)
@@ -166,17 +163,17 @@ class Machine:
         except OSError as error:
             reason = done.stderr.decode("utf-8", "replace")
             raise EnvctlError(
-                f"{self.unit}: its connection does not carry {target}", details=reason
+                f"{self.unit}: cannot forward its connection to {target}", details=reason
             ) from error
 
     def services(
         self, names: Sequence[str], *, patience: float | None = None
     ) -> Mapping[str, systemd.Service]:
-        """What the machine's init says of its services. EnvctlError if it does not answer, for so many seconds."""
+        """The states of systemd services. EnvctlError if the machine does not answer within `patience` seconds."""
         return self._ask(lambda init: init.services(names), patience=patience)
 
     def main_process(self, service: str) -> int:
-        """The process id, inside, of a service; 0 if it does not run. EnvctlError if the init does not answer."""
+        """The main process id of a service, in the machine; 0 if it does not run. EnvctlError if systemd does not answer."""
         return self._ask(lambda init: init.main_process(service))
 
     def _ask(
@@ -192,7 +189,9 @@ class Machine:
             except TimeoutError:
                 continue
             except OSError as error:
-                raise EnvctlError(f"{self.unit}: its init does not answer: {error}") from error
+                raise EnvctlError(
+                    f"{self.unit}: systemd in its machine does not answer: {error}"
+                ) from error
         raise EnvctlError(f"{self.unit} did not answer within {sum(timeouts):g} s")
 
     # --- commands
@@ -205,9 +204,9 @@ class Machine:
         timeout: float = TIMEOUT,
         patience: float | None = None,
     ) -> str:
-        """Run a shell script inside as root, with `data` as its input; what it printed, up to TOLD bytes.
+        """Run a shell script in the machine as root, with `data` as its input; its output, up to TOLD bytes.
 
-        `patience` is how long a machine is waited for that does not answer.
+        `patience` is how many seconds to wait for the machine. EnvctlError if the script fails or takes too long.
         """
         stdout, stderr = Kept(), Kept()
         self._have_connection(patience)
@@ -217,9 +216,11 @@ class Machine:
         except TimeoutError as error:
             raise EnvctlError(f"{self.unit} did not answer within {timeout:g} s") from error
         if stdout.too_much or stderr.too_much:
-            raise EnvctlError(f"{self.unit}: a command inside tells more than {TOLD >> 20} MB")
+            raise EnvctlError(
+                f"{self.unit}: a command in its machine printed more than {TOLD >> 20} MB"
+            )
         if code:
-            raise EnvctlError(f"{self.unit}: a command inside failed", details=stderr.text)
+            raise EnvctlError(f"{self.unit}: a command in its machine failed", details=stderr.text)
         return stdout.text
 
     def stream(
@@ -232,10 +233,7 @@ class Machine:
         timeout: float | None,
         over: Event | None = None,
     ) -> int:
-        """Run a shell script inside, its streams passed on; its exit code. TimeoutError after `timeout`.
-
-        Who gives `over` may set it when enough was heard: the connection is let go of then. What a writer raises ends it, too.
-        """
+        """Run a shell script in the machine, passing its streams on; its exit code. See run_streaming."""
         self._have_connection()
         return run_streaming(
             [*self._ssh(), "-T", self._who, script],
@@ -247,15 +245,15 @@ class Machine:
         )
 
     def terminal(self, script: str) -> int:
-        """Run a shell script inside on this terminal; its exit code."""
+        """Run a shell script in the machine on this terminal; its exit code."""
         self._have_connection()
         return subprocess.run([*self._ssh(), "-tt", self._who, script], check=False).returncode
 
     @contextmanager
     def lines(self, script: str) -> Iterator[Iterator[bytes]]:
-        """The lines that a shell script inside prints, which is ended afterwards.
+        """The lines that a shell script in the machine prints; it is ended on exit.
 
-        EnvctlError at the end of them if it failed, and at one of more than TOLD bytes.
+        EnvctlError after the last line if it failed, and at a line of more than TOLD bytes.
         """
         self._have_connection()
         with subprocess.Popen(
@@ -273,21 +271,21 @@ class Machine:
         assert process.stdout is not None
         while line := process.stdout.readline(TOLD):
             if len(line) == TOLD:
-                raise EnvctlError(f"{self.unit}: a line of more than {TOLD >> 20} MB")
+                raise EnvctlError(f"{self.unit}: a line is longer than {TOLD >> 20} MB")
             yield line
         if process.wait():
-            raise EnvctlError(f"{self.unit}: a command inside failed")
+            raise EnvctlError(f"{self.unit}: a command in its machine failed")
 
     # --- parts
 
     def _have_connection(self, patience: float | None = None) -> None:
-        # One whose keeper is dead hinders nothing: ssh then makes a connection for itself.
+        # If the master has died, ssh makes a connection of its own.
         if not self.control.exists():
             self.connect(patience=patience)
 
     @property
     def control(self) -> Path:
-        """The shared connection's socket: in a private folder, its path short enough for one."""
+        """The master's socket: in a private folder, with a path short enough for a socket."""
         name = hashlib.sha256(f"{self.key}\0{self.unit}".encode()).hexdigest()[:20]
         return sockets() / name
 
@@ -303,7 +301,7 @@ class Machine:
             "ControlPath": _file(self.control),
             "IdentitiesOnly": "yes",
             "IdentityFile": _file(self.key),
-            # What is preferred otherwise costs an emulated processor a second.
+            # The default key exchange takes a second on an emulated processor.
             "KexAlgorithms": "^curve25519-sha256",
             "LogLevel": "ERROR",
             "ServerAliveInterval": "15",
@@ -325,12 +323,12 @@ class Machine:
 
 
 def _file(path: Path) -> str:
-    """A file as an option of ssh names it, which splits at spaces and expands what begins with %."""
+    """A path as the value of an ssh option: ssh splits at spaces and expands `%`."""
     return '"' + str(path).replace("%", "%%") + '"'
 
 
 def sockets() -> Path:
-    """The user's private folder for sockets."""
+    """The user's private folder for sockets. EnvctlError if others can write there."""
     candidates = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
     base = next(path for path in candidates if path and os.path.isdir(path))  # noqa: PTH112 - no more
     folder = Path(base) / f"envctl-{os.getuid()}"
@@ -339,7 +337,8 @@ def sockets() -> Path:
     status = folder.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise EnvctlError(
-            f"{folder} is not private", hint="remove it: envctl makes it anew, for you alone"
+            f"{folder} is open to other users",
+            hint="remove it: envctl creates it again, for you alone",
         )
     return folder
 

@@ -15,9 +15,10 @@ _PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
 
 
 def make_key(path: Path) -> str:
-    """The public part of the private key at `path`, which is made if it is not there.
+    """The public key of the private key at `path`, made if it does not exist.
 
-    EnvctlError if it is a link, another user's, or no key: one that came with the project would be known to others.
+    EnvctlError if it is a link, another user's, readable by others, or no key: others could know a key that came with the
+    project.
     """
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,8 +35,8 @@ def make_key(path: Path) -> str:
     public = _PUBLIC.match(_keygen("-y", "-f", str(path))) if is_private else None
     if public is None:
         raise EnvctlError(
-            f"{path} is not a private key of yours",
-            hint="remove it, and take the environment down and up again: envctl makes one",
+            f"{path} is not a private key that only you can read",
+            hint="remove it, then run `envctl down` and `envctl up`: envctl creates a new one",
         )
     return public[1]
 

@@ -30,8 +30,8 @@ def run_streaming(
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # The shared connection's keeper has the streams, too, and lets go of them when the command inside has ended: nothing
-        # here may wait for their end, as closing a buffered one does while it is read.
+        # Unbuffered: the SSH master has these streams open, too, until the command in the machine exits. Closing a
+        # buffered stream would wait for a reader, and so for that.
         bufsize=0,
     ) as process:
         if stdin:
@@ -48,7 +48,7 @@ def run_streaming(
         except BaseException:
             process.kill()
             raise
-        # What comes of closing the streams below is no failure.
+        # Errors from here on are caused by closing the streams, not by writers.
         failed = failures[:1]
         if process.poll() is None:
             # Enough was heard.

@@ -1,4 +1,4 @@
-"""How a unit is started in a machine of a rendered folder, and waited for. Pure."""
+"""The script that starts a unit in a machine of a rendered folder and waits until it is ready. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ TEMPLATE: Final = "vagrant/start.sh.j2"
 _PATIENCE: Final = 60
 """Seconds for a unit without a probe to run."""
 _LINES: Final = 30
-"""How many of its last lines are shown of a unit that does not start."""
+"""How many of its last log lines are shown if a unit does not start."""
 _TASK: Final = 3600
 _GRACE: Final = 5.0
-"""Seconds a machine gets beyond a probe's own time-out."""
+"""Seconds added to a probe's timeout."""
 
 
 def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
-    """What the template of the script is given."""
+    """The values for the script's template."""
     unit_probe = unit.run.probe
     patience = _TASK if unit.kind is Kind.TASK else _PATIENCE
     if unit_probe is not None and unit.kind is not Kind.TASK:
-        # As `up` does it.
+        # As long as `up` waits.
         patience = ceil(unit_probe.start_period + unit_probe.retries * unit_probe.interval)
     return {
         **FUNCTIONS,
@@ -44,7 +44,7 @@ def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
 
 
 def _probe(unit: Unit, paths: UnitPaths) -> str:
-    """The shell command that asks once; "" if there is nothing to ask."""
+    """The shell command that runs the probe once; "" without a probe."""
     unit_probe, unit_process = unit.run.probe, unit.run.process
     if unit_probe is None:
         return ""

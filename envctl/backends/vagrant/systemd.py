@@ -1,4 +1,4 @@
-"""A machine's init, asked over D-Bus as `systemctl` asks it, though from outside: no process starts inside.
+"""Asks a machine's systemd over D-Bus, as `systemctl` does, but from this host: no process starts in the machine.
 
 Source: https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 """
@@ -17,24 +17,24 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 
 SOCKET: Final = "/run/systemd/private"
-"""Where it listens, for root alone; there is one also where no message bus runs."""
+"""systemd's private socket, for root only; it exists without a message bus, too."""
 _NAME: Final = "org.freedesktop.systemd1"
 _ROOT: Final = "/org/freedesktop/systemd1"
 _MANAGER: Final = DBusAddress(_ROOT, _NAME, f"{_NAME}.Manager")
 _HELLO: Final = b"\0AUTH EXTERNAL " + b"0".hex().encode() + b"\r\nBEGIN\r\n"
-"""That root speaks, which it sees is true: inside it is the SSH server that does.
+"""Authenticates as root: in the machine, the peer is the SSH server, which runs as root.
 
-All in one, as its own clients do: what comes after a lone BEGIN is left lying until more comes
+Sent at once, as systemd's own clients do: data after a separate BEGIN would stay unread until more comes
 (https://github.com/systemd/systemd/pull/24875).
 """
 _CHUNK: Final = 64 * 1024
 _KILLED: Final = (2, 3)
-"""CLD_KILLED and CLD_DUMPED: a process ended by a signal."""
+"""CLD_KILLED and CLD_DUMPED: the process was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service of the init does; of one whose process has ended also how."""
+    """The state of a systemd service and, if its process has exited, how it exited."""
 
     load: str
     active: str
@@ -45,16 +45,16 @@ class Service:
 
     @property
     def state(self) -> tuple[Status, int | None]:
-        """What its process does, and its exit code if it has ended."""
-        # Of a process ended by a signal a shell says so.
+        """The status of its process, and its exit code if it has exited."""
+        # A shell adds 128 for a process that was ended by a signal.
         code = self.exit_status + (128 if self.exit_how in _KILLED else 0)
         if self.sub == "auto-restart":
             return Status.RESTARTING, code
         if self.sub == "start-post":
-            # A container's: its client runs and it is yet to. A task's: it is being noted that it has completed.
+            # Of a container: its client runs and it does not yet. Of a task: its exit is being recorded.
             return Status.STARTING, None
         if self.sub == "stop-post":
-            # How it ended is being noted, and whether it is started again is not decided.
+            # Its exit is being recorded; whether it restarts is open.
             return Status.UNKNOWN, None
         if self.active == "active" and self.sub == "exited":
             return Status.EXITED, 0
@@ -66,12 +66,12 @@ class Service:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process runs."""
+        """Whether its process is running."""
         return self.state[0] is Status.RUNNING
 
 
 class SystemdClient:
-    """A conversation with it. EnvctlError if it does not answer as expected, OSError if not at all."""
+    """A D-Bus client of systemd. EnvctlError if it refuses a call, OSError if it does not answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -82,10 +82,12 @@ class SystemdClient:
         while not greeting.endswith(b"\r\n"):
             greeting += self._received()
         if not greeting.startswith(b"OK "):
-            raise EnvctlError("the machine's init does not let us in", details=repr(greeting))
+            raise EnvctlError(
+                "systemd in the machine refuses the connection", details=repr(greeting)
+            )
 
     def services(self, names: Sequence[str]) -> Mapping[str, Service]:
-        """The services of these names, whether there are such or not."""
+        """The states of services by name, including services that do not exist."""
         (listed,) = self._call(_MANAGER, "ListUnitsByNames", "as", (list(names),))
         return {
             name: self._service(path, load, active, sub)
@@ -93,7 +95,7 @@ class SystemdClient:
         }
 
     def main_process(self, name: str) -> int:
-        """The process id, inside, of a service that runs; 0 if it does not."""
+        """The main process id of a service, in the machine; 0 if it does not run."""
         (listed,) = self._call(_MANAGER, "ListUnitsByNames", "as", ([name],))
         return int(self._property(listed[0][6], "MainPID"))
 
@@ -123,7 +125,7 @@ class SystemdClient:
             if answer.header.fields.get(HeaderFields.reply_serial) == serial:
                 break
         if answer.header.message_type is MessageType.error:
-            raise EnvctlError(f"the machine's init refuses {method}", details=str(answer.body))
+            raise EnvctlError(f"systemd in the machine refuses {method}", details=str(answer.body))
         return answer.body
 
     def _next(self) -> Message:

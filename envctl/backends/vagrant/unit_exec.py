@@ -1,4 +1,4 @@
-"""A command run in a unit's machine, as the unit's own process runs."""
+"""Runs a command in a unit's machine with the user, environment and limits of the unit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh import Machine
 
 _SLACK: Final = 10.0
-"""Seconds that a command has beyond its own time before its machine ends it."""
+"""Seconds beyond its timeout after which the machine kills a command, in case envctl is gone."""
 
 
 def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Execution) -> int | None:
-    """Run it; its exit code, or None if the unit does not run. `note` is what the machine's stamp tells of the unit.
+    """Run a command; its exit code, or None if the unit does not run. `note` is the unit's note in the machine's stamp.
 
-    The command itself finds out first whether the unit runs: its shell sees that at once, and a question to the init
-    goes through the connection to an emulated machine and back.
+    The command's own shell checks first whether the unit runs: that is instant, while a question to systemd takes
+    tenths of a second in an emulated machine.
     """
     paths = UnitPaths(unit, bool(note.get("shared")))
     main = machine.main_process(paths.service) if paths.shared else 0
@@ -44,7 +44,7 @@ def run(unit: str, note: Mapping[str, Any], machine: Machine, execution: Executi
 def _script(
     paths: UnitPaths, note: Mapping[str, Any], execution: Execution, main: int, mark: str
 ) -> str:
-    # It is ended from here; inside, in case that nobody is here any more.
+    # envctl kills it at its timeout; the machine does later, in case envctl was killed.
     timeout = execution.timeout + _SLACK if execution.timeout else None
     marked = {VARIABLE: mark}
     if note.get("contained"):

@@ -1,4 +1,4 @@
-"""Where a unit's things are in its machine. Pure."""
+"""The paths and service names of a unit in its machine. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ SECRETS: Final = "/run/secrets"
 
 @dataclass(frozen=True, slots=True)
 class UnitPaths:
-    """Where a unit's things are in its machine, which it may share with others."""
+    """The paths and service names of a unit in its machine, which it may share."""
 
     unit: str
     shared: bool = False
 
     @property
     def service(self) -> str:
-        """The unit's service of systemd."""
+        """The unit's systemd service."""
         return f"envctl-{self.unit}.service"
 
     @property
     def processes(self) -> str:
-        """The file that lists the unit's processes; it is there only while there are some, or are about to be."""
+        """The file that lists the unit's processes; it exists only while there are some or the service is starting."""
         return f"/sys/fs/cgroup/system.slice/{self.service}/cgroup.procs"
 
     @property
@@ -36,32 +36,32 @@ class UnitPaths:
 
     @property
     def ended(self) -> str:
-        """The script that notes how the process ended."""
+        """The script that records how the process exited."""
         return f"/etc/envctl/{self.unit}/ended"
 
     @property
     def log_service(self) -> str:
-        """The service of systemd that sends what the process writes to the journal."""
+        """The systemd service that sends the unit's output to the journal."""
         return f"envctl-log@{self.unit}.service"
 
     @property
     def pipes(self) -> tuple[str, str]:
-        """Where the process writes: its standard output and its standard error."""
+        """The pipes of the process's standard output and standard error."""
         return f"/run/envctl/output/{self.unit}/stdout", f"/run/envctl/output/{self.unit}/stderr"
 
     @property
     def secrets(self) -> str:
-        """The folder, in memory, of the unit's secrets; a shared machine shows it as SECRETS to the unit alone."""
+        """The folder of the unit's secrets, in memory; in a shared machine only the unit sees it, as SECRETS."""
         return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS
 
 
 def secret_file(secret: Secret, paths: UnitPaths) -> str:
-    """Where a secret's file is, in memory; its target may be a link to it."""
+    """The path of a secret's file, in memory; its target may be a link to it."""
     return f"{paths.secrets}/{secret_name(secret)}"
 
 
 def secret_name(secret: Secret) -> str:
-    """What the file of a secret is called: as its target, if that is a file in SECRETS; else hidden."""
+    """The file name of a secret: that of its target, if it is directly in SECRETS; else a hidden file."""
     inside = secret.target.removeprefix(f"{SECRETS}/")
     is_in_folder = inside != secret.target and "/" not in inside
     return inside if is_in_folder else "." + secret.name

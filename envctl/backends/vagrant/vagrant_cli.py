@@ -19,12 +19,12 @@ from envctl.errors import EnvctlError
 
 PROVIDER: Final = "libvirt"
 _SHOWN: Final = 30
-"""How many of a command's last lines an error shows."""
+"""How many of the last lines of a command's output an error shows."""
 _INDEX_VERSION: Final = 1
 
 
 def informative_lines(text: str) -> list[str]:
-    """The lines of a command's output that say something: none of a progress bar, none of a stack."""
+    """The lines of a command's output without progress bars and stack traces."""
     lines = text.replace("\r", "\n").splitlines()
     return [
         line
@@ -34,15 +34,15 @@ def informative_lines(text: str) -> list[str]:
 
 
 def version() -> tuple[int, ...]:
-    """Which Vagrant is installed: its version's numbers. EnvctlError if there is none, or it does not tell."""
+    """The version of the installed Vagrant, as numbers. EnvctlError if it cannot be read."""
     try:
         process = subprocess.run(
             [_program(), "--version"], capture_output=True, text=True, check=True, timeout=60
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise EnvctlError(f"vagrant does not tell its version: {error}") from error
+        raise EnvctlError(f"cannot read Vagrant's version: {error}") from error
     if (match := re.search(r"\d+(?:\.\d+)+", process.stdout)) is None:
-        raise EnvctlError(f"vagrant does not tell its version, but: {process.stdout.strip()}")
+        raise EnvctlError(f"cannot read Vagrant's version from: {process.stdout.strip()}")
     return tuple(map(int, match[0].split(".")))
 
 
@@ -51,23 +51,23 @@ def _program() -> str:
     if program is None:
         raise EnvctlError(
             "vagrant is not installed",
-            hint="`envctl doctor --backend vagrant` says how to install it",
+            hint="`envctl doctor --backend vagrant` shows how to install it",
         )
     return program
 
 
 class Vagrant:
-    """Vagrant in one folder. Each call is a process of about two seconds, and what it does."""
+    """Vagrant in one folder. Starting each command takes about two seconds."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def up(self) -> None:
-        """Bring the folder's machines up."""
-        self._do("bring the machine up", lambda vagrant: vagrant.up(provider=PROVIDER))
+        """Start the folder's machines."""
+        self._do("start the machine", lambda vagrant: vagrant.up(provider=PROVIDER))
 
     def add_box(self, name: str, file: Path) -> None:
-        """Add a box, in the place of one of the same name."""
+        """Add a box, replacing one of the same name."""
         self._do("add the box", lambda vagrant: vagrant.box_add(name, str(file), PROVIDER, True))
 
     def remove_box(self, name: str) -> None:
@@ -84,7 +84,7 @@ class Vagrant:
                 raise EnvctlError(
                     f"vagrant could not {action} (exit code {error.returncode})",
                     details="\n".join(informative_lines(text)[-_SHOWN:]),
-                    hint="run the same command again; `envctl doctor --backend vagrant` tells what is missing",
+                    hint="run the same command again; `envctl doctor --backend vagrant` shows what is missing",
                 ) from error
 
     def _client(self, log: IO[bytes]) -> Any:
@@ -96,7 +96,7 @@ class Vagrant:
 
         program = _program()
         setpriv = shutil.which("setpriv")
-        # If this process is killed it ends too, instead of going on unwatched.
+        # If envctl is killed, Vagrant gets SIGTERM too.
         guard = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
         class Guarded(vagrant.Vagrant):

@@ -1,4 +1,4 @@
-"""A unit as a machine of a Vagrantfile. Pure."""
+"""The values for the Vagrantfile of a machine. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def context(
     key: str,
     public_key: str,
 ) -> Mapping[str, Any]:
-    """What the template of a Vagrantfile with these machines is given; `boxes` are theirs by name."""
+    """The values for the template; `boxes` has the boxes of these machines by name."""
     return {
         **FUNCTIONS,
         **processor(),
@@ -36,7 +36,7 @@ def context(
 
 
 def processor() -> Mapping[str, Any]:
-    """What of a Vagrantfile depends on the processor."""
+    """Values that depend on the host's processor."""
     return {"cpu_model": NATIVE.cpu, "kvm_flags": NATIVE.kvm_flags}
 
 
@@ -45,7 +45,7 @@ def _machine(
 ) -> Mapping[str, Any]:
     host = names.scope.environment if machine.name == SHARED else machine.name
     return {
-        # No name of hexadecimal digits alone (see names.vagrant_name); with the prefix it makes the domain's.
+        # Never hexadecimal digits only (see names.vagrant_name); together with the prefix, the domain's name.
         "name": f"_{machine.name}",
         "box": box,
         "cpus": machine.cpus,
@@ -64,7 +64,7 @@ def _machine(
 
 
 def _tag(mount: Mount) -> str:
-    """What Vagrant calls a shared folder inside."""
+    """The tag that Vagrant gives a shared folder in the machine."""
     return hashlib.md5(mount.source.encode(), usedforsecurity=False).hexdigest()[:31]
 
 
@@ -72,7 +72,7 @@ def _words(machine: DesiredMachine, host: str, public_key: str) -> Sequence[str]
     return [
         "console=ttyS0",
         "quiet",
-        # No profile is loaded in a machine, and none of the tools for one is there.
+        # There are no AppArmor profiles or tools in a machine.
         "apparmor=0",
         f"envctl.host={host}",
         *(

@@ -562,7 +562,7 @@ def test_a_target_on_another_backend_is_checked_and_shown_for_that_one(
     assert envctl("validate", "dev").code == 0
     ended = envctl("validate", "dev@vagrant")
     assert ended.code == 1
-    assert "environments/dev.yaml:2:29: options.vagrant has no 'layuot'" in ended.err
+    assert "environments/dev.yaml:2:29: no such option: options.vagrant.layuot" in ended.err
 
 
 def test_status_shows_what_was_brought_up_on_another_backend_than_the_specs(

@@ -185,7 +185,9 @@ def test_machines_are_of_one_platform_and_refuse_others_at_the_place(planned):
 
     assert machine_problems(fine) == ()
     assert str(found.where) == "envctl.yaml:4:33"
-    assert found.message == "web: machines are linux/amd64, and its platform is linux/arm64"
+    assert found.message == (
+        "web: platform linux/arm64 is not supported: machines on this host are linux/amd64"
+    )
     assert found.hint == (
-        "leave it out for this environment (`platform: null` in its overlay), or run it on docker"
+        "remove it for this environment (`platform: null` in its overlay), or use the Docker backend"
     )

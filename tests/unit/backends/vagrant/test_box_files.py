@@ -70,7 +70,7 @@ def test_a_box_of_another_provider_is_none(home, layout):
     assert not box_files.box_folder(BOX).exists()
     assert [*box_files.find("envctl-*")] == []
     assert box_files.last_used(BOX) is None
-    with pytest.raises(EnvctlError, match="was removed meanwhile"):
+    with pytest.raises(EnvctlError, match="another run removed the box"):
         box_files.mark_used(BOX)
 
 

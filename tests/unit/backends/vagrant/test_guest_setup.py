@@ -156,7 +156,7 @@ def test_a_link_to_a_secret_is_not_made_where_links_of_the_image_lead_into_a_mou
     done = settled_links(web, tmp_path)
 
     assert done.returncode == 1
-    assert f"{tmp_path / target} is in what is mounted there" in done.stderr
+    assert f"{tmp_path / target} is inside a mount" in done.stderr
     assert [one.name for one in mounted.iterdir()] == [".env"]
     assert (mounted / ".env").read_text() == "MINE"
 

@@ -116,8 +116,8 @@ def test_what_cannot_be_together_is_told_before_anything_is_done():
     assert [problem.message for problem in BACKEND.problems(wanted)] == [
         "two and one cannot share a machine: they differ in the user app",
         "two and one cannot share a machine: they differ in the file /etc/motd",
-        "two and one cannot share a machine: the port 80 would be both's",
-        "two and one cannot share a machine: the port 8000 would be both's",
+        "two and one cannot share a machine: the port 80 is used by both",
+        "two and one cannot share a machine: the port 8000 is used by both",
         "three: a container image needs a machine of its own",
     ]
 
@@ -163,13 +163,13 @@ def test_what_would_hide_or_replace_anothers_is_told():
         "two and one cannot share a machine: they differ in the volume data",
         "two and one cannot share a machine: they differ in the volume or mount at /data",
         "two and one cannot share a machine: they differ in the secret at /etc/token",
-        "three and two cannot share a machine: what three mounts at /srv would hide two's /srv/app/a.py",
+        "three and two cannot share a machine: the mount of three at /srv would hide two's /srv/app/a.py",
     ]
 
 
 def test_the_machines_own_port_is_told():
     (problem,) = BACKEND.problems(plan(unit("git", ports=(Port(22, 2222),))))
-    assert problem.message == "git: port 22 is the machine's own SSH server"
+    assert problem.message == "git: port 22 is used by the machine's SSH server"
     assert BACKEND.problems(plan(unit("git", image="git", ports=(Port(22, 2222),)))) != ()
 
 

@@ -47,7 +47,7 @@ def test_a_script_that_fails_is_told_with_its_last_words():
 
 
 def test_a_script_that_does_not_end_is_told():
-    with pytest.raises(EnvctlError, match=r"did not end within 0\.1 s"):
+    with pytest.raises(EnvctlError, match=r"did not finish within 0\.1 s"):
         told("sleep 5", timeout=0.1)
 
 

@@ -33,7 +33,7 @@ def record(code=0, *, oom=False):
         # Its init has forgotten it: it ended well.
         (GONE, {}, record(0), ProcessState(Status.EXITED, 0)),
         (GONE, {}, STARTED, ProcessState(Status.CREATED)),
-        (GONE, {}, ExitRecord(), ProcessState(Status.EXITED, cause="its machine was restarted since then")),
+        (GONE, {}, ExitRecord(), ProcessState(Status.EXITED, cause="its machine was restarted")),
         (FAILED, {}, STARTED, ProcessState(Status.EXITED, 3)),
         (FAILED, {}, record(137, oom=True), ProcessState(Status.OOM_KILLED, 137)),
         (FAILED, {}, record(1, oom=True), ProcessState(Status.EXITED, 1, "a process in it was killed for memory")),
@@ -48,7 +48,7 @@ def record(code=0, *, oom=False):
         ),
         (
             Service("loaded", "deactivating", "stop-post"), {}, STARTED,
-            ProcessState(Status.UNKNOWN, cause="its process has just ended"),
+            ProcessState(Status.UNKNOWN, cause="its process has just exited"),
         ),
     ],
 )  # fmt: skip

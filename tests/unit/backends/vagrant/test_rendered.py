@@ -378,6 +378,6 @@ def test_another_provider_is_refused_before_anything_is_done(folder, argv, envir
     )
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "This folder is for libvirt, and cannot be used with the provider virtualbox" in said
+    assert "This folder needs libvirt and does not work with the provider virtualbox" in said
     assert "render ENVIRONMENT@docker" in said
     assert ("Downloading" in said, "rb:" in said) == (False, False)

@@ -32,10 +32,10 @@ def test_a_key_that_others_can_read_or_that_is_a_link_is_refused(tmp_path):
     key = tmp_path / "key"
     ssh_key.make_key(key)
     (tmp_path / "link").symlink_to(key)
-    with pytest.raises(EnvctlError, match="is not a private key of yours"):
+    with pytest.raises(EnvctlError, match="is not a private key that only you can read"):
         ssh_key.make_key(tmp_path / "link")
     key.chmod(0o644)
-    with pytest.raises(EnvctlError, match="is not a private key of yours"):
+    with pytest.raises(EnvctlError, match="is not a private key that only you can read"):
         ssh_key.make_key(key)
 
 
@@ -75,7 +75,7 @@ def machine(tmp_path, monkeypatch):
 
 def test_a_script_gets_its_input_and_tells_what_it_prints(machine):
     assert machine.run("cat; echo heard >&2", data=b"ab\xff") == "ab\N{REPLACEMENT CHARACTER}"
-    with pytest.raises(EnvctlError, match="web: a command inside failed") as caught:
+    with pytest.raises(EnvctlError, match="web: a command in its machine failed") as caught:
         machine.run("echo no way >&2; exit 3")
     assert caught.value.details == "no way\n"
     with pytest.raises(EnvctlError, match=r"did not answer within 0\.2 s"):
@@ -86,19 +86,22 @@ def test_a_script_gets_its_input_and_tells_what_it_prints(machine):
 def test_a_script_that_tells_too_much_is_not_heard_out(machine, stream):
     limit = 64 * 1024 * 1024
     assert machine.run(f"head -c {limit} /dev/zero >&{stream}") == "\0" * limit * (stream == 1)
-    with pytest.raises(EnvctlError, match="tells more than"):
+    with pytest.raises(EnvctlError, match="printed more than"):
         machine.run(f"head -c {limit + 1} /dev/zero >&{stream}")
 
 
 def test_lines_come_one_by_one_and_a_failure_at_their_end(machine):
     with machine.lines("echo one; echo two; exit 3") as lines:
         assert [next(lines), next(lines)] == [b"one\n", b"two\n"]
-        with pytest.raises(EnvctlError, match="web: a command inside failed"):
+        with pytest.raises(EnvctlError, match="web: a command in its machine failed"):
             next(lines)
     with machine.lines("yes") as lines:
         assert next(lines) == b"y\n"
 
 
 def test_a_line_without_an_end_is_not_read_further(machine):
-    with machine.lines("cat /dev/zero") as lines, pytest.raises(EnvctlError, match="a line of"):
+    with (
+        machine.lines("cat /dev/zero") as lines,
+        pytest.raises(EnvctlError, match="a line is longer"),
+    ):
         next(lines)

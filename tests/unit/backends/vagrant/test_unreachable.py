@@ -45,13 +45,13 @@ def machine(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (CHANGED, "web: what answers at 192.0.2.1 has another host key than its machine"),
+        (CHANGED, "web: the host key at 192.0.2.1 is not the one of its machine"),
         (REFUSED, "web: its machine at 192.0.2.1 refuses envctl's key"),
-        ('Load key "/k": invalid format', "cannot be used"),
-        ("@ WARNING: UNPROTECTED PRIVATE KEY FILE! @", "cannot be used"),
+        ('Load key "/k": invalid format', "cannot use its machine's key"),
+        ("@ WARNING: UNPROTECTED PRIVATE KEY FILE! @", "cannot use its machine's key"),
         (
             "ssh: Could not resolve hostname nowhere.invalid",
-            "the address of its machine is not known",
+            "its machine has no known address",
         ),
     ],
 )
@@ -110,5 +110,5 @@ def test_a_machine_that_lets_nobody_in_and_never_says_so_is_given_up(
     with pytest.raises(EnvctlError, match="does not answer") as caught:
         one.connect(patience=0.2)
 
-    assert caught.value.details == "it let nobody in"
+    assert caught.value.details == "the SSH handshake timed out"
     assert time.monotonic() - before < 10
