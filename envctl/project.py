@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from envctl.backends.base import Execution, LogLine
     from envctl.definition.differences import Difference as SpecDifference
     from envctl.definition.resolved import Resolved
-    from envctl.lock.frozen import Frozen
+    from envctl.lock.frozen import FrozenBuilds
     from envctl.lock.lock_differences import Difference
     from envctl.lock.model import Lock
     from envctl.parity.drift.verification import Verification
@@ -276,7 +276,7 @@ class Project:
         services: Sequence[str] = (),
         *,
         decided: Decided = ignore_changes,
-        kept: Frozen | None = None,
+        kept: FrozenBuilds | None = None,
     ) -> UpResult:
         """`up` of what is locked already."""
         from envctl.reconcile.executor import bring_up
@@ -413,45 +413,44 @@ class Project:
         update: Sequence[str] | None = None,
         vendor: bool = False,
     ) -> tuple[Lock, tuple[Difference, ...]]:
-        """Write what the builds of these environments, or of all, come to; the lock, and what moved.
+        """Write what the builds of these environments, or of all, contain; the lock, and what changed.
 
-        With `update`, these services and bases, or all if it is empty, are made anew as the mirrors have them;
-        with `vendor` the files of all that is locked are kept.
+        With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
+        `vendor` the package files are kept.
         """
-        from envctl.lock.create import make
+        from envctl.verbs.lock import lock
 
         with exclusive(private_folder(self.root, "locks"), "lock", self.report):
-            return make(
+            return lock(
                 self.root,
-                self._plain(environments),
+                self._image_sessions(environments),
                 update=update,
                 vendor=vendor,
-                whole=not environments,
+                complete=not environments,
             )
 
     def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
-        """What the spec, and what is built of it here, differ in from the lock."""
-        from envctl.lock.check import check
-        from envctl.lock.text import existing
+        """The differences between the lock, the spec, and the images built here."""
+        from envctl.verbs.lock import check_lock
 
-        return check(existing(self.root), self._plain(environments), whole=not environments)
+        sessions = self._image_sessions(environments)
+        return check_lock(self.root, sessions, complete=not environments)
 
-    def _plain(self, environments: Sequence[str]) -> Sequence[Session]:
-        """Environments as a container engine has them: machines are made of the same images."""
+    def _image_sessions(self, environments: Sequence[str]) -> Sequence[Session]:
+        """Environments on a container engine: machines are made from the same images."""
         names = tuple(environments) or self.environments()
         if not names:
             raise no_environments(self.root)
         return [self.open(Target(name, DEFAULT_BACKEND)) for name in names]
 
-    def _frozen(self, session: Session, services: Sequence[str], *, offline: bool) -> Frozen:
-        from envctl.lock.frozen import Frozen
-        from envctl.lock.text import existing
+    def _frozen(self, session: Session, services: Sequence[str], *, offline: bool) -> FrozenBuilds:
+        from envctl.verbs.lock import freeze
 
-        (plain,) = self._plain([session.target.environment])
-        plain.services = session.services
-        kept = Frozen(session, plain, existing(self.root), offline=offline)
-        kept.insist({unit.service for unit in session.select(services).units})
-        return kept
+        (image_session,) = self._image_sessions([session.target.environment])
+        image_session.services = session.services
+        frozen = freeze(self.root, session, image_session, offline=offline)
+        frozen.require_same_spec({unit.service for unit in session.select(services).units})
+        return frozen
 
     # --- looking
 

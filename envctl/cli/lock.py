@@ -1,4 +1,4 @@
-"""lock: what the builds came to, kept and compared."""
+"""lock: record and compare installed versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Names = Annotated[
     list[str] | None,
     Argument(
         "NAME",
-        "Environments; all of them if none is named. With --update also services and bases.",
+        "Environments; all by default. With --update also services and bases.",
         complete_target,
     ),
 ]
@@ -30,108 +30,105 @@ def lock(
     *,
     check: Annotated[
         bool,
-        Option(("--check",), "Write nothing; exit with 3 if the spec or what is built differs."),
+        Option(("--check",), "Write nothing; exit with 3 if the spec or an image differs."),
     ] = False,
     update: Annotated[
         bool,
-        Option(("--update",), "Build anew, with the versions that the mirrors have now."),
+        Option(("--update",), "Rebuild with the newest versions."),
     ] = False,
     vendor: Annotated[
         bool,
         Option(
-            ("--vendor",), "Keep the very packages in envctl.vendor, for builds without a network."
+            ("--vendor",), "Keep the package files in envctl.vendor, for builds without a network."
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Write down in envctl.lock which versions are installed.
+    """Record the installed versions in envctl.lock.
 
-    It has all that is installed in what the environments are made from. What is not built yet is built, and keeps
-    to the versions that are locked already where they can still be had. --update moves on: all, or the services
-    and bases that are named. Says what moved.
+    Records every installed version. Builds what is missing; keeps locked versions while they are available.
+    --update upgrades them: all, or those of the named services and bases. Prints what changed.
 
-    With --check the lock is compared with the spec and, where an engine answers, with the images that are at
-    hand: the exit code is 3 if there is a difference.
+    --check compares the lock with the spec and, if an engine answers, with the existing images: the exit code is 3
+    if there is a difference.
 
     JSON: an object with `format`, `version` and `differences`, each with `kind` ("unit", "spec", "architecture",
-    "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null where there is none), `units`
-    (ENVIRONMENT/SERVICE), `where` ("file:line:column" of what the spec asks for, or null), `said` (which files have
-    changed, where only hashes are locked, or "") and `details` (what of them is not locked as it is asked for).
+    "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null if there is none), `units`
+    (ENVIRONMENT/SERVICE), `where` ("file:line:column" in the spec, or null), `said` (which files have changed, if
+    only hashes are locked, or "") and `details` (requested packages that are not locked in that version).
     """
     from envctl.lock.model import FILE
 
     if check and (update or vendor):
         raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
-    environments, others = _sorted(invocation, names or (), update=update)
+    environments, others = _split(invocation, names or (), update=update)
     if check:
-        found = invocation.project.check_lock(environments)
+        differences = invocation.project.check_lock(environments)
         invocation.reporter.pause()
-        _check(invocation, found, as_json=as_json)
-        return Exit.DIFFERENT if found else Exit.OK
-    from envctl.lock.messages import moved
+        _check(invocation, differences, as_json=as_json)
+        return Exit.DIFFERENT if differences else Exit.OK
+    from envctl.lock.messages import change_text
 
     first = not (invocation.root / FILE).exists()
-    lock, found = invocation.project.lock(
+    lock, changes = invocation.project.lock(
         environments, update=others if update else None, vendor=vendor
     )
     invocation.reporter.pause()
     count = sum(len(build.units) for build in lock.builds)
-    nothing = f"{count} services locked" if first else "nothing moved"
+    unchanged = f"{count} services locked" if first else "no changes"
     if as_json:
-        _json(invocation, found)
+        _json(invocation, changes)
     else:
-        for one in found:
-            invocation.out.line(invocation.out.safe(moved(one)))
-        if not found:
-            invocation.out.line(nothing)
+        for change in changes:
+            invocation.out.line(invocation.out.safe(change_text(change)))
+        if not changes:
+            invocation.out.line(unchanged)
     invocation.note("wrote envctl.lock")
     return Exit.OK
 
 
-def _sorted(
+def _split(
     invocation: Invocation, names: Sequence[str], *, update: bool
 ) -> tuple[list[str], list[str]]:
-    """The environments among the names, and the others."""
+    """The environments among the names, and all other names."""
     from envctl.suggest import did_you_mean
 
     known = invocation.project.environments()
     others = [name for name in names if name not in known]
     if others and not update:
-        raise UsageError(
-            f"there is no environment {others[0]!r}", hint=did_you_mean(others[0], known)
-        )
+        raise UsageError(f"no such environment: {others[0]!r}", hint=did_you_mean(others[0], known))
     return [name for name in names if name in known], others
 
 
-def _check(invocation: Invocation, found: Sequence[Difference], *, as_json: bool) -> None:
-    """What the lock and what there is differ in, and what to do next."""
-    from envctl.lock.messages import compared, remedy
+def _check(invocation: Invocation, differences: Sequence[Difference], *, as_json: bool) -> None:
+    """Print the differences from the lock, and what to do next."""
+    from envctl.lock.messages import difference_text, remedy
     from envctl.lock.model import FILE
 
     if as_json:
-        _json(invocation, found)
-    elif not found:
-        invocation.out.line(f"{FILE} is what the spec asks for")
+        _json(invocation, differences)
+    elif not differences:
+        invocation.out.line(f"{FILE} matches the spec")
     elif invocation.options.quiet:
-        invocation.out.line(f"{FILE}: {counted(len(found), 'difference', 'differences')}")
+        invocation.out.line(f"{FILE}: {counted(len(differences), 'difference', 'differences')}")
     else:
-        for one in found:
-            invocation.out.text(compared(one))
-        invocation.note(remedy(found))
+        for difference in differences:
+            invocation.out.text(difference_text(difference))
+        invocation.note(remedy(differences))
 
 
-def _json(invocation: Invocation, found: Sequence[Difference]) -> None:
-    differences = [
+def _json(invocation: Invocation, differences: Sequence[Difference]) -> None:
+    rows = [
         {
-            "kind": one.kind,
-            "name": one.name,
-            "before": one.before,
-            "after": one.after,
-            "units": list(one.units),
-            "where": str(one.where) if one.where else None,
-            "said": one.said,
-            "details": list(one.details),
+            "kind": difference.kind,
+            "name": difference.name,
+            "before": difference.before,
+            "after": difference.after,
+            "units": list(difference.units),
+            "where": str(difference.where) if difference.where else None,
+            "said": difference.summary,
+            "details": list(difference.details),
         }
-        for one in found
+        for difference in differences
     ]
-    invocation.json({"format": "envctl lock differences", "version": 1, "differences": differences})
+    invocation.json({"format": "envctl lock differences", "version": 1, "differences": rows})

@@ -1,4 +1,4 @@
-"""Locks compared with specs, and with what is at hand."""
+"""Compare a lock with the spec, and with the images built here."""
 
 from __future__ import annotations
 
@@ -8,100 +8,110 @@ from typing import Final
 
 from envctl.backends.base import ImageEngine
 from envctl.errors import EnvctlError
-from envctl.lock.inspect import Look, looks
-from envctl.lock.lock_differences import Difference, differences, merged
+from envctl.lock.inspect import ImageContent, inspect_images
+from envctl.lock.lock_builder import LockBuilder
+from envctl.lock.lock_differences import Difference, merged, package_differences
 from envctl.lock.model import Lock, LockedBuild, Manifest
-from envctl.lock.requests import Asked, asked
+from envctl.lock.requests import BuildRequest
 from envctl.lock.unmet_requirements import unmet
 from envctl.plan.model import Build
 from envctl.plan.platforms import plain_name
 from envctl.progress import Progress, Stage
-from envctl.session import Session
 
-_MADE_FROM: Final = re.compile(r"(base|image|platform) (.+)")
-_HASHED: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-9a-f]{12})")
-
-
-def spec_differences(lock: Lock, wanted: Iterable[Asked]) -> tuple[Difference, ...]:
-    """What some services ask for and the lock was not made for. No engine is asked."""
-    return merged(difference for one in wanted for difference in _asked_differences(lock, one))
+_NAMED_INPUT: Final = re.compile(r"(base|image|platform) (.+)")
+_HASHED_INPUT: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-9a-f]{12})")
 
 
-def _asked_differences(lock: Lock, one: Asked) -> Iterator[Difference]:
-    units, known = (one.name,), lock.of(one.name)
-    if known is None:
-        yield Difference("unit", one.name, None, "in the spec", units, one.where)
-        return
-    before = [line for text in known.inputs for line in _told_apart(text)]
-    after = [(line, wanted) for wanted in one.inputs for line in _told_apart(wanted.line)]
-    kept = {line for line, _ in after}
-    gone = [line for line in before if line not in kept]
-    fresh = [(line, wanted) for line, wanted in after if line not in before]
-    if not gone and not fresh and known.inputs != tuple(wanted.line for wanted in one.inputs):
-        yield Difference("spec", "steps", "in another order", "in this one", units, one.where)
-    for line, wanted in fresh:
-        name, value = _name_and_value(line)
-        old = next((text for text in gone if value and _name_and_value(text)[0] == name), None)
-        if old is None:
-            yield Difference("spec", _shown(line), None, line, units, wanted.where)
-        else:
-            gone.remove(old)
-            was, details = _name_and_value(old)[1], unmet(wanted, known.manifest)
-            yield Difference("spec", name, was, value, units, wanted.where, wanted.said, details)
-    yield from (Difference("spec", _shown(line), line, None, units) for line in gone)
+def compare_with_lock(
+    lock: Lock, requests: Sequence[BuildRequest], builder: LockBuilder, *, complete: bool
+) -> tuple[Difference, ...]:
+    """All differences between the lock, the spec, and the images and bases built here.
 
-
-def _told_apart(text: str) -> Iterator[str]:
-    """What is asked for, package by package."""
-    kind, _, rest = text.partition(" ")
-    if kind == "packages":
-        yield from (f"package {name}" for name in rest.split())
-    else:
-        yield text
-
-
-def _name_and_value(line: str) -> tuple[str, str]:
-    """What of a line stays the same if another value is asked for, and the value, or ""."""
-    match = _HASHED.fullmatch(line) or _MADE_FROM.fullmatch(line)
-    return (match[1], match[2]) if match else (line, "")
-
-
-def _shown(line: str) -> str:
-    """A line without the hash that it may end with."""
-    match = _HASHED.fullmatch(line)
-    return match[1] if match else line
-
-
-def check(lock: Lock, session: Sequence[Session], *, whole: bool) -> tuple[Difference, ...]:
-    """All that the spec, or an image or base that is at hand, differs in from the lock.
-
-    `whole` says that these are all environments: what is locked of others is told, too.
+    `complete` says that these are the requests of all environments: entries for any other unit are reported.
     """
-    wanted = asked(session)
-    found = list(spec_differences(lock, wanted))
-    if whole:
-        names = {one.name for one in wanted}
-        found += [
+    differences = list(spec_differences(lock, requests))
+    if complete:
+        names = {request.name for request in requests}
+        differences += [
             Difference("unit", unit, "locked", None, (unit,))
             for build in lock.builds
             for unit in build.units
             if unit not in names
         ]
-    engine = _answering(session)
+    engine = _running_engine(builder)
     if engine is None:
-        note = "no container engine answers: what is built was not looked at"
-        session[0].report(Progress("lock", Stage.NOTE, note))
+        note = "no container engine answers: built images were not compared"
+        builder.report(Progress("lock", Stage.NOTE, note))
     else:
-        others = {unit for one in found for unit in one.units}
-        same = [one for one in wanted if one.name not in others]
-        found += _image_differences(lock, same, engine)
-    return merged(found)
+        changed = {unit for difference in differences for unit in difference.units}
+        unchanged = [request for request in requests if request.name not in changed]
+        differences += _image_differences(lock, unchanged, engine)
+    return merged(differences)
 
 
-def _answering(session: Sequence[Session]) -> ImageEngine | None:
-    """The engine, if there is one to ask."""
+# --- the spec
+
+
+def spec_differences(lock: Lock, requests: Iterable[BuildRequest]) -> tuple[Difference, ...]:
+    """The differences between the lock and what the spec asks for. Needs no engine."""
+    return merged(
+        difference for request in requests for difference in _input_differences(lock, request)
+    )
+
+
+def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[Difference]:
+    units, locked = (request.name,), lock.of(request.name)
+    if locked is None:
+        yield Difference("unit", request.name, None, "in the spec", units, request.where)
+        return
+    before = [line for text in locked.inputs for line in _by_package(text)]
+    after = [(line, item) for item in request.inputs for line in _by_package(item.line)]
+    lines = {line for line, _ in after}
+    removed = [line for line in before if line not in lines]
+    added = [(line, item) for line, item in after if line not in before]
+    same_lines = locked.inputs == tuple(item.line for item in request.inputs)
+    if not removed and not added and not same_lines:
+        yield Difference("spec", "steps", "in another order", "in this one", units, request.where)
+    for line, item in added:
+        name, value = _name_and_value(line)
+        old = next((text for text in removed if value and _name_and_value(text)[0] == name), None)
+        if old is None:
+            yield Difference("spec", _without_hash(line), None, line, units, item.where)
+        else:
+            removed.remove(old)
+            before_value, details = _name_and_value(old)[1], unmet(item, locked.manifest)
+            yield Difference(
+                "spec", name, before_value, value, units, item.where, item.summary, details
+            )
+    yield from (Difference("spec", _without_hash(line), line, None, units) for line in removed)
+
+
+def _by_package(text: str) -> Iterator[str]:
+    """A line of inputs; that of packages as one line for each package."""
+    kind, _, names = text.partition(" ")
+    if kind == "packages":
+        yield from (f"package {name}" for name in names.split())
+    else:
+        yield text
+
+
+def _name_and_value(line: str) -> tuple[str, str]:
+    """The part of a line that names the input, and its value or hash, or ""."""
+    match = _HASHED_INPUT.fullmatch(line) or _NAMED_INPUT.fullmatch(line)
+    return (match[1], match[2]) if match else (line, "")
+
+
+def _without_hash(line: str) -> str:
+    match = _HASHED_INPUT.fullmatch(line)
+    return match[1] if match else line
+
+
+# --- images
+
+
+def _running_engine(builder: LockBuilder) -> ImageEngine | None:
     try:
-        engine: ImageEngine = session[0].engine
+        engine = builder.engine
         engine.check()
     except EnvctlError:
         return None
@@ -109,33 +119,38 @@ def _answering(session: Sequence[Session]) -> ImageEngine | None:
 
 
 def _image_differences(
-    lock: Lock, wanted: Sequence[Asked], engine: ImageEngine
+    lock: Lock, requests: Sequence[BuildRequest], engine: ImageEngine
 ) -> Iterator[Difference]:
-    bases = {one.source.base.image for one in wanted if isinstance(one.source, Build)}
-    here = {engine.name_of(one.source) for one in wanted} | (bases & {*lock.bases})
-    found = looks(engine, {name for name in here if engine.images.find(name) is not None})
-    for other in sorted(_other_architectures(lock, wanted, found, engine)):
-        yield Difference("architecture", "architecture", lock.architecture, other)
-    for name in sorted(bases & {*lock.bases} & {*found}):
+    bases = {request.source.base.image for request in requests if isinstance(request.source, Build)}
+    locked_bases = bases & {*lock.bases}
+    names = {engine.name_of(request.source) for request in requests} | locked_bases
+    images = inspect_images(
+        engine, {name for name in names if engine.images.find(name) is not None}
+    )
+    for architecture in sorted(_other_architectures(lock, requests, images, engine)):
+        yield Difference("architecture", "architecture", lock.architecture, architecture)
+    for name in sorted(locked_bases & {*images}):
         base = Manifest(lock.bases[name].packages)
-        yield from differences(base, found[name].manifest, [f"base {name}"])
-    for one in wanted:
-        seen, known = found.get(engine.name_of(one.source)), lock.of(one.name)
-        if seen is not None and known is not None:
-            yield from unit_differences(known, seen, one.name)
+        yield from package_differences(base, images[name].manifest, [f"base {name}"])
+    for request in requests:
+        image, locked = images.get(engine.name_of(request.source)), lock.of(request.name)
+        if image is not None and locked is not None:
+            yield from _unit_differences(locked, image, request.name)
 
 
 def _other_architectures(
-    lock: Lock, wanted: Sequence[Asked], found: Mapping[str, Look], engine: ImageEngine
+    lock: Lock,
+    requests: Sequence[BuildRequest],
+    images: Mapping[str, ImageContent],
+    engine: ImageEngine,
 ) -> set[str]:
-    """What images are of that the lock is not of; a service that has a platform is of that, whatever the lock is."""
-    own = {engine.name_of(one.source) for one in wanted if not one.source.platform}
-    own |= {name for name in found if name in lock.bases and not plain_name(name)[1]}
-    return {found[name].architecture for name in own if name in found} - {lock.architecture, ""}
+    """The architectures of images other than the lock's. A service with a platform has its own, which is right."""
+    own = {engine.name_of(request.source) for request in requests if not request.source.platform}
+    own |= {name for name in images if name in lock.bases and not plain_name(name)[1]}
+    return {images[name].architecture for name in own if name in images} - {lock.architecture, ""}
 
 
-def unit_differences(known: LockedBuild, seen: Look, unit: str) -> Iterator[Difference]:
-    """What an image differs in from what is locked."""
-    if known.image and known.image != seen.identity:
-        yield Difference("image", "image", known.image, seen.identity, (unit,))
-    yield from differences(known.manifest, seen.manifest, [unit])
+def _unit_differences(locked: LockedBuild, image: ImageContent, unit: str) -> Iterator[Difference]:
+    if locked.image and locked.image != image.identity:
+        yield Difference("image", "image", locked.image, image.identity, (unit,))
+    yield from package_differences(locked.manifest, image.manifest, [unit])

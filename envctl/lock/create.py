@@ -1,4 +1,4 @@
-"""Locks made: what is not there is built, and all of it is looked into."""
+"""Create a lock: build what is missing, and read what every image contains."""
 
 from __future__ import annotations
 
@@ -8,115 +8,141 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl.backends.base import ImageEngine
-from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
+from envctl.backends.common.build_inputs import BuildInputs
 from envctl.errors import EnvctlError, UsageError
-from envctl.lock import text
-from envctl.lock.folder import FOLDER
-from envctl.lock.inspect import Look, looks
-from envctl.lock.lock_differences import Difference, moved
-from envctl.lock.messages import insist_on_platform
+from envctl.lock.file import load_lock, save_lock
+from envctl.lock.inspect import ImageContent, inspect_images
+from envctl.lock.lock_builder import LockBuilder
+from envctl.lock.lock_differences import Difference, lock_changes
+from envctl.lock.messages import require_platform
 from envctl.lock.model import Lock, LockedBase, LockedBuild
-from envctl.lock.offline import Vendor, machine_backends
-from envctl.lock.pins import pins
-from envctl.lock.requests import asked
+from envctl.lock.requests import BuildRequest
 from envctl.lock.unmet_requirements import contradicted
-from envctl.lock.vendor import Store
-from envctl.plan.build_secrets import secret_names, secrets_to_build
+from envctl.lock.vendor.folder import FOLDER
+from envctl.lock.vendor.pins import pins
+from envctl.lock.vendor.store import Store
+from envctl.lock.vendor.writer import VendorStoreWriter
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Base, Build, ReadyImage
 from envctl.plan.platforms import processor
-from envctl.progress import Progress
-from envctl.session import Session
 from envctl.suggest import did_you_mean
 
 
-def make(
+def create_lock(
     root: Path,
-    session: Sequence[Session],
+    requests: Sequence[BuildRequest],
+    builder: LockBuilder,
     *,
+    environments: Collection[str],
     update: Sequence[str] | None = None,
     vendor: bool = False,
-    whole: bool = False,
+    complete: bool = False,
 ) -> tuple[Lock, tuple[Difference, ...]]:
-    """Write the lock of some, or the whole, of a project's environments; the lock, and what moved.
+    """Write the lock of some environments, or of the complete project; the lock, and what changed.
 
-    With `update`, these services and bases, or all if it is empty, are made anew; with `vendor` all files are kept.
+    With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
+    `vendor` the package files are kept. EnvctlError if something cannot be built or read.
     """
-    before = text.load(root) or Lock()
-    maker = Maker(session, before, update=update)
+    before = load_lock(root) or Lock()
     if vendor:
-        maker.insist_on_one_platform()
-    lock = maker.make()
-    text.save(lock, root)
+        _require_one_platform(root, requests, before)
+    lock = LockCreator(requests, builder, before, update=update).create(environments)
+    save_lock(lock, root)
     if vendor:
-        maker.vendor(lock, whole=whole)
-    return lock, moved(before, lock)
+        _vendor(root, lock, requests, builder, complete=complete)
+    return lock, lock_changes(before, lock)
 
 
-class Maker:
-    """Makes the lock of some environments with a container engine.
+def _vendor(
+    root: Path,
+    lock: Lock,
+    requests: Sequence[BuildRequest],
+    builder: LockBuilder,
+    *,
+    complete: bool,
+) -> None:
+    """Keep the package files of a new lock.
 
-    `update` are services and bases to be made anew, with no regard to what is locked; without it, what is at
-    hand is taken as it is, and what has to be built keeps to the versions of `old` where it can.
+    The lock is written again even if that fails half-way: it vouches for all files kept so far.
+    """
+    writer = VendorStoreWriter(root, lock, requests, builder)
+    try:
+        writer.write(complete=complete)
+    finally:
+        save_lock(replace(lock, vendor=writer.digest), root)
+
+
+def _require_one_platform(root: Path, requests: Sequence[BuildRequest], before: Lock) -> None:
+    """EnvctlError for several platforms: their packages have the same names and versions."""
+    places = {request.source.platform: request.where for request in reversed(requests)}
+    is_vendored = not Store(root).is_empty
+    platforms = {*places, *(build.platform for build in before.builds if is_vendored)}
+    if len(platforms) > 1:
+        names = " and ".join(sorted(platform or "the engine's own" for platform in platforms))
+        raise EnvctlError(
+            f"packages can be kept for one platform only; requested: {names}",
+            hint=f"leave out --vendor; or use one platform in the spec, remove {FOLDER}, and run "
+            "`envctl lock --vendor` again",
+            where=next((where for platform, where in places.items() if platform), None),
+        )
+
+
+class LockCreator:
+    """Creates the lock of some environments with a container engine.
+
+    `update` are services and bases to rebuild with the newest versions. Everything else keeps its image, and what
+    has to be built keeps the versions of the lock `before` while they are available.
     """
 
     def __init__(
-        self, session: Sequence[Session], old: Lock, *, update: Sequence[str] | None = None
+        self,
+        requests: Sequence[BuildRequest],
+        builder: LockBuilder,
+        before: Lock,
+        *,
+        update: Sequence[str] | None = None,
     ) -> None:
-        self.session = session
-        self.old = old
-        self.asked = asked(session)
-        self.update = update
-        self.engine: ImageEngine = session[0].engine
-        self._known(update or ())
+        self._requests = requests
+        self._builder = builder
+        self._before = before
+        self._update = update
+        self._engine: ImageEngine = builder.engine
+        self._require_known(update or ())
 
-    def make(self) -> Lock:
-        """Build what is to be built, look into all of it; the lock, in which other environments stay as they were."""
-        self.engine.check()
-        bases = {one.source.base for one in self.asked if isinstance(one.source, Build)}
-        for base in sorted(bases, key=lambda one: one.image):
-            self._have_base(base)
+    def create(self, environments: Collection[str]) -> Lock:
+        """Build what is missing and read all images; entries of other environments stay as they are."""
+        self._engine.check()
+        bases = {
+            request.source.base for request in self._requests if isinstance(request.source, Build)
+        }
+        for base in sorted(bases, key=lambda base: base.image):
+            self._ensure_base(base)
         self._build()
-        found = looks(self.engine, {self.engine.name_of(one.source) for one in self.asked})
-        roots = looks(self.engine, {base.image for base in bases})
-        for one in self.asked:
-            if one.source.platform:
-                name = self.engine.name_of(one.source)
-                insist_on_platform(one.source.platform, found[name].architecture, name)
-        return self._lock(bases, found, roots)
+        images = inspect_images(self._engine, {self._image(request) for request in self._requests})
+        base_images = inspect_images(self._engine, {base.image for base in bases})
+        for request in self._requests:
+            if request.source.platform:
+                name = self._image(request)
+                require_platform(request.source.platform, images[name].architecture, name)
+        builds = _merge_equal([*_others(self._before, environments), *self._locked_builds(images)])
+        used = {build.base for build in builds}
+        earlier = {name: base for name, base in self._before.bases.items() if name in used}
+        return Lock(
+            self._architecture(bases, images, base_images),
+            {**earlier, **self._locked_bases(bases, base_images)},
+            builds,
+            self._before.vendor,
+        )
 
-    def insist_on_one_platform(self) -> None:
-        """EnvctlError unless one is all that is asked for, or kept already: packages of several have the same names and versions."""
-        places = {one.source.platform: one.where for one in reversed(self.asked)}
-        kept = not Store(Path(self.session[0].plan.scope.root)).is_empty
-        platforms = {*places, *(one.platform for one in self.old.builds if kept)}
-        if len(platforms) > 1:
-            names = " and ".join(sorted(one or "the engine's own" for one in platforms))
-            raise EnvctlError(
-                f"packages are kept for one platform, and here are {names}",
-                hint=f"leave out --vendor; or have one platform in the spec, remove {FOLDER}, and lock it anew",
-                where=next((where for name, where in places.items() if name), None),
-            )
+    def _image(self, request: BuildRequest) -> str:
+        return self._engine.name_of(request.source)
 
-    def vendor(self, lock: Lock, *, whole: bool) -> None:
-        """Keep the files of a lock that was just made of all, or not the whole, of the environments.
-
-        The lock is written once more: it vouches for what is kept, also for what was before something failed.
-        """
-        sources = {one.name: one.source for one in self.asked}
-        self.session[0].build_inputs = lambda _build: NO_BUILD_INPUTS
-        vendor = Vendor(self.session[0], lock, sources)
-        try:
-            vendor.keep(whole=whole)
-        finally:
-            text.save(replace(lock, vendor=vendor.digest), Path(self.session[0].plan.scope.root))
-
-    def _known(self, names: Sequence[str]) -> None:
-        known = {one.service for one in self.asked} | {
+    def _require_known(self, names: Sequence[str]) -> None:
+        known = {request.service for request in self._requests} | {
             name
-            for one in self.asked
-            if isinstance(one.source, Build)
-            for name in (one.source.base.image, one.source.base.name)
+            for request in self._requests
+            if isinstance(request.source, Build)
+            for name in (request.source.base.image, request.source.base.name)
             if name
         }
         for name in names:
@@ -127,143 +153,126 @@ class Maker:
                 )
 
     def _is_updated(self, *names: str) -> bool:
-        if self.update is None:
+        if self._update is None:
             return False
-        return not self.update or any(name in self.update for name in names)
+        return not self._update or any(name in self._update for name in names)
 
-    def _have_base(self, base: Base) -> None:
+    def _ensure_base(self, base: Base) -> None:
         from envctl.bases import ensure, renew
 
-        have = renew if self._is_updated(base.image, base.name) else ensure
-        have(base, self.engine.images, self.session[0].report)
+        action = renew if self._is_updated(base.image, base.name) else ensure
+        action(base, self._engine.images, self._builder.report)
+
+    # --- building
 
     def _build(self) -> None:
-        """Make the images that are not there or are to be another; a service's base may have moved below it."""
+        """Build missing and updated images; a base may have changed below its builds."""
         changes: dict[str, Change] = {}
-        fresh: dict[str, BuildInputs] = {}
-        held: set[str] = set()
-        for one in self.asked:
-            source, name = one.source, self.engine.name_of(one.source)
+        inputs: dict[str, BuildInputs] = {}
+        pinned: set[str] = set()
+        for request in self._requests:
+            source, name = request.source, self._image(request)
             base = (source.base.image, source.base.name) if isinstance(source, Build) else ()
-            updated = self._is_updated(one.service, *base)
+            is_updated = self._is_updated(request.service, *base)
             if isinstance(source, ReadyImage):
-                if updated or self.engine.images.at_hand(name) is None:
-                    self.engine.images.pull(name)
-            elif updated or self.engine.images.find(name) is None:
-                cause = "it is to be made anew" if updated else "the image is not there"
+                if is_updated or self._engine.images.at_hand(name) is None:
+                    self._engine.images.pull(name)
+            elif is_updated or self._engine.images.find(name) is None:
+                cause = "update requested" if is_updated else "the image does not exist yet"
                 changes.setdefault(
-                    name, Change(Action.BUILD, one.name, because(cause, one.where), source)
+                    name, Change(Action.BUILD, request.name, because(cause, request.where), source)
                 )
-                known = self.old.of(one.name)
-                if updated or known is None:
-                    fresh[source.digest] = BuildInputs(fresh=updated)
+                locked = self._before.of(request.name)
+                if is_updated or locked is None:
+                    inputs[source.digest] = BuildInputs(fresh=is_updated)
                 else:
-                    otherwise = contradicted(one.inputs, known.manifest)
-                    fresh[source.digest] = pins(known.manifest, but=otherwise)
-                    held.add(one.service)
-        self.session[0].build_inputs = lambda build: fresh.get(build.digest, BuildInputs())
-        with _letting_go(held):
-            self._carry_out(tuple(changes.values()))
+                    outdated = contradicted(request.inputs, locked.manifest)
+                    inputs[source.digest] = pins(locked.manifest, but=outdated)
+                    pinned.add(request.service)
+        with _hint_at_update(pinned):
+            self._builder.build(
+                tuple(changes.values()), lambda build: inputs.get(build.digest, BuildInputs())
+            )
 
-    def _carry_out(self, changes: Sequence[Change]) -> None:
-        """Build them all; an image that several environments share is given the secrets of the first that declares them."""
-        from envctl.reconcile.executor import apply_changes
+    # --- entries
 
-        wanted = secrets_to_build(changes)
-        givers = {
-            name: next(one for one in self.session if name in secret_names(one.plan.units))
-            for name in wanted
-        }
-        for one in dict.fromkeys(givers.values()):
-            one.require_approval()
-
-        def mask(text: str) -> str:
-            for one in dict.fromkeys(givers.values()):
-                text = one.store.masked(text)
-            return text
-
-        first = self.session[0]
-        first.secret = lambda name: givers[name].store.value(name)
-
-        def report(progress: Progress) -> None:
-            first.report(replace(progress, text=mask(progress.text)))
-
-        apply_changes(changes, first.engine, report, mask=mask)
-
-    def _lock(
-        self, bases: Iterable[Base], found: Mapping[str, Look], roots: Mapping[str, Look]
-    ) -> Lock:
-        # What has a platform in the spec is of that, and its entries say so.
-        own = {self.engine.name_of(one.source) for one in self.asked if not one.source.platform}
+    def _architecture(
+        self,
+        bases: Iterable[Base],
+        images: Mapping[str, ImageContent],
+        base_images: Mapping[str, ImageContent],
+    ) -> str:
+        """The one architecture of all images, but for services with a platform: their entries name it."""
+        contents = {**images, **base_images}
+        own = {self._image(request) for request in self._requests if not request.source.platform}
         own |= {base.image for base in bases if not base.platform}
-        seen = {**found, **roots}
-        architectures = {one.architecture for name, one in seen.items() if name in own} - {""}
+        architectures = {image.architecture for name, image in contents.items() if name in own}
+        architectures -= {""}
         if len(architectures) > 1:
             raise EnvctlError(
-                f"the images are of several architectures: {', '.join(sorted(architectures))}",
-                hint="a lock is made on one: build all of them on the same engine",
+                f"the images have several architectures: {', '.join(sorted(architectures))}",
+                hint="a lock is for one architecture: build all images on the same engine",
             )
-        environments = {one.target.environment for one in self.session}
-        builds = _together([*_others(self.old, environments), *self._builds(found)])
-        locked = {
+        of_images = {image.architecture for image in contents.values()} - {""}
+        platforms = {request.source.platform for request in self._requests} - {""}
+        of_platforms = {processor(platform).said[0] for platform in platforms}
+        others = (self._before.architecture, *sorted(of_images), *sorted(of_platforms))
+        return next(filter(None, [*architectures, *others]), "")
+
+    def _locked_bases(
+        self, bases: Iterable[Base], images: Mapping[str, ImageContent]
+    ) -> Mapping[str, LockedBase]:
+        return {
             base.image: LockedBase(
-                roots[base.image].identity,
-                roots[base.image].manifest.packages,
+                images[base.image].identity,
+                images[base.image].manifest.packages,
                 base.snapshot,
-                self._box(base),
+                self._box_checksum(base),
             )
             for base in bases
         }
-        used = {build.base for build in builds}
-        kept = {name: base for name, base in self.old.bases.items() if name in used}
-        told = {one.architecture for one in seen.values()}
-        said = {processor(p).said[0] for one in self.asked if (p := one.source.platform)}
-        others = (*sorted(told - {""}), *sorted(said))
-        architecture = next(filter(None, [*architectures, self.old.architecture, *others]), "")
-        return Lock(architecture, {**kept, **locked}, builds, self.old.vendor)
 
-    def _box(self, base: Base) -> str:
-        found = (one.box_checksum(base) for one in machine_backends(self.session[0]))
-        return next(filter(None, found), "")
+    def _box_checksum(self, base: Base) -> str:
+        checksums = (backend.box_checksum(base) for backend in self._builder.machine_backends)
+        return next(filter(None, checksums), "")
 
-    def _builds(self, found: Mapping[str, Look]) -> Iterator[LockedBuild]:
-        for one in self.asked:
-            seen = found[self.engine.name_of(one.source)]
+    def _locked_builds(self, images: Mapping[str, ImageContent]) -> Iterator[LockedBuild]:
+        for request in self._requests:
+            image, source = images[self._image(request)], request.source
             yield LockedBuild(
-                (one.name,),
-                tuple(asked.line for asked in one.inputs),
-                seen.manifest,
-                one.source.base.image if isinstance(one.source, Build) else "",
-                seen.identity if isinstance(one.source, ReadyImage) else "",
+                (request.name,),
+                tuple(item.line for item in request.inputs),
+                image.manifest,
+                source.base.image if isinstance(source, Build) else "",
+                image.identity if isinstance(source, ReadyImage) else "",
             )
 
 
 @contextmanager
-def _letting_go(held: Collection[str]) -> Iterator[None]:
-    """Errors say how services that are held to what is locked are let go."""
+def _hint_at_update(pinned: Collection[str]) -> Iterator[None]:
+    """Add to an error's hint how services that are pinned to locked versions are released from them."""
     try:
         yield
     except EnvctlError as error:
-        if held:
-            name = " ".join(sorted(held))
-            let_go = f"`envctl lock --update {name}` lets go of them"
+        if pinned:
+            update = f"`envctl lock --update {' '.join(sorted(pinned))}` drops them"
             either = f"{error.hint}; or, " if error.hint else ""
-            error.hint = f"{either}if the locked versions stand in the way, {let_go}"
+            error.hint = f"{either}if the locked versions are the problem, {update}"
         raise
 
 
-def _together(builds: Iterable[LockedBuild]) -> tuple[LockedBuild, ...]:
-    """Units that ask for the same and whose builds came out alike, in one entry."""
+def _merge_equal(builds: Iterable[LockedBuild]) -> tuple[LockedBuild, ...]:
+    """One entry for all units with equal inputs and equal contents."""
     groups: dict[tuple[object, ...], LockedBuild] = {}
-    for one in builds:
-        key = (one.inputs, one.manifest.digest, one.base, one.image)
-        units = (*groups[key].units, *one.units) if key in groups else one.units
-        groups[key] = replace(one, units=tuple(sorted(units)))
+    for build in builds:
+        key = (build.inputs, build.manifest.digest, build.base, build.image)
+        units = (*groups[key].units, *build.units) if key in groups else build.units
+        groups[key] = replace(build, units=tuple(sorted(units)))
     return tuple(groups.values())
 
 
-def _others(lock: Lock, environments: set[str]) -> Iterator[LockedBuild]:
-    """What is locked of other environments."""
+def _others(lock: Lock, environments: Collection[str]) -> Iterator[LockedBuild]:
+    """The builds of other environments than these."""
     for build in lock.builds:
         units = tuple(unit for unit in build.units if unit.partition("/")[0] not in environments)
         if units:

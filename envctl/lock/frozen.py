@@ -1,4 +1,4 @@
-"""Locks kept to: images, and boxes made without them, that come out as they are locked, or nothing is done."""
+"""up --frozen: images and provisioned boxes that match the lock, or nothing is changed."""
 
 from __future__ import annotations
 
@@ -6,286 +6,301 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envctl.backends.base import Backend, ImageEngine, MachineBuilds
+from envctl.backends.base import Backend, MachineBuilds
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.errors import EnvctlError
 from envctl.lock.check import spec_differences
-from envctl.lock.inspect import look
-from envctl.lock.lock_differences import Difference, differences
-from envctl.lock.messages import insist_on_architecture, listed, refusal
+from envctl.lock.inspect import inspect_image
+from envctl.lock.lock_builder import LockBuilder
+from envctl.lock.lock_differences import Difference, package_differences
+from envctl.lock.messages import listing, mismatch_error, require_architecture
 from envctl.lock.model import FILE, Lock, LockedBuild, Manifest
-from envctl.lock.offline import Kitchen
-from envctl.lock.pins import pins
-from envctl.lock.requests import asked
-from envctl.lock.vendor import BESIDE
-from envctl.lock.vm_verifier import Inspection
+from envctl.lock.requests import BuildRequest
+from envctl.lock.vendor.offline import OfflineBuilder
+from envctl.lock.vendor.pins import pins
+from envctl.lock.vendor.store import EXTRA
+from envctl.lock.vm_verifier import MachineVerifier
 from envctl.plan.changes import Action, Change, because
-from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
-from envctl.session import Session
+from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source
 
 
-class Frozen:
-    """One target whose builds have to come out as they are locked.
+class FrozenBuilds:
+    """The builds of one environment, which have to match the lock.
 
-    `plain` is the same environment as an engine's: a backend may pack the units of its own plan together.
+    `requests` are those of its images; `plan` is its plan on `backend`, which may combine units into one build.
+    With `offline`, builds use vendored files only.
     """
 
     def __init__(
-        self, session: Session, plain: Session, lock: Lock, *, offline: bool = False
+        self,
+        lock: Lock,
+        requests: Sequence[BuildRequest],
+        plan: Plan,
+        builder: LockBuilder,
+        *,
+        backend: Backend,
+        offline: bool = False,
     ) -> None:
-        self.session = session
-        self.lock = lock
-        self.environment = session.target.environment
-        self.asked = {one.service: one for one in asked([plain])}
-        self.expected: dict[str, Manifest] = {}
-        self._fresh: set[str] = set()
+        self._lock = lock
+        self._requests = {request.service: request for request in requests}
+        self._plan = plan
+        self._environment = plan.scope.environment
+        self._builder = builder
+        self._backend = backend
+        self._engine = builder.engine
+        self._expected: dict[str, Manifest] = {}
+        """By image name, what its packages have to be."""
+        self._rebuilt: set[str] = set()
+        """Digests of builds that have an image already, so that the builder's cache would give the same again."""
         self._provisioned: dict[str, Build] = {}
-        root = Path(plain.plan.scope.root)
-        self._kitchen = Kitchen(self.engine, lock, root, session.report) if offline else None
-        session.build_inputs = self._build_inputs
-        session.have_base = self.have_base
+        """By service, builds done in machines."""
+        self._offline: OfflineBuilder | None = None
+        if offline:
+            root = Path(plan.scope.root)
+            self._offline = OfflineBuilder(self._engine, lock, root, builder.report)
 
-    @property
-    def engine(self) -> ImageEngine:
-        """The engine with the images."""
-        return self.session.engine
-
-    def insist(self, services: Collection[str]) -> None:
-        """Raise EnvctlError, naming what differs, unless the lock was made for what the spec asks of these services."""
-        wanted = self._sources(services)
-        found = spec_differences(self.lock, [self.asked[name] for name in wanted])
-        if found:
+    def require_same_spec(self, services: Collection[str]) -> None:
+        """Raise EnvctlError, with all differences, unless the lock was made for these services' spec."""
+        requests = [self._requests[service] for service in self._sources(services)]
+        differences = spec_differences(self._lock, requests)
+        if differences:
             raise EnvctlError(
-                f"{FILE} was not made for the spec of {self.environment} as it is now",
-                details=listed(found),
-                hint="`envctl lock` brings it up to date and says what moves",
+                f"{FILE} was made for an earlier spec of {self._environment}",
+                details=listing(differences),
+                hint="`envctl lock` updates it and shows what changes",
             )
 
     def prepare(self, services: Collection[str]) -> bool:
-        """Have what these services are made from as it is locked; whether that may change what has to be done.
+        """Make what these services are made from match the lock; whether that may change the plan's changes.
 
-        EnvctlError, naming the packages, if something comes out otherwise; nothing else has been done by then.
+        EnvctlError, with all differences, if something does not match. Nothing else has been changed by then.
         """
         sources = self._sources(services)
         for service, source in sources.items():
-            known = self.lock.of(f"{self.environment}/{service}")
-            assert known is not None
-            name = self.engine.name_of(source)
-            earlier = self.expected.get(name)
-            self.expected[name] = _both(earlier, known.manifest) if earlier else known.manifest
-            if isinstance(source, Build) and self._is_built_in_vm(source):
+            manifest = self._locked(service).manifest
+            name = self._engine.name_of(source)
+            earlier = self._expected.get(name)
+            self._expected[name] = _union(earlier, manifest) if earlier else manifest
+            if isinstance(source, Build) and self._builds_in_vm(source):
                 self._provisioned[service] = source
-        if self._provisioned and self._kitchen:
-            self._insist_on_engine()
-        images = {key: one for key, one in sources.items() if key not in self._provisioned}
-        # Without an image there need not be an engine.
-        made = bool(images) and self._have_images(images)
-        backend = self.session.backend
-        held = isinstance(backend, MachineBuilds)
-        if isinstance(backend, MachineBuilds):
-            backend.pin_images({**self._contents(images), **self._hashes()})
+        if self._provisioned and self._offline:
+            self._require_engine()
+        images = {
+            service: source
+            for service, source in sources.items()
+            if service not in self._provisioned
+        }
+        # Without images no engine is needed.
+        built = bool(images) and self._ensure_images(images)
+        makes_machines = isinstance(self._backend, MachineBuilds)
+        if isinstance(self._backend, MachineBuilds):
+            self._backend.pin_images({**self._contents(images), **self._manifest_digests()})
         provisioned = bool(self._provisioned) and self._provision()
-        return made or held or provisioned
-
-    def _is_built_in_vm(self, build: Build) -> bool:
-        backend = self.session.backend
-        return isinstance(backend, MachineBuilds) and backend.builds_in_vm(build)
+        return built or makes_machines or provisioned
 
     def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
-        """What services are made from, and with them those that a backend packs into one build with them."""
-        name = self.engine.name_of
-        found = {unit.service: unit.source for unit in self.session.plan.units}
-        wanted = {name(found[service]) for service in services}
+        """The sources of these services, and of those that the backend combines with them into one build."""
+        name = self._engine.name_of
+        sources = {unit.service: unit.source for unit in self._plan.units}
+        needed = {name(sources[service]) for service in services}
         return {
             service: source
-            for service, source in found.items()
+            for service, source in sources.items()
             if service in services
-            or (name(source) in wanted and name(source) != name(self.asked[service].source))
+            or (name(source) in needed and name(source) != name(self._requests[service].source))
         }
+
+    def _locked(self, service: str) -> LockedBuild:
+        locked = self._lock.of(f"{self._environment}/{service}")
+        assert locked is not None  # require_same_spec was called
+        return locked
 
     # --- images
 
-    def _have_images(self, sources: Mapping[str, Source]) -> bool:
-        """Have images as they are locked; whether any was made."""
-        self.engine.check()
-        names = {self.engine.name_of(source) for source in sources.values()}
-        wrong = {name for name in names if self._differs(sources, name)}
+    def _ensure_images(self, sources: Mapping[str, Source]) -> bool:
+        """Have all images match; whether any was built."""
+        self._engine.check()
+        by_image: dict[str, dict[str, Source]] = {}
+        for service, source in sources.items():
+            by_image.setdefault(self._engine.name_of(source), {})[service] = source
+        wrong = {name: users for name, users in by_image.items() if not self._matches(name, users)}
         builds = {
-            self.engine.name_of(source): (service, source)
-            for service, source in sources.items()
-            if not isinstance(source, ReadyImage) and self.engine.name_of(source) in wrong
+            name: next(iter(users.items()))
+            for name, users in wrong.items()
+            if not isinstance(next(iter(users.values())), ReadyImage)
         }
         if builds:
-            self._make(builds)
-        found = [one for name in sorted(wrong) for one in self._differences(sources, name)]
-        if found:
-            raise refusal(self.environment, found)
+            self._build_images(builds)
+        differences = [
+            difference
+            for name, users in sorted(wrong.items())
+            for difference in self._differences(name, users)
+        ]
+        if differences:
+            raise mismatch_error(self._environment, differences)
         return bool(builds)
 
     def _contents(self, sources: Mapping[str, Source]) -> Mapping[str, str]:
-        """What is in the images, by build, or by name."""
+        """By build digest, or image name, a digest of the image's content."""
         return {
             source.image
             if isinstance(source, ReadyImage)
-            else source.digest: self.engine.images.content(self.engine.name_of(source))
+            else source.digest: self._engine.images.content(self._engine.name_of(source))
             for source in sources.values()
         }
 
-    def _differs(self, sources: Mapping[str, Source], name: str) -> bool:
-        there = self.engine.images.at_hand(name) is not None
-        if not there or (self._kitchen and any(self._differences(sources, name))):
-            (source, *_) = self._of(sources, name).values()
-            there = self._is_had(name, source, self.lock.of(self._units(sources, name)[0]))
-        return not there or any(self._differences(sources, name))
+    def _matches(self, name: str, users: Mapping[str, Source]) -> bool:
+        """Whether an image matches the lock; it is pulled or restored first if need be. `users` are its services."""
+        exists = self._engine.images.at_hand(name) is not None
+        if not exists or (self._offline and any(self._differences(name, users))):
+            service, source = next(iter(users.items()))
+            exists = self._fetch_image(name, source, self._locked(service))
+        return exists and not any(self._differences(name, users))
 
-    def _is_had(self, name: str, source: Source, known: LockedBuild | None) -> bool:
-        """Have an image that is not built here; whether it could be."""
+    def _fetch_image(self, name: str, source: Source, locked: LockedBuild) -> bool:
+        """Pull or restore an image that is not built here; whether the image exists then."""
         if isinstance(source, Build):
-            return self.engine.images.find(name) is not None
-        if self._kitchen is not None:
-            what = (
-                source.digest
-                if isinstance(source, DockerfileBuild)
-                else known.image
-                if known
-                else ""
-            )
-            self._kitchen.image(name, what)
+            return self._engine.images.find(name) is not None
+        if self._offline is not None:
+            version = locked.image if isinstance(source, ReadyImage) else source.digest
+            self._offline.restore_image(name, version)
             return True
         if isinstance(source, ReadyImage):
-            self.engine.images.pull(name)
+            self._engine.images.pull(name)
             return True
         return False
 
-    def _units(self, sources: Mapping[str, Source], name: str) -> list[str]:
-        return [f"{self.environment}/{service}" for service in self._of(sources, name)]
+    def _differences(self, name: str, users: Mapping[str, Source]) -> Iterator[Difference]:
+        image = inspect_image(self._engine, name)
+        units = [f"{self._environment}/{service}" for service in users]
+        service, source = next(iter(users.items()))
+        require_architecture(self._lock, image.architecture, name, platform=source.platform)
+        locked = self._locked(service).image
+        if locked and not self._is_image(name, locked, image.identity):
+            yield Difference("image", "image", locked, image.identity, tuple(units))
+        yield from package_differences(self._expected[name], image.manifest, units)
 
-    def _of(self, sources: Mapping[str, Source], name: str) -> Mapping[str, Source]:
-        return {key: one for key, one in sources.items() if self.engine.name_of(one) == name}
-
-    def _differences(self, sources: Mapping[str, Source], name: str) -> Iterator[Difference]:
-        seen = look(self.engine, name)
-        units = self._units(sources, name)
-        platform = next(iter(self._of(sources, name).values())).platform
-        insist_on_architecture(self.lock, seen.architecture, name, platform=platform)
-        known = self.lock.of(units[0])
-        assert known is not None
-        if known.image and not self._is_image(name, known.image, seen.identity):
-            yield Difference("image", "image", known.image, seen.identity, tuple(units))
-        yield from differences(self.expected[name], seen.manifest, units)
-
-    def _make(self, builds: Mapping[str, tuple[str, Source]]) -> None:
+    def _build_images(self, builds: Mapping[str, tuple[str, Source]]) -> None:
         changes = []
         for name, (service, source) in builds.items():
             assert isinstance(source, Build | DockerfileBuild)
             if isinstance(source, Build):
-                self.have_base(source.base)
-            # What is lacking of it is told before the first build starts.
-            self._build_inputs(source)
-            if self.engine.images.find(name) is not None:
-                self._fresh.add(source.digest)
-            changes.append(_build(service, source))
-        self._carry_out(changes, self.session.engine)
+                self.ensure_base(source.base)
+            # Missing files are reported before the first build starts.
+            self.build_inputs(source)
+            if self._engine.images.find(name) is not None:
+                self._rebuilt.add(source.digest)
+            changes.append(_build_change(service, source))
+        self._builder.build(changes, self.build_inputs)
 
-    def _carry_out(self, changes: Sequence[Change], backend: Backend) -> None:
-        from envctl.reconcile.executor import apply_changes
+    # --- builds in machines
 
-        self.session.require_build_secrets(changes)
-        apply_changes(changes, backend, self.session.report, mask=self.session.store.masked)
+    def _builds_in_vm(self, build: Build) -> bool:
+        return isinstance(self._backend, MachineBuilds) and self._backend.builds_in_vm(build)
 
-    # --- what is provisioned in machines
-
-    def _insist_on_engine(self) -> None:
+    def _require_engine(self) -> None:
         try:
-            self.engine.check()
+            self._engine.check()
         except EnvctlError as error:
             raise EnvctlError(
                 "machines cannot be provisioned offline without a container engine",
                 details=str(error),
-                hint="what they start from is made with one of what is kept: start it, or leave out --offline",
+                hint="the engine builds the box they start from out of vendored files: start it, or leave out --offline",
             ) from error
 
-    def _hashes(self) -> Mapping[str, str]:
-        """What is locked by build."""
+    def _manifest_digests(self) -> Mapping[str, str]:
+        """By build digest, the digest of the locked manifest."""
         return {
-            build.digest: self.expected[self.engine.name_of(build)].digest
+            build.digest: self._expected[self._engine.name_of(build)].digest
             for build in self._provisioned.values()
         }
 
     def _provision(self) -> bool:
-        """Have what is done in machines as it is locked; whether any was made."""
-        there = self.session.observe().images
-        wanted = {build.digest: (service, build) for service, build in self._provisioned.items()}
-        changes = [_build(*one) for digest, one in wanted.items() if digest not in there]
-        for change in changes:
-            assert isinstance(change.target, Build)
-            # What is lacking of it is told before the first build starts.
-            self._build_inputs(change.target)
-        self._carry_out(changes, self.session.backend)
+        """Have all builds in machines match; whether any was done."""
+        existing = self._backend.observe(self._plan).images
+        changes = {
+            build.digest: _build_change(service, build)
+            for service, build in self._provisioned.items()
+            if build.digest not in existing
+        }
+        for build in self._provisioned.values():
+            if build.digest in changes:
+                # Missing files are reported before the first build starts.
+                self.build_inputs(build)
+        self._builder.build([*changes.values()], self.build_inputs, backend=self._backend)
         return bool(changes)
 
     # --- what builds are given
 
-    def have_base(self, base: Base) -> None:
-        """Have a base at hand as it is locked. EnvctlError, naming the packages, if it is another."""
+    def ensure_base(self, base: Base) -> None:
+        """Have a base that matches the lock. EnvctlError, with all differences, if it does not."""
         from envctl.bases import ensure
 
-        if self._kitchen is None:
-            ensure(base, self.engine.images, self.session.report)
-        elif self.engine.images.find(base.image) is None or self._base_differences(base):
-            self._kitchen.base(base)
-        found = self._base_differences(base)
-        if found:
-            raise refusal(self.environment, found)
+        if self._offline is None:
+            ensure(base, self._engine.images, self._builder.report)
+        elif self._engine.images.find(base.image) is None or self._base_differences(base):
+            self._offline.make_base(base)
+        differences = self._base_differences(base)
+        if differences:
+            raise mismatch_error(self._environment, differences)
 
     def _base_differences(self, base: Base) -> tuple[Difference, ...]:
-        known = self.lock.bases.get(base.image)
-        whole = self._kitchen is not None and self._kitchen.is_kept_whole(base.image)
-        if known is None and not whole:
+        locked = self._lock.bases.get(base.image)
+        is_image = self._offline is not None and self._offline.has_base_image(base.image)
+        if locked is None and not is_image:
             return ()
-        seen, units = look(self.engine, base.image), (f"base {base.image}",)
-        found = differences(Manifest(known.packages), seen.manifest, units) if known else ()
-        locked = known.image if known else BESIDE
-        if whole and not self._is_image(base.image, locked, seen.identity):
-            return (Difference("image", "image", locked, seen.identity, units), *found)
-        return found
+        image, units = inspect_image(self._engine, base.image), (f"base {base.image}",)
+        differences: tuple[Difference, ...] = ()
+        if locked:
+            differences = package_differences(Manifest(locked.packages), image.manifest, units)
+        identity = locked.image if locked else EXTRA
+        if is_image and not self._is_image(base.image, identity, image.identity):
+            return (Difference("image", "image", identity, image.identity, units), *differences)
+        return differences
 
-    def _is_image(self, name: str, locked: str, seen: str) -> bool:
-        """Whether an image is the locked one. Of one that came from a file the engine knows no registry's digest."""
-        kitchen = self._kitchen
-        return locked == seen or (kitchen is not None and kitchen.is_kept_as(name, locked))
+    def _is_image(self, name: str, locked: str, identity: str) -> bool:
+        """Whether an image is the locked one. The engine knows no registry digest of an image loaded from a file."""
+        offline = self._offline
+        return locked == identity or (offline is not None and offline.is_vendored_as(name, locked))
 
-    def _build_inputs(self, build: Build | DockerfileBuild) -> BuildInputs:
-        known = self.expected.get(self.engine.name_of(build))
-        if known is not None:
-            given = self._kitchen.build_inputs(build, known) if self._kitchen else pins(known)
+    def build_inputs(self, build: Build | DockerfileBuild) -> BuildInputs:
+        """What a build is given: pinned versions, or vendored files. EnvctlError if a file is missing."""
+        expected = self._expected.get(self._engine.name_of(build))
+        if expected is not None:
+            inputs = self._offline.inputs(build, expected) if self._offline else pins(expected)
             return replace(
-                given, fresh=build.digest in self._fresh, verifier=self._inspector(build, known)
+                inputs,
+                fresh=build.digest in self._rebuilt,
+                verifier=self._verifier(build, expected),
             )
-        if self._kitchen is None or not isinstance(build, Build):
+        if self._offline is None or not isinstance(build, Build):
             return NO_BUILD_INPUTS
-        # A backend builds it beside what is locked, or on it.
-        below = look(self.engine, build.base.image).manifest
-        return self._kitchen.extra_build_inputs(build, below)
+        # A backend's extra build, next to locked ones or on top of one.
+        below = inspect_image(self._engine, build.base.image).manifest
+        return self._offline.extra_inputs(build, below)
 
-    def _inspector(self, build: Build | DockerfileBuild, expected: Manifest) -> Inspection | None:
-        """What looks into the machine of a build that is done in one."""
+    def _verifier(
+        self, build: Build | DockerfileBuild, expected: Manifest
+    ) -> MachineVerifier | None:
+        """The verifier of a build that is done in a machine."""
         units = tuple(
-            f"{self.environment}/{service}"
-            for service, one in self._provisioned.items()
-            if one.digest == build.digest
+            f"{self._environment}/{service}"
+            for service, provisioned in self._provisioned.items()
+            if provisioned.digest == build.digest
         )
         if not units or not isinstance(build, Build):
             return None
-        return Inspection(self.environment, self.lock, units, build.base.image, expected)
+        return MachineVerifier(self._environment, self._lock, units, build.base.image, expected)
 
 
-def _build(service: str, source: Build | DockerfileBuild) -> Change:
-    return Change(Action.BUILD, service, because("it is to be as it is locked"), source)
+def _build_change(service: str, source: Build | DockerfileBuild) -> Change:
+    return Change(Action.BUILD, service, because("it has to match the lock"), source)
 
 
-def _both(one: Manifest, other: Manifest) -> Manifest:
-    """What is in a build that is made of both: units that share a machine."""
+def _union(first: Manifest, second: Manifest) -> Manifest:
+    """The contents of a build made of both, for units that share a machine."""
     return Manifest(
-        {**one.packages, **other.packages}, {**one.pip, **other.pip}, {**one.npm, **other.npm}
+        {**first.packages, **second.packages},
+        {**first.pip, **second.pip},
+        {**first.npm, **second.npm},
     )

@@ -1,4 +1,4 @@
-"""What of a spec decides on what a build installs, a line each: so that a lock can be checked without an engine."""
+"""What in the spec decides what a build installs, a line each: so a lock can be checked without an engine."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ _PIP: Final = re.compile(
 )
 _NPM: Final = re.compile(r"(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+(@[A-Za-z0-9.^~*+-]+)?")
 _HIDDEN: Final = "…"
-_SHOWN: Final = 12
+_HASH_LENGTH: Final = 12
 _LONGEST: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing that decides on what is installed: its line in the lock, and for people what that stands for.
+    """One thing that decides what is installed: its line in the lock, and its place in the spec.
 
-    `said` is what has changed if only the hash in the line is another; `where` the place in the spec. `wanted` is
-    what pip or npm (`kind`) is asked for by name, to be installed in `folder`.
+    `summary` names what has changed if only the hash in the line differs. `requirements` are the packages that pip
+    or npm (`kind`) is asked for by name, to be installed in `folder`.
     """
 
     line: str
     where: Place | None = None
-    said: str = ""
+    summary: str = ""
     kind: Literal["", "pip", "npm"] = ""
     folder: str = ""
-    wanted: tuple[Requirement, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
 
 
 def inputs(
     source: Source, root: Path, *, where: Place | None = None, platform_at: Place | None = None
 ) -> tuple[Input, ...]:
-    """The platform, the base, the packages, and the steps that may install something, with what they read of the project at `root`.
+    """The platform, the base, the packages, and all steps that may install something.
 
-    Of copied files only those count that pip and npm are told to read: an edit elsewhere installs nothing else.
-    `where` is the place of what has none of its own, `platform_at` that of the platform.
+    Files are those of the project at `root`. Of copied files only those that pip and npm read count: edits elsewhere
+    do not change what is installed. `where` is the place of inputs without their own, `platform_at` of the platform.
     """
     platform = source.platform
     first = (Input(f"{PLATFORM} {platform}", platform_at or where),) if platform else ()
@@ -79,8 +79,8 @@ def _inputs(source: Source, root: Path, where: Place | None) -> tuple[Input, ...
         case ReadyImage():
             return (Input(f"image {source.image}", where),)
         case DockerfileBuild():
-            recipe = _text(ContextFile(source.dockerfile), root)
-            line = _line(source.dockerfile, [recipe, source.target, source.args])
+            dockerfile = _text(ContextFile(source.dockerfile), root)
+            line = _line(source.dockerfile, [dockerfile, source.target, source.args])
             return (Input(line, where, f"{source.dockerfile}, its target or an argument"),)
         case Build():
             return tuple(_build(source, root, where))
@@ -92,43 +92,43 @@ def _build(build: Build, root: Path, where: Place | None) -> Iterator[Input]:
     names = {name for step in installing for name in step.names}
     if names:
         yield Input(f"packages {' '.join(sorted(names))}", installing[0].where)
-    there: dict[str, ContextFile] = {}
+    files: dict[str, ContextFile] = {}
     runs = 0
     for step in build.steps:
         match step:
             case CopyFiles() | WriteFile():
-                there.update(placed(step))
+                files.update(placed(step))
             case PipInstall():
-                yield _pip(step, there, root)
+                yield _pip(step, files, root)
             case NpmInstall():
-                yield _npm(step, there, root)
+                yield _npm(step, files, root)
             case RunCommand():
-                # Variables are filled in by now, and a lock is committed: only a hash tells of the command.
+                # Variables are replaced by now and the lock is committed: only a hash of the command is written.
                 runs += 1
                 yield Input(_line(f"run {runs}", step), step.where, f"run {runs} of the build")
 
 
-def _pip(step: PipInstall, there: Mapping[str, ContextFile], root: Path) -> Input:
-    read = list(_requirements(step.requirements, there, root))
-    shown = replace(step, packages=_shown(step.packages, _PIP))
-    texts = [one.text for one in read]
-    told = [*texts, *(step.packages if shown != step else ())]
-    line = _line(step_text(shown), told) if told else step_text(step)
+def _pip(step: PipInstall, files: Mapping[str, ContextFile], root: Path) -> Input:
+    read = list(_requirement_files(step.requirements, files, root))
+    masked = replace(step, packages=_masked(step.packages, _PIP))
+    hashed = [*(file.text for file in read), *(step.packages if masked != step else ())]
+    line = _line(step_text(masked), hashed) if hashed else step_text(step)
     words = filter(None, map(pip_word, step.packages))
-    lines = (wanted for one in read if one.asks for wanted in pip_lines(one.text))
-    said = _either([one.name for one in read] + (["the step's packages"] if shown != step else []))
-    return Input(line, step.where, said, "pip", posixpath.normpath(step.venv), (*words, *lines))
+    lines = (requirement for file in read if file.asks for requirement in pip_lines(file.text))
+    names = [file.name for file in read] + (["the step's packages"] if masked != step else [])
+    folder = posixpath.normpath(step.venv)
+    return Input(line, step.where, _either(names), "pip", folder, (*words, *lines))
 
 
-def _npm(step: NpmInstall, there: Mapping[str, ContextFile], root: Path) -> Input:
+def _npm(step: NpmInstall, files: Mapping[str, ContextFile], root: Path) -> Input:
     paths = [posixpath.join(step.directory, name) for name in _NPM_FILES]
-    shown = replace(step, packages=_shown(step.packages, _NPM))
-    texts = contents(paths, there, root)
-    line = _line(step_text(shown), [step.production, step.packages, texts])
-    said = _either([*(_name(path, there[path]) for path in texts), "the step itself"])
+    masked = replace(step, packages=_masked(step.packages, _NPM))
+    texts = contents(paths, files, root)
+    line = _line(step_text(masked), [step.production, step.packages, texts])
+    summary = _either([*(_name(path, files[path]) for path in texts), "the step itself"])
     folder = posixpath.normpath(step.directory or "/")
-    wanted = () if step.packages else npm_dependencies(texts.get(paths[0], ""))
-    return Input(line, step.where, said, "npm", folder, tuple(wanted))
+    requirements = () if step.packages else npm_dependencies(texts.get(paths[0], ""))
+    return Input(line, step.where, summary, "npm", folder, tuple(requirements))
 
 
 def _either(names: Sequence[str]) -> str:
@@ -136,55 +136,57 @@ def _either(names: Sequence[str]) -> str:
     return f"{', '.join(some)} or {last}" if some else last
 
 
-def _shown(packages: Sequence[str], plain: re.Pattern[str]) -> tuple[str, ...]:
-    """Packages by name and version; an address may have a password in it, and is told by a hash alone."""
-    return tuple(one if plain.fullmatch(one) else _HIDDEN for one in packages)
+def _masked(packages: Sequence[str], plain: re.Pattern[str]) -> tuple[str, ...]:
+    """Packages by name and version; anything else, such as an address with a password, only counts in the hash."""
+    return tuple(package if plain.fullmatch(package) else _HIDDEN for package in packages)
 
 
 def base_text(base: Base) -> str:
-    """A base by its name, with its dated mirror."""
+    """A base's name, with its mirror snapshot."""
     name = base.name or plain_name(base.image)[0]
     return f"{name} at {base.snapshot}" if base.snapshot else name
 
 
-def _line(text: str, told: object) -> str:
-    return f"{text[:_LONGEST]} {digest(told)[:_SHOWN]}"
+def _line(text: str, hashed: object) -> str:
+    return f"{text[:_LONGEST]} {digest(hashed)[:_HASH_LENGTH]}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that pip reads: what a person calls it, its text, and whether it asks for packages or only bounds them."""
+class _RequirementFile:
+    """A file that pip reads: its name, its text, and whether it requests packages or only constrains them."""
 
     name: str
     text: str
     asks: bool
 
 
-def _requirements(path: str, there: Mapping[str, ContextFile], root: Path) -> Iterator[_Read]:
-    """A file of requirements, and those that it includes."""
+def _requirement_files(
+    path: str, files: Mapping[str, ContextFile], root: Path
+) -> Iterator[_RequirementFile]:
+    """A requirements file, and those that it includes."""
     todo, seen = [(posixpath.normpath(path), True)] if path else [], set()
     while todo:
         path, asks = todo.pop(0)
-        if path in seen or path not in there:
+        if path in seen or path not in files:
             continue
         seen.add(path)
-        text = _text(there[path], root)
-        yield _Read(_name(path, there[path]), text, asks)
-        here = posixpath.dirname(path)
-        for option, one in _INCLUDED.findall(text):
-            included = posixpath.normpath(posixpath.join(here, one))
+        text = _text(files[path], root)
+        yield _RequirementFile(_name(path, files[path]), text, asks)
+        folder = posixpath.dirname(path)
+        for option, name in _INCLUDED.findall(text):
+            included = posixpath.normpath(posixpath.join(folder, name))
             todo.append((included, asks and option in ("-r", "--requirement")))
 
 
 def contents(
-    paths: Sequence[str], there: Mapping[str, ContextFile], root: Path
+    paths: Sequence[str], files: Mapping[str, ContextFile], root: Path
 ) -> Mapping[str, str]:
-    """What is in those files of some that the project at `root` has."""
-    return {path: _text(there[path], root) for path in paths if path in there}
+    """The texts of those paths that are among the copied files."""
+    return {path: _text(files[path], root) for path in paths if path in files}
 
 
 def _name(path: str, file: ContextFile) -> str:
-    """A file as the project has it; one that a template makes has its path in the unit alone."""
+    """A file's path in the project, or its path in the unit if it has none."""
     return file.source or path
 
 

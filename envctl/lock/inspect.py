@@ -1,4 +1,4 @@
-"""What is in images: asked of themselves, in throwaway containers."""
+"""Read what is installed in images, with a script in throwaway containers."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from envctl.lazy_dataclass import dataclass
 from envctl.lock import parse_manifest
 from envctl.lock.model import Manifest
 
-_AT_ONCE = 4
+_PARALLEL = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is in an image, and what it is: a registry's digest if it has one, else the engine's id."""
+class ImageContent:
+    """What an image contains. `identity` is its registry digest if it has one, else the engine's id."""
 
     architecture: str
     manifest: Manifest
     identity: str
 
 
-def look(engine: ImageEngine, image: str) -> Look:
-    """Look into an image that is at hand. EnvctlError if it does not tell."""
-    architecture, manifest = tell(partial(engine.run_script, image), image)
-    return Look(architecture, manifest, identity(engine, image))
+def inspect_image(engine: ImageEngine, image: str) -> ImageContent:
+    """Read what an image on the engine contains. EnvctlError if it cannot be read."""
+    architecture, manifest = read_manifest(partial(engine.run_script, image), image)
+    return ImageContent(architecture, manifest, identity(engine, image))
 
 
-def tell(run: RunScript, what: str) -> tuple[str, Manifest]:
-    """The architecture and what is installed where container scripts run, in `what`. EnvctlError if it does not tell."""
+def read_manifest(run: RunScript, subject: str) -> tuple[str, Manifest]:
+    """The architecture and the packages of whatever `run` runs scripts in. EnvctlError, naming `subject`, if it fails."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
-    told = run(ContainerScript(script, (mark,)))
+    output = run(ContainerScript(script, (mark,)))
     try:
-        return parse_manifest.manifest(told, mark)
+        return parse_manifest.parse_manifest(output, mark)
     except ValueError as error:
-        raise EnvctlError(f"{what} does not tell what is in it: {error}") from error
+        raise EnvctlError(f"the packages in {subject} cannot be read: {error}") from error
 
 
-def looks(engine: ImageEngine, images: Iterable[str]) -> Mapping[str, Look]:
-    """Look into several images, a few at a time."""
+def inspect_images(engine: ImageEngine, images: Iterable[str]) -> Mapping[str, ImageContent]:
+    """Read several images, a few at a time."""
     names = sorted(set(images))
-    found: dict[str, Look] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        some = names[start : start + _AT_ONCE]
-        answers = all_at_once(lambda name: look(engine, name), some)
-        found.update(zip(some, answers, strict=True))
-    return found
+    contents: dict[str, ImageContent] = {}
+    for start in range(0, len(names), _PARALLEL):
+        batch = names[start : start + _PARALLEL]
+        images_read = all_at_once(lambda name: inspect_image(engine, name), batch)
+        contents.update(zip(batch, images_read, strict=True))
+    return contents
 
 
 def identity(engine: ImageEngine, image: str) -> str:
-    """What an image is, whatever it is called."""
+    """An image's registry digest if it has one, else the engine's id."""
     info = engine.images.info(image) or {}
-    # A colon before a slash is that of a registry's port.
+    # A colon before a slash belongs to the registry's port.
     repository = re.sub(r":[^:/]*$", "", image.partition("@")[0])
-    for one in info.get("digests", ()):
-        name, _, digest = one.partition("@")
+    for reference in info.get("digests", ()):
+        name, _, digest = reference.partition("@")
         if name == repository:
             return str(digest)
     return str(info.get("id", ""))

@@ -1,4 +1,4 @@
-"""What two manifests, or two locks, differ in, by name. Pure."""
+"""Differences between manifests, and between locks, by name. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from envctl.lock.model import Lock, Manifest
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One name with another version, or with none (None), before and after. `units` are those it is in.
+    """A name whose version, or presence (None), differs between `before` and `after`. `units` are affected.
 
-    What the spec asks for has the place that does, and of what is told by a hash `said`, what has changed, and
-    `details`, line by line.
+    `where` is the place in the spec. For inputs of which only a hash is locked, `summary` says what has changed, and
+    `details` has a line for each package.
     """
 
     kind: str
@@ -25,33 +25,33 @@ class Difference:
     after: str | None
     units: tuple[str, ...] = ()
     where: Place | None = None
-    said: str = ""
+    summary: str = ""
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.is_hidden:
-            return f"{self.subject} {self.old}: other content under the same version"
-        return f"{self.subject} {self.old or 'not there'} → {self.new or 'not there'}"
+            return f"{self.subject} {self.old}: different content, same version"
+        return f"{self.subject} {self.old or 'not installed'} → {self.new or 'not installed'}"
 
     @property
     def subject(self) -> str:
-        """What has another version: "flask in /opt/web"."""
+        """The package, and its folder if it has one: "flask in /opt/web"."""
         folder = self.kind.partition(" ")[2]
         return f"{self.name} in {folder}" if folder else self.name
 
     @property
     def old(self) -> str:
-        """The version before, without the hash that may be behind it; "" for none."""
+        """The version before, without its hash; "" for none."""
         return self._version(self.before)
 
     @property
     def new(self) -> str:
-        """The version after."""
+        """The version after, without its hash; "" for none."""
         return self._version(self.after)
 
     @property
     def is_hidden(self) -> bool:
-        """Whether both are called the same, and are not."""
+        """Whether both have the same version, but different contents."""
         return self.old == self.new
 
     def _version(self, text: str | None) -> str:
@@ -59,35 +59,35 @@ class Difference:
         return (text or "").partition(" ")[0] if has_hash else text or ""
 
 
-def differences(
+def package_differences(
     before: Manifest, after: Manifest, units: Sequence[str] = ()
 ) -> tuple[Difference, ...]:
-    """All names whose versions differ."""
+    """All packages whose versions differ."""
     return _differences(_entries(before), _entries(after), units)
 
 
 def base_differences(
     base: Manifest, build: Manifest, machine: Manifest, units: Sequence[str]
 ) -> tuple[Difference, ...]:
-    """What a machine differs in from a locked base on which a build is to be done in it.
+    """Differences between a machine, before its build starts, and the locked base.
 
-    It has more than an image: its init, its SSH server. What of that is neither the base's nor the build's is its own.
-    What the build is to have and the machine brings along has to be as the build has it.
+    A machine has more packages than an image: its init, its SSH server. Those that neither the base nor the build
+    has are ignored; those that the build has, too, need the build's version.
     """
-    there, of_base = _entries(machine), _entries(base)
-    locked = {**_entries(build), **of_base}
-    old = {key: one for key, one in locked.items() if key in of_base or key in there}
-    return _differences(old, {key: there[key] for key in old if key in there}, units)
+    installed, base_entries = _entries(machine), _entries(base)
+    locked = {**_entries(build), **base_entries}
+    old = {key: locked[key] for key in locked if key in base_entries or key in installed}
+    return _differences(old, {key: installed[key] for key in old if key in installed}, units)
 
 
 def build_differences(
     base: Manifest, build: Manifest, before: Manifest, after: Manifest, units: Sequence[str]
 ) -> tuple[Difference, ...]:
-    """What a machine differs in from a locked build that was done in it: without what was its own before."""
+    """Differences between a machine, after its build, and the locked build; packages of its own are ignored."""
     locked = _entries(build)
-    own = _entries(before).keys() - _entries(base).keys() - locked.keys()
-    found = {key: one for key, one in _entries(after).items() if key not in own}
-    return _differences(locked, found, units)
+    ignored = _entries(before).keys() - _entries(base).keys() - locked.keys()
+    installed = {key: version for key, version in _entries(after).items() if key not in ignored}
+    return _differences(locked, installed, units)
 
 
 _Entries: TypeAlias = Mapping[tuple[str, str], str]
@@ -106,32 +106,36 @@ def _differences(old: _Entries, new: _Entries, units: Sequence[str]) -> tuple[Di
     )
 
 
-def merged(found: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The same difference in several units told once, with all of them."""
+def merged(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Equal differences of several units as one, sorted."""
     units: dict[Difference, dict[str, None]] = {}
-    for one in found:
-        units.setdefault(replace(one, units=()), {}).update(dict.fromkeys(one.units))
-    every = [replace(one, units=tuple(sorted(units[one]))) for one in units]
-    # A version that is not there sorts before all others.
+    for item in differences:
+        units.setdefault(replace(item, units=()), {}).update(dict.fromkeys(item.units))
+    combined = [replace(item, units=tuple(sorted(names))) for item, names in units.items()]
+    # No version sorts before all versions.
     return tuple(
-        sorted(every, key=lambda one: (one.kind, one.name, one.before or "", one.after or ""))
+        sorted(
+            combined, key=lambda item: (item.kind, item.name, item.before or "", item.after or "")
+        )
     )
 
 
-def moved(before: Lock, after: Lock) -> tuple[Difference, ...]:
-    """What moved from one lock to the next: by base, and by unit that both have."""
-    return merged(_moved(before, after))
+def lock_changes(before: Lock, after: Lock) -> tuple[Difference, ...]:
+    """What changed between two locks: by base, and by unit that is in both."""
+    return merged(_lock_changes(before, after))
 
 
-def _moved(before: Lock, after: Lock) -> Iterator[Difference]:
+def _lock_changes(before: Lock, after: Lock) -> Iterator[Difference]:
     for name in sorted({*before.bases} & {*after.bases}):
         old, new = before.bases[name], after.bases[name]
-        yield from differences(Manifest(old.packages), Manifest(new.packages), [f"base {name}"])
-    units = {unit for one in before.builds for unit in one.units}
+        yield from package_differences(
+            Manifest(old.packages), Manifest(new.packages), [f"base {name}"]
+        )
+    units = {unit for build in before.builds for unit in build.units}
     for build in after.builds:
         for unit in sorted(units & {*build.units}):
-            known = before.of(unit)
-            assert known is not None
-            if known.image != build.image:
-                yield Difference("image", "image", known.image, build.image, (unit,))
-            yield from differences(known.manifest, build.manifest, [unit])
+            old_build = before.of(unit)
+            assert old_build is not None
+            if old_build.image != build.image:
+                yield Difference("image", "image", old_build.image, build.image, (unit,))
+            yield from package_differences(old_build.manifest, build.manifest, [unit])

@@ -1,4 +1,4 @@
-"""What is not as it is locked, in words."""
+"""Messages about differences from the lock."""
 
 from __future__ import annotations
 
@@ -10,99 +10,110 @@ from envctl.lock.lock_differences import Difference, merged
 from envctl.lock.model import FILE, Lock
 from envctl.plan.platforms import processor
 
-_SHOWN: Final = 30
-"""How many differences an error lists."""
+_MAX_LISTED: Final = 30
+"""Differences that an error lists at most."""
 
 
-def listed(found: Sequence[Difference]) -> str:
-    """Differences of what was found from the lock, so many as a reader bears."""
-    lines = [compared(one) for one in found[:_SHOWN]]
-    more = len(found) - _SHOWN
+def listing(differences: Sequence[Difference]) -> str:
+    """The first differences, a line each, and how many more there are."""
+    lines = [difference_text(difference) for difference in differences[:_MAX_LISTED]]
+    more = len(differences) - _MAX_LISTED
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def moved(one: Difference) -> str:
-    """In a line what moved from one lock to the next, with the units that have it."""
-    return f"{', '.join(one.units)}: {one}"
+def change_text(change: Difference) -> str:
+    """A change from difference lock to the next in a line, with its units."""
+    return f"{', '.join(change.units)}: {change}"
 
 
-def compared(one: Difference) -> str:
-    """What the lock has, and what the spec or an image has in its place; `details` below it."""
-    units = f"{', '.join(one.units)}: " if one.units and one.kind != "unit" else ""
-    place = f"  ({one.where})" if one.where else ""
-    return "\n".join([f"{units}{_said(one)}{place}", *(f"  {line}" for line in one.details)])
+def difference_text(difference: Difference) -> str:
+    """The lock's version, and that of the spec or an image; below it the details."""
+    units = (
+        f"{', '.join(difference.units)}: " if difference.units and difference.kind != "unit" else ""
+    )
+    place = f"  ({difference.where})" if difference.where else ""
+    return "\n".join(
+        [
+            f"{units}{_versions_text(difference)}{place}",
+            *(f"  {line}" for line in difference.details),
+        ]
+    )
 
 
-def _said(one: Difference) -> str:
-    match one.kind:
+def _versions_text(difference: Difference) -> str:
+    match difference.kind:
         case "unit":
-            return f"{one.name}: " + (
-                "not locked, the spec has it"
-                if one.before is None
-                else "locked, no more in the spec"
+            return f"{difference.name}: " + (
+                "in the spec, not locked"
+                if difference.before is None
+                else "locked, removed from the spec"
             )
-        case "spec" if one.said:
-            return f"{one.said} changed since it was locked"
-        case "spec" if one.before is None:
-            return f"{one.name}: not locked, asked for"
-        case "spec" if one.after is None:
-            return f"{one.name}: locked, not asked for"
+        case "spec" if difference.summary:
+            return f"{difference.summary} changed since it was locked"
+        case "spec" if difference.before is None:
+            return f"{difference.name}: requested, not locked"
+        case "spec" if difference.after is None:
+            return f"{difference.name}: locked, not requested"
         case "spec":
-            return f"{one.name}: locked {one.before}, asked for {one.after}"
-    if one.is_hidden:
-        return f"{one.subject}: locked and found {one.old}, with other content"
-    locked = f"locked {one.old}" if one.old else "not locked"
-    found = f"found {one.new}" if one.new else "not found"
-    return f"{one.subject}: {locked}, {found}"
+            return f"{difference.name}: locked {difference.before}, requested {difference.after}"
+    if difference.is_hidden:
+        return (
+            f"{difference.subject}: locked and found {difference.old}, but with different content"
+        )
+    locked = f"locked {difference.old}" if difference.old else "not locked"
+    actual = f"found {difference.new}" if difference.new else "not found"
+    return f"{difference.subject}: {locked}, {actual}"
 
 
-def remedy(found: Sequence[Difference]) -> str:
-    """What to do about what the lock, the spec and what is built differ in."""
-    kinds = {one.kind for one in found}
+def remedy(differences: Sequence[Difference]) -> str:
+    """What the user can do about these differences."""
+    kinds = {difference.kind for difference in differences}
     if kinds & {"unit", "spec"}:
-        return f"`envctl lock` brings {FILE} up to date and says what moves"
+        return f"`envctl lock` updates {FILE} and shows what changes"
     if "architecture" in kinds:
-        return f"{FILE} is of one architecture: check it on such a machine, or make it here with `envctl lock`"
+        return f"{FILE} is for one architecture: check it on such a machine, or create it here with `envctl lock`"
     return (
-        "what is built here is another: `envctl up ENV --frozen` builds what is locked, "
+        "the images here differ: `envctl up ENV --frozen` builds what is locked, "
         "`envctl lock` locks what is built"
     )
 
 
-def refusal(
-    environment: str, found: Iterable[Difference], *, kind: type[EnvctlError] = EnvctlError
+def mismatch_error(
+    environment: str, differences: Iterable[Difference], *, kind: type[EnvctlError] = EnvctlError
 ) -> EnvctlError:
-    """The error for what came out otherwise than it is locked."""
-    told = merged(found)
-    count = len(told)
+    """The error for builds that do not match the lock."""
+    listed = merged(differences)
+    count = len(listed)
     return kind(
-        f"{environment} does not come out as {FILE} says: {count} difference{'s'[: count != 1]}; "
+        f"{environment} does not match {FILE}: {count} difference{'s'[: count != 1]}; "
         "nothing was replaced",
-        details=listed(told),
-        hint="the mirror may have moved on: `envctl lock --update` moves the lock, too; "
-        "`envctl lock --vendor` keeps packages, so that a mirror is not needed again",
+        details=listing(listed),
+        hint="the mirror may have newer versions now: `envctl lock --update` locks those; "
+        "`envctl lock --vendor` keeps package files, so that builds need no mirror",
     )
 
 
-def insist_on_architecture(lock: Lock, found: str, what: str, *, platform: str = "") -> None:
-    """EnvctlError unless the lock was made for the architecture that was found in something.
+def require_architecture(
+    lock: Lock, architecture: str, subject: str, *, platform: str = ""
+) -> None:
+    """EnvctlError unless a subject, such as an image, has the lock's architecture.
 
-    What has a `platform` in the spec has to be of that, whatever the rest of the lock is of.
+    With a `platform` in the spec it has to be for that, whatever the lock's architecture.
     """
     if platform:
-        insist_on_platform(platform, found, what)
+        require_platform(platform, architecture, subject)
         return
-    if lock.architecture not in ("", found):
+    if lock.architecture not in ("", architecture):
         raise EnvctlError(
-            f"{FILE} was made for {lock.architecture}, and {what} is of {found}",
-            hint="a lock is of one architecture: use it on such a machine, or make it here with `envctl lock`",
+            f"{FILE} is for {lock.architecture}, but {subject} is for {architecture}",
+            hint="a lock is for one architecture: use it on such a machine, or create it here with `envctl lock`",
         )
 
 
-def insist_on_platform(platform: str, found: str, what: str) -> None:
-    """EnvctlError if what was found in something is another architecture's word than its platform's."""
-    if found and found not in processor(platform).said:
+def require_platform(platform: str, architecture: str, subject: str) -> None:
+    """EnvctlError if a subject has another architecture than its platform."""
+    if architecture and architecture not in processor(platform).said:
         raise EnvctlError(
-            f"{what} is to be for {platform}, and is of {found}",
-            hint="remove the image (`docker image rm`), and run the same command again",
+            f"{subject} should be for {platform}, but is for {architecture}",
+            hint="remove the image (`docker image rm`) and run the same command again",
         )

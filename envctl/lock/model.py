@@ -1,4 +1,4 @@
-"""The lock: by base and by build, what was found in them when they were locked."""
+"""The lock: the installed packages of every base and every build."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Final, TypeAlias
 from envctl.lazy_dataclass import dataclass
 
 FILE: Final = "envctl.lock"
-VERSION: Final = 1
+VERSION: Final = 2
 PLATFORM: Final = "platform"
-"""The word that the line of inputs begins with that names a platform."""
+"""The first word of the input line that names a platform."""
 
 Versions: TypeAlias = Mapping[str, str]
-"""Versions by name. Python's and npm's have a hash behind them: "3.1.3 sha256:…".
+"""Versions by name. Python and npm packages have a hash after the version: "3.1.3 sha256:…".
 
-A package of npm's that is installed under another name has its own one before it: "npm:NAME@VERSION sha512-…".
+An npm package installed under another name has its real name before the version: "npm:NAME@VERSION sha512-…".
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is installed in a root filesystem.
+    """All packages installed in a root filesystem.
 
-    `packages` are the distribution's; one of a foreign architecture is called NAME:ARCHITECTURE. `pip` is by
+    `packages` are the distribution's; those of a foreign architecture are named NAME:ARCHITECTURE. `pip` is by
     virtual environment (or folder of packages), `npm` by folder.
     """
 
@@ -34,7 +34,7 @@ class Manifest:
     npm: Mapping[str, Versions] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[str, str, str]]:
-        """All of it, sorted: (kind, name, version); the kind is "packages", "pip FOLDER" or "npm FOLDER"."""
+        """All packages, sorted: (kind, name, version); the kind is "packages", "pip FOLDER" or "npm FOLDER"."""
         yield from (("packages", name, version) for name, version in sorted(self.packages.items()))
         for kind, folders in (("pip", self.pip), ("npm", self.npm)):
             for folder, versions in sorted(folders.items()):
@@ -43,16 +43,16 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """One hash for all of it."""
+        """One hash of all names and versions."""
         text = "".join(f"{kind}\t{name}\t{version}\n" for kind, name, version in self.items())
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class LockedBase:
-    """A base: its image (a registry's digest, or the engine's id), its packages, the dated mirror if one is set.
+    """A base: its image (registry digest, or the engine's id), its packages, and its mirror snapshot, if any.
 
-    `box` is the checksum of the disk of the box that machines of this base alone start from, or "".
+    `box` is the disk checksum of the box that machines of this base start from, or "".
     """
 
     image: str
@@ -62,16 +62,16 @@ class LockedBase:
 
     @property
     def manifest(self) -> str:
-        """One hash for its packages."""
+        """One hash of its packages."""
         return Manifest(self.packages).digest
 
 
 @dataclass(frozen=True, slots=True)
 class LockedBuild:
-    """What units of equal builds are made from.
+    """The contents of equal builds.
 
-    `units` are ENVIRONMENT/SERVICE; `inputs` what of the spec decides on what is installed, a line each;
-    `base` the name of the base's image, "" where that is not known; `image` is that of a ready image, or "".
+    `units` are ENVIRONMENT/SERVICE; `inputs` are what in the spec decides what is installed, a line each;
+    `base` is the image name of the base, "" if unknown; `image` identifies a ready image, or is "".
     """
 
     units: tuple[str, ...]
@@ -84,14 +84,14 @@ class LockedBuild:
     def platform(self) -> str:
         """The platform that the spec asks for, "" for the engine's own."""
         lines = (line.partition(" ") for line in self.inputs)
-        return next((rest for word, _, rest in lines if word == PLATFORM), "")
+        return next((platform for word, _, platform in lines if word == PLATFORM), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """All that is locked; `architecture` is the one it was made on, in the distribution's words.
+    """A whole lock; `architecture` is that of the images, in the distribution's words ("amd64"), "" if unknown.
 
-    `vendor` is a hash of the index of what is kept, or "": nothing else vouches for those files.
+    `vendor` is the digest of the index of vendored files, or "": nothing else vouches for those files.
     """
 
     architecture: str = ""
@@ -100,5 +100,5 @@ class Lock:
     vendor: str = ""
 
     def of(self, unit: str) -> LockedBuild | None:
-        """The build of ENVIRONMENT/SERVICE, None if it is not locked."""
-        return next((one for one in self.builds if unit in one.units), None)
+        """The build of ENVIRONMENT/SERVICE; None if it is not locked."""
+        return next((build for build in self.builds if unit in build.units), None)

@@ -1,6 +1,6 @@
-"""What names and versions look like: they come from images and files, and go to command lines and settings. Pure.
+"""The syntax of package names and versions. They come from images and files, and end up in command lines. Pure.
 
-A name that begins with a dash is an option to some program, and one with a space or a line's end is two words to another.
+A name that begins with a dash would be an option to some program; one with a space or line break, two words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-# Of Debian's, rpm's and apk's packages; apk has groups that are called .NAME.
+# Debian, rpm and apk packages; apk has groups named .NAME.
 _PACKAGE: Final = re.compile(r"[.]?[A-Za-z0-9][A-Za-z0-9+._-]*(:[A-Za-z0-9_-]+)?")
 _PACKAGE_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+:~^_-]*( [a-z-]+)?")
 _PIP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -30,29 +30,29 @@ NAMES: Final[Mapping[str, Rule]] = {
     "pip": _PIP.fullmatch,
     "npm": _NPM_PATH.fullmatch,
 }
-"""How names are written in a manifest, by kind; npm's are paths below node_modules."""
+"""By kind, names in a manifest; npm's are paths below node_modules."""
 
 VERSIONS: Final[Mapping[str, Rule]] = {
     "packages": _PACKAGE_VERSION.fullmatch,
     "pip": _PIP_VERSION.fullmatch,
     "npm": _NPM_VERSION.fullmatch,
 }
-"""How versions are written in a manifest, by kind, with the state or the hash that may be behind them."""
+"""By kind, versions in a manifest, with an optional state or hash."""
 
-KEPT: Final[Mapping[str, tuple[Rule, Rule]]] = {
+VENDORED: Final[Mapping[str, tuple[Rule, Rule]]] = {
     "deb": (_PACKAGE.fullmatch, _PACKAGE_VERSION.fullmatch),
     "wheel": (_PIP.fullmatch, _PIP_VERSION.fullmatch),
     "npm": (_NPM.fullmatch, _INTEGRITY.fullmatch),
     "image": (_IMAGE.fullmatch, _IMAGE.fullmatch),
 }
-"""How name and version of a kept file are written, by its kind."""
+"""By kind, name and version of a vendored file."""
 
 
 def is_npm_package(name: str) -> bool:
-    """Whether npm takes it for the name of a package in its registry, and for no path or address."""
+    """Whether npm takes it for a package in its registry, not for a path or an address."""
     return _NPM.fullmatch(name) is not None
 
 
 def is_folder(path: str) -> bool:
-    """Whether it is a path from the root in one line."""
+    """Whether it is an absolute path on one line."""
     return _FOLDER.fullmatch(path) is not None

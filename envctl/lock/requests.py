@@ -1,20 +1,19 @@
-"""What specs ask for, as a lock is made of it."""
+"""What the spec asks for: every service with its source and the inputs that decide what gets installed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
 from envctl.lock.inputs import Input, inputs
-from envctl.plan.model import DockerfileBuild, ReadyImage, Source, Unit
-from envctl.session import Session
+from envctl.plan.model import DockerfileBuild, Plan, ReadyImage, Source, Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A service of an environment, what it is made from, and what of the spec decides on what that installs."""
+class BuildRequest:
+    """A service of an environment, its source, and the inputs that decide what gets installed."""
 
     environment: str
     service: str
@@ -24,34 +23,36 @@ class Asked:
 
     @property
     def name(self) -> str:
-        """As the lock calls it."""
+        """ENVIRONMENT/SERVICE, as in the lock."""
         return f"{self.environment}/{self.service}"
 
 
-def asked(session: Iterable[Session]) -> tuple[Asked, ...]:
-    """What the specs of some environments ask for, sorted; replicas are made of one image."""
-    found = (
-        Asked(
-            one.target.environment,
+def build_requests(
+    environment: str, plan: Plan, *, where: Callable[..., Place | None] | None = None
+) -> tuple[BuildRequest, ...]:
+    """The requests of an environment, sorted by service. Replicas share one image, so they share one request.
+
+    `where` returns the place of a path in the spec: ("services", "web", "base").
+    """
+
+    def source_place(unit: Unit) -> Place | None:
+        key = {ReadyImage: "image", DockerfileBuild: "dockerfile"}.get(type(unit.source), "base")
+        return where("services", unit.service, key) if where else unit.where
+
+    requests = (
+        BuildRequest(
+            environment,
             unit.service,
             unit.source,
             inputs(
                 unit.source,
-                Path(one.plan.scope.root),
-                where=_place(one, unit),
+                Path(plan.scope.root),
+                where=source_place(unit),
                 platform_at=unit.origins.get("platform"),
             ),
             unit.where,
         )
-        for one in session
-        for unit in one.plan.units
+        for unit in plan.units
         if unit.replica == 1
     )
-    return tuple(sorted(found, key=lambda one: one.name))
-
-
-def _place(session: Session, unit: Unit) -> Place | None:
-    """The place that says what a unit is made from."""
-    key = {ReadyImage: "image", DockerfileBuild: "dockerfile"}.get(type(unit.source), "base")
-    resolved = session.resolved
-    return resolved.where("services", unit.service, key) if resolved else unit.where
+    return tuple(sorted(requests, key=lambda request: request.name))

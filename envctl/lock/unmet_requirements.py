@@ -1,4 +1,4 @@
-"""What of the packages asked for by name is not locked as it is asked for. Pure."""
+"""Requested packages that the lock does not have in the requested version. Pure."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from envctl.lock.inputs import Input
 from envctl.lock.model import Manifest
 from envctl.plan.requirements import Requirement, normal
 
-_SHOWN: Final = 5
+_MAX_LISTED: Final = 5
 
 
-def unmet(asked: Input, locked: Manifest) -> tuple[str, ...]:
-    """A line for each: what is asked for, and what is locked; so many as a reader bears."""
+def unmet(request: Input, locked: Manifest) -> tuple[str, ...]:
+    """A line for each of the first: what is requested, and what is locked."""
     lines = [
-        f"{one.text}: locked {version}" if version else f"{one.text}: not locked"
-        for one, version in _unmet(asked, locked)
+        f"{requirement.text}: locked {version}" if version else f"{requirement.text}: not locked"
+        for requirement, version in _unmet(request, locked)
     ]
-    more = len(lines) - _SHOWN
-    return (*lines[:_SHOWN], *([f"and {more} more"] if more > 0 else []))
+    more = len(lines) - _MAX_LISTED
+    return (*lines[:_MAX_LISTED], *([f"and {more} more"] if more > 0 else []))
 
 
-def contradicted(asked: Iterable[Input], locked: Manifest) -> frozenset[str]:
-    """The packages of Python that are locked in another version than the one that is asked for."""
-    unmet = (pair for one in asked if one.kind == "pip" for pair in _unmet(one, locked))
-    return frozenset(normal(one.name) for one, version in unmet if version)
+def contradicted(requests: Iterable[Input], locked: Manifest) -> frozenset[str]:
+    """The Python packages that are locked in another version than the requested one."""
+    unmet = (pair for item in requests if item.kind == "pip" for pair in _unmet(item, locked))
+    return frozenset(normal(requirement.name) for requirement, version in unmet if version)
 
 
-def _unmet(asked: Input, locked: Manifest) -> Iterator[tuple[Requirement, str]]:
-    """What is asked for and not locked so, and the version that is, or ""."""
-    folders = {"pip": locked.pip, "npm": locked.npm}.get(asked.kind, {})
-    if asked.kind == "pip" and asked.folder not in folders:
-        return  # it was not found where it is said to be
-    versions = folders.get(asked.folder, {})
-    for one in asked.wanted:
-        found = versions.get(normal(one.name) if asked.kind == "pip" else one.name)
-        version = (found or "").partition(" ")[0]
-        if found is None or one.is_met(version) is False:
-            yield one, version
+def _unmet(request: Input, locked: Manifest) -> Iterator[tuple[Requirement, str]]:
+    """Each unmet requirement, and the locked version, or "" if none is locked."""
+    folders = {"pip": locked.pip, "npm": locked.npm}.get(request.kind, {})
+    if request.kind == "pip" and request.folder not in folders:
+        return  # no packages were found in the folder of the spec
+    versions = folders.get(request.folder, {})
+    for requirement in request.requirements:
+        name = requirement.name
+        locked_version = versions.get(normal(name) if request.kind == "pip" else name)
+        number = (locked_version or "").partition(" ")[0]
+        if locked_version is None or requirement.is_met(number) is False:
+            yield requirement, number

@@ -1,4 +1,4 @@
-"""Builds that are done in machines, of which no image tells what is in them: looked into where they are done."""
+"""Verify a build that is done in a machine, where it is done: there is no image of it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import field
 
 from envctl.backends.common.build_inputs import OtherBaseError, RunScript
 from envctl.lazy_dataclass import dataclass
-from envctl.lock.inspect import tell
+from envctl.lock.inspect import read_manifest
 from envctl.lock.lock_differences import base_differences, build_differences
-from envctl.lock.messages import insist_on_architecture, refusal
+from envctl.lock.messages import mismatch_error, require_architecture
 from envctl.lock.model import Lock, Manifest
 
 
 @dataclass(slots=True)
-class Inspection:
-    """Holds the machine that a build is done in to a lock.
+class MachineVerifier:
+    """Compares the machine that a build is done in with the lock.
 
-    `units` are those that the build is for, `base` is the name of its base's image, `expected` what it has to come to.
+    `units` are those that the build is for, `base` is the image name of its base, `expected` is the locked result.
     """
 
     environment: str
@@ -28,31 +28,31 @@ class Inspection:
 
     @property
     def made_of(self) -> str:
-        """A hash of all that is locked of it."""
+        """The digest of the locked result."""
         return self.expected.digest
 
     def before(self, run: RunScript) -> None:
-        """Hold what there is before the steps to the locked base."""
-        self._before = self._seen(run)
+        """Before the steps: OtherBaseError unless the machine matches the locked base."""
+        self._before = self._read(run)
         units = (f"base {self.base}",)
-        found = base_differences(self._base, self.expected, self._before, units)
-        if found:
-            raise refusal(self.environment, found, kind=OtherBaseError)
+        differences = base_differences(self._base, self.expected, self._before, units)
+        if differences:
+            raise mismatch_error(self.environment, differences, kind=OtherBaseError)
 
     def after(self, run: RunScript) -> None:
-        """Hold what there is after the steps to the locked build."""
-        seen = self._seen(run)
-        found = build_differences(self._base, self.expected, self._before, seen, self.units)
-        if found:
-            raise refusal(self.environment, found)
+        """After the steps: EnvctlError unless the machine matches the locked build."""
+        after = self._read(run)
+        differences = build_differences(self._base, self.expected, self._before, after, self.units)
+        if differences:
+            raise mismatch_error(self.environment, differences)
 
     @property
     def _base(self) -> Manifest:
-        known = self.lock.bases.get(self.base)
-        return Manifest(known.packages) if known else Manifest()
+        locked = self.lock.bases.get(self.base)
+        return Manifest(locked.packages) if locked else Manifest()
 
-    def _seen(self, run: RunScript) -> Manifest:
-        what = "the machine that it is built in"
-        architecture, manifest = tell(run, what)
-        insist_on_architecture(self.lock, architecture, what)
+    def _read(self, run: RunScript) -> Manifest:
+        subject = "the build machine"
+        architecture, manifest = read_manifest(run, subject)
+        require_architecture(self.lock, architecture, subject)
         return manifest

@@ -121,7 +121,7 @@ def test_a_kept_file_that_was_changed_is_refused(engine, make_project, repositor
 
     refused = done(project.cli("up", "dev", "--frozen", "--offline"), 1)
 
-    assert "envctl-probe_1.0_all.deb in envctl.vendor is not what was kept" in refused.stderr
+    assert "envctl-probe_1.0_all.deb in envctl.vendor has changed" in refused.stderr
     assert project.states() == {"web": "missing"}
 
 
@@ -145,9 +145,9 @@ def test_an_image_that_is_kept_comes_back_as_it_was(engine, make_project):
 def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_project, tmp_path):
     """The base of the catalogue, under a name of its own here: the other is everybody's."""
     from envctl.bases.vendored_base import SOURCES
-    from envctl.lock.inspect import look
+    from envctl.lock.inspect import inspect_image
     from envctl.lock.model import LockedBase
-    from envctl.lock.offline import Kitchen
+    from envctl.lock.vendor.offline import OfflineBuilder
     from envctl.plan.model import Base
     from envctl.plan.target import Target
     from envctl.session import Session
@@ -160,14 +160,14 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
     locked = lock.bases[base_image("debian:bookworm", "")]
     bases = {own.image: LockedBase("", locked.packages)}
     own_lock = type(lock)(lock.architecture, bases, vendor=lock.vendor)
-    kitchen = Kitchen(kept.engine, own_lock, project.root, kept.report)
-    sources = kitchen._store.index.sources
+    offline = OfflineBuilder(kept.engine, own_lock, project.root, kept.report)
+    sources = offline._store.index.sources
     sources[own.image] = sources["debian:bookworm"]
 
-    kitchen.base(own)
+    offline.make_base(own)
 
     try:
-        assert look(kept.engine, own.image).manifest.packages == locked.packages
+        assert inspect_image(kept.engine, own.image).manifest.packages == locked.packages
         read = kept.engine.images.read_file
         assert read(own.image, SOURCES) == read("debian:bookworm", SOURCES)
         saved = b"".join(engine.api.get_image(own.image))

@@ -8,7 +8,7 @@ import pytest
 
 from envctl.backends.vagrant import box_files, disks
 from envctl.backends.vagrant.box_files import NOTE
-from envctl.lock import text
+from envctl.lock.file import load_lock
 from tests.scenarios.test_locked import done, locked_project, version
 from tests.scenarios.test_machines_provisioned import TOP, boxes, builders
 
@@ -60,7 +60,7 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
 
     refused = up("--frozen", code=1)
 
-    assert "dev does not come out as envctl.lock says: 1 difference" in refused
+    assert "dev does not match envctl.lock: 1 difference" in refused
     assert "dev/web: envctl-probe: locked 1.0, found 2.0" in refused
     assert "nothing was replaced" in refused
     assert (project.ids(), noted(project), builders()) == (running, unverified, [])
@@ -69,7 +69,7 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
     up("--frozen")
     assert version(project) == "1.0"
     assert project.ids() != running
-    lock = text.load(project.root)
+    lock = load_lock(project.root)
     assert lock is not None
     (locked,) = lock.builds
     held = noted(project)

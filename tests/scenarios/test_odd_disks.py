@@ -12,8 +12,8 @@ import pytest
 
 from envctl.cli import main
 from envctl.host.atomic_write import write_whole
+from envctl.lock.file import parse_lock, save_lock
 from envctl.lock.model import Lock
-from envctl.lock.text import parsed, save
 from tests.support.disks import exfat, without_permissions
 from tests.support.project import Project
 
@@ -322,8 +322,8 @@ def test_a_folder_is_rendered_and_a_lock_written_where_no_permissions_can_be_set
     for _ in range(2):
         assert rendered(project, bare / "out") == rendered(project, tmp_path / "out")
     for _ in range(2):
-        save(Lock("amd64", {}, ()), bare)
-        assert parsed((bare / "envctl.lock").read_bytes()) == Lock("amd64", {}, ())
+        save_lock(Lock("amd64", {}, ()), bare)
+        assert parse_lock((bare / "envctl.lock").read_bytes()) == Lock("amd64", {}, ())
 
 
 def test_files_that_a_user_asks_for_are_replaced_whole_on_such_a_disk(bare):

@@ -123,7 +123,7 @@ def test_a_test_that_still_fails_without_any_fault_stays_left_out():
         ("tests/unit/parity/test_drift.py", "envctl/parity/drift/files.py", 0),
         ("tests/unit/parity/test_claims.py", "envctl/parity/drift/files.py", 1),
         ("tests/unit/plan/test_text.py", "envctl/plan/scope.py", 1),
-        ("tests/unit/lock/test_text.py", "envctl/plan/text.py", 2),
+        ("tests/unit/lock/test_file.py", "envctl/plan/text.py", 2),
         ("tests/unit/reconcile/test_compare.py", "envctl/plan/scope.py", 2),
     ],
 )

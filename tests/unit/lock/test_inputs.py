@@ -208,7 +208,7 @@ def test_runs_are_numbered_and_told_by_a_hash_only(tmp_path):
     assert first.line.startswith("run 1 ")
     assert second.line.startswith("run 2 ")
     assert "hush" not in first.line
-    assert (first.said, second.said) == ("run 1 of the build", "run 2 of the build")
+    assert (first.summary, second.summary) == ("run 1 of the build", "run 2 of the build")
     assert len(first.line) == len("run 1 ") + 12
 
 
@@ -225,9 +225,9 @@ def test_included_requirements_ask_and_constraints_only_bound_and_each_is_read_o
         "/opt//venv/", requirements="/srv/./a.txt", packages=("uvicorn==1",), where=AT
     )
     *_, found = of(tmp_path, *files, step)
-    assert [one.name for one in found.wanted] == ["uvicorn", "flask", "jinja2", "six"]
+    assert [one.name for one in found.requirements] == ["uvicorn", "flask", "jinja2", "six"]
     assert (found.kind, found.folder, found.where) == ("pip", "/opt/venv", AT)
-    assert found.said == (
+    assert found.summary == (
         "/srv/a.txt, /srv/more/b.txt, /srv/bounds.txt, /srv/more/c.txt or /srv/late.txt"
     )
 
@@ -252,14 +252,14 @@ def test_an_edit_of_any_file_that_pip_reads_changes_its_line(tmp_path, name):
 def test_an_address_with_a_password_is_told_by_a_hash(tmp_path):
     plain = of(tmp_path, PipInstall("/v", packages=("flask==3.1", "uvicorn[standard]")))[0]
     assert plain.line.endswith("flask==3.1 uvicorn[standard]") or "uvicorn[standard]" in plain.line
-    assert plain.said == ""
+    assert plain.summary == ""
     for address in ("git+https://me:hush@example.org/x", "https://hush.example.org/x.whl"):
         hidden = of(tmp_path, PipInstall("/v", packages=("flask==3.1", address)))[0]
         other = of(tmp_path, PipInstall("/v", packages=("flask==3.1", f"{address}?2")))[0]
         assert "hush" not in hidden.line
         assert "…" in hidden.line
         assert hidden.line != other.line
-        assert hidden.said == "the step's packages"
+        assert hidden.summary == "the step's packages"
 
 
 def test_npm_reads_its_three_files_and_asks_for_what_its_package_file_has(tmp_path):
@@ -270,13 +270,13 @@ def test_npm_reads_its_three_files_and_asks_for_what_its_package_file_has(tmp_pa
         written("/srv/other.json", "{}"),
     ]
     found = of(tmp_path, *files, NpmInstall("/srv/", where=AT))[-1]
-    assert found.said == (
+    assert found.summary == (
         "/srv/package.json, /srv/package-lock.json, /srv/npm-shrinkwrap.json or the step itself"
     )
     assert (found.kind, found.folder) == ("npm", "/srv")
-    assert [one.name for one in found.wanted] == ["left"]
+    assert [one.name for one in found.requirements] == ["left"]
     named = of(tmp_path, *files, NpmInstall(packages=("serve@1",)))[-1]
-    assert (named.said, named.folder, named.wanted) == ("the step itself", "/", ())
+    assert (named.summary, named.folder, named.requirements) == ("the step itself", "/", ())
     assert found.line != of(tmp_path, *files, NpmInstall("/srv/", production=False))[-1].line or (
         found.line != of(tmp_path, *files, NpmInstall("/srv/", production=True))[-1].line
     )
@@ -287,7 +287,7 @@ def test_a_dockerfiles_target_and_arguments_decide_too(tmp_path):
     source = DockerfileBuild("Dockerfile", ".", digest="")
     (plain,) = inputs(source, tmp_path, where=AT)
     assert plain.line.startswith("Dockerfile ")
-    assert (plain.where, plain.said) == (AT, "Dockerfile, its target or an argument")
+    assert (plain.where, plain.summary) == (AT, "Dockerfile, its target or an argument")
     for other in (replace(source, target="test"), replace(source, args={"A": "1"})):
         assert told(other, tmp_path) != (plain.line,)
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.lock.inspect import identity, looks, tell
+from envctl.lock.inspect import identity, inspect_images, read_manifest
 from envctl.lock.model import Manifest
 
 
@@ -65,14 +65,14 @@ def test_an_image_is_asked_with_a_mark_that_nothing_in_it_can_know():
         return teller(*WHOLE)(container_script)
 
     for _ in range(3):
-        assert tell(run, "pg") == ("amd64", Manifest({"libc6": "2.36"}))
+        assert read_manifest(run, "pg") == ("amd64", Manifest({"libc6": "2.36"}))
     assert len({*marks}) == 3
     assert all(len(mark) == 32 for mark in marks)
 
 
 def test_an_image_that_does_not_tell_all_is_an_error_that_names_it():
-    with pytest.raises(EnvctlError, match="pg does not tell what is in it: it was cut off"):
-        tell(teller(*WHOLE[:2]), "pg")
+    with pytest.raises(EnvctlError, match="packages in pg cannot be read: the output is truncated"):
+        read_manifest(teller(*WHOLE[:2]), "pg")
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
@@ -87,7 +87,7 @@ def test_several_images_are_looked_into_each_once(count):
         run_script=run_script, images=SimpleNamespace(info=lambda image: {"id": f"id of {image}"})
     )
     names = [f"i{number}" for number in range(count)]
-    found = looks(there, [*names, *names])
+    found = inspect_images(there, [*names, *names])
     assert sorted(asked) == names
     assert {name: one.identity for name, one in found.items()} == {
         name: f"id of {name}" for name in names

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from envctl.errors import EnvctlError, UsageError
-from envctl.lock import text
+from envctl.lock.file import load_lock, save_lock
 from envctl.lock.lock_differences import Difference
-from envctl.lock.messages import compared, moved, remedy
-from envctl.lock.offline import Vendor
-from envctl.lock.vendor import Store
+from envctl.lock.messages import change_text, difference_text, remedy
+from envctl.lock.vendor.store import Store
+from envctl.lock.vendor.writer import VendorStoreWriter
 from envctl.plan.target import Target
 from tests.support.paper import BASE
 from tests.support.project import Project
@@ -23,11 +23,11 @@ __all__ = ["envctl"]
 
 
 def said(found):
-    return [compared(one) for one in found]
+    return [difference_text(one) for one in found]
 
 
 def moves(found):
-    return [moved(one) for one in found]
+    return [change_text(one) for one in found]
 
 
 def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project, engine):
@@ -35,7 +35,7 @@ def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project
 
     assert lock.of("dev/web").manifest.packages == {"libc6": "1", "hello": "1.0"}
     assert found == ()
-    assert text.load(project.root) == lock
+    assert load_lock(project.root) == lock
     before = (project.root / "envctl.lock").read_bytes()
     project.workspace().lock()
     assert (project.root / "envctl.lock").read_bytes() == before
@@ -99,7 +99,7 @@ def test_what_has_to_be_built_again_keeps_to_the_locked_versions_where_it_can(pr
 
     _, found = project.workspace().lock()
 
-    assert moves(found) == ["dev/web: world not there → 1"]
+    assert moves(found) == ["dev/web: world not installed → 1"]
 
 
 def test_check_asks_no_engine_to_see_that_the_spec_has_moved_on(project, engine):
@@ -155,7 +155,7 @@ def test_files_that_changed_are_told_by_name_with_what_they_ask_for_and_is_not_l
     with pytest.raises(EnvctlError) as caught:
         app.workspace().up(Target("dev"), frozen=True)
     assert PIP in caught.value.details
-    assert "`envctl lock` brings it up to date" in caught.value.hint
+    assert "`envctl lock` updates it" in caught.value.hint
 
 
 def test_a_change_that_asks_for_nothing_else_is_told_without_more(app):
@@ -165,14 +165,14 @@ def test_a_change_that_asks_for_nothing_else_is_told_without_more(app):
 
 def test_check_ends_with_what_to_do_next_and_is_a_line_if_quiet(app, envctl, monkeypatch):
     monkeypatch.chdir(app.root)
-    assert envctl("lock", "--check", "-q").out == "envctl.lock is what the spec asks for\n"
+    assert envctl("lock", "--check", "-q").out == "envctl.lock matches the spec\n"
     app.write("app/package.json", '{"dependencies": {"x": "1"}}')
     app.write("app/requirements.txt", "")
 
     ended = envctl("lock", "--check")
     assert ended.code == 3
     assert ended.out.count("\n") == 3
-    assert ended.err == "`envctl lock` brings envctl.lock up to date and says what moves\n"
+    assert ended.err == "`envctl lock` updates envctl.lock and shows what changes\n"
 
     ended = envctl("lock", "--check", "-q")
     assert (ended.code, ended.out, ended.err) == (3, "envctl.lock: 2 differences\n", "")
@@ -195,7 +195,7 @@ def test_a_build_that_fails_while_held_to_the_lock_says_how_to_let_go_of_it(app,
     with pytest.raises(EnvctlError, match="ResolutionImpossible") as caught:
         app.workspace().lock()
     assert caught.value.hint == (
-        "mend it; or, if the locked versions stand in the way, `envctl lock --update web` lets go of them"
+        "mend it; or, if the locked versions are the problem, `envctl lock --update web` drops them"
     )
     with pytest.raises(EnvctlError) as caught:
         app.workspace().lock(update=["web"])
@@ -243,20 +243,20 @@ def test_no_password_of_an_address_is_told_when_packages_changed(app, envctl, mo
     ("old", "new", "lines"),
     [
         ("run: make", "run: make all", ["run 1 of the build changed since it was locked  (envctl.yaml:10:9)"]),
-        ("    - run: make\n", "", ["run 1: locked, not asked for"]),
+        ("    - run: make\n", "", ["run 1: locked, not requested"]),
         ("packages: [hello]", "packages: [world]", [
-            "package hello: locked, not asked for",
-            "package world: not locked, asked for  (envctl.yaml:5:5)",
+            "package hello: locked, not requested",
+            "package world: requested, not locked  (envctl.yaml:5:5)",
         ]),
         ("web:\n", "web:\n  base: debian:trixie\n", [
-            "base: locked debian:bookworm, asked for debian:trixie  (envctl.yaml:5:11)",
+            "base: locked debian:bookworm, requested debian:trixie  (envctl.yaml:5:11)",
         ]),
         ("requirements: /srv/requirements.txt", "packages: [flask]", [
-            "pip -r /srv/requirements.txt → /opt/web: locked, not asked for",
-            "pip flask → /opt/web: not locked, asked for  (envctl.yaml:8:9)",
+            "pip -r /srv/requirements.txt → /opt/web: locked, not requested",
+            "pip flask → /opt/web: requested, not locked  (envctl.yaml:8:9)",
         ]),
         ("    - npm: {directory: /srv}\n    - run: make\n", "    - run: make\n    - npm: {directory: /srv}\n", [
-            "steps: locked in another order, asked for in this one  (envctl.yaml:4:3)",
+            "steps: locked in another order, requested in this one  (envctl.yaml:4:3)",
         ]),
     ],
 )  # fmt: skip
@@ -271,17 +271,19 @@ def test_each_thing_that_the_spec_asks_for_is_told_with_both_sides_and_its_place
 
 def test_the_same_version_with_other_content_is_told_and_a_broken_package_by_its_state():
     one = Difference("pip /opt/web", "flask", "3.1 sha256:a", "3.1 sha256:b", ("dev/web",))
-    assert compared(one) == ("dev/web: flask in /opt/web: locked and found 3.1, with other content")
-    assert moved(one) == "dev/web: flask in /opt/web 3.1: other content under the same version"
+    assert difference_text(one) == (
+        "dev/web: flask in /opt/web: locked and found 3.1, but with different content"
+    )
+    assert change_text(one) == "dev/web: flask in /opt/web 3.1: different content, same version"
     broken = Difference("packages", "curl", "8", "8 half-configured", ("dev/web",))
-    assert compared(broken) == "dev/web: curl: locked 8, found 8 half-configured"
+    assert difference_text(broken) == "dev/web: curl: locked 8, found 8 half-configured"
     gone = Difference("npm /srv", "a", "1 sha512-x", None, ("dev/web",))
-    assert compared(gone) == "dev/web: a in /srv: locked 1, not found"
+    assert difference_text(gone) == "dev/web: a in /srv: locked 1, not found"
 
 
 def test_check_names_another_architecture(project, engine):
     lock, _ = project.workspace().lock()
-    text.save(replace(lock, architecture="arm64"), project.root)
+    save_lock(replace(lock, architecture="arm64"), project.root)
 
     found = project.workspace().check_lock()
     assert said(found) == ["architecture: locked arm64, found amd64"]
@@ -289,7 +291,7 @@ def test_check_names_another_architecture(project, engine):
 
 
 def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
-    with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+    with pytest.raises(EnvctlError, match=r"no envctl\.lock found"):
         project.workspace().check_lock()
     project.workspace().lock()
     project.spec("other: {packages: [hello], command: [x]}")
@@ -297,10 +299,10 @@ def test_check_names_units_that_are_not_locked_and_those_that_are_gone(project):
     found = project.workspace().check_lock()
 
     assert said(found) == [
-        "dev/other: not locked, the spec has it  (envctl.yaml:4:3)",
-        "dev/web: locked, no more in the spec",
+        "dev/other: in the spec, not locked  (envctl.yaml:4:3)",
+        "dev/web: locked, removed from the spec",
     ]
-    assert remedy(found) == "`envctl lock` brings envctl.lock up to date and says what moves"
+    assert remedy(found) == "`envctl lock` updates envctl.lock and shows what changes"
 
 
 def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
@@ -322,7 +324,7 @@ def frozen(project, *services):
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
-    with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+    with pytest.raises(EnvctlError, match=r"no envctl\.lock found"):
         project.workspace().up(Target("dev"), frozen=True)
 
     assert engine.made == []
@@ -333,7 +335,7 @@ def test_a_lock_of_another_spec_is_refused_before_anything_is_done(project, engi
     engine.made.clear()
     project.spec("web: {packages: [hello, world], command: [x]}")
 
-    with pytest.raises(EnvctlError, match="dev/web: package world: not locked, asked for"):
+    with pytest.raises(EnvctlError, match="dev/web: package world: requested, not locked"):
         project.workspace().up(Target("dev"), frozen=True)
 
     assert engine.made == []
@@ -407,7 +409,7 @@ def test_a_ready_image_is_locked_as_it_is(project, engine):
 def test_offline_with_nothing_kept_says_how_to_keep_it(project):
     project.workspace().lock()
 
-    with pytest.raises(EnvctlError, match=r"nothing is kept in envctl\.vendor"):
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor has no files"):
         project.workspace().up(Target("dev"), frozen=True, offline=True)
 
 
@@ -425,12 +427,12 @@ def keeping(project, **files):
 @pytest.mark.parametrize("vendor", ["", f"sha256:{'0' * 64}"])
 def test_files_that_the_lock_does_not_vouch_for_are_not_built_of(project, engine, vendor):
     lock, _ = project.workspace().lock()
-    text.save(replace(lock, vendor=vendor), project.root)
+    save_lock(replace(lock, vendor=vendor), project.root)
     keeping(project, hello="evil")
     engine.made.clear()
     engine.forget()
 
-    with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor does not match envctl\.lock"):
         project.workspace().up(Target("dev"), frozen=True, offline=True)
 
     assert engine.made == []
@@ -439,26 +441,26 @@ def test_files_that_the_lock_does_not_vouch_for_are_not_built_of(project, engine
 def test_files_that_came_from_elsewhere_are_not_vouched_for_by_keeping_more(project):
     keeping(project, hello="evil")
 
-    with pytest.raises(EnvctlError, match=r"envctl\.vendor is not what envctl\.lock vouches for"):
+    with pytest.raises(EnvctlError, match=r"envctl\.vendor does not match envctl\.lock"):
         project.workspace().lock(vendor=True)
 
-    assert text.load(project.root).vendor == ""
+    assert load_lock(project.root).vendor == ""
 
 
 def test_a_lock_made_again_still_vouches_for_what_is_kept(project):
     lock, _ = project.workspace().lock()
     digest = keeping(project, hello="good").digest
-    text.save(replace(lock, vendor=digest), project.root)
+    save_lock(replace(lock, vendor=digest), project.root)
 
     project.workspace().lock(update=[])
 
-    assert text.load(project.root).vendor == digest
+    assert load_lock(project.root).vendor == digest
 
 
 def test_what_was_kept_before_something_failed_is_vouched_for(project, monkeypatch):
     lock, _ = project.workspace().lock()
     digest = keeping(project, hello="good").digest
-    text.save(replace(lock, vendor=digest), project.root)
+    save_lock(replace(lock, vendor=digest), project.root)
 
     def fails(self, name):
         keeping(project)
@@ -467,11 +469,11 @@ def test_what_was_kept_before_something_failed_is_vouched_for(project, monkeypat
         self._store.keep(path, "deb", "more", "1", control="Package: more\nVersion: 1\n")
         raise EnvctlError("the mirror is gone")
 
-    monkeypatch.setattr(Vendor, "_base", fails)
+    monkeypatch.setattr(VendorStoreWriter, "_keep_base", fails)
     with pytest.raises(EnvctlError, match="the mirror is gone"):
         project.workspace().lock(vendor=True)
 
-    assert text.load(project.root).vendor == Store(project.root).digest != digest
+    assert load_lock(project.root).vendor == Store(project.root).digest != digest
 
 
 @pytest.mark.parametrize("there", ["1", "2"])
@@ -483,7 +485,7 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
     store.keep(project.root / "image.tar", "image", "debian:bookworm", registry, image=kept)
     store.save()
     bases = {name: replace(base, image=registry) for name, base in lock.bases.items()}
-    text.save(replace(lock, bases=bases, vendor=store.digest), project.root)
+    save_lock(replace(lock, bases=bases, vendor=store.digest), project.root)
     engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
     workspace = project.workspace()
     session = workspace.open(Target("dev"))
@@ -491,11 +493,11 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
     (unit,) = session.plan.units
 
     if there == "1":
-        frozen.have_base(unit.source.base)
+        frozen.ensure_base(unit.source.base)
         assert engine.restored == {}
     else:
         with pytest.raises(EnvctlError, match="base debian:bookworm: image: locked sha256:a"):
-            frozen.have_base(unit.source.base)
+            frozen.ensure_base(unit.source.base)
         assert engine.restored == {"debian:bookworm": kept}
 
 
@@ -522,22 +524,22 @@ def test_a_lock_of_one_platform_is_not_taken_for_another(project, engine):
     with_platform(project, "linux/amd64")
 
     assert said(project.workspace().check_lock()) == [
-        "dev/web: platform linux/amd64: not locked, asked for  (envctl.yaml:4:52)"
+        "dev/web: platform linux/amd64: requested, not locked  (envctl.yaml:4:52)"
     ]
     lock, _ = project.workspace().lock()
     assert [*lock.bases] == ["envctl-platform/linux-amd64/debian:bookworm"]
-    assert text.load(project.root) == lock
+    assert load_lock(project.root) == lock
     assert project.workspace().check_lock() == ()
     with_platform(project, "linux/arm64")
     assert said(project.workspace().check_lock()) == [
-        "dev/web: platform: locked linux/amd64, asked for linux/arm64  (envctl.yaml:4:52)"
+        "dev/web: platform: locked linux/amd64, requested linux/arm64  (envctl.yaml:4:52)"
     ]
 
 
 def test_an_image_of_another_platform_than_the_spec_asks_for_is_not_locked(project, engine):
     with_platform(project, "linux/arm64")
 
-    with pytest.raises(EnvctlError, match="is to be for linux/arm64, and is of amd64"):
+    with pytest.raises(EnvctlError, match="should be for linux/arm64, but is for amd64"):
         project.workspace().lock()
 
 
@@ -547,7 +549,7 @@ def test_packages_of_two_platforms_are_not_kept_together(project, engine):
         + WEB.replace("web", "arm").replace("PLATFORM", ", platform: linux/arm64")
     )
 
-    with pytest.raises(EnvctlError, match="here are linux/arm64 and the engine's own") as refused:
+    with pytest.raises(EnvctlError, match="requested: linux/arm64 and the engine's own") as refused:
         project.workspace().lock(vendor=True)
 
     assert refused.value.where is not None
@@ -556,10 +558,10 @@ def test_packages_of_two_platforms_are_not_kept_together(project, engine):
 
 def test_packages_of_another_platform_are_not_kept_beside_those_that_are(project, engine):
     lock, _ = with_platform(project, "").workspace().lock()
-    text.save(replace(lock, vendor=keeping(project, hello="x").digest), project.root)
+    save_lock(replace(lock, vendor=keeping(project, hello="x").digest), project.root)
     with_platform(project, "linux/amd64")
 
-    with pytest.raises(EnvctlError, match="here are linux/amd64 and the engine's own") as refused:
+    with pytest.raises(EnvctlError, match="requested: linux/amd64 and the engine's own") as refused:
         project.workspace().lock(vendor=True)
 
     assert "remove envctl.vendor" in refused.value.hint

@@ -8,8 +8,8 @@ from envctl.lock.lock_differences import (
     Difference,
     base_differences,
     build_differences,
+    lock_changes,
     merged,
-    moved,
 )
 from envctl.lock.model import Lock, LockedBase, LockedBuild, Manifest
 
@@ -39,7 +39,7 @@ def test_what_is_the_machines_own_is_not_compared():
     ("change", "told"),
     [
         ({"libc6": "2"}, "libc6 1 → 2"),
-        ({"tzdata": ""}, "tzdata 1 → not there"),
+        ({"tzdata": ""}, "tzdata 1 → not installed"),
         # It came with the init: no step of the build would make it another.
         ({"libssl3": "2"}, "libssl3 1 → 2"),
     ],
@@ -61,8 +61,8 @@ def test_what_the_build_changes_or_removes_is_first_there_as_the_base_has_it():
     ("change", "told"),
     [
         ({"hello": "2"}, "hello 1 → 2"),
-        ({"hello": ""}, "hello 1 → not there"),
-        ({"more": "1"}, "more not there → 1"),
+        ({"hello": ""}, "hello 1 → not installed"),
+        ({"more": "1"}, "more not installed → 1"),
         ({"libssl3": "2"}, "libssl3 1 → 2"),
         ({"libc6": "2"}, "libc6 1 → 2"),
     ],
@@ -76,7 +76,7 @@ def test_a_build_that_comes_out_otherwise_is_told(change, told):
 def test_what_the_build_should_have_removed_is_told():
     build = {name: one for name, one in BUILD.items() if name != "tzdata"}
 
-    assert after({**MACHINE, "hello": "1"}, build) == ["tzdata not there → 1"]
+    assert after({**MACHINE, "hello": "1"}, build) == ["tzdata not installed → 1"]
 
 
 def test_what_pip_and_npm_installed_is_compared_too():
@@ -92,7 +92,7 @@ def test_what_pip_and_npm_installed_is_compared_too():
 
     assert [str(one) for one in told] == [
         "left-pad in /srv 1 → 2",
-        "flask in /opt/web 3.1: other content under the same version",
+        "flask in /opt/web 3.1: different content, same version",
     ]
 
 
@@ -151,9 +151,11 @@ def test_from_one_lock_to_the_next_units_and_bases_that_both_have_are_compared()
         debian=LockedBase("j", {"libc6": "2"}),
         come=LockedBase("i", {"y": "1"}),
     )
-    assert [(one.name, one.before, one.after, one.units) for one in moved(before, after)] == [
+    assert [
+        (one.name, one.before, one.after, one.units) for one in lock_changes(before, after)
+    ] == [
         ("image", "pg@sha256:1", "pg@sha256:2", ("dev/db",)),
         ("hello", "1", "2", ("dev/web",)),
         ("libc6", "1", "2", ("base debian",)),
     ]
-    assert moved(before, before) == ()
+    assert lock_changes(before, before) == ()

@@ -14,11 +14,11 @@ LOCKED = Manifest(
 
 
 def pip(*wanted, folder="/venv"):
-    return Input("pip", kind="pip", folder=folder, wanted=wanted)
+    return Input("pip", kind="pip", folder=folder, requirements=wanted)
 
 
 def npm(*wanted, folder="/srv"):
-    return Input("npm", kind="npm", folder=folder, wanted=wanted)
+    return Input("npm", kind="npm", folder=folder, requirements=wanted)
 
 
 def test_what_is_locked_as_it_is_asked_for_is_not_told():

@@ -9,8 +9,8 @@ import pytest
 from envctl.backends.common.build_inputs import OtherBaseError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
-from envctl.lock import text
-from envctl.lock.vendor import Store
+from envctl.lock.file import load_lock, save_lock
+from envctl.lock.vendor.store import Store
 from envctl.plan.target import Target
 from tests.support.paper import BASE, told_of
 
@@ -46,10 +46,10 @@ class Machines(MemoryBackend):
     def apply(self, change):
         self.made.append(change.unit)
         verifier = self.context.build_inputs(change.target).verifier
-        verifier.before(lambda container_script: told_of(self.box, container_script))
+        verifier.before(lambda script: told_of(self.box, script))
         names = {name for step in change.target.steps for name in getattr(step, "names", ())}
         machine = {**self.box, **{name: self.mirror[name] for name in names}}
-        verifier.after(lambda container_script: told_of(machine, container_script))
+        verifier.after(lambda script: told_of(machine, script))
         self.boxes[change.target.digest] = verifier.made_of
 
 
@@ -73,7 +73,7 @@ def frozen(project, machines, *, offline=False):
 def test_a_box_is_made_and_held_to_the_lock_without_an_engine(project, machines):
     assert frozen(project, machines) is True
 
-    (build,) = text.load(project.root).builds
+    (build,) = load_lock(project.root).builds
     assert list(machines.boxes.values()) == [build.manifest.digest]
     assert machines.held == machines.boxes
 
@@ -107,7 +107,7 @@ def test_a_machine_that_comes_out_otherwise_is_refused_as_an_image_is(project, m
         frozen(project, machines)
 
     assert caught.value.brief == (
-        "dev does not come out as envctl.lock says: 1 difference; nothing was replaced"
+        "dev does not match envctl.lock: 1 difference; nothing was replaced"
     )
     assert caught.value.details == "dev/web: hello: locked 1.0, found 2.0"
     assert machines.boxes == {}
@@ -137,21 +137,21 @@ def test_units_of_one_build_are_told_together(project, engine):
 
 
 def test_a_machine_of_another_architecture_is_told(project, machines):
-    text.save(replace(text.load(project.root), architecture="arm64"), project.root)
+    save_lock(replace(load_lock(project.root), architecture="arm64"), project.root)
 
     with pytest.raises(
-        EnvctlError, match=r"made for arm64, and the machine .* is of amd64"
+        EnvctlError, match=r"is for arm64, but the build machine is for amd64"
     ) as caught:
         frozen(project, machines)
 
-    assert "make it here with `envctl lock`" in caught.value.hint
+    assert "create it here with `envctl lock`" in caught.value.hint
 
 
 def test_offline_without_an_engine_is_refused_before_anything_is_made(project, machines):
     store = Store(project.root)
     store.index.sources["debian:bookworm"] = "deb x ./"
     store.save()
-    text.save(replace(text.load(project.root), vendor=store.digest), project.root)
+    save_lock(replace(load_lock(project.root), vendor=store.digest), project.root)
 
     with pytest.raises(EnvctlError, match="offline without a container engine") as caught:
         frozen(project, machines, offline=True)

@@ -8,9 +8,9 @@ import hashlib
 import pytest
 
 from envctl.errors import EnvctlError
-from envctl.lock.fetching import Fetcher
 from envctl.lock.model import Manifest
-from envctl.lock.vendor import DEB, IMAGE, NPM, WHEEL, Store
+from envctl.lock.vendor.fetch import Fetcher
+from envctl.lock.vendor.store import DEB, IMAGE, NPM, WHEEL, Store
 
 
 class Leaving:
@@ -67,17 +67,17 @@ def test_only_packages_that_were_asked_for_are_kept(store):
         store, **deb("hello"), **deb("libc6"), **deb("hello", "2"), **deb("x", architecture="i386")
     )
 
-    some.debs("web:1", {"hello": "1", "x:i386": "1"})
+    some.fetch_debs("web:1", {"hello": "1", "x:i386": "1"})
 
     assert kept(store) == [(DEB, "hello", "1"), (DEB, "x:i386", "1")]
 
 
 def test_a_package_does_not_take_the_place_of_one_that_is_kept_already(store):
-    fetcher(store, **deb("libc6")).debs("web:1", {"libc6": "1"})
+    fetcher(store, **deb("libc6")).fetch_debs("web:1", {"libc6": "1"})
     (good,) = store.find(DEB, "libc6", "1")
 
     evil = {"libc6_1.deb": "evil", "libc6_1.deb.control": control("libc6")}
-    fetcher(store, **deb("hello"), **evil).debs("web:1", {"libc6": "1", "hello": "1"})
+    fetcher(store, **deb("hello"), **evil).fetch_debs("web:1", {"libc6": "1", "hello": "1"})
 
     assert store.find(DEB, "libc6", "1") == (good,)
 
@@ -87,31 +87,31 @@ def test_of_downloads_only_those_asked_for_and_what_they_first_depend_on_are_kep
         store, **deb("linux", Depends="linux-5 (= 1), other"), **deb("linux-5"), **deb("other")
     )
 
-    assert some.downloads("web:1", ["linux"]) == {"linux": "1", "linux-5": "1"}
+    assert some.download_debs("web:1", ["linux"]) == {"linux": "1", "linux-5": "1"}
     assert kept(store) == [(DEB, "linux", "1"), (DEB, "linux-5", "1")]
 
 
 def test_a_download_that_did_not_come_is_told(store):
     with pytest.raises(EnvctlError, match="did not fetch linux"):
-        fetcher(store, **deb("other")).downloads("web:1", ["linux"])
+        fetcher(store, **deb("other")).download_debs("web:1", ["linux"])
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"x.deb": "x"}, "does not say what it is"),
-        ({"x.deb": "x", "x.deb.control": b"Package: \xff"}, "does not say what it is"),
-        ({"x.deb": "x", "x.deb.control": "Version: 1\n"}, "there is no Package"),
-        ({"x.deb": "x", "x.deb.control": "Package: x\n"}, "there is no Version"),
-        ({"x.deb": "x", "x.deb.control": "Package: x\nVersion: 1\n"}, "there is no Architecture"),
+        ({"x.deb": "x"}, "has no valid control data"),
+        ({"x.deb": "x", "x.deb.control": b"Package: \xff"}, "has no valid control data"),
+        ({"x.deb": "x", "x.deb.control": "Version: 1\n"}, "no Package"),
+        ({"x.deb": "x", "x.deb.control": "Package: x\n"}, "no Version"),
+        ({"x.deb": "x", "x.deb.control": "Package: x\nVersion: 1\n"}, "no Architecture"),
         ({"x.deb": "x", "x.deb.control": control("x", More="y" * 2_000_000)}, "more than 1048576"),
         ({**deb("hello"), **deb("hello", file="again.deb")}, "are the same package"),
-        ({"-x.deb": "x", "-x.deb.control": control("hello")}, "is no name of a file"),
+        ({"-x.deb": "x", "-x.deb.control": control("hello")}, "is not a valid file name"),
     ],
 )
 def test_a_package_that_does_not_say_what_it_is_is_refused(store, files, message):
     with pytest.raises(EnvctlError, match=message):
-        fetcher(store, **files).debs("web:1", {"hello": "1"})
+        fetcher(store, **files).fetch_debs("web:1", {"hello": "1"})
 
     assert kept(store) == []
 
@@ -130,7 +130,7 @@ def test_only_wheels_that_were_asked_for_are_kept(store):
         },
     )
 
-    some.all_of("web:1", wheel_manifest(flask="3.1"), but={})
+    some.fetch_all("web:1", wheel_manifest(flask="3.1"), but={})
 
     assert kept(store) == [(WHEEL, "flask", "3.1")]
 
@@ -138,15 +138,15 @@ def test_only_wheels_that_were_asked_for_are_kept(store):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["flask.whl"], "is not called as a wheel is"),
-        (["flask-3.1.whl"], "is not called as a wheel is"),
-        (["--.whl"], "is not called as a wheel is"),
+        (["flask.whl"], "is not a valid wheel name"),
+        (["flask-3.1.whl"], "is not a valid wheel name"),
+        (["--.whl"], "is not a valid wheel name"),
         (["flask-3.1-py3-x.whl", "Flask-3.1-py3-y.whl"], "are the same package"),
     ],
 )
 def test_a_wheel_that_is_called_otherwise_is_refused(store, names, message):
     with pytest.raises(EnvctlError, match=message):
-        fetcher(store, **dict.fromkeys(names, "x")).all_of(
+        fetcher(store, **dict.fromkeys(names, "x")).fetch_all(
             "web:1", wheel_manifest(flask="3.1"), but={}
         )
 
@@ -156,7 +156,7 @@ def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(sto
     integrity = f"sha512-{base64.b64encode(digest).decode()}"
     manifest = Manifest({}, {}, {"/srv": {"left-pad": f"1.3.0 {integrity}"}})
 
-    fetcher(store, one="good", other="evil").all_of("web:1", manifest, but={})
+    fetcher(store, one="good", other="evil").fetch_all("web:1", manifest, but={})
 
     assert kept(store) == [(NPM, "left-pad", integrity)]
 
@@ -172,8 +172,8 @@ def test_each_version_of_a_package_of_npms_has_to_be_had(store):
         {"/srv": {"a": f"1.0 {integrity['old']}", "b/node_modules/a": f"2.0 {integrity['new']}"}},
     )
 
-    with pytest.raises(EnvctlError, match="cannot be had any more") as caught:
-        fetcher(store, one="new").all_of("web:1", manifest, but={})
+    with pytest.raises(EnvctlError, match="no longer available") as caught:
+        fetcher(store, one="new").fetch_all("web:1", manifest, but={})
 
     assert caught.value.details == f"a {integrity['old']}"
 
@@ -181,10 +181,10 @@ def test_each_version_of_a_package_of_npms_has_to_be_had(store):
 def test_an_image_that_was_made_anew_takes_the_place_of_the_one_that_is_kept(store):
     leaving = Leaving()
     some = Fetcher(leaving, store, lambda _progress: None)
-    some.image("own", "digest")
+    some.save_image("own", "digest")
     leaving.image = f"sha256:{'1' * 64}"
 
-    some.image("own", "digest")
+    some.save_image("own", "digest")
 
     (one,) = store.find(IMAGE, "own", "digest")
     assert one.image == leaving.image

@@ -6,10 +6,10 @@ import pytest
 
 from envctl.backends.vagrant import boot
 from envctl.errors import EnvctlError
-from envctl.lock import text
+from envctl.lock.file import load_lock
 from envctl.lock.model import Manifest
-from envctl.lock.offline import Kitchen
-from envctl.lock.vendor import Store
+from envctl.lock.vendor.offline import OfflineBuilder
+from envctl.lock.vendor.store import Store
 from envctl.plan.model import Base
 from envctl.plan.target import Target
 from envctl.progress import no_progress
@@ -39,7 +39,7 @@ def vendored(project):
     index = Store(project.root).index
     return (
         sorted((one.kind, one.name) for one in index.files.values()),
-        sorted(key.partition(" ")[2] for key in index.beside),
+        sorted(key.partition(" ")[2] for key in index.extras),
     )
 
 
@@ -89,7 +89,7 @@ def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, e
     frozen = workspace._frozen(workspace.open(Target("dev")), (), offline=True)
     engine.restore = lambda _file, *, name, identity: engine.ids.update({name: identity})
 
-    frozen.have_base(Base("debian:bookworm", "debian:bookworm"))
+    frozen.ensure_base(Base("debian:bookworm", "debian:bookworm"))
 
     assert engine.find("debian:bookworm") == ONE
 
@@ -101,7 +101,7 @@ def test_what_will_ask_a_registry_all_the_same_is_told(project, engine):
     vendored(project)
 
     (told,) = [one.text for one in project.events if "registry" in one.text]
-    assert told.startswith("dev/web cannot be built of what is kept: `npm serve` (envctl.yaml:4:")
+    assert told.startswith("dev/web cannot be built offline: `npm serve` (envctl.yaml:4:")
 
 
 def test_a_machine_that_units_share_is_made_of_what_is_kept_for_one_of_them(project, engine):
@@ -113,13 +113,13 @@ def test_a_machine_that_units_share_is_made_of_what_is_kept_for_one_of_them(proj
         """
     )
     vendored(project)
-    lock = text.load(project.root)
-    kitchen = Kitchen(engine, lock, project.root, no_progress)
+    lock = load_lock(project.root)
+    offline = OfflineBuilder(engine, lock, project.root, no_progress)
     one, two = (lock.of(f"dev/{name}").manifest.packages for name in ("one", "two"))
     machine = boot.machine_build("both")
 
-    given = kitchen.extra_build_inputs(machine, Manifest({**one, **two}))
+    given = offline.extra_inputs(machine, Manifest({**one, **two}))
 
     assert {f"debs/{name}.deb" for name in boot.PACKAGES} <= set(given.files)
-    with pytest.raises(EnvctlError, match="what is built on both for machines is not in"):
-        kitchen.extra_build_inputs(machine, Manifest({**one, **two, "less": "2", "file": "2"}))
+    with pytest.raises(EnvctlError, match="packages that machines need on both are not in"):
+        offline.extra_inputs(machine, Manifest({**one, **two, "less": "2", "file": "2"}))

@@ -1,7 +1,7 @@
-"""The folder envctl.vendor on disk: plain files in plain folders. A link, a pipe or a device in it leads nowhere.
+"""The folder envctl.vendor on disk: regular files in plain folders. Links, pipes and devices in it are refused.
 
-It came with a project: what is written or deleted there through a link would be another file of the user's, and
-reading a device never ends. Folders are held open while they are used, so that none is exchanged meanwhile.
+The folder may come with a cloned project: through a link, writing or deleting would hit another file of the user,
+and reading a device never ends. Folders stay open while they are used, so that nobody can exchange them.
 """
 
 from __future__ import annotations
@@ -29,49 +29,53 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
-    """A file of the folder itself, of so many bytes at most. FileNotFoundError if it is not there, else OSError."""
+    """Read a file of the folder, of at most `most` bytes. FileNotFoundError if it is missing, else OSError."""
     with _folder(root) as here, _session(here, name) as file:
         data = file.read(most + 1)
         if len(data) > most:
-            raise OSError(f"it has more than {most} bytes")
+            raise OSError(f"more than {most} bytes")
         return data
 
 
 def write_file(root: Path, name: str, data: bytes) -> None:
-    """Write a file of the folder itself, whole or not at all. EnvctlError if that cannot be."""
-    with _told(), _folder(root, make=True) as here, _fresh(here, name) as file:
+    """Write a file of the folder atomically. EnvctlError if that fails."""
+    with _write_errors(), _folder(root, make=True) as here, _new_file(here, name) as file:
         file.write(data)
 
 
 @contextmanager
-def open_kept(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
-    """The file with that hash, if it is a plain one of that size, for reading. Else OSError."""
+def open_file(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
+    """Open the file with that hash for reading. OSError unless it is a regular file of that size."""
     with _folder(root) as here, _entered(here, HASHES) as hashes, _session(hashes, digest) as file:
-        found = os.fstat(file.fileno()).st_size
-        if found != size:
-            raise OSError(f"it has {found} bytes in place of {size}")
+        actual_size = os.fstat(file.fileno()).st_size
+        if actual_size != size:
+            raise OSError(f"it has {actual_size} bytes instead of {size}")
         yield file
 
 
-def copied(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[str, int]:
-    """Copy a file, or just read it: the hash of what was read, and its size."""
-    summary, size = hashlib.sha256(), 0
+def copy_and_hash(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[str, int]:
+    """Copy a file, or only read it if there is no target; its hash and its size."""
+    digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK):
-        summary.update(chunk)
+        digest.update(chunk)
         size += len(chunk)
         if target is not None:
             target.write(chunk)
-    return summary.hexdigest(), size
+    return digest.hexdigest(), size
 
 
-def take_in(root: Path, path: Path) -> tuple[str, int]:
-    """Copy a file into the folder, under the hash of its content, which is told with its size."""
-    with _told(), _folder(root, make=True) as here, _entered(here, HASHES, make=True) as hashes:
+def add_file(root: Path, path: Path) -> tuple[str, int]:
+    """Copy a file into the folder under the hash of its content; the hash and the size."""
+    with (
+        _write_errors(),
+        _folder(root, make=True) as here,
+        _entered(here, HASHES, make=True) as hashes,
+    ):
         fresh = f".{secrets.token_hex(8)}.new"
         try:
             descriptor = os.open(fresh, _NEW, 0o644, dir_fd=hashes)
             with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
-                digest, size = copied(source, target)
+                digest, size = copy_and_hash(source, target)
             os.rename(fresh, digest, src_dir_fd=hashes, dst_dir_fd=hashes)
         finally:
             with suppress(FileNotFoundError):
@@ -79,11 +83,11 @@ def take_in(root: Path, path: Path) -> tuple[str, int]:
     return digest, size
 
 
-def remove_but(root: Path, named: set[str]) -> int:
-    """Remove the files under hashes that are none of these; how many. What is called otherwise is somebody else's."""
+def remove_except(root: Path, hashes_used: set[str]) -> int:
+    """Remove all files named by another hash; how many. Files with any other name belong to somebody else."""
     with (
         suppress(FileNotFoundError),
-        _told(),
+        _write_errors(),
         _folder(root) as here,
         _entered(here, HASHES) as hashes,
     ):
@@ -91,7 +95,7 @@ def remove_but(root: Path, named: set[str]) -> int:
             name
             for name in os.listdir(hashes)  # noqa: PTH208  # a descriptor
             if _HEX.fullmatch(name)
-            and name not in named
+            and name not in hashes_used
             and stat.S_ISREG(os.stat(name, dir_fd=hashes, follow_symlinks=False).st_mode)
         ]
         for name in unused:
@@ -121,7 +125,7 @@ def _entered(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
     try:
         here = os.open(name, _DIRECTORY, dir_fd=parent)
     except NotADirectoryError as error:
-        raise OSError(f"{name} is a link, or no folder") from error
+        raise OSError(f"{name} is a link, or not a folder") from error
     try:
         yield here
     finally:
@@ -133,12 +137,12 @@ def _session(folder: int, name: str) -> Iterator[BinaryIO]:
     descriptor = os.open(name, _READ, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is no plain file")
+            raise OSError("not a regular file")
         yield file
 
 
 @contextmanager
-def _fresh(folder: int, name: str) -> Iterator[IO[bytes]]:
+def _new_file(folder: int, name: str) -> Iterator[IO[bytes]]:
     fresh = f".{name}.{secrets.token_hex(8)}"
     try:
         with os.fdopen(os.open(fresh, _NEW, 0o644, dir_fd=folder), "wb") as file:
@@ -150,7 +154,7 @@ def _fresh(folder: int, name: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _write_errors() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

@@ -9,8 +9,8 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.lock.model import Manifest
-from envctl.lock.pins import beside_key, integrities, kept_files, pins
-from envctl.lock.vendor import DEB, NPM, WHEEL, Store
+from envctl.lock.vendor.pins import extra_build_key, npm_packages, pins, vendored_inputs
+from envctl.lock.vendor.store import DEB, NPM, WHEEL, Store
 from tests.support.plans import build, packages, script
 
 HASH = "sha512-" + base64.b64encode(hashlib.sha512(b"x").digest()).decode()
@@ -64,7 +64,7 @@ def test_an_offline_build_finds_its_files_where_the_settings_lead(store):
         {"/v": {"flask": "3.1 sha256:x", "pip": "23"}},
         {"/srv": {"a": f"npm:@x/a@1.0 {HASH}", "bundled": "1"}},
     )
-    given = kept_files(manifest, store, but={"bash": "5", "hello": "0.9"})
+    given = vendored_inputs(manifest, store, but={"bash": "5", "hello": "0.9"})
     assert given.env == {
         "APT_CONFIG": "/media/apt.conf",
         "PIP_NO_INDEX": "1",
@@ -90,7 +90,7 @@ def test_an_offline_build_finds_its_files_where_the_settings_lead(store):
 
 
 def test_without_wheels_pip_is_led_nowhere(store):
-    given = kept_files(Manifest({"hello": "1.0"}), store, but={})
+    given = vendored_inputs(Manifest({"hello": "1.0"}), store, but={})
     assert "PIP_FIND_LINKS" not in given.env
 
 
@@ -103,8 +103,8 @@ def test_without_wheels_pip_is_led_nowhere(store):
     ],
 )
 def test_what_is_not_kept_is_told_one_by_one_with_the_remedy(store, manifest, lacking):
-    with pytest.raises(EnvctlError, match=r"not all in envctl\.vendor") as caught:
-        kept_files(manifest, store, but={})
+    with pytest.raises(EnvctlError, match=r"missing in envctl\.vendor") as caught:
+        vendored_inputs(manifest, store, but={})
     assert caught.value.details == lacking
     assert "envctl lock --vendor" in caught.value.hint
 
@@ -117,7 +117,7 @@ def test_packages_of_npm_are_known_by_hashes_of_the_right_kind_and_by_good_names
         "../evil": "1.0 sha512-e",
         "named": "npm:../evil@1.0 sha512-f",
     }
-    assert integrities(Manifest({}, {}, {"/srv": versions})) == {
+    assert npm_packages(Manifest({}, {}, {"/srv": versions})) == {
         "sha512-x": "a@1.0",
         "sha512-y": "c@2.0",
     }
@@ -125,7 +125,7 @@ def test_packages_of_npm_are_known_by_hashes_of_the_right_kind_and_by_good_names
 
 def test_what_lies_beside_is_known_by_what_is_asked_for_in_whatever_order_and_by_what_is_below():
     below = Manifest({"libc6": "2"})
-    one = beside_key(build(packages("b", "a"), script("x"), packages("c")), below)
+    one = extra_build_key(build(packages("b", "a"), script("x"), packages("c")), below)
     assert one == f"{below.digest} a b c"
-    assert beside_key(build(packages("c"), packages("a", "b")), below) == one
-    assert beside_key(build(packages("a", "b", "c")), Manifest()) != one
+    assert extra_build_key(build(packages("c"), packages("a", "b")), below) == one
+    assert extra_build_key(build(packages("a", "b", "c")), Manifest()) != one

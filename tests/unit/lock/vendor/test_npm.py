@@ -1,4 +1,4 @@
-"""Which steps of npm cannot be built of what is kept."""
+"""Which steps of npm cannot be built offline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envctl.lock.registry import asking
+from envctl.lock.vendor.npm import steps_using_registry
 from envctl.plan.target import Target
 from tests.support.project import Project
 
@@ -46,7 +46,9 @@ def test_a_lock_file_has_to_say_where_each_package_is_from(tmp_path, files, asks
     )
     (unit,) = project.workspace().plan(Target("dev")).units
 
-    assert [step.directory for step in asking(unit.source, tmp_path)] == ["/srv"] * asks
+    assert [step.directory for step in steps_using_registry(unit.source, tmp_path)] == [
+        "/srv"
+    ] * asks
 
 
 def test_packages_that_are_named_are_asked_for(tmp_path):
@@ -55,4 +57,4 @@ def test_packages_that_are_named_are_asked_for(tmp_path):
     )
     (unit,) = project.workspace().plan(Target("dev")).units
 
-    assert [step.packages for step in asking(unit.source, tmp_path)] == [("serve",)]
+    assert [step.packages for step in steps_using_registry(unit.source, tmp_path)] == [("serve",)]
