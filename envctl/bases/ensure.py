@@ -100,7 +100,7 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Ava
 def _nowhere(base: Base, refusal: EnvctlError | None) -> EnvctlError:
     remedy = refusal.hint if refusal and refusal.hint else "check the name"
     return EnvctlError(
-        f"the base image {base.image} is neither here nor to be had from its registry",
+        f"the base image {base.image} not found, locally or in its registry",
         details=_told(refusal) if refusal else "",
         hint=f"{remedy}; or take a base of the catalogue (`envctl base list`)",
         where=base.where,

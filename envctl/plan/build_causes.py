@@ -192,11 +192,16 @@ def _change(was: _Part, part: _Part) -> str:
         return _said("changed", part)
     if _is_step(part):
         return f"{_said('changed', part)} (was: {was.text})"
-    return f"{was.text} → {part.text.partition(' ')[2]}"
+    return f"{_shown(was)} → {part.text.partition(' ')[2]}"
 
 
 def _said(what: str, part: _Part) -> str:
-    return f"build step {what}: {part.text}" if _is_step(part) else f"{part.text} {what}"
+    return f"build step {what}: {part.text}" if _is_step(part) else f"{_shown(part)} {what}"
+
+
+def _shown(part: _Part) -> str:
+    """The text of a part that is no step; what is recorded of a base says no more than "base"."""
+    return part.text.replace(_BASE, "base image ", 1) if part.text.startswith(_BASE) else part.text
 
 
 def _is_step(part: _Part) -> bool:

@@ -58,7 +58,7 @@ class Change:
     """One thing to do to one unit (or, for BUILD, to the image several units share).
 
     `causes` are all its reasons, at least one. `target` is what to make of it: the build for BUILD,
-    the unit for all else, None where the unit is in the spec no more. `needs` are the keys of the
+    the unit for all else, None where the unit was removed from the spec. `needs` are the keys of the
     changes that must be done, and be ready, before this one; `frees` are those that take what it lets go of.
     """
 

@@ -27,7 +27,7 @@ def _of_ended_task(state: UnitState) -> tuple[Action, str] | None:
     if state.status is Status.STOPPED:
         return Action.REPLACE, "it was stopped before it had completed"
     if state.exit_code is None and state.status is Status.EXITED:
-        return Action.REPLACE, _told("it is not known how it ended", state.cause)
+        return Action.REPLACE, _told("how it ended is unknown", state.cause)
     if state.exit_code == 0 and state.status is Status.EXITED:
         return None
     return Action.REPLACE, f"it failed last time ({ended_with(state)})"

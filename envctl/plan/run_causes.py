@@ -22,8 +22,8 @@ from envctl.plan.values import changed, seconds_text, value_text, word_text
 
 EVERYTHING: Final = "everything"
 """The field that differs where nobody can tell which do."""
-_UNREADABLE: Final = "it was made for another run"
-_OTHER_VERSION: Final = "it was made by another version of envctl"
+_UNREADABLE: Final = "it was created with other settings"
+_OTHER_VERSION: Final = "it was created by another version of envctl"
 
 
 def changed_fields(unit: Unit, recorded: str) -> frozenset[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Final
 
 from envctl.plan.run_difference import RunDifference, RunDifferences, others
 from envctl.plan.values import changed, word_text
 
-_LOOPBACK: Final = ("127.", "::1", "localhost")
 _REACHABLE: Final = "other machines can reach it"
 _SYSTEM: Final = (
     "/",
@@ -97,7 +97,10 @@ def _protocol(port: Any) -> str:
 
 
 def _is_public(port: Any) -> bool:
-    return not port["address"].startswith(_LOOPBACK)
+    try:
+        return not ipaddress.ip_address(port["address"]).is_loopback
+    except ValueError:
+        return bool(port["address"] != "localhost")
 
 
 def mounts(old: Any, new: Any) -> RunDifferences:

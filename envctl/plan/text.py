@@ -42,6 +42,12 @@ SIGNS: Mapping[Action, str] = {
     Action.TEAR_DOWN: "-",
 }
 
+_ACTION_TEXTS: Mapping[Action, str] = {
+    # JSON keeps the names that it always had.
+    Action.DELETE_VOLUME: "delete volume",
+    Action.TEAR_DOWN: "remove network",
+}
+
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _ROUGH = ("kB", "MB", "GB", "TB")
 
@@ -201,7 +207,10 @@ def changes_text(changes: Sequence[Change]) -> str:
 
 def change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, Cause]]:
     """What stands before each cause, in columns that line up, and the cause."""
-    heads = [f"{SIGNS[change.action]} {change.action} {change.unit}".rstrip() for change in changes]
+    heads = [
+        f"{SIGNS[change.action]} {_ACTION_TEXTS.get(change.action, change.action)} {change.unit}".rstrip()
+        for change in changes
+    ]
     width = max(map(len, heads), default=0) + 2
     for head, change in zip(heads, changes, strict=True):
         for index, cause in enumerate(change.causes):

@@ -88,7 +88,8 @@ def make_plan(
     left_out: list[str] = []
     users = [(name, one["user"], one["base"] is not None) for name, one in data["services"].items()]
     taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
-    for name in _ordered(data["services"]):
+    depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
+    for name in dependency_order(depends_on):
         context = ServiceContext(name, resolved, backend, package_sets, recipe, users, taken)
         made, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:
@@ -163,18 +164,20 @@ def _owners(services: Mapping[str, CanonicalService]) -> Mapping[str, str]:
     }
 
 
-def _ordered(services: Mapping[str, CanonicalService]) -> list[str]:
+def dependency_order(needed: Mapping[str, Collection[str]]) -> list[str]:
     """Names so that each comes after what it depends on, otherwise as written."""
     done: dict[str, None] = {}
-
-    def visit(name: str) -> None:
-        if name not in done:
-            for needed in services[name]["depends_on"]:
-                visit(needed)
-            done[name] = None
-
-    for name in services:
-        visit(name)
+    stack = [*needed][::-1]
+    visited: set[str] = set()
+    while stack:
+        name = stack.pop()
+        # A service is met a second time when all it depends on is done.
+        if name in visited:
+            done.setdefault(name)
+            continue
+        visited.add(name)
+        stack.append(name)
+        stack += (other for other in reversed([*needed[name]]) if other not in visited)
     return list(done)
 
 

@@ -112,12 +112,12 @@ def down(
     gone = tuple(change.key for change in removals)
     if volumes:
         ends += [
-            Change(Action.DELETE_VOLUME, name, because("its data is to go"), needs=gone)
+            Change(Action.DELETE_VOLUME, name, because("its data is deleted for good"), needs=gone)
             for name in sorted(observed.volumes)
         ]
     if removals or ends or observed.leftovers:
         needs = (*gone, *(change.key for change in ends))
-        ends.append(Change(Action.TEAR_DOWN, "", because("nothing of it is left"), needs=needs))
+        ends.append(Change(Action.TEAR_DOWN, "", because("no unit needs it any more"), needs=needs))
     return (*removals, *ends)
 
 
@@ -133,7 +133,7 @@ def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
         Change(
             Action.STOP,
             name,
-            because("the environment is to stop"),
+            because("the environment is being stopped"),
             target=known.get(name),
             needs=tuple(
                 f"{Action.STOP}:{other}"
@@ -215,7 +215,7 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
             cause = (
                 f"{state.service} has fewer replicas now"
                 if state.service in services
-                else f"{state.service} is in the spec no more"
+                else f"{state.service} was removed from the spec"
             )
             yield Change(Action.REMOVE, name, because(cause))
 
@@ -248,9 +248,9 @@ def _builds(plan: Plan, units: Sequence[Change], observed: Observed) -> Iterator
 def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str]) -> Change | None:
     state = observed.units.get(unit.name)
     if state is None or state.status is Status.MISSING:
-        return Change(Action.CREATE, unit.name, because("it is not there", unit.where), unit)
+        return Change(Action.CREATE, unit.name, because("does not exist yet", unit.where), unit)
     if state.unfinished:
-        cause = state.cause or "an earlier `up` of it was not finished"
+        cause = state.cause or "an earlier `up` of it did not finish"
         return Change(Action.REPLACE, unit.name, because(cause, unit.where), unit)
     made, life = _source_causes(unit, state, observed), _life_change(unit, state)
     runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
@@ -285,9 +285,9 @@ def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Ca
         if state.build or state.image != source.image:
             was = word_text(state.image) if state.image else "one that was built"
             return because(f"image {was} → {word_text(source.image)}", where)
-        return because(f"{source.image} is another image now", where) if state.outdated else ()
+        return because(f"{source.image} now names another image", where) if state.outdated else ()
     if state.build == source.digest:
-        return because("its image was made anew since", where) if state.outdated else ()
+        return because("its image was rebuilt since", where) if state.outdated else ()
     return _build_causes(unit, state, observed)
 
 
@@ -296,9 +296,9 @@ def _build_causes(unit: Unit, state: UnitState | None, observed: Observed) -> tu
     source = unit.source
     where = source.where or unit.where
     if state is None or state.build == getattr(source, "digest", ""):
-        return because("the image is not there", where)
+        return because("the image does not exist yet", where)
     if isinstance(source, ReadyImage):
         return ()
     recorded = observed.images.get(state.build, "")
     causes = build_causes(source, recorded, platform_at=place(unit, ("platform",)))
-    return causes or because("its build is another", where)
+    return causes or because("its build changed", where)

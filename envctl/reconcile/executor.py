@@ -44,8 +44,8 @@ _VERBS: Mapping[Action, str] = {
     Action.HOOK: "run the hooks of",
     Action.STOP: "stop",
     Action.REMOVE: "remove",
-    Action.DELETE_VOLUME: "discard",
-    Action.TEAR_DOWN: "dismantle",
+    Action.DELETE_VOLUME: "delete volume",
+    Action.TEAR_DOWN: "remove network",
 }
 
 _ENDS = (Action.STOP, Action.REMOVE, Action.REPLACE, Action.RESTART)

@@ -85,7 +85,7 @@ def test_status_says_why_a_unit_is_not_as_the_spec_wants_it(pair):
 
     causes = {row.unit: row.cause for row in pair.workspace().status(pair.target)}
 
-    assert causes == {"db": "", "web": 'env COLOUR "blue" → "red"', "extra": "it is not there"}
+    assert causes == {"db": "", "web": 'env COLOUR "blue" → "red"', "extra": "does not exist yet"}
 
 
 def test_services_with_equal_builds_share_one_image(pair):

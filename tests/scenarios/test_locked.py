@@ -191,7 +191,7 @@ def test_a_machine_made_of_an_earlier_image_is_made_anew(make_project, machines,
     done(project.cli("lock", "--update", timeout=1800))
     told = done(project.cli("up", "dev", timeout=1800)).stdout
 
-    assert "its image was made anew since" in told
+    assert "its image was rebuilt since" in told
     assert version(project) == "2.0"
     assert "nothing changes" in done(project.cli("up", "dev")).stdout
     assert "nothing changes" in done(project.cli("up", "dev", "--frozen")).stdout

@@ -58,7 +58,7 @@ def test_a_ready_image_is_replaced_when_its_name_means_another_and_not_when_it_i
 
         release(2)
         told = project.cli("up", "dev").stdout
-        assert f"replace web  {name} is another image now" in " ".join(told.split(" "))
+        assert f"replace web  {name} now names another image" in " ".join(told.split(" "))
         assert project.run("web", "cat", "/version")[1] == "2\n"
 
         engine.api.remove_image(name, force=True)

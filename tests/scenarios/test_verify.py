@@ -181,9 +181,9 @@ def test_what_was_replaced_by_other_means_is_found(web):
 
     stranger = web.replace(Labels={})
     found = web.found()
-    assert found["web unit"] == ("it is not there", place("web:"))
+    assert found["web unit"] == ("does not exist yet", place("web:"))
     # What was claimed of it before is not forgotten.
-    assert {one["unchecked"] for one in web.verify()["findings"]} > {"it is not there"}
+    assert {one["unchecked"] for one in web.verify()["findings"]} > {"it does not exist yet"}
     web.api.remove_container(stranger, force=True)
 
     web.project.up()

@@ -286,7 +286,7 @@ def test_status_calls_a_unit_gone_that_is_gone(project):
     project.workspace().up(DEV)
     project.spec("web: {image: x}")
     causes = {row.unit: row.cause for row in project.workspace().status(DEV)}
-    assert causes == {"web": "", "db": "db is in the spec no more"}
+    assert causes == {"web": "", "db": "db was removed from the spec"}
 
 
 @pytest.mark.parametrize(

@@ -34,16 +34,16 @@ def expectations(
     told: UnitFacts,
     *,
     mask: Callable[[str], str],
-    neighbours: Sequence[Unit],
+    services: Sequence[Unit],
     running: Collection[str],
 ) -> Iterator[Expectation]:
-    """Of a service, as many whatever is told; `neighbours` are the other services, `running` the names of units that run."""
+    """Of a service, as many whatever is told; `services` are all units of services, `running` the names of units that run."""
     yield from _user(unit, told)
     yield from _environment(unit, told, mask)
     yield from _limits(unit, told)
     yield from _powers(unit, told)
     yield from ports(unit, told)
-    yield from names(unit, told, neighbours, running)
+    yield from names(unit, told, services, running)
 
 
 # --- who it is ------------------------------------------------------------------------------
@@ -240,14 +240,14 @@ def ports(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
 
 
 def names(
-    unit: Unit, told: UnitFacts, neighbours: Sequence[Unit], running: Collection[str]
+    unit: Unit, told: UnitFacts, services: Sequence[Unit], running: Collection[str]
 ) -> Iterator[Expectation]:
     """Of each other service, whether its name means something in here; of one that does not run nobody can tell."""
     if _is_alone(unit):
         return
     known = told.get(Category.NAMES, {})
     others: dict[str, bool] = {}
-    for one in neighbours:
+    for one in services:
         if not _is_alone(one) and one.service != unit.service:
             others[one.service] = others.get(one.service, False) or one.name in running
     for name, runs in others.items():

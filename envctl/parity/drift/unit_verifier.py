@@ -89,12 +89,11 @@ class UnitVerifier:
     def _held(self, unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
         root = Path(self.plan.scope.root)
         services = [one for one in self.plan.units if one.kind is Kind.SERVICE]
-        neighbours = [one for one in services if one.name != unit.name]
         running = {one.name for one in self.running}
         yield from packages.expectations(unit, told)
         yield from libraries.expectations(unit, told, root=root)
         yield from process.expectations(
-            unit, told, mask=self.redactor.masked, neighbours=neighbours, running=running
+            unit, told, mask=self.redactor.masked, services=services, running=running
         )
         yield from files.expectations(unit, told)
         yield from files.secrets(

@@ -42,7 +42,9 @@ def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, 
     """
     state = states[unit.name]
     if state.status is not Status.RUNNING:
-        return "it is not there" if state.status is Status.MISSING else f"it is {state.status}"
+        return (
+            "it does not exist yet" if state.status is Status.MISSING else f"it is {state.status}"
+        )
     drift = {*(one.text for one in state.drift), state.defect}
     for change in changes:
         # Hooks that have not run change nothing of what it was made as.

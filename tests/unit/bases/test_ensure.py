@@ -97,7 +97,7 @@ def test_the_image_says_how_it_was_made(store, fake):
 
 def test_an_image_that_is_in_no_catalogue_is_pulled_or_refused(store, fake):
     fake()
-    with pytest.raises(EnvctlError, match="neither here nor to be had") as caught:
+    with pytest.raises(EnvctlError, match="not found, locally or in its registry") as caught:
         ensure(Base("", "registry.example/ours:1"), store, no_progress)
     assert "no such host" in caught.value.details
 

@@ -210,7 +210,7 @@ def test_status_without_a_target_shows_all_that_are_up(envctl: Run, shop: Path) 
 def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) -> None:
     found = envctl("verify", "dev")
     assert found.code == 3
-    assert "web unit: it is not there  (envctl.yaml:" in found.out
+    assert "web unit: does not exist yet  (envctl.yaml:" in found.out
     assert "2 units, 0 facts hold; 2 drifted" in found.out
     assert "`envctl up dev@memory` brings it to what the spec has, or shows why" in found.err
     quiet = envctl("verify", "dev", "-q")

@@ -372,7 +372,7 @@ def test_secrets_are_there_their_users_alone_and_of_the_right_value(told, expect
 
 def looked(one, told, *others, running=("db",)):
     names = process.expectations(
-        one, told, mask=lambda text: text, neighbours=others, running=set(running)
+        one, told, mask=lambda text: text, services=others, running=set(running)
     )
     return said(names)
 
@@ -435,7 +435,7 @@ def test_a_secret_that_a_variable_has_is_held_against_its_mask():
     one = web(process=Process(("app",), None, "/", {"URL": "x:hunter2hunter2"}))
     told = {"process": {"argv": '["app"]'}, "environment": {"URL": "x:‹secret a›"}}
     mask = lambda text: text.replace("hunter2hunter2", "‹secret a›")  # noqa: E731
-    assert said(process.expectations(one, told, mask=mask, neighbours=(), running=())) == []
+    assert said(process.expectations(one, told, mask=mask, services=(), running=())) == []
 
 
 def test_limits_are_in_force():
@@ -496,7 +496,7 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
         "cache": made(gone),
     }
     changes = (
-        Change(Action.BUILD, "cache", because("the image is not there", AT)),
+        Change(Action.BUILD, "cache", because("the image does not exist yet", AT)),
         Change(Action.REPLACE, "cache", because('env A "1" → "2"', AT)),
         Change(Action.REMOVE, "web-2", because("web has fewer replicas now")),
     )
@@ -795,7 +795,7 @@ def test_what_is_not_the_units_own_change_is_not_told_of_it():
 def test_what_does_not_run_is_not_looked_into(status):
     db = unit("db")
     why = units.not_looked_into(db, (), {"db": made(db, status=status)})
-    assert why == ("it is not there" if status is Status.MISSING else f"it is {status}")
+    assert why == ("it does not exist yet" if status is Status.MISSING else f"it is {status}")
 
 
 def test_json_tells_all_of_a_finding_and_of_a_check():

@@ -51,7 +51,7 @@ def test_another_base_and_other_templates_are_told_beside_the_steps():
 
     first, *others = build_causes(new, build_text(old))
 
-    assert (first.text, first.where) == ("base debian:bookworm → debian:trixie", base.where)
+    assert (first.text, first.where) == ("base image debian:bookworm → debian:trixie", base.where)
     assert [one.text for one in others] == [
         "the project's templates changed",
         "build step changed: run sh: b (was: run sh: a)",
@@ -61,7 +61,7 @@ def test_another_base_and_other_templates_are_told_beside_the_steps():
 def test_a_base_that_is_another_under_the_same_name_is_told():
     old, new = (build(base=Base("debian:bookworm", image)) for image in ("a", "b"))
 
-    assert said(old, new) == ["base debian:bookworm changed"]
+    assert said(old, new) == ["base image debian:bookworm changed"]
 
 
 def test_of_an_own_dockerfile_what_changed_is_told():

@@ -75,6 +75,9 @@ def said(old, new):
         ("ports", (Port(80, 8080, "192.0.2.1"),), (Port(80, 8080, "192.0.2.2"),),
          ["port 8080 at 192.0.2.1 → 192.0.2.2 ! other machines can reach it"]),
         ("ports", (Port(80, 8080, "::1"),), (WEB,), ["port 8080 at ::1 → 127.0.0.1"]),
+        ("ports", (Port(80, 8080, "localhost"),), (WEB,), ["port 8080 at localhost → 127.0.0.1"]),
+        ("ports", (WEB,), (Port(80, 8080, "::10"),), ["port 8080 is now public ! other machines can reach it"]),
+        ("ports", (WEB,), (Port(80, 8080, "::1f"),), ["port 8080 is now public ! other machines can reach it"]),
         ("ports", (Port(53, 53, protocol="udp"),), (Port(53, 54, protocol="udp"),), ["port 53 → 54/udp"]),
         ("ports", (Port(53, 53),), (Port(53, 53, protocol="udp"),),
          ["port 53/udp added, leads to port 53 inside", "port 53 removed"]),
@@ -184,7 +187,7 @@ def test_a_run_that_an_earlier_envctl_recorded_differs_in_what_differs_only():
     assert [one.text for one in run_causes(wanted, json.dumps(recorded))] == ["restart no → always"]
     same = replace(unit("web"), run=Run())
     assert [one.text for one in run_causes(same, json.dumps(recorded))] == [
-        "it was made by another version of envctl"
+        "it was created by another version of envctl"
     ]
     assert changed_fields(same, json.dumps(recorded))
 
@@ -316,7 +319,7 @@ def test_a_part_in_another_form_is_said_to_have_changed_and_the_rest_is_told():
 def test_a_record_that_cannot_be_read_makes_everything_differ(recorded):
     one = unit("web")
     assert [(cause.text, cause.where) for cause in run_causes(one, recorded)] == [
-        ("it was made for another run", one.where)
+        ("it was created with other settings", one.where)
     ]
     assert changed_fields(one, recorded) == {"everything"}
 

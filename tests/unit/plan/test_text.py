@@ -144,29 +144,29 @@ def test_a_unit_with_everything_is_told_line_by_line():
 
 def test_changes_line_up_and_end_with_their_places():
     changes = [
-        Change(Action.BUILD, "web", because("the image is not there", PLACE)),
-        Change(Action.REMOVE, "a-long-name", because("it is in the spec no more")),
+        Change(Action.BUILD, "web", because("the image does not exist yet", PLACE)),
+        Change(Action.REMOVE, "a-long-name", because("it was removed from the spec")),
         Change(
             Action.REPLACE,
             "web",
             (Cause("user web → root", PLACE, "runs as root"), Cause("memory unlimited → 1 GiB")),
         ),
-        Change(Action.TEAR_DOWN, "", because("nothing of it is left")),
+        Change(Action.TEAR_DOWN, "", because("no unit needs it any more")),
     ]
     assert changes_text(changes) == (
-        "* build web           the image is not there  (envctl.yaml:3:5)\n"
-        "- remove a-long-name  it is in the spec no more\n"
+        "* build web           the image does not exist yet  (envctl.yaml:3:5)\n"
+        "- remove a-long-name  it was removed from the spec\n"
         "~ replace web         user web → root  ! runs as root  (envctl.yaml:3:5)\n"
         "                      memory unlimited → 1 GiB\n"
-        "- dismantle           nothing of it is left"
+        "- remove network      no unit needs it any more"
     )
     assert changes_json(changes)[1:3] == [
         {
             "action": "remove",
             "unit": "a-long-name",
-            "cause": "it is in the spec no more",
+            "cause": "it was removed from the spec",
             "where": None,
-            "causes": [{"text": "it is in the spec no more", "where": None, "warning": None}],
+            "causes": [{"text": "it was removed from the spec", "where": None, "warning": None}],
         },
         {
             "action": "replace",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.image_names import base_image
 from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, WriteFile
 from envctl.plan.scope import make_scope
+from envctl.planner import dependency_order
 from tests.unit.definition.helpers import HEAD
 from tests.unit.planner.conftest import Planner, lines
 
@@ -171,6 +175,27 @@ def test_replicas_have_names_aliases_and_numbers_of_their_own(planned: Planner) 
 def test_services_come_after_what_they_depend_on_otherwise_as_written(planned: Planner) -> None:
     text = "  a: {image: x, depends_on: [c]}\n  b: {image: x}\n  c: {image: x, depends_on: [d]}\n  d: {image: x}\n"
     assert [unit.name for unit in planned(text).units] == ["d", "c", "a", "b"]
+
+
+def test_a_chain_of_dependencies_may_be_as_long_as_it_likes() -> None:
+    names = [f"s{number}" for number in range(5000)]
+    needed: dict[str, list[str]] = {name: [after] for name, after in pairwise(names)}
+
+    assert dependency_order({**needed, names[-1]: []}) == names[::-1]
+
+
+@given(st.data())
+def test_each_service_comes_after_what_it_depends_on(data: st.DataObject) -> None:
+    names = data.draw(st.permutations("abcdef"))
+    needed = {
+        name: data.draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
+        for place, name in enumerate(names)
+    }
+    order = dependency_order({name: needed[name] for name in data.draw(st.permutations(names))})
+
+    assert sorted(order) == sorted(names)
+    for name in names:
+        assert all(order.index(other) < order.index(name) for other in needed[name])
 
 
 def test_a_unit_has_the_options_of_the_chosen_backend_only(planned: Planner) -> None:

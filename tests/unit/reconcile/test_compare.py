@@ -31,8 +31,8 @@ def test_everything_is_built_and_created_where_nothing_is():
     web = unit("web", packages("python3"))
 
     assert lines(compare(plan(web), NOTHING)) == [
-        "* build web the image is not there (envctl.yaml:3:5)",
-        "+ create web it is not there (envctl.yaml:2:3)",
+        "* build web the image does not exist yet (envctl.yaml:3:5)",
+        "+ create web does not exist yet (envctl.yaml:2:3)",
     ]
 
 
@@ -95,7 +95,7 @@ def test_another_base_is_not_taken_for_a_step():
     new = replace(old, source=build(script("make"), base=base))
 
     assert lines(compare(plan(new), observed(old)))[1] == (
-        "~ replace web base debian:bookworm → debian:trixie (envctl.yaml:3:5)"
+        "~ replace web base image debian:bookworm → debian:trixie (envctl.yaml:3:5)"
     )
 
 
@@ -114,7 +114,7 @@ def test_a_name_that_means_another_image_now_replaces():
 
     assert compare(plan(web), there) == ()
     (change,) = compare(plan(web), old)
-    assert (change.action, change.cause) == (Action.REPLACE, "web:1 is another image now")
+    assert (change.action, change.cause) == (Action.REPLACE, "web:1 now names another image")
 
 
 def test_a_pruned_image_of_a_running_unit_is_not_missed():
@@ -155,7 +155,7 @@ def test_a_unit_that_is_in_the_plan_no_more_is_removed_before_others_are_made():
 
     changes = compare(plan(web), observed(old))
 
-    assert lines(changes)[0] == "- remove old old is in the spec no more"
+    assert lines(changes)[0] == "- remove old old was removed from the spec"
     assert "old" in changes[-1].needs
 
 
@@ -172,8 +172,8 @@ def test_a_unit_that_is_in_the_plan_no_more_is_removed_before_others_are_made():
         ({"status": Status.UNREACHABLE, "cause": "no answer"}, "> start web it is unreachable: no answer (envctl.yaml:2:3)"),
         ({"status": Status.UNKNOWN}, "> start web its state is unknown (envctl.yaml:2:3)"),
         ({"defect": "port 80 is not forwarded"}, "> start web port 80 is not forwarded (envctl.yaml:2:3)"),
-        ({"status": Status.CREATED, "unfinished": True, "build": ""}, "~ replace web an earlier `up` of it was not finished (envctl.yaml:2:3)"),
-        ({"status": Status.MISSING}, "+ create web it is not there (envctl.yaml:2:3)"),
+        ({"status": Status.CREATED, "unfinished": True, "build": ""}, "~ replace web an earlier `up` of it did not finish (envctl.yaml:2:3)"),
+        ({"status": Status.MISSING}, "+ create web does not exist yet (envctl.yaml:2:3)"),
     ],
 )  # fmt: skip
 def test_a_service_that_does_not_run_is_started(state, expected):
@@ -207,7 +207,7 @@ def test_a_label_someone_tampered_with_leads_to_a_replacement_not_an_error():
     there = replace(observed(web), units={"web": made(web, run="{not json")})
 
     assert lines(compare(plan(web), there)) == [
-        "~ replace web it was made for another run (envctl.yaml:2:3)"
+        "~ replace web it was created with other settings (envctl.yaml:2:3)"
     ]
 
 
@@ -237,7 +237,7 @@ def test_down_takes_dependents_first():
 def test_stop_stops_what_runs():
     web, job = unit("web"), unit("job", kind="task")
 
-    assert lines(stop(observed(web, job))) == ["# stop web the environment is to stop"]
+    assert lines(stop(observed(web, job))) == ["# stop web the environment is being stopped"]
 
 
 def test_a_selection_keeps_what_it_needs_and_removes_nothing():
@@ -514,7 +514,7 @@ def test_a_service_that_became_a_task_is_made_anew():
     ("state", "cause"),
     [
         ({"exit_code": 3}, "it failed last time (exit code 3)"),
-        ({"exit_code": None}, "it is not known how it ended"),
+        ({"exit_code": None}, "how it ended is unknown"),
         ({"status": Status.STOPPED, "exit_code": 143}, "it was stopped before it had completed"),
         ({"status": Status.OOM_KILLED, "exit_code": 137}, "it failed last time (killed for memory (limit 64 MiB))"),
     ],
