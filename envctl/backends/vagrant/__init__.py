@@ -1,4 +1,16 @@
-"""Virtual machines: each unit is a machine, each build a box. Vagrant makes them; libvirt and SSH do the rest."""
+"""Virtual machines: each unit is a machine, each build a box. Vagrant makes them; libvirt and SSH do the rest.
+
+Where to look:
+
+- a plan on machines: layout (which unit in which machine), options, problems, names
+- the observed state: observe, domain, machine_stamp, machine_health, process_states, exit_records
+- changes: lifecycle (units), machine_control (whole machines), guest_setup (a unit in its machine), port_forwards
+- in a machine: process, container, unit_exec, exec_stream, output, journal, http_probe, unit_paths, own_volumes
+- boxes: boxes (chooses how), box_store, image_boxes, engine_boxes, base_boxes, machine_builder with build_runner and
+  provision, boot with kernel_files (kernel, RAM disk, systemd), disks, prune_boxes
+- programs: libvirt, vagrant_cli with vagrantfile, ssh with ssh_key and ssh_streams, systemd
+- rendered folders: rendered, network, start_script, box_catalogue
+"""
 
 from __future__ import annotations
 

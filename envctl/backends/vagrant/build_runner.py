@@ -30,7 +30,7 @@ from envctl.plan.model import Build
 from envctl.plan.text import step_text
 from envctl.progress import Progress, Stage
 
-SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, where nobody else is
+SCRIPT: Final = "/var/tmp/envctl-build.sh"  # noqa: S108 - in the machine, which has no other users
 _TIMEOUT: Final = 4 * 3600.0
 """Seconds that a build may take."""
 _SEND_TIMEOUT: Final = 600.0
@@ -172,7 +172,7 @@ def run_script(machine: ssh.Machine, script: ContainerScript) -> bytes:
     action = f"inspect the machine of {machine.unit}"
     try:
         code = machine.stream(
-            shlex.join(("/bin/sh", "-c", script.script, "errand", *script.arguments)),
+            shlex.join(("/bin/sh", "-c", script.script, "envctl-script", *script.arguments)),
             stdin=None,
             stdout=stdout,
             stderr=keep_last,

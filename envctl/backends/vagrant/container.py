@@ -68,8 +68,8 @@ def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
     """Shell commands that start the engine, load the image and make secrets readable by its user."""
     yield from start_engine()
     yield (
-        f"[ ! -e {IMAGE} ] || {{ said=$(docker load --quiet --input {IMAGE});"
-        f' docker tag "${{said##* }}" {NAME}; rm {IMAGE}; }}'
+        f"[ ! -e {IMAGE} ] || {{ loaded=$(docker load --quiet --input {IMAGE});"
+        f' docker tag "${{loaded##* }}" {NAME}; rm {IMAGE}; }}'
     )
     if secrets:
         user = unit.run.process.user

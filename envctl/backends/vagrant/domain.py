@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from envctl.backends.vagrant import machine_stamp
 from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
-STAMP: Final = "https://envctl.dev/stamp/2"
 RUNNING: Final = "running"
 OFF: Final = "shut off"
 CRASHED: Final = "crashed"
@@ -77,7 +74,7 @@ class Domain:
         return str((self.stamp or {}).get("address", ""))
 
 
-def description(name: str) -> str:
+def describe_commands(name: str) -> str:
     """The virsh commands that print a domain's XML and its state."""
     return f"dumpxml {name};domstate {name} --reason"
 
@@ -95,20 +92,12 @@ def parse_domains(texts: str) -> dict[str, Domain]:
 
 
 def _domain(element: ET.Element, state: str, reason: str) -> Domain:
-    stamp = element.find(f"./metadata/{{{STAMP}}}stamp")
+    stamp = element.find(f"./metadata/{{{machine_stamp.NAMESPACE}}}stamp")
     return Domain(
         element.findtext("name", ""),
         element.findtext("uuid", ""),
         # Only a running domain has a number.
         state or (RUNNING if element.get("id") is not None else OFF),
-        _unpacked(stamp.text or "") if stamp is not None else None,
+        machine_stamp.unpack(stamp.text or "") if stamp is not None else None,
         reason,
     )
-
-
-def _unpacked(text: str) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads(zlib.decompress(base64.b64decode(text)))
-    except (ValueError, zlib.error):
-        return None
-    return data if isinstance(data, dict) else None

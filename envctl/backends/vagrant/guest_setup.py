@@ -19,9 +19,9 @@ from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.unit_paths import SECRETS, UnitPaths, secret_file, secret_name
 from envctl.plan.model import Kind, Secret, Unit
 
-_OWN_DISK: Final = """\
+_REFUSE_MOUNT: Final = """\
 device() { stat -L -c %d -- "$1"; }
-own() {
+refuse_mount() {
   path=$1
   [ ! -L "$path" ] || path=${path%/*}
   while [ ! -e "${path:-/}" ]; do path=${path%/*}; done
@@ -139,8 +139,8 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         f"known=; [ ! -e {_file(paths)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {paths.service} {paths.log_service} 2>/dev/null || :',
         exit_records.forget_script(paths),
-        _OWN_DISK,
-        f"own {paths.secrets}; own {paths.script}; own {_file(paths)}",
+        _REFUSE_MOUNT,
+        f"refuse_mount {paths.secrets}; refuse_mount {paths.script}; refuse_mount {_file(paths)}",
         f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {paths.script.rpartition('/')[0]}",
         *_covers(unit),
         *_protections(unit),
@@ -199,7 +199,7 @@ def _links(secrets: Sequence[Secret]) -> Iterator[str]:
     for secret in secrets:
         file = f"{SECRETS}/{secret_name(secret)}"
         if secret.target != file:
-            yield f"own {shell(secret.target)}"
+            yield f"refuse_mount {shell(secret.target)}"
             yield f"mkdir -p -- {shell(secret.target.rpartition('/')[0] or '/')}"
             yield f"ln -sfn -- {shell(file)} {shell(secret.target)}"
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import re
 import shlex
 import subprocess
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from envctl.backends.base import NoEngineError
+from envctl.backends.vagrant import machine_stamp
 from envctl.backends.vagrant.domain import (
     ASLEEP,
-    STAMP,
     Domain,
-    description,
+    describe_commands,
     parse_domains,
 )
 from envctl.errors import EnvctlError
@@ -109,7 +106,7 @@ def _absent(reason: str) -> EnvctlError:
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
     """The domains with this prefix, and all networks and disks; one call of virsh if `likely` has their names."""
     list_commands = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
-    describe_commands = [description(name) for name in likely]
+    describe_commands = [describe_commands(name) for name in likely]
     try:
         output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describe_commands]))
         names, networks, volumes, texts = output.split(_MARK)
@@ -139,7 +136,7 @@ def domain(name: str) -> Domain | None:
 
 def ask_domain(name: str) -> Callable[[], Domain | None]:
     """Start asking for a domain. The returned function waits for the answer."""
-    process = _call(description(name))
+    process = _call(describe_commands(name))
 
     def answer() -> Domain | None:
         with suppress(VirshError):
@@ -154,7 +151,7 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
         return {}
     # A domain that was removed meanwhile fails the whole call: then ask for each of them.
     try:
-        return parse_domains(virsh(";".join(description(name) for name in names)))
+        return parse_domains(virsh(";".join(describe_commands(name) for name in names)))
     except VirshError:
         described = (domain(name) for name in names)
         return {each.name: each for each in described if each is not None}
@@ -162,9 +159,18 @@ def _described(names: Sequence[str]) -> dict[str, Domain]:
 
 def stamp(domain: str, data: Mapping[str, Any]) -> None:
     """Write the stamp of a domain."""
-    text = base64.b64encode(zlib.compress(json.dumps(data).encode())).decode()
-    xml = f"<stamp>{text}</stamp>"
-    call = ("metadata", domain, "--uri", STAMP, "--key", "envctl", "--set", xml, "--config")
+    xml = f"<stamp>{machine_stamp.pack(data)}</stamp>"
+    call = (
+        "metadata",
+        domain,
+        "--uri",
+        machine_stamp.NAMESPACE,
+        "--key",
+        "envctl",
+        "--set",
+        xml,
+        "--config",
+    )
     virsh(*call)
     with suppress(VirshError):
         virsh(*call[:-1], "--live")

@@ -1,4 +1,4 @@
-"""Makes, starts, shuts down and removes whole machines, and tells each the names of the others.
+"""Makes, starts, shuts down and removes whole machines, and writes the names of all units into each.
 
 What units a machine has is not decided here: see lifecycle.py.
 """

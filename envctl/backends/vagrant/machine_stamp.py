@@ -1,14 +1,35 @@
-"""The notes about units in a machine's stamp: what each was set up for, and what happened to it. Pure."""
+"""The stamp of a machine, kept in its libvirt metadata: what it and its units were made for. Pure.
+
+For each unit it has a note: what the unit was set up for, and what happened to it since.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+NAMESPACE: Final = "https://envctl.dev/stamp/2"
+"""The XML namespace of stamps; its number is the version of their format."""
 EVENTS: Final = ("hooks", "stopped", "ended")
 """Keys of events in a note: hooks that have run, the record when it was stopped, its exit code."""
+
+
+def pack(stamp: Mapping[str, Any]) -> str:
+    """A stamp as text for XML."""
+    return base64.b64encode(zlib.compress(json.dumps(stamp).encode())).decode()
+
+
+def unpack(text: str) -> Mapping[str, Any] | None:
+    """The stamp in a text; None if it cannot be read."""
+    try:
+        stamp = json.loads(zlib.decompress(base64.b64decode(text)))
+    except (ValueError, zlib.error):
+        return None
+    return stamp if isinstance(stamp, dict) else None
 
 
 def is_task(unit: Mapping[str, Any]) -> bool:

@@ -51,7 +51,7 @@ open my $file, '<', $ARGV[3] // "/etc/envctl/$unit/output" or die "its run is no
 chomp(my $run = <$file>);
 $SIG{TERM} = sub { $ending = 1 };
 
-# A socket for datagrams to whoever listens there; the init may do so at a name that is no file.
+# A datagram socket to a listener; systemd may listen at an abstract name.
 sub datagrams {
     my $where = shift =~ s/^@/\0/r;
     return socket($_[0], 1, 2, 0) && connect($_[0], pack 'Sa*', 1, $where);
@@ -61,7 +61,7 @@ sub connected {
     select undef, undef, undef, 0.1 until datagrams($socket, $journal);
 }
 
-# A field by its length, as it may have anything in it: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
+# A field with its length, as it may contain any byte: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
 sub entry {
     my ($pipe, $text, $part) = @_;
     my $data = "PRIORITY=$$pipe{level}
@@ -75,7 +75,7 @@ ENVCTL_RUN=$run
     connected() until $journal && defined send $journal, $data, 0;
 }
 
-# Without blocking: who writes may come later, and may be gone. Before the former end is closed, so that no byte is lost.
+# Without blocking: a writer may come later, or be gone. Opened before the former end is closed, so that no byte is lost.
 sub opened {
     my $pipe = shift;
     sysopen my $end, $$pipe{path}, 2048 or die "$$pipe{path}: $!
@@ -83,13 +83,13 @@ sub opened {
     $$pipe{end} = $end;
 }
 
-# What has come of one pipe; whether there was anything.
+# Read one pipe; whether there was anything.
 sub taken {
     my $pipe = shift;
     my $count = sysread $$pipe{end}, $$pipe{text}, LONGEST, length $$pipe{text};
     return 0 unless defined $count;
     if (!$count) {
-        # Everybody who could write is gone: a line without an end has ended.
+        # All writers are gone: an unfinished line is complete now.
         entry($pipe, $$pipe{text}) if length $$pipe{text};
         $$pipe{text} = '';
         opened($pipe);
@@ -111,10 +111,10 @@ until ($ending) {
     my $ready = '';
     vec($ready, fileno $$_{end}, 1) = 1 for @pipes;
     next if select($ready, undef, undef, undef) < 1;
-    # Until there is no more: of a writer that came and went while a pipe was opened nobody else would tell.
+    # Until both are empty: a writer that came and went while a pipe was reopened causes no other wake-up.
     1 while grep { taken($_) } @pipes;
 }
-# What is there is sent before it ends.
+# Send what is left in the pipes before exiting.
 for my $pipe (@pipes) {
     1 while taken($pipe);
     entry($pipe, $$pipe{text}) if length $$pipe{text};

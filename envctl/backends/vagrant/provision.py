@@ -14,7 +14,7 @@ from envctl.plan.build_secrets import build_secrets
 from envctl.plan.model import Build
 
 TEMPLATE: Final = "vagrant/provision.sh.j2"
-FILES: Final = "/var/tmp/envctl-files"  # noqa: S108 - in the machine, where nobody else is
+FILES: Final = "/var/tmp/envctl-files"  # noqa: S108 - in the machine, which has no other users
 """The folder of the build's files in the machine."""
 MARK: Final = "envctl: step "
 """The prefix of lines in which the script reports its current step."""
