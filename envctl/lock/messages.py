@@ -105,7 +105,7 @@ def require_architecture(
         return
     if lock.architecture not in ("", architecture):
         raise EnvctlError(
-            f"{FILE} is for {lock.architecture}, but {subject} is for {architecture}",
+            f"{FILE} is for {lock.architecture}, but {subject} is for {architecture or 'an unknown architecture'}",
             hint="a lock is for one architecture: use it on such a machine, or create it here with `envctl lock`",
         )
 

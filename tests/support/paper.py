@@ -33,6 +33,8 @@ class PaperEngine:
     """What is installed at /opt/web in images of builds."""
     constraints: str = ""
     """What pip was held to in the last build."""
+    architecture: str = "amd64"
+    """What images say they are for; "" for images that do not say."""
     fails: str = ""
     """What is wrong with every build."""
 
@@ -112,7 +114,10 @@ class PaperEngine:
         if container_script.bring is not None:
             self._leave(container_script.arguments[1:], container_script.bring)
         return told_of(
-            self.there[image], container_script, venv=self.venv if image.startswith("p:") else {}
+            self.there[image],
+            container_script,
+            venv=self.venv if image.startswith("p:") else {},
+            architecture=self.architecture,
         )
 
 
@@ -121,14 +126,15 @@ def told_of(
     container_script: ContainerScript,
     *,
     venv: Mapping[str, str] = MappingProxyType({}),
+    architecture: str = "amd64",
 ) -> bytes:
     """What the script says where these packages are installed."""
     mark, site = container_script.arguments[0], "/opt/web/lib/python3.11/site-packages"
-    body = "".join(f"{name}\tamd64\t{one}\tinstalled\n" for name, one in packages.items())
+    body = "".join(f"{name}\t{architecture}\t{one}\tinstalled\n" for name, one in packages.items())
     body += "".join(
         f"{mark}:python\0{site}/{name}-{one}.dist-info\n\n" for name, one in venv.items()
     )
-    return f"{mark}:architecture\0amd64\n{mark}:packages\0{body}{mark}:end\0".encode()
+    return f"{mark}:architecture\0{architecture}\n{mark}:packages\0{body}{mark}:end\0".encode()
 
 
 def opened_with(monkeypatch: Any) -> PaperEngine:

@@ -536,6 +536,38 @@ def test_a_lock_of_one_platform_is_not_taken_for_another(project, engine):
     ]
 
 
+def test_a_lock_of_images_that_do_not_name_an_architecture_has_that_of_the_platform(
+    project, engine
+):
+    engine.architecture = ""
+    with_platform(project, "linux/arm64")
+
+    lock, _ = project.workspace().lock()
+
+    assert lock.architecture == "arm64"
+    assert project.workspace().check_lock() == ()
+
+
+def test_a_lock_without_a_known_architecture_can_be_read_again(project, engine):
+    engine.architecture = ""
+
+    lock, _ = project.workspace().lock()
+
+    assert lock.architecture == ""
+    assert load_lock(project.root) == lock
+    assert project.workspace().check_lock() == ()
+    assert frozen(project) is False
+
+
+def test_an_architecture_that_images_do_not_name_any_more_stays_that_of_the_lock(project, engine):
+    project.workspace().lock()
+    engine.architecture = ""
+
+    lock, _ = project.workspace().lock()
+
+    assert lock.architecture == "amd64"
+
+
 def test_an_image_of_another_platform_than_the_spec_asks_for_is_not_locked(project, engine):
     with_platform(project, "linux/arm64")
 
