@@ -41,9 +41,9 @@ def quoted(who: str, text: str) -> str:
     return f"{who}: {lines[0]}" if lines else ""
 
 
-def evidence(backend: Backend, name: str, said: str) -> str:
+def evidence(backend: Backend, name: str, output: str) -> str:
     """What a reader needs to see why a unit failed: what its probe or hook said, the last log lines."""
-    parts = [said] if said else []
+    parts = [output] if output else []
     try:
         lines: deque[str] = deque(
             (line.text for line in backend.logs([name], tail=LOG_LINES)), maxlen=LOG_LINES

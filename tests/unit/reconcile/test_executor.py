@@ -65,7 +65,7 @@ def backend(tmp_path):
 @pytest.fixture(autouse=True)
 def _little_time(monkeypatch):
     """How long a service has to live is nothing that these tests are about."""
-    monkeypatch.setattr("envctl.reconcile.executor.SETTLE", 0.05)
+    monkeypatch.setattr("envctl.reconcile.readiness_watcher.SETTLE", 0.05)
 
 
 class ShortLived(Recorder):
@@ -356,7 +356,7 @@ def test_a_service_whose_end_is_just_being_noted_has_not_started(tmp_path):
 
 
 def test_a_service_of_which_nobody_can_tell_whether_it_runs_has_not_started(tmp_path, monkeypatch):
-    monkeypatch.setattr("envctl.reconcile.executor.DECISION_TIME", 0.2)
+    monkeypatch.setattr("envctl.reconcile.readiness_watcher.DECISION_TIME", 0.2)
     backend = ShortLived(Context(Scope("shop", "id", "dev", str(tmp_path))))
     backend.end = Status.UNKNOWN
     wanted = plan(unit("web"))
