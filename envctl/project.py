@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envctl.definition.differences import Difference as SpecDifference
     from envctl.definition.resolved import Resolved
     from envctl.lock.frozen import FrozenBuilds
-    from envctl.lock.lock_differences import Difference
+    from envctl.lock.lock_differences import LockDifference
     from envctl.lock.model import Lock
     from envctl.parity.drift.verification import Verification
     from envctl.parity.facts import Facts
@@ -412,7 +412,7 @@ class Project:
         *,
         update: Sequence[str] | None = None,
         vendor: bool = False,
-    ) -> tuple[Lock, tuple[Difference, ...]]:
+    ) -> tuple[Lock, tuple[LockDifference, ...]]:
         """Write what the builds of these environments, or of all, contain; the lock, and what changed.
 
         With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
@@ -429,7 +429,7 @@ class Project:
                 complete=not environments,
             )
 
-    def check_lock(self, environments: Sequence[str] = ()) -> tuple[Difference, ...]:
+    def check_lock(self, environments: Sequence[str] = ()) -> tuple[LockDifference, ...]:
         """The differences between the lock, the spec, and the images built here."""
         from envctl.verbs.lock import check_lock
 

@@ -12,7 +12,7 @@ from envctl.cli.output import counted
 from envctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from envctl.lock.lock_differences import Difference
+    from envctl.lock.lock_differences import LockDifference
 
 Names = Annotated[
     list[str] | None,
@@ -100,7 +100,7 @@ def _split(
     return [name for name in names if name in known], others
 
 
-def _check(invocation: Invocation, differences: Sequence[Difference], *, as_json: bool) -> None:
+def _check(invocation: Invocation, differences: Sequence[LockDifference], *, as_json: bool) -> None:
     """Print the differences from the lock, and what to do next."""
     from envctl.lock.messages import difference_text, remedy
     from envctl.lock.model import FILE
@@ -117,7 +117,7 @@ def _check(invocation: Invocation, differences: Sequence[Difference], *, as_json
         invocation.note(remedy(differences))
 
 
-def _json(invocation: Invocation, differences: Sequence[Difference]) -> None:
+def _json(invocation: Invocation, differences: Sequence[LockDifference]) -> None:
     rows = [
         {
             "kind": difference.kind,

@@ -10,7 +10,7 @@ from envctl.backends.base import ImageEngine
 from envctl.errors import EnvctlError
 from envctl.lock.inspect import ImageContent, inspect_images
 from envctl.lock.lock_builder import LockBuilder
-from envctl.lock.lock_differences import Difference, merged, package_differences
+from envctl.lock.lock_differences import LockDifference, merged, package_differences
 from envctl.lock.model import Lock, LockedBuild, Manifest
 from envctl.lock.requests import BuildRequest
 from envctl.lock.unmet_requirements import unmet
@@ -24,7 +24,7 @@ _HASHED_INPUT: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-
 
 def compare_with_lock(
     lock: Lock, requests: Sequence[BuildRequest], builder: LockBuilder, *, complete: bool
-) -> tuple[Difference, ...]:
+) -> tuple[LockDifference, ...]:
     """All differences between the lock, the spec, and the images and bases built here.
 
     `complete` says that these are the requests of all environments: entries for any other unit are reported.
@@ -33,7 +33,7 @@ def compare_with_lock(
     if complete:
         names = {request.name for request in requests}
         differences += [
-            Difference("unit", unit, "locked", None, (unit,))
+            LockDifference("unit", unit, "locked", None, (unit,))
             for build in lock.builds
             for unit in build.units
             if unit not in names
@@ -52,17 +52,17 @@ def compare_with_lock(
 # --- the spec
 
 
-def spec_differences(lock: Lock, requests: Iterable[BuildRequest]) -> tuple[Difference, ...]:
+def spec_differences(lock: Lock, requests: Iterable[BuildRequest]) -> tuple[LockDifference, ...]:
     """The differences between the lock and what the spec asks for. Needs no engine."""
     return merged(
         difference for request in requests for difference in _input_differences(lock, request)
     )
 
 
-def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[Difference]:
+def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[LockDifference]:
     units, locked = (request.name,), lock.of(request.name)
     if locked is None:
-        yield Difference("unit", request.name, None, "in the spec", units, request.where)
+        yield LockDifference("unit", request.name, None, "in the spec", units, request.where)
         return
     before = [line for text in locked.inputs for line in _by_package(text)]
     after = [(line, item) for item in request.inputs for line in _by_package(item.line)]
@@ -71,19 +71,21 @@ def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[Difference
     added = [(line, item) for line, item in after if line not in before]
     same_lines = locked.inputs == tuple(item.line for item in request.inputs)
     if not removed and not added and not same_lines:
-        yield Difference("spec", "steps", "in another order", "in this one", units, request.where)
+        yield LockDifference(
+            "spec", "steps", "in another order", "in this one", units, request.where
+        )
     for line, item in added:
         name, value = _name_and_value(line)
         old = next((text for text in removed if value and _name_and_value(text)[0] == name), None)
         if old is None:
-            yield Difference("spec", _without_hash(line), None, line, units, item.where)
+            yield LockDifference("spec", _without_hash(line), None, line, units, item.where)
         else:
             removed.remove(old)
             before_value, details = _name_and_value(old)[1], unmet(item, locked.manifest)
-            yield Difference(
+            yield LockDifference(
                 "spec", name, before_value, value, units, item.where, item.summary, details
             )
-    yield from (Difference("spec", _without_hash(line), line, None, units) for line in removed)
+    yield from (LockDifference("spec", _without_hash(line), line, None, units) for line in removed)
 
 
 def _by_package(text: str) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _running_engine(builder: LockBuilder) -> ImageEngine | None:
 
 def _image_differences(
     lock: Lock, requests: Sequence[BuildRequest], engine: ImageEngine
-) -> Iterator[Difference]:
+) -> Iterator[LockDifference]:
     bases = {request.source.base.image for request in requests if isinstance(request.source, Build)}
     locked_bases = bases & {*lock.bases}
     names = {engine.name_of(request.source) for request in requests} | locked_bases
@@ -128,7 +130,7 @@ def _image_differences(
         engine, {name for name in names if engine.images.find(name) is not None}
     )
     for architecture in sorted(_other_architectures(lock, requests, images, engine)):
-        yield Difference("architecture", "architecture", lock.architecture, architecture)
+        yield LockDifference("architecture", "architecture", lock.architecture, architecture)
     for name in sorted(locked_bases & {*images}):
         base = Manifest(lock.bases[name].packages)
         yield from package_differences(base, images[name].manifest, [f"base {name}"])
@@ -145,12 +147,19 @@ def _other_architectures(
     engine: ImageEngine,
 ) -> set[str]:
     """The architectures of images other than the lock's. A service with a platform has its own, which is right."""
-    own = {engine.name_of(request.source) for request in requests if not request.source.platform}
-    own |= {name for name in images if name in lock.bases and not plain_name(name)[1]}
-    return {images[name].architecture for name in own if name in images} - {lock.architecture, ""}
+    without_platform = {
+        engine.name_of(request.source) for request in requests if not request.source.platform
+    }
+    without_platform |= {name for name in images if name in lock.bases and not plain_name(name)[1]}
+    return {images[name].architecture for name in without_platform if name in images} - {
+        lock.architecture,
+        "",
+    }
 
 
-def _unit_differences(locked: LockedBuild, image: ImageContent, unit: str) -> Iterator[Difference]:
+def _unit_differences(
+    locked: LockedBuild, image: ImageContent, unit: str
+) -> Iterator[LockDifference]:
     if locked.image and locked.image != image.identity:
-        yield Difference("image", "image", locked.image, image.identity, (unit,))
+        yield LockDifference("image", "image", locked.image, image.identity, (unit,))
     yield from package_differences(locked.manifest, image.manifest, [unit])

@@ -13,7 +13,7 @@ from envctl.errors import EnvctlError, UsageError
 from envctl.lock.file import load_lock, save_lock
 from envctl.lock.inspect import ImageContent, inspect_images
 from envctl.lock.lock_builder import LockBuilder
-from envctl.lock.lock_differences import Difference, lock_changes
+from envctl.lock.lock_differences import LockDifference, lock_changes
 from envctl.lock.messages import require_platform
 from envctl.lock.model import Lock, LockedBase, LockedBuild
 from envctl.lock.requests import BuildRequest
@@ -37,7 +37,7 @@ def create_lock(
     update: Sequence[str] | None = None,
     vendor: bool = False,
     complete: bool = False,
-) -> tuple[Lock, tuple[Difference, ...]]:
+) -> tuple[Lock, tuple[LockDifference, ...]]:
     """Write the lock of some environments, or of the complete project; the lock, and what changed.
 
     With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
@@ -204,9 +204,13 @@ class LockCreator:
     ) -> str:
         """The one architecture of all images, but for services with a platform: their entries name it."""
         contents = {**images, **base_images}
-        own = {self._image(request) for request in self._requests if not request.source.platform}
-        own |= {base.image for base in bases if not base.platform}
-        architectures = {image.architecture for name, image in contents.items() if name in own}
+        without_platform = {
+            self._image(request) for request in self._requests if not request.source.platform
+        }
+        without_platform |= {base.image for base in bases if not base.platform}
+        architectures = {
+            image.architecture for name, image in contents.items() if name in without_platform
+        }
         architectures -= {""}
         if len(architectures) > 1:
             raise EnvctlError(

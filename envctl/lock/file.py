@@ -232,10 +232,10 @@ class _Reader:
         changed = dict(self.table(table.get("packages", {}), f"{path}, packages"))
         inherited = bases[base].packages if base in bases else {}
         removed = {name for name, version in changed.items() if version is None}
-        kept = {name: inherited[name] for name in inherited if name not in changed}
+        unchanged = {name: inherited[name] for name in inherited if name not in changed}
         added = {name: changed[name] for name in changed if name not in removed & {*inherited}}
         manifest = Manifest(
-            {**kept, **self.versions(added, f"{path}, packages", "packages")},
+            {**unchanged, **self.versions(added, f"{path}, packages", "packages")},
             self.folders(table, "pip", path),
             self.folders(table, "npm", path),
         )

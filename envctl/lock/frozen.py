@@ -12,7 +12,7 @@ from envctl.errors import EnvctlError
 from envctl.lock.check import spec_differences
 from envctl.lock.inspect import inspect_image
 from envctl.lock.lock_builder import LockBuilder
-from envctl.lock.lock_differences import Difference, package_differences
+from envctl.lock.lock_differences import LockDifference, package_differences
 from envctl.lock.messages import listing, mismatch_error, require_architecture
 from envctl.lock.model import FILE, Lock, LockedBuild, Manifest
 from envctl.lock.requests import BuildRequest
@@ -170,14 +170,14 @@ class FrozenBuilds:
             return True
         return False
 
-    def _differences(self, name: str, users: Mapping[str, Source]) -> Iterator[Difference]:
+    def _differences(self, name: str, users: Mapping[str, Source]) -> Iterator[LockDifference]:
         image = inspect_image(self._engine, name)
         units = [f"{self._environment}/{service}" for service in users]
         service, source = next(iter(users.items()))
         require_architecture(self._lock, image.architecture, name, platform=source.platform)
         locked = self._locked(service).image
         if locked and not self._is_image(name, locked, image.identity):
-            yield Difference("image", "image", locked, image.identity, tuple(units))
+            yield LockDifference("image", "image", locked, image.identity, tuple(units))
         yield from package_differences(self._expected[name], image.manifest, units)
 
     def _build_images(self, builds: Mapping[str, tuple[str, Source]]) -> None:
@@ -244,18 +244,18 @@ class FrozenBuilds:
         if differences:
             raise mismatch_error(self._environment, differences)
 
-    def _base_differences(self, base: Base) -> tuple[Difference, ...]:
+    def _base_differences(self, base: Base) -> tuple[LockDifference, ...]:
         locked = self._lock.bases.get(base.image)
         is_image = self._offline is not None and self._offline.has_base_image(base.image)
         if locked is None and not is_image:
             return ()
         image, units = inspect_image(self._engine, base.image), (f"base {base.image}",)
-        differences: tuple[Difference, ...] = ()
+        differences: tuple[LockDifference, ...] = ()
         if locked:
             differences = package_differences(Manifest(locked.packages), image.manifest, units)
         identity = locked.image if locked else EXTRA
         if is_image and not self._is_image(base.image, identity, image.identity):
-            return (Difference("image", "image", identity, image.identity, units), *differences)
+            return (LockDifference("image", "image", identity, image.identity, units), *differences)
         return differences
 
     def _is_image(self, name: str, locked: str, identity: str) -> bool:

@@ -12,7 +12,7 @@ from envctl.lock.model import Lock, Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class LockDifference:
     """A name whose version, or presence (None), differs between `before` and `after`. `units` are affected.
 
     `where` is the place in the spec. For inputs of which only a hash is locked, `summary` says what has changed, and
@@ -61,14 +61,14 @@ class Difference:
 
 def package_differences(
     before: Manifest, after: Manifest, units: Sequence[str] = ()
-) -> tuple[Difference, ...]:
+) -> tuple[LockDifference, ...]:
     """All packages whose versions differ."""
     return _differences(_entries(before), _entries(after), units)
 
 
 def base_differences(
     base: Manifest, build: Manifest, machine: Manifest, units: Sequence[str]
-) -> tuple[Difference, ...]:
+) -> tuple[LockDifference, ...]:
     """Differences between a machine, before its build starts, and the locked base.
 
     A machine has more packages than an image: its init, its SSH server. Those that neither the base nor the build
@@ -82,7 +82,7 @@ def base_differences(
 
 def build_differences(
     base: Manifest, build: Manifest, before: Manifest, after: Manifest, units: Sequence[str]
-) -> tuple[Difference, ...]:
+) -> tuple[LockDifference, ...]:
     """Differences between a machine, after its build, and the locked build; packages of its own are ignored."""
     locked = _entries(build)
     ignored = _entries(before).keys() - _entries(base).keys() - locked.keys()
@@ -98,17 +98,17 @@ def _entries(manifest: Manifest) -> _Entries:
     return {(kind, name): version for kind, name, version in manifest.items()}
 
 
-def _differences(old: _Entries, new: _Entries, units: Sequence[str]) -> tuple[Difference, ...]:
+def _differences(old: _Entries, new: _Entries, units: Sequence[str]) -> tuple[LockDifference, ...]:
     return tuple(
-        Difference(kind, name, old.get((kind, name)), new.get((kind, name)), tuple(units))
+        LockDifference(kind, name, old.get((kind, name)), new.get((kind, name)), tuple(units))
         for kind, name in sorted({*old, *new})
         if old.get((kind, name)) != new.get((kind, name))
     )
 
 
-def merged(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+def merged(differences: Iterable[LockDifference]) -> tuple[LockDifference, ...]:
     """Equal differences of several units as one, sorted."""
-    units: dict[Difference, dict[str, None]] = {}
+    units: dict[LockDifference, dict[str, None]] = {}
     for item in differences:
         units.setdefault(replace(item, units=()), {}).update(dict.fromkeys(item.units))
     combined = [replace(item, units=tuple(sorted(names))) for item, names in units.items()]
@@ -120,12 +120,12 @@ def merged(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     )
 
 
-def lock_changes(before: Lock, after: Lock) -> tuple[Difference, ...]:
+def lock_changes(before: Lock, after: Lock) -> tuple[LockDifference, ...]:
     """What changed between two locks: by base, and by unit that is in both."""
     return merged(_lock_changes(before, after))
 
 
-def _lock_changes(before: Lock, after: Lock) -> Iterator[Difference]:
+def _lock_changes(before: Lock, after: Lock) -> Iterator[LockDifference]:
     for name in sorted({*before.bases} & {*after.bases}):
         old, new = before.bases[name], after.bases[name]
         yield from package_differences(
@@ -137,5 +137,5 @@ def _lock_changes(before: Lock, after: Lock) -> Iterator[Difference]:
             old_build = before.of(unit)
             assert old_build is not None
             if old_build.image != build.image:
-                yield Difference("image", "image", old_build.image, build.image, (unit,))
+                yield LockDifference("image", "image", old_build.image, build.image, (unit,))
             yield from package_differences(old_build.manifest, build.manifest, [unit])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from envctl.errors import EnvctlError
-from envctl.lock.lock_differences import Difference, merged
+from envctl.lock.lock_differences import LockDifference, merged
 from envctl.lock.model import FILE, Lock
 from envctl.plan.platforms import processor
 
@@ -14,19 +14,19 @@ _MAX_LISTED: Final = 30
 """Differences that an error lists at most."""
 
 
-def listing(differences: Sequence[Difference]) -> str:
+def listing(differences: Sequence[LockDifference]) -> str:
     """The first differences, a line each, and how many more there are."""
     lines = [difference_text(difference) for difference in differences[:_MAX_LISTED]]
     more = len(differences) - _MAX_LISTED
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def change_text(change: Difference) -> str:
+def change_text(change: LockDifference) -> str:
     """A change from difference lock to the next in a line, with its units."""
     return f"{', '.join(change.units)}: {change}"
 
 
-def difference_text(difference: Difference) -> str:
+def difference_text(difference: LockDifference) -> str:
     """The lock's version, and that of the spec or an image; below it the details."""
     units = (
         f"{', '.join(difference.units)}: " if difference.units and difference.kind != "unit" else ""
@@ -40,7 +40,7 @@ def difference_text(difference: Difference) -> str:
     )
 
 
-def _versions_text(difference: Difference) -> str:
+def _versions_text(difference: LockDifference) -> str:
     match difference.kind:
         case "unit":
             return f"{difference.name}: " + (
@@ -65,7 +65,7 @@ def _versions_text(difference: Difference) -> str:
     return f"{difference.subject}: {locked}, {actual}"
 
 
-def remedy(differences: Sequence[Difference]) -> str:
+def remedy(differences: Sequence[LockDifference]) -> str:
     """What the user can do about these differences."""
     kinds = {difference.kind for difference in differences}
     if kinds & {"unit", "spec"}:
@@ -79,7 +79,10 @@ def remedy(differences: Sequence[Difference]) -> str:
 
 
 def mismatch_error(
-    environment: str, differences: Iterable[Difference], *, kind: type[EnvctlError] = EnvctlError
+    environment: str,
+    differences: Iterable[LockDifference],
+    *,
+    kind: type[EnvctlError] = EnvctlError,
 ) -> EnvctlError:
     """The error for builds that do not match the lock."""
     listed = merged(differences)

@@ -13,7 +13,7 @@ from envctl.lock.create import create_lock
 from envctl.lock.file import existing_lock
 from envctl.lock.frozen import FrozenBuilds
 from envctl.lock.lock_builder import InputsOf
-from envctl.lock.lock_differences import Difference
+from envctl.lock.lock_differences import LockDifference
 from envctl.lock.model import Lock
 from envctl.lock.requests import BuildRequest, build_requests
 from envctl.plan.build_secrets import secret_names, secrets_to_build
@@ -29,7 +29,7 @@ def lock(
     update: Sequence[str] | None = None,
     vendor: bool = False,
     complete: bool = False,
-) -> tuple[Lock, tuple[Difference, ...]]:
+) -> tuple[Lock, tuple[LockDifference, ...]]:
     """Write the lock of some environments, or of the complete project; the lock, and what changed.
 
     The sessions are those of a container engine: machines are made from the same images. See `create_lock`.
@@ -47,7 +47,7 @@ def lock(
 
 def check_lock(
     root: Path, sessions: Sequence[Session], *, complete: bool
-) -> tuple[Difference, ...]:
+) -> tuple[LockDifference, ...]:
     """The differences between the lock, the spec, and the images built here."""
     return compare_with_lock(
         existing_lock(root), _requests(sessions), SharedBuilder(sessions), complete=complete

@@ -43,8 +43,8 @@ def read_wheels(folder: Path) -> Mapping[tuple[str, str], Path]:
     """Wheels by normalized name and version. EnvctlError if a file name is not valid or a wheel appears twice."""
     packages: dict[tuple[str, str], Path] = {}
     for file in sorted(folder.glob("*.whl")):
-        name, _, rest = file.name.partition("-")
-        version, more, _ = rest.partition("-")
+        name, _, tail = file.name.partition("-")
+        version, more, _ = tail.partition("-")
         if not (name and version and more):
             raise EnvctlError(f"{file.name!r} is not a valid wheel name")
         key = (re.sub(r"[-_.]+", "-", name).lower(), version)

@@ -108,9 +108,9 @@ class VendorStoreWriter:
         if isinstance(source, ReadyImage):
             self._keep_image(name, build.image)
         elif isinstance(source, DockerfileBuild):
-            for recipe in sources:
-                assert isinstance(recipe, DockerfileBuild)
-                self._keep_image(self._engine.name_of(recipe), recipe.digest)
+            for dockerfile in sources:
+                assert isinstance(dockerfile, DockerfileBuild)
+                self._keep_image(self._engine.name_of(dockerfile), dockerfile.digest)
         else:
             base = self._lock.bases[build.base].packages
             self._fetcher.fetch_all(name, build.manifest, but=base)

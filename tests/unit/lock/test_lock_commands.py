@@ -8,7 +8,7 @@ import pytest
 
 from envctl.errors import EnvctlError, UsageError
 from envctl.lock.file import load_lock, save_lock
-from envctl.lock.lock_differences import Difference
+from envctl.lock.lock_differences import LockDifference
 from envctl.lock.messages import change_text, difference_text, remedy
 from envctl.lock.vendor.store import Store
 from envctl.lock.vendor.writer import VendorStoreWriter
@@ -270,14 +270,14 @@ def test_each_thing_that_the_spec_asks_for_is_told_with_both_sides_and_its_place
 
 
 def test_the_same_version_with_other_content_is_told_and_a_broken_package_by_its_state():
-    one = Difference("pip /opt/web", "flask", "3.1 sha256:a", "3.1 sha256:b", ("dev/web",))
+    one = LockDifference("pip /opt/web", "flask", "3.1 sha256:a", "3.1 sha256:b", ("dev/web",))
     assert difference_text(one) == (
         "dev/web: flask in /opt/web: locked and found 3.1, but with different content"
     )
     assert change_text(one) == "dev/web: flask in /opt/web 3.1: different content, same version"
-    broken = Difference("packages", "curl", "8", "8 half-configured", ("dev/web",))
+    broken = LockDifference("packages", "curl", "8", "8 half-configured", ("dev/web",))
     assert difference_text(broken) == "dev/web: curl: locked 8, found 8 half-configured"
-    gone = Difference("npm /srv", "a", "1 sha512-x", None, ("dev/web",))
+    gone = LockDifference("npm /srv", "a", "1 sha512-x", None, ("dev/web",))
     assert difference_text(gone) == "dev/web: a in /srv: locked 1, not found"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.lock.lock_differences import (
-    Difference,
+    LockDifference,
     base_differences,
     build_differences,
     lock_changes,
@@ -102,7 +102,7 @@ def told(*found):
 
 def test_a_difference_of_several_units_is_told_once_with_all_of_them_in_order():
     def found(*units):
-        return Difference("packages", "hello", "1", "2", units)
+        return LockDifference("packages", "hello", "1", "2", units)
 
     assert told(found("dev/web"), found("dev/db", "dev/api"), found("dev/web")) == [
         ("packages", "hello", "1", "2", ("dev/api", "dev/db", "dev/web"))
@@ -111,12 +111,12 @@ def test_a_difference_of_several_units_is_told_once_with_all_of_them_in_order():
 
 def test_differences_are_told_by_kind_then_name_then_version_and_what_is_new_before_others():
     given = [
-        Difference("pip /opt", "a", "1", "2", ("u",)),
-        Difference("packages", "b", "1", "2", ("u",)),
-        Difference("packages", "a", "1", "3", ("u",)),
-        Difference("packages", "a", "1", "2", ("u",)),
-        Difference("packages", "a", "1", None, ("u",)),
-        Difference("packages", "a", None, "2", ("u",)),
+        LockDifference("pip /opt", "a", "1", "2", ("u",)),
+        LockDifference("packages", "b", "1", "2", ("u",)),
+        LockDifference("packages", "a", "1", "3", ("u",)),
+        LockDifference("packages", "a", "1", "2", ("u",)),
+        LockDifference("packages", "a", "1", None, ("u",)),
+        LockDifference("packages", "a", None, "2", ("u",)),
     ]
     expected = [
         ("packages", "a", None, "2", ("u",)),
