@@ -154,7 +154,7 @@ class BoxStore:
         start it without envctl.
         """
         self._complete(unit, folder, note, base=base)
-        self._say(unit, "adding the box")
+        self.say(unit, "adding the box")
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
         disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
         with suppress(OSError):
@@ -212,5 +212,6 @@ class BoxStore:
                 if libvirt.disk_size(volume) != path.stat().st_size:
                     libvirt.add_disk(volume, path, capacity=capacity)
 
-    def _say(self, unit: str, text: str) -> None:
+    def say(self, unit: str, text: str) -> None:
+        """Report the progress of a box for a unit."""
         self._context.report(Progress(f"build {unit}", Stage.WORKING, text))

@@ -15,7 +15,6 @@ from envctl.backends.vagrant.build_dir import build_dir
 from envctl.backends.vagrant.preload import preload
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import Build, InstallPackages, ReadyImage, Source
-from envctl.progress import Progress, Stage
 
 _ENGINE: Final = InstallPackages(("docker.io",))
 
@@ -73,7 +72,7 @@ class EngineBoxes:
         with build_dir() as folder:
             root = folder / "root"
             root.mkdir()
-            self._say(unit, "making the disk")
+            self._store.say(unit, "making the disk")
             engine.export(machine_image, root)
             self._add_image(unit, image, engine, root)
             disks.from_root(root, folder)
@@ -84,9 +83,6 @@ class EngineBoxes:
         file = root / container.IMAGE.lstrip("/")
         file.parent.mkdir(parents=True)
         engine.save(image, file)
-        self._say(unit, "loading the image")
+        self._store.say(unit, "loading the image")
         if preload(file, container.NAME, root / "var/lib/docker"):
             file.unlink()
-
-    def _say(self, unit: str, text: str) -> None:
-        self._context.report(Progress(f"build {unit}", Stage.WORKING, text))

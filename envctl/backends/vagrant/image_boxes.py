@@ -10,7 +10,6 @@ from envctl.backends.vagrant import boot, disks
 from envctl.backends.vagrant.box_store import BoxStore, build_note
 from envctl.backends.vagrant.build_dir import build_dir
 from envctl.plan.model import Build
-from envctl.progress import Progress, Stage
 
 
 class ImageBoxes:
@@ -33,7 +32,7 @@ class ImageBoxes:
             unit, boot.machine_build(image, template_digest=template_digest)
         )
         with build_dir() as folder:
-            self._context.report(Progress(f"build {unit}", Stage.WORKING, "making the disk"))
+            self._store.say(unit, "making the disk")
             disks.from_image(engine, machine_image, folder)
             volumes = json.dumps(engine.images.volumes(image) or ())
             note = {**build_note(build, image_id), "known": known, "volumes": volumes}

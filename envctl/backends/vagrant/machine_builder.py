@@ -35,7 +35,7 @@ from envctl.host.private_state import private_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
 from envctl.plan.scope import Scope
-from envctl.progress import Progress, Stage, no_progress
+from envctl.progress import no_progress
 
 _UNIT: Final = "builder"
 _MEMORY: Final = 1024
@@ -91,7 +91,9 @@ class MachineBuilder:
             try:
                 self._make(unit, build, build_inputs, base=self._bases.ensure(unit, build.base))
             except OtherBaseError:
-                self._say(unit, "the box of the base does not match the lock; making it again")
+                self._store.say(
+                    unit, "the box of the base does not match the lock; making it again"
+                )
                 base = self._bases.ensure(unit, build.base, renew=True)
                 self._make(unit, build, build_inputs, base=base)
 
@@ -103,23 +105,23 @@ class MachineBuilder:
             machine = self._boot(unit, build, base, names=names)
             look = partial(build_runner.run_script, machine)
             if verifier:
-                self._say(unit, "comparing the base with the lock")
+                self._store.say(unit, "comparing the base with the lock")
                 verifier.before(look)
             machine.run(_ASIDE)
             build_runner.BuildRunner(build, unit, self._context, build_inputs).run(machine)
             if verifier:
-                self._say(unit, "comparing the result with the lock")
+                self._store.say(unit, "comparing the result with the lock")
                 verifier.after(look)
             note = build_note(build, verifier.made_of if verifier else "")
             with build_dir() as folder:
-                self._say(unit, "making the disk")
+                self._store.say(unit, "making the disk")
                 disks.from_machine(_finish(machine, names), folder)
                 self._store.add(unit, self._store.name(build), folder, note)
         finally:
             _remove(names)
 
     def _boot(self, unit: str, build: Build, base: str, *, names: MachineNames) -> ssh.Machine:
-        self._say(unit, "starting a machine to build in")
+        self._store.say(unit, "starting a machine to build in")
         folder = private_folder(Path(names.scope.root), "vagrant", names.scope.environment, _UNIT)
         key = names.folder / "key"
         public_key = ssh_key.make_key(key)
@@ -149,9 +151,6 @@ class MachineBuilder:
                 exclusive(_locks(), _lock(match[1]), no_progress, patience=0),
             ):
                 _remove(_names(match[1]))
-
-    def _say(self, unit: str, text: str) -> None:
-        self._context.report(Progress(f"build {unit}", Stage.WORKING, text))
 
 
 def _finish(machine: ssh.Machine, names: MachineNames) -> Path:

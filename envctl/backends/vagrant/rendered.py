@@ -92,7 +92,7 @@ def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
     return machines
 
 
-# --- files of a machine ------- --------------------------------------------------------------
+# --- files of a machine ---------------------------------------------------------------------
 
 
 def _machine(
@@ -209,14 +209,7 @@ def _defined(
             for unit in units
             for port in unit.run.ports
         ],
-        "disks": [
-            {
-                "path": network.disk(volume.name),
-                "size": machine.disk_size,
-                "serial": f"volume{number}",
-            }
-            for number, volume in enumerate(machine.volumes)
-        ],
+        "disks": vagrantfile.disks(machine, network.disk),
         "units": [{"name": unit.name, "secrets": _secrets(unit)} for unit in units],
         "build_secrets": [secret_variable(secret) for secret in build_secrets(machine.source)],
         "paths": [*(f"context/{path}" for path in sorted(paths)), *(["trust"] if trust else [])],

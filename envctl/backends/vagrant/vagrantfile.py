@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from envctl.backends.vagrant.layout import DesiredMachine
@@ -51,16 +51,17 @@ def _machine(
         "cpus": machine.cpus,
         "memory": machine.memory,
         "mounts": machine.mounts,
-        "disks": [
-            {
-                "path": names.disk(volume.name),
-                "size": machine.disk_size,
-                "serial": f"volume{number}",
-            }
-            for number, volume in enumerate(machine.volumes)
-        ],
+        "disks": disks(machine, names.disk),
         "cmd_line": " ".join(_words(machine, host, public_key)),
     }
+
+
+def disks(machine: DesiredMachine, name_of: Callable[[str], str]) -> Sequence[Mapping[str, str]]:
+    """The disks of a machine's volumes; a machine finds each by its serial number."""
+    return [
+        {"path": name_of(volume.name), "size": machine.disk_size, "serial": f"volume{number}"}
+        for number, volume in enumerate(machine.volumes)
+    ]
 
 
 def _tag(mount: Mount) -> str:

@@ -43,7 +43,7 @@ def test_a_box_is_found_in_either_layout(home, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_use_of_a_box_is_noted_in_either_layout(home, layout):
+def test_the_use_of_a_box_is_recorded_in_either_layout(home, layout):
     added(home, layout)
 
     box_files.mark_used(BOX)

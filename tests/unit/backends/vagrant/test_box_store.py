@@ -35,7 +35,7 @@ def keep(boxes, home, made_of, **more):
 
 
 @pytest.mark.parametrize("made_of", ["", "sha256:an image", WANTED])
-def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_path, made_of):
+def test_a_box_is_used_if_it_was_made_from_what_it_must_be_made_from(boxes, tmp_path, made_of):
     keep(boxes, tmp_path, made_of)
     assert boxes.is_current(BUILD)
     assert [*boxes.available()[0]] == [BUILD.digest]
@@ -56,7 +56,7 @@ def test_a_box_is_at_hand_if_it_is_made_of_what_it_has_to_be_made_of(boxes, tmp_
         ("sha256:made anew", False),
     ],
 )
-def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, last, right):
+def test_a_box_whose_image_was_made_again_since_is_not_used(boxes, tmp_path, last, right):
     keep(boxes, tmp_path, "sha256:an image", known="sha256:of another engine")
     if last:
         image_ids.note(BUILD.digest, last)
@@ -65,7 +65,7 @@ def test_a_box_whose_image_was_made_anew_since_is_not_at_hand(boxes, tmp_path, l
     assert boxes.available()[1] == {BUILD.digest: "sha256:an image" if right else last}
 
 
-def test_what_a_machine_was_provisioned_with_is_no_image_that_could_be_made_anew(boxes, tmp_path):
+def test_a_box_provisioned_in_a_machine_has_no_image_that_could_be_made_again(boxes, tmp_path):
     keep(boxes, tmp_path, "")
     image_ids.note(BUILD.digest, "sha256:an image")
 

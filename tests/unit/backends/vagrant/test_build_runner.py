@@ -70,7 +70,7 @@ def watched(machine: Machine) -> tuple[list[str], EnvctlError | None]:
     return [one.text for one in said], None
 
 
-def test_steps_and_what_they_print_are_told_as_they_come():
+def test_steps_and_what_they_print_are_reported_as_they_come():
     said, error = watched(Machine(b"envctl: step 1/2 x\nhello\nenvctl: step 2/2 y\nmade\nlast", 0))
 
     assert error is None
@@ -78,7 +78,7 @@ def test_steps_and_what_they_print_are_told_as_they_come():
 
 
 @pytest.mark.parametrize("ending", [b"\nenvctl: step 2/2 y failed (exit code 3)\n", b""])
-def test_a_step_that_fails_is_told_with_its_output_and_its_place(ending):
+def test_a_step_that_fails_is_reported_with_its_output_and_its_place(ending):
     says = b"envctl: step 1/2 x\nof before\nenvctl: step 2/2 y\nabout to fail" + ending
     _, error = watched(Machine(says, 3))
 
@@ -97,7 +97,7 @@ def test_what_a_step_prints_is_no_word_of_the_script(number):
     assert error.details.strip() == "last"
 
 
-def test_a_build_that_cannot_begin_is_told_too():
+def test_a_build_that_cannot_begin_is_reported_too():
     _, error = watched(Machine(b"sh: not found\n", 127))
 
     assert error is not None
@@ -105,7 +105,7 @@ def test_a_build_that_cannot_begin_is_told_too():
     assert "not found" in error.details
 
 
-def test_a_step_that_never_ends_its_line_is_told_in_parts_and_only_its_end_is_kept():
+def test_a_step_that_never_ends_its_line_is_reported_in_parts_and_only_its_end_is_kept():
     said, error = watched(Machine(b"envctl: step 1/2 x\n" + b"x" * 200_000 + b"the end", 3))
 
     assert error is not None
@@ -179,7 +179,7 @@ def lending(secret=lambda name: f"value of {name}\n\0it's $x".encode()) -> Build
     return BuildRunner(build(*steps), "web", context)
 
 
-def test_the_values_of_secrets_are_told_on_standard_input_and_are_in_nothing_that_is_sent():
+def test_the_values_of_secrets_come_on_standard_input_and_are_in_no_file_that_is_sent():
     machine = Machine(b"", 0)
     lending().run(machine)
 

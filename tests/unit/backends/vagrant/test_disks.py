@@ -63,7 +63,7 @@ def test_what_else_an_image_leaves_is_no_file_of_its_box(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("left", [{}, {"disk.tar": b""}, {"disk.tar": bytes(2048)}, {"raw": b"x"}])
-def test_an_image_that_leaves_no_disk_is_told(tmp_path, left):
+def test_an_image_that_leaves_no_disk_is_reported(tmp_path, left):
     with pytest.raises(EnvctlError, match="cannot make the disk of web:1: "):
         disks.from_image(Leaving(**left), "web:1", tmp_path)
 

@@ -102,7 +102,7 @@ def test_a_command_whose_time_is_over_is_ended_with_all_that_it_started(machine,
     assert subprocess.run(["pgrep", "-f", "98773"], check=False).returncode == 1
 
 
-def test_a_command_that_cannot_be_ended_is_told_to_go_on(machine, monkeypatch):
+def test_a_command_that_cannot_be_ended_is_reported_as_still_running(machine, monkeypatch):
     def broken(*_, **__):
         raise EnvctlError("no answer")
 

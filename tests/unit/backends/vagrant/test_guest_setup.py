@@ -75,7 +75,7 @@ def test_secrets_travel_as_files_of_the_archive_only():
     assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
 
 
-def test_the_init_is_told_to_stop_and_forget_only_what_it_has_had(tmp_path):
+def test_systemd_is_asked_to_stop_and_forget_only_services_that_it_has(tmp_path):
     web, room = unit("web"), UnitPaths("web")
     for name in ("etc/systemd/system", "bin"):
         (tmp_path / name).mkdir(parents=True)

@@ -55,7 +55,7 @@ def test_what_answers_is_healthy_also_with_a_redirect(port):
     assert asked(f"http://127.0.0.1:{port}/302") == (True, "HTTP 302")
 
 
-def test_an_error_is_told_with_what_it_says(port):
+def test_an_error_is_reported_with_what_it_says(port):
     url = f"http://127.0.0.1:{port}/a/503?x=1"
     assert asked(url) == (False, f"HTTP 503\n127.0.0.1:{port} /a/503?x=1")
 
@@ -108,7 +108,7 @@ class Refusing:
         return "cannot listen to port: 8443" if port == 8443 else ""
 
 
-def test_a_port_that_is_taken_is_told_with_its_place_and_the_variable_that_chose_it():
+def test_a_port_that_is_taken_is_reported_with_its_place_and_the_variable_that_chose_it():
     at = Place("envctl.yaml", 7, 13, "tls is '8443', from ENVCTL_VAR_tls")
     web = unit("web", ports=(Port(80, 8080), Port(443, 8443)), origins={"ports.1": at})
     with pytest.raises(EnvctlError) as caught:

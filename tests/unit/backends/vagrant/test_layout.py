@@ -98,7 +98,7 @@ def test_how_a_box_is_made_changes_no_unit():
     assert one == two
 
 
-def test_what_cannot_be_together_is_told_before_anything_is_done():
+def test_what_cannot_be_together_is_reported_before_anything_is_done():
     def user(uid):
         return CreateUser("app", uid, "/home/app")
 
@@ -140,7 +140,7 @@ def test_files_of_several_units_can_lie_in_one_folder():
     ]
 
 
-def test_what_would_hide_or_replace_anothers_is_told():
+def test_what_would_hide_or_replace_anothers_is_reported():
     one = unit(
         "one",
         CreateUser("a", 1000, "/home/a"),
@@ -167,7 +167,7 @@ def test_what_would_hide_or_replace_anothers_is_told():
     ]
 
 
-def test_the_machines_own_port_is_told():
+def test_the_machines_own_port_is_reported():
     (problem,) = BACKEND.problems(plan(unit("git", ports=(Port(22, 2222),))))
     assert problem.message == "git: port 22 is used by the machine's SSH server"
     assert BACKEND.problems(plan(unit("git", image="git", ports=(Port(22, 2222),)))) != ()

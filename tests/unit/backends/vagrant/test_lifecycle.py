@@ -80,7 +80,7 @@ def stop(lifecycle, unit="web"):
     lifecycle.apply(Change(Action.STOP, unit, because("it is to stop")))
 
 
-def test_that_envctl_stopped_a_unit_is_noted_with_how_it_ended(monkeypatch, names, lifecycle):
+def test_that_envctl_stopped_a_unit_is_recorded_with_how_it_ended(monkeypatch, names, lifecycle):
     host = Host(monkeypatch, names, web=note(), db=note())
     host.active = "envctl-db.service loaded active running db\n"
 
@@ -158,7 +158,7 @@ def test_a_machine_that_is_started_is_made_known_to_those_that_run(monkeypatch, 
     assert "10.0.0.3 db" in told[host.name]
 
 
-def test_a_hook_that_has_run_is_noted_beside_those_before_it(monkeypatch, names, lifecycle):
+def test_a_hook_that_has_run_is_recorded_beside_those_before_it(monkeypatch, names, lifecycle):
     host = Host(monkeypatch, names, web=note(hooks=["h1"]), db=note())
 
     lifecycle.note_hook("web", "h2")

@@ -45,7 +45,7 @@ def _own_folders(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("others", "started"), [([], ["old"]), (["old"], ["old", "new"])])
-def test_a_box_of_the_base_that_is_another_is_made_anew(others, started):
+def test_a_box_of_the_base_that_is_another_is_made_again(others, started):
     builder = SimulatedBuilder(others)
 
     builder.make("web", build())

@@ -55,7 +55,7 @@ def test_a_machine_as_it_was_made_has_no_drift():
     ("ahead", "text"),
     [(-240, "its clock is 240 s behind the host's"), (3.2, "its clock is 3 s ahead of the host's")],
 )  # fmt: skip
-def test_a_clock_that_is_off_is_told(ahead, text):
+def test_a_clock_that_is_off_is_reported(ahead, text):
     assert said(Machine(ahead=ahead)) == [text]
 
 
@@ -67,14 +67,14 @@ def test_the_time_that_an_answer_takes_is_not_taken_for_a_clock_that_is_off(monk
     assert said(Machine(slow=[0.3], ahead=0.15)) == ["its clock is 0 s ahead of the host's"]
 
 
-def test_a_way_out_and_names_that_were_lost_are_told():
+def test_a_way_out_and_names_that_were_lost_are_reported():
     assert said(Machine(routes=0, hosts="10.1.1.2 db\n10.1.1.9 web www\n")) == [
         "it has no default route",
         "it cannot resolve web, www",
     ]
 
 
-def test_a_folder_that_was_made_anew_is_told_by_its_number(tmp_path):
+def test_a_folder_that_was_made_again_is_reported_by_its_number(tmp_path):
     mount = Mount(str(tmp_path), "/srv")
     number = tmp_path.stat().st_ino
 

@@ -39,14 +39,14 @@ def test_a_script_is_given_its_words_as_they_are_and_its_output_as_it_is():
     assert told("printf '%s\\0' \"$@\"", "it's $x", "") == b"it's $x\0\0"
 
 
-def test_a_script_that_fails_is_told_with_its_last_words():
+def test_a_script_that_fails_is_reported_with_its_last_words():
     with pytest.raises(EnvctlError, match="web: its script ended with exit code 3") as caught:
         told("echo why >&2; exit 3")
 
     assert caught.value.details == "why\n"
 
 
-def test_a_script_that_does_not_end_is_told():
+def test_a_script_that_does_not_end_is_reported():
     with pytest.raises(EnvctlError, match=r"did not finish within 0\.1 s"):
         told("sleep 5", timeout=0.1)
 

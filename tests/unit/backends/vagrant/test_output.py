@@ -197,7 +197,7 @@ def lines(*entries: bytes, now: int = 10) -> Sequence[str]:
     return [line.text for line in journal._lines("web", iter([head, *entries]))]
 
 
-def test_a_line_of_several_entries_is_told_as_one():
+def test_a_line_of_several_entries_is_reported_as_one():
     parts = [entry("a", part="1"), entry("ill", priority="3"), entry("b", part="1"), entry("c")]
     assert lines(*parts, entry("d")) == ["ill", "abc", "d"]
 

@@ -91,7 +91,7 @@ def change(one):
     return Change(Action.CREATE, one.name, (), one)
 
 
-def test_what_an_image_declares_is_a_disk_and_the_container_has_it_also_when_it_is_settled_again(
+def test_what_an_image_declares_is_a_disk_and_the_container_has_it_also_when_it_is_set_up_again(
     host,
 ):
     db = replace(unit("db", volumes=(Volume("data", "/data"),)), source=ReadyImage("pg"))

@@ -66,7 +66,7 @@ def test_a_number_is_a_user_whether_it_is_anybodys_or_not(user):
     assert gid == ("1" if user == "1" else "0")
 
 
-def test_a_name_that_is_nobodys_is_told():
+def test_a_name_that_is_nobodys_is_reported():
     text = process.command(("true",), UnitPaths("web"), user="nobody-at-all")
     done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (126, "there is no user nobody-at-all\n")

@@ -83,7 +83,7 @@ def shell(script, **environ):
         ({}, 0),
     ],
 )
-def test_how_a_process_ended_is_noted_and_read_again(at_home, environ, code):
+def test_how_a_process_ended_is_recorded_and_read_again(at_home, environ, code):
     assert exit_records.parse_records(shell(exit_records.query_script(["web"]))) == {
         "web": ExitRecord()
     }
@@ -103,7 +103,7 @@ def test_how_a_process_ended_is_noted_and_read_again(at_home, environ, code):
     }
 
 
-def test_what_the_kernel_killed_for_memory_is_noted(at_home, tmp_path, monkeypatch):
+def test_what_the_kernel_killed_for_memory_is_recorded(at_home, tmp_path, monkeypatch):
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
     monkeypatch.setattr(UnitPaths, "processes", str(tmp_path / "cgroup.procs"))

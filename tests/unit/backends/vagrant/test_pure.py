@@ -48,7 +48,7 @@ def text_of(*units):
     return Templates(None).render("vagrant/Vagrantfile.j2", context)
 
 
-def test_what_belongs_to_one_environment_is_told_from_what_does_not():
+def test_what_belongs_to_one_environment_is_reported_from_what_does_not():
     other = MachineNames(Scope("shop", "ffffffff", "dev", "/elsewhere"))
     assert NAMES.unit(NAMES.domain("web-2")) == "web-2"
     assert NAMES.unit(other.domain("web")) is None
@@ -80,12 +80,12 @@ def test_a_machine_has_its_disks_shares_and_size_in_its_vagrantfile(tmp_path):
     ("given", "name"),
     [({"cpus": 0}, "cpus"), ({"memory": "1m"}, "memory"), ({"memroy": "1g"}, "memroy"), ({"disk_size": "x"}, "disk_size")],
 )  # fmt: skip
-def test_an_option_that_is_none_is_told(given, name):
+def test_an_option_that_is_none_is_reported(given, name):
     (problem,) = options.problems(given)
     assert problem[0] == name
 
 
-def test_a_machine_that_is_smaller_than_its_units_limit_is_told():
+def test_a_machine_that_is_smaller_than_its_units_limit_is_reported():
     def told(memory):
         web = unit("web", resources=Resources(None, 512 * 1024**2), options={"memory": memory})
         return [one.message for one in VagrantBackend(Context(SCOPE)).problems(plan(web))]
@@ -96,7 +96,7 @@ def test_a_machine_that_is_smaller_than_its_units_limit_is_told():
     assert told("768m") == []
 
 
-def test_what_machines_cannot_do_is_told_before_anything_is_done(tmp_path):
+def test_what_machines_cannot_do_is_reported_before_anything_is_done(tmp_path):
     backend = VagrantBackend(Context(SCOPE))
     wanted = plan(
         unit("ready", image="redis:7"),
@@ -156,7 +156,7 @@ def test_for_a_build_a_machine_is_made_of_its_own_image():
     assert machine.build.base.image == engine.name_of(build)
 
 
-def test_whose_a_machine_is_is_told_by_its_stamp_and_else_by_its_name():
+def test_whose_a_machine_is_is_reported_by_its_stamp_and_else_by_its_name():
     own = make_scope("shop", "dev-x", Path("/srv/My Shop"))
     prefix = MachineNames(own).prefix
     stamped = libvirt.Domain(f"{prefix}_web", "u", state="running", stamp={"scope": asdict(own)})
@@ -229,7 +229,7 @@ MIB = 1024**2
         ("ulimits", 5, False),
     ],
 )
-def test_an_option_fits_or_is_told_with_what_was_expected(name, value, fits):
+def test_an_option_fits_or_is_reported_with_what_was_expected(name, value, fits):
     found = options.problems({name: value})
     if fits:
         assert found == []
@@ -239,7 +239,7 @@ def test_an_option_fits_or_is_told_with_what_was_expected(name, value, fits):
         assert message.endswith(f" is not a valid value for {name}")
 
 
-def test_an_option_that_is_none_is_told_with_the_nearest_or_all():
+def test_an_option_that_is_none_is_reported_with_the_nearest_or_all():
     ((_, message, known, hint),) = options.problems({"memroy": 1})
     assert (message, hint) == ("no such option: options.vagrant.memroy", "did you mean 'memory'?")
     assert known == "one of cpus, memory, disk_size, ulimits, layout, build"
@@ -287,5 +287,5 @@ def test_a_machine_has_as_many_processors_as_asked_for_or_as_its_units_limit_nee
 
 
 @pytest.mark.parametrize(("size", "shown"), [(None, "10G"), ("1g", "1G"), ("2560m", "2G"), (3 * 1024**3, "3G")])  # fmt: skip
-def test_a_volumes_size_is_told_to_vagrant_in_gibibytes(size, shown):
+def test_a_volumes_size_is_reported_to_vagrant_in_gibibytes(size, shown):
     assert options.disk_size(unit("web", options={"disk_size": size} if size else {})) == shown

@@ -321,7 +321,7 @@ def test_a_projects_own_template_wins(project, tmp_path):
     assert (folder / "README.md").read_text() == "ours: it\\-shop\n"
 
 
-def test_a_base_that_no_box_is_known_for_is_told(project):
+def test_a_base_that_no_box_is_known_for_is_reported(project):
     wanted = plan(replace(unit("web"), source=build(base=Base("", "corp/base:1"))))
     with pytest.raises(EnvctlError, match="no box is known for the base corp/base:1"):
         VagrantBackend(Context(wanted.scope)).artifacts(wanted)

@@ -52,7 +52,7 @@ def test_any_folder_is_one_file_to_ssh(tmp_path, name):
     assert told["identityfile"].strip('"').replace("%%", "%") == str(folder / "key")
 
 
-def test_a_port_that_cannot_be_carried_is_told_in_the_words_of_ssh(tmp_path):
+def test_a_port_that_cannot_be_carried_is_reported_in_the_words_of_ssh(tmp_path):
     machine = ssh.Machine("web", tmp_path / "key", tmp_path / "known", "127.0.0.1")
     assert "Control socket" in machine.forward("127.0.0.1", 8080, 80)
     assert machine.forward("127.0.0.1", 8080, 80, cancel=True) == ""

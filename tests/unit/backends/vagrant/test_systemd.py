@@ -114,7 +114,7 @@ def test_the_process_of_a_service_is_known(init_with):
     assert init.main_process("envctl-web.service") == 42
 
 
-def test_a_refusal_is_told(init_with):
+def test_a_refusal_is_reported(init_with):
     refused = pytest.raises(EnvctlError, match="refuses ListUnitsByNames")
     init = init_with(listed("active", "running"), refuse=True)
     with refused:
