@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 _COLLECT_AFTER: Final = 100_000
-"""Objects made before the garbage collector looks: most commands end sooner, and it took a tenth of their time."""
+"""Allocations before the first garbage collection. Most commands end sooner; collecting took a tenth of their time."""
 
 
 def main() -> None:
@@ -40,14 +40,14 @@ def main() -> None:
 
     code = run_guarded(work, Options())
     interrupts.end_the_process()
-    gc.freeze()  # The process ends: looking through all that was made would take a tenth of `status`.
+    gc.freeze()  # The process is about to end; a last collection would take a tenth of the time of `status`.
     sys.exit(code)
 
 
 def _open_closed_streams() -> None:
-    """Have standard input, output and error lead somewhere: what has closed one (`>&-`) wants nothing of it.
+    """Open /dev/null in place of standard streams that the caller closed (`>&-`).
 
-    Else the next file that is opened would get its number.
+    Otherwise the next file opened would get such a stream's number, and be written to.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -60,15 +60,15 @@ def _open_closed_streams() -> None:
 
 
 def _look_up_absolutely() -> None:
-    """Leave out of PATH what means the folder one is in: that is a project, which may bring a program called `virsh`."""
+    """Remove relative folders from PATH: the project we stand in could bring a program called `virsh`."""
     path = os.environ.get("PATH")
     if path is not None:
-        kept = [folder for folder in path.split(os.pathsep) if folder.startswith(os.sep)]
-        os.environ["PATH"] = os.pathsep.join(kept) or os.defpath
+        absolute = [folder for folder in path.split(os.pathsep) if folder.startswith(os.sep)]
+        os.environ["PATH"] = os.pathsep.join(absolute) or os.defpath
 
 
 def run(call: Call) -> int:
-    """Do what was asked for; its exit code. What goes wrong is shown."""
+    """Run a command and return its exit code. Errors are shown, not raised."""
     from envctl.cli.failure import run_guarded
     from envctl.cli.invocation import Invocation
 

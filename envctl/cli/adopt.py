@@ -1,4 +1,4 @@
-"""adopt: what a folder that was moved had up."""
+"""adopt: take over what was started from a folder that has moved."""
 
 from __future__ import annotations
 
@@ -16,49 +16,53 @@ def adopt(
     target: Target = None,
     *,
     identity: Annotated[
-        str | None, Option(("--id",), "Which one, by its id, if there are several.")
+        str | None, Option(("--id",), "The id of the one to take over, if there are several.")
     ] = None,
     force: Annotated[
-        bool, Option(("--force",), "Take it over though the other folder still exists.")
+        bool, Option(("--force",), "Take it over even though the other folder still exists.")
     ] = False,
-    yes: Annotated[bool, Option(("--yes", "-y"), "With --force: do not ask.")] = False,
+    yes: Annotated[
+        bool, Option(("--yes", "-y"), "With --force: do not ask for confirmation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over what was brought up from a folder that was moved or deleted.
+    """Take over an environment that was started from a folder since moved or deleted.
 
-    What is up, its data, its keys and its generated secrets belong to this folder from then on; nothing is restarted.
-    A copy of a folder takes nothing over unless it is forced to: what is up belongs to the other one.
+    Its units, data, keys and generated secrets then belong to this folder. Nothing is restarted. If the other folder
+    still exists, this folder is a copy, and taking over needs --force.
 
-    JSON: an object with `environment`, `backend`, `id`, `former` (the folder it was brought up from), `units`, `volumes`.
+    JSON: an object with `environment`, `backend`, `id`, `former` (the folder it was started from), `units`, `volumes`.
     """
     goal = invocation.target(target)
     if force and not yes and not _confirmed(invocation):
-        raise EnvctlError("not confirmed: nothing was changed", hint="--yes confirms it")
-    found = invocation.project.adopt(goal, force=force, identity=identity or "")
+        raise EnvctlError("not confirmed; nothing was changed", hint="--yes skips the question")
+    adopted = invocation.project.adopt(goal, force=force, identity=identity or "")
     if as_json:
         invocation.json(
             {
                 "environment": goal.environment,
-                "backend": found.backend,
-                "id": found.scope.project_id,
-                "former": found.scope.root,
-                "units": list(found.units),
-                "volumes": list(found.volumes),
+                "backend": adopted.backend,
+                "id": adopted.scope.project_id,
+                "former": adopted.scope.root,
+                "units": list(adopted.units),
+                "volumes": list(adopted.volumes),
             }
         )
         return
-    units = ", ".join(found.units) or "no units"
+    units = ", ".join(adopted.units) or "no units"
     invocation.out.line(
-        invocation.out.safe(f"{goal.environment}@{found.backend} is this folder's now: {units}")
+        invocation.out.safe(
+            f"{goal.environment}@{adopted.backend} now belongs to this folder: {units}"
+        )
     )
 
 
 def _confirmed(invocation: Invocation) -> bool:
-    """Whether whoever sits at the terminal says yes."""
+    """Ask on the terminal. False if there is none."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     invocation.err.file.write(
-        "The other folder loses what it has up, its data and its secrets. Go on? [y/N] "
+        "The other folder loses its running units, data and secrets. Continue? [y/N] "
     )
     invocation.err.file.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

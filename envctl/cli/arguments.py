@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and how a shell completes them."""
+"""Arguments that several commands share, and their shell completion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def complete_target(_incomplete: str, _target: str, folder: Path) -> Sequence[st
 
 
 def complete_service(_incomplete: str, target: str, folder: Path) -> Sequence[str]:
-    """The names of the services of the environment that stands before."""
+    """The names of the services of the environment named before."""
     from envctl.definition import find_root, load
 
     return tuple(load(find_root(folder), target.partition("@")[0]).data["services"])
@@ -26,18 +26,20 @@ def complete_service(_incomplete: str, target: str, folder: Path) -> Sequence[st
 Target: TypeAlias = Annotated[
     str | None,
     Argument(
-        "TARGET", "ENV or ENV@BACKEND; may be left out if the project has one.", complete_target
+        "TARGET",
+        "ENV or ENV@BACKEND. Optional if the project has only one environment.",
+        complete_target,
     ),
 ]
 Services: TypeAlias = Annotated[
     list[str] | None,
-    Argument("SERVICE", "Services; all of them if none is named.", complete_service),
+    Argument("SERVICE", "Services. Default: all.", complete_service),
 ]
 Unit: TypeAlias = Annotated[
     str | None,
     Argument(
         "UNIT",
-        "A service, or one of its replicas (web-2); may be left out if there is one.",
+        "A service or one of its replicas (web-2). Optional if there is only one service.",
         complete_service,
     ),
 ]

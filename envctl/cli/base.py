@@ -1,4 +1,4 @@
-"""base: the images that builds start from."""
+"""base: list, build and inspect the images that builds start from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def complete_base(_incomplete: str, _target: str, _folder: Path) -> Sequence[str]:
-    """The names of the catalogue."""
+    """The names in the catalogue."""
     from envctl.bases.catalogue import CATALOGUE
 
     return tuple(CATALOGUE)
@@ -23,13 +23,13 @@ def complete_base(_incomplete: str, _target: str, _folder: Path) -> Sequence[str
 
 Name = Annotated[
     str,
-    Argument("NAME", "A name of the catalogue, debian:bookworm.", complete_base),
+    Argument("NAME", "A name from the catalogue, such as debian:bookworm.", complete_base),
 ]
 
 
 @contextmanager
 def _images(invocation: Invocation) -> Iterator[ImageStore]:
-    """The engine's images: bases belong to no project."""
+    """Open the engine's image store. Bases belong to no project."""
     from envctl.backends import open_backend
     from envctl.backends.base import Context
     from envctl.plan.scope import Scope
@@ -46,7 +46,7 @@ def _images(invocation: Invocation) -> Iterator[ImageStore]:
 
 @without_spec
 def listing(invocation: Invocation, *, as_json: AsJson = False) -> None:
-    """List the bases envctl knows and which are on the engine.
+    """List the known bases and which of them are on the engine.
 
     JSON: a list of objects with `name`, `suite`, `here`, `id`, `size` (bytes), `created` and `how`.
     """
@@ -60,7 +60,7 @@ def listing(invocation: Invocation, *, as_json: AsJson = False) -> None:
         invocation.json([asdict(row) for row in rows])
         return
     cells = [
-        (row.name, row.how if row.here else "not here", _size(row.size), row.created[:10])
+        (row.name, row.how if row.here else "not found", _size(row.size), row.created[:10])
         for row in rows
     ]
     invocation.out.table(cells, head=("BASE", "LOCAL IMAGE", "SIZE", "CREATED"))
@@ -71,29 +71,31 @@ def build(
     invocation: Invocation,
     name: Name,
     *,
-    snapshot: Annotated[str, Option(("--snapshot",), "A dated mirror to make it from.")] = "",
+    snapshot: Annotated[
+        str, Option(("--snapshot",), "Bootstrap it from this dated mirror snapshot.")
+    ] = "",
     force: Annotated[
-        bool, Option(("--force",), "Make it anew from the mirror if it is there already.")
+        bool, Option(("--force",), "Rebuild it from the mirror even if it exists.")
     ] = False,
 ) -> None:
-    """Have a base on the engine.
+    """Make a base available on the engine.
 
-    It is the local image, or else pulled from its registry, or else made from the mirror.
+    Uses the local image; otherwise pulls it from its registry; otherwise bootstraps it from the mirror.
     """
     from envctl import bases
 
     with _images(invocation) as images:
-        found = bases.build(name, images, invocation.reporter, snapshot=snapshot, force=force)
+        base = bases.build(name, images, invocation.reporter, snapshot=snapshot, force=force)
     invocation.reporter.pause()
-    invocation.out.line(invocation.out.safe(f"{found.name}  {found.how}  {found.id}"))
+    invocation.out.line(invocation.out.safe(f"{base.name}  {base.how}  {base.id}"))
 
 
 @without_spec
 def inspect(invocation: Invocation, name: Name, *, as_json: AsJson = False) -> None:
-    """Show what is known of a base's local image.
+    """Show details of a base's local image.
 
     JSON: an object with `name`, `id`, `size` (bytes), `created`, `how`, `labels`, `manifest` (the
-    digest of the package list) and `packages`, from names to versions.
+    digest of the package list) and `packages` (name to version).
     """
     from envctl import bases
 

@@ -1,13 +1,13 @@
-"""Where each command is."""
+"""The commands, and the function that runs each."""
 
 from envctl.cli.declare import Group
 
 COMMANDS = Group(
-    """One YAML spec for dev, test and prod: bring it up, look at it, take it down.
+    """One YAML spec for dev, test and prod, on containers or virtual machines.
 
     A TARGET is an environment (dev) or an environment on a backend (dev@docker).
 
-    Exit codes: 0 fine, 1 error, 2 wrong usage, 3 there are differences, 130 interrupted.
+    Exit codes: 0 success, 1 error, 2 wrong usage, 3 differences found, 130 interrupted.
     """,
     {
         "init": "envctl.cli.init:init",
@@ -32,7 +32,7 @@ COMMANDS = Group(
         "shell": "envctl.cli.exec:shell",
         "doctor": "envctl.cli.doctor:doctor",
         "base": Group(
-            "The base images that builds start from: list, build, inspect.",
+            "List, build and inspect the base images that builds start from.",
             {
                 "list": "envctl.cli.base:listing",
                 "build": "envctl.cli.base:build",

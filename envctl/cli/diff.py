@@ -1,4 +1,4 @@
-"""What two environments differ in."""
+"""diff: compare the specs of two environments."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ if TYPE_CHECKING:
 def diff(
     invocation: Invocation,
     first: Annotated[str, Argument("TARGET", "ENV or ENV@BACKEND.", complete_target)],
-    second: Annotated[str, Argument("TARGET", "The one to compare it with.", complete_target)],
+    second: Annotated[
+        str, Argument("TARGET", "The environment to compare it with.", complete_target)
+    ],
     *,
     as_json: AsJson = False,
 ) -> int:
-    """Show what two environments differ in, and which lines of the spec make the difference.
+    """Compare the specs of two environments, and show the lines behind each difference.
 
-    No engine is asked. Exits with 3 if they differ.
+    Needs no engine. The exit code is 3 if they differ.
 
     JSON: an object with `before`, `after` (targets), `differences`, each with `path`, `before`, `after`
-    (left out on the side that has no such value), `before_where` and `after_where` ("file:line:column"
+    (omitted on the side without the value), `before_where` and `after_where` ("file:line:column"
     or null), and `builds`, by unit: `same`, `before` and `after` (digests or null).
     """
     before, after = invocation.target(first), invocation.target(second)
-    for goal in dict.fromkeys((before.environment, after.environment)):
-        note_variables(invocation, goal)
-    found, builds = invocation.project.diff(before, after)
+    for environment in dict.fromkeys((before.environment, after.environment)):
+        note_variables(invocation, environment)
+    differences, builds = invocation.project.diff(before, after)
     if as_json:
         invocation.json(
             {
                 "before": first,
                 "after": second,
-                "differences": [_json(one) for one in found],
+                "differences": [_json(difference) for difference in differences],
                 "builds": {
                     name: {"same": pair.same, "before": pair.before, "after": pair.after}
                     for name, pair in builds.items()
@@ -50,55 +52,57 @@ def diff(
         )
     elif invocation.options.quiet:
         invocation.out.line(
-            invocation.out.safe(f"{first} against {second}: {_verdict(found, builds)}")
+            invocation.out.safe(f"{first} compared with {second}: {_verdict(differences, builds)}")
         )
     else:
-        _show(invocation, found)
+        _show(invocation, differences)
         invocation.out.line(invocation.out.safe(f"builds: {_builds(builds) or 'none'}"))
-    return Exit.DIFFERENT if found or not all(pair.same for pair in builds.values()) else Exit.OK
+    return (
+        Exit.DIFFERENT if differences or not all(pair.same for pair in builds.values()) else Exit.OK
+    )
 
 
-def _json(one: Difference) -> dict[str, Any]:
+def _json(difference: Difference) -> dict[str, Any]:
     from envctl.definition.differences import ABSENT
 
-    values = {"before": one.before, "after": one.after}
+    values = {"before": difference.before, "after": difference.after}
     return {
-        "path": one.path,
+        "path": difference.path,
         **{side: value for side, value in values.items() if value is not ABSENT},
-        "before_where": str(one.before_where) if one.before_where else None,
-        "after_where": str(one.after_where) if one.after_where else None,
+        "before_where": str(difference.before_where) if difference.before_where else None,
+        "after_where": str(difference.after_where) if difference.after_where else None,
     }
 
 
-def _show(invocation: Invocation, found: Sequence[Difference]) -> None:
-    """Each difference as its path and its two sides, as a patch shows them."""
+def _show(invocation: Invocation, differences: Sequence[Difference]) -> None:
+    """Print each difference as its path and two sides, like a patch."""
     from envctl.definition.differences import ABSENT
 
     out = invocation.out
-    if not found:
-        out.line("the specs say the same")
-    for one in found:
-        out.line(out.paint(one.path, "bold"))
+    if not differences:
+        out.line("the specs are the same")
+    for difference in differences:
+        out.line(out.paint(difference.path, "bold"))
         for sign, color, value, where in (
-            ("-", "red", one.before, one.before_where),
-            ("+", "green", one.after, one.after_where),
+            ("-", "red", difference.before, difference.before_where),
+            ("+", "green", difference.after, difference.after_where),
         ):
             if value is not ABSENT:
                 place = f"  ({where})" if where else ""
-                told = _readable(one.path, value)
-                out.line(out.paint(f"  {sign} {told}", color) + out.safe(place))
+                text = _readable(difference.path, value)
+                out.line(out.paint(f"  {sign} {text}", color) + out.safe(place))
             elif where:
-                out.line(out.paint(f"  {sign} not there", color) + out.safe(f"  ({where})"))
-    if found:
+                out.line(out.paint(f"  {sign} absent", color) + out.safe(f"  ({where})"))
+    if differences:
         out.line()
 
 
-def _verdict(found: Sequence[Difference], builds: Mapping[str, BuildPair]) -> str:
-    """How much differs, in a line."""
+def _verdict(differences: Sequence[Difference], builds: Mapping[str, BuildPair]) -> str:
+    """The number of differences, on one line."""
     others = sum(not pair.same for pair in builds.values())
-    if not found and not others:
-        return "no difference"
-    spec = f"{counted(len(found), 'difference', 'differences')} in the spec"
+    if not differences and not others:
+        return "no differences"
+    spec = f"{counted(len(differences), 'difference', 'differences')} in the spec"
     builds_differ = (
         counted(others, "build differs", "builds differ") if others else "no build differs"
     )
@@ -106,7 +110,7 @@ def _verdict(found: Sequence[Difference], builds: Mapping[str, BuildPair]) -> st
 
 
 def _readable(path: str, value: Any) -> str:
-    """A value on one line; of memory in words."""
+    """A value on one line; memory with its unit."""
     from envctl.plan.text import shown, size_text
 
     is_memory = path.endswith(".resources.memory") and isinstance(value, int)
@@ -114,5 +118,5 @@ def _readable(path: str, value: Any) -> str:
 
 
 def _builds(builds: Mapping[str, BuildPair]) -> str:
-    words = {True: "the same", False: "another"}
+    words = {True: "the same", False: "different"}
     return ", ".join(f"{name} {pair.only or words[pair.same]}" for name, pair in builds.items())

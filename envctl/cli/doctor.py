@@ -1,4 +1,4 @@
-"""doctor: what is missing on this machine, and how to mend it."""
+"""doctor: check this machine, and install or start what is missing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def doctor(
     *,
     fix: Annotated[
         bool,
-        Option(("--fix",), "Mend what can be mended; on Debian and Ubuntu, as root."),
+        Option(("--fix",), "Install and start what is missing. Needs root on Debian or Ubuntu."),
     ] = False,
-    backend: Annotated[str, Option(("--backend",), "The backend that is to work here.")] = "docker",
+    backend: Annotated[str, Option(("--backend",), "The backend to check.")] = "docker",
     as_json: AsJson = False,
 ) -> int:
-    """Say what this machine lacks, and how to mend it.
+    """Check this machine and show how to fix what is missing.
 
-    The exit code is 1 if anything that is needed is missing.
+    The exit code is 1 if something required is missing.
 
     JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`,
-    `needed` (whether envctl does not work without) and `fixable` (whether --fix can do it).
+    `needed` (whether it is required) and `fixable` (whether --fix can fix it).
     """
     from envctl import doctor as examiner
 
@@ -39,8 +39,8 @@ def doctor(
         invocation.reporter.pause()
         findings = examiner.examine(backend)
     if as_json:
-        found = [_data(finding) for finding in findings]
-        invocation.json({"backend": backend, "ok": _fine(findings), "findings": found})
+        data = [_data(finding) for finding in findings]
+        invocation.json({"backend": backend, "ok": _fine(findings), "findings": data})
     else:
         _show(invocation, findings, backend)
     return Exit.OK if _fine(findings) else Exit.ERROR
@@ -54,18 +54,18 @@ def _show(invocation: Invocation, findings: Sequence[Finding], backend: str) -> 
     out = invocation.out
     for finding in findings:
         mark = _mark(invocation, finding)
-        found = f"  {finding.found}" if finding.found else ""
-        out.line(f"{mark} {out.safe(finding.name + found)}")
+        value = f"  {finding.found}" if finding.found else ""
+        out.line(f"{mark} {out.safe(finding.name + value)}")
         if not finding.ok:
             for line in finding.remedy.splitlines():
                 out.line(f"    {out.safe(line)}")
     if any(finding.fixable for finding in findings):
         option = "" if backend == "docker" else f" --backend {backend}"
-        invocation.note(f"`envctl doctor --fix{option}` can mend this")
+        invocation.note(f"`envctl doctor --fix{option}` can fix this")
 
 
 def _mark(invocation: Invocation, finding: Finding) -> str:
-    """A tick, a cross, or a dash for what would merely be good to have."""
+    """A tick, a cross, or a dash for something optional."""
     if finding.ok:
         return invocation.out.paint("✓", "green")
     return (

@@ -1,4 +1,4 @@
-"""Commands that run something inside a unit: exec, shell."""
+"""exec and shell: run a command inside a unit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ User: TypeAlias = Annotated[
             "--user",
             "-u",
         ),
-        "Run as this user, not the service's own.",
+        "Run as this user. Default: the service's user.",
     ),
 ]
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh"
@@ -36,15 +36,15 @@ def execute(
         list[str],
         Argument(
             "TARGET [UNIT] -- COMMAND...",
-            "TARGET is ENV or ENV@BACKEND. UNIT is a service or a replica (web-2); it may be left"
-            " out, before `--`, if there is one service. Then the command and its arguments.",
+            "TARGET is ENV or ENV@BACKEND. UNIT is a service or a replica (web-2), optional before"
+            " `--` if there is only one service. COMMAND is the command and its arguments.",
             complete_target,
         ),
     ],
     *,
     tty: Annotated[
         bool | None,
-        Option(("-t/-T",), "With a terminal or without; by default if there is one here."),
+        Option(("-t/-T",), "Allocate a terminal, or do not. Default: if standard input is one."),
     ] = None,
     user: User = None,
     workdir: Annotated[
@@ -54,7 +54,7 @@ def execute(
                 "--workdir",
                 "-w",
             ),
-            "Run in this folder.",
+            "Run the command in this folder.",
         ),
     ] = None,
     env: Annotated[
@@ -68,10 +68,10 @@ def execute(
         ),
     ] = None,
 ) -> int:
-    """Run a command inside a unit that is up.
+    """Run a command inside a running unit.
 
-    Its exit code is passed on. Options stand before TARGET. Standard input is passed to the command. If this is
-    interrupted or terminated, or nobody reads what it prints, the command is ended inside.
+    Standard input is passed to the command, and its exit code is returned. Options go before TARGET. If envctl is
+    interrupted or terminated, or its output is closed, the command in the unit is terminated too.
     """
     target, unit, argv = split(words)
     goal = invocation.target(target)
@@ -84,7 +84,7 @@ def execute(
 def shell(
     invocation: Invocation, target: Target = None, unit: Unit = None, *, user: User = None
 ) -> int:
-    """Open a shell inside a unit: bash, or sh where there is none."""
+    """Open a shell inside a unit: bash if it is installed, otherwise sh."""
     goal = invocation.target(target)
     name = unit or _only_unit(invocation, goal)
     argv = ("/bin/sh", "-c", _SHELL)
@@ -93,46 +93,48 @@ def shell(
 
 def split(words: Sequence[str]) -> tuple[str, str | None, tuple[str, ...]]:
     """Target, unit and command of `TARGET [UNIT] -- COMMAND…` or `TARGET UNIT COMMAND…`."""
-    target, *rest = words
+    target, *argv = words
     unit = None
-    if rest and not rest[0].startswith("-"):
-        unit, *rest = rest
-    if rest and rest[0] == "--":
-        rest = rest[1:]
-    elif rest and rest[0].startswith("-"):
+    if argv and not argv[0].startswith("-"):
+        unit, *argv = argv
+    if argv and argv[0] == "--":
+        argv = argv[1:]
+    elif argv and argv[0].startswith("-"):
         raise UsageError(
-            f"{rest[0]} stands behind {unit or target}: options stand before TARGET",
-            hint=f"envctl exec {rest[0]} … {' '.join(filter(None, [target, unit or 'UNIT']))} -- COMMAND…",
+            f"{argv[0]} comes after {unit or target}: options go before TARGET",
+            hint=f"envctl exec {argv[0]} … {' '.join(filter(None, [target, unit or 'UNIT']))} -- COMMAND…",
         )
-    if not rest:
-        raise UsageError("which command?", hint="envctl exec ENV UNIT -- COMMAND…")
-    return target, unit, tuple(rest)
+    if not argv:
+        raise UsageError("no command given", hint="envctl exec ENV UNIT -- COMMAND…")
+    return target, unit, tuple(argv)
 
 
-def _environment(given: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
+def _environment(assignments: Sequence[str]) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    for text in assignments:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise UsageError(f"--env {text!r} is not NAME=VALUE")
-        found[name] = value
-    return found
+            raise UsageError(f"--env {text!r} is not of the form NAME=VALUE")
+        variables[name] = value
+    return variables
 
 
 def _only_unit(invocation: Invocation, goal: Goal) -> str:
-    """The environment's one service."""
+    """The name of the environment's only service."""
     try:
         services = invocation.project.resolved(goal.environment).data["services"]
     except SpecError as error:
-        raise UsageError("which service?", hint="the spec has problems, so name it") from error
+        raise UsageError(
+            "no service named", hint="the spec has mistakes, so name the service"
+        ) from error
     names = [name for name, service in services.items() if service["kind"] == "service"]
     if not names:
         tasks = ", ".join(services)
         raise UsageError(
-            f"{goal.environment} has only tasks", hint=f"name one while it runs: {tasks}"
+            f"{goal.environment} has only tasks", hint=f"name one that is running: {tasks}"
         )
     if len(names) != 1:
-        raise UsageError("which service?", hint=f"there is {', '.join(names)}")
+        raise UsageError("no service named", hint=f"name one of: {', '.join(names)}")
     return names[0]
 
 
@@ -171,7 +173,7 @@ def _run(
 
 
 def _stdin() -> BinaryIO | None:
-    """Standard input unbuffered: a thread that still reads it must not hinder the exit."""
+    """Standard input, unbuffered: a thread still reading a buffered one would block the exit."""
     try:
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     except (OSError, ValueError, AttributeError):
@@ -179,13 +181,13 @@ def _stdin() -> BinaryIO | None:
 
 
 def _writer(stream: IO[str]) -> Callable[[bytes], object]:
-    """Write bytes as they are, and at once."""
+    """A function that writes bytes unchanged and unbuffered."""
     stream.flush()
     descriptor = stream.fileno()
 
     def write(data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        unwritten = memoryview(data)
+        while unwritten:
+            unwritten = unwritten[os.write(descriptor, unwritten) :]
 
     return write

@@ -1,4 +1,4 @@
-"""How commands end when something goes wrong: one place that turns errors into text and a code."""
+"""Errors become text and an exit code here, and only here."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
+"""What a shell reports for a program killed by SIGPIPE: 128 + 13."""
 
 
 def run_guarded(work: Callable[[], int | None], options: Options) -> int:
-    """Do the work; its exit code, or that of what went wrong, which has been shown by then."""
+    """Run `work` and return its exit code. An error is shown, and its code returned."""
     try:
         code = work() or 0
         sys.stdout.flush()
@@ -48,12 +48,12 @@ def run_guarded(work: Callable[[], int | None], options: Options) -> int:
 
 def _interrupted(options: Options) -> int:
     interrupts.end_the_process()
-    _stderr(options).line("\ninterrupted; run the command again to go on")
+    _stderr(options).line("\ninterrupted; run the command again to continue")
     return INTERRUPTED
 
 
 def show(error: EnvctlError, options: Options) -> None:
-    """Print an error: what is wrong, the evidence, what to do next."""
+    """Print an error: what is wrong, details, what to do next."""
     stream = _stderr(options)
     if options.debug:
         _traceback(error, stream)
@@ -70,11 +70,11 @@ def show(error: EnvctlError, options: Options) -> None:
 
 
 def _refused(error: OSError) -> EnvctlError:
-    """The system said no: no permission, no space, not a folder."""
-    said = error.strerror or str(error)
-    # Where a descriptor was used, the number of it is no name.
+    """Translate an error of the operating system: no permission, no space, not a folder."""
+    message = error.strerror or str(error)
+    # A call on a file descriptor has its number here, which tells the user nothing.
     named = isinstance(error.filename, str) and error.filename
-    translated = EnvctlError(f"{error.filename}: {said}" if named else said)
+    translated = EnvctlError(f"{error.filename}: {message}" if named else message)
     translated.__cause__ = error
     return translated
 
@@ -94,16 +94,16 @@ def _crash(error: BaseException, options: Options) -> None:
     if options.debug:
         _traceback(error, stream)
         return
-    kept = _kept(error, options.directory or Path())
-    said = str(error).partition("\n")[0]
+    log = _save_traceback(error, options.directory or Path())
+    message = str(error).partition("\n")[0]
     stream.line(
-        f"envctl: internal error, {type(error).__name__}: {said}; run again with --debug"
-        + (f", or see {kept}" if kept else "")
+        f"envctl: internal error, {type(error).__name__}: {message}; run again with --debug"
+        + (f", or see {log}" if log else "")
     )
 
 
-def _kept(error: BaseException, start: Path) -> Path | None:
-    """Where the traceback was saved: the project's own folder, if there is a project."""
+def _save_traceback(error: BaseException, start: Path) -> Path | None:
+    """Save the traceback in the project's private folder; None if that fails or there is no project."""
     import traceback
 
     try:
@@ -115,13 +115,13 @@ def _kept(error: BaseException, start: Path) -> Path | None:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
             log.truncate()
             log.write("".join(traceback.format_exception(error)))
-    except Exception:  # noqa: BLE001 - there is an error to be shown already; this one must not hide it
+    except Exception:  # noqa: BLE001 - must not hide the error that is about to be shown
         return None
     return file
 
 
 def _forget_stdout() -> None:
-    """Let the interpreter's own flush at exit go nowhere: the reader has left."""
+    """Send the interpreter's flush at exit to /dev/null: the reader is gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

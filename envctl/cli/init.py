@@ -1,4 +1,4 @@
-"""init: a starter that is valid and comes up."""
+"""init: write a starter project."""
 
 from __future__ import annotations
 
@@ -25,56 +25,55 @@ def init(
     invocation: Invocation,
     folder: Annotated[
         Path | None,
-        Argument("DIR", "The project's folder, made if missing; by default this."),
+        Argument("DIR", "The project's folder; created if missing. Default: the current folder."),
     ] = None,
     *,
     name: Annotated[
-        str | None, Option(("--name",), "The project's name; by default the folder's.")
+        str | None, Option(("--name",), "The project's name. Default: the folder's name.")
     ] = None,
 ) -> None:
-    """Write a commented starter that is valid and comes up.
+    """Write a commented starter project that is ready for `envctl up`.
 
-    It consists of a spec, three environments and a small app, and overwrites nothing: an
-    app/server.py that is there is kept, and with a spec there already nothing is written.
+    The starter is a spec, three environments and a small app. Nothing is overwritten: an existing app/server.py is
+    left alone, and if the folder has a spec already, nothing is written.
     """
     target = (invocation.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(followed(target)))
-    there = [path for path in files if os.path.lexists(target / path)]
-    _refuse(target, [path for path in there if not path.startswith(_APP)])
-    for path in there:
-        invocation.out.line(invocation.out.safe(f"kept {target / path}, which was there already"))
-    for path in (path for path in files if path not in there):
+    existing = [path for path in files if os.path.lexists(target / path)]
+    _refuse(target, [path for path in existing if not path.startswith(_APP)])
+    for path in existing:
+        invocation.out.line(invocation.out.safe(f"left {target / path} alone: it already exists"))
+    for path in (path for path in files if path not in existing):
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(files[path], encoding="utf-8")
         invocation.out.line(invocation.out.safe(f"wrote {file}"))
     go = f"cd {shlex.quote(str(target))} && " if followed(target) != Path.cwd() else ""
     invocation.note(
-        f"\nNext:\n  {go}envctl doctor   # is everything here that it needs?\n"
-        f"  {go}envctl up dev   # bring it up\n"
+        f"\nNext:\n  {go}envctl doctor   # check this machine\n  {go}envctl up dev   # start it\n"
     )
 
 
-def _refuse(target: Path, there: Sequence[str]) -> None:
-    """EnvctlError if these files of a spec are there."""
-    if ROOT_FILE in there:
+def _refuse(target: Path, existing: Sequence[str]) -> None:
+    """Raise EnvctlError if any of these files of a spec exists."""
+    if ROOT_FILE in existing:
         raise EnvctlError(
-            f"{target / ROOT_FILE} is there: this is a project already, and nothing is overwritten",
-            hint="`envctl validate` checks it, `envctl up` brings it up",
+            f"{target / ROOT_FILE} already exists; nothing was written",
+            hint="`envctl validate` checks the spec, `envctl up` starts it",
         )
-    if there:
+    if existing:
         raise EnvctlError(
-            f"{target / there[0]} is there already, and nothing is overwritten",
-            details="\n".join(there[1:]),
+            f"{target / existing[0]} already exists; nothing was written",
+            details="\n".join(existing[1:]),
             hint="start in another folder: `envctl init my-project`",
         )
 
 
 def starter(name: str) -> Mapping[str, str]:
-    """The starter's files by path, for a project of this name. UsageError for an impossible name."""
+    """The starter's files by path, for a project of this name. UsageError if the name is not valid."""
     if not is_name(name):
         raise UsageError(
-            f"{name!r} cannot be a project's name",
+            f"{name!r} is not a valid project name",
             hint=ALLOWED,
         )
     return {
@@ -87,6 +86,6 @@ def starter(name: str) -> Mapping[str, str]:
 
 
 def _name_of(folder: Path) -> str:
-    """A name made of the folder's."""
+    """A valid project name derived from the folder's name."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
     return name if is_name(name) else "app"

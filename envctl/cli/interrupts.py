@@ -1,6 +1,6 @@
-"""What Ctrl-C does: it raises KeyboardInterrupt while a command runs, and ends the process before and after.
+"""Ctrl-C: raises KeyboardInterrupt while a command runs, and ends the process before and after.
 
-Before there is nothing to tidy up, and nobody to catch an exception: its traceback would be all there is to see.
+Outside a command there is nothing to clean up and nobody to catch an exception; the user would see a traceback.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from types import FrameType
 from typing import NoReturn
 
 _came: list[int] = []
-"""The interrupts that have raised KeyboardInterrupt."""
+"""The signals that have raised KeyboardInterrupt so far."""
 
 
 def end_the_process() -> None:
-    """Let an interrupt end the process at once, unless whoever started it has it ignore interrupts."""
+    """Let an interrupt end the process at once, unless the parent process set it to be ignored."""
     if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _interrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -28,7 +28,7 @@ def raise_an_exception() -> None:
 def came() -> bool:
     """Whether an interrupt has raised KeyboardInterrupt.
 
-    A module in another language that is being imported may make something else of it: an ImportError, or a panic.
+    An extension module that is being imported may turn it into an ImportError or a panic.
     """
     return bool(_came)
 

@@ -1,4 +1,4 @@
-"""One run of one command: its options made into a project, its output, its progress."""
+"""One run of one command: its options, project, output and progress."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ _SIGN_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "red", "*": "cyan"
 
 
 class Invocation:
-    """What a command works with. Nothing is imported or opened before it is asked for."""
+    """What a command works with. Everything is imported and opened on first use."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.out = Stream(sys.stdout, no_color=options.no_color)
         self.err = Stream(sys.stderr, no_color=options.no_color)
         self.yes = False
-        """Whether the user has said yes to what the project reaches of this host; set before the project is used."""
+        """Whether --yes allows the project's access to this host; set before `project` is first used."""
 
     @cached_property
     def root(self) -> Path:
-        """The project's folder. EnvctlError if this is none."""
+        """The project's folder. EnvctlError if there is no project here."""
         from envctl.definition import find_root
 
         start = self.options.directory or Path()
         if not start.is_dir():
-            raise UsageError(f"there is no folder {str(start)!r}")
+            raise UsageError(f"no such folder: {str(start)!r}")
         return find_root(start)
 
     @cached_property
     def sets(self) -> Mapping[str, str]:
-        """The variables that `--set` gave."""
-        given: dict[str, str] = {}
+        """The variables set with `--set`."""
+        variables: dict[str, str] = {}
         for text in self.options.sets:
             name, equals, value = text.partition("=")
             if not name or not equals:
-                raise UsageError(f"--set {text!r} is not name=value")
-            given[name] = value
-        return given
+                raise UsageError(f"--set {text!r} is not of the form name=value")
+            variables[name] = value
+        return variables
 
     @cached_property
     def reporter(self) -> Reporter:
-        """What shows progress."""
+        """Shows progress on standard error."""
         from envctl.cli.progress import make_reporter
 
         return make_reporter(self.err, quiet=self.options.quiet)
@@ -82,7 +82,7 @@ class Invocation:
     # --- targets
 
     def environment(self, text: str | None) -> str:
-        """The environment asked for, or the only one there is."""
+        """The environment named on the command line, or the project's only one."""
         if text:
             return text
         from envctl.definition import environments
@@ -94,16 +94,16 @@ class Invocation:
             from envctl.definition.names import no_environments
 
             raise no_environments(self.root)
-        raise UsageError("which environment?", hint=f"there is {', '.join(names)}")
+        raise UsageError("no environment named", hint=f"name one of: {', '.join(names)}")
 
     def target(self, text: str | None) -> Target:
-        """The target asked for, or the only environment there is."""
+        """The target named on the command line, or the project's only environment."""
         from envctl.plan.target import Target
 
         return Target.parse(text) if text else Target(self.environment(None))
 
     def backend(self, target: Target) -> str:
-        """The name of a target's backend, also where the spec is broken."""
+        """The name of a target's backend. Falls back to the default if the spec has mistakes."""
         from envctl.plan.target import DEFAULT_BACKEND
 
         if target.backend:
@@ -116,19 +116,19 @@ class Invocation:
     # --- printing
 
     def note(self, text: str) -> None:
-        """Say something that is no result: on standard error, and not if the run is quiet."""
+        """Print something that is not a result, on standard error. Nothing with --quiet."""
         if not self.options.quiet:
             self.reporter.pause()
             self.err.line(self.err.safe(text))
 
     def json(self, data: Any) -> None:
-        """Print data."""
+        """Print data as JSON."""
         from envctl.cli.output import json_text
 
         self.out.text(json_text(data))
 
     def changes(self, changes: Sequence[Change]) -> None:
-        """Print what changes and why, one line a cause."""
+        """Print the changes, one line per cause."""
         from envctl.plan.text import change_rows, warning_text
 
         self.reporter.pause()

@@ -1,4 +1,4 @@
-"""logs: what the units wrote."""
+"""logs: print what units wrote."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def logs(
                 "--follow",
                 "-f",
             ),
-            "Go on with what comes, until interrupted.",
+            "Keep printing new lines until interrupted.",
         ),
     ] = False,
     tail: Annotated[
@@ -37,16 +37,17 @@ def logs(
                 "--tail",
                 "-n",
             ),
-            "The last lines of each unit only.",
+            "Print only the last lines of each unit.",
             least=0,
         ),
     ] = None,
-    no_prefix: Annotated[bool, Option(("--no-prefix",), "Leave the unit's name out.")] = False,
+    no_prefix: Annotated[
+        bool, Option(("--no-prefix",), "Print lines without the unit's name.")
+    ] = False,
 ) -> None:
-    """Print what the units' processes wrote, oldest first.
+    """Print the output of units, oldest line first.
 
-    On a terminal, control characters in the lines are shown escaped, except for colours; into a
-    file or pipe lines go as they are.
+    On a terminal, control characters other than colours are escaped. A file or pipe gets the lines unchanged.
     """
     goal = invocation.target(target)
     printer = _Printer(invocation, prefix=not no_prefix)
@@ -67,7 +68,7 @@ class _Printer:
         self.colors: dict[str, str] = {}
 
     def __call__(self, line: LogLine) -> None:
-        """Print one line, and at once."""
+        """Print one line and flush it."""
         text = line.text.rstrip("\r\n")
         if self.out.terminal:
             text = escaped_but_color(text, color=self.out.color)

@@ -1,4 +1,4 @@
-"""Notes: what is worth seeing though nothing is wrong, one short line each, on standard error."""
+"""Notes: one short line each on standard error, about things worth knowing that are not errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PREFIX = "ENVCTL_VAR_"
 
 
 def note_mounts(invocation: Invocation, units: Iterable[Unit]) -> None:
-    """Say what of the host is handed to units: anything outside the project, and sockets."""
+    """Note which files outside the project, and which sockets, are mounted into units."""
     root = followed(invocation.root)
     for unit in units:
         if unit.replica == 1:
@@ -34,8 +34,8 @@ def _of_the_host(unit: Unit, root: Path) -> Iterator[str]:
             continue
         where = unit.origins.get(f"mounts.{index}") or unit.where
         place = f" ({where})" if where else ""
-        sees = "sees" if mount.read_only else "sees and can change"
-        yield f"{unit.service} {sees} {source} of this host{place}"
+        sees = "can read" if mount.read_only else "can read and change"
+        yield f"{unit.service} {sees} {source} on this host{place}"
 
 
 def _is_socket(path: Path) -> bool:
@@ -48,15 +48,15 @@ def _is_socket(path: Path) -> bool:
 def build_notes(
     units: Sequence[Unit], root: Path, looked_at: set[str] | None = None
 ) -> dict[str, str]:
-    """What is worth knowing of what builds take of the project, and where the first build that takes it is written.
+    """Notes about files that builds copy and that units mount, each with the place in the spec of its first use.
 
-    Of what is mounted, what is read line by line inside; `looked_at` are the mounts of which that was said already.
+    Mounts in `looked_at` are skipped, and those examined now are added to it.
     """
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     looked_at = set() if looked_at is None else looked_at
     for note, place in (*_build_notes(units), *_mount_notes(units, root, looked_at)):
-        found.setdefault(note, place)
-    return found
+        places.setdefault(note, place)
+    return places
 
 
 def _mount_notes(
@@ -86,29 +86,29 @@ def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
 
 
 def note_builds(invocation: Invocation, units: Sequence[Unit]) -> None:
-    """Say it, each note once."""
+    """Print the notes about builds, each once."""
     note_all(invocation, build_notes(units, invocation.root))
 
 
 def note_all(invocation: Invocation, notes: Mapping[str, str]) -> None:
-    """Say these notes, each with its place."""
+    """Print notes, each with its place in the spec."""
     for note, place in notes.items():
         invocation.note(f"note: {note}{place}")
 
 
 def note_variables(invocation: Invocation, environment: str) -> None:
-    """Say which ENVCTL_VAR_… set nothing, since the environment declares no such variable."""
-    given = sorted(name for name in os.environ if name.startswith(_PREFIX))
-    if not given:
+    """Note each ENVCTL_VAR_… that has no effect because the spec declares no such variable."""
+    variables = sorted(name for name in os.environ if name.startswith(_PREFIX))
+    if not variables:
         return
     from envctl.suggest import did_you_mean
 
     declared = invocation.project.resolved(environment).data["vars"]
-    for name in given:
+    for name in variables:
         variable = name.removeprefix(_PREFIX)
         if variable not in declared:
             hint = did_you_mean(variable, declared)
-            near = f"; {hint}" if "did you mean" in hint else ""
+            suggestion = f"; {hint}" if "did you mean" in hint else ""
             invocation.note(
-                f"note: {name} sets nothing: {environment} declares no {variable!r}{near}"
+                f"note: {name} has no effect: {environment} declares no variable {variable!r}{suggestion}"
             )

@@ -1,4 +1,4 @@
-"""What is printed, and where: results on standard output, everything else on standard error."""
+"""Printing: results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNSAFE = (
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
 )
-"""Control characters other than newline and tab, and those that turn the reading direction."""
+"""Control characters other than newline and tab, and those that change the text direction."""
 _SHOWN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSAFE}
 _IN_JSON = {code: f"\\u{code:04x}" for code in _UNSAFE}
 _CODE = (
@@ -27,19 +27,19 @@ _CODE = (
     "|[34]8(?:;5;[0-9]{1,3}|;2(?:;[0-9]{1,3}){3}|:5:[0-9]{1,3}|:2(?::[0-9]{0,3}){3,4}))"
 )
 _COLOR = f"(\x1b\\[(?:{_CODE}(?:;{_CODE}){{0,7}})?m)"
-"""Sequences that choose colours, bold, dim, italic or underlined, and nothing that hides text."""
+"""Sequences for colours, bold, dim, italic and underlined; none that can hide text."""
 _RESET = "\x1b[0m"
 
 
 def escaped(text: str) -> str:
-    r"""Text that cannot steer a terminal: control characters are shown as \\x1b."""
+    r"""The text with control characters escaped as \\x1b, so that it cannot control a terminal."""
     return text.translate(_SHOWN)
 
 
 def escaped_but_color(text: str, *, color: bool = True) -> str:
-    """Like `escaped`, but sequences that only choose colours pass, and what they chose ends with the text.
+    """Like `escaped`, but keeps sequences that only set colours, and resets colours at the end.
 
-    Without `color` they are left out.
+    Without `color` these sequences are removed.
     """
     if "\x1b" not in text:
         return escaped(text)
@@ -54,22 +54,22 @@ def escaped_but_color(text: str, *, color: bool = True) -> str:
 
 
 def json_text(data: object) -> str:
-    """Data as JSON, indented; what could steer a terminal is escaped as JSON allows."""
+    """Data as indented JSON, with control characters escaped as JSON escapes."""
     return json.dumps(data, indent=2, ensure_ascii=False).translate(_IN_JSON)
 
 
-def counted(number: int, one: str, more: str) -> str:
+def counted(number: int, singular: str, plural: str) -> str:
     """A number of things: "1 unit", "1,200 units"."""
-    return f"{number:,} {one if number == 1 else more}"
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def is_terminal(file: IO[str]) -> bool:
-    """Whether a person reads this, on a terminal that can move its cursor."""
+    """Whether this is a terminal that can move its cursor."""
     return file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 class Stream:
-    """Standard output or error: lines, with colours if it is a terminal that wants them."""
+    """Standard output or error. Uses colours on a terminal, unless they are switched off."""
 
     def __init__(self, file: IO[str], *, no_color: bool = False) -> None:
         self.file = file
@@ -77,23 +77,23 @@ class Stream:
         self.color = self.terminal and not no_color and not os.environ.get("NO_COLOR")
 
     def paint(self, text: str, *styles: str) -> str:
-        """The text, made safe, in these styles if the stream shows colours."""
+        """The escaped text, in these styles if the stream shows colours."""
         if not self.color or not text:
             return self.safe(text)
         codes = ";".join(str(_CODES[style]) for style in styles)
         return f"\x1b[{codes}m{self.safe(text)}{_RESET}"
 
     def safe(self, text: str) -> str:
-        """The text without what could steer a terminal."""
+        """The text with control characters escaped."""
         return escaped(text)
 
     def line(self, text: str = "") -> None:
-        """Print a line that `safe` or `paint` made."""
+        """Print a line made with `safe` or `paint`."""
         self.file.write(escaped_but_color(text, color=self.color) + "\n")
         self.file.flush()
 
     def text(self, text: str) -> None:
-        """Print a text of any size, made safe."""
+        """Print a text of any length, escaped."""
         self.file.write(escaped(text.rstrip("\n")) + "\n")
         self.file.flush()
 
@@ -104,9 +104,9 @@ class Stream:
         head: Sequence[str] = (),
         styles: Mapping[str, str] = _NO_STYLES,
     ) -> None:
-        """Print rows in columns that line up; empty columns are left out.
+        """Print rows in aligned columns; empty columns are left out.
 
-        `styles` gives colours to cells by their text.
+        `styles` maps the text of a cell to its style.
         """
         all_rows = [*([head] if head else []), *rows]
         cells = [[self.safe(cell).replace("\n", " ") for cell in row] for row in all_rows]

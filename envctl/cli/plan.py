@@ -1,4 +1,4 @@
-"""Commands that decide and do nothing: plan, render."""
+"""plan and render: show or write what envctl would do, without doing it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def plan(
     *,
     offline: Annotated[
         bool,
-        Option(("--offline",), "Show the whole plan; ask no engine what is up already."),
+        Option(("--offline",), "Show the whole plan without asking an engine what is running."),
     ] = False,
     exit_code: Annotated[
-        bool, Option(("--exit-code",), "Exit with 3 if something would change.")
+        bool, Option(("--exit-code",), "Exit with 3 if anything would change.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Show what `up` would change now, and every cause of each change, one a line.
+    """Show what `up` would change, with every cause of each change, one per line.
 
-    What deserves a second look, such as a port that other machines can reach from then on, is marked with `!`.
+    A `!` marks what deserves a second look, such as a port that becomes reachable from other machines.
 
-    JSON: an object with `environment`, `backend` and `changes`, each with `action`, `unit` and `causes`, each of
-    these with `text`, `where` ("file:line:column" or null) and `warning` (or null); `cause` has all the texts in one,
-    `where` the first place; and `volumes`, what is worth knowing of data, each with `volume`, `state` (new, kept, unused,
-    shared), `text`, `size` (bytes or null) and `where`; and `unapproved`, what `up` will ask for first (see `trust`), each with
-    `text` and `where`. With --offline, `plan` in place of these three.
+    JSON: an object with `environment`, `backend`, `changes`, `volumes` and `unapproved`. A change has `action`, `unit`
+    and `causes`, each with `text`, `where` ("file:line:column" or null) and `warning` (or null); its `cause` joins all
+    texts, and its `where` is the first place. `volumes` are notes about data, each with `volume`, `state` (new, kept,
+    unused, shared), `text`, `size` (bytes or null) and `where`. `unapproved` is what `up` will ask you to allow (see
+    `trust`), each with `text` and `where`. With --offline the object has `plan` instead of these three.
     """
     from envctl.plan.text import changes_json, plan_text
 
@@ -59,23 +59,23 @@ def plan(
         names = {"environment": decided.scope.environment, "backend": decided.backend}
         volumes = [note.data() for note in decision.volumes]
         unapproved = [
-            {"text": one.text, "where": str(one.where) if one.where else None}
-            for one in decision.unapproved
+            {"text": access.text, "where": str(access.where) if access.where else None}
+            for access in decision.unapproved
         ]
-        told = {"changes": changes_json(changes), "volumes": volumes, "unapproved": unapproved}
-        invocation.json({**names, **told})
+        data = {"changes": changes_json(changes), "volumes": volumes, "unapproved": unapproved}
+        invocation.json({**names, **data})
         return Exit.DIFFERENT if changes and exit_code else Exit.OK
     if changes:
         invocation.changes(changes)
     else:
-        invocation.out.line(f"{goal.environment}: nothing changes")
+        invocation.out.line(f"{goal.environment}: no changes")
     for note in decision.volumes:
         place = f"  ({note.where})" if note.where else ""
         invocation.out.line(invocation.out.safe(f"  {note.text}{place}"))
     if decision.unapproved:
         things = counted(len(decision.unapproved), "thing", "things")
         invocation.out.line(
-            f"`up` will ask about {things} outside the project: `envctl trust {goal}` shows them"
+            f"`up` will ask you to allow {things} outside the project; `envctl trust {goal}` shows them"
         )
     return Exit.DIFFERENT if changes and exit_code else Exit.OK
 
@@ -91,20 +91,20 @@ def render(
                 "--output",
                 "-o",
             ),
-            "The folder to write; new, empty or rendered.",
+            "The folder to write: new, empty, or from an earlier render.",
         ),
     ],
     with_host_ca: Annotated[
         bool,
-        Option(("--with-host-ca",), "Let the builds trust this host's own CA certificates."),
+        Option(("--with-host-ca",), "Let builds trust the CA certificates of this host."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a folder that works without envctl: Dockerfiles and a Compose file, or a Vagrantfile and scripts.
 
-    What an earlier render wrote and this one does not is removed; other files are left alone.
+    Files from an earlier render that are no longer needed are deleted; all other files are left alone.
 
-    JSON: an object with `environment`, `backend`, `folder` and `files` (paths in the folder).
+    JSON: an object with `environment`, `backend`, `folder` and `files` (paths below the folder).
     """
     goal = invocation.target(target)
     note_variables(invocation, goal.environment)

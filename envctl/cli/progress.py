@@ -1,4 +1,4 @@
-"""Progress as it is shown: live lines on a terminal, one plain line an event elsewhere."""
+"""Progress: live lines on a terminal, one plain line per event elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARKS = {Stage.DONE: "✓", Stage.FAILED: "✗", Stage.NOTE: "·"}
 _COLORS = {Stage.DONE: "green", Stage.FAILED: "red", Stage.NOTE: "cyan"}
 _REFRESH_RATE = 8
 _SILENCE = 5.0
-"""Seconds between lines that are no steps, where nobody watches."""
+"""Seconds between lines of output from one build, other than its steps, without a terminal."""
 
 
 @dataclass(slots=True)
@@ -32,15 +32,15 @@ class _Work:
 
 
 def duration(seconds: float) -> str:
-    """A time a person reads: "0.4 s", "2 min 05 s"."""
+    """A readable duration: "0.4 s", "2 min 05 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
+    minutes, left = divmod(int(seconds), 60)
+    return f"{minutes} min {left:02d} s"
 
 
 class Reporter(ABC):
-    """Is told what goes on, from several threads, and shows it."""
+    """Receives progress events, from several threads, and shows them."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -48,7 +48,7 @@ class Reporter(ABC):
         self._lock = threading.RLock()
 
     def __call__(self, event: Progress) -> None:
-        """Take in one event."""
+        """Receive one event."""
         text = escaped(event.text.strip().partition("\n")[0])
         with self._lock:
             if event.stage is Stage.NOTE:
@@ -66,7 +66,7 @@ class Reporter(ABC):
 
     @abstractmethod
     def show_working(self, work: str, text: str) -> None:
-        """Show what a piece of work does now."""
+        """Show what a piece of work is doing."""
 
     def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
         """Show a line that stays."""
@@ -76,7 +76,7 @@ class Reporter(ABC):
 
     @abstractmethod
     def pause(self) -> None:
-        """Leave the screen to someone else until the next event."""
+        """Clear the live lines until the next event, so that others can print."""
 
 
 class Silent(Reporter):
@@ -93,7 +93,7 @@ class Silent(Reporter):
 
 
 class Plain(Reporter):
-    """A line an event, for logs and pipes; of what a build's programs say, one now and then."""
+    """One line per event, for logs and pipes. Output of a build is shown only every few seconds."""
 
     def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
@@ -101,7 +101,7 @@ class Plain(Reporter):
         self._spoke: dict[str, float] = {}
 
     def show_working(self, work: str, text: str) -> None:
-        """Print what begins and each step of it, and that it is alive in long ones."""
+        """Print when work begins, each of its steps, and now and then a sign of life."""
         now = self._clock()
         if text and not text.startswith("step ") and now - self._spoke.get(work, now) < _SILENCE:
             return
@@ -109,11 +109,11 @@ class Plain(Reporter):
         self.stream.line(f"  {escaped(work)}" + (f": {text}" if text else ""))
 
     def pause(self) -> None:
-        """Nothing is kept on the screen."""
+        """Nothing to clear."""
 
 
 class OnTerminal(Reporter):
-    """A line for each piece of work under way, kept fresh; finished ones stay above."""
+    """A live line for each piece of work in progress; finished ones stay above."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream)
@@ -121,7 +121,7 @@ class OnTerminal(Reporter):
         self._spinner: Spinner | str = ""
 
     def show_working(self, work: str, text: str) -> None:
-        """Show it in its live line, from the next refresh on."""
+        """Show it in its live line from the next refresh on."""
         del work, text
         if self._live is None:
             self._live = self._started()
@@ -143,7 +143,7 @@ class OnTerminal(Reporter):
         self._live.console.print(line, soft_wrap=True)
 
     def pause(self) -> None:
-        """Take the live lines off the screen."""
+        """Remove the live lines from the screen."""
         with self._lock:
             live, self._live = self._live, None
         if live is not None:
@@ -195,7 +195,7 @@ class OnTerminal(Reporter):
 
 
 def make_reporter(stream: Stream, *, quiet: bool) -> Reporter:
-    """The reporter that suits the stream."""
+    """The reporter for this stream."""
     if quiet:
         return Silent(stream)
     return OnTerminal(stream) if stream.terminal else Plain(stream)

@@ -1,4 +1,4 @@
-"""Signals that ask a command to end, as exceptions: what it runs inside a unit is ended first."""
+"""Turn termination signals into an exception, so that a command running in a unit can be ended first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_ASKING: Final = (signal.SIGTERM, signal.SIGHUP)
+_TERMINATING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(BaseException):
-    """A signal asked this process to end."""
+    """A signal asked this process to terminate."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -21,21 +21,21 @@ class Terminated(BaseException):
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Have such signals raise Terminated meanwhile; those that are ignored stay so. For the main thread only."""
+    """Raise Terminated when such a signal arrives; ignored signals stay ignored. Main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _frame: object) -> None:
-        # One is enough: what is done for it must not be cut off by another.
-        for one in before:
-            signal.signal(one, signal.SIG_IGN)
+        # A second signal must not interrupt the clean-up for the first.
+        for handled in handlers:
+            signal.signal(handled, signal.SIG_IGN)
         raise Terminated(number)
 
-    asking = [one for one in _ASKING if signal.getsignal(one) != signal.SIG_IGN]
-    before = {one: signal.signal(one, stop) for one in asking}
+    numbers = [number for number in _TERMINATING if signal.getsignal(number) != signal.SIG_IGN]
+    handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Commands that look at the spec alone: validate, config, schema."""
+"""validate, config and schema: commands that need only the spec."""
 
 from __future__ import annotations
 
@@ -26,14 +26,12 @@ def validate(
     invocation: Invocation,
     environments: Annotated[
         list[str] | None,
-        Argument(
-            "TARGET", "ENV or ENV@BACKEND; all environments if none is named.", complete_target
-        ),
+        Argument("TARGET", "ENV or ENV@BACKEND. Default: all environments.", complete_target),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Check the spec; say all that is wrong with it at once.
+    """Check the spec and report all mistakes at once.
 
     JSON: an object with `valid`, `environments` (names) and `problems`, each with `file`, `line`,
     `column`, `message`, `expected` and `hint`.
@@ -76,16 +74,16 @@ def config(
     target: Target = None,
     *,
     origins: Annotated[
-        bool, Option(("--origins",), "Say for every value which file and line set it.")
+        bool, Option(("--origins",), "Show which file and line set each value.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the resolved spec of an environment.
 
-    Its overlay is merged into it and variables are filled in. Secrets appear by name and source, never by value.
+    The overlay is merged, and variables are replaced. Secrets are shown by name and source, never by value.
 
-    JSON: an object with `project`, `environment`, `backend`, `vars`, `secrets` and `services`;
-    with --origins also `origins`, from a value's path to its `where` and what it `replaced`.
+    JSON: an object with `project`, `environment`, `backend`, `vars`, `secrets` and `services`. With --origins also
+    `origins`: for each value's path its `where` and what it `replaced`.
     """
     from envctl import definition
     from envctl.backends import require_backend
@@ -102,8 +100,8 @@ def config(
     )
     resolved = resolved.on_backend(backend)
     if as_json:
-        found = {"origins": _origins(resolved)} if origins else {}
-        invocation.json({**resolved.data, **found})
+        extra = {"origins": _origins(resolved)} if origins else {}
+        invocation.json({**resolved.data, **extra})
     else:
         invocation.out.text(definition.config_text(resolved, origins=origins))
 
@@ -122,7 +120,7 @@ def _origins(resolved: Resolved) -> dict[str, Any]:
 def schema(
     invocation: Invocation,
     which: Annotated[
-        str, Option(("--for",), "Which file it describes: envctl or environment.")
+        str, Option(("--for",), "The file to describe: envctl or environment.")
     ] = "envctl",
     output: Annotated[
         Path | None,
@@ -131,19 +129,19 @@ def schema(
                 "--output",
                 "-o",
             ),
-            "Write it to this file.",
+            "Write the schema to this file.",
         ),
     ] = None,
 ) -> None:
     """Print the JSON Schema of the spec, for editors.
 
-    `envctl` describes envctl.yaml, `environment` a file in environments/.
+    `--for envctl` describes envctl.yaml, `--for environment` a file in environments/.
     """
     from envctl.cli.output import json_text
     from envctl.definition import json_schema
 
     if which not in _SCHEMAS:
-        raise UsageError(f"there is no schema for {which!r}", hint="--for is envctl or environment")
+        raise UsageError(f"no such schema: {which!r}", hint="--for takes envctl or environment")
     text = json_text(json_schema(_SCHEMAS[which]))
     if output is None:
         invocation.out.text(text)

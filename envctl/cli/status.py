@@ -1,4 +1,4 @@
-"""status: what is there."""
+"""status: show the state of units."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def status(
     *,
     every: Annotated[
         bool,
-        Option(("--all",), "Show all environments on this machine, whatever their project."),
+        Option(("--all",), "Show the environments of all projects on this machine."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the state of every unit.
 
-    Those of TARGET, or without it of all environments that are up, also of those that were taken out of the spec. An
-    engine that does not answer is an error, told after what the others say. With --all every environment on this
-    machine's engines, with its id and the folder of its project, which need not exist any more.
+    Without TARGET, shows all environments that are up, including those removed from the spec. An engine that does not
+    answer is reported as an error after the results of the others. With --all, shows every environment on this
+    machine's engines, with its id and its project's folder, even if that folder no longer exists.
 
-    JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`,
-    `state`, `health`, `addresses` and `cause` (why it is not as the spec wants it, or ""). A `kind` of "volume" is a
-    volume, named in `unit`, that is kept and not in the spec any more. `state` is `missing`, `created`, `starting`, `running`,
-    `restarting`, `paused`, `stopped` (by envctl), `exited`, `completed`, `failed`, `oom-killed`, `unreachable` or `unknown`,
-    of a volume `unused`. With --all: `project`, `environment`, `backend`, `id`, `folder`, `exists` (whether the folder
-    does), `units` and `volumes`.
+    JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`, `state`, `health`,
+    `addresses` and `cause` (why it differs from the spec, or ""). A `kind` of "volume" is a volume, named in `unit`,
+    that was removed from the spec. `state` is `missing`, `created`, `starting`, `running`, `restarting`, `paused`,
+    `stopped` (by envctl), `exited`, `completed`, `failed`, `oom-killed`, `unreachable` or `unknown`; for a volume it is
+    `unused`. With --all: `project`, `environment`, `backend`, `id`, `folder`, `exists` (whether the folder exists),
+    `units` and `volumes`.
     """
     if every:
         _everything(invocation, as_json=as_json)
@@ -85,7 +85,7 @@ def status(
 
 
 def _lost(invocation: Invocation, target: str | None) -> None:
-    """Say what of the project is up from a folder that it is not in any more."""
+    """Note what is running from a folder where the project used to be."""
     from envctl.plan.target import Target as Goal
 
     goals = [invocation.target(target)] if target else map(Goal, invocation.project.environments())
@@ -98,35 +98,42 @@ def _lost(invocation: Invocation, target: str | None) -> None:
 def _everything(invocation: Invocation, *, as_json: bool) -> None:
     from envctl.verbs.adopt import everything
 
-    found, silent = everything(invocation.reporter)
-    for text in silent:
+    environments, unanswered = everything(invocation.reporter)
+    for text in unanswered:
         invocation.note(f"note: {text}")
     if as_json:
-        invocation.json([_found_data(one) for one in found])
-    elif found:
-        invocation.out.table([_found_cells(one) for one in found], head=_FOUND_HEAD, styles={})
+        invocation.json([_found_data(environment) for environment in environments])
+    elif environments:
+        invocation.out.table(
+            [_found_cells(environment) for environment in environments], head=_FOUND_HEAD, styles={}
+        )
     else:
         invocation.out.line("nothing is up")
 
 
-def _found_data(found: FoundEnvironment) -> dict[str, object]:
+def _found_data(environment: FoundEnvironment) -> dict[str, object]:
     return {
-        "project": found.scope.project,
-        "environment": found.scope.environment,
-        "backend": found.backend,
-        "id": found.scope.project_id,
-        "folder": found.scope.root,
-        "exists": not found.is_lost,
-        "units": list(found.units),
-        "volumes": list(found.volumes),
+        "project": environment.scope.project,
+        "environment": environment.scope.environment,
+        "backend": environment.backend,
+        "id": environment.scope.project_id,
+        "folder": environment.scope.root,
+        "exists": not environment.is_lost,
+        "units": list(environment.units),
+        "volumes": list(environment.volumes),
     }
 
 
-def _found_cells(found: FoundEnvironment) -> tuple[str, ...]:
-    scope = found.scope
-    gone = " (gone)" if found.is_lost else ""
-    names = (scope.project, scope.environment, found.backend, scope.project_id)
-    return (*names, " ".join(found.units), " ".join(found.volumes), f"{scope.root}{gone}")
+def _found_cells(environment: FoundEnvironment) -> tuple[str, ...]:
+    scope = environment.scope
+    suffix = " (gone)" if environment.is_lost else ""
+    names = (scope.project, scope.environment, environment.backend, scope.project_id)
+    return (
+        *names,
+        " ".join(environment.units),
+        " ".join(environment.volumes),
+        f"{scope.root}{suffix}",
+    )
 
 
 def _data(row: Row) -> dict[str, object]:

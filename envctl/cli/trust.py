@@ -1,4 +1,4 @@
-"""What of this host a project may reach: shown, allowed, and taken back."""
+"""trust: show, allow and revoke a project's access to this host."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def asker(invocation: Invocation, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
-    """Asks on the terminal, if there is one; with `yes` what is allowed is shown and not asked for."""
+    """A function that asks on the terminal, if there is one. With `yes` it shows what is allowed and does not ask."""
 
-    def ask(wanted: Sequence[Reach]) -> bool | None:
+    def ask(accesses: Sequence[Reach]) -> bool | None:
         can_answer = sys.stdin is not None and sys.stdin.isatty() and invocation.err.file.isatty()
         if not yes and not can_answer:
             return None
         invocation.reporter.pause()
-        head = "Allowed from now on" if yes else "This project wants to reach beyond its folder"
+        head = "Allowed from now on" if yes else "This project wants access outside its folder"
         invocation.err.line(f"{head}:")
-        for one in wanted:
-            invocation.err.line(invocation.err.safe(f"  {one}"))
+        for access in accesses:
+            invocation.err.line(invocation.err.safe(f"  {access}"))
         if yes:
             return True
-        invocation.err.file.write("Allow exactly this, now and later? [y/N] ")
+        invocation.err.file.write("Allow exactly this, now and in future? [y/N] ")
         invocation.err.file.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -42,71 +42,71 @@ def trust(
     *,
     yes: Annotated[bool, Option(("--yes", "-y"), "Allow it without asking.")] = False,
     revoke: Annotated[
-        bool, Option(("--revoke",), "Forget all that was allowed to this project.")
+        bool, Option(("--revoke",), "Forget everything that was allowed for this project.")
     ] = False,
     state: Annotated[
         bool,
         Option(
             ("--state",),
-            "Take over secrets and keys that an earlier envctl kept in the project's .envctl.",
+            "Import secrets and keys that an earlier version of envctl kept in .envctl.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what of this host the project runs, reads or mounts; allow it, if you say so.
+    """Show what the project runs, reads or mounts on this host, and ask to allow it.
 
-    Without a TARGET, of all environments. `up` asks for the same. What is allowed is remembered for you, outside
-    the project, by its folder and by the very words and contents shown: anything new or changed is asked for again.
+    Without TARGET, covers all environments. `up` asks the same question. What you allow is recorded outside the
+    project, for this folder and exactly this text and content: anything new or changed is asked about again.
 
-    JSON: a list of objects with `environment`, `text`, `allowed` and `where` ("file:line:column" or null); nothing is
-    asked or changed without --yes.
+    JSON: a list of objects with `environment`, `text`, `allowed` and `where` ("file:line:column" or null). It asks and
+    changes nothing without --yes.
     """
     if revoke and (yes or state):
-        raise UsageError("--revoke goes alone")
+        raise UsageError("--revoke cannot be combined with --yes or --state")
     if state:
         _take_over(invocation)
     if revoke:
         _revoke(invocation)
         return
     names = [target] if target else list(invocation.project.environments())
-    found = [(name, invocation.target(name)) for name in names]
-    wanted = [(name, invocation.project.reaches(goal)) for name, goal in found]
+    targets = [(name, invocation.target(name)) for name in names]
+    accesses = [(name, invocation.project.reaches(goal)) for name, goal in targets]
     if yes or not as_json:
-        _allow(invocation, [one for _, (every, _) in wanted for one in every], yes=yes)
+        _allow(invocation, [access for _, (every, _) in accesses for access in every], yes=yes)
     if as_json:
         invocation.json(
             [
                 {
                     "environment": name,
-                    "text": one.text,
-                    "allowed": yes or one not in new,
-                    "where": str(one.where) if one.where else None,
+                    "text": access.text,
+                    "allowed": yes or access not in new,
+                    "where": str(access.where) if access.where else None,
                 }
-                for name, (every, new) in wanted
-                for one in every
+                for name, (every, new) in accesses
+                for access in every
             ]
         )
 
 
-def _allow(invocation: Invocation, wanted: Sequence[Reach], *, yes: bool) -> None:
+def _allow(invocation: Invocation, accesses: Sequence[Reach], *, yes: bool) -> None:
     from envctl.trust.approval import allow, missing
 
-    every = tuple(dict.fromkeys(wanted))
-    new = missing(invocation.root, every, environ=invocation.project.environ)
-    for one in every:
-        if one not in new:
-            invocation.out.line(invocation.out.safe(f"allowed: {one}"))
-    if not every:
-        invocation.out.line("nothing of this host is reached but the project's folder")
+    distinct = tuple(dict.fromkeys(accesses))
+    new = missing(invocation.root, distinct, environ=invocation.project.environ)
+    for access in distinct:
+        if access not in new:
+            invocation.out.line(invocation.out.safe(f"allowed: {access}"))
+    if not distinct:
+        invocation.out.line("the project needs no access outside its folder")
     if not new:
         return
     answer = asker(invocation, yes=yes)(new)
     if answer:
         allow(invocation.root, new)
         return
-    for one in new if answer is None else ():
-        invocation.out.line(invocation.out.safe(f"not allowed: {one}"))
-    raise EnvctlError("nothing was allowed", hint="`envctl trust --yes` allows all of it")
+    for access in new if answer is None else ():
+        invocation.out.line(invocation.out.safe(f"not allowed: {access}"))
+    raise EnvctlError("nothing was allowed", hint="`envctl trust --yes` allows everything listed")
 
 
 def _revoke(invocation: Invocation) -> None:
@@ -117,9 +117,9 @@ def _revoke(invocation: Invocation) -> None:
     was_allowed = folder is not None and (folder / FILE).exists()
     revoke(invocation.root)
     invocation.note(
-        "forgotten: what the project reaches of this host is asked for again"
+        "revoked; envctl will ask again before the project gets access"
         if was_allowed
-        else "nothing to forget: nothing was allowed to this project"
+        else "nothing to revoke: nothing was allowed for this project"
     )
 
 
@@ -128,11 +128,11 @@ def _take_over(invocation: Invocation) -> None:
 
     former = take_over_state(invocation.root)
     invocation.note(
-        f"taken over: what was in {former} is in {state_path(invocation.root)} now"
+        f"moved the contents of {former} to {state_path(invocation.root)}"
         if former
-        else "there is no .envctl in the project's folder"
+        else "no .envctl found in the project's folder"
     )
     if former and former.exists():
         invocation.note(
-            f"left there, since it is not envctl's: {', '.join(sorted(one.name for one in former.iterdir()))}"
+            f"left in place, not envctl's: {', '.join(sorted(path.name for path in former.iterdir()))}"
         )

@@ -1,4 +1,4 @@
-"""Commands that change what is up: up, down, stop."""
+"""up, down and stop: change what is running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _announce(invocation: Invocation, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
-    """What is printed when it is decided what to do, before any of it is done."""
+    """A function that prints the changes before any of them is made."""
 
     def decided(changes: Sequence[Change]) -> None:
         if as_json or invocation.options.quiet:
@@ -48,41 +48,41 @@ def up(
     frozen: Annotated[
         bool,
         Option(
-            ("--frozen",), "Build as envctl.lock says; change nothing if it comes out otherwise."
+            ("--frozen",), "Build the versions in envctl.lock; change nothing if a build differs."
         ),
     ] = False,
     offline: Annotated[
         bool,
         Option(
-            ("--offline",), "With --frozen: build of what `lock --vendor` kept, without a network."
+            ("--offline",),
+            "With --frozen: build from the files of `lock --vendor`, without a network.",
         ),
     ] = False,
     yes: Annotated[
         bool,
-        Option(("--yes", "-y"), "Allow what the project runs, reads or mounts of this host."),
+        Option(("--yes", "-y"), "Allow what the project runs, reads or mounts on this host."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring an environment up, and wait until all of it is ready.
+    """Bring an environment up and wait until every unit is ready.
 
-    Says first what changes and why, then what it does, and last the addresses to open. What is up
-    and as the spec wants it is left alone. With services, only they, what they depend on, and what has to let go of a
-    port or volume for them; what others lack, such as a secret or a file, is nothing to them.
+    Prints what changes and why, then progress, then the addresses to open. Units that already match the spec are left
+    alone. With SERVICE, changes only the named services, their dependencies, and units that must release a port or
+    volume for them; a secret or file missing for another service does not matter.
 
-    What the project would run, read or mount of this host outside its folder is shown and asked for the first time
-    (see `trust`).
+    The first time, shows what the project would run, read or mount on this host outside its folder, and asks (see
+    `trust`).
 
-    With --frozen images and provisioned boxes are made and compared with envctl.lock before anything else is done.
+    With --frozen, images and boxes are built and compared with envctl.lock before anything else changes.
 
-    JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses`, from a
-    unit's name to a list.
+    JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses` (unit name to list).
     """
     if offline and not frozen:
-        raise UsageError("--offline goes with --frozen: what was kept is what the lock names")
+        raise UsageError("--offline needs --frozen: only locked versions are vendored")
     invocation.yes = yes
     goal = invocation.target(target)
     note_variables(invocation, goal.environment)
-    announce = _announce(invocation, goal, "nothing changes", as_json=as_json)
+    announce = _announce(invocation, goal, "no changes", as_json=as_json)
 
     def decided(changes: Sequence[Change]) -> None:
         note_mounts(invocation, _units(changes))
@@ -97,15 +97,13 @@ def up(
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
         _json(invocation, goal, result.changes, addresses=addresses)
     elif result.simulated:
-        invocation.note(
-            f"{goal.environment} is on paper only: nothing runs, and no address answers"
-        )
+        invocation.note(f"{goal.environment} is simulated: nothing runs, and no address answers")
     else:
         _show_addresses(invocation, result.plan, result.addresses)
 
 
 def _units(changes: Sequence[Change]) -> Sequence[Unit]:
-    """The units that are made or changed."""
+    """The units that are created or changed."""
     from envctl.plan.model import Unit
 
     return [change.target for change in changes if isinstance(change.target, Unit)]
@@ -123,7 +121,7 @@ def _show_addresses(
 
 
 def to_open(address: str, unit: Unit | None) -> str:
-    """The address as a URL where the unit's health probe shows that it is the web's."""
+    """The address as a URL if the unit's health probe shows that it speaks HTTP there."""
     from urllib.parse import urlsplit
 
     probe = unit.run.probe if unit else None
@@ -143,17 +141,20 @@ def down(
     *,
     volumes: Annotated[
         bool,
-        Option(("--volumes",), "Delete its data too: volumes and generated secrets."),
+        Option(("--volumes",), "Also delete its data: volumes and generated secrets."),
     ] = False,
     identity: Annotated[
         str | None,
-        Option(("--id",), "The one with this id, from anywhere: `status --all` shows ids."),
+        Option(
+            ("--id",),
+            "Take down the environment with this id, from any folder; `status --all` shows ids.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take an environment down; its data stays.
+    """Take an environment down and keep its data.
 
-    With --volumes its data is deleted too, and nothing is asked. With --id its project's folder need not exist any more.
+    With --volumes, its data is deleted without asking. With --id, the project's folder need not exist.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
@@ -175,25 +176,25 @@ def _down_by_id(
     from envctl.verbs.adopt import choose, everything, take_down
 
     named = Goal.parse(target) if target else None
-    found, silent = everything(invocation.reporter)
-    for text in silent:
+    environments, unanswered = everything(invocation.reporter)
+    for text in unanswered:
         invocation.note(f"note: {text}")
-    one = choose(
-        found,
+    environment = choose(
+        environments,
         identity,
         environment=named.environment if named else "",
         backend=(named.backend or "") if named else "",
     )
-    goal = Goal(one.scope.environment, one.backend)
+    goal = Goal(environment.scope.environment, environment.backend)
     decided = _announce(invocation, goal, "nothing is up", as_json=as_json)
-    changes = take_down(one, volumes=volumes, report=invocation.reporter, decided=decided)
+    changes = take_down(environment, volumes=volumes, report=invocation.reporter, decided=decided)
     invocation.reporter.pause()
     if as_json:
         _json(invocation, goal, changes)
 
 
 def stop(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> None:
-    """Stop an environment and keep it; `up` starts it again.
+    """Stop an environment without removing it; `up` starts it again.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """

@@ -1,4 +1,4 @@
-"""verify: whether what is up is as the spec has it."""
+"""verify: check that the running environment still matches the spec."""
 
 from __future__ import annotations
 
@@ -18,70 +18,73 @@ if TYPE_CHECKING:
 
 
 def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> int:
-    """Hold what is up against the spec: what was changed inside since, and whether the spec's `checks` pass.
+    """Check that the running environment still matches the spec, and run its `checks`.
 
-    The exit code is 3 if anything is not as the spec has it, or a check fails.
+    The exit code is 3 if anything differs from the spec, cannot be checked, or a check fails. The number of facts
+    checked depends on the spec alone.
 
-    What cannot be checked is a finding, too: how many claims there are of a unit hangs on the spec alone.
-
-    JSON: an object with `format`, `version`, `target`, `units` (each with `unit`, `claims`, how many there are of it,
-    and `holding`, how many of them hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
-    ("file:line:column" or null), `hint` and `unchecked` (why it cannot be checked, or null), and `checks`, each with `unit`, `check`, `exit_code` (null if it was
-    ended, or could not run), `cause`, `seconds` and `output` (its last lines).
+    JSON: an object with `format`, `version`, `target`, `units` (each with `unit`, `claims`, the number of facts
+    checked, and `holding`, the number of those that hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
+    ("file:line:column" or null), `hint` and `unchecked` (why it cannot be checked, or null), and `checks`, each with `unit`, `check`, `exit_code` (null if it
+    was terminated or could not run), `cause`, `seconds` and `output` (its last lines).
     """
     from envctl.parity.drift.verification import to_json
 
-    found = invocation.project.verify(invocation.target(target))
+    result = invocation.project.verify(invocation.target(target))
     invocation.reporter.pause()
     if as_json:
-        invocation.json(to_json(found))
+        invocation.json(to_json(result))
     elif invocation.options.quiet:
-        invocation.out.line(invocation.out.safe(f"{found.target}: ") + _summary(invocation, found))
+        invocation.out.line(
+            invocation.out.safe(f"{result.target}: ") + _summary(invocation, result)
+        )
     else:
-        _show(invocation, found)
-    for text in found.lost:
+        _show(invocation, result)
+    for text in result.lost:
         invocation.note(f"note: {text}")
-    if found.simulated:
-        invocation.note(f"{found.target} is on paper only: nothing runs that could be looked into")
-    return Exit.DIFFERENT if found.findings else Exit.OK
+    if result.simulated:
+        invocation.note(f"{result.target} is simulated: nothing runs that could be checked")
+    return Exit.DIFFERENT if result.findings else Exit.OK
 
 
-def _show(invocation: Invocation, found: Verification) -> None:
+def _show(invocation: Invocation, result: Verification) -> None:
     out = invocation.out
-    outputs = {(one.unit, one.check.name): one.output for one in found.checks}
-    for one in _without_repetition(found.findings):
-        subject = " ".join(filter(None, (one.unit, one.category, one.key)))
-        place = f"  ({one.where})" if one.where else ""
-        out.line(out.paint(subject, "bold") + out.safe(f": {one.message}{place}"))
-        for line in outputs.get((one.unit, one.key), ()) if one.category == "checks" else ():
+    outputs = {(finding.unit, finding.check.name): finding.output for finding in result.checks}
+    for finding in _without_repetition(result.findings):
+        subject = " ".join(filter(None, (finding.unit, finding.category, finding.key)))
+        place = f"  ({finding.where})" if finding.where else ""
+        out.line(out.paint(subject, "bold") + out.safe(f": {finding.message}{place}"))
+        for line in (
+            outputs.get((finding.unit, finding.key), ()) if finding.category == "checks" else ()
+        ):
             out.line(out.safe(f"    {line}"))
-        if one.hint:
-            out.line(out.safe(f"    hint: {one.hint}"))
-    out.line(_summary(invocation, found))
-    if found.findings and not found.lost:
-        invocation.note(remedy(found))
+        if finding.hint:
+            out.line(out.safe(f"    hint: {finding.hint}"))
+    out.line(_summary(invocation, result))
+    if result.findings and not result.lost:
+        invocation.note(remedy(result))
 
 
 def _without_repetition(findings: Sequence[Expectation]) -> Iterator[Expectation]:
-    """The findings, those that cannot be checked for one reason told once for each unit."""
-    alike: dict[tuple[str, str], list[Expectation]] = {}
-    for one in findings:
-        alike.setdefault((one.unit, one.unchecked), []).append(one)
-    for one in findings:
-        same = alike[one.unit, one.unchecked]
-        if not one.unchecked or len(same) == 1:
-            yield one
-        elif one is same[0]:
-            facts = counted(len(same), "fact", "facts")
-            yield replace(one, category=facts, key="")
+    """The findings; those of a unit that cannot be checked for one reason are merged into one."""
+    groups: dict[tuple[str, str], list[Expectation]] = {}
+    for finding in findings:
+        groups.setdefault((finding.unit, finding.unchecked), []).append(finding)
+    for finding in findings:
+        group = groups[finding.unit, finding.unchecked]
+        if not finding.unchecked or len(group) == 1:
+            yield finding
+        elif finding is group[0]:
+            facts = counted(len(group), "fact", "facts")
+            yield replace(finding, category=facts, key="")
 
 
-def _summary(invocation: Invocation, found: Verification) -> str:
-    failing = sum(not one.expectation.passed for one in found.checks)
-    unchecked = sum(bool(one.unchecked) for one in found.findings)
-    drifted = len(found.findings) - failing - unchecked
-    units = counted(len(found.units), "unit", "units")
-    passed_counts = counted(sum(found.passed_counts.values()), "fact holds", "facts hold")
+def _summary(invocation: Invocation, result: Verification) -> str:
+    failing = sum(not finding.expectation.passed for finding in result.checks)
+    unchecked = sum(bool(finding.unchecked) for finding in result.findings)
+    drifted = len(result.findings) - failing - unchecked
+    units = counted(len(result.units), "unit", "units")
+    passed_counts = counted(sum(result.passed_counts.values()), "fact holds", "facts hold")
     wrong = [
         *([f"{drifted:,} drifted"] if drifted else []),
         *([f"{unchecked:,} cannot be checked"] if unchecked else []),
@@ -91,22 +94,24 @@ def _summary(invocation: Invocation, found: Verification) -> str:
     return f"{units}, {passed_counts}{shown}"
 
 
-def remedy(found: Verification) -> str:
-    """What mends it."""
+def remedy(result: Verification) -> str:
+    """What to do about the findings."""
     from envctl.parity.drift.expectation import CHECKS, UNITS
     from envctl.plan.categories import Category
 
-    kinds = {one.category for one in found.findings if not one.unchecked}
-    if not kinds or all(one.category == UNITS or one.unchecked for one in found.findings):
-        return f"`envctl up {found.target}` brings it to what the spec has, or shows why it cannot"
+    kinds = {finding.category for finding in result.findings if not finding.unchecked}
+    if not kinds or all(
+        finding.category == UNITS or finding.unchecked for finding in result.findings
+    ):
+        return f"`envctl up {result.target}` restores it, or shows why it cannot"
     if kinds <= {Category.SOCKETS, Category.NAMES}:
-        units = " ".join(dict.fromkeys(one.unit for one in found.findings))
+        units = " ".join(dict.fromkeys(finding.unit for finding in result.findings))
         return (
-            f"`envctl logs {found.target} {units}` tells what keeps them; "
-            "with a `healthcheck` `up` waits for a service that starts slowly"
+            f"`envctl logs {result.target} {units}` may show why; "
+            "with a `healthcheck`, `up` waits for a service that starts slowly"
         )
     if kinds - {CHECKS, UNITS}:
-        return f"`envctl down {found.target}` and `envctl up {found.target}` make it anew, as the spec has it"
+        return f"`envctl down {result.target}` and `envctl up {result.target}` recreate it from the spec"
     if UNITS in kinds:
-        return f"`envctl up {found.target}` brings it to what the spec has, or shows why it cannot"
-    return "what a check prints says what it misses"
+        return f"`envctl up {result.target}` restores it, or shows why it cannot"
+    return "see the output of the failing checks"

@@ -33,7 +33,7 @@ def test_an_application_works_from_its_first_start_to_its_last(engine, make_app,
     app = make_app(name)
     app.cli("up", "dev")
     app.works()
-    assert "nothing changes" in app.cli("up", "dev")
+    assert "no changes" in app.cli("up", "dev")
     app.cli("verify", "dev")
     kept = app.project.root / "before.json"
     kept.write_text(app.cli("facts", "dev", "--json"))

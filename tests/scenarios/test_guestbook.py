@@ -50,7 +50,7 @@ def test_up_again_changes_nothing_and_edits_change_just_what_they_touch(guestboo
     guestbook.cli("up", "dev")
     before = guestbook.containers(engine)
 
-    assert "nothing changes" in guestbook.cli("up", "dev")
+    assert "no changes" in guestbook.cli("up", "dev")
     assert guestbook.containers(engine) == before
 
     _edit_a_mounted_file(guestbook)

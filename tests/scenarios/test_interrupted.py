@@ -42,7 +42,7 @@ def converges(project, engine) -> None:
     done = project.cli("up", "dev")
     assert done.returncode == 0, done.stderr
     assert project.states() == EXPECTED
-    assert "nothing changes" in project.cli("up", "dev").stdout
+    assert "no changes" in project.cli("up", "dev").stdout
     label = f"dev.envctl.project={project.name}"
     units = [
         one["Labels"].get("dev.envctl.unit")
@@ -81,7 +81,7 @@ def test_two_runs_at_once_give_one_environment(project, engine):
         outputs = [process.communicate(timeout=300)[0] for process in (first, second)]
 
     assert [first.returncode, second.returncode] == [0, 0], outputs
-    assert sum("nothing changes" in output for output in outputs) == 1
+    assert sum("no changes" in output for output in outputs) == 1
     assert sum("works on it; waiting" in output for output in outputs) == 1
     converges(project, engine)
 

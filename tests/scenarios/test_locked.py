@@ -102,7 +102,7 @@ def test_a_mirror_that_moves_on_is_told_refused_and_done_without(
     assert project.ids() != running
     done(project.cli("lock", "--check"))
     again = done(project.cli("up", "dev", "--frozen", "--offline"))
-    assert "nothing changes" in again.stdout
+    assert "no changes" in again.stdout
     _, routes, _ = project.run("web", "cat", "/srv/routes")
     assert len(routes.splitlines()) == 1, "the offline build had a network"
     _, mounted, _ = project.run("web", "sh", "-c", "ls -A /media /mnt; grep -r media /etc/apt")
@@ -193,8 +193,8 @@ def test_a_machine_made_of_an_earlier_image_is_made_anew(make_project, machines,
 
     assert "its image was rebuilt since" in told
     assert version(project) == "2.0"
-    assert "nothing changes" in done(project.cli("up", "dev")).stdout
-    assert "nothing changes" in done(project.cli("up", "dev", "--frozen")).stdout
+    assert "no changes" in done(project.cli("up", "dev")).stdout
+    assert "no changes" in done(project.cli("up", "dev", "--frozen")).stdout
 
 
 @pytest.mark.machines
@@ -238,7 +238,7 @@ def test_machines_for_container_images_are_made_of_what_is_kept(
         assert project.run("own", "cat", "/made")[1] == f"{project.name}\n"
         assert project.run("ready", "id", "-un")[1] == "nobody\n"
         again = done(project.cli("up", "dev", "--frozen", "--offline", environ=offline))
-        assert "nothing changes" in again.stdout
+        assert "no changes" in again.stdout
         done(project.cli("lock", "--check"))
     finally:
         done(project.cli("down", "dev", "--volumes"))

@@ -78,7 +78,7 @@ def test_a_provisioned_machine_is_held_to_the_lock(machines, make_project, tmp_p
     assert given.split() == ["apt.conf", "constraints.txt", "preferences", "/media:", "/var/tmp:"]
 
     running = project.ids()
-    assert "nothing changes" in up("--frozen")
+    assert "no changes" in up("--frozen")
     assert (project.ids(), noted(project)) == (running, held)
 
 

@@ -72,7 +72,7 @@ def test_prod_serves_from_machines_keeps_its_entries_and_leaves_nothing(prod, el
     prod.cli("up", "prod")
     assert prod.post("hello, wörld") == 201
     assert prod.texts() == ["hello, wörld"]
-    assert "nothing changes" in prod.cli("up", "prod")
+    assert "no changes" in prod.cli("up", "prod")
 
     before = {unit: boot_id(prod.project, "prod", unit) for unit in ("web", "db")}
     process = main_process(prod)
@@ -133,7 +133,7 @@ def test_one_machine_serves_the_whole_guestbook(prod):
     assert prod.texts() == ["together"]
     assert len(left_of(prod.project)["domains"]) == 1
     assert boot_id(prod.project, "prod", "web") == boot_id(prod.project, "prod", "db")
-    assert "nothing changes" in prod.cli("up", "prod")
+    assert "no changes" in prod.cli("up", "prod")
 
     before = boot_id(prod.project, "prod", "web")
     edit(prod, "LOG_LEVEL: warning", "LOG_LEVEL: error")

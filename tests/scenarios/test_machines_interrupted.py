@@ -83,7 +83,7 @@ def test_a_run_killed_anywhere_is_taken_up_by_the_next(project, engine, kill, po
     done = project.cli("up", "dev")
     assert done.returncode == 0, done.stderr
     assert project.states() == {"db": "running", "job": "completed"}
-    assert "nothing changes" in project.cli("up", "dev").stdout
+    assert "no changes" in project.cli("up", "dev").stdout
     ours = [name for name in virsh("list", "--all", "--name").split() if key_of(project) in name]
     assert sorted(name.rpartition("_")[2] for name in ours) == ["db", "job"]
     assert not engine.api.containers(all=True, filters={"name": f"^/envctl-errand-.*-{process}-"})

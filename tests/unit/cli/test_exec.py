@@ -89,7 +89,7 @@ def test_exec_needs_a_command() -> None:
     "line", ["dev web -u root -- id", "dev -u root web -- id", "dev web -t sh"]
 )
 def test_options_behind_the_target_are_no_command(line: str) -> None:
-    with pytest.raises(UsageError, match="options stand before TARGET") as caught:
+    with pytest.raises(UsageError, match="options go before TARGET") as caught:
         split(line.split())
     assert caught.value.hint.startswith("envctl exec -")
 
@@ -100,7 +100,7 @@ def test_where_there_are_only_tasks_exec_says_so(envctl: Run, shop: Path) -> Non
     ended = envctl("exec", "dev", "--", "ls")
     assert ended.code == 2
     assert "dev has only tasks" in ended.err
-    assert "name one while it runs: seed" in ended.err
+    assert "name one that is running: seed" in ended.err
 
 
 @pytest.fixture

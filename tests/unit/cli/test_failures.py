@@ -67,7 +67,7 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr(project.Project, "status", raising(KeyboardInterrupt()))
     ended = envctl("status", "dev")
     assert ended.code == INTERRUPTED == 130
-    assert ended.err == "\ninterrupted; run the command again to go on\n"
+    assert ended.err == "\ninterrupted; run the command again to continue\n"
 
 
 def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
@@ -150,14 +150,14 @@ def test_a_reader_that_leaves_is_no_error_message(shop: Path) -> None:
         ("up dev --jsn", "No such option: --jsn"),
         ("render dev", "Missing option"),
         ("logs dev --tail many", "--tail"),
-        ("exec dev", "which command?"),
-        ("config dev --set level", "is not name=value"),
+        ("exec dev", "no command given"),
+        ("config dev --set level", "is not of the form name=value"),
         ("status a@b@c", "is not a target"),
-        ("-C nowhere status dev", "there is no folder 'nowhere'"),
-        ("schema --for nothing", "--for is envctl or environment"),
+        ("-C nowhere status dev", "no such folder: 'nowhere'"),
+        ("schema --for nothing", "--for takes envctl or environment"),
         ("config dve", "did you mean 'dev'?"),
         ("up dev@dokcer", "docker"),
-        ("plan", "there is dev, test"),
+        ("plan", "name one of: dev, test"),
         ("config dev@", "is not a target"),
     ],
 )

@@ -54,7 +54,7 @@ def test_an_app_that_is_there_is_kept(
     Path("app/server.py").write_text("mine")
     ended = envctl("init")
     assert ended.code == 0
-    assert "kept app/server.py, which was there already" in ended.out
+    assert "left app/server.py alone: it already exists" in ended.out
     assert Path("app/server.py").read_text() == "mine"
     assert files(tmp_path) == FILES
 
@@ -68,7 +68,7 @@ def test_a_project_is_told_that_it_is_one_and_is_left_alone(
     Path("app/server.py").write_text("mine")
     ended = envctl("init")
     assert ended.code == 1
-    assert "envctl.yaml is there: this is a project already" in ended.err
+    assert "envctl.yaml already exists; nothing was written" in ended.err
     assert files(tmp_path) == {"envctl.yaml", "app/server.py"}
 
 
@@ -80,7 +80,7 @@ def test_nothing_is_overwritten_and_nothing_written_beside_it(
     Path("environments/dev.yaml").write_text("mine")
     ended = envctl("init")
     assert ended.code == 1
-    assert "environments/dev.yaml is there already" in ended.err
+    assert "environments/dev.yaml already exists" in ended.err
     assert files(tmp_path) == {"environments/dev.yaml"}
 
 

@@ -45,7 +45,7 @@ def run(argv: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
 def test_an_interrupt_while_modules_are_loaded_leaves_no_traceback(shop: Path, module: str) -> None:
     done = run(["-c", INTERRUPTED_AT, module, "validate"], capture_output=True)
     assert done.returncode in (-signal.SIGINT, 130)
-    assert done.stderr in ("", "\ninterrupted; run the command again to go on\n")
+    assert done.stderr in ("", "\ninterrupted; run the command again to continue\n")
 
 
 @pytest.mark.parametrize("kind", ["ImportError", "BaseException"])
@@ -62,7 +62,7 @@ def test_an_interrupt_of_which_a_module_makes_another_error_is_an_interrupt(
     script = INTERRUPTED_AT.replace("            os.kill(os.getpid(), signal.SIGINT)\n", made_of_it)
     done = run(["-c", script, "envctl.definition.resolve", "validate"], capture_output=True)
     assert done.returncode == 130
-    assert done.stderr == "\ninterrupted; run the command again to go on\n"
+    assert done.stderr == "\ninterrupted; run the command again to continue\n"
 
 
 def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback_of_ours(shop: Path) -> None:

@@ -48,7 +48,7 @@ def test_it_says_what_was_compared_then_what_differs(envctl: Run, keep: Keep) ->
 
     assert ended.code == 3
     assert lines(ended.out) == [
-        "dev@docker (one.json) against test@docker (other.json)",
+        "dev@docker (one.json) compared with test@docker (other.json)",
         "UNIT CATEGORY SAME DIFFERENT",
         "web os 1",
         "packages 3",
@@ -60,9 +60,9 @@ def test_it_says_what_was_compared_then_what_differs(envctl: Run, keep: Keep) ->
         "+ 2",
         "web packages curl",
         "- 7",
-        "+ not there",
+        "+ absent",
         "web packages vim",
-        "- not there",
+        "- absent",
         "+ 9",
     ]
 
@@ -88,7 +88,7 @@ def test_what_is_unknown_is_told_with_its_reason_and_ends_with_3(envctl: Run, ke
     ]
     assert "accept: [{unit: web, category: files, key: /etc/app.key, reason: …}]" in ended.err
     quiet = envctl("parity", one, other, "--quiet")
-    assert "1 unknown fact without a reason" in quiet.out
+    assert "1 unknown fact, undeclared" in quiet.out
     (found,) = envctl("parity", one, other, "--json").json["comparisons"][0]["findings"]
     assert (found["verdict"], found["before"]) == ("unknown", {"unknown": "cannot be read"})
 
@@ -107,22 +107,22 @@ def test_numbers_stand_below_each_other(envctl: Run, keep: Keep) -> None:
 
 
 def test_what_could_be_mistaken_for_something_else_is_quoted(envctl: Run, keep: Keep) -> None:
-    odd = {"A\n+ B": "not there", "E": "", "S": " x ", "C": "\x1b[2J\u202e"}
+    odd = {"A\n+ B": "absent", "E": "", "S": " x ", "C": "\x1b[2J\u202e"}
     out = envctl("parity", keep("one.json", environment=odd), keep("x.json")).out
     shown = lines(out)[out.splitlines().index("") + 2 :]
     assert shown == [
         'web environment "A\\n+ B"',
-        '- "not there"',
-        "+ not there",
+        '- "absent"',
+        "+ absent",
         "web environment C",
         '- "\\u001b[2J\\u202e"',
-        "+ not there",
+        "+ absent",
         "web environment E",
         '- ""',
-        "+ not there",
+        "+ absent",
         "web environment S",
         '- " x "',
-        "+ not there",
+        "+ absent",
     ]
 
 
@@ -140,16 +140,16 @@ def test_bytes_are_told_in_units_and_are_numbers_in_json(
     assert shown == [
         "web process memory",
         "- 1024",
-        "+ not there",
+        "+ absent",
         "web limits locked memory",
         "- 64 KiB to unlimited",
-        "+ not there",
+        "+ absent",
         "web limits memory",
         "- 256 MiB",
         "+ none",
         "web limits processors",
         "- 1024",
-        "+ not there",
+        "+ absent",
     ]
     assert "256 MiB" in (shop / "x.html").read_text()
     assert {finding["before"] for finding in data["comparisons"][0]["findings"]} == {
@@ -205,7 +205,7 @@ def test_an_entry_that_matches_nothing_is_told_everywhere_and_changes_no_exit_co
 
     assert (plain.code, data.code) == (0, 0)
     assert lines(plain.out)[-2:] == [
-        "accepted, but no difference here",
+        "accepted, but no such difference",
         "environments/dev.yaml:3:5 * packages vim gone",
     ]
     assert data.json["stale"] == [
@@ -263,7 +263,7 @@ def test_each_of_several_is_compared_with_the_first(envctl: Run, keep: Keep) -> 
         ("1.json", "1.json"),
     ]
     assert [one["facts"]["undeclared"] for one in found] == [1, 0]
-    assert envctl("parity", *names).out.count(" against ") == 2
+    assert envctl("parity", *names).out.count(" compared with ") == 2
 
 
 def test_targets_that_are_up_are_asked_and_their_specs_accept(
@@ -294,10 +294,10 @@ def test_a_quiet_run_prints_a_line_a_pair_and_the_verdict_in_it(
     ended = envctl("parity", one, other, third, "--quiet", "--html", "report.html")
 
     assert ended.code == 3
-    between = "dev@docker (one.json) against dev@docker"
+    between = "dev@docker (one.json) compared with dev@docker"
     assert ended.out.splitlines() == [
-        f"{between} (other.json): 2 differences without a reason, 3 facts compared",
-        f"{between} (third.json): no difference without a reason, 3 facts compared",
+        f"{between} (other.json): 2 differences, undeclared, 3 facts compared",
+        f"{between} (third.json): no undeclared differences, 3 facts compared",
     ]
     assert ended.err == ""
     assert envctl("parity", one, third, "-q").code == 0
@@ -315,7 +315,7 @@ def test_the_first_difference_is_told_as_it_would_be_accepted(
     entry = f"{{unit: web, category: {category}, key: {shown}, reason: …}}"
 
     assert envctl("parity", one, other).err == (
-        f"if that is meant, say so in the spec, with the reason: accept: [{entry}]\n"
+        f"to accept a difference, declare it in the spec with a reason: accept: [{entry}]\n"
     )
 
     accept(shop, entry)

@@ -168,4 +168,4 @@ def test_up_on_a_terminal_keeps_changes_finished_work_and_the_last_word(shop: Pa
         "✓ start db",
         "✓ start web",
     ]
-    assert lines[-1] == "dev is on paper only: nothing runs, and no address answers"
+    assert lines[-1] == "dev is simulated: nothing runs, and no address answers"

@@ -107,7 +107,7 @@ def test_up_asks_on_a_terminal_and_takes_only_a_yes_for_one(clone: Path) -> None
 def test_plan_ends_with_what_up_will_ask_about(clone: Path) -> None:
     last = run(clone, "plan", "dev").stdout.splitlines()[-1]
     assert last == (
-        "`up` will ask about 2 things outside the project: `envctl trust dev` shows them"
+        "`up` will ask you to allow 2 things outside the project; `envctl trust dev` shows them"
     )
     told = json.loads(run(clone, "plan", "dev", "--json").stdout)["unapproved"]
     assert [one["text"].split()[0] for one in told] == ["runs", "web"]
@@ -145,11 +145,11 @@ def test_trust_lists_allows_and_revokes(clone: Path) -> None:
     assert not (clone / "ran").exists()
     assert run(clone, "up", "dev").returncode == 0
     revoked = run(clone, "trust", "--revoke")
-    assert (revoked.returncode, "forgotten: " in revoked.stderr) == (0, True)
+    assert (revoked.returncode, "revoked; " in revoked.stderr) == (0, True)
     assert listed() == [False, False]
     revoked = run(clone, "trust", "--revoke")
-    assert (revoked.returncode, "forgotten: " in revoked.stderr) == (0, False)
-    assert "nothing was allowed to this project" in revoked.stderr
+    assert (revoked.returncode, "revoked; " in revoked.stderr) == (0, False)
+    assert "nothing was allowed for this project" in revoked.stderr
     assert run(clone, "up", "dev").returncode == 1
 
 

@@ -75,7 +75,7 @@ def test_up_again_says_that_nothing_changes_and_where_to_look(
     envctl("up", "dev")
     ended = envctl("up", "dev")
     first, *rest = ended.out.splitlines()
-    assert first == "dev: nothing changes"
+    assert first == "dev: no changes"
     assert "127.0.0.1:8080" in rest[-1]
     assert ended.err == ""
 
@@ -88,7 +88,7 @@ def test_a_quiet_up_prints_the_addresses_alone(envctl: Run, shop: Path, for_real
 def test_up_on_paper_shows_no_address_since_none_answers(envctl: Run, shop: Path) -> None:
     ended = envctl("up", "dev")
     assert "127.0.0.1" not in ended.out
-    assert "dev is on paper only" in ended.err
+    assert "dev is simulated" in ended.err
 
 
 MOUNTS = """\
@@ -111,9 +111,9 @@ def test_plan_and_up_note_what_of_the_host_is_mounted(envctl: Run, shop: Path) -
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("here.sock")
     notes = [
-        "note: web sees and can change /etc/passwd of this host (environments/dev.yaml:6:7)",
-        f"note: web sees and can change {shop}/here.sock of this host (environments/dev.yaml:7:7)",
-        "note: web sees /etc/hostname of this host (environments/dev.yaml:8:7)",
+        "note: web can read and change /etc/passwd on this host (environments/dev.yaml:6:7)",
+        f"note: web can read and change {shop}/here.sock on this host (environments/dev.yaml:7:7)",
+        "note: web can read /etc/hostname on this host (environments/dev.yaml:8:7)",
     ]
     assert envctl("plan", "dev").err.splitlines() == notes
     assert envctl("plan", "dev", "--offline", "-q").err == ""
@@ -129,7 +129,7 @@ def test_a_variable_that_sets_nothing_is_noted(
     monkeypatch.setenv("ENVCTL_VAR_level", "debug")
     noted = [line for line in envctl(*words.split()).err.splitlines() if "note:" in line]
     assert noted == [
-        "note: ENVCTL_VAR_levl sets nothing: dev declares no 'levl'; did you mean 'level'?"
+        "note: ENVCTL_VAR_levl has no effect: dev declares no variable 'levl'; did you mean 'level'?"
     ]
 
 
@@ -175,7 +175,7 @@ def test_plan_tells_differences_by_its_exit_code_if_asked(envctl: Run, shop: Pat
     assert envctl("plan", "dev", "--exit-code").code == 3
     envctl("up", "dev")
     ended = envctl("plan", "dev", "--exit-code")
-    assert (ended.code, ended.out) == (0, "dev: nothing changes\n")
+    assert (ended.code, ended.out) == (0, "dev: no changes\n")
 
 
 def test_plan_offline_shows_the_whole_plan(envctl: Run, shop: Path) -> None:
@@ -212,14 +212,14 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
     assert found.code == 3
     assert "web unit: does not exist yet  (envctl.yaml:" in found.out
     assert "2 units, 0 facts hold; 2 drifted" in found.out
-    assert "`envctl up dev@memory` brings it to what the spec has, or shows why" in found.err
+    assert "`envctl up dev@memory` restores it, or shows why" in found.err
     quiet = envctl("verify", "dev", "-q")
     assert (quiet.code, quiet.err) == (3, "")
     assert quiet.out == "dev@memory: 2 units, 0 facts hold; 2 drifted\n"
     envctl("up", "dev")
     fine = envctl("verify", "dev")
     assert (fine.code, fine.out) == (0, "2 units, 2 facts hold\n")
-    assert "dev@memory is on paper only" in fine.err
+    assert "dev@memory is simulated" in fine.err
     told = envctl("verify", "dev", "--set", "level=x", "--json")
     assert told.code == 3
     (finding,) = told.json["findings"]
@@ -230,10 +230,10 @@ def test_verify_tells_what_is_not_as_the_spec_has_it(envctl: Run, shop: Path) ->
 @pytest.mark.parametrize(
     ("categories", "said"),
     [
-        (("sockets", "names"), "`envctl logs dev@docker web db` tells what keeps them"),
+        (("sockets", "names"), "`envctl logs dev@docker web db` may show why"),
         (("sockets", "packages"), "`envctl down dev@docker` and `envctl up dev@docker`"),
-        (("unit", "checks"), "`envctl up dev@docker` brings it"),
-        (("checks", "checks"), "what a check prints"),
+        (("unit", "checks"), "`envctl up dev@docker` restores it"),
+        (("checks", "checks"), "see the output of the failing checks"),
     ],
 )
 def test_verify_ends_with_what_mends_it(categories: tuple[str, str], said: str) -> None:
@@ -511,7 +511,7 @@ def test_diff_of_an_environment_with_itself_finds_nothing(envctl: Run, shop: Pat
     ended = envctl("diff", "dev", "dev")
     assert (ended.code, ended.out) == (
         0,
-        "the specs say the same\nbuilds: db the same, web the same\n",
+        "the specs are the same\nbuilds: db the same, web the same\n",
     )
 
 
@@ -521,10 +521,10 @@ def test_a_quiet_diff_is_the_verdict_in_a_line(envctl: Run, shop: Path) -> None:
     ended = envctl("diff", "dev", "lab", "-q")
     assert (ended.code, ended.out) == (
         3,
-        "dev against lab: 2 differences in the spec, 1 build differs\n",
+        "dev compared with lab: 2 differences in the spec, 1 build differs\n",
     )
     ended = envctl("diff", "dev", "dev", "-q")
-    assert (ended.code, ended.out) == (0, "dev against dev: no difference\n")
+    assert (ended.code, ended.out) == (0, "dev compared with dev: no differences\n")
 
 
 def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -> None:

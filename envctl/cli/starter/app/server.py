@@ -1,11 +1,11 @@
-"""A web server that needs nothing but Python's standard library."""
+"""A web server that needs only Python's standard library."""
 
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Greets at every path, and says at /healthz that all is well."""
+    """Greets at every path, and answers "ok" at /healthz."""
 
     def do_GET(self) -> None:
         """Answer a request."""
