@@ -9,7 +9,12 @@ import pytest
 
 TREE = Path(__file__).parents[2]
 DOCS = TREE / "docs"
-PAGES = [TREE / "README.md", TREE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    *(TREE / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
+GUIDES = [TREE / "CONTRIBUTING.md", DOCS / "architecture.md"]
+"""Pages that say where things are."""
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)", re.MULTILINE)
 
@@ -60,3 +65,17 @@ def test_every_decision_is_listed() -> None:
     listed = set(links(DOCS / "decisions" / "README.md"))
 
     assert listed == {page.name for page in (DOCS / "decisions").glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_guides_name_places_that_exist(page: Path) -> None:
+    named = re.findall(r"`((?:envctl|tests|templates|docs|bench)/[\w./-]*)`", page.read_text())
+
+    assert [path for path in named if not (TREE / path).exists()] == []
+
+
+def test_the_architecture_page_lists_every_package() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    packages = {path.parent.name for path in (TREE / "envctl").glob("*/__init__.py")}
+
+    assert packages == set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE))
