@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
 from envctl.plan.target import DEFAULT_BACKEND
@@ -11,6 +11,8 @@ from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from envctl.backends.base import Backend, Context, ImageEngine
+    from envctl.doctor.finding import Finding
+    from envctl.doctor.host import Host
 
 GROUP = "envctl.backends"
 """The entry point group of backends, envctl's own and those that other packages bring."""
@@ -37,13 +39,7 @@ def open_backend(name: str, context: Context, *, where: Place | None = None) -> 
 
     UsageError if there is none; SpecError if `where` is the place in the spec that names it.
     """
-    from importlib import import_module
-
-    target = _target(name)
-    if target is None:
-        raise _unknown(name, backend_names(), where)
-    module, _, attribute = target.partition(":")
-    backend: Backend = getattr(import_module(module), attribute)(context)
+    backend: Backend = _backend_class(name, where=where)(context)
     return backend
 
 
@@ -61,6 +57,37 @@ def backend_module(name: str) -> str:
     if target is None:
         raise _unknown(name, backend_names(), None)
     return target.partition(":")[0]
+
+
+def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Sequence[Finding]:
+    """What a backend's engine needs on this machine; () if the backend does not say. UsageError if there is none.
+
+    With `images_only` it is about what making images needs.
+    """
+    from envctl.backends.base import HostChecks
+
+    backend = _backend_class(name)
+    return (
+        backend.host_findings(host, images_only=images_only)
+        if isinstance(backend, HostChecks)
+        else ()
+    )
+
+
+def image_engine_findings(host: Host) -> Sequence[Finding]:
+    """What making images needs on this machine, for backends that start from them."""
+    return backend_findings(DEFAULT_BACKEND, host, images_only=True)
+
+
+def _backend_class(name: str, *, where: Place | None = None) -> Any:
+    """The class of a backend, which makes one of a context."""
+    from importlib import import_module
+
+    target = _target(name)
+    if target is None:
+        raise _unknown(name, backend_names(), where)
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _target(name: str) -> str | None:

@@ -13,6 +13,8 @@ from envctl.progress import Report, no_progress
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import BuildInputs, ContainerScript, ExtraBuild
+    from envctl.doctor.finding import Finding
+    from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Source, Unit, Volume
@@ -182,6 +184,18 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class HostChecks(Protocol):
+    """A backend that knows what its engine needs on this machine, for `envctl doctor`."""
+
+    @staticmethod
+    def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
+        """Look at this machine, and change nothing; asked of the class, which connects to nothing.
+
+        With `images_only` it is about what making images needs, for backends that start from them.
+        """
 
 
 @runtime_checkable

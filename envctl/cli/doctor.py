@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from envctl.cli.declare import AsJson, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.errors import Exit
+from envctl.plan.target import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
-    from envctl.doctor import Finding
+    from envctl.doctor.finding import Finding
 
 
 @without_spec
@@ -21,7 +22,7 @@ def doctor(
         bool,
         Option(("--fix",), "Install and start what is missing. Needs root on Debian or Ubuntu."),
     ] = False,
-    backend: Annotated[str, Option(("--backend",), "The backend to check.")] = "docker",
+    backend: Annotated[str, Option(("--backend",), "The backend to check.")] = DEFAULT_BACKEND,
     as_json: AsJson = False,
 ) -> int:
     """Check this machine and show how to fix what is missing.
@@ -31,13 +32,14 @@ def doctor(
     JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`,
     `needed` (whether it is required) and `fixable` (whether --fix can fix it).
     """
-    from envctl import doctor as examiner
+    from envctl.doctor.examine import examine
+    from envctl.doctor.repair import fix as repair
 
-    findings: Sequence[Finding] = examiner.examine(backend)
+    findings: Sequence[Finding] = examine(backend)
     if fix and any(finding.fixable for finding in findings):
-        examiner.fix(findings, invocation.reporter, backend=backend)
+        repair(findings, invocation.reporter, backend=backend)
         invocation.reporter.pause()
-        findings = examiner.examine(backend)
+        findings = examine(backend)
     if as_json:
         data = [_data(finding) for finding in findings]
         invocation.json({"backend": backend, "ok": _fine(findings), "findings": data})
@@ -54,13 +56,13 @@ def _show(invocation: Invocation, findings: Sequence[Finding], backend: str) -> 
     out = invocation.out
     for finding in findings:
         mark = _mark(invocation, finding)
-        value = f"  {finding.found}" if finding.found else ""
+        value = f"  {finding.observed}" if finding.observed else ""
         out.line(f"{mark} {out.safe(finding.name + value)}")
         if not finding.ok:
             for line in finding.remedy.splitlines():
                 out.line(f"    {out.safe(line)}")
     if any(finding.fixable for finding in findings):
-        option = "" if backend == "docker" else f" --backend {backend}"
+        option = "" if backend == DEFAULT_BACKEND else f" --backend {backend}"
         invocation.note(f"`envctl doctor --fix{option}` can fix this")
 
 
@@ -77,7 +79,7 @@ def _data(finding: Finding) -> dict[str, object]:
     return {
         "name": finding.name,
         "ok": finding.ok,
-        "found": finding.found,
+        "found": finding.observed,
         "remedy": finding.remedy,
         "needed": finding.needed,
         "fixable": finding.fixable,

@@ -1,7 +1,4 @@
-"""What this machine lacks for envctl to work, how to mend it here, and mending it."""
+"""What this machine lacks for envctl to work, how to fix it here, and fixing it.
 
-from envctl.doctor.checks import examine
-from envctl.doctor.finding import Finding, Repair
-from envctl.doctor.repair import fix
-
-__all__ = ["Finding", "Repair", "examine", "fix"]
+What a backend's engine needs is checked by the backend: see `HostChecks` in `envctl/backends/base.py`.
+"""

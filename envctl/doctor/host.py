@@ -17,6 +17,9 @@ from envctl.host import architectures
 from envctl.host.ca_bundle import for_programs
 from envctl.lazy_dataclass import dataclass
 
+LEAST_SPACE = 3 * 1000**3
+"""Bytes: two bases, a few packages and a build's intermediate files; or the disks of a few machines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -100,10 +103,10 @@ class Host:
     def owner(self, path: str) -> tuple[int, int] | None:
         """The number of the group a file belongs to, and its permission bits; None if it is not there."""
         try:
-            found = (self.root / path.lstrip("/")).stat()
+            status = (self.root / path.lstrip("/")).stat()
         except OSError:
             return None
-        return found.st_gid, stat.S_IMODE(found.st_mode)
+        return status.st_gid, stat.S_IMODE(status.st_mode)
 
     def opens(self, path: str) -> bool:
         """Whether this process can open a file or device for reading and writing."""

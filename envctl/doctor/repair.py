@@ -1,20 +1,18 @@
-"""Mending what the doctor found: packages first, all at once, then access to devices, then the daemons."""
+"""Fixing what the doctor found: packages first, all at once, then the repairs in their order."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from envctl.doctor import kvm, libvirt
-from envctl.doctor.engine import Engine, look
 from envctl.doctor.finding import Finding, Repair
 from envctl.doctor.host import Host
-from envctl.doctor.start import start
 from envctl.errors import EnvctlError
 from envctl.host.cache_folders import shared
 from envctl.host.links import followed
 from envctl.host.run_lock import exclusive
+from envctl.plan.target import DEFAULT_BACKEND
 from envctl.progress import Progress, Report, Stage
 
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -29,55 +27,49 @@ def fix(
     findings: Sequence[Finding],
     report: Report,
     *,
-    backend: str = "docker",
+    backend: str = DEFAULT_BACKEND,
     host: Host | None = None,
-    ask: Callable[[], Engine] | None = None,
     locks: Path | None = None,
 ) -> None:
-    """Mend all that is fixable; does nothing if nothing is. Two at once do the work once.
+    """Fix all that is fixable; does nothing if nothing is. Two at once do the work once.
 
     `backend` is the one that was examined, for the command that a user is told.
 
-    EnvctlError if something needed cannot be mended: for want of root, or because apt or the engine
+    EnvctlError if something needed cannot be fixed: for want of root, or because apt or the engine
     fails, with the last lines of what it said.
     """
     host = host or Host()
-    wanted = [finding for finding in findings if finding.fixable]
-    if not wanted:
+    fixable = [finding for finding in findings if finding.fixable]
+    if not fixable:
         return
     if not host.is_root:
-        _refuse(wanted, backend, report)
+        _refuse(fixable, backend, report)
         return
     with exclusive(locks or shared("locks", environ=host.environ), "doctor", report):
-        packages = dict.fromkeys(name for finding in wanted for name in finding.packages)
+        packages = dict.fromkeys(name for finding in fixable for name in finding.packages)
         if packages:
             install(tuple(packages), host, report)
-        for repair in Repair:
-            if any(repair in finding.repairs for finding in wanted):
-                _repair(repair, host, ask or (lambda: look(host.environ)), report)
+        for repair in repairs(fixable):
+            repair.run(host, report)
 
 
-def _repair(repair: Repair, host: Host, ask: Callable[[], Engine], report: Report) -> None:
-    match repair:
-        case Repair.KVM:
-            kvm.give_access(host, report)
-        case Repair.DOCKER:
-            start(host, ask, report)
-        case Repair.LIBVIRT:
-            libvirt.start(host, report)
+def repairs(findings: Iterable[Finding]) -> Sequence[Repair]:
+    """The repairs of all findings, each once, in the order in which they are done."""
+    by_name = {repair.name: repair for finding in findings for repair in finding.repairs}
+    return sorted(by_name.values(), key=lambda repair: (repair.stage, repair.name))
 
 
-def _refuse(wanted: Sequence[Finding], backend: str, report: Report) -> None:
+def _refuse(fixable: Sequence[Finding], backend: str, report: Report) -> None:
     """Without root: an error for what is needed, a word about what is not."""
-    commands = "\n".join(f"{finding.name}: {finding.remedy}" for finding in wanted)
-    if any(finding.needed for finding in wanted):
-        option = "" if backend == "docker" else f" --backend {backend}"
+    commands = "\n".join(f"{finding.name}: {finding.remedy}" for finding in fixable)
+    if any(finding.needed for finding in fixable):
+        option = "" if backend == DEFAULT_BACKEND else f" --backend {backend}"
         raise EnvctlError(
-            "mending this takes root",
+            "fixing this takes root",
             details=commands,
             hint=f"sudo {followed(Path(sys.argv[0]))} doctor --fix{option}",
         )
-    for finding in wanted:
+    for finding in fixable:
         report(Progress(finding.name, Stage.NOTE, f"as root: {finding.remedy}"))
 
 
@@ -98,10 +90,10 @@ def install(packages: tuple[str, ...], host: Host, report: Report) -> None:
         outcome = host.run(argv, env=_QUIET, timeout=_PATIENCE)
         if outcome.code != 0:
             report(Progress(work, Stage.FAILED))
-            said = (update.text + outcome.text).splitlines()
+            output = (update.text + outcome.text).splitlines()
             raise EnvctlError(
                 f"apt-get could not install {', '.join(packages)}",
-                details="\n".join(said[-_SHOWN:]),
+                details="\n".join(output[-_SHOWN:]),
                 hint="see whether `apt-get update` works: network, proxy, sources",
             )
     report(Progress(work, Stage.DONE))

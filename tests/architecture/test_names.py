@@ -59,7 +59,7 @@ MOST = {
     "bases": 24,
     "cli": 135,
     "definition": 134,
-    "doctor": 32,
+    "doctor": 0,
     "files": 50,
     "host": 24,
     "lock": 1,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.common import image_ids, probe
@@ -37,6 +38,10 @@ from envctl.plan.model import (
 from envctl.plan.scope import FoundEnvironment
 from envctl.plan.state import Health, Observed, Status
 
+if TYPE_CHECKING:
+    from envctl.doctor.finding import Finding
+    from envctl.doctor.host import Host
+
 _PROBE_GRACE = 2.0
 """Seconds the engine gets beyond a probe's own time-out."""
 
@@ -56,6 +61,13 @@ class DockerBackend:
         self._answers = Answers(context.scope, self.name)
         self._keeper = Keeper(self._engine, self._names, context.secret)
         self._platforms = Platforms(self._engine, self.images, context.report)
+
+    @staticmethod
+    def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
+        """What containers need on this machine."""
+        from envctl.backends.docker.doctor import findings
+
+        return findings(host, images_only=images_only)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong in `options.docker`, or does not go with the rest of a service."""

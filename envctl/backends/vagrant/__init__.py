@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.box_store import BoxStore
     from envctl.backends.vagrant.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import UnitLifecycle
+    from envctl.doctor.finding import Finding
+    from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, Plan, Source, Unit, Volume
@@ -82,6 +84,14 @@ class VagrantBackend:
         from envctl.backends.vagrant.lifecycle import UnitLifecycle
 
         return UnitLifecycle(self.context, self._names, self._machines, self._boxes)
+
+    @staticmethod
+    def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
+        """What machines need on this machine."""
+        from envctl.backends.vagrant.doctor import findings
+
+        del images_only  # it makes none
+        return findings(host)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What machines do not support, and mistakes in `options.vagrant`."""

@@ -1,21 +1,22 @@
-"""Mending: packages at once, then the engine; nothing without root, nothing where nothing is wrong."""
+"""Fixing: packages at once, then repairs; nothing without root, nothing where nothing is wrong."""
 
 from __future__ import annotations
 
-import os
-from typing import ClassVar
-
 import pytest
 
-from envctl.doctor import Finding, examine, fix
-from envctl.doctor import repair as mend_module
+from envctl.doctor.finding import Finding, Repair, RepairStage
 from envctl.doctor.host import Outcome
+from envctl.doctor.repair import fix
 from envctl.errors import EnvctlError
-from tests.unit.doctor.conftest import ABSENT, NO_LIBVIRT, RUNNING, VIRSH, FakeHost
 
-APT = Finding("docker engine", ok=False, found="none", remedy="apt …", packages=("docker.io",))
+APT = Finding("docker engine", ok=False, observed="none", remedy="apt …", packages=("docker.io",))
 ADVICE = Finding(
-    "base bootstrap", ok=False, found="none", remedy="apt …", needed=False, packages=("mmdebstrap",)
+    "base bootstrap",
+    ok=False,
+    observed="none",
+    remedy="apt …",
+    needed=False,
+    packages=("mmdebstrap",),
 )
 
 
@@ -27,8 +28,8 @@ def words(host):
     ]
 
 
-def mend(host, *findings, locks, report=lambda _event: None, ask=lambda: RUNNING, **options):
-    fix(findings, report, host=host, ask=ask, locks=locks, **options)
+def mend(host, *findings, locks, report=lambda _event: None, **options):
+    fix(findings, report, host=host, locks=locks, **options)
 
 
 def test_packages_of_all_findings_are_installed_at_once(machine, tmp_path):
@@ -40,11 +41,11 @@ def test_packages_of_all_findings_are_installed_at_once(machine, tmp_path):
 
 
 def test_where_nothing_is_wrong_nothing_is_done_and_no_root_needed(machine, tmp_path):
-    host = machine("apt-get", "dockerd", "mmdebstrap", root_user=False)
-    mend(host, *examine(host=host, ask=lambda: RUNNING), locks=tmp_path / "locks")
+    host = machine("apt-get", root_user=False)
+    well = Finding("docker engine", ok=True, observed="26.1", packages=("docker.io",))
+    mend(host, well, locks=tmp_path / "locks")
 
-    # The one call was the examination's own.
-    assert [argv for argv in host.ran if argv[0] == "apt-get"] == []
+    assert host.ran == []
     assert not (tmp_path / "locks").exists()
 
 
@@ -53,7 +54,7 @@ def test_without_root_what_is_needed_is_refused_with_the_commands(machine, tmp_p
     with pytest.raises(EnvctlError) as caught:
         mend(host, APT, ADVICE, locks=tmp_path / "locks")
 
-    assert caught.value.brief == "mending this takes root"
+    assert caught.value.brief == "fixing this takes root"
     assert caught.value.details == "docker engine: apt …\nbase bootstrap: apt …"
     assert caught.value.hint.startswith("sudo ")
     assert caught.value.hint.endswith(" doctor --fix")
@@ -94,17 +95,21 @@ def test_apt_that_fails_is_told_with_its_last_lines(machine, tmp_path):
     assert [str(event.stage) for event in events] == ["started", "working", "failed"]
 
 
-def test_the_engine_is_started_after_its_packages_are_there(machine, tmp_path):
-    host = machine("apt-get", files={"run/systemd/system/x": ""})
-    answers = iter([ABSENT, ABSENT, RUNNING])
-    findings = examine(host=host, ask=lambda: ABSENT)
-    host.ran.clear()
-    mend(host, *findings, locks=tmp_path / "locks", ask=lambda: next(answers))
+def does(name, stage):
+    """A repair that runs a command of its name."""
+    return Repair(name, stage, lambda host, _report: host.run((name,)))
 
-    assert words(host) == [
-        "apt-get install docker.io iptables mmdebstrap",
-        "systemctl enable docker",
-    ]
+
+def test_repairs_are_done_once_packages_are_there_devices_before_daemons(machine, tmp_path):
+    host = machine("apt-get")
+    daemons = (does("libvirt", RepairStage.DAEMONS), does("docker engine", RepairStage.DAEMONS))
+    lacks = Finding("engine", ok=False, observed="none", packages=("docker.io",), repairs=daemons)
+    closed = Finding(
+        "/dev/kvm", ok=False, observed="0600", repairs=(does("kvm", RepairStage.DEVICES),)
+    )
+    mend(host, lacks, closed, lacks, locks=tmp_path / "locks")
+
+    assert words(host) == ["apt-get install docker.io", "kvm", "docker engine", "libvirt"]
 
 
 def test_without_root_the_command_to_type_names_the_backend(machine, tmp_path):
@@ -113,97 +118,3 @@ def test_without_root_the_command_to_type_names_the_backend(machine, tmp_path):
         mend(host, APT, locks=tmp_path / "locks", backend="vagrant")
 
     assert caught.value.hint.endswith(" doctor --fix --backend vagrant")
-
-
-class Debian:
-    """A machine where apt brings programs, daemons run once started, and no init system does."""
-
-    COMES_WITH: ClassVar = {
-        "vagrant": ["vagrant"],
-        "libvirt-daemon-system": ["libvirtd", "virtlogd"],
-        "libvirt-clients": ["virsh"],
-        "qemu-system-x86": ["qemu-system-x86_64"],
-        "qemu-utils": ["qemu-img"],
-        "dnsmasq-base": ["dnsmasq"],
-        "iptables": ["iptables"],
-        "openssh-client": ["ssh"],
-        "e2fsprogs": ["mke2fs"],
-        "mmdebstrap": ["mmdebstrap"],
-        "docker.io": ["dockerd"],
-    }
-
-    def __init__(self, root, monkeypatch):
-        self.root = root
-        self.programs = {"apt-get"}
-        self.docker = ABSENT
-        monkeypatch.setattr(
-            FakeHost, "which", lambda _host, name: name if name in self.programs else None
-        )
-        monkeypatch.setattr(mend_module, "start", self.start_docker)
-
-    def start_docker(self, host, _ask, _report):
-        host.ran.append(("docker starts",))
-        self.docker = RUNNING
-
-    def answers(self, argv):
-        match argv:
-            case ("apt-get", *words):
-                for package in words:
-                    self.programs |= set(self.COMES_WITH.get(package, ()))
-                    if package == "vagrant-libvirt":
-                        self.write("usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json", "{}")
-                    if package == "libvirt-daemon-system":
-                        self.write("etc/group", f"kvm:x:{os.getgid()}:\n")
-            case ("vagrant", "--version"):
-                return Outcome(0, "Vagrant 2.3.4\n")
-            case ("virtlogd" | "libvirtd" as name, "-d"):
-                pid = 71 if name == "virtlogd" else 72
-                self.write(f"run/{name}.pid", f"{pid}\n")
-                self.write(f"proc/{pid}/comm", f"{name}\n")
-                if name == "libvirtd":
-                    self.write("run/libvirt/libvirt-sock", "")
-            case ("virsh", *_):
-                there = (self.root / "run/libvirt/libvirt-sock").exists()
-                return Outcome(0, VIRSH) if there else Outcome(1, NO_LIBVIRT)
-            case ("chmod", mode, path):
-                (self.root / path.lstrip("/")).chmod(int(mode, 8))
-        return Outcome(0, "")
-
-    def write(self, path, text):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-
-def test_a_machine_without_any_of_it_gets_machines_and_the_second_run_does_nothing(
-    machine, tmp_path, monkeypatch
-):
-    debian = Debian(tmp_path, monkeypatch)
-    host = machine(answers=debian.answers, files={"dev/kvm": ""})
-    (tmp_path / "dev/kvm").chmod(0o600)
-
-    def look_at():
-        return examine("vagrant", host=host, ask=lambda: debian.docker)
-
-    mend(host, *look_at(), locks=tmp_path / "locks", backend="vagrant")
-
-    packages = (
-        "vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils"
-        " dnsmasq-base iptables e2fsprogs openssh-client docker.io mmdebstrap"
-    )
-    assert words(host) == [
-        f"apt-get install {packages}",
-        "chgrp kvm /dev/kvm",
-        "chmod 660 /dev/kvm",
-        "docker starts",
-        "virsh qemu:///system version",
-        "virtlogd",
-        "libvirtd",
-        "virsh qemu:///system version",
-    ]
-    after = look_at()
-    assert [one.name for one in after if not one.ok] == ["KVM"]
-    assert not any(one.fixable for one in after)
-    host.ran.clear()
-    mend(host, *after, locks=tmp_path / "locks", backend="vagrant")
-    assert host.ran == []

@@ -1,28 +1,28 @@
-"""What the doctor finds on machines of many kinds, and what it says to do there."""
+"""What the doctor finds of a container engine on machines of many kinds, and what it says to do there."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 
 import pytest
 
-from envctl.doctor import Repair, examine
-from envctl.doctor.engine import Engine, Reach
-from envctl.errors import UsageError
-from tests.unit.doctor.conftest import ABSENT, RUNNING
+from envctl.backends.docker.doctor import findings as engine_findings
+from envctl.backends.docker.doctor.engine import Engine
+from envctl.backends.docker.doctor.start import START
+from envctl.doctor.finding import Reach
+from tests.support.fake_host import ABSENT, RUNNING
 
 
 def findings(host, engine):
     """The findings by name."""
-    return {one.name: one for one in examine(host=host, ask=lambda: engine)}
+    return {one.name: one for one in engine_findings(host, ask=lambda: engine)}
 
 
 def lines(host, engine):
     """What is not as it should be, one line each."""
     return [
-        f"{one.name}: {one.found} | {one.remedy}"
-        for one in examine(host=host, ask=lambda: engine)
+        f"{one.name}: {one.observed} | {one.remedy}"
+        for one in engine_findings(host, ask=lambda: engine)
         if not one.ok
     ]
 
@@ -34,20 +34,20 @@ def test_nothing_is_wrong_where_everything_is_there(machine):
     assert [name for name, one in found.items() if not one.ok] == ["docker compose"]
     assert not found["docker compose"].needed
     assert not any(one.fixable for one in found.values())
-    assert found["docker engine"].found == "26.1.0 at unix:///var/run/docker.sock"
-    assert found["disk space"].found == "50.0 GB free at /var/lib/docker (overlay2)"
-    assert found["resource limits"].found == "cgroup v2: memory and CPU can be limited"
+    assert found["docker engine"].observed == "26.1.0 at unix:///var/run/docker.sock"
+    assert found["disk space"].observed == "50.0 GB free at /var/lib/docker (overlay2)"
+    assert found["resource limits"].observed == "cgroup v2: memory and CPU can be limited"
 
 
 def test_on_debian_a_missing_engine_can_be_installed_and_started(machine):
     finding = findings(machine("apt-get"), ABSENT)["docker engine"]
 
-    assert finding.found == "not installed (unix:///var/run/docker.sock)"
+    assert finding.observed == "not installed (unix:///var/run/docker.sock)"
     assert finding.remedy == (
         "sudo apt-get install --no-install-recommends docker.io iptables && sudo dockerd &"
     )
     assert finding.packages == ("docker.io", "iptables")
-    assert finding.repairs == (Repair.DOCKER,)
+    assert finding.repairs == (START,)
     assert finding.fixable
 
 
@@ -55,7 +55,7 @@ def test_where_systemd_runs_it_starts_the_engine(machine):
     host = machine("apt-get", "dockerd", files={"run/systemd/system/x": ""})
     finding = findings(host, ABSENT)["docker engine"]
 
-    assert finding.found.startswith("installed, not running")
+    assert finding.observed.startswith("installed, not running")
     assert finding.remedy == "sudo systemctl enable --now docker"
     assert finding.packages == ()
     assert finding.fixable
@@ -96,13 +96,6 @@ def test_each_distribution_is_told_its_own_command_or_none(machine, release, eng
     assert not any(one.fixable for one in found.values())
 
 
-def test_certificates_of_the_keychain_are_not_said_to_be_trusted(machine):
-    found = findings(machine(kernel="Darwin"), RUNNING)["certificates"]
-
-    assert found.ok
-    assert "none of the keychain's, unless ENVCTL_CA_BUNDLE names a file of them" in found.found
-
-
 def test_under_windows_docker_desktop_is_another_way(machine):
     files = {"proc/sys/kernel/osrelease": "5.15.90.1-microsoft-standard-WSL2\n"}
     finding = findings(machine("apt-get", files=files), ABSENT)["docker engine"]
@@ -124,7 +117,7 @@ def test_a_user_who_may_not_is_told_the_group(machine):
     denied = replace(ABSENT, reach=Reach.DENIED)
     finding = findings(machine("apt-get", "dockerd"), denied)["docker engine"]
 
-    assert finding.found == "unix:///var/run/docker.sock refuses this user"
+    assert finding.observed == "unix:///var/run/docker.sock refuses this user"
     assert finding.remedy.startswith("sudo usermod -aG docker $USER, then log in anew")
     assert not finding.fixable
 
@@ -134,10 +127,11 @@ def test_an_engine_elsewhere_is_not_installed_here(machine):
     found = findings(machine("apt-get"), away)
 
     assert (
-        found["docker engine"].found == "nothing answers at tcp://10.0.0.1:2375: Connection refused"
+        found["docker engine"].observed
+        == "nothing answers at tcp://10.0.0.1:2375: Connection refused"
     )
     assert not found["docker engine"].fixable
-    assert found["disk space"].found == "kept by an engine elsewhere"
+    assert found["disk space"].observed == "kept by an engine elsewhere"
 
 
 def test_an_engine_that_fails_is_told_with_its_own_words(machine):
@@ -145,7 +139,7 @@ def test_an_engine_that_fails_is_told_with_its_own_words(machine):
         "docker engine"
     ]
 
-    assert (finding.found, finding.remedy) == ("boom", "look into the engine's own log")
+    assert (finding.observed, finding.remedy) == ("boom", "look into the engine's own log")
     assert not finding.fixable
 
 
@@ -170,48 +164,9 @@ def test_a_full_disk_is_told(machine):
     )
 
 
-def test_an_old_python_is_told(machine):
-    assert "python: 3.10.2 | install Python 3.11 or newer" in lines(
-        machine(version=(3, 10, 2)), RUNNING
-    )
-
-
-def test_a_bundle_that_is_named_and_missing_is_told(machine):
-    host = machine(environ={"ENVCTL_CA_BUNDLE": "/nowhere/ca.pem"})
-    finding = findings(host, RUNNING)["certificates"]
-
-    assert not finding.ok
-    assert "/nowhere/ca.pem" in finding.found
-
-
 def test_mmdebstrap_is_advice_that_can_be_followed(machine):
     finding = findings(machine("apt-get"), RUNNING)["base bootstrap"]
 
     assert not finding.needed
     assert finding.fixable
     assert finding.packages == ("mmdebstrap",)
-
-
-def test_another_backend_needs_no_engine(machine):
-    def ask():
-        raise AssertionError("nobody is asked")
-
-    assert [one.name for one in examine("memory", host=machine(), ask=ask)] == [
-        "python",
-        "certificates",
-    ]
-
-
-def test_a_backend_that_is_not_there_is_a_wrong_usage_that_names_those_that_are(machine):
-    with pytest.raises(UsageError) as caught:
-        examine("vagrnat", host=machine())
-
-    assert caught.value.brief == "there is no backend 'vagrnat'"
-    assert caught.value.hint == "there is docker, memory, vagrant"
-
-
-def test_of_a_backend_that_others_ship_only_what_all_need_is_looked_at(machine, monkeypatch):
-    entry = EntryPoint(name="podman", value="x:Y", group="envctl.backends")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_group: [entry])
-
-    assert [one.name for one in examine("podman", host=machine())] == ["python", "certificates"]

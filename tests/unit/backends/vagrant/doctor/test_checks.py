@@ -7,11 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from envctl.doctor import Repair, examine
-from envctl.doctor.engine import Reach
+from envctl.backends.docker.doctor import findings as engine_findings
+from envctl.backends.docker.doctor.start import START as START_DOCKER
+from envctl.backends.vagrant.doctor import findings as machine_findings
+from envctl.backends.vagrant.doctor.kvm import GIVE_ACCESS
+from envctl.backends.vagrant.doctor.libvirt import START as START_LIBVIRT
+from envctl.doctor.finding import Reach
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
-from tests.unit.doctor.conftest import ABSENT, NO_LIBVIRT, RUNNING, VIRSH, FakeHost
+from tests.support.fake_host import ABSENT, NO_LIBVIRT, RUNNING, VIRSH, FakeHost
 
 EVERYTHING = (
     *["apt-get", "dockerd", "mmdebstrap", "vagrant", "libvirtd", "virtlogd", "virsh", "ssh"],
@@ -60,18 +64,22 @@ def well(machine, tmp_path):
 
 def findings(host, engine=RUNNING):
     """The findings by name."""
-    return {one.name: one for one in examine("vagrant", host=host, ask=lambda: engine)}
+
+    def of_engine(host):
+        return engine_findings(host, images_only=True, ask=lambda: engine)
+
+    return {finding.name: finding for finding in machine_findings(host, engine=of_engine)}
 
 
 def test_nothing_is_wrong_where_everything_is_there(well):
     found = findings(well())
 
     assert [one.name for one in found.values() if not one.ok] == []
-    assert found["vagrant"].found == "2.3.4"
-    assert found["vagrant-libvirt"].found == "0.11.2"
-    assert found["libvirt"].found == "9.0.0 with QEMU 7.2.22 at qemu:///system"
-    assert found["KVM"].found == "machines run on the processor itself"
-    assert found["machine disk space"].found == "50.0 GB free at /var/lib/libvirt/images"
+    assert found["vagrant"].observed == "2.3.4"
+    assert found["vagrant-libvirt"].observed == "0.11.2"
+    assert found["libvirt"].observed == "9.0.0 with QEMU 7.2.22 at qemu:///system"
+    assert found["KVM"].observed == "machines run on the processor itself"
+    assert found["machine disk space"].observed == "50.0 GB free at /var/lib/libvirt/images"
     assert {"docker engine", "engine API", "BuildKit", "disk space", "base bootstrap"} <= set(found)
     assert "docker compose" not in found
 
@@ -101,7 +109,7 @@ def test_where_all_is_well_vagrant_is_called_for_its_version_only(well):
 def test_on_debian_what_is_missing_is_a_package(well, program, name, package):
     wrong = [one for one in findings(well(lacks=(program,))).values() if not one.ok]
 
-    assert [(one.name, one.found, one.packages, one.needed) for one in wrong] == [
+    assert [(one.name, one.observed, one.packages, one.needed) for one in wrong] == [
         (name, "not installed", (package,), True)
     ]
     assert wrong[0].remedy == f"sudo apt-get install --no-install-recommends {package}"
@@ -111,9 +119,9 @@ def test_on_debian_what_is_missing_is_a_package(well, program, name, package):
 def test_on_other_processors_machines_are_not_promised(well, processor):
     found = findings(well(machine=processor))
 
-    assert found["platform"].found == f"Linux on {processor}"
+    assert found["platform"].observed == f"Linux on {processor}"
     assert "machines need Linux on x86_64" in found["platform"].remedy
-    assert list(found) == ["python", "certificates", "platform"]
+    assert list(found) == ["platform"]
     assert not found["platform"].fixable
 
 
@@ -129,14 +137,14 @@ def test_on_other_processors_machines_are_not_promised(well, processor):
 def test_a_vagrant_that_will_not_do_is_told_and_not_promised_to_be_mended(well, said, found):
     finding = findings(well(answers=answering(vagrant=said)))["vagrant"]
 
-    assert (finding.ok, finding.found, finding.fixable) == (False, found, False)
+    assert (finding.ok, finding.observed, finding.fixable) == (False, found, False)
     assert finding.remedy.startswith("install Vagrant 2.3 or newer")
 
 
 def test_a_newer_vagrant_will_do(well):
     said = "==> vagrant: A new version is available\nVagrant 2.4.1\n"
 
-    assert findings(well(answers=answering(vagrant=said)))["vagrant"].found == "2.4.1"
+    assert findings(well(answers=answering(vagrant=said)))["vagrant"].observed == "2.4.1"
 
 
 def test_a_plugin_of_the_users_own_is_found_where_vagrant_keeps_it(well):
@@ -147,7 +155,7 @@ def test_a_plugin_of_the_users_own_is_found_where_vagrant_keeps_it(well):
         environ={"VAGRANT_HOME": "/home/me/v"},
     )
 
-    assert findings(host)["vagrant-libvirt"].found == "0.12.2"
+    assert findings(host)["vagrant-libvirt"].observed == "0.12.2"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"installed": []}', "no json"])
@@ -172,7 +180,7 @@ def test_vagrants_own_package_knows_nothing_of_debians_plugin_and_is_asked(
     host = well(files={"opt/vagrant/bin/vagrant": ""}, answers=answering(list=said))
     finding = findings(host)["vagrant-libvirt"]
 
-    assert (finding.ok, finding.needed, finding.found) == (ok, needed, found)
+    assert (finding.ok, finding.needed, finding.observed) == (ok, needed, found)
     assert finding.remedy == ("" if ok else "vagrant plugin install vagrant-libvirt")
     assert not finding.fixable
 
@@ -180,9 +188,9 @@ def test_vagrants_own_package_knows_nothing_of_debians_plugin_and_is_asked(
 def test_a_libvirt_that_is_installed_is_started(well):
     finding = findings(well(answers=answering(virsh=(1, NO_LIBVIRT))))["libvirt"]
 
-    assert finding.found == "installed, not running"
+    assert finding.observed == "installed, not running"
     assert finding.remedy == "sudo virtlogd -d; sudo libvirtd -d"
-    assert (finding.packages, finding.repairs) == ((), (Repair.LIBVIRT,))
+    assert (finding.packages, finding.repairs) == ((), (START_LIBVIRT,))
 
 
 def test_where_systemd_runs_it_starts_libvirt(well):
@@ -195,9 +203,9 @@ def test_where_systemd_runs_it_starts_libvirt(well):
 def test_a_libvirt_that_lacks_a_part_is_installed_and_started(well, lacking):
     finding = findings(well(lacks=(lacking,), answers=answering(virsh=(1, NO_LIBVIRT))))["libvirt"]
 
-    assert finding.found == "not installed"
+    assert finding.observed == "not installed"
     assert finding.packages == ("libvirt-daemon-system", "libvirt-clients")
-    assert finding.repairs == (Repair.LIBVIRT,)
+    assert finding.repairs == (START_LIBVIRT,)
     assert finding.remedy.endswith("libvirt-clients && sudo virtlogd -d; sudo libvirtd -d")
 
 
@@ -205,7 +213,7 @@ def test_a_user_whom_libvirt_refuses_is_told_the_group(well):
     said = "error: Failed to connect socket to '/var/run/libvirt/libvirt-sock': Permission denied\n"
     finding = findings(well(answers=answering(virsh=(1, said))))["libvirt"]
 
-    assert finding.found == "qemu:///system refuses this user"
+    assert finding.observed == "qemu:///system refuses this user"
     assert finding.remedy.startswith("sudo usermod -aG libvirt $USER")
     assert not finding.fixable
 
@@ -217,7 +225,7 @@ def test_without_a_system_bus_no_group_helps_a_user(well):
     )
     finding = findings(well(answers=answering(virsh=(1, said)), root_user=False))["libvirt"]
 
-    assert finding.found.startswith("qemu:///system serves root only")
+    assert finding.observed.startswith("qemu:///system serves root only")
     assert finding.remedy.startswith("run envctl as root, or start the system bus")
     assert not finding.fixable
 
@@ -233,7 +241,7 @@ def test_without_a_system_bus_no_group_helps_a_user(well):
 def test_a_libvirt_that_fails_is_told_with_its_own_words(well, said, found):
     finding = findings(well(answers=answering(virsh=said)))["libvirt"]
 
-    assert (finding.ok, finding.found, finding.fixable) == (False, found, False)
+    assert (finding.ok, finding.observed, finding.fixable) == (False, found, False)
     assert "libvirtd.log" in finding.remedy
 
 
@@ -241,7 +249,7 @@ def test_a_libvirt_without_any_emulator_answers_all_the_same(well):
     said = VIRSH.partition("Running")[0] + "error: failed to get the hypervisor version\n"
     found = findings(well(lacks=("qemu-system-x86_64",), answers=answering(virsh=(1, said))))
 
-    assert found["libvirt"].found == "9.0.0 at qemu:///system"
+    assert found["libvirt"].observed == "9.0.0 at qemu:///system"
     assert not found["qemu"].ok
 
 
@@ -251,7 +259,7 @@ def test_a_libvirt_without_any_emulator_answers_all_the_same(well):
 def test_a_newer_libvirt_takes_nft_in_place_of_iptables(machine, version, found):
     host = machine("nft", "virsh", answers=answering(virsh=VIRSH.replace("9.0.0", version)))
 
-    assert findings(host)["iptables"].found == found
+    assert findings(host)["iptables"].observed == found
 
 
 @pytest.mark.parametrize(
@@ -265,7 +273,7 @@ def test_without_kvm_machines_are_emulated_which_is_advice(well, lacks, files, f
     finding = findings(well(lacks=lacks, files=files))["KVM"]
 
     assert (finding.ok, finding.needed, finding.fixable) == (False, False, False)
-    assert finding.found == f"plain emulation: {found}"
+    assert finding.observed == f"plain emulation: {found}"
     assert finding.remedy.endswith("without it a machine is emulated, and boots in 20–60 s")
 
 
@@ -273,7 +281,7 @@ def test_a_kvm_that_this_user_cannot_open_is_told_with_its_group(well, monkeypat
     monkeypatch.setattr(FakeHost, "opens", lambda _self, _path: False)
     finding = findings(well())["KVM"]
 
-    assert finding.found == "plain emulation: /dev/kvm cannot be opened"
+    assert finding.observed == "plain emulation: /dev/kvm cannot be opened"
     assert finding.remedy.startswith("sudo usermod -aG kvm $USER, then log in anew")
 
 
@@ -296,9 +304,9 @@ def test_a_kvm_closed_to_machines_makes_libvirt_slow_and_can_be_opened_to_them(
     finding = findings(host)["/dev/kvm"]
 
     assert (finding.ok, finding.needed, finding.fixable) == (ok, False, not ok)
-    assert finding.found.startswith(f"mode {mode:04o}")
+    assert finding.observed.startswith(f"mode {mode:04o}")
     if not ok:
-        assert finding.repairs == (Repair.KVM,)
+        assert finding.repairs == (GIVE_ACCESS,)
         assert finding.remedy == "sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm"
 
 
@@ -309,7 +317,7 @@ def test_without_the_device_nothing_is_said_of_its_mode(well):
 def test_a_full_disk_is_told(well):
     finding = findings(well(free_bytes=10**9))["machine disk space"]
 
-    assert finding.found == "1.0 GB free at /var/lib/libvirt/images"
+    assert finding.observed == "1.0 GB free at /var/lib/libvirt/images"
     assert not finding.ok
 
 
@@ -319,7 +327,7 @@ def test_an_engine_is_needed_for_it_makes_the_images(well):
     assert finding.needed
     assert finding.remedy.endswith("\nmachines are made from the images that it builds")
     assert finding.packages == ("docker.io", "iptables")
-    assert finding.repairs == (Repair.DOCKER,)
+    assert finding.repairs == (START_DOCKER,)
 
 
 def test_without_apt_the_user_is_told_in_words_and_nothing_is_promised(machine):
@@ -350,6 +358,6 @@ def test_where_libvirt_comes_in_many_daemons_their_sockets_are_named(machine):
 def test_on_macos_machines_are_not_promised(machine):
     found = findings(machine("apt-get", kernel="Darwin", machine="aarch64"))
 
-    assert list(found) == ["python", "certificates", "platform"]
-    assert found["platform"].found == "Darwin on aarch64"
+    assert list(found) == ["platform"]
+    assert found["platform"].observed == "Darwin on aarch64"
     assert not found["platform"].fixable

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from envctl.doctor.engine import Engine, Reach
-from envctl.doctor.finding import Finding, Repair
-from envctl.doctor.host import Host
-from envctl.doctor.messages import LEAST_SPACE, install_command
+from envctl.backends.docker.doctor.engine import Engine
+from envctl.backends.docker.doctor.start import START
+from envctl.doctor.finding import Finding, Reach
+from envctl.doctor.host import LEAST_SPACE, Host
+from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
 
 OLDEST_API = (1, 41)
@@ -29,23 +30,25 @@ def reachable(host: Host, engine: Engine) -> Finding:
     """Whether the engine answers, and how to have one if not."""
     name = "docker engine"
     if engine.reach is Reach.ANSWERS:
-        return Finding(name, ok=True, found=f"{engine.version} at {engine.address}")
+        return Finding(name, ok=True, observed=f"{engine.version} at {engine.address}")
     if engine.reach is Reach.DENIED:
         return Finding(
             name,
             ok=False,
-            found=f"{engine.address} refuses this user",
+            observed=f"{engine.address} refuses this user",
             remedy="sudo usermod -aG docker $USER, then log in anew (members of that group are as good as root)",
         )
     if not engine.is_default:
         return Finding(
             name,
             ok=False,
-            found=f"nothing answers at {engine.address}: {engine.error}",
+            observed=f"nothing answers at {engine.address}: {engine.error}",
             remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
         )
     if engine.reach is Reach.FAILS:
-        return Finding(name, ok=False, found=engine.error, remedy="look into the engine's own log")
+        return Finding(
+            name, ok=False, observed=engine.error, remedy="look into the engine's own log"
+        )
     return _absent(host, engine)
 
 
@@ -54,10 +57,10 @@ def _absent(host: Host, engine: Engine) -> Finding:
     return Finding(
         "docker engine",
         ok=False,
-        found=f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
+        observed=f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
         remedy=_engine_remedy(host, installed=installed),
         packages=() if installed or not host.has_apt else ENGINE_PACKAGES,
-        repairs=(Repair.DOCKER,) if installed or host.has_apt else (),
+        repairs=(START,) if installed or host.has_apt else (),
     )
 
 
@@ -75,13 +78,13 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
 
 def version(engine: Engine) -> Finding:
     """The engine's age, by the version of its API."""
-    found = f"API {engine.api[0]}.{engine.api[1]}"
+    observed = f"API {engine.api[0]}.{engine.api[1]}"
     if engine.api >= OLDEST_API:
-        return Finding("engine API", ok=True, found=found)
+        return Finding("engine API", ok=True, observed=observed)
     return Finding(
         "engine API",
         ok=False,
-        found=found,
+        observed=observed,
         remedy="install Docker engine 20.10 (API 1.41) or newer",
     )
 
@@ -92,28 +95,30 @@ def buildkit(engine: Engine) -> Finding:
         return Finding(
             "BuildKit",
             ok=False,
-            found=f"the engine runs {engine.os_type} containers",
+            observed=f"the engine runs {engine.os_type} containers",
             remedy="switch it to Linux containers",
         )
     if "podman" in engine.product.lower():
         return Finding(
             "BuildKit",
             ok=False,
-            found=f"{engine.product} has Docker's API but not its BuildKit",
+            observed=f"{engine.product} has Docker's API but not its BuildKit",
             remedy="point DOCKER_HOST or the docker context to a Docker engine",
         )
-    return Finding("BuildKit", ok=engine.api >= OLDEST_API, found=f"part of {engine.product}")
+    return Finding("BuildKit", ok=engine.api >= OLDEST_API, observed=f"part of {engine.product}")
 
 
 def limits(engine: Engine) -> Finding:
     """Whether memory and processor limits of a spec will hold."""
-    found = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
+    observed = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
     if engine.limits:
-        return Finding("resource limits", ok=True, found=f"{found}: memory and CPU can be limited")
+        return Finding(
+            "resource limits", ok=True, observed=f"{observed}: memory and CPU can be limited"
+        )
     return Finding(
         "resource limits",
         ok=False,
-        found=f"{found}: the engine cannot limit memory or CPU here",
+        observed=f"{observed}: the engine cannot limit memory or CPU here",
         remedy="switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
         needed=False,
     )
@@ -123,17 +128,17 @@ def space(host: Host, engine: Engine) -> Finding:
     """Room for images where the engine keeps them; of a remote engine nothing is known."""
     place = engine.data or "/var/lib/docker"
     if not engine.is_local or host.system != "Linux":
-        return Finding("disk space", ok=True, found="kept by an engine elsewhere", needed=False)
+        return Finding("disk space", ok=True, observed="kept by an engine elsewhere", needed=False)
     free = host.free(place)
-    found = f"{free / 1000**3:.1f} GB free at {place}"
+    observed = f"{free / 1000**3:.1f} GB free at {place}"
     if engine.storage:
-        found += f" ({engine.storage})"
+        observed += f" ({engine.storage})"
     if free >= LEAST_SPACE:
-        return Finding("disk space", ok=True, found=found)
+        return Finding("disk space", ok=True, observed=observed)
     return Finding(
         "disk space",
         ok=False,
-        found=found,
+        observed=observed,
         remedy="make room: `docker system df` shows what takes it",
     )
 
@@ -142,20 +147,20 @@ def bootstrap(host: Host) -> Finding:
     """What makes base images where no registry can be reached."""
     name = "base bootstrap"
     if host.which("mmdebstrap"):
-        return Finding(name, ok=True, found="mmdebstrap", needed=False)
-    found = "no mmdebstrap: bases come from a registry only"
+        return Finding(name, ok=True, observed="mmdebstrap", needed=False)
+    observed = "no mmdebstrap: bases come from a registry only"
     if host.has_apt:
         return Finding(
             name,
             ok=False,
-            found=found,
+            observed=observed,
             remedy=install_command(host, BOOTSTRAP_PACKAGES),
             needed=False,
             packages=BOOTSTRAP_PACKAGES,
         )
     command = install_command(host, BOOTSTRAP_PACKAGES)
     remedy = f"{command}, or have a registry reachable" if command else "have a registry reachable"
-    return Finding(name, ok=False, found=found, remedy=remedy, needed=False)
+    return Finding(name, ok=False, observed=observed, remedy=remedy, needed=False)
 
 
 def compose(host: Host) -> Finding:
@@ -169,11 +174,11 @@ def compose(host: Host) -> Finding:
         with suppress(EnvctlError):
             outcome = host.run(argv, timeout=10)
             if outcome.code == 0 and outcome.text:
-                return Finding(name, ok=True, found=outcome.text.splitlines()[0], needed=False)
+                return Finding(name, ok=True, observed=outcome.text.splitlines()[0], needed=False)
     return Finding(
         name,
         ok=False,
-        found="not installed",
+        observed="not installed",
         remedy="only needed to bring a rendered folder up by hand; the package is docker-compose",
         needed=False,
     )

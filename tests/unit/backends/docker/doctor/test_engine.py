@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from envctl.doctor import engine as doctor
+from envctl.backends.docker.doctor import engine as doctor
 from tests.support.engines import VERSION, answer, dribble, engine
 
 

@@ -1,4 +1,4 @@
-"""Starting the Docker engine: by systemd where it runs, else by hand, with a cure for known failures."""
+"""Starting the Docker engine: by systemd where it runs, else by hand, with remedies for known failures."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from envctl.doctor.engine import Engine, Reach
+from envctl.backends.docker.doctor.engine import Engine, look
+from envctl.doctor.finding import Reach, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
@@ -27,7 +29,7 @@ _SHOWN = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
+class Remedy:
     """What helps an engine that ended with `sign` in its log: something done, or other arguments."""
 
     sign: str
@@ -55,10 +57,10 @@ def _mount_cgroups(host: Host) -> None:
         host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
 
 
-CURES = (
-    Cure("pid file found", "a killed engine left its pid file", _forget_pid),
-    Cure("iptables", "no nftables in this kernel: taking iptables-legacy", _legacy_iptables),
-    Cure(
+REMEDIES = (
+    Remedy("pid file found", "a killed engine left its pid file", _forget_pid),
+    Remedy("iptables", "no nftables in this kernel: taking iptables-legacy", _legacy_iptables),
+    Remedy(
         "graphdriver",
         "no overlay file system here: images take more room",
         arguments=("--storage-driver=vfs",),
@@ -82,6 +84,13 @@ def start(host: Host, ask: Callable[[], Engine], report: Report) -> None:
     report(Progress(WORK, Stage.DONE, "running"))
 
 
+def _start(host: Host, report: Report) -> None:
+    start(host, lambda: look(host.environ), report)
+
+
+START: Final = Repair("docker engine", RepairStage.DAEMONS, _start)
+
+
 def _by_systemd(host: Host, ask: Callable[[], Engine]) -> None:
     outcome = host.run(("systemctl", "enable", "--now", "docker"), timeout=2 * _PATIENCE)
     if outcome.code == 0 and _answers(ask, lambda: True):
@@ -100,25 +109,25 @@ def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
         raise EnvctlError("dockerd is not installed", hint="`envctl doctor` says how to install it")
     log = host.root / LOG
     _mount_cgroups(host)
-    left = list(CURES)
+    untried = list(REMEDIES)
     arguments: tuple[str, ...] = ()
     while True:
-        said = _attempt((program, *arguments), log, host, ask)
-        if said is None:
+        output = _attempt((program, *arguments), log, host, ask)
+        if output is None:
             return
-        end = _reason(said)
-        cure = next((cure for cure in left if cure.sign in end.lower()), None)
-        if cure is None:
+        end = _reason(output)
+        remedy = next((remedy for remedy in untried if remedy.sign in end.lower()), None)
+        if remedy is None:
             raise EnvctlError(
                 "the Docker engine does not start",
-                details="\n".join(said),
+                details="\n".join(output),
                 hint=f"its whole log is {log}",
             )
-        left.remove(cure)
-        report(Progress(WORK, Stage.NOTE, cure.note))
-        if cure.apply is not None:
-            cure.apply(host)
-        arguments += cure.arguments
+        untried.remove(remedy)
+        report(Progress(WORK, Stage.NOTE, remedy.note))
+        if remedy.apply is not None:
+            remedy.apply(host)
+        arguments += remedy.arguments
 
 
 def _attempt(
@@ -148,10 +157,10 @@ def _attempt(
     return log.read_bytes()[before:].decode("utf-8", "replace").splitlines()[-_SHOWN:]
 
 
-def _reason(said: list[str]) -> str:
+def _reason(output: list[str]) -> str:
     """The line that says why the engine ended; warnings before it name the same things."""
-    fatal = [line for line in said if "failed to start daemon" in line or "level=fatal" in line]
-    return (fatal or said or [""])[-1]
+    fatal = [line for line in output if "failed to start daemon" in line or "level=fatal" in line]
+    return (fatal or output or [""])[-1]
 
 
 def _answers(ask: Callable[[], Engine], alive: Callable[[], bool]) -> bool:

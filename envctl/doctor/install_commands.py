@@ -1,4 +1,4 @@
-"""What several checks say alike."""
+"""The commands that install packages, as each distribution has them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from envctl.doctor.host import Host
-
-LEAST_SPACE = 3 * 1000**3
-"""Bytes: two bases, a few packages and a build's intermediate files; or the disks of a few machines."""
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "fedora": "sudo dnf install",
@@ -65,11 +62,11 @@ def install_command(host: Host, packages: Sequence[str]) -> str:
     if host.has_apt:
         return apt_command(packages)
     like = host.distributions if host.system == "Linux" else ()
-    family = next((one for one in (*like, *map(_parent, like)) if one in _COMMANDS), "")
+    family = next((name for name in (*like, *map(_parent, like)) if name in _COMMANDS), "")
     names = [
-        _NAMES.get(one, {}).get(family, "")
-        for one in packages
-        if not any((other, one) in _WITHOUT for other in like)
+        _NAMES.get(name, {}).get(family, "")
+        for name in packages
+        if not any((other, name) in _WITHOUT for other in like)
     ]
     if not family or len(names) < len(packages) or not all(names):
         return ""

@@ -1,21 +1,18 @@
-"""The checks of what virtual machines need: Vagrant, libvirt, QEMU, and an engine that makes their images."""
+"""The checks of what virtual machines need: Vagrant, libvirt, QEMU."""
 
 from __future__ import annotations
 
 import json
 import re
 from contextlib import suppress
-from dataclasses import replace
 
-from envctl.doctor.containers import engine_findings
-from envctl.doctor.engine import Engine, Reach
-from envctl.doctor.finding import Finding, Repair
-from envctl.doctor.host import Host
-from envctl.doctor.kvm import acceleration, access
-from envctl.doctor.libvirt import URI, Libvirt, look, start_command
-from envctl.doctor.messages import LEAST_SPACE, install_command
+from envctl.backends.vagrant.doctor.kvm import acceleration, access
+from envctl.backends.vagrant.doctor.libvirt import START, URI, Libvirt, look, start_command
+from envctl.doctor.finding import Finding, Reach
+from envctl.doctor.host import LEAST_SPACE, Host
+from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
-from envctl.host.architectures import ARCHITECTURES, NATIVE, SYSTEM, refusal
+from envctl.host.architectures import ARCHITECTURES, NATIVE, SYSTEM
 from envctl.lazy_dataclass import dataclass
 
 OLDEST_VAGRANT = (2, 3)
@@ -48,36 +45,23 @@ _NAMES = Tool("dnsmasq", "dnsmasq", "dnsmasq-base", "gives machines addresses")
 _FILTER = Tool("iptables", "iptables", "iptables", "lets machines reach the network")
 
 
-def machine_findings(host: Host, engine: Engine) -> list[Finding]:
-    """Everything that Vagrant machines on libvirt need, and what makes the images they start from.
-
-    Where there can be none, that is all there is to say: nothing that is installed would help.
-    """
-    if refusal(host.system, host.processor):
-        return [_no_machines(host)]
+def machine_findings(host: Host) -> list[Finding]:
+    """Everything that Vagrant machines on libvirt need."""
     libvirt = look(host)
     findings = [vagrant(host), provider(host), daemon(host, libvirt)]
     findings += [tool(host, _EMULATOR), tool(host, _DISKS), tool(host, _NAMES)]
     findings += [packet_filter(host, libvirt), acceleration(host), *access(host), space(host)]
-    findings += [tool(host, _FILES), tool(host, _SSH)]
-    return findings + [_for_images(finding) for finding in engine_findings(host, engine)]
+    return [*findings, tool(host, _FILES), tool(host, _SSH)]
 
 
-def _no_machines(host: Host) -> Finding:
+def no_machines(host: Host) -> Finding:
+    """Why there can be no machines on this host."""
     return Finding(
         "platform",
         ok=False,
-        found=f"{host.system} on {host.processor}",
+        observed=f"{host.system} on {host.processor}",
         remedy=f"machines need {SYSTEM} on {' or '.join(ARCHITECTURES)}: run envctl on such a host to have them;\ncontainers run here: `envctl doctor`",
     )
-
-
-def _for_images(finding: Finding) -> Finding:
-    """A finding about the engine, with what the engine is for where there are machines."""
-    if finding.ok or not finding.needed:
-        return finding
-    remedy = f"{finding.remedy}\nmachines are made from the images that it builds"
-    return replace(finding, remedy=remedy)
 
 
 def vagrant(host: Host) -> Finding:
@@ -94,15 +78,15 @@ def vagrant(host: Host) -> Finding:
         # Quick: before its plugins are loaded.
         text = host.run((program, "--version"), timeout=30).text
     except EnvctlError as error:
-        return Finding(name, ok=False, found=error.brief, remedy=elsewhere)
+        return Finding(name, ok=False, observed=error.brief, remedy=elsewhere)
     match = re.search(r"Vagrant (\d+)\.(\d+)\S*", text)
     if match is None:
         last = (text.strip().splitlines() or ["it says nothing"])[-1]
-        return Finding(name, ok=False, found=f"`vagrant --version`: {last}", remedy=elsewhere)
-    found = match[0].removeprefix("Vagrant ")
+        return Finding(name, ok=False, observed=f"`vagrant --version`: {last}", remedy=elsewhere)
+    observed = match[0].removeprefix("Vagrant ")
     if (int(match[1]), int(match[2])) >= OLDEST_VAGRANT:
-        return Finding(name, ok=True, found=found)
-    return Finding(name, ok=False, found=found, remedy=elsewhere)
+        return Finding(name, ok=True, observed=observed)
+    return Finding(name, ok=False, observed=observed, remedy=elsewhere)
 
 
 def provider(host: Host) -> Finding:
@@ -112,7 +96,7 @@ def provider(host: Host) -> Finding:
     if version is None and not upstream:
         version = _packaged_plugin(host)
     if version is not None:
-        return Finding(PROVIDER, ok=True, found=version)
+        return Finding(PROVIDER, ok=True, observed=version)
     program = host.which("vagrant")
     by_hand = f"vagrant plugin install {PROVIDER}"
     if program is not None and (upstream or not host.has_apt):
@@ -133,7 +117,7 @@ def _packaged_plugin(host: Host) -> str | None:
     """The version of the distribution's plugin; None if it is not installed."""
     if not (host.root / _DEBIAN_PLUGINS / f"{PROVIDER}.json").is_file():
         return None
-    gems = sorted(one.name for one in (host.root / _DEBIAN_GEMS).glob(f"{PROVIDER}-[0-9]*"))
+    gems = sorted(gem.name for gem in (host.root / _DEBIAN_GEMS).glob(f"{PROVIDER}-[0-9]*"))
     return gems[-1].removeprefix(f"{PROVIDER}-") if gems else "installed"
 
 
@@ -145,24 +129,24 @@ def _listed_plugin(host: Host, program: str, remedy: str) -> Finding:
             raise EnvctlError(f"`vagrant plugin list` exits with {outcome.code}")
     except EnvctlError as error:
         return Finding(
-            PROVIDER, ok=False, found=f"unknown: {error.brief}", remedy=remedy, needed=False
+            PROVIDER, ok=False, observed=f"unknown: {error.brief}", remedy=remedy, needed=False
         )
     match = re.search(rf"^{PROVIDER} \(([^,)]+)", outcome.text, re.MULTILINE)
     if match is None:
-        return Finding(PROVIDER, ok=False, found="not installed", remedy=remedy)
-    return Finding(PROVIDER, ok=True, found=match[1])
+        return Finding(PROVIDER, ok=False, observed="not installed", remedy=remedy)
+    return Finding(PROVIDER, ok=True, observed=match[1])
 
 
 def daemon(host: Host, libvirt: Libvirt) -> Finding:
     """Whether libvirt answers this user, and how to have it if not."""
     name = "libvirt"
     if libvirt.reach is Reach.ANSWERS:
-        return Finding(name, ok=True, found=f"{libvirt.version} at {URI}")
+        return Finding(name, ok=True, observed=f"{libvirt.version} at {URI}")
     if libvirt.serves_root_only:
         return Finding(
             name,
             ok=False,
-            found=f"{URI} serves root only: no system bus runs to ask who else may",
+            observed=f"{URI} serves root only: no system bus runs to ask who else may",
             remedy="run envctl as root, or start the system bus (sudo mkdir -p /run/dbus && "
             "sudo dbus-daemon --system --fork), then libvirtd anew",
         )
@@ -170,14 +154,14 @@ def daemon(host: Host, libvirt: Libvirt) -> Finding:
         return Finding(
             name,
             ok=False,
-            found=f"{URI} refuses this user",
+            observed=f"{URI} refuses this user",
             remedy="sudo usermod -aG libvirt $USER, then log in anew (members of that group are as good as root)",
         )
     if libvirt.reach is Reach.FAILS:
         return Finding(
             name,
             ok=False,
-            found=libvirt.error,
+            observed=libvirt.error,
             remedy="look into libvirt's own log: /var/log/libvirt/libvirtd.log, `journalctl -u libvirtd`",
         )
     return _no_daemon(host)
@@ -200,26 +184,26 @@ def _no_daemon(host: Host) -> Finding:
     return Finding(
         "libvirt",
         ok=False,
-        found="installed, not running" if installed else "not installed",
+        observed="installed, not running" if installed else "not installed",
         remedy=remedy,
         packages=() if installed or not host.has_apt else LIBVIRT_PACKAGES,
-        repairs=(Repair.LIBVIRT,) if host.which("libvirtd") or host.has_apt else (),
+        repairs=(START,) if host.which("libvirtd") or host.has_apt else (),
     )
 
 
-def tool(host: Host, wanted: Tool) -> Finding:
+def tool(host: Host, needed: Tool) -> Finding:
     """A program that only has to be there."""
-    path = host.which(wanted.program)
+    path = host.which(needed.program)
     if path is not None:
-        return Finding(wanted.name, ok=True, found=path)
-    words = f"install {wanted.program} with this system's package manager: it {wanted.purpose}"
-    return _missing(host, wanted.name, (wanted.package,), words)
+        return Finding(needed.name, ok=True, observed=path)
+    words = f"install {needed.program} with this system's package manager: it {needed.purpose}"
+    return _missing(host, needed.name, (needed.package,), words)
 
 
 def packet_filter(host: Host, libvirt: Libvirt) -> Finding:
     """What libvirt's networks set their rules with: iptables, and nft too since libvirt 10.4."""
     if not host.which("iptables") and host.which("nft") and libvirt.number >= (10, 4):
-        return Finding(_FILTER.name, ok=True, found="nft in its place")
+        return Finding(_FILTER.name, ok=True, observed="nft in its place")
     return tool(host, _FILTER)
 
 
@@ -227,11 +211,14 @@ def space(host: Host) -> Finding:
     """Room for machines' disks where libvirt keeps them."""
     name = "machine disk space"
     free = host.free(IMAGES)
-    found = f"{free / 1000**3:.1f} GB free at {IMAGES}"
+    observed = f"{free / 1000**3:.1f} GB free at {IMAGES}"
     if free >= LEAST_SPACE:
-        return Finding(name, ok=True, found=found)
+        return Finding(name, ok=True, observed=observed)
     return Finding(
-        name, ok=False, found=found, remedy=f"make room: `du -ah {IMAGES}` shows what takes it"
+        name,
+        ok=False,
+        observed=observed,
+        remedy=f"make room: `du -ah {IMAGES}` shows what takes it",
     )
 
 
@@ -239,4 +226,4 @@ def _missing(host: Host, name: str, packages: tuple[str, ...], elsewhere: str) -
     """Something that is not installed: a package where it is known what it is called, else words."""
     remedy = install_command(host, packages) or elsewhere
     known = packages if host.has_apt else ()
-    return Finding(name, ok=False, found="not installed", remedy=remedy, packages=known)
+    return Finding(name, ok=False, observed="not installed", remedy=remedy, packages=known)

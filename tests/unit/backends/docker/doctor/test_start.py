@@ -8,12 +8,12 @@ import stat
 
 import pytest
 
-from envctl.doctor import start as module
-from envctl.doctor.engine import look
+from envctl.backends.docker.doctor import start as module
+from envctl.backends.docker.doctor.engine import look
+from envctl.backends.docker.doctor.start import LOG, PID_FILE, REMEDIES, start
 from envctl.doctor.host import Outcome
-from envctl.doctor.start import CURES, LOG, PID_FILE, start
 from envctl.errors import EnvctlError
-from tests.unit.doctor.conftest import ABSENT, RUNNING, FakeHost
+from tests.support.fake_host import ABSENT, RUNNING, FakeHost
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_a_known_failure_is_cured_and_the_engine_started_again(
     assert runs(tmp_path) == ["", arguments]
     assert [argv[2] for argv in host.ran if argv[0] == "update-alternatives"] == ran
     assert next(event.text for event in events if str(event.stage) == "note") in {
-        cure.note for cure in CURES
+        remedy.note for remedy in REMEDIES
     }
 
 
@@ -147,9 +147,9 @@ def test_the_pid_file_of_a_killed_engine_goes_and_that_of_a_living_one_stays(
     machine, tmp_path, comm, left
 ):
     host = machine(files={PID_FILE: "77\n", "proc/77/comm": f"{comm}\n"})
-    cure = next(cure for cure in CURES if cure.sign == "pid file found")
-    assert cure.apply is not None
-    cure.apply(host)
+    remedy = next(remedy for remedy in REMEDIES if remedy.sign == "pid file found")
+    assert remedy.apply is not None
+    remedy.apply(host)
 
     assert (tmp_path / PID_FILE).exists() == left
 

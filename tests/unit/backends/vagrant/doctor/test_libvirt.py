@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.doctor import kvm, libvirt
+from envctl.backends.vagrant.doctor import kvm, libvirt
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
-from tests.unit.doctor.conftest import NO_LIBVIRT, VIRSH
+from tests.support.fake_host import NO_LIBVIRT, VIRSH
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Final
 
-from envctl.doctor.engine import Reach
+from envctl.doctor.finding import Reach, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
@@ -54,7 +55,7 @@ def look(host: Host) -> Libvirt:
         return Libvirt(Reach.FAILS, error=error.brief)
     library = re.search(r"^Using library: libvirt ([\d.]+)", text, re.MULTILINE)
     if library is None:
-        return Libvirt(_reach(text), error=_last(text))
+        return Libvirt(_reach_of(text), error=_last(text))
     # It answers this much also where no QEMU is there to tell the version of.
     hypervisor = re.search(r"^Running hypervisor: (.+)", text, re.MULTILINE)
     return Libvirt(
@@ -64,7 +65,7 @@ def look(host: Host) -> Libvirt:
     )
 
 
-def _reach(text: str) -> Reach:
+def _reach_of(text: str) -> Reach:
     lowered = text.lower()
     if any(
         sign in lowered
@@ -107,6 +108,9 @@ def start(host: Host, report: Report) -> None:
     report(Progress(WORK, Stage.DONE, "running"))
 
 
+START: Final = Repair("libvirt", RepairStage.DAEMONS, start)
+
+
 def _by_systemd(host: Host) -> None:
     outcome = host.run(("systemctl", "enable", "--now", "libvirtd"), timeout=2 * _PATIENCE)
     last = _wait(host, stays=False) if outcome.code == 0 else Libvirt(Reach.ABSENT)
@@ -130,12 +134,12 @@ def _by_hand(host: Host) -> None:
         )
     (host.root / "run/libvirt").mkdir(parents=True, exist_ok=True)
     before = {name: len(_log(host, name)) for name in DAEMONS}
-    said = ""
+    output = ""
     ending = running(host, "libvirtd")
     while True:
         for name, program in programs.items():
             if not running(host, name):
-                said += host.run((str(program), "-d"), timeout=_PATIENCE).text
+                output += host.run((str(program), "-d"), timeout=_PATIENCE).text
         last = _wait(host, stays=True)
         if last.reach is Reach.ANSWERS:
             return
@@ -145,7 +149,7 @@ def _by_hand(host: Host) -> None:
         ending = False
     logs = "".join(_log(host, name)[before[name] :] for name in DAEMONS)
     ends = [] if running(host, "libvirtd") else ["libvirtd has ended"]
-    lines = [line for line in (said + logs).splitlines() if line.strip()]
+    lines = [line for line in (output + logs).splitlines() if line.strip()]
     raise EnvctlError(
         "libvirt does not start",
         details="\n".join([*lines[-_SHOWN:], *ends, last.error]),

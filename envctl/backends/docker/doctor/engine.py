@@ -6,7 +6,6 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -14,21 +13,13 @@ from envctl.backends.docker.client import Engine as Connection
 from envctl.backends.docker.endpoint import Endpoint, find
 from envctl.backends.docker.engine_errors import EngineConnectionError, EngineError
 from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
+from envctl.doctor.finding import Reach
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _TOTAL = 20.0
 """Seconds it gets to answer all that is asked, the way there not counted."""
-
-
-class Reach(StrEnum):
-    """How an attempt to talk to the engine ended."""
-
-    ANSWERS = "answers"
-    ABSENT = "absent"
-    DENIED = "denied"
-    FAILS = "fails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +60,14 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine:
         endpoint = find(environ)
         address = endpoint.host
         way = TUNNEL_TIMEOUT if address.startswith("ssh://") else 0
-        return _in_time(partial(_asked, endpoint), _TOTAL + way)
+        return _in_time(partial(_ask, endpoint), _TOTAL + way)
     except EnvctlError as error:
-        return Engine(address, Reach.FAILS, error=_told(error))
+        return Engine(address, Reach.FAILS, error=_summary(error))
     except (EngineError, OSError, ValueError) as error:
         return Engine(address, _reach(error), error=str(error))
 
 
-def _asked(endpoint: Endpoint) -> Engine:
+def _ask(endpoint: Endpoint) -> Engine:
     connection = Connection(endpoint)
     try:
         return _answer(endpoint.host, connection.api.version(), connection.api.info())
@@ -86,7 +77,7 @@ def _asked(endpoint: Endpoint) -> Engine:
         connection.close()
 
 
-def _told(error: EnvctlError) -> str:
+def _summary(error: EnvctlError) -> str:
     """An error in a line: what a program said last says most."""
     lines = [line.strip() for line in error.details.splitlines() if line.strip()]
     return f"{error.brief}: {lines[-1]}" if lines else error.brief

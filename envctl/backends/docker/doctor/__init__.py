@@ -1,0 +1,19 @@
+"""What `envctl doctor` looks at for containers, and how it fixes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from envctl.backends.docker.doctor.checks import compose, engine_findings
+from envctl.backends.docker.doctor.engine import Engine, look
+from envctl.doctor.finding import Finding
+from envctl.doctor.host import Host
+
+
+def findings(
+    host: Host, *, images_only: bool = False, ask: Callable[[], Engine] | None = None
+) -> tuple[Finding, ...]:
+    """What containers need here; with `images_only`, what making images needs. `ask` stands for the engine."""
+    engine = ask() if ask else look(host.environ)
+    others = () if images_only else (compose(host),)
+    return (*engine_findings(host, engine), *others)
