@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
@@ -48,15 +49,14 @@ def open_engine(context: Context) -> ImageEngine:
     return cast("ImageEngine", open_backend(DEFAULT_BACKEND, context))
 
 
-def backend_module(name: str) -> str:
-    """The package or module that a backend is in: its templates and its doctor's checks lie there, too.
+def backend_templates(name: str) -> Path | None:
+    """The folder `templates` beside a backend's module: where a package from outside has them. None if it has none."""
+    from importlib.util import find_spec
 
-    UsageError if there is none of that name.
-    """
     target = _target(name)
-    if target is None:
-        raise _unknown(name, backend_names(), None)
-    return target.partition(":")[0]
+    spec = find_spec(target.partition(":")[0]) if target else None
+    folder = Path(spec.origin).parent / "templates" if spec and spec.origin else None
+    return folder if folder and folder.is_dir() else None
 
 
 def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Sequence[Finding]:

@@ -80,8 +80,18 @@ def packaged_templates() -> Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
+def _packaged(name: str) -> tuple[Path, str]:
+    """A folder of templates and a template's name in it: envctl's own folder, or that of a backend from outside."""
+    from envctl.backends import backend_templates
+
+    backend, _, below = name.partition("/")
+    if not (packaged_templates() / backend).is_dir() and (folder := backend_templates(backend)):
+        return folder, below
+    return packaged_templates(), name
+
+
 class Templates:
-    """The templates of a project: its own `templates/` first, then envctl's."""
+    """The templates of a project: its own `templates/` first, then envctl's, or those of the backend's package."""
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
@@ -123,7 +133,8 @@ class Templates:
         text = _own_template(self._root, name) if self._root else None
         if self._root and text is not None:
             return text.decode("utf-8"), str(self._root / "templates" / name), lambda: True
-        return jinja2.FileSystemLoader(packaged_templates()).get_source(environment, name)
+        folder, below = _packaged(name)
+        return jinja2.FileSystemLoader(folder).get_source(environment, below)
 
 
 def _own_template(root: Path, name: str) -> bytes | None:
