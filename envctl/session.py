@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import definition
-from envctl.backends import backend_names, is_backend, open_backend, open_engine
+from envctl.backends import backend_names, is_backend, open_backend, open_engine, template_roles
 from envctl.backends.base import (
     Backend,
     Context,
@@ -200,9 +200,9 @@ class Session:
         return self.store.value(name)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
-        from envctl.trust.host_access import RUN_BY_VAGRANT
-
-        if template in RUN_BY_VAGRANT:
+        backend, _, name = template.partition("/")
+        roles = template_roles(backend)
+        if roles and name in roles.on_host:
             # What is made of it is run on this host.
             self.require_approval()
         return self.project.templates.render(template, values)
@@ -370,11 +370,15 @@ class Session:
         """What `up` would run, read or show of this host."""
         from envctl.trust.host_access import reaches
 
+        capabilities = self.backend.capabilities
         return reaches(
             self.plan,
             self._secret_sources,
             root=self.project.root,
             elsewhere=self._mounted_elsewhere(),
+            host_templates=capabilities.templates.on_host if capabilities.templates else (),
+            machines=capabilities.machines,
+            shares_kernel=capabilities.shares_kernel,
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from envctl.plan.target import DEFAULT_BACKEND
 from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from envctl.backends.base import Backend, Context, ImageEngine
+    from envctl.backends.base import Backend, Capabilities, Context, ImageEngine, TemplateRoles
     from envctl.doctor.finding import Finding
     from envctl.doctor.host import Host
 
@@ -57,6 +57,14 @@ def backend_templates(name: str) -> Path | None:
     spec = find_spec(target.partition(":")[0]) if target else None
     folder = Path(spec.origin).parent / "templates" if spec and spec.origin else None
     return folder if folder and folder.is_dir() else None
+
+
+def template_roles(name: str) -> TemplateRoles | None:
+    """What becomes of a backend's templates; None if it does not say, or there is no such backend."""
+    if not is_backend(name):
+        return None
+    capabilities: Capabilities | None = getattr(_backend_class(name), "capabilities", None)
+    return capabilities.templates if capabilities else None
 
 
 def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Sequence[Finding]:

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateRoles:
+    """What becomes of a backend's templates; each is named as below its own folder: "compose.yaml.j2"."""
+
+    outside_images: frozenset[str] = frozenset()
+    """Templates of rendered folders and of running units. All others make images: a project's own are part of its builds."""
+    on_host: tuple[str, ...] = ()
+    """Templates that become programs run on this host: a project's own need approval."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend can do; the contract suite asks for no more than this."""
 
@@ -32,6 +42,12 @@ class Capabilities:
     """Processes really run: exec, logs, ports and files can be looked at."""
     installs: bool = False
     """What units are built on is given packages by apt, whatever the spec installs: a kernel, an init."""
+    shares_kernel: bool = False
+    """Units run on this host's kernel: some Linux capabilities reach beyond them."""
+    machines: bool = False
+    """Units run in machines: root of one can undo there what protects a mounted folder."""
+    templates: TemplateRoles | None = None
+    """What becomes of its templates; None if none of them makes images, or runs on this host."""
 
 
 _SHOWN: Final = 100

@@ -39,23 +39,6 @@ _NEVER: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EI
 """What a disk answers that has no links or pipes."""
 _OURS: Final = f"{os.getpid()}-{time.time_ns():x}"
 """Part of the names of files that take the place of others once they are whole."""
-_BUILDING: Final = ("docker", "vagrant")
-"""The folders of templates that images and boxes are made from."""
-_NO_IMAGES: Final = frozenset(
-    {
-        "README.md.j2",
-        "compose.yaml.j2",
-        "Vagrantfile.j2",
-        "rendered.Vagrantfile.j2",
-        "envctl.rb.j2",
-        "machine.sh.j2",
-        "container.sh.j2",
-        "start.sh.j2",
-    }
-)
-"""What of those folders goes into rendered folders or tells of a running machine, and is in no image."""
-
-
 _TEXT_SECONDS: Final = 0.5
 """Of the processor, for the text of a build step: it has some values to put in, which takes milliseconds."""
 _TEMPLATE_SECONDS: Final = 10.0
@@ -159,14 +142,19 @@ def _own_template(root: Path, name: str) -> bytes | None:
 
 def own_templates_digest(root: Path) -> str:
     """A digest of the project's own templates that images are made from; "" if it has none."""
+    from envctl.backends import backend_names, template_roles
+
     summary, any_own = hashlib.sha256(), False
-    for part in _BUILDING:
-        refuse_links(root, Path("templates", part))
+    for part in backend_names() if os.path.lexists(root / "templates") else ():
         folder = root / "templates" / part
+        roles = template_roles(part) if os.path.lexists(folder) else None
+        if roles is None:
+            continue
+        refuse_links(root, Path("templates", part))
         for file in sorted([*folder.glob("*.j2"), *folder.glob("*/*.j2")]):
             name = file.relative_to(folder).as_posix()
             # Nothing is loaded through a folder that is a link.
-            if name in _NO_IMAGES or (file.parent != folder and file.parent.is_symlink()):
+            if name in roles.outside_images or (file.parent != folder and file.parent.is_symlink()):
                 continue
             text = _own_template(root, f"{part}/{name}")
             if text is not None:

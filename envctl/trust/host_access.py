@@ -27,8 +27,6 @@ from envctl.trust.git_folders import changeable_git
 if TYPE_CHECKING:
     from envctl.plan.model import Mount, Plan, Unit
 
-RUN_BY_VAGRANT: Final = ("vagrant/Vagrantfile.j2", "vagrant/box.Vagrantfile.j2")
-"""Templates that become programs which Vagrant runs on this host."""
 
 _LARGEST_PROGRAM: Final = 16 * 1024 * 1024
 _CONTAINED: Final = frozenset(
@@ -117,11 +115,15 @@ def reaches(
     *,
     root: Path,
     elsewhere: Iterable[Mounted] = (),
+    host_templates: Sequence[str] = (),
+    machines: bool = False,
+    shares_kernel: bool = False,
 ) -> tuple[Reach, ...]:
     """What bringing this plan up would run, read or show of this host, each once.
 
     `sources` are of the plan's secrets.
-    `elsewhere` is what the project's other environments mount.
+    `elsewhere` is what the project's other environments mount. The rest is of the plan's backend: which of its templates
+    become programs of this host, whether units run in machines, whether on this host's kernel.
     """
     # It takes the whole model of a plan, which a command in a machine does without.
     from envctl.plan.build_secrets import secret_names
@@ -131,11 +133,13 @@ def reaches(
     for name in sorted(used & set(sources)):
         found |= dict.fromkeys(_of_secret(name, sources[name], root))
     for unit in plan.units:
-        found |= dict.fromkeys(_of_unit(unit, plan, root))
+        found |= dict.fromkeys(_of_unit(unit, plan, root, machines=machines))
+        if shares_kernel:
+            found |= dict.fromkeys(_beyond_its_container(unit))
     own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
     found |= dict.fromkeys(_below_others(own, elsewhere, followed(root)))
-    if plan.backend == "vagrant":
-        found |= dict.fromkeys(_templates(root))
+    templates = [f"{plan.backend}/{name}" for name in host_templates]
+    found |= dict.fromkeys(_templates(root, templates, plan.backend))
     return tuple(found)
 
 
@@ -169,7 +173,7 @@ def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | Non
     )
 
 
-def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
+def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[Reach]:
     service = unit.service
     for index, mount in enumerate(unit.run.mounts):
         if not _is_own(mount, root):
@@ -178,7 +182,9 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
             kind = "mount, read-only" if mount.read_only else "mount"
             yield Reach(shown, (kind, service, mount.source, mount.target), "", where)
-        git = None if mount.read_only else _changeable_git(mount, unit, plan, root)
+        git = (
+            None if mount.read_only else _changeable_git(mount, unit, plan, root, machines=machines)
+        )
         if git is not None:
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
             why = (
@@ -196,16 +202,20 @@ def _of_unit(unit: Unit, plan: Plan, root: Path) -> Iterator[Reach]:
         where = unit.origins.get("options.devices") or unit.where
         text = f"{service} uses the device {quoted(str(device))}"
         yield Reach(text, ("device", service, str(device)), "", where)
-    if plan.backend == "docker":
-        for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
-            where = unit.origins.get("process.capabilities") or unit.where
-            text = f"{service} has the capability {name}, which reaches beyond its container"
-            yield Reach(text, ("capability", service, name), "", where)
 
 
-def _changeable_git(mount: Mount, unit: Unit, plan: Plan, root: Path) -> Path | None:
+def _beyond_its_container(unit: Unit) -> Iterator[Reach]:
+    for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
+        where = unit.origins.get("process.capabilities") or unit.where
+        text = f"{unit.service} has the capability {name}, which reaches beyond its container"
+        yield Reach(text, ("capability", unit.service, name), "", where)
+
+
+def _changeable_git(
+    mount: Mount, unit: Unit, plan: Plan, root: Path, *, machines: bool
+) -> Path | None:
     """Git's own files that a unit can change through a mount."""
-    if mount.protected and plan.backend == "vagrant" and _has_root_of_machine(unit, plan):
+    if mount.protected and machines and _has_root_of_machine(unit, plan):
         return Path(mount.source, mount.protected[0])
     return changeable_git(Path(mount.source), root)
 
@@ -284,12 +294,12 @@ def _is_own(mount: Mount, root: Path) -> bool:
     return source.is_relative_to(followed(root))
 
 
-def _templates(root: Path) -> Iterator[Reach]:
-    """The project's own templates of what Vagrant runs; they may take in any other one, but nothing through a link."""
+def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[Reach]:
+    """The project's own templates of what runs on this host; they may take in any other one, but nothing through a link."""
     folder = root / "templates"
-    if folder.is_symlink() or (folder / "vagrant").is_symlink():
+    if folder.is_symlink() or (folder / backend).is_symlink():
         return
-    for name in RUN_BY_VAGRANT:
+    for name in names:
         if os.path.lexists(folder / name):
             every = sorted(
                 Path(parent, file).relative_to(root).as_posix()
@@ -297,7 +307,7 @@ def _templates(root: Path) -> Iterator[Reach]:
                 for file in files
                 if file.endswith(".j2") and not Path(parent, file).is_symlink()
             )
-            text = f"runs what templates/{name} says, in Vagrant on this host"
+            text = f"runs what templates/{name} says, in {backend} on this host"
             yield Reach(text, ("template", name), _content(root, every))
 
 

@@ -9,7 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import (
+    Capabilities,
+    Context,
+    Execution,
+    LogLine,
+    NotRunningError,
+    TemplateRoles,
+)
 from envctl.backends.common import image_ids, probe
 from envctl.backends.common.build_inputs import ContainerScript, secret_values
 from envctl.backends.common.probe_answers import Answers
@@ -45,12 +52,14 @@ if TYPE_CHECKING:
 _PROBE_GRACE = 2.0
 """Seconds the engine gets beyond a probe's own time-out."""
 
+_TEMPLATES = TemplateRoles(outside_images=frozenset({"README.md.j2", "compose.yaml.j2"}))
+
 
 class DockerBackend:
     """One environment on a Docker engine."""
 
     name = "docker"
-    capabilities = Capabilities()
+    capabilities = Capabilities(shares_kernel=True, templates=_TEMPLATES)
 
     def __init__(self, context: Context) -> None:
         self.context = context

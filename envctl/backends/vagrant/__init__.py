@@ -21,7 +21,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
+from envctl.backends.base import (
+    Capabilities,
+    Context,
+    Execution,
+    LogLine,
+    NotRunningError,
+    TemplateRoles,
+)
 from envctl.backends.vagrant.machines import Machines
 from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError, Problem
@@ -49,12 +56,30 @@ _PROBE_GRACE: Final = 5.0
 """Seconds added to a probe's timeout for the way into the machine."""
 _IN_PLACE: Final = frozenset({"process", "ports", "secrets", "probe", "restart", "aliases", "kind"})
 
+_TEMPLATES: Final = TemplateRoles(
+    outside_images=frozenset(
+        {
+            "README.md.j2",
+            "Vagrantfile.j2",
+            "rendered.Vagrantfile.j2",
+            "envctl.rb.j2",
+            "machine.sh.j2",
+            "container.sh.j2",
+            "start.sh.j2",
+        }
+    ),
+    on_host=("Vagrantfile.j2", "box.Vagrantfile.j2"),
+)
+"""Vagrant runs the two on this host as the Ruby programs that they are."""
+
 
 class VagrantBackend:
     """One environment in virtual machines."""
 
     name = "vagrant"
-    capabilities = Capabilities(reconfigure=_IN_PLACE, installs=True)
+    capabilities = Capabilities(
+        reconfigure=_IN_PLACE, installs=True, machines=True, templates=_TEMPLATES
+    )
 
     def __init__(self, context: Context) -> None:
         self.context = context

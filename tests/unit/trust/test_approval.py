@@ -514,7 +514,7 @@ def test_a_template_that_vagrant_runs_on_this_host_is_asked_for_by_its_content(t
     project.write(f"templates/vagrant/{name}", "system('id')\n")
     target = Target("dev", "vagrant")
     (one,), _ = project.workspace().reaches(target)
-    assert one.text == f"runs what templates/vagrant/{name} says, in Vagrant on this host"
+    assert one.text == f"runs what templates/vagrant/{name} says, in vagrant on this host"
     project.write(f"templates/vagrant/{name}", "system('rm')\n")
     (other,), _ = project.workspace().reaches(target)
     assert other.key != one.key
