@@ -43,6 +43,7 @@ from envctl.definition.running import (
 )
 from envctl.definition.steps import Base, Dockerfile, SecretForm, Step
 from envctl.plan.categories import COMPARED
+from envctl.plan.target import DEFAULT_BACKEND
 
 
 class ServiceForm(Form):
@@ -167,7 +168,9 @@ class OverlayForm(Form):
     """`environments/NAME.yaml`, or an entry of `environments`: what differs in one environment."""
 
     backend: Name = Field(
-        "docker", description="Where it runs unless asked otherwise.", examples=["docker"]
+        DEFAULT_BACKEND,
+        description="Where it runs unless asked otherwise.",
+        examples=[DEFAULT_BACKEND],
     )
     base: Base | None = Field(
         None,
@@ -200,7 +203,9 @@ class SpecForm(OverlayForm):
 
     project: Name = Field(description="The project's name.", examples=["guestbook"])
     environments: dict[Name, OverlayForm] = Field(
-        {}, description="Overlays kept in this file.", examples=[{"dev": {"backend": "docker"}}]
+        {},
+        description="Overlays kept in this file.",
+        examples=[{"dev": {"backend": DEFAULT_BACKEND}}],
     )
 
 
@@ -208,7 +213,7 @@ class HeadForm(Form):
     """The file without its services, which are validated one by one."""
 
     project: Name
-    backend: Name = "docker"
+    backend: Name = DEFAULT_BACKEND
     base: Base | None = None
     secrets: dict[Variable, SecretForm] = Field({})
     options: dict[Name, Free] = Field({})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from envctl.doctor.host import Host
+
+PackageNames: TypeAlias = Mapping[str, Mapping[str, str]]
+"""What Debian's packages are called elsewhere, by a distribution's ID or ID_LIKE; "" where there is none, though a relative has it."""
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "fedora": "sudo dnf install",
@@ -14,23 +17,10 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "alpine": "sudo apk add",
 }
 """How packages are installed where there is no apt, by a distribution's ID or ID_LIKE."""
-_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "docker.io": {"fedora": "moby-engine", "suse": "docker", "arch": "docker", "alpine": "docker"},
+_NAMES: Final[PackageNames] = {
     "dnsmasq-base": dict.fromkeys(_COMMANDS, "dnsmasq"),
     "e2fsprogs": dict.fromkeys(_COMMANDS, "e2fsprogs"),
     "iptables": dict.fromkeys(_COMMANDS, "iptables"),
-    "libvirt-clients": {
-        "fedora": "libvirt-client",
-        "suse": "libvirt-client",
-        "arch": "libvirt",
-        "alpine": "libvirt-client",
-    },
-    "libvirt-daemon-system": {
-        "fedora": "libvirt-daemon-kvm",
-        "suse": "libvirt-daemon-qemu",
-        "arch": "libvirt",
-        "alpine": "libvirt-daemon",
-    },
     "mmdebstrap": {"fedora": "mmdebstrap"},
     "openssh-client": {
         "fedora": "openssh-clients",
@@ -44,12 +34,8 @@ _NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "arch": "qemu-img",
         "alpine": "qemu-img",
     },
-    "vagrant": {"fedora": "vagrant", "arch": "vagrant"},
-    "vagrant-libvirt": {"fedora": "vagrant-libvirt"},
 }
-"""What Debian's packages are called elsewhere. Of those that are not here only words are said."""
-_WITHOUT: Final = {("rhel", "docker.io"), ("rhel", "vagrant"), ("rhel", "vagrant-libvirt")}
-"""Packages that Fedora has and what is made from it has not."""
+"""Packages that no backend's engine is in."""
 
 
 def apt_command(packages: Sequence[str]) -> str:
@@ -57,20 +43,24 @@ def apt_command(packages: Sequence[str]) -> str:
     return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
 
 
-def install_command(host: Host, packages: Sequence[str]) -> str:
-    """What a user of this host types to install what these packages of Debian are there; "" if that is not known."""
+def install_command(host: Host, packages: Sequence[str], names: PackageNames) -> str:
+    """What a user of this host types to install what these packages of Debian are there; "" if that is not known.
+
+    `names` are those of the backend's own packages.
+    """
     if host.has_apt:
         return apt_command(packages)
     like = host.distributions if host.system == "Linux" else ()
     family = next((name for name in (*like, *map(_parent, like)) if name in _COMMANDS), "")
-    names = [
-        _NAMES.get(name, {}).get(family, "")
-        for name in packages
-        if not any((other, name) in _WITHOUT for other in like)
+    known = {**_NAMES, **names}
+    called = [
+        known.get(package, {}).get(family, "")
+        for package in packages
+        if all(known.get(package, {}).get(other) != "" for other in like)
     ]
-    if not family or len(names) < len(packages) or not all(names):
+    if not family or len(called) < len(packages) or not all(called):
         return ""
-    return f"{_COMMANDS[family]} {' '.join(dict.fromkeys(names))}"
+    return f"{_COMMANDS[family]} {' '.join(dict.fromkeys(called))}"
 
 
 def _parent(name: str) -> str:

@@ -27,6 +27,7 @@ class Target:
         environment, at, backend = text.partition("@")
         if not environment or (at and not backend) or "@" in backend:
             raise UsageError(
-                f"{text!r} is not a target", hint="write ENV or ENV@BACKEND: dev, dev@docker"
+                f"{text!r} is not a target",
+                hint=f"write ENV or ENV@BACKEND: dev, dev@{DEFAULT_BACKEND}",
             )
         return cls(environment, backend or None)

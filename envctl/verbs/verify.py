@@ -15,6 +15,7 @@ from envctl.parity.accepted import Acceptance, matches
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Kind
 from envctl.plan.state import Status, UnitState
+from envctl.plan.target import DEFAULT_BACKEND
 from envctl.progress import Progress, Stage
 from envctl.session import Session
 from envctl.verbs.running_units import lost_texts, nothing_up
@@ -31,7 +32,7 @@ def facts(session: Session) -> Facts:
     if not session.backend.capabilities.executes:
         raise EnvctlError(
             f"{session.id} is on paper only: it has no facts",
-            hint=f"another backend has: {session.target.environment}@docker",
+            hint=f"another backend has: {session.target.environment}@{DEFAULT_BACKEND}",
         )
     states = session.observe().units
     services = [unit for unit in session.plan.units if unit.kind is Kind.SERVICE]

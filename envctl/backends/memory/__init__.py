@@ -28,6 +28,7 @@ from envctl.plan.holdings import Holding, held, wanted
 from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
 from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.plan.target import DEFAULT_BACKEND
 from envctl.plan.text import plan_text
 
 _FAILS = ("false",)
@@ -130,7 +131,7 @@ class MemoryBackend:
         """Nothing runs here. EnvctlError."""
         raise NotRunningError(
             f"{unit} exists on paper only: the memory backend runs no commands",
-            hint=f"`{execution.shown}` needs a real backend, for instance @docker",
+            hint=f"`{execution.shown}` needs a real backend, for instance @{DEFAULT_BACKEND}",
         )
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
@@ -156,7 +157,7 @@ class MemoryBackend:
         if units:
             raise EnvctlError(
                 f"{units[0]} exists on paper only: the memory backend has no logs",
-                hint="another backend has, for instance @docker",
+                hint=f"another backend has, for instance @{DEFAULT_BACKEND}",
             )
         return iter(())
 

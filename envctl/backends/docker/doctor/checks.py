@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from envctl.backends.docker.doctor.engine import Engine
+from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
 from envctl.doctor.finding import Finding, Reach
 from envctl.doctor.host import LEAST_SPACE, Host
@@ -71,7 +72,7 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
     windows = " (or switch on WSL integration in Docker Desktop)" if host.is_wsl else ""
     if installed:
         return start + windows
-    if command := install_command(host, ENGINE_PACKAGES):
+    if command := install_command(host, ENGINE_PACKAGES, PACKAGE_NAMES):
         return f"{command} && {start}{windows}"
     return f"install the Docker engine (https://docs.docker.com/engine/install/), then {start}{windows}"
 
@@ -154,11 +155,11 @@ def bootstrap(host: Host) -> Finding:
             name,
             ok=False,
             observed=observed,
-            remedy=install_command(host, BOOTSTRAP_PACKAGES),
+            remedy=install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES),
             needed=False,
             packages=BOOTSTRAP_PACKAGES,
         )
-    command = install_command(host, BOOTSTRAP_PACKAGES)
+    command = install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES)
     remedy = f"{command}, or have a registry reachable" if command else "have a registry reachable"
     return Finding(name, ok=False, observed=observed, remedy=remedy, needed=False)
 

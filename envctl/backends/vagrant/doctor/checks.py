@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from envctl.backends.vagrant.doctor.kvm import acceleration, access
 from envctl.backends.vagrant.doctor.libvirt import START, URI, Libvirt, look, start_command
+from envctl.backends.vagrant.doctor.package_names import PACKAGE_NAMES
 from envctl.doctor.finding import Finding, Reach
 from envctl.doctor.host import LEAST_SPACE, Host
 from envctl.doctor.install_commands import install_command
@@ -175,7 +176,7 @@ def _no_daemon(host: Host) -> Finding:
     start = start_command(host)
     if installed:
         remedy = start
-    elif command := install_command(host, LIBVIRT_PACKAGES):
+    elif command := install_command(host, LIBVIRT_PACKAGES, PACKAGE_NAMES):
         remedy = f"{command} && {start}"
     else:
         remedy = (
@@ -224,6 +225,6 @@ def space(host: Host) -> Finding:
 
 def _missing(host: Host, name: str, packages: tuple[str, ...], elsewhere: str) -> Finding:
     """Something that is not installed: a package where it is known what it is called, else words."""
-    remedy = install_command(host, packages) or elsewhere
+    remedy = install_command(host, packages, PACKAGE_NAMES) or elsewhere
     known = packages if host.has_apt else ()
     return Finding(name, ok=False, observed="not installed", remedy=remedy, packages=known)
