@@ -225,11 +225,11 @@ def _has_root_of_machine(unit: Unit, plan: Plan) -> bool:
     from envctl.plan.model import Build
 
     shared = "machine" in unit.run.options
-    units = [one for one in plan.units if shared and "machine" in one.run.options] or [unit]
+    others = [other for other in plan.units if shared and "machine" in other.run.options]
     return any(
-        isinstance(one.source, Build)
-        and (one.run.process.user or "root").partition(":")[0] in ("root", "0")
-        for one in units
+        isinstance(inside.source, Build)
+        and (inside.run.process.user or "root").partition(":")[0] in ("root", "0")
+        for inside in others or [unit]
     )
 
 
