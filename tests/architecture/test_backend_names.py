@@ -1,0 +1,99 @@
+"""Nothing but a backend's own folder names it: what others know of it, it says itself.
+
+Identifiers and texts of the program count; docstrings and comments do not, nor do `Dockerfile` and `.dockerignore`, which
+are words of the spec.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "envctl"
+OWN = ("backends/docker/", "backends/vagrant/")
+NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
+
+REASONS: dict[str, tuple[int, str]] = {
+    "bases/rootfs.py": (7, "the files of apt in the official images have these names"),
+    "cli/commands.py": (1, "an example of a target, in the help"),
+    "cli/reference.py": (1, "an example of a target, in the page on the command line"),
+    "definition/habits.py": (
+        1,
+        "where Compose's key tmpfs is written here: options of the default backend",
+    ),
+    "definition/schema.py": (4, "examples in the JSON Schema"),
+    "definition/steps.py": (
+        2,
+        "`box` of a base is what Vagrant calls its images; an example of a path",
+    ),
+    "definition/words.py": (1, "what `box` of a base is for"),
+    "files/__init__.py": (
+        2,
+        "`docker build` is what a Dockerfile's context is compared with; the pages on .dockerignore",
+    ),
+    "host/architectures.py": (1, "containers run where machines do not: a hint"),
+    "host/ca_bundle.py": (
+        2,
+        "variables of the environment that programs of all backends are given",
+    ),
+    "host/private_state.py": (1, "a folder of .envctl whose content nobody can make anew"),
+    "lock/messages.py": (1, "the command that removes an image, in a hint"),
+    "parity/drift/built_files.py": (
+        1,
+        "the file by which an engine marks each container tells when it was made",
+    ),
+    "parity/drift/package_files.py": (1, "a folder that a package leaves to its daemon"),
+    "parity/processes.py": (1, "an init process, beside tini and others"),
+    "plan/sharing_differences.py": (
+        2,
+        "sockets of engines that a mount may show, beside podman's and others",
+    ),
+    "plan/target.py": (1, "the default backend"),
+    "plan/volatile_places.py": (3, "files that an engine brings to each container"),
+    "session.py": (1, "an example of options, in a hint"),
+    "trust/command_files.py": (3, "programs that run other files, beside podman, helm and others"),
+}
+"""By module, how many there are, and why."""
+
+
+def mentions(tree: ast.AST) -> Iterator[str]:
+    """Where a tree names a backend: in a name that is bound or read, or in a text."""
+    docstrings = {id(text) for node in ast.walk(tree) for text in _docstring(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+            if id(node) not in docstrings:
+                yield from NAMES.findall(text)
+        for field in ("id", "attr", "arg", "name", "module", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                yield from NAMES.findall(name)
+
+
+def _docstring(node: ast.AST) -> Iterator[ast.Constant]:
+    """Texts that stand by themselves: what they describe is in front of them."""
+    for statement in (
+        getattr(node, "body", ()) if not isinstance(node, ast.Lambda | ast.IfExp) else ()
+    ):
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            yield statement.value
+
+
+def counts() -> Counter[str]:
+    found: Counter[str] = Counter()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE).as_posix()
+        if not module.startswith(OWN):
+            found[module] += len(list(mentions(ast.parse(path.read_text("utf-8")))))
+    return +found
+
+
+def test_a_backend_is_named_outside_its_folder_only_for_these_reasons():
+    assert counts() == {module: count for module, (count, _) in REASONS.items()}
+
+
+def test_every_reason_is_given():
+    assert all(len(reason) > 10 for _, reason in REASONS.values())
