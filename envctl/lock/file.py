@@ -263,7 +263,7 @@ class _Reader:
 
     def digest(self, table: Mapping[str, Any], key: str, path: str) -> str:
         digest = self.text(table, key, path)
-        if digest and not _DIGEST.fullmatch(digest):
+        if isinstance(table.get(key), str) and not _DIGEST.fullmatch(digest):
             self.problems.append(f"{path}: {key!r} is not a digest, expected sha256: and 64 digits")
         return digest
 

@@ -240,6 +240,7 @@ def test_no_document_breaks_the_reader(document):
         ('"libc6:i386": "2.36-9+deb12u14"', '"libc6:i386": [1]', "packages, libc6:i386: expected a text, got a list"),
         ('"python3": "3.11.2-1+b1"', '"python3": true', "python3: expected a text, got a boolean"),
         ('"python3": "3.11.2-1+b1"', '"python3": null', "python3: expected a text, got null"),
+        ('"manifest": "sha256:d2a704b658cad4a6d5b04daa62c059b7265780f74461ff2ea2a08c7ced4604d2"', '"manifest": ""', "base debian:bookworm: 'manifest' is not a digest"),
         ('"inputs"', '"input"', "build dev/cache: 'inputs' is missing"),
         ('"builds": [', '"builds": {}, "more": [', "builds: expected a list, got an object"),
         ('"adduser": "3.134"', '"adduser": 3.134', "base debian:bookworm, packages, adduser: expected a text, got a number"),
