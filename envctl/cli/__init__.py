@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from envctl import __version__
 from envctl.cli import interrupts
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def main() -> None:
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
     from envctl.cli.failure import run_guarded
-    from envctl.cli.front import read
+    from envctl.cli.front import complete, read
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -35,7 +36,16 @@ def main() -> None:
 
     def work() -> int | None:
         interrupts.raise_an_exception()
-        call = None if completing else read(sys.argv[1:], COMMANDS)
+        if completing:
+            completions = complete(os.environ, COMMANDS)
+            if completions is None:
+                return _typer()
+            print(completions)
+            return 0
+        if sys.argv[1:] == ["--version"]:
+            print(f"envctl {__version__}")
+            return 0
+        call = read(sys.argv[1:], COMMANDS)
         return run(call) if call else _typer()
 
     code = run_guarded(work, Options())

@@ -8,14 +8,18 @@ answers, Typer would call the same function with the same arguments: a test hold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from envctl.cli.declare import COMMON, Argument, Group, Option, Options, Parameter, parameters
 from envctl.lazy_dataclass import dataclass
+
+_QUOTING: Final = frozenset("\"'\\\t\n$`")
+_PLAIN_NAME: Final = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,78 @@ def read(words: Sequence[str], group: Group) -> Call | None:
     except _NotSure:
         return None
     return Call(function, Options.taken(given).over(Options.taken(outer.found)), given)
+
+
+def complete(environ: Mapping[str, str], group: Group) -> str | None:
+    """What a shell is told when TAB is pressed; None if Typer has to look at it.
+
+    Answers for names of commands in bash, and for arguments in bash and zsh. Typer takes ten times as long.
+    """
+    try:
+        words, begun, shell = _typed(environ)
+        names = _candidates(words, begun, group, shell)
+    except _NotSure:
+        return None
+    names = [name for name in names if name.startswith(begun)]
+    if shell == "bash":
+        return "\n".join(names)
+    if not all(_PLAIN_NAME.fullmatch(name) for name in names):
+        return None
+    quoted = "\n".join(f'"{name}"' for name in names)
+    return f"_arguments '*: :(({quoted}))'" if names else "_files"
+
+
+def _typed(environ: Mapping[str, str]) -> tuple[list[str], str, str]:
+    """The whole words, the one that is begun, and the shell."""
+    shell = environ["_ENVCTL_COMPLETE"].removeprefix("complete_")
+    line = environ.get({"bash": "COMP_WORDS", "zsh": "_TYPER_COMPLETE_ARGS"}.get(shell, ""), "")
+    if not line or set(line) & _QUOTING:
+        raise _NotSure
+    words = line.split()[1:]
+    if shell == "bash":
+        index = int(environ["COMP_CWORD"]) - 1
+        return words[:index], (words[index] if index < len(words) else ""), shell
+    if line[-1] == " ":
+        return words, "", shell
+    return words[:-1], words[-1] if words else "", shell
+
+
+def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> Sequence[str]:
+    """What may stand in the place of the word that is begun."""
+    outer = _Line(COMMON, stops=True)
+    left = outer.take(words)
+    place: str | Group = group
+    while isinstance(place, Group) and left:
+        if left[0] not in place.commands:
+            raise _NotSure
+        place, left = place.commands[left[0]], left[1:]
+    if begun.startswith("-") or (isinstance(place, Group) and shell != "bash"):
+        raise _NotSure
+    if isinstance(place, Group):
+        return list(place.commands)
+    function = load(place)
+    line = _Line(parameters(function), stops=hasattr(function, "takes_the_rest"))
+    left = line.take(left)
+    places = [parameter for parameter in line.known if isinstance(parameter.what, Argument)]
+    current = places[min(len(left), len(places) - 1)] if places else None
+    if current is None or (len(left) >= len(places) and not current.many):
+        raise _NotSure
+    arguments = dict(zip((parameter.name for parameter in places), left, strict=False))
+    folder = line.found.get("directory") or outer.found.get("directory") or Path()
+    return _completions(current, arguments, begun, folder)
+
+
+def _completions(
+    parameter: Parameter, arguments: Mapping[str, str], begun: str, folder: Path
+) -> Sequence[str]:
+    """What the declaration of an argument knows; nothing if it fails, since a shell that completes must show no error."""
+    find = parameter.what.complete if isinstance(parameter.what, Argument) else None
+    if find is None:
+        raise _NotSure
+    try:
+        return find(begun, arguments.get("target", ""), folder)
+    except Exception:  # noqa: BLE001
+        return ()
 
 
 def load(place: str) -> Callable[..., int | None]:
