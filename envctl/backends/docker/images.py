@@ -45,8 +45,16 @@ class Images:
 
     def find(self, name: str) -> str | None:
         """The id of the image of that name; None if it is not there."""
-        found = self._inspect(name)
+        found = self.inspect(name)
         return str(found["Id"]) if found else None
+
+    def inspect(self, name: str) -> Mapping[str, Any] | None:
+        """All that the engine knows of an image; None if it does not exist."""
+        with self._engine.doing(f"look for the image {name}") as api:
+            try:
+                return api.inspect_image(name)
+            except NotFoundError:
+                return None
 
     def at_hand(self, name: str) -> str | None:
         """The id of the image; one of a platform may be there under its usual name, and is given its own. None without one."""
@@ -54,7 +62,7 @@ class Images:
         if not platform:
             return self.find(name)
         for there in (name, image):
-            found = self._inspect(there)
+            found = self.inspect(there)
             if found is not None and runs(platform, _platform(found)):
                 if there != name:
                     self._tag(str(found["Id"]), name)
@@ -63,7 +71,7 @@ class Images:
 
     def platform(self, name: str) -> str:
         """The platform that an image is for, "" if it is not there."""
-        found = self._inspect(name)
+        found = self.inspect(name)
         return _platform(found) if found else ""
 
     def content(self, name: str) -> str:
@@ -71,7 +79,7 @@ class Images:
 
         The same build has the same one in every project: labels and the time of making, which its id covers, are left out.
         """
-        found = self._inspect(name)
+        found = self.inspect(name)
         if found is None:
             return ""
         configured = found.get("Config") or {}
@@ -82,7 +90,7 @@ class Images:
 
     def info(self, name: str) -> Mapping[str, Any] | None:
         """`id`, `size` in bytes, `created` (RFC 3339), `labels` and registries' `digests` of an image, or None."""
-        found = self._inspect(name)
+        found = self.inspect(name)
         if found is None:
             return None
         return {
@@ -95,7 +103,7 @@ class Images:
 
     def volumes(self, name: str) -> tuple[str, ...] | None:
         """The paths that an image declares as volumes; None if it is not there."""
-        found = self._inspect(name)
+        found = self.inspect(name)
         if found is None:
             return None
         return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
@@ -353,13 +361,6 @@ class Images:
             api.tag(found, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
-
-    def _inspect(self, name: str) -> Mapping[str, Any] | None:
-        with self._engine.doing(f"look for the image {name}") as api:
-            try:
-                return api.inspect_image(name)
-            except NotFoundError:
-                return None
 
     def _pulled(self, name: str, event: Mapping[str, Any]) -> None:
         if "error" in event:

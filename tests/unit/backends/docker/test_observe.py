@@ -242,13 +242,18 @@ def test_secrets_are_lost_where_neither_the_keeper_nor_the_unit_has_them(
 def test_volumes_networks_and_images_are_told_by_their_labels(names):
     found = states(
         names,
+        *(
+            listed(build, Labels={n.UNIT: build, n.BUILD: build})
+            for build in ("b1", "b2", "b3", "b4")
+        ),
         volumes=[{"Name": "v1", "Labels": {n.VOLUME: "data"}}, {"Name": "v2", "Labels": {}}],
         networks=[{"Name": "net"}],
-        images=[
-            {"Labels": {n.BUILD: "b1", n.STEPS: "[]"}, "RepoTags": ["envctl/shop:b1"]},
-            {"Labels": {n.BUILD: "b2"}, "RepoTags": None},
-            {"Labels": None, "RepoTags": ["other:1"]},
-        ],
+        images_by_id={
+            "envctl/shop:b1": {"Id": "i1", "Config": {"Labels": {n.BUILD: "b1", n.STEPS: "[]"}}},
+            # Somebody gave a build's name to another image, or took it away.
+            "envctl/shop:b2": {"Id": "i2", "Config": {"Labels": {n.BUILD: "b9"}}},
+            "envctl/shop:b3": {"Id": "i3", "Config": None},
+        },
     )
     assert found.volumes == {"data"}
     assert found.leftovers == ("network net", "volume v2")
