@@ -40,7 +40,7 @@ CLASSES = words(
 )
 MODULES = words(
     "words telling left unmet evidence side_by_side atonce taken prose made bounded limits keeper "
-    "saved claims refusal frames trace room reach workshop notes index inside watch errands guest "
+    "saved claims refusal frames trace room reach workshop index inside watch errands guest "
     "mend vendoring"
 )
 NOUNS = frozenset({"quoting"})
@@ -50,45 +50,38 @@ MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
 """Each backend has the same rooms, and each verb its command; these may share names of modules."""
 
 MOST = {
-    "": 42,
-    "backends": 10,
-    "backends/common": 31,
-    "backends/docker": 293,
-    "backends/memory": 13,
-    "backends/vagrant": 1,
-    "bases": 24,
-    "cli": 135,
+    "": 28,
+    "backends": 3,
+    "backends/common": 26,
+    "backends/docker": 287,
+    "backends/memory": 8,
+    "bases": 23,
+    "cli": 29,
     "definition": 134,
     "doctor": 0,
     "files": 50,
     "host": 24,
     "lock": 1,
-    "parity": 247,
-    "plan": 90,
-    "planner": 64,
-    "reconcile": 40,
+    "parity": 237,
+    "plan": 87,
+    "planner": 37,
+    "reconcile": 30,
     "render": 9,
     "secrets": 12,
     "trust": 25,
-    "verbs": 55,
+    "verbs": 54,
 }
 """How many names of each package are vague, at most; packages that are not named have none."""
 VAGUE_MODULES = words(
-    "backends/common/packing.py backends/common/staging.py "
-    "cli/inside.py cli/notes.py definition/running.py "
-    "definition/words.py doctor/finding.py parity/drift/looking.py "
-    "parity/drift/made.py"
+    "backends/common/packing.py backends/common/staging.py definition/running.py "
+    "definition/words.py doctor/finding.py"
 )
 """Modules still to be named; it may only get shorter."""
-SHARED_CLASSES = words(
-    "Answers Asked Decision Engine Entry Finding Found Kept "
-    "Outcome Place Process Reach Row Session Status Verdict "
-    "Wrong"
-)
+SHARED_CLASSES = words("Answers Engine Reach Session Status Wrong")
 """Names of classes that still mean two things."""
 SHARED_MODULES = words(
-    "base build check checks commands containers differences libvirt machines messages model "
-    "names platforms problems process progress reference store text tree volumes"
+    "base build check containers libvirt machines messages model names platforms problems process "
+    "progress reference store text"
 )
 """Names of modules that are still in two packages."""
 
