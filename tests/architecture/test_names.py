@@ -53,7 +53,7 @@ MOST = {
     "": 28,
     "backends": 3,
     "backends/common": 26,
-    "backends/docker": 289,
+    "backends/docker": 293,
     "backends/memory": 8,
     "backends/vagrant": 1,
     "bases": 23,
