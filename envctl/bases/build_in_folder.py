@@ -102,6 +102,6 @@ class _Folder:
                     process.stdin.write(chunk)
             if process.wait():
                 log.seek(0)
-                said = log.read().decode("utf-8", "replace")
-                raise EnvctlError(f"cannot unpack the base {name}", details=said)
+                output = log.read().decode("utf-8", "replace")
+                raise EnvctlError(f"cannot unpack the base {name}", details=output)
         return str(self.path)

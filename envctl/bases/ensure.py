@@ -27,14 +27,14 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
     Two at once do the work once: the second waits for the first. With `force` a base of the
     catalogue is bootstrapped afresh, whatever is there.
     """
-    found = None if force else _local(base, store)
-    if found is None:
+    available = None if force else _local(base, store)
+    if available is None:
         with exclusive(_locks(), _slug(base.image), report):
-            found = None if force else _local(base, store)
-            if found is None:
+            available = None if force else _local(base, store)
+            if available is None:
                 return _fetch(base, store, report, force=force)
     report(Progress(f"base {base.image}", Stage.DONE, "local image"))
-    return found
+    return available
 
 
 def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
@@ -75,18 +75,18 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Ava
     work = f"base {base.image}"
     report(Progress(work, Stage.STARTED))
     recipe = recipe_for(base)
-    refusal = None
+    registry_error = None
     if not base.snapshot and not force:
         try:
             return _pulled(base, store, report)
         except EnvctlError as error:
-            refusal = error
+            registry_error = error
             report(Progress(work, Stage.NOTE, _not_pulled(error)))
     try:
         if recipe is None:
-            raise _nowhere(base, refusal)
+            raise _nowhere(base, registry_error)
         started = time.monotonic()
-        identity = _made(base, recipe, store, report, refusal)
+        identity = _bootstrapped(base, recipe, store, report, registry_error)
     except BaseException:
         report(Progress(work, Stage.FAILED))
         raise
@@ -97,29 +97,33 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Ava
     return AvailableBase(base.image, "bootstrapped", identity)
 
 
-def _nowhere(base: Base, refusal: EnvctlError | None) -> EnvctlError:
-    remedy = refusal.hint if refusal and refusal.hint else "check the name"
+def _nowhere(base: Base, registry_error: EnvctlError | None) -> EnvctlError:
+    remedy = registry_error.hint if registry_error and registry_error.hint else "check the name"
     return EnvctlError(
         f"the base image {base.image} not found, locally or in its registry",
-        details=_told(refusal) if refusal else "",
+        details=_error_text(registry_error) if registry_error else "",
         hint=f"{remedy}; or take a base of the catalogue (`envctl base list`)",
         where=base.where,
     )
 
 
-def _made(
-    base: Base, recipe: Recipe, store: ImageStore, report: Report, refusal: EnvctlError | None
+def _bootstrapped(
+    base: Base,
+    recipe: Recipe,
+    store: ImageStore,
+    report: Report,
+    registry_error: EnvctlError | None,
 ) -> str:
     """Bootstrap a base; its id. An error tells of a registry that refused it first: that is what is to be mended."""
     try:
         return bootstrap(base, recipe, store, report)
     except EnvctlError as error:
-        if not isinstance(refusal, AccessError):
+        if not isinstance(registry_error, AccessError):
             raise
         raise EnvctlError(
             f"the base image {base.image} can neither be pulled nor be made here",
-            details=f"{_told(refusal)}\n{_told(error)}",
-            hint="; or ".join(hint for hint in (refusal.hint, error.hint) if hint),
+            details=f"{_error_text(registry_error)}\n{_error_text(error)}",
+            hint="; or ".join(hint for hint in (registry_error.hint, error.hint) if hint),
             where=base.where,
         ) from error
 
@@ -130,7 +134,7 @@ def _not_pulled(error: EnvctlError) -> str:
     return f"registry: not reachable ({_reason(error)})"
 
 
-def _told(error: EnvctlError) -> str:
+def _error_text(error: EnvctlError) -> str:
     return "\n".join(part for part in (error.brief, error.details.rstrip()) if part)
 
 

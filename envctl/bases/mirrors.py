@@ -65,8 +65,8 @@ def _dated(entry: CatalogueEntry, snapshot: str) -> tuple[Source, ...]:
     ]
     security = snapshot
     if entry.distribution == "debian":
-        before, found, after = f"{snapshot}/".rpartition("/debian/")
-        security = f"{before}/debian-security/{after}".rstrip("/") if found else ""
+        before, slash, after = f"{snapshot}/".rpartition("/debian/")
+        security = f"{before}/debian-security/{after}".rstrip("/") if slash else ""
     if security:
         suite = f"{entry.suite}-security"
         sources.append(Source(security, suite, entry.components, entry.keyring))
@@ -104,8 +104,8 @@ def _host_sources(root: Path) -> Iterator[Source]:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        found = _stanzas(text) if path.suffix == ".sources" else _lines(text)
-        yield from (source for source in found if _usable(source.uri))
+        sources = _stanzas(text) if path.suffix == ".sources" else _lines(text)
+        yield from (source for source in sources if _usable(source.uri))
 
 
 def _usable(uri: str) -> bool:

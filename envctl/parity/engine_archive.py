@@ -50,7 +50,7 @@ def entries(
 ) -> tuple[dict[str, FileEntry], int]:
     """What an archive of a path has, by whole path, and how many bytes it took. ValueError if it is none, or too large."""
     stream = _Stream(archive, most)
-    found: dict[str, FileEntry] = {}
+    files: dict[str, FileEntry] = {}
     folder = posixpath.dirname(path.rstrip("/"))
     try:
         with tarfile.open(fileobj=io.BufferedReader(stream, _CHUNK), mode="r|") as tar:
@@ -58,7 +58,7 @@ def entries(
                 whole = posixpath.join(folder, member.name.rstrip("/"))
                 entry = _entry(member)
                 if member.islnk():
-                    same = found.get(posixpath.join(folder, member.linkname))
+                    same = files.get(posixpath.join(folder, member.linkname))
                     entry = same or entry
                 elif entry.kind == "f" and member.size <= LARGEST:
                     content = tar.extractfile(member)
@@ -66,10 +66,10 @@ def entries(
                     while content and (data := content.read(_CHUNK)):
                         digest.update(data)
                     entry = replace(entry, digest=digest.hexdigest())
-                found[whole] = entry
+                files[whole] = entry
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(f"the engine's archive of it cannot be read: {error}") from error
-    return found, stream.read_bytes
+    return files, stream.read_bytes
 
 
 def _entry(member: tarfile.TarInfo) -> FileEntry:

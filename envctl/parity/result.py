@@ -37,7 +37,11 @@ class Pair:
     def used(self) -> Iterator[Acceptance]:
         """The entries that a declared difference needs; those that say the same, all of them."""
         declared = self.found.of(Verdict.DECLARED)
-        return (entry for entry in self.accept if any(one.covered_by(entry) for one in declared))
+        return (
+            entry
+            for entry in self.accept
+            if any(difference.covered_by(entry) for difference in declared)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,12 @@ class Parity:
     @property
     def differences(self) -> int:
         """How many there are that nobody has given a reason for."""
-        return sum(len(one.found.undeclared) for one in self.pairs)
+        return sum(len(pair.found.undeclared) for pair in self.pairs)
 
     @property
     def unknown(self) -> int:
         """How many facts are unknown, and nobody has given a reason for."""
-        return sum(len(one.found.unknown) for one in self.pairs)
+        return sum(len(pair.found.unknown) for pair in self.pairs)
 
     @property
     def holds(self) -> bool:

@@ -17,10 +17,18 @@ from envctl.plan.text import step_text
 from envctl.plan.values import changed
 
 _BASE: Final = "base "
-_RECIPE: Final = "the project's templates"
+_TEMPLATES: Final = "the project's templates"
 _PACKAGES: Final = "packages "
 _PLATFORM: Final = "platform "
-_NOT_STEPS: Final = (_BASE, _RECIPE, _PLATFORM, "Dockerfile ", "files of ", "target ", "argument ")
+_NOT_STEPS: Final = (
+    _BASE,
+    _TEMPLATES,
+    _PLATFORM,
+    "Dockerfile ",
+    "files of ",
+    "target ",
+    "argument ",
+)
 """What the texts of the parts that are no steps begin with; no step begins so."""
 
 
@@ -49,9 +57,9 @@ def build_causes(
         return ()
     new = list(_parts(build))
     # An image that an earlier envctl made tells nothing of its base.
-    told = {part.text.partition(" ")[0] for part in old}
-    if "base" not in told and "Dockerfile" not in told:
-        new = [part for part in new if not part.text.startswith((_BASE, _RECIPE))]
+    words = {part.text.partition(" ")[0] for part in old}
+    if "base" not in words and "Dockerfile" not in words:
+        new = [part for part in new if not part.text.startswith((_BASE, _TEMPLATES))]
     where = build.where
     platform = tuple(_platform_causes(old, new, platform_at or where))
     packages = tuple(_package_causes(old, new))
@@ -79,7 +87,7 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
     dated = f" at {base.snapshot}" if base.snapshot else ""
     yield _Part(f"{_BASE}{base.name or base.image or base.box}{dated}", digest(base), base.where)
     if build.recipe:
-        yield _Part(_RECIPE, digest(build.recipe))
+        yield _Part(_TEMPLATES, digest(build.recipe))
     for step in build.steps:
         yield _Part(step_text(step), digest(step), step.where)
 
@@ -146,13 +154,13 @@ def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
     before = iter(_counterparts(fresh, left))
     for part in come:
         if part.digest in moved:
-            yield Cause(_said("moved", part), part.where)
+            yield Cause(_part_change("moved", part), part.where)
         elif (was := next(before)) is None:
-            yield Cause(_said("added", part), part.where)
+            yield Cause(_part_change("added", part), part.where)
         else:
             yield Cause(_change(was, part), part.where)
     for part in left:
-        yield Cause(_said("removed", part))
+        yield Cause(_part_change("removed", part))
 
 
 def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
@@ -169,14 +177,14 @@ def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], l
 
 def _counterparts(come: Sequence[_Part], gone: list[_Part]) -> list[_Part | None]:
     """What each part was before: one of the same text, or else the first of its kind. They are taken out of `gone`."""
-    found: list[_Part | None] = [None] * len(come)
+    counterparts: list[_Part | None] = [None] * len(come)
     for alike in (_same_text, _same_kind):
         for index, part in enumerate(come):
             was = next((other for other in gone if alike(other, part)), None)
-            if found[index] is None and was is not None:
-                found[index] = was
+            if counterparts[index] is None and was is not None:
+                counterparts[index] = was
                 gone.remove(was)
-    return found
+    return counterparts
 
 
 def _same_text(one: _Part, other: _Part) -> bool:
@@ -189,13 +197,13 @@ def _same_kind(one: _Part, other: _Part) -> bool:
 
 def _change(was: _Part, part: _Part) -> str:
     if was.text == part.text:
-        return _said("changed", part)
+        return _part_change("changed", part)
     if _is_step(part):
-        return f"{_said('changed', part)} (was: {was.text})"
+        return f"{_part_change('changed', part)} (was: {was.text})"
     return f"{_shown(was)} → {part.text.partition(' ')[2]}"
 
 
-def _said(what: str, part: _Part) -> str:
+def _part_change(what: str, part: _Part) -> str:
     return f"build step {what}: {part.text}" if _is_step(part) else f"{_shown(part)} {what}"
 
 

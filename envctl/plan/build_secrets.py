@@ -13,20 +13,22 @@ def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
     if not isinstance(source, Build):
         return ()
     steps = (step for step in source.steps if isinstance(step, RunCommand))
-    found: Mapping[str, BuildSecret] = {one.name: one for step in steps for one in step.secrets}
-    return tuple(found.values())
+    by_name: Mapping[str, BuildSecret] = {
+        secret.name: secret for step in steps for secret in step.secrets
+    }
+    return tuple(by_name.values())
 
 
 def secret_names(units: Iterable[Unit]) -> frozenset[str]:
     """The names of all secrets that units run with or are built with."""
-    found: set[str] = set()
+    names: set[str] = set()
     for unit in units:
-        found |= {one.name for one in unit.run.secrets}
-        found |= {one.name for one in build_secrets(unit.source)}
-    return frozenset(found)
+        names |= {secret.name for secret in unit.run.secrets}
+        names |= {secret.name for secret in build_secrets(unit.source)}
+    return frozenset(names)
 
 
 def secrets_to_build(changes: Iterable[Change]) -> tuple[str, ...]:
     """The names of the secrets of all that is to be built, sorted."""
     builds = (change.target for change in changes if isinstance(change.target, Build))
-    return tuple(sorted({one.name for build in builds for one in build_secrets(build)}))
+    return tuple(sorted({secret.name for build in builds for secret in build_secrets(build)}))

@@ -58,8 +58,8 @@ def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
     packages = sorted(
         {name for step in steps if isinstance(step, InstallPackages) for name in step.names}
     )
-    rest = [step for step in steps if not isinstance(step, InstallPackages)]
-    return digest([base, packages, rest, *([recipe] if recipe else [])])
+    other_steps = [step for step in steps if not isinstance(step, InstallPackages)]
+    return digest([base, packages, other_steps, *([recipe] if recipe else [])])
 
 
 def run_text(run: Run) -> str:
@@ -77,4 +77,4 @@ def is_same_run(recorded: str, run: Run) -> bool:
 
 
 def _without_digests(run: Any) -> Any:
-    return {**run, "secrets": [{**one, "digest": ""} for one in run["secrets"]]}
+    return {**run, "secrets": [{**secret, "digest": ""} for secret in run["secrets"]]}

@@ -37,12 +37,14 @@ def in_order(
     `units` are those of the plan; `changes` come in an order that their needs allow, and so do those that are given back.
     """
     changed = {change.unit for change in changes}
-    found = [one for one in _handovers(changes, observed, units) if one.giver in changed]
-    if not found:
+    handovers = [
+        handover for handover in _handovers(changes, observed, units) if handover.giver in changed
+    ]
+    if not handovers:
         return tuple(changes)
-    stopped = _stopped(changes, found)
-    stops = {name: _stop(name, found, changes, units) for name in stopped}
-    linked = [_linked(change, found, stops) for change in changes]
+    stopped = _stopped(changes, handovers)
+    stops = {name: _stop(name, handovers, changes, units) for name in stopped}
+    linked = [_linked(change, handovers, stops) for change in changes]
     return _sorted([*stops.values(), *linked])
 
 
@@ -50,9 +52,9 @@ def stuck(changes: Sequence[Change], observed: Observed, plan: Plan) -> Sequence
     """What changes take from services that are left out of the plan, in words."""
     units = {unit.name: unit for unit in plan.units}
     return [
-        f"{one.giver} still has what {one.taker} takes: {_and(one.what)}"
-        for one in _handovers(changes, observed, units)
-        if observed.units[one.giver].service in plan.left_out
+        f"{handover.giver} still has what {handover.taker} takes: {_and(handover.what)}"
+        for handover in _handovers(changes, observed, units)
+        if observed.units[handover.giver].service in plan.left_out
     ]
 
 
@@ -61,30 +63,34 @@ def _handovers(
 ) -> list[_Handover]:
     givers: dict[tuple[str, str], list[tuple[str, Holding]]] = {}
     for name, state in observed.units.items():
-        for one in held(state):
-            givers.setdefault((one.kind, one.name), []).append((name, one))
-    kept = {name: wanted(unit) for name, unit in units.items()}
-    found: dict[tuple[str, str], list[Holding]] = {}
+        for holding in held(state):
+            givers.setdefault((holding.kind, holding.name), []).append((name, holding))
+    wanted_by = {name: wanted(unit) for name, unit in units.items()}
+    holdings: dict[tuple[str, str], list[Holding]] = {}
     for change in changes:
         if change.action not in _TAKES or not isinstance(change.target, Unit):
             continue
-        for one in sorted(kept[change.unit], key=str):
-            for name, other in givers.get((one.kind, one.name), ()):
-                keeps = any(other.clashes(mine) for mine in kept.get(name, ()))
-                if name != change.unit and one.clashes(other) and not keeps:
-                    found.setdefault((name, change.unit), []).append(one)
+        for holding in sorted(wanted_by[change.unit], key=str):
+            for name, other in givers.get((holding.kind, holding.name), ()):
+                keeps = any(other.clashes(mine) for mine in wanted_by.get(name, ()))
+                if name != change.unit and holding.clashes(other) and not keeps:
+                    holdings.setdefault((name, change.unit), []).append(holding)
     return [
         _Handover(giver, taker, tuple(dict.fromkeys(what)))
-        for (giver, taker), what in found.items()
+        for (giver, taker), what in holdings.items()
     ]
 
 
-def _stopped(changes: Sequence[Change], found: Sequence[_Handover]) -> list[str]:
+def _stopped(changes: Sequence[Change], handovers: Sequence[_Handover]) -> list[str]:
     """The units that have to be stopped first: their own change would wait for one that waits for it."""
     needs = {change.key: set(change.needs) for change in changes}
-    for one in found:
-        needs[one.taker].add(one.giver)
-    circular = {one.giver for one in found if one.taker in _reached(one.giver, needs)}
+    for handover in handovers:
+        needs[handover.taker].add(handover.giver)
+    circular = {
+        handover.giver
+        for handover in handovers
+        if handover.taker in _reached(handover.giver, needs)
+    }
     return [change.unit for change in changes if change.unit in circular]
 
 
@@ -101,11 +107,13 @@ def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
 
 
 def _stop(
-    name: str, found: Sequence[_Handover], changes: Sequence[Change], units: Mapping[str, Unit]
+    name: str, handovers: Sequence[_Handover], changes: Sequence[Change], units: Mapping[str, Unit]
 ) -> Change:
-    given = [one for one in found if one.giver == name]
-    text = "; ".join(f"{one.taker} takes its {_and(one.what)}" for one in given)
-    involved = {name, *(one.taker for one in given)}
+    own_handovers = [handover for handover in handovers if handover.giver == name]
+    text = "; ".join(
+        f"{handover.taker} takes its {_and(handover.what)}" for handover in own_handovers
+    )
+    involved = {name, *(handover.taker for handover in own_handovers)}
     # What is made for it is made before anything is stopped for it.
     builds = [
         need
@@ -128,15 +136,15 @@ def _and(what: Sequence[Holding]) -> str:
     return ", ".join(map(str, what))
 
 
-def _linked(change: Change, found: Sequence[_Handover], stops: Mapping[str, Change]) -> Change:
+def _linked(change: Change, handovers: Sequence[_Handover], stops: Mapping[str, Change]) -> Change:
     needs = [
-        stops[one.giver].key if one.giver in stops else one.giver
-        for one in found
-        if one.taker == change.unit
+        stops[handover.giver].key if handover.giver in stops else handover.giver
+        for handover in handovers
+        if handover.taker == change.unit
     ]
     if change.unit in stops:
         needs.append(stops[change.unit].key)
-    frees = tuple(one.taker for one in found if one.giver == change.unit)
+    frees = tuple(handover.taker for handover in handovers if handover.giver == change.unit)
     return replace(change, needs=tuple(dict.fromkeys([*change.needs, *needs])), frees=frees)
 
 

@@ -41,7 +41,7 @@ def wanted(unit: Unit) -> frozenset[Holding]:
     run: Run = unit.run
     return frozenset(
         [
-            *(_port(one.host, one.protocol, one.address) for one in run.ports if one.host),
+            *(_port(port.host, port.protocol, port.address) for port in run.ports if port.host),
             *(Holding("name", name) for name in {unit.name, unit.service, *run.aliases}),
             *(Holding("volume", volume.name) for volume in run.volumes),
         ]
@@ -75,14 +75,16 @@ def _recorded(state: UnitState) -> Iterator[Holding]:
         return
     if not isinstance(run, dict):
         return
-    for one in _entries(run.get("ports")):
-        if one.get("host"):
-            yield _port(one["host"], one.get("protocol", "tcp"), one.get("address", ""))
-    for one in _entries(run.get("volumes")):
-        yield Holding("volume", str(one.get("name")))
+    for entry in _entries(run.get("ports")):
+        if entry.get("host"):
+            yield _port(entry["host"], entry.get("protocol", "tcp"), entry.get("address", ""))
+    for entry in _entries(run.get("volumes")):
+        yield Holding("volume", str(entry.get("name")))
     aliases = run.get("aliases")
-    yield from (Holding("name", str(one)) for one in (aliases if isinstance(aliases, list) else ()))
+    yield from (
+        Holding("name", str(entry)) for entry in (aliases if isinstance(aliases, list) else ())
+    )
 
 
 def _entries(value: object) -> Iterable[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -19,16 +19,16 @@ from envctl.plan.text import argv_text
 
 def digests(unit: Unit) -> tuple[str, ...]:
     """What each after_start hook is noted as when it has run: a digest of it and of all before it."""
-    found: list[str] = []
+    hook_digests: list[str] = []
     for argv in unit.hooks.after_start:
-        found.append(digest([found[-1] if found else "", argv]))
-    return tuple(found)
+        hook_digests.append(digest([hook_digests[-1] if hook_digests else "", argv]))
+    return tuple(hook_digests)
 
 
 def first_due(unit: Unit, state: UnitState) -> int:
     """The index of the first hook that has not succeeded; the number of hooks if all have."""
     known = digests(unit)
-    return next((index for index, one in enumerate(known) if one not in state.hooks), len(known))
+    return next((index for index, name in enumerate(known) if name not in state.hooks), len(known))
 
 
 def place(unit: Unit, index: int) -> Place | None:
@@ -43,9 +43,9 @@ def with_places(plan: Plan, where: Callable[[str, int], Place | None]) -> Plan:
 
 def _with_places(unit: Unit, where: Callable[[str, int], Place | None]) -> Unit:
     places = {
-        _path(index): found
+        _path(index): spot
         for index in range(len(unit.hooks.after_start))
-        if (found := where(unit.service, index))
+        if (spot := where(unit.service, index))
     }
     return replace(unit, origins={**unit.origins, **places}) if places else unit
 

@@ -28,14 +28,14 @@ def parted(name: str) -> tuple[str, str] | None:
 def unnamed(unit: Unit, declared: Collection[str]) -> tuple[Volume, ...]:
     """Volumes for the paths that an image declares, but for those where the spec has something itself."""
     run = unit.run
-    taken = {one.target for one in run.mounts} | {one.target for one in run.volumes}
-    taken |= (
-        {one.target for one in run.secrets}
+    used = {thing.target for thing in run.mounts} | {thing.target for thing in run.volumes}
+    used |= (
+        {thing.target for thing in run.secrets}
         | {*(run.options.get("tmpfs") or ())}
         | ({_SECRETS} if run.secrets else set())
     )
     paths = {posixpath.normpath(posixpath.join("/", path)) for path in declared} - {"/", "//"}
-    return tuple(Volume(called(unit.name, path), path) for path in sorted(paths - taken))
+    return tuple(Volume(called(unit.name, path), path) for path in sorted(paths - used))
 
 
 def may_declare(source: Source) -> bool:

@@ -27,7 +27,7 @@ def _of_ended_task(state: UnitState) -> tuple[Action, str] | None:
     if state.status is Status.STOPPED:
         return Action.REPLACE, "it was stopped before it had completed"
     if state.exit_code is None and state.status is Status.EXITED:
-        return Action.REPLACE, _told("how it ended is unknown", state.cause)
+        return Action.REPLACE, _with_reason("how it ended is unknown", state.cause)
     if state.exit_code == 0 and state.status is Status.EXITED:
         return None
     return Action.REPLACE, f"it failed last time ({ended_with(state)})"
@@ -39,7 +39,7 @@ def _not_running(unit: Unit, state: UnitState) -> str:
         case Status.CREATED:
             return "it never ran" if unit.kind is Kind.TASK else "it was never started"
         case Status.PAUSED:
-            return _told("it is paused", state.cause)
+            return _with_reason("it is paused", state.cause)
         case Status.STOPPED:
             return "it is stopped"
         case Status.EXITED:
@@ -48,12 +48,12 @@ def _not_running(unit: Unit, state: UnitState) -> str:
         case Status.OOM_KILLED:
             return f"it was {killed_text(state)}"
         case Status.UNREACHABLE:
-            return _told("it is unreachable", state.cause)
+            return _with_reason("it is unreachable", state.cause)
         case Status.UNKNOWN:
-            return _told("its state is unknown", state.cause)
+            return _with_reason("its state is unknown", state.cause)
         case _:
             return ""
 
 
-def _told(text: str, cause: str) -> str:
+def _with_reason(text: str, cause: str) -> str:
     return f"{text}: {cause}" if cause else text

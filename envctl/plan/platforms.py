@@ -10,7 +10,7 @@ from envctl.lazy_dataclass import dataclass
 
 UNSET: Final = "unset"
 """What is said where no platform is asked for: the engine's own is taken."""
-_OWN: Final = "envctl-platform/"
+_PREFIX: Final = "envctl-platform/"
 _DIGEST: Final = re.compile(r"sha256-([0-9a-f]{64})")
 _PORT: Final = re.compile(r"(.+)__(\d+)")
 
@@ -125,14 +125,14 @@ def image_name(image: str, platform: str) -> str:
         named, colon, tag = repository.rpartition(":")
         repository = named if colon and "/" not in tag else repository
         repository = f"{repository}:{digest.replace(':', '-')}"
-    return f"{_OWN}{platform.replace('/', '-')}/{repository}"
+    return f"{_PREFIX}{platform.replace('/', '-')}/{repository}"
 
 
 def plain_name(name: str) -> tuple[str, str]:
     """The image and the platform that `image_name` made a name of; the name itself and "" for any other."""
-    if not name.startswith(_OWN):
+    if not name.startswith(_PREFIX):
         return name, ""
-    marked, _, image = name.removeprefix(_OWN).partition("/")
+    marked, _, image = name.removeprefix(_PREFIX).partition("/")
     platform = normalized(marked.replace("-", "/"))
     if not platform or not image:
         return name, ""

@@ -31,8 +31,8 @@ def changed_fields(unit: Unit, recorded: str) -> frozenset[str]:
     old, new = _read(recorded), plain(unit.run)
     if old is None:
         return frozenset({EVERYTHING})
-    found = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-    return frozenset(found or {EVERYTHING})
+    changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    return frozenset(changed or {EVERYTHING})
 
 
 def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
@@ -40,13 +40,13 @@ def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
     old, new = _read(recorded), plain(unit.run)
     if old is None:
         return (Cause(_UNREADABLE, unit.where),)
-    found = [
+    causes = [
         Cause(text, place(unit, path), warning)
         for key in (*new, *sorted(old.keys() - new.keys()))
         if old.get(key) != new.get(key)
         for path, text, warning in _field(key, old.get(key), new.get(key))
     ]
-    return tuple(dict.fromkeys(found)) or (Cause(_OTHER_VERSION, unit.where),)
+    return tuple(dict.fromkeys(causes)) or (Cause(_OTHER_VERSION, unit.where),)
 
 
 def _read(recorded: str) -> Mapping[str, Any] | None:
@@ -61,20 +61,20 @@ def _read(recorded: str) -> Mapping[str, Any] | None:
 def place(unit: Unit, path: Sequence[str | int]) -> Place | None:
     """The place in the spec that set a value of the unit's run, or the nearest one around it."""
     for end in range(len(path), 0, -1):
-        if (found := unit.origins.get(".".join(map(str, path[:end])))) is not None:
-            return found
+        if (spot := unit.origins.get(".".join(map(str, path[:end])))) is not None:
+            return spot
     return unit.where
 
 
 def _field(key: str, old: Any, new: Any) -> RunDifferences:
     tell, name = _FIELDS.get(key), word_text(key)
     try:
-        found = list(tell(old, new)) if tell else []
+        differences = list(tell(old, new)) if tell else []
     except (TypeError, KeyError, AttributeError, ValueError):
         # It was recorded in another form, or somebody wrote what stands there.
-        found = [RunDifference((key,), f"{name} changed")]
-    if found:
-        yield from found
+        differences = [RunDifference((key,), f"{name} changed")]
+    if differences:
+        yield from differences
     elif tell and isinstance(old, list):
         yield RunDifference((key,), f"{name} in another order")
     else:
@@ -87,15 +87,15 @@ def _field(key: str, old: Any, new: Any) -> RunDifferences:
 def _process(old: Any, new: Any) -> RunDifferences:
     if old["argv"] != new["argv"]:
         commands = (
-            "as the image has it" if one is None else argv_text(one)
-            for one in _both(old, new, "argv")
+            "as the image has it" if value is None else argv_text(value)
+            for value in _both(old, new, "argv")
         )
         yield RunDifference(("process", "argv"), changed("command", *commands))
     if old["user"] != new["user"]:
-        users = (_own(one) for one in _both(old, new, "user"))
+        users = (_image_default(value) for value in _both(old, new, "user"))
         yield RunDifference(("process", "user"), changed("user", *users), _root(new["user"]))
     if old["workdir"] != new["workdir"]:
-        folders = (_own(one) for one in _both(old, new, "workdir"))
+        folders = (_image_default(value) for value in _both(old, new, "workdir"))
         yield RunDifference(("process", "workdir"), changed("workdir", *folders))
     for name in sorted({*old["env"], *new["env"]}):
         values = old["env"].get(name), new["env"].get(name)
@@ -116,7 +116,7 @@ def _both(old: Any, new: Any, key: str) -> tuple[Any, Any]:
     return old[key], new[key]
 
 
-def _own(name: str | None) -> str:
+def _image_default(name: str | None) -> str:
     return "as the image has it" if name is None else word_text(name)
 
 
@@ -136,7 +136,7 @@ def _probe(old: Any, new: Any) -> RunDifferences:
     if old is None or new is None:
         yield RunDifference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
         return
-    tests = [f"{one['kind']} {argv_text(one['test'])}" for one in (old, new)]
+    tests = [f"{probe['kind']} {argv_text(probe['test'])}" for probe in (old, new)]
     if (old["kind"], old["test"]) != (new["kind"], new["test"]):
         yield RunDifference(("probe", "test"), changed("healthcheck", *tests))
     for key, word in _TIMES.items():
@@ -149,7 +149,9 @@ def _probe(old: Any, new: Any) -> RunDifferences:
 def _resources(old: Any, new: Any) -> RunDifferences:
     for key, tell in (("memory", size_text), ("cpus", "{:g}".format)):
         if old[key] != new[key]:
-            limits = ("unlimited" if one is None else tell(one) for one in _both(old, new, key))
+            limits = (
+                "unlimited" if limit is None else tell(limit) for limit in _both(old, new, key)
+            )
             yield RunDifference(("resources", key), changed(key, *limits))
     yield from others("limit", old, new, ("resources",), known=("memory", "cpus"))
 
@@ -165,7 +167,8 @@ def _aliases(old: Any, new: Any) -> RunDifferences:
 
 def _platform(old: Any, new: Any) -> RunDifferences:
     yield RunDifference(
-        ("platform",), changed("platform", *(word_text(one or UNSET) for one in (old, new)))
+        ("platform",),
+        changed("platform", *(word_text(platform or UNSET) for platform in (old, new))),
     )
 
 

@@ -37,7 +37,7 @@ def ports(old: Any, new: Any) -> RunDifferences:
                 path, f"{_port(port)} leads to port {inside[0]} → {inside[1]} inside"
             )
         if was["host"] != port["host"]:
-            hosts = (str(one["host"] or "any free port") for one in (was, port))
+            hosts = (str(side["host"] or "any free port") for side in (was, port))
             # Which of them it is must be told where the engine chooses.
             inside_text = (
                 "" if was["host"] and port["host"] else f" for port {port['container']} inside"
@@ -45,7 +45,7 @@ def ports(old: Any, new: Any) -> RunDifferences:
             yield RunDifference(
                 (*path, "host"), changed("port", *hosts) + _protocol(port) + inside_text
             )
-        yield from _reach(was, port, (*path, "address"))
+        yield from _reachability(was, port, (*path, "address"))
     for port in come:
         path = ("ports", index[id(port)])
         yield RunDifference(path, f"{_port(port)} added, leads to port {port['container']} inside")
@@ -55,7 +55,7 @@ def ports(old: Any, new: Any) -> RunDifferences:
         yield RunDifference(("ports",), f"{_port(was)} removed")
 
 
-def _reach(was: Any, port: Any, path: tuple[str | int, ...]) -> RunDifferences:
+def _reachability(was: Any, port: Any, path: tuple[str | int, ...]) -> RunDifferences:
     if was["address"] == port["address"]:
         return
     if _is_public(port) and not _is_public(was):
@@ -76,9 +76,9 @@ def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], l
     for key in ("host", "container"):
         for port in list(come):
             alike = (
-                one
-                for one in gone
-                if one[key] == port[key] != 0 and one["protocol"] == port["protocol"]
+                other
+                for other in gone
+                if other[key] == port[key] != 0 and other["protocol"] == port["protocol"]
             )
             if (was := next(alike, None)) is not None:
                 pairs.append((was, port))
@@ -105,7 +105,7 @@ def _is_public(port: Any) -> bool:
 
 def mounts(old: Any, new: Any) -> RunDifferences:
     """What differs between the mounted paths of the host; what gives power over it is a warning."""
-    before = {one["target"]: one for one in old}
+    before = {mount_before["target"]: mount_before for mount_before in old}
     for index, mount in enumerate(new):
         target, source = word_text(mount["target"]), word_text(mount["source"])
         was, path = before.pop(mount["target"], None), ("mounts", index)
@@ -134,13 +134,13 @@ def _writable(
     what: str, name: str, was: Any, now: Any, path: tuple[str | int, ...]
 ) -> RunDifferences:
     if was["read_only"] != now["read_only"]:
-        words = ("read-only" if one["read_only"] else "writable" for one in (was, now))
+        words = ("read-only" if side["read_only"] else "writable" for side in (was, now))
         yield RunDifference(path, changed(f"{what} {name}", *words))
 
 
 def volumes(old: Any, new: Any) -> RunDifferences:
     """What differs between the volumes."""
-    before = {one["name"]: one for one in old}
+    before = {volume_before["name"]: volume_before for volume_before in old}
     for volume in new:
         name, path = word_text(volume["name"]), ("volumes", volume["name"])
         was = before.pop(volume["name"], None)
@@ -161,7 +161,7 @@ def volumes(old: Any, new: Any) -> RunDifferences:
 
 def secrets(old: Any, new: Any) -> RunDifferences:
     """What differs between the secrets, told without their digests."""
-    before = {one["name"]: one for one in old}
+    before = {secret_before["name"]: secret_before for secret_before in old}
     for index, secret in enumerate(new):
         name, path = f"secret {word_text(secret['name'])}", ("secrets", index)
         was = before.pop(secret["name"], None)

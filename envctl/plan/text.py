@@ -85,8 +85,8 @@ def rough_size(count: int) -> str:
 def argv_text(argv: Sequence[str]) -> str:
     """A command on one line; a shell script shows as its first line."""
     if list(argv[:2]) in (["/bin/sh", "-ec"], ["/bin/sh", "-c"]) and len(argv) == 3:
-        first, *rest = argv[2].strip().splitlines() or [""]
-        return f"sh: {shown(first)[1:-1]}" + (" …" if rest else "")
+        first, *more = argv[2].strip().splitlines() or [""]
+        return f"sh: {shown(first)[1:-1]}" + (" …" if more else "")
     return " ".join(
         word if word and word.isprintable() and " " not in word else shown(word) for word in argv
     )
@@ -106,8 +106,8 @@ def step_text(step: Step) -> str:
         case WriteFile():
             return f"write {step.target}"
         case RunCommand():
-            given = ", ".join(one.name for one in step.secrets)
-            return f"run {argv_text(step.argv)}" + (f" (secrets: {given})" if given else "")
+            secrets = ", ".join(secret.name for secret in step.secrets)
+            return f"run {argv_text(step.argv)}" + (f" (secrets: {secrets})" if secrets else "")
         case PipInstall():
             what = [f"-r {step.requirements}"] if step.requirements else []
             return f"pip {' '.join([*what, *step.packages])} → {step.venv}"
@@ -239,5 +239,5 @@ def changes_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     ]
 
 
-def _where_json(one: Change | Cause) -> str | None:
-    return str(one.where) if one.where else None
+def _where_json(item: Change | Cause) -> str | None:
+    return str(item.where) if item.where else None

@@ -114,17 +114,19 @@ def _planned(context: ServiceContext) -> Planned:
     if lacking:
         return (), problems
     try:
-        made = list(_units(context))
+        units = list(_units(context))
     except SpecError as error:
         return (), (*problems, *error.problems)
-    return made, (*problems, *base_problems(context, made[0]), *overlaps(made[0]))
+    return units, (*problems, *base_problems(context, units[0]), *overlaps(units[0]))
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
     """The plan with the keyed digests of its secrets' values, which tell whether one has changed."""
 
     def run(unit: Unit) -> Run:
-        secrets = (replace(one, digest=digests.get(one.name, "")) for one in unit.run.secrets)
+        secrets = (
+            replace(secret, digest=digests.get(secret.name, "")) for secret in unit.run.secrets
+        )
         return replace(unit.run, secrets=tuple(secrets))
 
     units = (replace(unit, run=run(unit)) if unit.run.secrets else unit for unit in plan.units)
@@ -137,8 +139,8 @@ def with_recorded_digests(plan: Plan, observed: Observed, names: Collection[str]
     def run(unit: Unit) -> Run:
         known = _recorded_digests(observed, unit.name)
         secrets = (
-            replace(one, digest=known.get(one.name, "")) if one.name in names else one
-            for one in unit.run.secrets
+            replace(secret, digest=known.get(secret.name, "")) if secret.name in names else secret
+            for secret in unit.run.secrets
         )
         return replace(unit.run, secrets=tuple(secrets))
 
@@ -149,7 +151,7 @@ def _recorded_digests(observed: Observed, unit: str) -> Mapping[str, str]:
     state = observed.units.get(unit)
     try:
         run = json.loads(state.run) if state else {}
-        return {str(one["name"]): str(one["digest"]) for one in run["secrets"]}
+        return {str(secret["name"]): str(secret["digest"]) for secret in run["secrets"]}
     except (ValueError, KeyError, TypeError):
         return {}
 
@@ -253,7 +255,7 @@ def _mounts(context: ServiceContext) -> Iterator[Mount]:
             hidden = tuple(hidden_below(source, context.root))
             target, read_only = mount["target"], mount["read_only"]
             git = () if read_only else git_below(source, context.root)
-            protected = tuple(one for one in git if not _is_other(context, target, one))
+            protected = tuple(folder for folder in git if not _is_other(context, target, folder))
             yield Mount(str(followed(source)), target, read_only, hidden, protected)
 
 
@@ -262,12 +264,12 @@ def _is_other(context: ServiceContext, target: str, path: str) -> bool:
     service = context.service
     in_memory = service["options"].get(context.backend, {}).get("tmpfs")
     others = [
-        *(one["target"] for one in service["mounts"] if one["target"] != target),
-        *(one["target"] for one in service["volumes"].values()),
+        *(thing["target"] for thing in service["mounts"] if thing["target"] != target),
+        *(thing["target"] for thing in service["volumes"].values()),
         *(in_memory if isinstance(in_memory, Mapping) else ()),
     ]
     place = f"{target.rstrip('/')}/{path}"
-    return any(is_within(place, one) and is_within(one, target) for one in others)
+    return any(is_within(place, thing) and is_within(thing, target) for thing in others)
 
 
 def _missing_mounts(context: ServiceContext) -> Iterator[Problem]:
@@ -320,12 +322,12 @@ def _probe(service: CanonicalService) -> Probe | None:
 
 def _origins(context: ServiceContext) -> Mapping[str, Place]:
     """The places that set a unit's run, by path into the run."""
-    found: dict[str, Place] = {}
+    places: dict[str, Place] = {}
     origins = context.resolved.origins
     for path in origins.of_service(context.name):
         key, rest = str(path[2]) if len(path) > 2 else "", path[3:]
         if key == "options" and rest[:1] == (context.backend,):
-            found[".".join(["options", *map(str, rest[1:])])] = origins.place(path)
+            places[".".join(["options", *map(str, rest[1:])])] = origins.place(path)
         elif key in _RUN_PATHS:
-            found[".".join([_RUN_PATHS[key], *map(str, rest)])] = origins.place(path)
-    return found
+            places[".".join([_RUN_PATHS[key], *map(str, rest)])] = origins.place(path)
+    return places

@@ -39,11 +39,11 @@ def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
             f"services.{context.name}: packages are installed by apt, which {_named(image, family)} does not have",
             hint=f"{_TAKE}; or install them in a `run` step",
         )
-    made = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
-    if made is not None and (family := without_useradd(image)):
+    user = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
+    if user is not None and (family := without_useradd(image)):
         yield Problem(
             _place(context.where("base")),
-            f"services.{context.name}: the user {made!r} is made by useradd, which {_named(image, family)} does not have",
+            f"services.{context.name}: the user {user!r} is made by useradd, which {_named(image, family)} does not have",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
 
@@ -69,7 +69,11 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
     platform, entry = context.service["platform"], CATALOGUE.get(name)
     if not platform or entry is None or processor(platform).debian in entry.architectures:
         return None
-    known = (one for one in PLATFORMS if processor(one).debian in entry.architectures)
+    known = (
+        platform_name
+        for platform_name in PLATFORMS
+        if processor(platform_name).debian in entry.architectures
+    )
     return Problem(
         _place(context.where("platform")),
         f"services.{context.name}: the base {name} is not made for {platform}",
@@ -84,13 +88,13 @@ def _unknown(context: ServiceContext, name: str) -> Problem | None:
     if not distribution:
         return None
     known = [other for other in CATALOGUE if other.startswith(f"{distribution}:")]
-    near = nearest(name, known)
+    suggestion = nearest(name, known)
     meant = f"if an image of that name is meant, write base: {{image: {name}}}"
     return Problem(
         _place(context.where("base")),
         f"there is no base {name!r} in the catalogue",
         expected=", ".join(known),
-        hint=f"did you mean {near!r}? {meant}" if near else meant,
+        hint=f"did you mean {suggestion!r}? {meant}" if suggestion else meant,
     )
 
 

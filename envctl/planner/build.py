@@ -86,14 +86,14 @@ def _dockerfile(context: ServiceContext, own: CanonicalDockerfile) -> Dockerfile
 def _base(base: CanonicalBase | None, platform: str) -> Base:
     assert base is not None  # the spec says what every service is made from
     image = base["image"] or base_image(base["name"], base["snapshot"])
-    own = image_name(image, platform)
-    return Base(base["name"], own, base["box"], base["snapshot"], platform=platform)
+    name = image_name(image, platform)
+    return Base(base["name"], name, base["box"], base["snapshot"], platform=platform)
 
 
 def _package_steps(context: ServiceContext, base: Base) -> Iterator[InstallPackages]:
-    wanted = frozenset(context.service["packages"])
+    packages_needed = frozenset(context.service["packages"])
     known = {packages for image, packages in context.package_sets if image == base.image}
-    for names in install_order(wanted, known | {wanted}):
+    for names in install_order(packages_needed, known | {packages_needed}):
         yield InstallPackages(names, context.where("packages"))
 
 
@@ -106,15 +106,15 @@ def _build_steps(context: ServiceContext) -> Iterator[Step]:
     """The spec's steps, with each user made just before the first step that may refer to it."""
     steps = _own_steps(context)
     named = {name for step in steps for name in _named_users(step, context.user)}
-    wanted = {**_other_users(context, named), **_own_user(context)}
+    users = {**_other_users(context, named), **_own_user(context)}
     for step in steps:
         for name in _named_users(step, context.user):
-            if name in wanted:
-                yield CreateUser(name, wanted.pop(name), f"/home/{name}", context.where("user"))
+            if name in users:
+                yield CreateUser(name, users.pop(name), f"/home/{name}", context.where("user"))
         yield step
     for name in _own_user(context):
-        if name in wanted:
-            yield CreateUser(name, wanted[name], f"/home/{name}", context.where("user"))
+        if name in users:
+            yield CreateUser(name, users[name], f"/home/{name}", context.where("user"))
     folders = {
         *([context.service["workdir"]] if context.service["workdir"] else []),
         *(volume["target"] for volume in context.service["volumes"].values()),
@@ -134,11 +134,11 @@ def _own_user(context: ServiceContext) -> Mapping[str, int]:
 
 def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, int]:
     """The other services' users among these: a step that was inherited may give files to one."""
-    found: dict[str, int] = {}
+    users: dict[str, int] = {}
     if {*named} - {context.user, *_SYSTEM_USERS, ""}:
         for name in context.resolved.data["services"]:
-            found |= _own_user(replace(context, name=name))
-    return {name: uid for name, uid in found.items() if name in named}
+            users |= _own_user(replace(context, name=name))
+    return {name: uid for name, uid in users.items() if name in named}
 
 
 def _own_steps(context: ServiceContext) -> list[Step]:
@@ -201,7 +201,9 @@ def _step(
         case "run":
             user, workdir = item["user"] or "root", item["workdir"] or "/"
             declared = resolved.data["secrets"]
-            secrets = (BuildSecret(one, declared[one]["env"] or "") for one in item["secrets"])
+            secrets = (
+                BuildSecret(secret, declared[secret]["env"] or "") for secret in item["secrets"]
+            )
             return RunCommand(
                 tuple(item["command"]), user, workdir, item["env"], where, tuple(secrets)
             )

@@ -32,14 +32,14 @@ class MountShadow:
         if is_file and target.endswith("/"):
             target += posixpath.basename(posixpath.normpath(item["source"]))
         place = canonical(target)
-        found = [
+        mounts = [
             (mount, context.where("mounts", index))
             for index, mount in enumerate(context.service["mounts"])
             if _overlap(canonical(mount["target"]), place)
         ]
         if any(_may_read(step, place) for step in later):
-            found = []
-        return cls(item["source"], place, is_file, found)
+            mounts = []
+        return cls(item["source"], place, is_file, mounts)
 
     def hides(self, path: str) -> bool:
         """Whether a mount is in the place of what is at that path from what is copied; "" for that itself."""
@@ -65,8 +65,8 @@ class MountShadow:
                 )
 
 
-def _overlap(one: str, other: str) -> bool:
-    return is_within(one, other) or is_within(other, one)
+def _overlap(path: str, other: str) -> bool:
+    return is_within(path, other) or is_within(other, path)
 
 
 def _may_read(step: CanonicalStep, place: str) -> bool:

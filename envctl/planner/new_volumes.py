@@ -31,5 +31,5 @@ def _writers_first(units: Sequence[Unit]) -> list[tuple[Unit, Volume]]:
 
 
 def _begun(unit: Unit, first: Mapping[str, NewVolume]) -> Unit:
-    volumes = tuple(replace(one, new=first.get(one.name)) for one in unit.run.volumes)
+    volumes = tuple(replace(volume, new=first.get(volume.name)) for volume in unit.run.volumes)
     return replace(unit, run=replace(unit.run, volumes=volumes))

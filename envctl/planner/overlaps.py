@@ -68,7 +68,7 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
         place, where = canonical(secret.target), _where(unit, index)
         hint = f"leave its target out: it is at {SECRETS}/{secret.name} then"
         shown = f"{unit.service}: the secret {secret.name} cannot be at {secret.target}"
-        over = next((one for one in _KERNEL if is_within(place, one)), None)
+        over = next((kernel_path for kernel_path in _KERNEL if is_within(place, kernel_path)), None)
         if over:
             yield Problem(where, f"{shown}: {over} is the kernel's", hint=hint)
         for thing in things:
@@ -76,10 +76,10 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
             if is_within(place, SECRETS) and is_within(at, SECRETS):
                 continue
             if is_within(place, at) or is_within(at, place):
-                told = f" ({thing.where})" if thing.where else ""
+                at_line = f" ({thing.where})" if thing.where else ""
                 how = "is in" if is_within(place, at) else "would be a folder for"
                 yield Problem(
-                    where, f"{shown}: that {how} {thing.name} at {thing.target}{told}", hint=hint
+                    where, f"{shown}: that {how} {thing.name} at {thing.target}{at_line}", hint=hint
                 )
         for other, name in seen.items():
             if is_within(place, other) or is_within(other, place):
@@ -89,11 +89,11 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
 
 def canonical(path: str) -> str:
     """A path inside a unit, with the links that distributions have followed."""
-    found = posixpath.normpath(path)
+    normal = posixpath.normpath(path)
     for link, target in _LINKS:
-        if is_within(found, link):
-            return target + found.removeprefix(link)
-    return found
+        if is_within(normal, link):
+            return target + normal.removeprefix(link)
+    return normal
 
 
 def is_within(path: str, folder: str) -> bool:

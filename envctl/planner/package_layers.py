@@ -11,13 +11,13 @@ Chain: TypeAlias = tuple[tuple[str, ...], ...]
 _MOST_SETS = 200
 
 
-def install_order(wanted: Packages, known: set[Packages]) -> Chain:
+def install_order(packages_wanted: Packages, known: set[Packages]) -> Chain:
     """The packages in the order they are installed, so that sets with a common part share layers.
 
     What all known sets that overlap have in common comes first. The result depends on the sets
     only, so every service and environment of a project lays the common part out alike.
     """
-    return _layers(frozenset(known)).chain(wanted)
+    return _layers(frozenset(known)).chain(packages_wanted)
 
 
 class _Layers:

@@ -148,7 +148,7 @@ def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
 def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]:
     """The changes of these units, and whatever they need; nothing is removed but what has what they take."""
     keys = {change.key: change for change in changes}
-    wanted: set[str] = set()
+    chosen: set[str] = set()
     todo = [
         key
         for key, change in keys.items()
@@ -156,16 +156,16 @@ def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]
     ]
     while todo:
         key = todo.pop()
-        if key in keys and key not in wanted:
-            wanted.add(key)
+        if key in keys and key not in chosen:
+            chosen.add(key)
             todo += (need for need in keys[key].needs if _is_needed(keys.get(need), key))
             if keys[key].action is Action.STOP:
                 # What is stopped for others is not left so.
                 todo.append(keys[key].unit)
     return tuple(
-        replace(change, needs=tuple(need for need in change.needs if need in wanted))
+        replace(change, needs=tuple(need for need in change.needs if need in chosen))
         for key, change in keys.items()
-        if key in wanted
+        if key in chosen
     )
 
 
@@ -189,15 +189,15 @@ def _needs(
     *,
     observed: Observed,
 ) -> tuple[str, ...]:
-    found: list[str] = []
+    needs: list[str] = []
     if change.action in (*_MAKES, Action.RECONFIGURE):
-        found += freed
+        needs += freed
     if change.action in _MAKES:
         sources = (unit.source, *(new.source for new in _new_volumes(unit, observed)))
-        digests = (one.digest for one in sources if not isinstance(one, ReadyImage))
-        found += [builds[digest] for digest in digests if digest in builds]
-    found += [name for service in unit.depends_on for name in changed.get(service, ())]
-    return tuple(dict.fromkeys(found))
+        digests = (source.digest for source in sources if not isinstance(source, ReadyImage))
+        needs += [builds[digest] for digest in digests if digest in builds]
+    needs += [name for service in unit.depends_on for name in changed.get(service, ())]
+    return tuple(dict.fromkeys(needs))
 
 
 def _new_volumes(unit: Unit, observed: Observed) -> Iterator[NewVolume]:
@@ -252,12 +252,12 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
     if state.unfinished:
         cause = state.cause or "an earlier `up` of it did not finish"
         return Change(Action.REPLACE, unit.name, because(cause, unit.where), unit)
-    made, life = _source_causes(unit, state, observed), _life_change(unit, state)
+    sources, life = _source_causes(unit, state, observed), _life_change(unit, state)
     runs = run_causes(unit, state.run) if state.run != run_text(unit.run) else ()
-    drift = tuple(Cause(one.text, place(unit, one.path)) for one in state.drift)
+    drift = tuple(Cause(drifted.text, place(unit, drifted.path)) for drifted in state.drift)
     # A platform is part of the image and of the run.
-    causes = tuple(dict.fromkeys((*made, *runs, *drift, *(life.causes if life else ()))))
-    if made or not all(one.in_place for one in state.drift):
+    causes = tuple(dict.fromkeys((*sources, *runs, *drift, *(life.causes if life else ()))))
+    if sources or not all(drifted.in_place for drifted in state.drift):
         return Change(Action.REPLACE, unit.name, causes, unit)
     if runs:
         in_place = state.status in _LIVING and changed_fields(unit, state.run) <= reconfigure
@@ -270,10 +270,10 @@ def _unit_change(unit: Unit, observed: Observed, *, reconfigure: frozenset[str])
 
 
 def _life_change(unit: Unit, state: UnitState) -> Change | None:
-    found = pending_action(unit, state)
-    if found is None:
+    pending = pending_action(unit, state)
+    if pending is None:
         return None
-    action, text = found
+    action, text = pending
     where = hooks.place(unit, hooks.first_due(unit, state)) if action is Action.HOOK else unit.where
     return Change(action, unit.name, because(text, where), unit)
 

@@ -23,12 +23,12 @@ def failure(
     mask: Callable[[str], str],
 ) -> EnvctlError:
     """The error for a unit that did not come up; `where` is the place to blame."""
-    mend = state and remedy(state)
+    remedy_text = state and remedy(state)
     look = "look inside with `envctl logs` and `envctl exec`"
     return EnvctlError(
         mask(f"{name}: {brief}"),
         details=mask(details),
-        hint=f"{mend or look}; mend {where or 'the spec'} and run `envctl up` again",
+        hint=f"{remedy_text or look}; mend {where or 'the spec'} and run `envctl up` again",
         where=where,
     )
 

@@ -34,12 +34,12 @@ def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readin
     if state.status.is_over:
         return Readiness.FAILED, ended_text(state)
     if state.restarts >= MOST_RESTARTS:
-        return Readiness.FAILED, _told(
+        return Readiness.FAILED, _with_reason(
             "it keeps exiting and being restarted", ended_with(state), " (%s)"
         )
     if state.status is not Status.RUNNING or state.defect:
         # One that cannot be reached just now may be busy: it has not failed for that.
-        stands = state.defect or _told(f"it is still {state.status}", state.cause, ": %s")
+        stands = state.defect or _with_reason(f"it is still {state.status}", state.cause, ": %s")
         allowed = allowance(unit.run.probe or PATIENCE)
         if waited > allowed:
             return Readiness.FAILED, f"after {allowed:g} s {stands}"
@@ -64,15 +64,15 @@ def _judge_task(state: UnitState, waited: float) -> tuple[Readiness, str]:
 def ended_text(state: UnitState, what: str = "it") -> str:
     """That a process ended: with what, and why, as far as that is known."""
     if state.status is Status.OOM_KILLED:
-        return _told(f"{what} was {killed_text(state)}", state.cause, ": %s")
+        return _with_reason(f"{what} was {killed_text(state)}", state.cause, ": %s")
     if state.status is Status.STOPPED:
         return f"{what} was stopped"
     verb = "exited" if what == "it" else "ended"
     preposition = ": %s" if state.exit_code is None else " with %s"
-    return _told(f"{what} {verb}", ended_with(state), preposition)
+    return _with_reason(f"{what} {verb}", ended_with(state), preposition)
 
 
-def _told(text: str, more: str, form: str) -> str:
+def _with_reason(text: str, more: str, form: str) -> str:
     return text + (form % more if more else "")
 
 

@@ -49,11 +49,11 @@ def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) 
         # Work of its own, so that it is shown when it begins.
         work = f"after_start hook {index + 1} of {unit.name}"
         report(Progress(work, Stage.STARTED))
-        said, output = _run(backend, unit, names[index], hooks[index])
-        report(Progress(work, Stage.FAILED if said else Stage.DONE, said))
-        if said:
+        failure, output = _run(backend, unit, names[index], hooks[index])
+        report(Progress(work, Stage.FAILED if failure else Stage.DONE, failure))
+        if failure:
             text = f"after_start hook {index + 1} ({argv_text(hooks[index])})"
-            raise HookError(f"{text} {said}", details=output, where=place(unit, index))
+            raise HookError(f"{text} {failure}", details=output, where=place(unit, index))
 
 
 def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[str, str]:
@@ -79,14 +79,14 @@ def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool
     for number, argv in enumerate(unit.hooks.before_stop, 1):
         try:
             code = backend.exec(unit.name, _execution(argv)[0])
-            said = f"ended with {exit_text(code)}" if code else ""
+            failure = f"ended with {exit_text(code)}" if code else ""
         except NotRunningError:
             # There is nothing that could be told that it is about to stop.
             return
         except EnvctlError as error:
-            said = f"failed: {error.brief}"
-        if said:
-            text = f"before_stop hook {number} ({argv_text(argv)}) {said}"
+            failure = f"failed: {error.brief}"
+        if failure:
+            text = f"before_stop hook {number} ({argv_text(argv)}) {failure}"
             report(Progress(f"stop {unit.name}", Stage.NOTE, text))
 
 

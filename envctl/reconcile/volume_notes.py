@@ -53,15 +53,17 @@ def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
     if plan.left_out:
         return ()
     units = {unit.name: unit for unit in plan.units}
-    return tuple(sorted(one for one in observed.volumes if not _is_used(one, plan, units)))
+    return tuple(sorted(name for name in observed.volumes if not _is_used(name, plan, units)))
 
 
 def _is_used(name: str, plan: Plan, units: Mapping[str, Unit]) -> bool:
-    own = parted(name)
-    if own is None:
+    unit_and_path = parted(name)
+    if unit_and_path is None:
         return name in plan.volumes()
-    unit = units.get(own[0])
-    return unit is not None and own[1] not in {volume.target for volume in unit.run.volumes}
+    unit = units.get(unit_and_path[0])
+    return unit is not None and unit_and_path[1] not in {
+        volume.target for volume in unit.run.volumes
+    }
 
 
 def notes(
@@ -84,8 +86,8 @@ def notes(
 
 def unused_note(name: str, size: int | None = None) -> VolumeNote:
     """What is to be said of a volume that nothing uses any more."""
-    said = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
-    return VolumeNote(name, VolumeState.UNUSED, said, size)
+    text = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
+    return VolumeNote(name, VolumeState.UNUSED, text, size)
 
 
 def kept_text(volumes: Collection[str]) -> str:
@@ -120,20 +122,20 @@ def _renamed(
                 if parted(old) is None
                 else "to have its data, copy it over"
             )
-            said = (
+            text = (
                 f"volume {old} → {volume.name}: {volume.name} is new and does not have the data of {old}, "
                 f"which stays; {again}; {_DELETES}"
             )
             where = unit.origins.get(f"volumes.{volume.name}") or unit.where
-            yield pair, VolumeNote(volume.name, VolumeState.NEW, said, where=where)
+            yield pair, VolumeNote(volume.name, VolumeState.NEW, text, where=where)
 
 
 def _before(unit: Unit, observed: Observed) -> Mapping[str, str]:
     """By target, the volumes that a unit was made with."""
     state = observed.units.get(unit.name)
     with suppress(ValueError, KeyError, TypeError):
-        made = json.loads(state.run)["volumes"] if state else ()
-        return {str(one["target"]): str(one["name"]) for one in made}
+        volumes = json.loads(state.run)["volumes"] if state else ()
+        return {str(volume["target"]): str(volume["name"]) for volume in volumes}
     return {}
 
 
@@ -142,17 +144,19 @@ def _kept(
 ) -> Iterator[VolumeNote]:
     """What images declare as volumes and the spec does not name."""
     for unit in plan.units:
-        declared = {one.name for one in image_volumes.get(unit.name) or ()}
+        declared = {volume.name for volume in image_volumes.get(unit.name) or ()}
         targets = {volume.target for volume in unit.run.volumes}
-        there = {
+        existing = {
             name
             for name in observed.volumes
-            if (own := parted(name)) and own[0] == unit.name and own[1] not in targets
+            if (unit_and_path := parted(name))
+            and unit_and_path[0] == unit.name
+            and unit_and_path[1] not in targets
         }
-        for name in sorted(declared | there):
+        for name in sorted(declared | existing):
             path = name.partition(":")[2]
-            said = f"{unit.name} keeps {path}, a volume of its image that is not in the spec, as {name}"
-            yield VolumeNote(name, VolumeState.KEPT, said, where=unit.where)
+            text = f"{unit.name} keeps {path}, a volume of its image that is not in the spec, as {name}"
+            yield VolumeNote(name, VolumeState.KEPT, text, where=unit.where)
 
 
 def _sized(found: Iterator[VolumeNote], sizes: Mapping[str, int]) -> Iterator[VolumeNote]:
@@ -170,15 +174,15 @@ def _contested(plan: Plan, observed: Observed) -> Iterator[VolumeNote]:
                 writers.setdefault(volume.name, []).append(unit)
     for name, units in writers.items():
         first = units[0]
-        other = next((one for one in units if _user(one) != _user(first)), None)
+        other = next((unit for unit in units if _user(unit) != _user(first)), None)
         if other is None or name in observed.volumes:
             continue
-        said = (
+        text = (
             f"volume {name} is shared by {first.name} (user {_user(first)}) and {other.name} (user {_user(other)},"
             f" {_place(other, name)}): it begins as {first.name} has it, and {other.name} may not be able to write;"
             f" `volumes: {{{name}: {{target: …, owner: …}}}}` says whose it is"
         )
-        yield VolumeNote(name, VolumeState.SHARED, said, where=_place(first, name))
+        yield VolumeNote(name, VolumeState.SHARED, text, where=_place(first, name))
 
 
 def _user(unit: Unit) -> str:

@@ -52,17 +52,17 @@ def runs_after(unit: Unit, index: int) -> bool:
 
 def files(unit: Unit) -> Iterator[BuiltFile]:
     """The files that the build puts there, as the last step has each; none that a mount or a volume covers."""
-    found: dict[str, BuiltFile] = {}
+    by_path: dict[str, BuiltFile] = {}
     every = steps(unit)
     for index, step in enumerate(every):
         if isinstance(step, CopyFiles | WriteFile):
             later = every[index + 1 :]
             for target, file in placed(step):
                 path = posixpath.normpath(target)
-                alterable = any(_may_alter(one, path) for one in later)
-                found[path] = BuiltFile(path, file, step, alterable)
+                alterable = any(_may_alter(later_step, path) for later_step in later)
+                by_path[path] = BuiltFile(path, file, step, alterable)
     yield from (
-        built_file for built_file in found.values() if not is_covered(unit, built_file.path)
+        built_file for built_file in by_path.values() if not is_covered(unit, built_file.path)
     )
 
 
@@ -99,24 +99,24 @@ def is_volatile(path: str) -> bool:
 class ChangeTracker:
     """Whether something was changed after the unit was made; nothing was, as long as nobody knows when that was."""
 
-    def __init__(self, told: UnitFacts) -> None:
-        self._told = told
-        self._times: Mapping[str, str] = told.get(VerifyCategory.TIMES, {})
+    def __init__(self, facts: UnitFacts) -> None:
+        self._facts = facts
+        self._times: Mapping[str, str] = facts.get(VerifyCategory.TIMES, {})
         known = [self._of(path)[0] for path in REFERENCES if path in self._times]
-        self.made = max(known, default=None)
+        self.created_at = max(known, default=None)
         """Seconds of the epoch, or None."""
 
     @property
     def unknown(self) -> str:
         """Why nobody knows when the unit was made; "" if it is known."""
-        if self.made is not None:
+        if self.created_at is not None:
             return ""
         why = (self._why(path) for path in REFERENCES)
         return next(filter(None, why), "it is not told when the unit was made")
 
     def _why(self, path: str) -> str:
-        at = unknown_at(self._told, VerifyCategory.TIMES, path)
-        return "" if at is None else self._told[UNKNOWN][fact_id(VerifyCategory.TIMES, at)]
+        at = unknown_at(self._facts, VerifyCategory.TIMES, path)
+        return "" if at is None else self._facts[UNKNOWN][fact_id(VerifyCategory.TIMES, at)]
 
     def touched(self, path: str) -> bool:
         """Whether a file's content, mode or owner was, or was only said to be."""
@@ -133,7 +133,11 @@ class ChangeTracker:
                 yield path
 
     def _later(self, path: str, which: int) -> bool:
-        return self.made is not None and path in self._times and self._of(path)[which] > self.made
+        return (
+            self.created_at is not None
+            and path in self._times
+            and self._of(path)[which] > self.created_at
+        )
 
     def _of(self, path: str) -> tuple[int, int]:
         changed, written = self._times[path].split()

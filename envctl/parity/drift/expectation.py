@@ -69,17 +69,17 @@ def cannot_check(unit: str, category: str, key: str, why: str, where: Place | No
     return Expectation(unit, category, key, "so", "", where, _REMEDY, unchecked=why)
 
 
-def why_unknown(told: UnitFacts, category: str, key: str = "") -> str:
+def why_unknown(facts: UnitFacts, category: str, key: str = "") -> str:
     """Why a fact, or a whole category, is not known; "" if it is, or is known to be absent."""
-    at = unknown_at(told, category, key)
-    return "" if at is None else told[UNKNOWN][fact_id(category, at)] or "it is not told"
+    at = unknown_at(facts, category, key)
+    return "" if at is None else facts[UNKNOWN][fact_id(category, at)] or "it is not told"
 
 
 def presence(
-    unit: str, category: str, key: str, *, word: str, there: bool, where: Place | None
+    unit: str, category: str, key: str, *, word: str, is_present: bool, where: Place | None
 ) -> Expectation:
     """A claim that something is there, installed, …: whatever the word is."""
-    return Expectation(unit, category, key, word, word if there else f"not {word}", where)
+    return Expectation(unit, category, key, word, word if is_present else f"not {word}", where)
 
 
 def place(unit: Unit, *path: str | int) -> Place | None:

@@ -28,62 +28,64 @@ _NUMBER: Final = re.compile(r"[ug]id (\d+)")
 _UNREADABLE: Final = "sha256 unreadable"
 
 
-def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     """One of each file that the build put there."""
-    changes = ChangeTracker(told)
+    changes = ChangeTracker(facts)
     for built_file in built_files.files(unit):
         if "\n" in built_file.path or built_files.is_volatile(built_file.path):
             continue  # nobody tells of it
-        why = changes.unknown or why_unknown(told, Category.FILES, built_file.path)
+        why = changes.unknown or why_unknown(facts, Category.FILES, built_file.path)
         where = built_file.step.where
-        if built_file.path in told.get(VerifyCategory.GONE, {}):
+        if built_file.path in facts.get(VerifyCategory.GONE, {}):
             lost = not built_file.alterable and not unit.hooks.after_start
-            yield _presence(unit, built_file.path, there=not lost, where=where)
-        elif built_file.path in told.get(Category.FILES, {}) and changes.made is not None:
-            yield _expectation(unit, told, built_file, changes)
+            yield _presence(unit, built_file.path, is_present=not lost, where=where)
+        elif built_file.path in facts.get(Category.FILES, {}) and changes.created_at is not None:
+            yield _expectation(unit, facts, built_file, changes)
         else:
             nothing = "it is not told whether it is there"
             yield cannot_check(unit.name, Category.FILES, built_file.path, why or nothing, where)
 
 
-def _presence(unit: Unit, path: str, *, there: bool, where: Place | None) -> Expectation:
-    return presence(unit.name, Category.FILES, path, word="there", there=there, where=where)
+def _presence(unit: Unit, path: str, *, is_present: bool, where: Place | None) -> Expectation:
+    return presence(
+        unit.name, Category.FILES, path, word="there", is_present=is_present, where=where
+    )
 
 
 def _expectation(
-    unit: Unit, told: UnitFacts, built_file: BuiltFile, changes: ChangeTracker
+    unit: Unit, facts: UnitFacts, built_file: BuiltFile, changes: ChangeTracker
 ) -> Expectation:
-    now = told[Category.FILES][built_file.path]
-    why = why_unknown(told, Category.FILES, built_file.path)
+    now = facts[Category.FILES][built_file.path]
+    why = why_unknown(facts, Category.FILES, built_file.path)
     if why and changes.touched(built_file.path):
         return cannot_check(unit.name, Category.FILES, built_file.path, why, built_file.step.where)
-    wanted: list[str] = []
-    found: list[str] = []
-    if changes.touched(built_file.path) and not _may_be_a_hooks(unit, told, now):
+    expected_parts: list[str] = []
+    found_parts: list[str] = []
+    if changes.touched(built_file.path) and not _may_be_a_hooks(unit, facts, now):
         # A touch of what was built otherwise makes no drift of it.
         certain = not built_file.alterable or changes.written(built_file.path)
-        for expected, seen in _aspects(unit, told, built_file) if certain else ():
+        for expected, seen in _aspects(unit, facts, built_file) if certain else ():
             if expected != seen:
-                wanted.append(expected)
-                found.append(seen)
-    expected, seen = (", ".join(words) or "unchanged" for words in (wanted, found))
+                expected_parts.append(expected)
+                found_parts.append(seen)
+    expected, seen = (", ".join(words) or "unchanged" for words in (expected_parts, found_parts))
     return Expectation(
         unit.name, Category.FILES, built_file.path, expected, seen, built_file.step.where
     )
 
 
-def _may_be_a_hooks(unit: Unit, told: UnitFacts, now: str) -> bool:
+def _may_be_a_hooks(unit: Unit, facts: UnitFacts, now: str) -> bool:
     """Whether a hook, which runs as the unit's user, could have written the file."""
     owner = re.search(r"owner (\d+)", now)
-    uid = uid_of(unit, told)
+    uid = uid_of(unit, facts)
     return bool(unit.hooks.after_start) and (
         uid in ("", "0") or (owner is not None and owner[1] == uid)
     )
 
 
-def _aspects(unit: Unit, told: UnitFacts, built_file: BuiltFile) -> Iterator[tuple[str, str]]:
+def _aspects(unit: Unit, facts: UnitFacts, built_file: BuiltFile) -> Iterator[tuple[str, str]]:
     """What the project's file gives, side by side with what is so."""
-    now = told[Category.FILES][built_file.path]
+    now = facts[Category.FILES][built_file.path]
     entry = built_file.file.entry
     if entry is not None and entry.kind is EntryKind.LINK:
         if match := _LINK.fullmatch(now):
@@ -106,23 +108,23 @@ def _aspects(unit: Unit, told: UnitFacts, built_file: BuiltFile) -> Iterator[tup
     yield f"mode {built_file.file.mode:o}", f"mode {match[1]}"
     user, _, group = (view(built_file.step)["owner"] or "0:0").partition(":")
     for what, name, number in (("owner", user, match[2]), ("group", group, match[3])):
-        wanted = _number(unit, told, what, name)
-        if wanted is not None:
-            yield f"{what} {wanted}", f"{what} {number}"
+        expected_id = _number(unit, facts, what, name)
+        if expected_id is not None:
+            yield f"{what} {expected_id}", f"{what} {number}"
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _number(unit: Unit, told: UnitFacts, what: str, name: str) -> str | None:
+def _number(unit: Unit, facts: UnitFacts, what: str, name: str) -> str | None:
     """A user's or a group's; the unit's own user is the one its process runs as, whatever its name means by now."""
     if name.isdigit():
         return name
     if what == "owner" and name == unit.run.process.user:
-        return uid_of(unit, told) or None
+        return uid_of(unit, facts) or None
     category = Category.USERS if what == "owner" else Category.GROUPS
-    match = _NUMBER.match(told.get(category, {}).get(name, ""))
+    match = _NUMBER.match(facts.get(category, {}).get(name, ""))
     return match[1] if match else None
 
 
@@ -131,7 +133,7 @@ def _number(unit: Unit, told: UnitFacts, what: str, name: str) -> str | None:
 
 def secrets(
     unit: Unit,
-    told: UnitFacts,
+    facts: UnitFacts,
     *,
     digests: Mapping[str, str],
     key: str,
@@ -144,12 +146,12 @@ def secrets(
     """
     # So says the script of what it cannot read.
     nothing = hashlib.sha256(key.encode()).hexdigest()
-    uid = uid_of(unit, told)
+    uid = uid_of(unit, facts)
     for index, secret in enumerate(unit.run.secrets):
         where = place(unit, "secrets", index)
-        now, why = told.get(Category.SECRETS, {}).get(secret.target), ""
+        now, why = facts.get(Category.SECRETS, {}).get(secret.target), ""
         if now is None:
-            why = why_unknown(told, Category.SECRETS, secret.target)
+            why = why_unknown(facts, Category.SECRETS, secret.target)
             yield (
                 cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
                 if why
@@ -158,29 +160,31 @@ def secrets(
                     Category.SECRETS,
                     secret.target,
                     word="there",
-                    there=False,
+                    is_present=False,
                     where=where,
                 )
             )
             continue
-        wanted: list[str] = []
-        found: list[str] = []
+        expected_parts: list[str] = []
+        found_parts: list[str] = []
         match = re.fullmatch(r"mode (\d+), owner (\d+):\d+", now)
         if match and uid and (match[1], match[2]) != ("400", uid):
-            wanted.append(f"mode 400, owner {uid}")
-            found.append(f"mode {match[1]}, owner {match[2]}")
-        digest = told[Category.SECRETS].get(f"{secret.target}{DIGEST}", nothing)
+            expected_parts.append(f"mode 400, owner {uid}")
+            found_parts.append(f"mode {match[1]}, owner {match[2]}")
+        digest = facts[Category.SECRETS].get(f"{secret.target}{DIGEST}", nothing)
         right = digests.get(secret.name)
         if secret.name in unevaluated:
             why = "its value is not known here before `envctl up` asks its source, and records what is needed"
         if right and digest == nothing != right:
-            why = why_unknown(told, Category.SECRETS, f"{secret.target}{DIGEST}")
+            why = why_unknown(facts, Category.SECRETS, f"{secret.target}{DIGEST}")
             why = why or "its value cannot be read"
         elif right and digest != right:
-            wanted.append(f"the value of {secret.name}")
-            found.append("another value")
-        if why and not found:
+            expected_parts.append(f"the value of {secret.name}")
+            found_parts.append("another value")
+        if why and not found_parts:
             yield cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
             continue
-        expected, seen = (", ".join(words) or "as it was given" for words in (wanted, found))
+        expected, seen = (
+            ", ".join(words) or "as it was given" for words in (expected_parts, found_parts)
+        )
         yield Expectation(unit.name, Category.SECRETS, secret.target, expected, seen, where)

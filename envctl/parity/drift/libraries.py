@@ -22,7 +22,7 @@ from envctl.plan.requirements import Requirement, normal, npm_dependencies, pip_
 _NPM: Final = re.compile(r"(@?[A-Za-z0-9._~/-]+?)(?:@(.+))?")
 
 
-def expectations(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Expectation]:
+def expectations(unit: Unit, facts: UnitFacts, *, root: Path) -> Iterator[Expectation]:
     """Of each package named in a pip or npm step, or in the plain lines of its requirements."""
     by_path = {built_file.path: built_file for built_file in built_files.files(unit)}
     for index, step in enumerate(steps(unit)):
@@ -33,15 +33,19 @@ def expectations(unit: Unit, told: UnitFacts, *, root: Path) -> Iterator[Expecta
                 isinstance(later, PipInstall) and later.venv == step.venv
                 for later in steps(unit)[index + 1 :]
             )
-            yield from _pip(unit, step, told, wanted=_wanted(step, by_path, root), last=last)
+            yield from _pip(
+                unit, step, facts, requirements=_pip_requirements(step, by_path, root), last=last
+            )
         elif isinstance(step, NpmInstall):
-            yield from _npm(unit, step, told, by_path, root)
+            yield from _npm(unit, step, facts, by_path, root)
 
 
 # --- pip ------------------------------------------------------------------------------------
 
 
-def _wanted(step: PipInstall, by_path: dict[str, BuiltFile], root: Path) -> Iterator[Requirement]:
+def _pip_requirements(
+    step: PipInstall, by_path: dict[str, BuiltFile], root: Path
+) -> Iterator[Requirement]:
     """What pip is told to install by name."""
     yield from filter(None, map(pip_word, step.packages))
     built_file = by_path.get(posixpath.normpath(step.requirements)) if step.requirements else None
@@ -52,76 +56,83 @@ def _wanted(step: PipInstall, by_path: dict[str, BuiltFile], root: Path) -> Iter
 def _pip(
     unit: Unit,
     step: PipInstall,
-    told: UnitFacts,
+    facts: UnitFacts,
     *,
-    wanted: Iterator[Requirement],
+    requirements: Iterator[Requirement],
     last: bool,
 ) -> Iterator[Expectation]:
-    found = {
+    installed = {
         normal(name): version
-        for key, version in told.get(Category.PYTHON, {}).items()
+        for key, version in facts.get(Category.PYTHON, {}).items()
         for folder, _, name in [key.rpartition(": ")]
         if f"{folder}/".startswith(f"{step.venv.rstrip('/')}/")
     }
-    for one in wanted:
-        if why := why_unknown(told, Category.PYTHON):
-            key = f"{step.venv}: {one.name}"
+    for requirement in requirements:
+        if why := why_unknown(facts, Category.PYTHON):
+            key = f"{step.venv}: {requirement.name}"
             yield cannot_check(unit.name, Category.PYTHON, key, why, step.where)
             continue
-        version = found.get(normal(one.name))
-        key = f"{step.venv}: {one.name}"
-        met = one.is_met(version) if version is not None and last else None
+        version = installed.get(normal(requirement.name))
+        key = f"{step.venv}: {requirement.name}"
+        met = requirement.is_met(version) if version is not None and last else None
         if version is None or met is None:
             yield presence(
                 unit.name,
                 Category.PYTHON,
                 key,
                 word="installed",
-                there=version is not None,
+                is_present=version is not None,
                 where=step.where,
             )
         else:
-            seen = one.wanted if met else version
-            yield Expectation(unit.name, Category.PYTHON, key, one.wanted, seen, step.where)
+            seen = requirement.wanted if met else version
+            yield Expectation(unit.name, Category.PYTHON, key, requirement.wanted, seen, step.where)
 
 
 # --- npm ------------------------------------------------------------------------------------
 
 
 def _npm(
-    unit: Unit, step: NpmInstall, told: UnitFacts, by_path: dict[str, BuiltFile], root: Path
+    unit: Unit, step: NpmInstall, facts: UnitFacts, by_path: dict[str, BuiltFile], root: Path
 ) -> Iterator[Expectation]:
-    known = told.get(Category.NPM, {})
+    known = facts.get(Category.NPM, {})
     if not step.packages:
         folder = posixpath.normpath(step.directory or "/")
         if is_covered(unit, f"{folder}/node_modules"):
             return
         built_file = by_path.get(f"{folder}/package.json")
-        for one in npm_dependencies(built_files.text_of(built_file, root) if built_file else ""):
-            key = f"{folder}: {one.name}"
-            if why := why_unknown(told, Category.NPM):
+        for requirement in npm_dependencies(
+            built_files.text_of(built_file, root) if built_file else ""
+        ):
+            key = f"{folder}: {requirement.name}"
+            if why := why_unknown(facts, Category.NPM):
                 yield cannot_check(unit.name, Category.NPM, key, why, step.where)
                 continue
             yield presence(
-                unit.name, Category.NPM, key, word="installed", there=key in known, where=step.where
+                unit.name,
+                Category.NPM,
+                key,
+                word="installed",
+                is_present=key in known,
+                where=step.where,
             )
         return
-    found = {key.rpartition(": ")[2]: value.split()[0] for key, value in known.items() if value}
+    installed = {key.rpartition(": ")[2]: value.split()[0] for key, value in known.items() if value}
     for word in step.packages:
         match = _NPM.fullmatch(word)
         if match is None or (match[1].count("/") and not match[1].startswith("@")):
             continue  # an address or a path
-        name, wanted = match.groups()
-        if why := why_unknown(told, Category.NPM):
+        name, version = match.groups()
+        if why := why_unknown(facts, Category.NPM):
             yield cannot_check(unit.name, Category.NPM, name, why, step.where)
-        elif wanted and name in found and re.fullmatch(r"\d+\.\d+\.\d+", wanted):
-            yield Expectation(unit.name, Category.NPM, name, wanted, found[name], step.where)
+        elif version and name in installed and re.fullmatch(r"\d+\.\d+\.\d+", version):
+            yield Expectation(unit.name, Category.NPM, name, version, installed[name], step.where)
         else:
             yield presence(
                 unit.name,
                 Category.NPM,
                 name,
                 word="installed",
-                there=name in found,
+                is_present=name in installed,
                 where=step.where,
             )

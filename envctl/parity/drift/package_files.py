@@ -42,7 +42,7 @@ _ACCOUNTS: Final = frozenset(("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/
 _ROOTS: Final = ("/bin/", "/boot/", "/etc/", "/lib", "/root/", "/sbin/", "/usr/")
 """Where a file that anybody may write is nobody's business but root's."""
 _CHANGED: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.*)")
-_TOLD: Final = 20
+_MOST_DETAILS: Final = 20
 """How many files are told one by one."""
 
 
@@ -65,62 +65,64 @@ class _File:
         return bool(self.package)
 
 
-def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     """Two: that the files of packages are as they were, and that there are no others that nobody can have put there."""
     where = unit.source.where or unit.where
-    why = built_files.ChangeTracker(told).unknown
-    why = why or why_unknown(told, VerifyCategory.CHANGED) or why_unknown(told, VerifyCategory.LOST)
+    why = built_files.ChangeTracker(facts).unknown
+    why = (
+        why or why_unknown(facts, VerifyCategory.CHANGED) or why_unknown(facts, VerifyCategory.LOST)
+    )
     if why:
         yield cannot_check(unit.name, Category.FILES, PACKAGED, why, where)
         yield cannot_check(unit.name, Category.FILES, OTHERS, why, where)
         return
-    changed = list(_changed(unit, told))
-    found = {
+    changed = list(_changed(unit, facts))
+    texts = {
         PACKAGED: [
-            *((path, "not there") for path in _lost(unit, told)),
+            *((path, "not there") for path in _lost(unit, facts)),
             *(
-                (one.path, _said(one, "changed since it was created"))
-                for one in changed
-                if one.packaged
+                (file.path, _file_text(file, "changed since it was created"))
+                for file in changed
+                if file.packaged
             ),
         ],
         OTHERS: [
-            (one.path, _said(one, "changed or added since it was created"))
-            for one in changed
-            if not one.packaged
+            (file.path, _file_text(file, "changed or added since it was created"))
+            for file in changed
+            if not file.packaged
         ],
     }
-    for key, files in found.items():
+    for key, files in texts.items():
         details = [
             Expectation(unit.name, Category.FILES, path, _BUILT, text, where)
             for path, text in files
         ]
-        if len(details) > _TOLD:
-            more = f"{len(details) - _TOLD} more were changed since"
-            rest = Expectation(unit.name, Category.FILES, key, _BUILT, more, where)
-            details = [*details[:_TOLD], rest]
+        if len(details) > _MOST_DETAILS:
+            more = f"{len(details) - _MOST_DETAILS} more were changed since"
+            summary = Expectation(unit.name, Category.FILES, key, _BUILT, more, where)
+            details = [*details[:_MOST_DETAILS], summary]
         expectation = so(unit.name, Category.FILES, key, where, word=_BUILT)
         yield replace(expectation, details=tuple(details))
 
 
-def _said(file: _File, what: str) -> str:
+def _file_text(file: _File, what: str) -> str:
     return ", ".join([what, *file.powers])
 
 
-def _own_uid(unit: Unit, told: UnitFacts) -> str:
+def _own_uid(unit: Unit, facts: UnitFacts) -> str:
     """The number of the unit's own user, or the one the build gave it; "0" where it may be root."""
     name = (unit.run.process.user or "").partition(":")[0]
-    planned = (one.uid for one in built_files.steps(unit) if isinstance(one, CreateUser))
+    planned = (step.uid for step in built_files.steps(unit) if isinstance(step, CreateUser))
     uids = [str(uid) for uid in planned]
-    return uid_of(unit, told) or (uids[0] if name and uids else "0")
+    return uid_of(unit, facts) or (uids[0] if name and uids else "0")
 
 
-def _changed(unit: Unit, told: UnitFacts) -> Iterator[_File]:
+def _changed(unit: Unit, facts: UnitFacts) -> Iterator[_File]:
     """Files that were changed since, and that neither the unit's own user nor the spec can have changed."""
     by_path = {built_file.path for built_file in built_files.files(unit)}
     links = {secret.target for secret in unit.run.secrets}
-    newer = packages.changed_since(told, built_files.ChangeTracker(told))
-    for path, text in sorted(told.get(VerifyCategory.CHANGED, {}).items()):
+    newer = packages.changed_since(facts, built_files.ChangeTracker(facts))
+    for path, text in sorted(facts.get(VerifyCategory.CHANGED, {}).items()):
         match = _CHANGED.fullmatch(text)
         if match is None or path in by_path or path in links or _is_volatile(unit, path):
             continue
@@ -129,15 +131,15 @@ def _changed(unit: Unit, told: UnitFacts) -> Iterator[_File]:
         # Of a package that was installed since all files are newer, which is told in one word.
         if file.package in newer or (newer and path.startswith(_LINKS)):
             continue
-        if not _may_be_its_own(unit, told, file):
+        if not _may_be_its_own(unit, facts, file):
             yield file
 
 
-def _lost(unit: Unit, told: UnitFacts) -> Iterator[str]:
+def _lost(unit: Unit, facts: UnitFacts) -> Iterator[str]:
     """Files of packages that are gone since."""
     by_path = {built_file.path for built_file in built_files.files(unit)}
-    hooked = unit.hooks.after_start and _own_uid(unit, told) == "0"
-    for path in sorted(told.get(VerifyCategory.LOST, {})):
+    hooked = unit.hooks.after_start and _own_uid(unit, facts) == "0"
+    for path in sorted(facts.get(VerifyCategory.LOST, {})):
         if path not in by_path and not hooked and not _is_volatile(unit, path):
             yield path
 
@@ -147,13 +149,13 @@ def _is_volatile(unit: Unit, path: str) -> bool:
     return known or bool(_TRACES.search(path)) or "\n" in path
 
 
-def _may_be_its_own(unit: Unit, told: UnitFacts, file: _File) -> bool:
+def _may_be_its_own(unit: Unit, facts: UnitFacts, file: _File) -> bool:
     """Whether the unit's process, or a hook, may have done it: root nearly anything, others what is theirs.
 
     No service rewrites the programs of packages, whoever it runs as; settings in /etc some do at their start. Mode and owner
     are those of after the change, so they excuse nothing where only root could have written before.
     """
-    uid = _own_uid(unit, told)
+    uid = _own_uid(unit, facts)
     if uid == "0":
         settings = file.path.startswith("/etc/") or not file.packaged
         return bool(unit.hooks.after_start) or (settings and not file.powers)

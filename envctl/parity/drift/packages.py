@@ -22,88 +22,90 @@ OTHERS: Final = "others"
 _BUILT: Final = "as it was built"
 
 
-def expectations(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     """Of the packages that the spec names, and one that nobody has changed any other: as many whatever is told."""
-    changes = ChangeTracker(told)
+    changes = ChangeTracker(facts)
     declared: dict[str, Expectation] = {}
-    for expectation in _declared(unit, told, changes):
+    for expectation in _declared(unit, facts, changes):
         declared[expectation.key] = expectation
     yield from declared.values()
     where = _where(unit, "")
-    if why := why_unknown(told, Category.PACKAGES) or changes.unknown:
+    if why := why_unknown(facts, Category.PACKAGES) or changes.unknown:
         yield cannot_check(unit.name, Category.PACKAGES, OTHERS, why, where)
         return
     others = so(unit.name, Category.PACKAGES, OTHERS, where, word=_BUILT)
     if not (unit.hooks.after_start and unit.run.process.user == "root"):
         # They may well install something.
         known = {key for key, expectation in declared.items() if not expectation.passed}
-        others = replace(others, details=tuple(_by_hand(unit, told, changes, known)))
+        others = replace(others, details=tuple(_by_hand(unit, facts, changes, known)))
     yield others
 
 
-def _declared(unit: Unit, told: UnitFacts, changes: ChangeTracker) -> Iterator[Expectation]:
-    changed = changed_since(told, changes)
+def _declared(unit: Unit, facts: UnitFacts, changes: ChangeTracker) -> Iterator[Expectation]:
+    changed = changed_since(facts, changes)
     for index, step in enumerate(steps(unit)):
         if isinstance(step, InstallPackages):
             # A command of the build may have removed what only the build needs.
             built = runs_after(unit, index)
             for word in step.names:
-                yield _package(unit, told, word, changed, built=built, where=step.where)
+                yield _package(unit, facts, word, changed, built=built, where=step.where)
 
 
 def _package(
     unit: Unit,
-    told: UnitFacts,
+    facts: UnitFacts,
     word: str,
     changed: Mapping[str, str],
     *,
     built: bool,
     where: Place | None,
 ) -> Expectation:
-    name, _, wanted = word.partition("=")
-    installed = told.get(Category.PACKAGES, {})
-    why = why_unknown(told, Category.PACKAGES, name)
-    version, _, rest = installed.get(name, "").partition(" ")
+    name, _, version_wanted = word.partition("=")
+    installed = facts.get(Category.PACKAGES, {})
+    why = why_unknown(facts, Category.PACKAGES, name)
+    version, _, architecture_and_state = installed.get(name, "").partition(" ")
     if not version and not why:
-        why = why_unknown(told, VerifyCategory.PROVIDES)
+        why = why_unknown(facts, VerifyCategory.PROVIDES)
     if why:
         return cannot_check(unit.name, Category.PACKAGES, name, why, where)
-    there = bool(version) or (name in told.get(VerifyCategory.PROVIDES, {}) and not wanted)
+    is_present = bool(version) or (
+        name in facts.get(VerifyCategory.PROVIDES, {}) and not version_wanted
+    )
     # To the packager a name with a dash behind it means that the package is to be removed.
     removed = name.endswith("-") and name not in installed
-    if removed or (not there and built and name not in changed):
+    if removed or (not is_present and built and name not in changed):
         return so(unit.name, Category.PACKAGES, name, where, word=_BUILT)
-    if state := rest.partition(" ")[2]:
-        expected, found = "installed", state
-    elif version and wanted and (name in changed or not built):
-        expected, found = wanted, version
+    if state := architecture_and_state.partition(" ")[2]:
+        expected, observed = "installed", state
+    elif version and version_wanted and (name in changed or not built):
+        expected, observed = version_wanted, version
     else:
-        expected, found = "installed", "installed" if there else "not installed"
-    return Expectation(unit.name, Category.PACKAGES, name, expected, found, where)
+        expected, observed = "installed", "installed" if is_present else "not installed"
+    return Expectation(unit.name, Category.PACKAGES, name, expected, observed, where)
 
 
-def changed_since(told: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]:
+def changed_since(facts: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]:
     """Packages that were installed, upgraded or removed since the unit was made, and which of these."""
-    installed = told.get(Category.PACKAGES, {})
-    found: dict[str, str] = {}
+    installed = facts.get(Category.PACKAGES, {})
+    changed: dict[str, str] = {}
     for path in changes.below(INFO):
         name, extension = posixpath.splitext(posixpath.basename(path))
         name = name.partition(":")[0]
         if extension == ".list":
             now = f"{installed[name].split()[0]}, put there" if name in installed else "removed"
-            found[name] = f"{now} since"
+            changed[name] = f"{now} since"
     if changes.written(STATUS):
-        for name, when in told.get(VerifyCategory.REMOVED, {}).items():
-            if name not in installed and _seconds(when) > (changes.made or 0):
-                found[name] = "removed since"
-    return found
+        for name, when in facts.get(VerifyCategory.REMOVED, {}).items():
+            if name not in installed and _seconds(when) > (changes.created_at or 0):
+                changed[name] = "removed since"
+    return changed
 
 
 def _by_hand(
-    unit: Unit, told: UnitFacts, changes: ChangeTracker, known: set[str]
+    unit: Unit, facts: UnitFacts, changes: ChangeTracker, known: set[str]
 ) -> Iterator[Expectation]:
     """Of what was changed since, but for what is `known` already."""
-    changed = dict(changed_since(told, changes))
+    changed = dict(changed_since(facts, changes))
     if changes.written(STATUS) and not changed and not known:
         changed["dpkg"] = "its records were changed since"
     for name in sorted(changed.keys() - known):

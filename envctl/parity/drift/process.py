@@ -31,37 +31,37 @@ _USER: Final = re.compile(r"uid (\d+), gid (\d+), (.*), [^,]*")
 
 def expectations(
     unit: Unit,
-    told: UnitFacts,
+    facts: UnitFacts,
     *,
     mask: Callable[[str], str],
     services: Sequence[Unit],
     running: Collection[str],
 ) -> Iterator[Expectation]:
     """Of a service, as many whatever is told; `services` are all units of services, `running` the names of units that run."""
-    yield from _user(unit, told)
-    yield from _environment(unit, told, mask)
-    yield from _limits(unit, told)
-    yield from _powers(unit, told)
-    yield from ports(unit, told)
-    yield from names(unit, told, services, running)
+    yield from _user(unit, facts)
+    yield from _environment(unit, facts, mask)
+    yield from _limits(unit, facts)
+    yield from _powers(unit, facts)
+    yield from ports(unit, facts)
+    yield from names(unit, facts, services, running)
 
 
 # --- who it is ------------------------------------------------------------------------------
 
 
-def uid_of(unit: Unit, told: UnitFacts) -> str:
+def uid_of(unit: Unit, facts: UnitFacts) -> str:
     """The number of the user that the unit's process is to run as; "" if nobody can tell."""
     name = (unit.run.process.user or "").partition(":")[0]
     if name.isdigit() or not name:
         return name
     if name == "root":
         return "0"
-    found = _USER.match(told.get(Category.USERS, {}).get(name, ""))
+    match = _USER.match(facts.get(Category.USERS, {}).get(name, ""))
     planned = _planned(unit, name)
-    runs_as = told.get(Category.PROCESS, {}).get("uid", "")
+    runs_as = facts.get(Category.PROCESS, {}).get("uid", "")
     if planned and runs_as == str(planned[1].uid):
         return runs_as
-    return found[1] if found else ""
+    return match[1] if match else ""
 
 
 def _planned(unit: Unit, name: str) -> tuple[int, CreateUser] | None:
@@ -72,68 +72,72 @@ def _planned(unit: Unit, name: str) -> tuple[int, CreateUser] | None:
     return None
 
 
-def _user(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     name = (unit.run.process.user or "").partition(":")[0]
     where = place(unit, "process.user")
     if name and not name.isdigit():
-        yield _entry(unit, told, name, where)
+        yield _entry(unit, facts, name, where)
     # A process that root starts may well have become somebody else's.
     if name and name not in ("root", "0"):
-        uid, seen = uid_of(unit, told), told.get(Category.PROCESS, {}).get("uid")
+        uid, seen = uid_of(unit, facts), facts.get(Category.PROCESS, {}).get("uid")
         if not uid or seen is None:
-            why = why_unknown(told, Category.PROCESS, "uid" if uid else "")
+            why = why_unknown(facts, Category.PROCESS, "uid" if uid else "")
             why = why or (f"the number of {name} is not known" if not uid else "it is not told")
             yield cannot_check(unit.name, Category.PROCESS, "uid", why, where)
         else:
             yield Expectation(unit.name, Category.PROCESS, "uid", uid, seen, where)
 
 
-def _entry(unit: Unit, told: UnitFacts, name: str, where: Place | None) -> Expectation:
+def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expectation:
     """That the user is there; of one that the build makes, unless the base or a package has made it before, as it was made."""
-    text = told.get(Category.USERS, {}).get(name)
-    if text is None and (why := why_unknown(told, Category.USERS, name)):
+    text = facts.get(Category.USERS, {}).get(name)
+    if text is None and (why := why_unknown(facts, Category.USERS, name)):
         return cannot_check(unit.name, Category.USERS, name, why, where)
-    planned, found = _planned(unit, name), _USER.match(text or "")
-    wanted: list[str] = []
-    seen: list[str] = []
-    if planned is not None and found is not None:
+    planned, match = _planned(unit, name), _USER.match(text or "")
+    expected_parts: list[str] = []
+    found_parts: list[str] = []
+    if planned is not None and match is not None:
         index, step = planned
-        said = "process.user.uid" in unit.origins
-        made = told.get(Category.PROCESS, {}).get("uid") == str(step.uid)
-        if (said or made) and found[1] != str(step.uid):
-            wanted.append(f"uid {step.uid}")
-            seen.append(f"uid {found[1]}")
-        if found[1] == str(step.uid) and not runs_after(unit, index) and found[3] != step.home:
-            wanted.append(f"home {step.home}")
-            seen.append(f"home {found[3]}")
-    if not wanted:
+        uid_is_declared = "process.user.uid" in unit.origins
+        uid_is_planned = facts.get(Category.PROCESS, {}).get("uid") == str(step.uid)
+        if (uid_is_declared or uid_is_planned) and match[1] != str(step.uid):
+            expected_parts.append(f"uid {step.uid}")
+            found_parts.append(f"uid {match[1]}")
+        if match[1] == str(step.uid) and not runs_after(unit, index) and match[3] != step.home:
+            expected_parts.append(f"home {step.home}")
+            found_parts.append(f"home {match[3]}")
+    if not expected_parts:
         return presence(
-            unit.name, Category.USERS, name, word="there", there=text is not None, where=where
+            unit.name, Category.USERS, name, word="there", is_present=text is not None, where=where
         )
     where = place(unit, "process.user", "uid")
-    return Expectation(unit.name, Category.USERS, name, ", ".join(wanted), ", ".join(seen), where)
+    return Expectation(
+        unit.name, Category.USERS, name, ", ".join(expected_parts), ", ".join(found_parts), where
+    )
 
 
 # --- what it was given ----------------------------------------------------------------------
 
 
-def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Iterator[Expectation]:
+def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> Iterator[Expectation]:
     """The declared variables.
 
     A command may be a script that changes its environment before it becomes the program: then what any new
     process is given counts as well.
     """
-    has, given = told.get(Category.ENVIRONMENT, {}), told.get(VerifyCategory.GIVEN, {})
-    same = has and _is_started_directly(unit, told, mask)
+    has, new_process_env = facts.get(Category.ENVIRONMENT, {}), facts.get(VerifyCategory.GIVEN, {})
+    same = has and _is_started_directly(unit, facts, mask)
     for name, plain in sorted(unit.run.process.env.items()):
-        value, found = mask(plain), has.get(name)
+        value, process_value = mask(plain), has.get(name)
         where = place(unit, "process.env", name)
-        if has and (same or found == value):
-            seen = found
-        elif given:
-            seen = given.get(name)
+        if has and (same or process_value == value):
+            seen = process_value
+        elif new_process_env:
+            seen = new_process_env.get(name)
         else:
-            why = why_unknown(told, Category.ENVIRONMENT) or why_unknown(told, VerifyCategory.GIVEN)
+            why = why_unknown(facts, Category.ENVIRONMENT) or why_unknown(
+                facts, VerifyCategory.GIVEN
+            )
             why = why or "it does not tell its environment"
             yield cannot_check(unit.name, Category.ENVIRONMENT, name, why, where)
             continue
@@ -145,11 +149,11 @@ def _environment(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> Ite
             yield Expectation(unit.name, Category.ENVIRONMENT, name, expected, now, where)
 
 
-def _is_started_directly(unit: Unit, told: UnitFacts, mask: Callable[[str], str]) -> bool:
+def _is_started_directly(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> bool:
     """Whether the main process is the declared command, run by an interpreter at most, and no other's successor."""
     declared = unit.run.process.argv
     try:
-        argv = json.loads(told.get(Category.PROCESS, {}).get("argv", "[]"))
+        argv = json.loads(facts.get(Category.PROCESS, {}).get("argv", "[]"))
     except ValueError:
         return False
     return (
@@ -162,27 +166,27 @@ def _is_started_directly(unit: Unit, told: UnitFacts, mask: Callable[[str], str]
 # --- what it may do -------------------------------------------------------------------------
 
 
-def _limits(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
-    wanted = unit.run.resources
-    for key, field, limit, near, text in (
-        ("memory", "memory", wanted.memory, _PAGE, str(wanted.memory)),
-        ("processors", "cpus", wanted.cpus, 0.01, f"{wanted.cpus or 0:g}"),
+def _limits(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
+    resources = unit.run.resources
+    for key, field, limit, tolerance, text in (
+        ("memory", "memory", resources.memory, _PAGE, str(resources.memory)),
+        ("processors", "cpus", resources.cpus, 0.01, f"{resources.cpus or 0:g}"),
     ):
         if limit is None:
             continue
-        where, found = place(unit, "resources", field), told.get(Category.LIMITS, {}).get(key)
-        if found is None:
-            why = why_unknown(told, Category.LIMITS, key) or "it is not told"
+        where, observed = place(unit, "resources", field), facts.get(Category.LIMITS, {}).get(key)
+        if observed is None:
+            why = why_unknown(facts, Category.LIMITS, key) or "it is not told"
             yield cannot_check(unit.name, Category.LIMITS, key, why, where)
             continue
         # The kernel rounds.
-        same = _NUMBER.fullmatch(found) and abs(float(found) - limit) < near
-        yield Expectation(unit.name, Category.LIMITS, key, text, text if same else found, where)
+        same = _NUMBER.fullmatch(observed) and abs(float(observed) - limit) < tolerance
+        yield Expectation(unit.name, Category.LIMITS, key, text, text if same else observed, where)
 
 
-def _powers(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def _powers(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     where = place(unit, "process.capabilities")
-    flag = _of_process(told, "no new privileges")
+    flag = _of_process(facts, "no new privileges")
     key = "no new privileges"
     if isinstance(flag, Unknown):
         yield cannot_check(unit.name, Category.PROCESS, key, flag.reason, where)
@@ -193,25 +197,25 @@ def _powers(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
     declared = set(unit.run.process.capabilities)
     if "ALL" in declared:
         return
-    mask = _of_process(told, "capabilities at most")
+    mask = _of_process(facts, "capabilities at most")
     if isinstance(mask, Unknown):
         yield cannot_check(unit.name, Category.PROCESS, "capabilities", mask.reason, where)
         return
     bits = int(mask, 16)
-    found = {name for bit, name in enumerate(_CAPABILITIES.split()) if bits >> bit & 1}
+    observed = {name for bit, name in enumerate(_CAPABILITIES.split()) if bits >> bit & 1}
     if bits >> len(_CAPABILITIES.split()):
-        found.add("others")
-    if "SETPCAP" in declared and found <= declared:
-        found = declared  # it may have given some up itself
+        observed.add("others")
+    if "SETPCAP" in declared and observed <= declared:
+        observed = declared  # it may have given some up itself
     yield Expectation(
-        unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(found), where
+        unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(observed), where
     )
 
 
-def _of_process(told: UnitFacts, key: str) -> str | Unknown:
-    value = told.get(Category.PROCESS, {}).get(key)
+def _of_process(facts: UnitFacts, key: str) -> str | Unknown:
+    value = facts.get(Category.PROCESS, {}).get(key)
     if value is None:
-        return Unknown(why_unknown(told, Category.PROCESS, key) or "it is not told")
+        return Unknown(why_unknown(facts, Category.PROCESS, key) or "it is not told")
     return value
 
 
@@ -222,43 +226,50 @@ def _listed(names: set[str]) -> str:
 # --- where it is found, and whom it finds ---------------------------------------------------
 
 
-def ports(unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+def ports(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     """Of each declared port, whether something listens there, at whatever address."""
     listening = {
-        (key.partition(" ")[0], key.rpartition(":")[2]) for key in told.get(Category.SOCKETS, {})
+        (key.partition(" ")[0], key.rpartition(":")[2]) for key in facts.get(Category.SOCKETS, {})
     }
-    why = why_unknown(told, Category.SOCKETS)
+    why = why_unknown(facts, Category.SOCKETS)
     for index, port in enumerate(unit.run.ports):
         key, where = f"{port.protocol} {port.container}", place(unit, "ports", index)
-        there = (port.protocol, str(port.container)) in listening
-        if why and not there:
+        is_present = (port.protocol, str(port.container)) in listening
+        if why and not is_present:
             yield cannot_check(unit.name, Category.SOCKETS, key, why, where)
         else:
             yield presence(
-                unit.name, Category.SOCKETS, key, word="listened on", there=there, where=where
+                unit.name,
+                Category.SOCKETS,
+                key,
+                word="listened on",
+                is_present=is_present,
+                where=where,
             )
 
 
 def names(
-    unit: Unit, told: UnitFacts, services: Sequence[Unit], running: Collection[str]
+    unit: Unit, facts: UnitFacts, services: Sequence[Unit], running: Collection[str]
 ) -> Iterator[Expectation]:
     """Of each other service, whether its name means something in here; of one that does not run nobody can tell."""
     if _is_alone(unit):
         return
-    known = told.get(Category.NAMES, {})
+    known = facts.get(Category.NAMES, {})
     others: dict[str, bool] = {}
-    for one in services:
-        if not _is_alone(one) and one.service != unit.service:
-            others[one.service] = others.get(one.service, False) or one.name in running
+    for other in services:
+        if not _is_alone(other) and other.service != unit.service:
+            others[other.service] = others.get(other.service, False) or other.name in running
     for name, runs in others.items():
-        why = why_unknown(told, Category.NAMES, name) or why_unknown(told, VerifyCategory.TOOLS)
+        why = why_unknown(facts, Category.NAMES, name) or why_unknown(facts, VerifyCategory.TOOLS)
         if name not in known and (why or not runs):
             why = why or f"{name} does not run"
             yield cannot_check(unit.name, Category.NAMES, name, why, unit.where)
             continue
         # Without the tool the engine's own record has to do.
-        there = name in known or LOOK_UP not in told.get(VerifyCategory.TOOLS, {})
-        yield presence(unit.name, Category.NAMES, name, word="known", there=there, where=unit.where)
+        is_present = name in known or LOOK_UP not in facts.get(VerifyCategory.TOOLS, {})
+        yield presence(
+            unit.name, Category.NAMES, name, word="known", is_present=is_present, where=unit.where
+        )
 
 
 def _is_alone(unit: Unit) -> bool:

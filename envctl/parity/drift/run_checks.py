@@ -15,7 +15,7 @@ from envctl.progress import Progress, Report, Stage
 
 _SHOWN: Final = 20
 """How many of the last lines of a check's output are kept."""
-_KEPT: Final = 64 * 1024
+_MOST_OUTPUT: Final = 64 * 1024
 """Bytes of output that are kept while it runs."""
 _FINE: Final = "exit code 0"
 
@@ -34,8 +34,8 @@ class CheckResult:
     @property
     def expectation(self) -> Expectation:
         """That it has to end well, and how it did."""
-        found = self.cause or f"exit code {self.exit_code}"
-        return Expectation(self.unit, CHECKS, self.check.name, _FINE, found, self.check.where)
+        end = self.cause or f"exit code {self.exit_code}"
+        return Expectation(self.unit, CHECKS, self.check.name, _FINE, end, self.check.where)
 
 
 def run(
@@ -65,7 +65,7 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
 
     def keep(data: bytes) -> None:
         output.extend(data)
-        del output[:-_KEPT]
+        del output[:-_MOST_OUTPUT]
 
     execution = Execution(check.argv, stdout=keep, stderr=keep, timeout=check.timeout)
     begin, code, cause = time.monotonic(), None, ""
@@ -75,6 +75,6 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
         cause = mask(error.brief)
     seconds = time.monotonic() - begin
     # The first line may begin in the middle of a value that is not to be told.
-    whole = output if len(output) < _KEPT else output.partition(b"\n")[2]
+    whole = output if len(output) < _MOST_OUTPUT else output.partition(b"\n")[2]
     lines = mask(whole.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
     return CheckResult(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

@@ -57,8 +57,8 @@ class UnitVerifier:
         `closed` has by name why nobody looks into one.
         """
         services = [unit for unit in self.plan.units if unit.kind is Kind.SERVICE]
-        found = all_at_once(lambda unit: self._of(unit, closed.get(unit.name, "")), services)
-        return [expectation for expectations in found for expectation in expectations]
+        by_unit = all_at_once(lambda unit: self._of(unit, closed.get(unit.name, "")), services)
+        return [expectation for expectations in by_unit for expectation in expectations]
 
     def _of(self, unit: Unit, closed: str) -> list[Expectation]:
         if closed:
@@ -66,16 +66,22 @@ class UnitVerifier:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                found = list(self._held(unit, self._told(unit)))
+                results = list(self._held(unit, self._ask(unit)))
             except EnvctlError as error:
-                told = nothing_told(self.redactor.masked(error.brief))
-                return [replace(one, hint=error.hint or one.hint) for one in self._held(unit, told)]
-            late = any(map(_may_come, found))
+                facts = nothing_told(self.redactor.masked(error.brief))
+                return [
+                    replace(expectation, hint=error.hint or expectation.hint)
+                    for expectation in self._held(unit, facts)
+                ]
+            late = any(map(_may_come, results))
             if not late or time.monotonic() > end:
-                return [_waited_for(one) if _may_come(one) else one for one in found]
+                return [
+                    _waited_for(expectation) if _may_come(expectation) else expectation
+                    for expectation in results
+                ]
             time.sleep(_PAUSE)
 
-    def _told(self, unit: Unit) -> UnitFacts:
+    def _ask(self, unit: Unit) -> UnitFacts:
         return collect.ask(
             # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
             replace(self.plan, units=tuple(self.running)),
@@ -86,20 +92,20 @@ class UnitVerifier:
             also=inquiry(unit),
         )
 
-    def _held(self, unit: Unit, told: UnitFacts) -> Iterator[Expectation]:
+    def _held(self, unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
         root = Path(self.plan.scope.root)
-        services = [one for one in self.plan.units if one.kind is Kind.SERVICE]
-        running = {one.name for one in self.running}
-        yield from packages.expectations(unit, told)
-        yield from libraries.expectations(unit, told, root=root)
+        services = [service for service in self.plan.units if service.kind is Kind.SERVICE]
+        running = {service.name for service in self.running}
+        yield from packages.expectations(unit, facts)
+        yield from libraries.expectations(unit, facts, root=root)
         yield from process.expectations(
-            unit, told, mask=self.redactor.masked, services=services, running=running
+            unit, facts, mask=self.redactor.masked, services=services, running=running
         )
-        yield from files.expectations(unit, told)
+        yield from files.expectations(unit, facts)
         yield from files.secrets(
-            unit, told, digests=self.digests, key=self.key, unevaluated=self.unevaluated
+            unit, facts, digests=self.digests, key=self.key, unevaluated=self.unevaluated
         )
-        yield from package_files.expectations(unit, told)
+        yield from package_files.expectations(unit, facts)
 
 
 def nothing_told(why: str) -> UnitFacts:
@@ -117,19 +123,19 @@ def _waited_for(expectation: Expectation) -> Expectation:
 
 def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
     """What a unit is asked beyond its facts: (kind, value)."""
-    asked: dict[tuple[str, str], None] = {}
+    questions: dict[tuple[str, str], None] = {}
     for path in (*built_files.REFERENCES, packages.STATUS, packages.INFO):
-        asked["times", path] = None
+        questions["times", path] = None
     for built_file in built_files.files(unit):
-        asked["times", built_file.path] = None
-        asked["gone", built_file.path] = None
+        questions["times", built_file.path] = None
+        questions["gone", built_file.path] = None
     for step in built_files.steps(unit):
         if isinstance(step, PipInstall):
-            asked["python", f"{step.venv.rstrip('/')}/lib"] = None
-    asked["given", "environment"] = None
-    asked["tool", process.LOOK_UP] = None
-    asked["provides", "all"] = None
-    asked["removed", "all"] = None
-    asked["changed", "all"] = None
-    asked["lost", "all"] = None
-    yield from ((kind, value) for kind, value in asked if "\n" not in value)
+            questions["python", f"{step.venv.rstrip('/')}/lib"] = None
+    questions["given", "environment"] = None
+    questions["tool", process.LOOK_UP] = None
+    questions["provides", "all"] = None
+    questions["removed", "all"] = None
+    questions["changed", "all"] = None
+    questions["lost", "all"] = None
+    yield from ((kind, value) for kind, value in questions if "\n" not in value)

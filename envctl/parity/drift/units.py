@@ -15,13 +15,15 @@ def expectations(
     plan: Plan, changes: Sequence[Change], states: Mapping[str, UnitState]
 ) -> Iterator[Expectation]:
     """One of each unit there is or should be; `changes` are what `up` would do."""
-    wanted = {unit.name for unit in plan.units}
+    planned = {unit.name for unit in plan.units}
     due = {change.unit: change for change in changes if change.key == change.unit}
     for unit in plan.units:
         change, state = due.get(unit.name), states[unit.name]
         if change is not None:
-            told = "; ".join(filter(None, (change.cause, _bad_health(unit, state))))
-            expectation = Expectation(unit.name, UNITS, "", _wanted(unit), told, change.where)
+            text = "; ".join(filter(None, (change.cause, _bad_health(unit, state))))
+            expectation = Expectation(
+                unit.name, UNITS, "", _desired_state(unit), text, change.where
+            )
         else:
             expectation = _alive(unit, state)
         why = "; ".join(state.unchecked)
@@ -31,7 +33,7 @@ def expectations(
             expectation = replace(expectation, found=f"{expectation.found}; nobody can tell {why}")
         yield expectation
     for name, change in due.items():
-        if name and name not in wanted:
+        if name and name not in planned:
             yield Expectation(name, UNITS, "", "not there", change.cause, change.where)
 
 
@@ -45,7 +47,7 @@ def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, 
         return (
             "it does not exist yet" if state.status is Status.MISSING else f"it is {state.status}"
         )
-    drift = {*(one.text for one in state.drift), state.defect}
+    drift = {*(drifted.text for drifted in state.drift), state.defect}
     for change in changes:
         # Hooks that have not run change nothing of what it was made as.
         due = change.unit == unit.name and change.action not in (Action.BUILD, Action.HOOK)
@@ -63,7 +65,7 @@ def running(plan: Plan, states: Mapping[str, UnitState]) -> list[Unit]:
     ]
 
 
-def _wanted(unit: Unit) -> str:
+def _desired_state(unit: Unit) -> str:
     if unit.kind is Kind.TASK:
         return "completed"
     return "healthy" if unit.run.probe else "running"
@@ -78,16 +80,16 @@ def _bad_health(unit: Unit, state: UnitState) -> str:
 
 def _alive(unit: Unit, state: UnitState) -> Expectation:
     """Of a unit that `up` would leave alone."""
-    wanted = _wanted(unit)
+    desired = _desired_state(unit)
     if unit.kind is Kind.TASK:
         done = state.status is Status.EXITED
-        found = wanted if done else f"it has not completed: it is {state.status}"
+        observed = desired if done else f"it has not completed: it is {state.status}"
     elif state.status is not Status.RUNNING:
-        found = f"it is not running: it is {state.status}"
+        observed = f"it is not running: it is {state.status}"
     elif bad := _bad_health(unit, state):
-        return Expectation(unit.name, UNITS, "", wanted, bad, place(unit, "probe"))
+        return Expectation(unit.name, UNITS, "", desired, bad, place(unit, "probe"))
     else:
-        found = wanted
-    if found != wanted and state.cause:
-        found = f"{found}; {state.cause}"
-    return Expectation(unit.name, UNITS, "", wanted, found, unit.where)
+        observed = desired
+    if observed != desired and state.cause:
+        observed = f"{observed}; {state.cause}"
+    return Expectation(unit.name, UNITS, "", desired, observed, unit.where)

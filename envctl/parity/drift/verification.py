@@ -35,19 +35,19 @@ class Verification:
     @property
     def expectation_counts(self) -> Mapping[str, int]:
         """How many claims there are, by unit: as many whatever is found."""
-        found = dict.fromkeys(self.units, 0)
-        for one in self._all:
-            found[one.unit] = found.get(one.unit, 0) + 1
-        return found
+        counts = dict.fromkeys(self.units, 0)
+        for expectation in self._all:
+            counts[expectation.unit] = counts.get(expectation.unit, 0) + 1
+        return counts
 
     @property
     def passed_counts(self) -> Mapping[str, int]:
         """How many claims hold, by unit."""
-        found = dict.fromkeys(self.units, 0)
-        for one in self._all:
-            if one.passed:
-                found[one.unit] = found.get(one.unit, 0) + 1
-        return found
+        counts = dict.fromkeys(self.units, 0)
+        for expectation in self._all:
+            if expectation.passed:
+                counts[expectation.unit] = counts.get(expectation.unit, 0) + 1
+        return counts
 
     @property
     def _all(self) -> Sequence[Expectation]:
