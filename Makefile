@@ -25,7 +25,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-elsewhere test-machines soak mutants check lint unit bench docs pins wheel clean
+.PHONY: help up test test-elsewhere test-oldest test-machines soak mutants check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -48,6 +48,9 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 
 test-elsewhere: $(VENV)/.dev ## run the quick tests on other versions of Python, and as an ordinary user
 	.ci/elsewhere $(BIN)/python
+
+test-oldest: $(VENV)/.dev ## run the quick tests with the oldest packages that pyproject.toml allows
+	.ci/oldest $(BIN)/python
 
 test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest included
 	$(BIN)/envctl doctor --backend vagrant --fix
