@@ -36,7 +36,9 @@ def adopt(
     goal = invocation.target(target)
     if force and not yes and not _confirmed(invocation):
         raise EnvctlError("not confirmed; nothing was changed", hint="--yes skips the question")
-    adopted = invocation.project.adopt(goal, force=force, identity=identity or "")
+    from envctl.verbs import adopt as verb
+
+    adopted = verb.adopt_environment(invocation.project, goal, force=force, identity=identity or "")
     if as_json:
         invocation.json(
             {

@@ -37,7 +37,9 @@ def diff(
     before, after = invocation.target(first), invocation.target(second)
     for environment in dict.fromkeys((before.environment, after.environment)):
         note_variables(invocation, environment)
-    differences, builds = invocation.project.diff(before, after)
+    from envctl.verbs import diff as verb
+
+    differences, builds = verb.diff(invocation.project, before, after)
     if as_json:
         invocation.json(
             {

@@ -152,6 +152,7 @@ def _run(
     **settings: Any,
 ) -> int:
     from envctl.backends.base import Execution
+    from envctl.verbs import exec as verb
 
     execution = Execution(
         argv,
@@ -163,7 +164,7 @@ def _run(
     )
     with signals.raised():
         try:
-            return invocation.project.exec(goal, unit, execution)
+            return verb.execute(invocation.project, goal, unit, execution)
         except (signals.Terminated, KeyboardInterrupt, OSError) as error:
             for note in getattr(error, "__notes__", ()):
                 invocation.note(f"{unit}: `{execution.shown}`: {note}")

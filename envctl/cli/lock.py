@@ -58,20 +58,21 @@ def lock(
     only hashes are locked, or "") and `details` (requested packages that are not locked in that version).
     """
     from envctl.lock.model import FILE
+    from envctl.verbs import lock as verb
 
     if check and (update or vendor):
         raise UsageError("--check writes nothing; it goes with neither --update nor --vendor")
     environments, others = _split(invocation, names or (), update=update)
     if check:
-        differences = invocation.project.check_lock(environments)
+        differences = verb.check_lock(invocation.project, environments)
         invocation.reporter.pause()
         _check(invocation, differences, as_json=as_json)
         return Exit.DIFFERENT if differences else Exit.OK
     from envctl.lock.messages import change_text
 
     first = not (invocation.root / FILE).exists()
-    lock, changes = invocation.project.lock(
-        environments, update=others if update else None, vendor=vendor
+    lock, changes = verb.lock(
+        invocation.project, environments, update=others if update else None, vendor=vendor
     )
     invocation.reporter.pause()
     count = sum(len(build.units) for build in lock.builds)

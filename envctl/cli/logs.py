@@ -51,7 +51,9 @@ def logs(
     """
     goal = invocation.target(target)
     printer = _Printer(invocation, prefix=not no_prefix)
-    lines = invocation.project.logs(goal, services or (), follow=follow, tail=tail)
+    from envctl.verbs import logs as verb
+
+    lines = verb.logs(invocation.project, goal, services or (), follow=follow, tail=tail)
     try:
         for line in lines:
             printer(line)

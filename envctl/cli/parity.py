@@ -25,8 +25,9 @@ def facts(invocation: Invocation, target: Target = None, *, as_json: AsJson = Fa
     """
     from envctl.cli.comparison import plain
     from envctl.parity.facts import UNKNOWN, readable, to_json
+    from envctl.verbs import facts as verb
 
-    project_facts = invocation.project.facts(invocation.target(target))
+    project_facts = verb.facts(invocation.project, invocation.target(target))
     if as_json:
         invocation.json(to_json(project_facts))
         return

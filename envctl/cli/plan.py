@@ -37,11 +37,12 @@ def plan(
     `trust`), each with `text` and `where`. With --offline the object has `plan` instead of these three.
     """
     from envctl.plan.text import changes_json, plan_text
+    from envctl.verbs import plan as verb
 
     goal = invocation.target(target)
     note_variables(invocation, goal.environment)
     if offline:
-        decided = invocation.project.plan(goal)
+        decided = verb.plan(invocation.project, goal)
         note_mounts(invocation, decided.units)
         note_builds(invocation, decided.units)
         text = plan_text(decided)
@@ -51,7 +52,7 @@ def plan(
         else:
             invocation.out.text(text)
         return Exit.OK
-    decision = invocation.project.decided(goal)
+    decision = verb.decide(invocation.project, goal)
     decided, changes = decision.plan, decision.changes
     note_mounts(invocation, decided.units)
     note_builds(invocation, decided.units)
@@ -108,8 +109,14 @@ def render(
     """
     goal = invocation.target(target)
     note_variables(invocation, goal.environment)
-    files, notes = invocation.project.write_render(
-        goal, output, host_ca=with_host_ca, planned=lambda plan: note_builds(invocation, plan.units)
+    from envctl.verbs import render as verb
+
+    files, notes = verb.write_render(
+        invocation.project,
+        goal,
+        output,
+        host_ca=with_host_ca,
+        planned=lambda plan: note_builds(invocation, plan.units),
     )
     for note in notes:
         invocation.note(f"note: {note}")

@@ -39,7 +39,10 @@ def validate(
     notes: dict[str, str] = {}
     try:
         looked_at: set[str] = set()
-        names = invocation.project.validate(
+        from envctl.verbs import validate as verb
+
+        names = verb.validate(
+            invocation.project,
             environments or (),
             planned=lambda plan: notes.update(
                 {**build_notes(plan.units, invocation.root, looked_at), **notes}

@@ -66,7 +66,9 @@ def status(
         return
     everything = None
     if target:
-        rows: Sequence[Row] = invocation.project.status(invocation.target(target))
+        from envctl.verbs import status as verb
+
+        rows: Sequence[Row] = verb.status(invocation.project, invocation.target(target))
     else:
         from envctl.verbs.list_environments import running
 
@@ -81,17 +83,18 @@ def status(
     elif everything is None or not everything.unanswered:
         invocation.out.line("nothing is up")
     if everything is not None:
-        everything.insist()
+        everything.require_answers()
 
 
 def _lost(invocation: Invocation, target: str | None) -> None:
     """Note what is running from a folder where the project used to be."""
     from envctl.plan.target import Target as Goal
+    from envctl.verbs import running_units as verb
 
     goals = [invocation.target(target)] if target else map(Goal, invocation.project.environments())
     for goal in goals:
         with suppress(EnvctlError):
-            for text in invocation.project.lost(goal):
+            for text in verb.lost_environment(invocation.project, goal):
                 invocation.note(f"note: {text}")
 
 

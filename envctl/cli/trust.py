@@ -70,7 +70,9 @@ def trust(
         return
     names = [target] if target else list(invocation.project.environments())
     targets = [(name, invocation.target(name)) for name in names]
-    accesses = [(name, invocation.project.reaches(goal)) for name, goal in targets]
+    from envctl.verbs import trust as verb
+
+    accesses = [(name, verb.host_access(invocation.project, goal)) for name, goal in targets]
     if yes or not as_json:
         _allow(invocation, [access for _, (every, _) in accesses for access in every], yes=yes)
     if as_json:

@@ -89,8 +89,15 @@ def up(
         note_builds(invocation, _units(changes))
         announce(changes)
 
-    result = invocation.project.up(
-        goal, services=services or (), decided=decided, frozen=frozen, offline=offline
+    from envctl.verbs import up as verb
+
+    result = verb.up(
+        invocation.project,
+        goal,
+        services=services or (),
+        decided=decided,
+        frozen=frozen,
+        offline=offline,
     )
     invocation.reporter.pause()
     if as_json:
@@ -163,7 +170,9 @@ def down(
         return
     goal = invocation.target(target)
     decided = _announce(invocation, goal, "nothing is up", as_json=as_json)
-    changes = invocation.project.down(goal, volumes=volumes, decided=decided)
+    from envctl.verbs import down as verb
+
+    changes = verb.down(invocation.project, goal, volumes=volumes, decided=decided)
     invocation.reporter.pause()
     if as_json:
         _json(invocation, goal, changes)
@@ -200,7 +209,9 @@ def stop(invocation: Invocation, target: Target = None, *, as_json: AsJson = Fal
     """
     goal = invocation.target(target)
     decided = _announce(invocation, goal, "nothing is running", as_json=as_json)
-    changes = invocation.project.stop(goal, decided=decided)
+    from envctl.verbs import stop as verb
+
+    changes = verb.stop(invocation.project, goal, decided=decided)
     invocation.reporter.pause()
     if as_json:
         _json(invocation, goal, changes)

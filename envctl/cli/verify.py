@@ -29,8 +29,9 @@ def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = F
     was terminated or could not run), `cause`, `seconds` and `output` (its last lines).
     """
     from envctl.parity.drift.verification import to_json
+    from envctl.verbs import verify as verb
 
-    result = invocation.project.verify(invocation.target(target))
+    result = verb.verify(invocation.project, invocation.target(target))
     invocation.reporter.pause()
     if as_json:
         invocation.json(to_json(result))

@@ -120,6 +120,15 @@ def _planned(context: ServiceContext) -> Planned:
     return units, (*problems, *base_problems(context, units[0]), *overlaps(units[0]))
 
 
+def with_free_ports(plan: Plan) -> Plan:
+    """The plan; the engine chooses the ports of the host."""
+
+    def run(unit: Unit) -> Run:
+        return replace(unit.run, ports=tuple(replace(port, host=0) for port in unit.run.ports))
+
+    return replace(plan, units=tuple(replace(unit, run=run(unit)) for unit in plan.units))
+
+
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
     """The plan with the keyed digests of its secrets' values, which tell whether one has changed."""
 

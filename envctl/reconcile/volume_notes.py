@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
+from envctl.backends.base import Backend, KeepsVolumes
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.image_volumes import called, parted
@@ -64,6 +65,18 @@ def _is_used(name: str, plan: Plan, units: Mapping[str, Unit]) -> bool:
     return unit is not None and unit_and_path[1] not in {
         volume.target for volume in unit.run.volumes
     }
+
+
+def backend_notes(backend: Backend, plan: Plan, observed: Observed) -> tuple[VolumeNote, ...]:
+    """What is worth knowing of an environment's volumes before it is brought up, as its backend knows them."""
+    if not isinstance(backend, KeepsVolumes):
+        return notes(plan, observed, image_volumes={}, sizes={})
+    return notes(
+        plan,
+        observed,
+        image_volumes=backend.image_volumes(plan),
+        sizes=backend.volume_sizes(observed.volumes) if unused(plan, observed) else {},
+    )
 
 
 def notes(

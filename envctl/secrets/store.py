@@ -62,6 +62,11 @@ class SecretStore:
         self.allowed_files: Mapping[str, Path] = {}
         """Where the files outside the project led when that was allowed, by secret."""
 
+    def allow_host(self, files: Mapping[str, Path]) -> None:
+        """Let values come from this host, as the user allowed; `files` are where those outside the project led then."""
+        self.reach_host = True
+        self.allowed_files = files
+
     def digest(self, name: str) -> str | None:
         """A keyed digest of the value; "" as long as a value that will be generated is not made.
 

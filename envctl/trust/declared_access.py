@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from envctl.definition.resolved import Resolved
+from envctl.errors import EnvctlError
 from envctl.secrets.sources import own_path, real_place, variable_value
 from envctl.trust.host_access import Mounted, SecretSource
 
@@ -37,3 +40,18 @@ def mounted(resolved: Resolved) -> Iterator[Mounted]:
                 mount["read_only"],
                 resolved.where("services", name, "mounts", index),
             )
+
+
+def mounted_by(
+    environments: Iterable[str], load: Callable[[str], Resolved], *, alike: Collection[str]
+) -> Iterator[Mounted]:
+    """What these environments mount, as far as their specs can be read; of those that are `alike` one is read."""
+    shared: tuple[Mounted, ...] | None = None
+    for name in environments:
+        with suppress(EnvctlError):
+            if name not in alike:
+                yield from mounted(load(name))
+                continue
+            if shared is None:
+                shared = tuple(mounted(load(name)))
+            yield from (replace(mount, environment=name) for mount in shared)

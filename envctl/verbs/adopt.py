@@ -12,14 +12,17 @@ from envctl.backends.base import Backend, Context, FindsEnvironments
 from envctl.errors import EnvctlError, UsageError
 from envctl.host import checkout_id as checkouts
 from envctl.host.checkout_id import homes, identify
-from envctl.host.private_state import likely_folder, state_path
+from envctl.host.private_state import likely_folder, private_folder, state_path
 from envctl.host.run_lock import exclusive
 from envctl.plan.changes import Change
 from envctl.plan.scope import FoundEnvironment, Scope
+from envctl.plan.target import Target
 from envctl.progress import Report
+from envctl.project import Project
 from envctl.reconcile import compare
 from envctl.reconcile.executor import apply_changes
 from envctl.secrets import SecretStore
+from envctl.session import Session
 
 _NOBODY = Scope("", "", "", "/")
 
@@ -184,3 +187,38 @@ def take_down(
             SecretStore(root, scope.environment, {}, environ=os.environ).release(found.backend)
     backend.close()
     return changes
+
+
+def adopt_environment(
+    project: Project, target: Target, *, force: bool = False, identity: str = ""
+) -> FoundEnvironment:
+    """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
+
+    The whole checkout is taken over: all its environments, its keys and its generated secrets.
+    """
+    session = Session(project, target)
+    with exclusive(private_folder(project.root, "locks"), "adopt", project.report):
+        _require_free(session)
+        return adopt(
+            session.backend,
+            session.plan.scope,
+            force=force,
+            identity=identity,
+            again=lambda: Session(project, target).backend,
+        )
+
+
+def _require_free(session: Session) -> None:
+    """EnvctlError, which says what is in the way, if a folder has something of an environment already."""
+    observed, name = session.observe(), session.id
+    if observed.units:
+        raise EnvctlError(
+            f"{name} is up from this folder, too: {', '.join(observed.units)}",
+            hint=f"`envctl down {name} --volumes` takes that down and deletes its data; then adopt the other",
+        )
+    if observed.volumes:
+        volumes = ", ".join(sorted(observed.volumes))
+        raise EnvctlError(
+            f"{name} is not up, but this folder has data of it already: {volumes}",
+            hint=f"`envctl down {name} --volumes` deletes that data; then adopt the other",
+        )

@@ -13,7 +13,8 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.verbs.status import VOLUME, Row, unknown_rows
+from envctl.session import Session
+from envctl.verbs.status import VOLUME, Row, status, unknown_rows
 
 _ANY = "any"
 """A name for the environment of a backend that is asked for all there are."""
@@ -26,7 +27,7 @@ class Running:
     rows: Sequence[Row]
     unanswered: Sequence[EnvctlError]
 
-    def insist(self) -> None:
+    def require_answers(self) -> None:
         """EnvctlError if an engine did not answer that may have something of the project."""
         if len(self.unanswered) == 1:
             raise self.unanswered[0]
@@ -46,7 +47,7 @@ def running(project: Project) -> Running:
     errors: dict[str, EnvctlError] = {}
     for target in targets:
         try:
-            found = project.status(target)
+            found = status(project, target)
         except UsageError as error:
             # Nothing is there of an environment that the spec does not have; or nobody can tell.
             if isinstance(error.__cause__, EnvctlError):
@@ -54,7 +55,7 @@ def running(project: Project) -> Running:
             continue
         except EnvctlError as error:
             if _note(errors, error):
-                rows += unknown_rows(project.open(target), error.brief)
+                rows += unknown_rows(Session(project, target), error.brief)
             continue
         is_up = any(row.state != Status.MISSING and row.kind != VOLUME for row in found)
         rows += found if is_up else ()
@@ -88,7 +89,7 @@ def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
 def _there(project: Project, backend: str) -> Sequence[str]:
     """The environments that an engine has units of; none if it does not answer, which whoever asks it more is told."""
     try:
-        engine = project.open_any(Target(_ANY, backend)).backend
+        engine = Session(project, Target(_ANY, backend), allow_invalid_spec=True).backend
         return engine.environments() if isinstance(engine, FindsEnvironments) else ()
     except EnvctlError:
         return ()

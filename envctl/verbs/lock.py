@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from envctl.backends import backend_names, open_backend
 from envctl.backends.base import Backend, ImageEngine, MachineBuilds
+from envctl.backends.common.build_inputs import BuildInputs
+from envctl.definition.names import no_environments
+from envctl.host.private_state import private_folder
+from envctl.host.run_lock import exclusive
 from envctl.lock.check import compare_with_lock
 from envctl.lock.create import create_lock
 from envctl.lock.file import existing_lock
@@ -18,58 +21,84 @@ from envctl.lock.model import Lock
 from envctl.lock.requests import BuildRequest, build_requests
 from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Change
+from envctl.plan.model import Base, Build, DockerfileBuild
+from envctl.plan.target import DEFAULT_BACKEND, Target
 from envctl.progress import Progress
-from envctl.session import Session
+from envctl.project import Project
+from envctl.session import BuildOptions, Session
 
 
 def lock(
-    root: Path,
-    sessions: Sequence[Session],
+    project: Project,
+    environments: Sequence[str] = (),
     *,
     update: Sequence[str] | None = None,
     vendor: bool = False,
-    complete: bool = False,
 ) -> tuple[Lock, tuple[LockDifference, ...]]:
-    """Write the lock of some environments, or of the complete project; the lock, and what changed.
+    """Write what the builds of these environments, or of all, contain; the lock, and what changed.
 
-    The sessions are those of a container engine: machines are made from the same images. See `create_lock`.
+    With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
+    `vendor` the package files are kept.
     """
-    return create_lock(
-        root,
+    with exclusive(private_folder(project.root, "locks"), "lock", project.report):
+        sessions = _image_sessions(project, environments)
+        return create_lock(
+            project.root,
+            _requests(sessions),
+            SharedBuilder(sessions),
+            environments={session.target.environment for session in sessions},
+            update=update,
+            vendor=vendor,
+            complete=not environments,
+        )
+
+
+def check_lock(project: Project, environments: Sequence[str] = ()) -> tuple[LockDifference, ...]:
+    """The differences between the lock, the spec, and the images built here."""
+    sessions = _image_sessions(project, environments)
+    return compare_with_lock(
+        existing_lock(project.root),
         _requests(sessions),
         SharedBuilder(sessions),
-        environments={session.target.environment for session in sessions},
-        update=update,
-        vendor=vendor,
-        complete=complete,
+        complete=not environments,
     )
 
 
-def check_lock(
-    root: Path, sessions: Sequence[Session], *, complete: bool
-) -> tuple[LockDifference, ...]:
-    """The differences between the lock, the spec, and the images built here."""
-    return compare_with_lock(
-        existing_lock(root), _requests(sessions), SharedBuilder(sessions), complete=complete
-    )
+def freeze(session: Session, *, offline: bool) -> tuple[Session, FrozenBuilds]:
+    """A session of the same target whose builds have to match the lock, and those builds.
 
-
-def freeze(root: Path, session: Session, image_session: Session, *, offline: bool) -> FrozenBuilds:
-    """Have a session's builds match the lock from now on.
-
-    `image_session` is the same environment on a container engine: a backend may combine units of its own plan.
+    EnvctlError if the lock was made for another spec.
     """
+    # The same environment on a container engine: a backend may combine units of its own plan.
+    image_target = Target(session.target.environment, DEFAULT_BACKEND)
+    image_session = Session(session.project, image_target, services=session.services)
+
+    # The builds need the session's engine, and its engine asks the builds: so it asks them late.
+    def inputs(build: Build | DockerfileBuild) -> BuildInputs:
+        return frozen.build_inputs(build)
+
+    def have_base(base: Base) -> None:
+        frozen.ensure_base(base)
+
+    session = session.with_builds(BuildOptions(inputs=inputs, have_base=have_base))
     frozen = FrozenBuilds(
-        existing_lock(root),
+        existing_lock(session.project.root),
         _requests([image_session]),
         session.plan,
         SessionBuilder(session),
         backend=session.backend,
         offline=offline,
     )
-    session.build_inputs = frozen.build_inputs
-    session.have_base = frozen.ensure_base
-    return frozen
+    frozen.require_same_spec({unit.service for unit in session.select(session.services).units})
+    return session, frozen
+
+
+def _image_sessions(project: Project, environments: Sequence[str]) -> Sequence[Session]:
+    """Environments on a container engine: machines are made from the same images."""
+    names = tuple(environments) or project.environments()
+    if not names:
+        raise no_environments(project.root)
+    return [Session(project, Target(name, DEFAULT_BACKEND)) for name in names]
 
 
 def _requests(sessions: Sequence[Session]) -> tuple[BuildRequest, ...]:
@@ -113,9 +142,8 @@ class SessionBuilder:
         """Carry out builds with the session's secrets."""
         from envctl.reconcile.executor import apply_changes
 
-        session = self._session
-        session.build_inputs = inputs
-        session.require_build_secrets(changes)
+        session = self._session.with_builds(replace(self._session.builds, inputs=inputs))
+        session.secrets.require_for_builds(changes)
         apply_changes(changes, backend or session.engine, session.report, mask=session.store.masked)
 
 
@@ -152,11 +180,8 @@ class SharedBuilder(SessionBuilder):
         def report(progress: Progress) -> None:
             self.report(replace(progress, text=mask(progress.text)))
 
-        first, before = self._session, self._session.build_inputs
-        first.secret = lambda name: providers[name].store.value(name)
-        first.build_inputs = inputs
-        try:
-            apply_changes(changes, backend or first.engine, report, mask=mask)
-        finally:
-            # Other builds, such as those of machines, are not part of the lock.
-            first.build_inputs = before
+        def secret(name: str) -> bytes:
+            return providers[name].store.value(name)
+
+        session = self._session.with_builds(BuildOptions(inputs=inputs, secret=secret))
+        apply_changes(changes, backend or session.engine, report, mask=mask)

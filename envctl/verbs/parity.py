@@ -10,7 +10,11 @@ from envctl.parity.facts import Facts, from_file
 from envctl.parity.result import Parity, Side, compare_sides
 from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.verbs.verify import accepted
+from envctl.session import Session
+from envctl.verbs.acceptances import accepted, misnamed_acceptances
+from envctl.verbs.down import take_down
+from envctl.verbs.facts import facts
+from envctl.verbs.up import bring_up
 
 
 def parity(project: Project, *targets: str, up: bool = False) -> Parity:
@@ -26,12 +30,12 @@ def parity(project: Project, *targets: str, up: bool = False) -> Parity:
     own = [side.facts.environment for side in kept.values() if side.accept]
     units = {unit for side in kept.values() for unit in side.facts.units}
     environments = [*own, *(target.environment for target in live.values())]
-    if mistakes := project.misnamed(environments, also=units):
+    if mistakes := misnamed_acceptances(project, environments, also=units):
         raise SpecError(tuple(mistakes))
     with _there(project, tuple(live.values()) if up else ()):
         return compare_sides(
             *(
-                kept[name] if name in kept else _side(project, project.facts(live[name]))
+                kept[name] if name in kept else _side(project, facts(project, live[name]))
                 for name in targets
             )
         )
@@ -43,25 +47,25 @@ def _there(project: Project, targets: Sequence[Target]) -> Iterator[None]:
 
     So are its volumes and its generated secrets, if there were none before. Meanwhile nobody else can bring it up.
     """
-    visitor = project.on_free_ports()
-    every = {one.id: one for one in map(visitor.open, targets)}
+    visitor = project.with_free_ports()
+    sessions = {session.id: session for session in (Session(visitor, target) for target in targets)}
     with ExitStack() as afterwards:
         # In one order, so that two runs do not wait for each other.
-        for _, session in sorted(every.items()):
+        for _, session in sorted(sessions.items()):
             with ExitStack() as here:
-                here.enter_context(visitor.locked(session))
+                here.enter_context(session.locked())
                 there = session.observe()
                 if there.units:
                     continue
                 fresh = not there.volumes and not session.store.keeps_any()
-                here.callback(visitor.take_down, session, volumes=fresh)
-                visitor.bring_up(session)
+                here.callback(take_down, session, volumes=fresh)
+                bring_up(session)
                 afterwards.enter_context(here.pop_all())
         yield
 
 
-def _side(project: Project, facts: Facts, file: str = "") -> Side:
+def _side(project: Project, known_facts: Facts, file: str = "") -> Side:
     """Facts, with what the spec of their environment accepts; nothing of another project's."""
-    known = facts.environment in project.environments()
-    spec = project.resolved(facts.environment) if known else None
-    return Side(facts, accepted(spec, facts) if spec else (), file)
+    known = known_facts.environment in project.environments()
+    spec = project.resolved(known_facts.environment) if known else None
+    return Side(known_facts, accepted(spec, known_facts) if spec else (), file)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from envctl.backends import backend_names
 from envctl.backends.common.port_conflict import PortTakenError, port_taken
 from envctl.errors import EnvctlError
+from envctl.plan.state import Observed
 from envctl.plan.target import Target
-
-if TYPE_CHECKING:
-    from envctl.session import Session
+from envctl.project import Project
+from envctl.session import Session
 
 
 def explained(session: Session, error: EnvctlError) -> EnvctlError:
@@ -20,7 +19,7 @@ def explained(session: Session, error: EnvctlError) -> EnvctlError:
         return error
     for target in _others(session):
         with suppress(EnvctlError):
-            there = session.project.open_any(target).backend.observe()
+            there = _observe(session.project, target)
             for name, state in there.units.items():
                 if any(address.endswith(f":{error.port}") for address in state.addresses):
                     remedy = f"`envctl down {target}` frees it"
@@ -28,6 +27,10 @@ def explained(session: Session, error: EnvctlError) -> EnvctlError:
                         error.unit, error.port, by=f"{name} of {target}", remedy=remedy
                     )
     return error
+
+
+def _observe(project: Project, target: Target) -> Observed:
+    return Session(project, target, allow_invalid_spec=True).backend.observe()
 
 
 def _others(session: Session) -> list[Target]:

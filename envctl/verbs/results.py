@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from envctl.trust.host_access import Reach
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
-"""Told what was decided, before any of it is done."""
+"""Called with what was decided, before any of it is done."""
+
+
+def ignore_changes(_changes: Sequence[Change]) -> None:
+    """Nobody wants to know what was decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError, UsageError
 from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Kind
 from envctl.plan.state import Observed, Status, UnitState
+from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
+from envctl.project import Project
+from envctl.session import Session
 from envctl.suggest import did_you_mean
-
-if TYPE_CHECKING:
-    from envctl.session import Session
 
 
 def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
@@ -79,6 +78,11 @@ def tell_lost(session: Session, observed: Observed) -> None:
     """Say, of an environment that is not up here, that it is up from a folder that is gone."""
     for text in () if observed.units else lost_texts(session):
         session.report(Progress(session.id, Stage.NOTE, text))
+
+
+def lost_environment(project: Project, target: Target) -> tuple[str, ...]:
+    """What is to be said of an environment that is not up here, but from a folder that is gone."""
+    return lost_texts(Session.of_existing(project, target))
 
 
 def lost_texts(session: Session) -> tuple[str, ...]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from envctl.errors import SpecError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.exit_state import exit_text, killed_text
 from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.plan.target import Target
+from envctl.project import Project
 from envctl.reconcile.volume_notes import VolumeState, unused
-
-if TYPE_CHECKING:
-    from envctl.session import Session
-
+from envctl.session import Session
 
 VOLUME: Final = "volume"
 """The kind of a row that is a volume's, which nothing uses any more."""
@@ -36,8 +35,9 @@ class Row:
     cause: str
 
 
-def rows_of(session: Session) -> tuple[Row, ...]:
+def status(project: Project, target: Target) -> tuple[Row, ...]:
     """The state of every unit there is or should be."""
+    session = Session.of_existing(project, target)
     observed = session.observe()
     plan = session.plan_or_none
     units = {unit.name: unit for unit in plan.units} if plan else {}

@@ -33,6 +33,7 @@ def test_data_flows_one_way():
     "module",
     [
         "envctl.project",
+        "envctl.session",
         "envctl.reconcile.compare",
         "envctl.planner",
         "envctl.backends.docker",
@@ -60,7 +61,7 @@ def test_the_centre_needs_the_standard_library_only():
 
 def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
     code = (
-        "import sys, envctl.cli.exec, envctl.project;"
+        "import sys, envctl.cli.exec, envctl.verbs.exec;"
         "from envctl.backends.vagrant import VagrantBackend, unit_exec, ssh; print(' '.join(sys.modules))"
     )
     done = subprocess.run(

@@ -14,7 +14,6 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import DockerfileBuild
-from envctl.session import Session
 from tests.support.trees import Tree
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -75,7 +74,7 @@ def sent_by_docker(engine):
 
 
 def sent_by_us(project, engine) -> dict[str, tuple[object, ...]]:
-    session = Session(project.workspace(), project.target)
+    session = project.workspace().open(project.target)
     build = session.plan.units[0].source
     assert isinstance(build, DockerfileBuild)
     session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
@@ -122,7 +121,7 @@ def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_told(make_project, 
         .write("page", "one")
         .spec("web: {command: [sleep, infinity], build: [copy: {from: page, to: /page}]}")
     )
-    session = Session(project.workspace(), project.target)
+    session = project.workspace().open(project.target)
     build = session.plan.units[0].source
     session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
     container = engine.containers.create(f"envctl/{project.name}:{build.digest}", ["-"])
@@ -133,7 +132,7 @@ def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_told(make_project, 
     project.spec(
         "web: {command: [a], user: {name: app, uid: 33}, build: [copy: {from: page, to: /page}]}"
     )
-    session = Session(project.workspace(), project.target)
+    session = project.workspace().open(project.target)
     with pytest.raises(EnvctlError) as caught:
         session.backend.apply(
             Change(

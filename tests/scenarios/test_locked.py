@@ -150,12 +150,11 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, make_proje
     from envctl.lock.vendor.offline import OfflineBuilder
     from envctl.plan.model import Base
     from envctl.plan.target import Target
-    from envctl.session import Session
 
     project = make_project().spec("web: {command: [sleep, infinity]}")
     done(project.cli("lock", "--vendor"))
     lock, _ = project.workspace().lock()
-    kept = Session(project.workspace(), Target("dev"))
+    kept = project.workspace().open(Target("dev"))
     own = Base("debian:bookworm", f"{project.name}:base")
     locked = lock.bases[base_image("debian:bookworm", "")]
     bases = {own.image: LockedBase("", locked.packages)}

@@ -16,7 +16,6 @@ from envctl.backends.vagrant.build_runner import BuildRunner
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
 from envctl.plan.target import Target
-from envctl.session import Session
 from tests.scenarios.test_rendered import AWKWARD
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -79,7 +78,7 @@ def awkward(make_project):
 
 
 def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path):
-    session = Session(awkward.workspace(), Target("dev", "docker"))
+    session = awkward.workspace().open(Target("dev", "docker"))
     build = session.plan.units[0].source
     assert isinstance(build, Build)
     assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",

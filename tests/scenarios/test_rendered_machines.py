@@ -13,7 +13,6 @@ import pytest
 
 from envctl.backends.vagrant.base_boxes import BaseBoxes
 from envctl.backends.vagrant.box_store import BoxStore
-from envctl.session import Session
 from tests.support.http import free_port
 from tests.support.machines import virsh
 
@@ -83,7 +82,7 @@ def alone(machines, make_project, tmp_path):
     project = make_project(backend="vagrant")
     port = free_port()
     project.spec(SPEC.replace("PORT", str(port)), top="secrets: {token: {env: TOKEN}}\n")
-    session = Session(project.workspace(), project.target)
+    session = project.workspace().open(project.target)
     base = session.plan.units[0].source.base
     context = session.backend.context
     box = BaseBoxes(context, BoxStore(context)).ensure("test", base)

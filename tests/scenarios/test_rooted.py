@@ -12,7 +12,6 @@ from envctl.bases.build_in_folder import bootstrap_build
 from envctl.plan.model import Base
 from envctl.plan.target import Target
 from envctl.progress import no_progress
-from envctl.session import Session
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -30,7 +29,7 @@ def test_a_machine_has_the_same_substrate_with_an_engine_and_without(
 ):
     build = boot.machine_build("debian:bookworm")
     project = make_project().spec("web: {command: [sleep, infinity]}")
-    made = Session(project.workspace(), Target("dev", "docker")).engine
+    made = project.workspace().open(Target("dev", "docker")).engine
     told = made.images.read_file(made.have("web", build), SUBSTRATE).decode()
     made.close()
 

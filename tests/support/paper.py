@@ -81,7 +81,7 @@ class PaperEngine:
         if self.fails:
             raise EnvctlError(self.fails, hint="mend it", where=change.where)
         self.made.append(change.unit)
-        given = self.session.build_inputs(change.target).files
+        given = self.session.builds.inputs(change.target).files
         self.constraints, wanted = given.get("constraints.txt", ""), given.get("preferences", "")
         asked = {name for step in change.target.steps for name in getattr(step, "names", ())}
         kept = {name for name in asked if f"Package: {name}\nPin: version old-" in wanted}

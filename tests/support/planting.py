@@ -13,6 +13,7 @@ from envctl.parity.accepted import matches
 from envctl.parity.compare_facts import FactDifference, Verdict, compare
 from envctl.parity.facts import Facts
 from envctl.plan.target import Target
+from envctl.verbs.facts import facts
 from tests.support.inside import as_root, beside
 from tests.support.plants import BESIDE, FIND_MAIN, OBEY, PRELUDE, Plant
 from tests.support.project import Project, ProjectMaker
@@ -104,7 +105,7 @@ class Planting:
 
     def facts(self, backend: str) -> Facts:
         """What is true there now."""
-        return self.project.workspace().facts(Target("dev", backend))
+        return facts(self.project.workspace().project, Target("dev", backend))
 
     def differences(self, now: Facts) -> list[tuple[str, list[FactDifference]]]:
         """What needs a reason, against what was before there and in each other target."""

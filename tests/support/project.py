@@ -15,6 +15,7 @@ from envctl import project as envctl_project
 from envctl.backends.base import Execution
 from envctl.plan.target import Target
 from envctl.progress import Progress
+from tests.support.verbs import Workspace
 
 TREE = Path(__file__).parents[2]
 
@@ -58,10 +59,12 @@ class Project:
         """The environment `dev` on the backend under test."""
         return Target("dev", self.backend)
 
-    def workspace(self, **sets: str) -> envctl_project.Project:
+    def workspace(self, **sets: str) -> Workspace:
         """The envctl project of this folder, as a new command would make it."""
-        return envctl_project.Project(
-            self.root, environ=self.environ, sets=sets, report=self.events.append
+        return Workspace(
+            envctl_project.Project(
+                self.root, environ=self.environ, sets=sets, report=self.events.append
+            )
         )
 
     def up(self, *services: str, **sets: str) -> list[str]:
@@ -88,7 +91,7 @@ class Project:
         out: list[bytes] = []
         err: list[bytes] = []
         execution = Execution(argv, stdout=out.append, stderr=err.append, **options)  # type: ignore[arg-type]
-        code = self.workspace().exec(self.target, unit, execution)
+        code: int = self.workspace().exec(self.target, unit, execution)
         return code, b"".join(out).decode(), b"".join(err).decode()
 
     def cli(

@@ -10,6 +10,7 @@ from envctl.files import context, copied, disk_notes
 from envctl.files.hashes import PLAIN, WINDOWS, WINDOWS_SCRIPT, line_ends
 from envctl.plan.target import Target
 from envctl.project import Project
+from tests.support.verbs import Workspace
 
 SPEC = """\
 project: ends
@@ -53,7 +54,7 @@ def checkout(root, ends):
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.replace("\n", how).encode())
-    return Project(root, environ=dict(os.environ))
+    return Workspace(Project(root, environ=dict(os.environ)))
 
 
 def test_what_envctl_reads_itself_makes_the_same_builds_with_either_line_ends(tmp_path):

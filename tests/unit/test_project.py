@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from envctl import definition
-from envctl import project as envctl_project
 from envctl.backends.base import NotRunningError
 from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError, SpecError, UsageError
@@ -21,6 +20,7 @@ from envctl.plan.state import Health
 from envctl.plan.target import Target
 from envctl.secrets import SecretStore
 from tests.support.project import Project
+from tests.support.verbs import Workspace
 
 DEV = Target("dev")
 ALLOWED = {"B": "value-of-b", "ENVCTL_TRUSTED": "*"}
@@ -56,7 +56,7 @@ def up_and_gone(project):
 
 
 def looks():
-    def render(workspace: envctl_project.Project):
+    def render(workspace: Workspace):
         workspace.render(DEV)
 
     return {

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from envctl import project
 from envctl.backends.base import Execution, LogLine
 from envctl.cli.exec import split
 from envctl.errors import UsageError
@@ -28,7 +27,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, Executi
         execution.stderr(b"err\n")
         return 7
 
-    monkeypatch.setattr(project.Project, "exec", execute)
+    monkeypatch.setattr("envctl.verbs.exec.execute", execute)
     return calls
 
 
@@ -109,7 +108,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> None:
         yield LogLine("web", "one \x1b[31mred\x1b[0m\x1b[2J")
         yield LogLine("db-2", "two\n")
 
-    monkeypatch.setattr(project.Project, "logs", logs)
+    monkeypatch.setattr("envctl.verbs.logs.logs", logs)
 
 
 def test_logs_name_the_unit_and_go_into_a_pipe_as_they_are(
@@ -126,6 +125,6 @@ def test_an_interrupt_ends_following_without_a_word(
         yield LogLine("web", "one")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(project.Project, "logs", logs)
+    monkeypatch.setattr("envctl.verbs.logs.logs", logs)
     ended = envctl("logs", "dev", "-f")
     assert (ended.code, ended.out, ended.err) == (0, "web | one\n", "")

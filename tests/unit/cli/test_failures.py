@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from envctl import project
 from envctl.cli.failure import INTERRUPTED, PIPE_CLOSED
 from envctl.errors import EnvctlError, Place
 from envctl.host.private_state import state_path
@@ -34,7 +33,7 @@ def test_an_error_shows_its_place_evidence_and_hint(
     error = EnvctlError(
         "web: it exited", details="boom\n\x1b[2J", hint="mend it", where=Place("envctl.yaml", 5, 3)
     )
-    monkeypatch.setattr(project.Project, "status", raising(error))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(error))
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert ended.out == ""
@@ -46,7 +45,7 @@ def test_an_error_shows_its_place_evidence_and_hint(
 def test_a_traceback_is_shown_with_debug_only(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project.Project, "status", raising(EnvctlError("no")))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(EnvctlError("no")))
     assert "Traceback" not in envctl("status", "dev").err
     assert "Traceback" in envctl("status", "dev", "--debug").err
 
@@ -55,7 +54,7 @@ def test_a_traceback_is_shown_with_debug_only(
 def test_a_traceback_cannot_steer_the_terminal(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(project.Project, "status", raising(error))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(error))
     shown = envctl("status", "dev", "--debug").err
     assert "no\\x1b[2J" in shown
     assert "\x1b" not in shown
@@ -64,7 +63,7 @@ def test_a_traceback_cannot_steer_the_terminal(
 def test_an_interrupt_says_how_to_go_on(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project.Project, "status", raising(KeyboardInterrupt()))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(KeyboardInterrupt()))
     ended = envctl("status", "dev")
     assert ended.code == INTERRUPTED == 130
     assert ended.err == "\ninterrupted; run the command again to continue\n"
@@ -73,7 +72,9 @@ def test_an_interrupt_says_how_to_go_on(
 def test_a_bug_is_one_line_and_its_traceback_is_kept_privately(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project.Project, "status", raising(ZeroDivisionError("division\nby zero")))
+    monkeypatch.setattr(
+        "envctl.verbs.status.status", raising(ZeroDivisionError("division\nby zero"))
+    )
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert ended.err.startswith(
@@ -97,7 +98,7 @@ def test_a_traceback_is_not_written_through_a_link(
         victim.mkdir()
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(victim)
-    monkeypatch.setattr(project.Project, "status", raising(ZeroDivisionError()))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(ZeroDivisionError()))
     ended = envctl("status", "dev")
     assert ended.code == 1
     assert "or see" not in ended.err
@@ -108,7 +109,7 @@ def test_an_error_of_a_descriptor_does_not_show_its_number(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = IsADirectoryError(21, "Is a directory", 6)
-    monkeypatch.setattr(project.Project, "status", raising(error))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(error))
     assert envctl("status", "dev").err == "error: Is a directory\n"
 
 

@@ -269,10 +269,10 @@ def test_each_of_several_is_compared_with_the_first(envctl: Run, keep: Keep) -> 
 def test_targets_that_are_up_are_asked_and_their_specs_accept(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def facts(_workspace: Project, target: Target) -> Facts:
+    def facts(_project: Project, target: Target) -> Facts:
         return Facts("shop", target.environment, "memory", {"web": {"os": {"id": str(target)}}})
 
-    monkeypatch.setattr(Project, "facts", facts)
+    monkeypatch.setattr(parity, "facts", facts)
     accept(shop, "{category: os, reason: of test alone}", "environments/test.yaml")
     workspace = Project(shop, environ={})
 

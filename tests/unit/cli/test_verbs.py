@@ -15,6 +15,7 @@ from envctl.parity.drift.expectation import Expectation
 from envctl.parity.drift.verification import Verification
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.session import Session
 from tests.unit.cli.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -470,7 +471,7 @@ def test_an_address_is_a_link_where_the_probe_speaks_http(
         "project: shop\nbase: debian:bookworm\nservices:\n  web:\n    command: [sleep, '1']\n"
         f"    ports: {ports}\n    healthcheck: {{http: 'http://127.0.0.1:8000/'}}\n"
     )
-    (unit,) = Project(shop, environ={}).plan(Target("dev")).units
+    (unit,) = Session(Project(shop, environ={}), Target("dev")).plan.units
     assert to_open(address, unit) == shown
 
 

@@ -14,6 +14,12 @@ from envctl.definition.resolved import Resolved
 from envctl.errors import SpecError
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.verbs.diff import diff
+from envctl.verbs.plan import decide, plan
+from envctl.verbs.render import render
+from envctl.verbs.status import status
+from envctl.verbs.trust import host_access
+from envctl.verbs.validate import validate
 from tests.unit.definition.helpers import HEAD, write
 
 SPEC = HEAD + "services: {web: {command: [serve], packages: [curl]}}\n"
@@ -47,15 +53,15 @@ def project(tmp_path: Path) -> Project:
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda project: project.plan(DEV),
-        lambda project: project.diff(DEV, PROD),
-        lambda project: project.validate(),
-        lambda project: project.validate(["dev"]),
-        lambda project: project.render(DEV),
-        lambda project: project.decided(DEV),
-        lambda project: project.status(DEV),
-        lambda project: project.reaches(DEV),
-        lambda project: project.on_free_ports().plan(DEV) and project.plan(DEV),
+        lambda project: plan(project, DEV),
+        lambda project: diff(project, DEV, PROD),
+        validate,
+        lambda project: validate(project, ["dev"]),
+        lambda project: render(project, DEV),
+        lambda project: decide(project, DEV),
+        lambda project: status(project, DEV),
+        lambda project: host_access(project, DEV),
+        lambda project: plan(project.with_free_ports(), DEV) and plan(project, DEV),
     ],
     ids=["plan", "diff", "validate", "one", "render", "changes", "status", "reaches", "visitor"],
 )
@@ -71,7 +77,8 @@ def test_validate_loads_as_many_environments_as_there_are(
     tmp_path: Path, loads: Counter[str]
 ) -> None:
     overlays = {f"e{number}": f"vars: {{n: '{number}'}}\n" for number in range(20)}
-    Project(write(tmp_path, SPEC, dev="backend: memory\n", **overlays), environ={}).validate()
+    root = write(tmp_path, SPEC, dev="backend: memory\n", **overlays)
+    validate(Project(root, environ={}))
     assert loads.total() == 21
 
 

@@ -317,10 +317,8 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
 
 def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
-    workspace = project.workspace()
-    session = workspace.open(Target("dev"))
-    kept = workspace._frozen(session, services, offline=False)
-    return kept.prepare({unit.service for unit in session.select(services).units})
+    session, builds = project.workspace().frozen(services=services)
+    return builds.prepare({unit.service for unit in session.select(services).units})
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
@@ -487,9 +485,7 @@ def test_a_base_that_is_kept_whole_is_that_very_image(project, engine, there):
     bases = {name: replace(base, image=registry) for name, base in lock.bases.items()}
     save_lock(replace(lock, bases=bases, vendor=store.digest), project.root)
     engine.ids["debian:bookworm"] = f"sha256:{there * 64}"
-    workspace = project.workspace()
-    session = workspace.open(Target("dev"))
-    frozen = workspace._frozen(session, (), offline=True)
+    session, frozen = project.workspace().frozen(offline=True)
     (unit,) = session.plan.units
 
     if there == "1":

@@ -11,7 +11,7 @@ from envctl.backends.memory import MemoryBackend
 from envctl.errors import EnvctlError
 from envctl.lock.file import load_lock, save_lock
 from envctl.lock.vendor.store import Store
-from envctl.plan.target import Target
+from envctl.session import Session
 from tests.support.paper import BASE, told_of
 
 INIT = {"init": "7"}
@@ -54,20 +54,31 @@ class Machines(MemoryBackend):
 
 
 @pytest.fixture
-def machines(project, engine):
+def machines(project, engine, monkeypatch):
     """Machines for a project that is locked; no engine answers any more."""
     project.workspace().lock()
     engine.answers = False
-    return Machines(engine.mirror)
+    return opened_as(monkeypatch, Machines(engine.mirror))
+
+
+def opened_as(monkeypatch, machines):
+    """What sessions find as the backend that the spec names."""
+    opened = Session.backend.func
+
+    def backend(session):
+        if session.target.backend:
+            return opened(session)
+        MemoryBackend.__init__(machines, session.context)
+        return machines
+
+    monkeypatch.setattr(Session, "backend", property(backend))
+    return machines
 
 
 def frozen(project, machines, *, offline=False):
-    workspace = project.workspace()
-    session = workspace.open(Target("dev"))
-    MemoryBackend.__init__(machines, session.backend.context)
-    session.backend = machines
-    kept = workspace._frozen(session, (), offline=offline)
-    return kept.prepare({unit.service for unit in session.plan.units})
+    session, builds = project.workspace().frozen(offline=offline)
+    assert session.backend is machines
+    return builds.prepare({unit.service for unit in session.plan.units})
 
 
 def test_a_box_is_made_and_held_to_the_lock_without_an_engine(project, machines):
@@ -120,14 +131,14 @@ def test_a_base_that_is_another_is_told_before_the_steps(project, machines):
         frozen(project, machines)
 
 
-def test_units_of_one_build_are_told_together(project, engine):
+def test_units_of_one_build_are_told_together(project, engine, monkeypatch):
     project.spec(
         "one: {packages: [hello], user: app, command: [x]}\n"
         "two: {packages: [hello], user: app, command: [y]}"
     )
     project.workspace().lock()
     engine.mirror["hello"] = "2.0"
-    made = Machines(engine.mirror)
+    made = opened_as(monkeypatch, Machines(engine.mirror))
 
     with pytest.raises(EnvctlError) as caught:
         frozen(project, made)

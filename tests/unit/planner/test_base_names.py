@@ -10,6 +10,8 @@ from envctl.bases.families import known_distribution, without_apt
 from envctl.errors import Problem, SpecError
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.validate import validate
 from tests.unit.definition.helpers import write
 
 
@@ -17,7 +19,7 @@ def refused(root: Path, base: str, service: str = "") -> tuple[Problem, ...]:
     text = f"project: p\nbase: {base}\nservices:\n  web:\n    command: [a]\n{service}"
     write(root, text, dev="backend: memory\n")
     try:
-        Project(root, environ={}).validate()
+        validate(Project(root, environ={}))
     except SpecError as error:
         return error.problems
     return ()
@@ -118,12 +120,12 @@ def test_a_base_that_no_machine_can_be_made_of_is_refused_for_machines_alone(
         f"project: shop\nservices:\n  web:\n    base: {base}\n    user: root\n    command: [serve]\n"
         "  ready: {image: alpine}\n",
     )
-    workspace = Project(tmp_path, environ={})
+    project = Project(tmp_path, environ={})
 
     with pytest.raises(SpecError) as caught:
-        _ = workspace.open(Target("dev", "vagrant")).plan
+        _ = Session(project, Target("dev", "vagrant")).plan
     [problem] = caught.value.problems
     assert str(problem.where).startswith("envctl.yaml:4:")
     assert "a machine is made by apt" in problem.message
     assert "Debian or Ubuntu" in problem.expected
-    assert workspace.open(Target("dev", "docker")).plan.unit("web")
+    assert Session(project, Target("dev", "docker")).plan.unit("web")

@@ -42,7 +42,7 @@ def up(project: Project, answer: bool | None = None) -> list[list[str]]:
         return answer
 
     work = project.workspace()
-    work.ask = ask
+    work.project.ask = ask
     work.up(DEV)
     return asked
 
@@ -390,7 +390,7 @@ def test_after_up_a_variable_counts_as_unchanged_and_verify_has_what_up_recorded
     recorded = project.workspace().open(DEV).store.facts_digest("key")
     project.environ = {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"}
     session = project.workspace().open(DEV)
-    session.use_what_is_approved()
+    session.access.use_what_is_approved()
     assert session.store.facts_digest("key") == recorded != ""
 
 

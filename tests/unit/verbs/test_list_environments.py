@@ -82,7 +82,7 @@ def test_an_engine_that_does_not_answer_is_told_and_what_it_has_is_unknown(
     assert rows == [("dev", "web", "running")] + ([] if gone else [("test", "web", "unknown")])
     assert [error.brief for error in unanswered] == ["the engine does not answer"]
     with pytest.raises(EnvctlError, match="does not answer"):
-        running(project.workspace()).insist()
+        running(project.workspace()).require_answers()
 
 
 def test_no_engine_at_all_is_no_error(project, monkeypatch):

@@ -11,7 +11,6 @@ from envctl.lock.model import Manifest
 from envctl.lock.vendor.offline import OfflineBuilder
 from envctl.lock.vendor.store import Store
 from envctl.plan.model import Base
-from envctl.plan.target import Target
 from envctl.progress import no_progress
 from tests.support.paper import opened_with
 from tests.support.project import Project
@@ -85,8 +84,7 @@ def test_what_machines_of_earlier_images_needed_is_kept_no_longer(project, engin
 def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, engine, there):
     vendored(project)
     engine.ids["debian:bookworm"] = there
-    workspace = project.workspace()
-    frozen = workspace._frozen(workspace.open(Target("dev")), (), offline=True)
+    _, frozen = project.workspace().frozen(offline=True)
     engine.restore = lambda _file, *, name, identity: engine.ids.update({name: identity})
 
     frozen.ensure_base(Base("debian:bookworm", "debian:bookworm"))

@@ -1,0 +1,46 @@
+"""Some services of an environment, with all that they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from envctl.definition.resolved import Resolved
+from envctl.errors import UsageError
+from envctl.plan.model import Plan
+from envctl.suggest import did_you_mean
+
+
+def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[str]:
+    """These services and all that they depend on; names that the spec does not have are left out."""
+    declared = resolved.data["services"]
+    names = (name for name in services if name in declared)
+    return _closure(names, lambda name: declared[name]["depends_on"])
+
+
+def select(plan: Plan, services: Sequence[str]) -> Plan:
+    """The plan of these services and what they depend on; the whole plan for none. UsageError for an unknown one."""
+    if not services:
+        return plan
+    units = {unit.service: unit for unit in plan.units}
+
+    def depends_on(name: str) -> Iterable[str]:
+        if name not in units:
+            raise UsageError(
+                f"{plan.scope.environment} has no service {name!r}", hint=did_you_mean(name, units)
+            )
+        return units[name].depends_on
+
+    selected = _closure(services, depends_on)
+    return replace(plan, units=tuple(unit for unit in plan.units if unit.service in selected))
+
+
+def _closure(services: Iterable[str], depends_on: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    selected: set[str] = set()
+    pending = list(services)
+    while pending:
+        name = pending.pop()
+        if name not in selected:
+            selected.add(name)
+            pending.extend(depends_on(name))
+    return frozenset(selected)

@@ -1,0 +1,108 @@
+"""The secrets of one plan: what they are compared by, whether they have values, and who may look them up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from envctl.errors import Place, Problem, SpecError
+from envctl.plan.build_secrets import secret_names, secrets_to_build
+from envctl.plan.changes import Change
+from envctl.plan.model import Plan
+from envctl.plan.state import Observed
+from envctl.planner import with_digests, with_recorded_digests
+from envctl.secrets.sources import SecretError
+from envctl.secrets.store import SecretStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Digests:
+    known: dict[str, str]
+    not_evaluated: frozenset[str]
+
+
+class PlanSecrets:
+    """The secrets of a plan, of which the services in `needed` are asked for; all are if it is None.
+
+    Nothing is remembered here: a secret may be generated, or allowed to be looked up, at any time.
+    `where` is the place in the spec that declares a secret.
+    """
+
+    def __init__(
+        self,
+        store: SecretStore,
+        plan: Plan,
+        *,
+        needed: Collection[str] | None,
+        where: Callable[[str], Place],
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._where = where
+        self._all_needed = needed is None
+        self._units = [unit for unit in plan.units if needed is None or unit.service in needed]
+        self._names = sorted({secret.name for unit in self._units for secret in unit.run.secrets})
+
+    @property
+    def desired_plan(self) -> Plan:
+        """The plan with the digests of its secrets. SpecError names all that have no value, each with its place."""
+        return with_digests(self._plan, self._digests().known)
+
+    @property
+    def not_evaluated(self) -> frozenset[str]:
+        """Secrets whose values this run must not look up."""
+        return self._digests().not_evaluated
+
+    def comparable_plan(self, observed: Observed) -> Plan:
+        """The plan to compare with what exists; secrets whose values must not be looked up count as unchanged."""
+        digests = self._digests()
+        plan = with_digests(self._plan, digests.known)
+        # Of services that nobody asked for no secret is looked up.
+        names = {secret.name for unit in plan.units for secret in unit.run.secrets}
+        unchanged = digests.not_evaluated | (names - set(self._names))
+        return with_recorded_digests(plan, observed, unchanged) if unchanged else plan
+
+    def generate(self) -> None:
+        """Make the secrets that are to be generated, once all others are known to have values."""
+        self._digests()
+        names = None if self._all_needed else secret_names(self._units)
+        self._store.use(self._plan.backend, names)
+
+    def look_up(self) -> None:
+        """Look up all values so that they can be masked; a secret without a value has none to mask."""
+        for name in sorted(secret_names(self._plan.units)):
+            with suppress(SecretError):
+                self._store.digest(name)
+
+    def require_for_builds(self, changes: Iterable[Change]) -> None:
+        """Look up the secrets of what is to be built. SpecError names all that have no value."""
+        problems: dict[Problem, None] = {}
+        for name in secrets_to_build(changes):
+            try:
+                self._store.value(name)
+            except SecretError as error:
+                problems[self._problem(name, error)] = None
+        if problems:
+            raise SpecError(tuple(problems))
+
+    def _digests(self) -> _Digests:
+        known: dict[str, str] = {}
+        not_evaluated: set[str] = set()
+        problems: list[Problem] = []
+        for name in self._names:
+            try:
+                digest = self._store.digest(name)
+            except SecretError as error:
+                problems.append(self._problem(name, error))
+                continue
+            if digest is None:
+                not_evaluated.add(name)
+            else:
+                known[name] = digest
+        if problems:
+            raise SpecError(tuple(problems))
+        return _Digests(known, frozenset(not_evaluated))
+
+    def _problem(self, name: str, error: SecretError) -> Problem:
+        return Problem(self._where(name), error.brief, hint=error.hint)

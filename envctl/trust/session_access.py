@@ -1,0 +1,52 @@
+"""What one target uses of this host, and whether the user has approved it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from envctl.secrets.store import SecretStore
+from envctl.trust.approval import Ask, missing, require
+from envctl.trust.host_access import Reach, SecretSource
+
+
+class SessionAccess:
+    """What bringing a target up would run, read or show of this host (`reaches`), and the user's approval of it.
+
+    From the moment it is approved the values of secrets may come from where `sources` says.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        reaches: tuple[Reach, ...],
+        *,
+        environ: Mapping[str, str],
+        store: SecretStore,
+        sources: Mapping[str, SecretSource],
+    ) -> None:
+        self.reaches = reaches
+        self._root = root
+        self._environ = environ
+        self._store = store
+        self._sources = sources
+
+    @property
+    def unapproved(self) -> tuple[Reach, ...]:
+        """What of that the user has not approved yet."""
+        return missing(self._root, self.reaches, environ=self._environ)
+
+    def require(self, ask: Ask) -> None:
+        """Return once all of it is approved, asking if need be. EnvctlError if it is not."""
+        require(self._root, self.reaches, environ=self._environ, ask=ask)
+        self._allow()
+
+    def use_what_is_approved(self) -> None:
+        """Use what the user has approved already; nobody is asked."""
+        if not self.unapproved:
+            self._allow()
+
+    def _allow(self) -> None:
+        if not self._store.reach_host:
+            files = {name: source.real_file for name, source in self._sources.items()}
+            self._store.allow_host({name: file for name, file in files.items() if file})

@@ -1,0 +1,74 @@
+"""What specs accept of differences, and whether they name units that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from envctl.definition.names import ROOT_FILE
+from envctl.definition.problems import Problems, near
+from envctl.definition.resolved import Resolved
+from envctl.errors import EnvctlError, Place, Problem
+from envctl.host.safe_read import read_inside
+from envctl.parity.accepted import Acceptance, matches
+from envctl.plan.categories import UNITS
+from envctl.project import Project
+
+if TYPE_CHECKING:
+    from envctl.parity.facts import Facts
+
+
+def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:
+    """What a spec accepts of differences that its own project's facts have."""
+    if resolved.data["project"] != facts.project:
+        return ()
+    return [
+        Acceptance(**entry, where=resolved.where("accept", index) or Place(ROOT_FILE, 1, 1))
+        for index, entry in enumerate(resolved.data["accept"])
+    ]
+
+
+def misnamed_acceptances(
+    project: Project, environments: Iterable[str], *, also: Iterable[str] = ()
+) -> Sequence[Problem]:
+    """Entries of `accept` of these environments for units that do not exist, if all specs can be read."""
+    try:
+        specs = {name: project.resolved(name) for name in project.environments()}
+    except EnvctlError:
+        return ()
+    return misnamed(specs, environments, also=also)
+
+
+def misnamed(
+    specs: Mapping[str, Resolved], environments: Iterable[str], *, also: Iterable[str] = ()
+) -> Sequence[Problem]:
+    """Entries of `accept` of these environments for units that neither any of the project's has, nor `also`.
+
+    That a service is gone may be accepted when it is: what was kept of a release may have it.
+    """
+    units = {*also, *(unit for one in specs.values() for unit in _units(one))}
+    services = {name for one in specs.values() for name in one.data["services"]}
+    found = Problems()
+    for resolved in (specs[name] for name in environments if name in specs):
+        for file in resolved.files:
+            found.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
+        for index, entry in enumerate(resolved.data["accept"]):
+            unit = entry["unit"]
+            # How many replicas there are may depend on a variable.
+            patterns = {unit, re.sub(r"-[0-9]+\Z", "", unit)}
+            known = any(matches(pattern, one) for pattern in patterns for one in units)
+            if not known and entry["category"] != UNITS:
+                where = resolved.where("accept", index, "unit") or Place(ROOT_FILE, 1, 1)
+                message = f"accept.{index}.unit: no environment has a unit {unit!r}"
+                found.add(
+                    (where.file, where.line, where.column), message, hint=near(unit, services)
+                )
+    return found.found
+
+
+def _units(resolved: Resolved) -> Iterator[str]:
+    """The names that units of a spec have; of a second replica always, that a pattern may be for it."""
+    for name, service in resolved.data["services"].items():
+        yield name
+        yield from (f"{name}-{number}" for number in range(2, max(service["replicas"], 2) + 1))

@@ -1,0 +1,21 @@
+"""`exec`: run a command in a unit."""
+
+from __future__ import annotations
+
+from envctl.backends.base import Execution, NotRunningError
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.session import Session
+
+
+def execute(project: Project, target: Target, unit: str, execution: Execution) -> int:
+    """Run a command in a running unit; its exit code."""
+    session = Session.of_existing(project, target)
+    try:
+        return session.backend.exec(unit, execution)
+    except NotRunningError:
+        from envctl.verbs.running_units import require_running
+
+        # Only now is it worth a look at what there is instead.
+        require_running(session, unit)
+        raise

@@ -1,0 +1,28 @@
+"""`plan`: what an environment comes to, and what `up` would change."""
+
+from __future__ import annotations
+
+from envctl.plan.model import Plan
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.results import Decision
+from envctl.verbs.running_units import tell_lost
+
+
+def plan(project: Project, target: Target) -> Plan:
+    """The plan of a target; no engine is asked, no value of a secret looked up."""
+    return Session(project, target).plan
+
+
+def decide(project: Project, target: Target) -> Decision:
+    """What `up` would do now, and what is worth knowing of that."""
+    session = Session(project, target)
+    observed = session.observe()
+    tell_lost(session, observed)
+    return Decision(
+        session.desired_plan,
+        session.changes(observed),
+        session.volume_notes(observed),
+        session.access.unapproved,
+    )

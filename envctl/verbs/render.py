@@ -1,0 +1,79 @@
+"""`render`: a folder that works without envctl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from envctl import render as rendering
+from envctl.backends.base import KeepsVolumes
+from envctl.errors import EnvctlError
+from envctl.host.ca_bundle import bundle
+from envctl.plan.artifact import Artifact
+from envctl.plan.image_volumes import may_declare, plan_with_volumes
+from envctl.plan.model import Plan
+from envctl.plan.target import Target
+from envctl.progress import Progress, Stage
+from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.validate import ignore_plan
+
+
+def render(
+    project: Project, target: Target, *, host_ca: bool = False
+) -> Mapping[str, rendering.Content]:
+    """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
+    return rendering.render(_artifacts(project, target, host_ca), templates=project.templates)
+
+
+def write_render(
+    project: Project,
+    target: Target,
+    folder: Path,
+    *,
+    host_ca: bool = False,
+    planned: Callable[[Plan], None] = ignore_plan,
+) -> tuple[Mapping[str, rendering.Content], Sequence[str]]:
+    """Write the rendered folder; its files, and notes on its disk. `planned` is called with the plan."""
+    artifacts = _artifacts(project, target, host_ca, planned)
+    files = rendering.render(artifacts, templates=project.templates)
+    modes = rendering.modes(artifacts)
+    return files, rendering.write(files, folder, root=project.root, modes=modes)
+
+
+def _artifacts(
+    project: Project,
+    target: Target,
+    host_ca: bool,
+    planned: Callable[[Plan], None] = ignore_plan,
+) -> Sequence[Artifact]:
+    session = Session(project, target)
+    planned(session.plan)
+    trust = bundle(project.environ) if host_ca else None
+    if host_ca and trust is None:
+        raise EnvctlError(
+            "this host has no CA bundle of its own",
+            hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
+        )
+    return session.backend.artifacts(_plan_with_image_volumes(session), trust=trust)
+
+
+def _plan_with_image_volumes(session: Session) -> Plan:
+    """The plan, its units with the volumes that their images declare; what is not known of them is noted.
+
+    An engine is asked only where a unit is made from an image that is not of the catalogue.
+    """
+    plan, backend = session.plan, session.backend
+    units = [unit for unit in plan.units if may_declare(unit.source)]
+    if not units or not isinstance(backend, KeepsVolumes):
+        return plan
+    try:
+        volumes = backend.image_volumes(replace(plan, units=tuple(units)))
+    except EnvctlError:
+        volumes = {}
+    for unit in units:
+        if volumes.get(unit.name) is None:
+            text = "its image is not at hand: volumes that it declares get no names here"
+            session.report(Progress(unit.name, Stage.NOTE, text))
+    return plan_with_volumes(plan, volumes)

@@ -1,0 +1,27 @@
+"""`stop`: stop an environment's units and keep them."""
+
+from __future__ import annotations
+
+from envctl.plan.changes import Change
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.reconcile import compare
+from envctl.reconcile.executor import apply_changes
+from envctl.session import Session
+from envctl.verbs.results import Decided, ignore_changes
+from envctl.verbs.running_units import tell_lost
+
+
+def stop(
+    project: Project, target: Target, *, decided: Decided = ignore_changes
+) -> tuple[Change, ...]:
+    """Stop an environment's units. `decided` is called before the first is stopped."""
+    session = Session.of_existing(project, target)
+    with session.locked():
+        session.backend.check()
+        observed = session.observe()
+        tell_lost(session, observed)
+        changes = compare.stop(observed, plan=session.plan_or_none)
+        decided(changes)
+        apply_changes(changes, session.backend, project.report, observed=observed)
+        return changes

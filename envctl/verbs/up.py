@@ -1,0 +1,145 @@
+"""`up`: bring an environment up, and wait until all of it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envctl.backends.base import KeepsImages
+from envctl.errors import EnvctlError
+from envctl.host.private_state import refuse_foreign_state
+from envctl.plan.changes import Action, Change
+from envctl.plan.handovers import stuck
+from envctl.plan.model import Base, Build, Plan
+from envctl.plan.state import Observed
+from envctl.plan.target import Target
+from envctl.progress import Progress, Stage
+from envctl.project import Project
+from envctl.reconcile import compare, executor
+from envctl.session import Session
+from envctl.verbs.port_holders import explained
+from envctl.verbs.results import Decided, UpResult, ignore_changes
+from envctl.verbs.running_units import tell_lost
+
+if TYPE_CHECKING:
+    from envctl.lock.frozen import FrozenBuilds
+
+
+def up(
+    project: Project,
+    target: Target,
+    *,
+    services: Sequence[str] = (),
+    decided: Decided = ignore_changes,
+    frozen: bool = False,
+    offline: bool = False,
+) -> UpResult:
+    """Bring an environment up, or what of it these services need; waits until all is ready.
+
+    `decided` is called with the changes before the first is made. With `frozen`, all is built as it is locked, and
+    nothing is changed if it comes out otherwise; with `offline`, only from what is kept in the project.
+    """
+    session = Session(project, target, services=services)
+    builds: FrozenBuilds | None = None
+    if frozen:
+        # Most runs of `up` need nothing of the lock.
+        from envctl.verbs.lock import freeze
+
+        session, builds = freeze(session, offline=offline)
+    with session.locked():
+        return bring_up(session, decided=decided, frozen=builds)
+
+
+def bring_up(
+    session: Session, *, decided: Decided = ignore_changes, frozen: FrozenBuilds | None = None
+) -> UpResult:
+    """`up` of a session that has its target to itself."""
+    refuse_foreign_state(session.project.root, session.target.environment)
+    session.require_approval()
+    session.backend.check()
+    session.secrets.generate()
+    desired, selected = session.desired_plan, session.select(session.services)
+
+    observed = session.observe()
+    changes = _selected_changes(session, observed, selected)
+    _require_handed_over(changes, observed, desired)
+    tell_lost(session, observed)
+    decided(changes)
+    _note_volumes(session, observed, changes)
+
+    if frozen and frozen.prepare({unit.service for unit in selected.units}):
+        observed = session.observe()
+        before, changes = changes, _selected_changes(session, observed, selected)
+        if _keys(changes) - _keys(before):
+            decided(changes)
+
+    session.secrets.require_for_builds(changes)
+    _have_bases(session, changes)
+    plan = _with_changed(selected, changes, desired)
+    observed = executor.bring_up(
+        changes,
+        plan,
+        session.backend,
+        session.report,
+        observed=observed,
+        mask=session.store.masked,
+        explain=partial(explained, session),
+    )
+    simulated = not session.backend.capabilities.executes
+    return UpResult(plan, changes, _addresses(observed), simulated=simulated)
+
+
+def _selected_changes(session: Session, observed: Observed, selected: Plan) -> tuple[Change, ...]:
+    """What has to change; of the selected services, if some were asked for."""
+    changes = session.changes(observed)
+    if not session.services:
+        return changes
+    return compare.only(changes, frozenset(unit.name for unit in selected.units))
+
+
+def _keys(changes: Sequence[Change]) -> set[tuple[Action, str]]:
+    return {(change.action, change.unit) for change in changes}
+
+
+def _require_handed_over(changes: Sequence[Change], observed: Observed, plan: Plan) -> None:
+    """EnvctlError if a service that cannot be planned has what is to become another's."""
+    if messages := stuck(changes, observed, plan):
+        names = ", ".join(plan.left_out)
+        raise EnvctlError(
+            "; ".join(messages),
+            hint=f"{names} cannot be planned as it is: `envctl validate` says why",
+        )
+
+
+def _note_volumes(session: Session, observed: Observed, changes: Sequence[Change]) -> None:
+    for note in session.volume_notes(observed) if changes else ():
+        session.project.report(Progress(note.volume, Stage.NOTE, note.text))
+
+
+def _have_bases(session: Session, changes: Sequence[Change]) -> None:
+    """Have the bases of all builds at hand before the first build starts."""
+    bases: dict[Base, None] = {
+        change.target.base: None
+        for change in changes
+        if change.action is Action.BUILD and isinstance(change.target, Build)
+    }
+    backend = session.backend
+    if not bases or not isinstance(backend, KeepsImages):
+        return
+    from envctl.bases import ensure
+
+    for base in bases:
+        ensure(base, backend.images, session.project.report)
+
+
+def _with_changed(selected: Plan, changes: Sequence[Change], desired: Plan) -> Plan:
+    """The selected plan, and the units that are changed for it: they are waited for, too."""
+    changed = {change.unit for change in changes if change.key == change.unit}
+    names = changed | {unit.name for unit in selected.units}
+    return replace(selected, units=tuple(unit for unit in desired.units if unit.name in names))
+
+
+def _addresses(observed: Observed) -> Mapping[str, tuple[str, ...]]:
+    return {name: unit.addresses for name, unit in observed.units.items() if unit.addresses}
