@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envctl.definition.resolved import Resolved
     from envctl.planner.planned_services import PlannedServices
     from envctl.planner.service_context import PackageSets
-    from envctl.render import Templates
+    from envctl.render.templates import Templates
 
 
 class Project:
@@ -93,6 +93,6 @@ class Project:
     @cached_property
     def templates(self) -> Templates:
         """The project's own templates, before envctl's."""
-        from envctl.render import Templates
+        from envctl.render.templates import Templates
 
         return Templates(self.root)

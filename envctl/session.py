@@ -218,7 +218,7 @@ class Session:
     @cached_property
     def _recipe(self) -> str:
         """A digest of the project's own templates that images are made from."""
-        from envctl.render import own_templates_digest
+        from envctl.render.templates import own_templates_digest
 
         return own_templates_digest(self.project.root)
 

@@ -216,7 +216,7 @@ def _step(
 
 
 def _template(item: TemplateStep, resolved: Resolved, where: Place | None) -> WriteFile:
-    from envctl.render import render_text
+    from envctl.render.templates import render_text
 
     source = files.read_text(resolved.root, item["source"], where=where)
     values = {**resolved.data["vars"], **item["values"]}

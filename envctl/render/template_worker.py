@@ -14,8 +14,9 @@ from types import FrameType
 from typing import Any, Final
 
 from envctl.errors import EnvctlError, Place
-from envctl.render import TakesTooLongError, Templates, fill
+from envctl.render.safe_template import TakesTooLongError, fill
 from envctl.render.template_process import MEMORY, Request
+from envctl.render.templates import Templates
 
 _LENGTH: Final = struct.Struct("!Q")
 _GRACE: Final = 0.5

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envctl import render as rendering
 from envctl.backends.base import KeepsVolumes
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import bundle
@@ -16,15 +15,15 @@ from envctl.plan.model import Plan
 from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
 from envctl.project import Project
+from envctl.render import rendered_files, rendered_folder
+from envctl.render.rendered_files import Content
 from envctl.session import Session
 from envctl.verbs.validate import ignore_plan
 
 
-def render(
-    project: Project, target: Target, *, host_ca: bool = False
-) -> Mapping[str, rendering.Content]:
+def render(project: Project, target: Target, *, host_ca: bool = False) -> Mapping[str, Content]:
     """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
-    return rendering.render(_artifacts(project, target, host_ca), templates=project.templates)
+    return rendered_files.render(_artifacts(project, target, host_ca), templates=project.templates)
 
 
 def write_render(
@@ -34,12 +33,12 @@ def write_render(
     *,
     host_ca: bool = False,
     planned: Callable[[Plan], None] = ignore_plan,
-) -> tuple[Mapping[str, rendering.Content], Sequence[str]]:
+) -> tuple[Mapping[str, Content], Sequence[str]]:
     """Write the rendered folder; its files, and notes on its disk. `planned` is called with the plan."""
     artifacts = _artifacts(project, target, host_ca, planned)
-    files = rendering.render(artifacts, templates=project.templates)
-    modes = rendering.modes(artifacts)
-    return files, rendering.write(files, folder, root=project.root, modes=modes)
+    files = rendered_files.render(artifacts, templates=project.templates)
+    modes = rendered_files.modes(artifacts)
+    return files, rendered_folder.write(files, folder, root=project.root, modes=modes)
 
 
 def _artifacts(

@@ -80,7 +80,7 @@ def test_an_ignore_file_with_such_ends_leaves_out_what_it_names(tmp_path):
 
 
 def test_own_templates_are_the_same_with_either_line_ends(tmp_path):
-    from envctl.render import own_templates_digest
+    from envctl.render.templates import own_templates_digest
 
     digests = set()
     for name, ends in (("lf", b"\n"), ("crlf", b"\r\n")):

@@ -13,15 +13,9 @@ from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.errors import EnvctlError
 from envctl.host.source_tree import EntryKind, SourceEntry
 from envctl.plan.artifact import Artifact
-from envctl.render import (
-    MARKER,
-    Templates,
-    modes,
-    own_templates_digest,
-    render,
-    render_text,
-    write,
-)
+from envctl.render.rendered_files import modes, render
+from envctl.render.rendered_folder import MARKER, write
+from envctl.render.templates import Templates, own_templates_digest, render_text
 
 
 def project_template(root: Path, text: str, name: str = "docker/own.j2") -> Templates:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from envctl import render
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.errors import EnvctlError
-from envctl.render import Templates, render_text
+from envctl.render import safe_template, templates
 from envctl.render.template_process import TEMPLATES, Request, TemplateProcess
+from envctl.render.templates import Templates, render_text
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_what_comes_after_a_template_that_was_refused_is_filled_in() -> None:
 
 
 def test_a_template_is_not_filled_in_by_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render, "fill", None)
+    monkeypatch.setattr(safe_template, "fill", None)
     assert render_text("{{ a }}", {"a": 1}, "a.j2") == "1"
 
 
@@ -72,7 +72,7 @@ def test_a_template_is_not_filled_in_by_this_process(monkeypatch: pytest.MonkeyP
 def test_a_backends_template_that_a_project_replaces_has_limits_too(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "_TEMPLATE_SECONDS", 0.5)
+    monkeypatch.setattr(templates, "_TEMPLATE_SECONDS", 0.5)
     (tmp_path / "templates/docker").mkdir(parents=True)
     (tmp_path / "templates/docker/own.j2").write_text("\n" + text)
     with pytest.raises(EnvctlError, match=f"^templates/docker/own.j2:2:1: .*({DEPTH}|{TIME})"):

@@ -6,7 +6,8 @@ import yaml
 
 from envctl.backends.docker.artifacts import artifacts
 from envctl.plan.model import CopyFiles, Kind, Plan, ReadyImage, Run, Unit, WriteFile
-from envctl.render import Templates, render
+from envctl.render.rendered_files import render
+from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, build
 from tests.support.taken import tree
 

@@ -14,7 +14,7 @@ from envctl.backends.docker.client import Engine
 from envctl.backends.docker.images import Images
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base, CreateUser
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.support.engines import answer
 from tests.support.engines import engine as played
 from tests.support.plans import build, packages, script

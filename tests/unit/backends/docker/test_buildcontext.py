@@ -13,7 +13,7 @@ from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, dockerfile_p
 from envctl.errors import EnvctlError
 from envctl.plan.model import CopyFiles, DockerfileBuild, WriteFile
 from envctl.planner import make_plan
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.support.plans import build, script
 from tests.unit.definition.helpers import write
 

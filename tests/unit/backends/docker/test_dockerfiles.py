@@ -10,7 +10,7 @@ import pytest
 from envctl.backends.common.staging import context_files, slug
 from envctl.backends.docker.dockerfiles import dockerfile, trust_files
 from envctl.plan.model import Base, BuildSecret, CopyFiles, InstallPackages, RunCommand
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.support.plans import BASE, build, packages, script
 from tests.support.taken import tree
 

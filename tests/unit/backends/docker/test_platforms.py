@@ -22,7 +22,8 @@ from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.single_layer_images import configured, packed, write
 from envctl.plan.model import Base, DockerfileBuild, Plan, ReadyImage, Run, Unit
 from envctl.plan.platforms import image_name
-from envctl.render import Templates, render
+from envctl.render.rendered_files import render
+from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, build, script
 
 from .conftest import CannedEngine, rich_plan

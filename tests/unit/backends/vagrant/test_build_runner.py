@@ -19,7 +19,7 @@ from envctl.backends.vagrant.build_runner import BuildRunner
 from envctl.errors import EnvctlError, Place
 from envctl.plan.model import BuildSecret, NpmInstall, RunCommand
 from envctl.progress import Progress
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, build, packages, script
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,7 @@ from envctl.plan.model import (
     Volume,
 )
 from envctl.plan.scope import Scope, make_scope
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, plan, unit
 
 NAMES = MachineNames(SCOPE)

@@ -35,7 +35,9 @@ from envctl.plan.model import (
     WriteFile,
 )
 from envctl.plan.scope import Scope
-from envctl.render import Templates, modes, render, write
+from envctl.render.rendered_files import modes, render
+from envctl.render.rendered_folder import write
+from envctl.render.templates import Templates
 from tests.support.plans import build, packages, plan, unit
 from tests.support.taken import tree_of
 

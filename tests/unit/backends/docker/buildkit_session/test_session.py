@@ -20,7 +20,7 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import BuildSecret
 from envctl.plan.scope import Scope
 from envctl.progress import no_progress
-from envctl.render import Templates
+from envctl.render.templates import Templates
 from tests.conftest import remove_images
 from tests.support.engines import VERSION, answer
 from tests.support.engines import engine as played

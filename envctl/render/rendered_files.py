@@ -1,0 +1,37 @@
+"""What is in a rendered folder, before any of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from envctl.host.source_tree import SourceEntry
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.artifact import Artifact
+from envctl.render.templates import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What is copied from the project: `entry`, which is at `source` there."""
+
+    source: str
+    entry: SourceEntry
+
+
+Content: TypeAlias = bytes | Copied
+
+
+def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[str, Content]:
+    """What is in a rendered folder by path; the same for the same plan, to the byte."""
+    return {
+        artifact.path: Copied(artifact.copy_of, artifact.entry)
+        if artifact.entry
+        else templates.render(artifact.template, artifact.context).encode("utf-8")
+        for artifact in artifacts
+    }
+
+
+def modes(artifacts: Iterable[Artifact]) -> Mapping[str, int]:
+    """What permission bits those are to have, whatever umask or checkout left on the sources."""
+    return {artifact.path: artifact.mode for artifact in artifacts}

@@ -1,0 +1,243 @@
+"""Write a rendered folder: each file in one step, nothing outside it, nothing of the user's removed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.atomic_write import have_mode
+from envctl.host.links import alike, followed, ignores_case
+from envctl.host.safe_read import FILE, PlannedFiles
+from envctl.host.source_tree import EntryKind, SourceEntry
+from envctl.render.rendered_files import Content, Copied
+
+MARKER: Final = ".envctl-render"
+_CHUNK: Final = 1 << 20
+_NEVER: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EIO})
+"""What a disk answers that has no links or pipes."""
+_OURS: Final = f"{os.getpid()}-{time.time_ns():x}"
+"""Part of the names of files that take the place of others once they are whole."""
+
+
+def write(
+    files: Mapping[str, Content],
+    folder: Path,
+    *,
+    root: Path,
+    modes: Mapping[str, int] | None = None,
+) -> Sequence[str]:
+    """Write a rendered folder; files of a former render that are no longer made are removed. What is to be said of it.
+
+    Each file is replaced in one step. A list in the folder says which files are ours: others are left alone, and a
+    folder that has files but no such list is refused. EnvctlError if one of the project at `root` changed meanwhile.
+    """
+    former = _former(folder)
+    _insist_inside(folder, [*files, *former])
+    folder.mkdir(parents=True, exist_ok=True)
+    insist_apart(folder, files)
+    _replace(folder / MARKER, _listing({*former, *files}), 0o644)
+    for path in sorted(set(former) - set(files), reverse=True):
+        _remove(folder, path)
+    _have_parents(folder, files)
+    with PlannedFiles(root) as project:
+        for path, content in files.items():
+            mode = (modes or {}).get(path, 0o644)
+            try:
+                if isinstance(content, bytes):
+                    _replace(folder / path, content, mode)
+                else:
+                    _copy(project, content, f"{folder}/{path}", mode)
+            except OSError as error:
+                reason = error.strerror or error
+                raise EnvctlError(f"{folder}/{path} cannot be written: {reason}") from error
+    _replace(folder / MARKER, _listing(files), 0o644)
+    if stat.S_IMODE((folder / MARKER).stat().st_mode) == 0o644:
+        return ()
+    note = (
+        f"the disk of {folder} keeps no permissions: builds from it differ from those of the project, and who can"
+        " read the disk can read all that is rendered; render to another disk"
+    )
+    return (note,)
+
+
+def insist_apart(folder: Path, paths: Iterable[str]) -> None:
+    """EnvctlError if two of the names differ in case only, and the disk of the folder takes them for one."""
+    spelt: dict[str, str] = {}
+    for path in paths:
+        while path:
+            other = spelt.setdefault(alike(path), path)
+            if other != path:
+                _insist_on_case(folder, other, path)
+                return
+            path = path.rpartition("/")[0]  # noqa: PLW2901 - then each folder that it is in
+
+
+def _insist_on_case(folder: Path, one: str, other: str) -> None:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".envctl-case-") as probe:
+        if ignores_case(Path(probe)):
+            raise EnvctlError(
+                f"{one} and {other} cannot both be in {folder}: its disk ignores case",
+                hint="render to another disk, or rename one of them",
+            )
+
+
+def _have_parents(folder: Path, paths: Iterable[str]) -> None:
+    for parent in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+        (folder / parent).mkdir(parents=True, exist_ok=True)
+
+
+def _listing(paths: Iterable[str]) -> bytes:
+    return os.fsencode("".join(f"{path}\n" for path in sorted(paths)))
+
+
+def _former(folder: Path) -> Sequence[str]:
+    """The files of the last render."""
+    if (folder / MARKER).is_file():
+        listed = os.fsdecode((folder / MARKER).read_bytes()).split("\n")
+        return [path for path in listed if path and _is_plain(path)]
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise EnvctlError(
+            f"{folder} is not empty and was not made by envctl render",
+            hint="name a new or empty folder",
+        )
+    return []
+
+
+def _is_plain(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
+
+
+def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
+    """EnvctlError unless all rendered files of these paths lie in the folder, links followed."""
+    top = followed(folder)
+    parents: dict[str, str] = {}
+    for path in paths:
+        if "\n" in path:
+            raise EnvctlError(
+                f"{path!r} cannot be rendered: a line break in a file's name",
+                hint="rename it, or exclude it from the copy",
+            )
+        parents.setdefault(path.rpartition("/")[0], path)
+    for parent, path in parents.items():
+        if not _is_plain(path) or not followed(folder / parent).is_relative_to(top):
+            raise EnvctlError(f"{path!r} lies outside {folder}", hint="render into a new folder")
+
+
+def _replace(target: Path, content: bytes, mode: int) -> None:
+    """Make the file be this, in one step, unless it is already."""
+    if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+        have_mode(target, mode)
+        return
+    with _fresh(str(target)) as fresh, _created(fresh, mode) as file:
+        file.write(content)
+
+
+def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None:
+    """Have something of the project there: a folder as one that can be written to, so that it can be rendered again."""
+    entry = copied.entry
+    if entry.kind is EntryKind.FOLDER:
+        _fold(Path(target), mode | 0o700)
+    elif entry.kind is EntryKind.LINK:
+        with _fresh(target) as fresh, _had_by_disk(target, "links"):
+            os.symlink(entry.digest, fresh)  # noqa: PTH211 - here strings are quicker
+    elif entry.kind is EntryKind.PIPE:
+        with _fresh(target) as fresh, _had_by_disk(target, "pipes"):
+            os.mkfifo(fresh, mode)
+    elif not _is_there(target, entry, mode):
+        with _fresh(target) as fresh, _created(fresh, mode) as file:
+            if entry.size <= _CHUNK:
+                file.write(project.content(copied.source, entry))
+            else:
+                with project.opened(copied.source, entry) as content:
+                    while data := content.read(_CHUNK):
+                        file.write(data)
+            os.utime(file.fileno(), (entry.time, entry.time))
+
+
+@contextmanager
+def _had_by_disk(target: str, what: str) -> Iterator[None]:
+    """EnvctlError if the disk cannot have such things."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NEVER:
+            raise
+        raise EnvctlError(
+            f"{target} cannot be made: its disk cannot have {what} ({error.strerror})",
+            hint="render to another disk, or leave it out, by the `exclude` of the copy or in an ignore file",
+        ) from error
+
+
+def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:
+    """Whether the file is what it should be already: to replace one takes a disk a millisecond."""
+    try:
+        found = os.lstat(target)
+        if (found.st_mode, found.st_size, found.st_mtime) != (
+            stat.S_IFREG | mode,
+            entry.size,
+            entry.time,
+        ):
+            return False
+        with open(target, "rb", buffering=0, opener=_unfollowed) as file:
+            if entry.size <= _CHUNK:
+                return hashlib.sha256(file.read(_CHUNK)).hexdigest() == entry.digest
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.digest
+    except OSError:
+        return False
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    return os.open(path, flags | FILE)
+
+
+@contextmanager
+def _created(path: str, mode: int) -> Iterator[FileIO]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with FileIO(descriptor, "wb") as file:
+        yield file
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            have_mode(descriptor, mode)
+
+
+def _fold(target: Path, mode: int) -> None:
+    if target.is_symlink() or not target.is_dir():
+        target.unlink(missing_ok=True)
+        target.mkdir(parents=True)
+    have_mode(target, mode)
+
+
+@contextmanager
+def _fresh(target: str) -> Iterator[str]:
+    """A path beside the target for what then takes its place."""
+    fresh = f"{target.rpartition('/')[0]}/.envctl-{_OURS}"
+    try:
+        yield fresh
+        os.replace(fresh, target)  # noqa: PTH105
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)  # noqa: PTH108
+        raise
+
+
+def _remove(folder: Path, path: str) -> None:
+    """Remove a file or an empty folder, and the folders that are empty without it."""
+    target = folder / path
+    if target.is_dir() and not target.is_symlink():
+        if not any(target.iterdir()):
+            target.rmdir()
+    else:
+        target.unlink(missing_ok=True)
+    for parent in target.parents:
+        if parent == folder or parent.is_symlink() or not parent.is_dir() or any(parent.iterdir()):
+            return
+        parent.rmdir()
