@@ -63,7 +63,7 @@ class Invocation:
     @cached_property
     def project(self) -> Project:
         """The project, with this run's options."""
-        from envctl.cli.trust import asker
+        from envctl.cli.approval_prompt import approval_prompt
         from envctl.project import Project
 
         return Project(
@@ -71,7 +71,7 @@ class Invocation:
             sets=self.sets,
             environ=os.environ,
             report=self.reporter,
-            ask=asker(self, yes=self.yes),
+            ask=approval_prompt(self.err, pause=self.reporter.pause, yes=self.yes),
         )
 
     def close(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
+from envctl.cli.approval_prompt import approval_prompt
 from envctl.cli.arguments import Target
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
@@ -13,27 +13,6 @@ from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
     from envctl.trust.host_access import Reach
-
-
-def asker(invocation: Invocation, *, yes: bool = False) -> Callable[[Sequence[Reach]], bool | None]:
-    """A function that asks on the terminal, if there is one. With `yes` it shows what is allowed and does not ask."""
-
-    def ask(accesses: Sequence[Reach]) -> bool | None:
-        can_answer = sys.stdin is not None and sys.stdin.isatty() and invocation.err.file.isatty()
-        if not yes and not can_answer:
-            return None
-        invocation.reporter.pause()
-        head = "Allowed from now on" if yes else "This project wants access outside its folder"
-        invocation.err.line(f"{head}:")
-        for access in accesses:
-            invocation.err.line(invocation.err.safe(f"  {access}"))
-        if yes:
-            return True
-        invocation.err.file.write("Allow exactly this, now and in future? [y/N] ")
-        invocation.err.file.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-    return ask
 
 
 def trust(
@@ -102,7 +81,7 @@ def _allow(invocation: Invocation, accesses: Sequence[Reach], *, yes: bool) -> N
         invocation.out.line("the project needs no access outside its folder")
     if not new:
         return
-    answer = asker(invocation, yes=yes)(new)
+    answer = approval_prompt(invocation.err, pause=invocation.reporter.pause, yes=yes)(new)
     if answer:
         allow(invocation.root, new)
         return

@@ -14,7 +14,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from envctl.definition.origins import Origins, Parts, part_of
-from envctl.definition.resolved import KeyPath, Resolved
+from envctl.definition.resolved import Resolved
+from envctl.definition.value_origin import KeyPath
 from envctl.errors import EnvctlError
 from envctl.host.private_state import (
     existing_folder,

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from envctl.definition.resolved import KeyPath, Resolved
+from envctl.definition.resolved import Resolved
+from envctl.definition.value_origin import KeyPath
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
 

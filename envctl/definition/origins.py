@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from envctl.definition.remember import remembered
-from envctl.definition.resolved import KeyPath, Origin
 from envctl.definition.tree import Items, Node, Replaced, Spot, Table, Text
+from envctl.definition.value_origin import KeyPath, Origin
 from envctl.errors import Place
 
 Raw: TypeAlias = tuple[Spot, Replaced, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from envctl.lazy_dataclass import dataclass
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     from envctl.definition.canonical import CanonicalSpec
     from envctl.definition.origins import Origins
     from envctl.errors import Place, Problem
-
-KeyPath: TypeAlias = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value was set, and what it replaced: (place, the old value as text), newest first."""
-
-    where: Place
-    replaced: tuple[tuple[Place, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

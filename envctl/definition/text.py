@@ -12,7 +12,8 @@ from envctl.definition.canonical import (
     CanonicalSpec,
     CanonicalStep,
 )
-from envctl.definition.resolved import KeyPath, Origin, Resolved
+from envctl.definition.resolved import Resolved
+from envctl.definition.value_origin import KeyPath, Origin
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_/+=@%.-]*\Z")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
