@@ -119,7 +119,8 @@ def _start(folder: Path, unit: Unit) -> None:
     process.returncode = 0  # it outlives this program, which does not wait for it
     image = unit.source.image if isinstance(unit.source, ReadyImage) else ""
     record = {"pid": process.pid, "service": unit.service, "image": image}
-    (folder / "unit.json").write_text(json.dumps({**record, "run": run_text(unit.run)}))
+    (folder / "unit.new").write_text(json.dumps({**record, "run": run_text(unit.run)}))
+    (folder / "unit.new").replace(folder / "unit.json")  # others may be reading it
 
 
 def _is_locked(folder: Path, *, wait: bool = False) -> bool:
