@@ -118,7 +118,8 @@ def test_a_connection_that_the_engine_has_ended_is_not_used_again():
     with engine(answer, b"", answer) as (transport, heard):
         assert ask(transport).content() == b"a"
         # It ends the connection, and that is noticed when the next one is wanted.
-        threading.Event().wait(0.05)
+        while transport._idle[0].is_usable():
+            threading.Event().wait(0.01)
         assert ask(transport).content() == b"a"
     assert len(heard) == 2
 
