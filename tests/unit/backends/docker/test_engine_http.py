@@ -109,8 +109,12 @@ def test_an_answer_to_head_has_no_body_whatever_its_length_says():
     ],
 )
 def test_an_answer_that_is_cut_off_or_none_is_told_as_that(answer, told):
-    with engine(answer, b"") as (transport, _), pytest.raises(EngineConnectionError, match=told):
-        ask(transport).content()
+    with (
+        engine(answer, b"") as (transport, _),
+        pytest.raises(EngineConnectionError, match=told),
+        ask(transport) as response,
+    ):
+        response.content()
 
 
 def test_a_connection_that_the_engine_has_ended_is_not_used_again():
