@@ -106,9 +106,9 @@ def _absent(reason: str) -> EnvctlError:
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
     """The domains with this prefix, and all networks and disks; one call of virsh if `likely` has their names."""
     list_commands = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
-    describe_commands = [describe_commands(name) for name in likely]
+    describing = [describe_commands(name) for name in likely]
     try:
-        output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describe_commands]))
+        output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describing]))
         names, networks, volumes, texts = output.split(_MARK)
     except VirshError:
         # There is no pool, a domain does not exist, or a list is changing right now.
