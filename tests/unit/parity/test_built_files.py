@@ -30,9 +30,9 @@ def since(**times: str) -> ChangeTracker:
 
 
 def test_a_unit_was_made_when_its_last_reference_was():
-    assert since(made="100 90").made == 100
-    assert since(made="100 90", booted="300 10").made == 300
-    assert since(a="100 90").made is None
+    assert since(made="100 90").created_at == 100
+    assert since(made="100 90", booted="300 10").created_at == 300
+    assert since(a="100 90").created_at is None
 
 
 def test_what_was_changed_after_that_was_touched_and_what_was_written_too_was_written():

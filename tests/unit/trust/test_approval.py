@@ -404,7 +404,7 @@ def test_what_needs_no_value_needs_no_leave_for_a_variable(tmp_path, verb):
     elif verb == "render":
         assert not any(b"hush" in text for text in work.render(DEV).values())
     else:
-        with pytest.raises(EnvctlError, match=r"there is no envctl\.lock"):
+        with pytest.raises(EnvctlError, match=r"no envctl\.lock found"):
             work.check_lock()
 
 
@@ -433,7 +433,7 @@ def test_a_file_outside_is_read_where_it_led_when_it_was_allowed(tmp_path):
         (tmp_path / "outside").symlink_to("two")
         return True
 
-    work.ask = exchange
+    work.project.ask = exchange
     session = work.open(DEV)
     session.require_approval()
     assert session.store.value("key") == b"hush-hush-one"
