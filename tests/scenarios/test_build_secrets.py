@@ -11,6 +11,7 @@ import tarfile
 
 import pytest
 
+from envctl.backends.docker.api import events
 from envctl.backends.docker.buildkit_session import Session
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.registries import Registries
@@ -162,14 +163,12 @@ def built_by_hand(folder, secrets):
         tar.add(folder, ".")
     own = Engine()
     with own.doing("x") as api, Session(api, registries=Registries(), values=secrets) as session:
-        given = {"version": "2", "session": session.id, "dockerfile": "web.Dockerfile"}
-        answer = api.post(
-            f"{api.base_url}/v{api.api_version}/build",
-            params=given,
-            data=context.getvalue(),
-            headers={"Content-Type": "application/x-tar"},
-        )
+        params = {"version": "2", "session": session.id, "dockerfile": "web.Dockerfile"}
+        headers = {"Content-Type": "application/x-tar"}
+        with api.request(
+            "POST", "/build", params=params, headers=headers, body=context.getvalue(), timeout=300
+        ) as answer:
+            answers = list(events(answer))
     own.close()
-    events = [json.loads(line) for line in answer.iter_lines()]
-    assert not [one["error"] for one in events if "error" in one]
-    return next(one["aux"]["ID"] for one in events if one.get("id") == "moby.image.id")
+    assert not [one["error"] for one in answers if "error" in one]
+    return next(one["aux"]["ID"] for one in answers if one.get("id") == "moby.image.id")

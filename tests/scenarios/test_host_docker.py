@@ -177,9 +177,9 @@ def test_a_command_s_secret_is_verified_by_what_up_recorded_and_never_run_for_it
     project.up()
 
     def found() -> tuple[bool, str]:
-        claims = project.workspace().verify(project.target).claims
-        (claim,) = [one for one in claims if one.key == "/run/secrets/key"]
-        return claim.holds, claim.said
+        expectations = project.workspace().verify(project.target).expectations
+        (secret,) = [each for each in expectations if each.key == "/run/secrets/key"]
+        return secret.passed, secret.message
 
     assert found()[0]
     state_path(project.root, "secrets", "dev", ".digests.json").write_text('{"key": "other"}')
