@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import spec_reference as spec
+
 from envctl.cli import reference as command_line
-from envctl.definition import reference as spec
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent

@@ -1,6 +1,6 @@
 """The spec: `envctl.yaml` and its environments, from files to validated, resolved data.
 
-Only this package knows YAML and pydantic, and imports them only when no cached result fits.
+Only this package knows YAML, and imports it only when no cached result fits.
 """
 
 from __future__ import annotations
@@ -199,6 +199,6 @@ def config_text(resolved: Resolved, *, origins: bool = False) -> str:
 
 def json_schema(which: Literal["envctl", "environment"] = "envctl") -> dict[str, Any]:
     """The JSON Schema of `envctl.yaml`, or of an overlay; for editors."""
-    from envctl.definition.editor import json_schema as make
+    from envctl.definition.editor_schema import json_schema as make
 
     return make(which)

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
-from envctl.definition.origins import Origins, Parts, part_of
+from envctl.definition.origins import Origins, Parts
 from envctl.definition.resolved import Resolved
-from envctl.definition.value_origin import KeyPath
 from envctl.errors import EnvctlError
 from envctl.host.private_state import (
     existing_folder,
@@ -25,7 +24,7 @@ from envctl.host.private_state import (
     state_path,
 )
 
-FORMAT = 3
+FORMAT = 4
 _FOLDER = "cache"
 
 
@@ -103,11 +102,16 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
 def _origins(text: bytes) -> Parts:
     parts: Parts = {}
     try:
-        for path, spot, replaced, note in json.loads(text):
-            key: KeyPath = tuple(path)
-            former = tuple((tuple(place), old) for place, old in replaced)
-            parts.setdefault(part_of(key), {})[key] = (tuple(spot), former, note)
-    except (ValueError, TypeError, IndexError):
+        for name, places in json.loads(text).items():
+            parts[name] = {
+                tuple(path): (
+                    tuple(spot),
+                    tuple((tuple(place), old) for place, old in replaced),
+                    note,
+                )
+                for path, spot, replaced, note in places
+            }
+    except (ValueError, TypeError, AttributeError):
         return {}
     return parts
 
@@ -117,7 +121,7 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     target = path(root, environment)
     origins = resolved.origins
     parts = origins.parts if isinstance(origins, Origins) else {}
-    raw = [[path, *value] for part in parts.values() for path, value in part.items()]
+    raw = {name: [[path, *place] for path, place in part.items()] for name, part in parts.items()}
     lines = (
         expected,
         json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),

@@ -7,14 +7,15 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Literal
 
-from envctl.definition.canonical import CanonicalService, CanonicalSpec
+from envctl.definition.keys.service import SERVICE, CanonicalService
+from envctl.definition.keys.spec_file import CanonicalSpec
+from envctl.definition.origins import Parts
 from envctl.definition.problems import Problems, near
 from envctl.definition.remember import remembered
-from envctl.definition.running import USUAL
-from envctl.definition.schema import ServiceForm
-from envctl.definition.tree import Items, Node, Spot, Table, Text, listed
+from envctl.definition.tree import Spot, Table, listed
+from envctl.definition.value_readers import USUAL
 
-SOURCES = ("base", "image", "dockerfile")
+SOURCES = SERVICE.choices
 LONGEST_USER = 32
 _USERS = """
 root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody
@@ -41,10 +42,12 @@ class Checker:
         data: CanonicalSpec,
         problems: Problems,
         *,
+        origins: Parts,
         wrong: Mapping[str, AbstractSet[str]],
         added: AbstractSet[str],
     ) -> None:
-        """`wrong` are the services' keys that were left out since they are not valid, `added` the overlay's own services."""
+        """`wrong` are the services' keys with mistakes in them, `added` the overlay's own services."""
+        self.origins = origins
         self.has_base = "base" in tree
         self.wrong = wrong
         self.added = added
@@ -59,20 +62,35 @@ class Checker:
 
     def run(self) -> None:
         """Look at everything; problems are collected."""
-        for name, node in self.tree.items():
-            if isinstance(node, Table):
-                self._source(name, node)
         for name, service in self.data["services"].items():
             table = self.tree[name]
             if not isinstance(table, Table):
                 continue
+            self._source(name, table)
             self._alone(name, service, table)
-            self._depends_on(name, service, table)
-            self._paths(name, service, table)
+            self._depends_on(name, service)
+            self._paths(name, service)
         self._replicas()
         self._ports()
         self._owners()
         self._circles()
+
+    def _spot(self, service: str, *path: str | int) -> Spot:
+        """Where a value of a service was set, or what it belongs to."""
+        places = self.origins[service]
+        while path not in places:
+            path = path[:-1]
+        return places[path][0]
+
+    def _entry(self, service: str, key: str, name: str) -> Spot:
+        """Where a name stands: an item of a list, or a key of a mapping."""
+        table = self.tree[service]
+        node = table[key] if isinstance(table, Table) else table
+        return node.spots[name] if isinstance(node, Table) else self._spot(service, key, name)
+
+    def _has(self, service: str, *path: str | int) -> bool:
+        """Whether a value of a service is set, and valid."""
+        return path in self.origins[service]
 
     def _add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
         self.problems.add(spot, message, expected=expected, hint=hint)
@@ -85,10 +103,9 @@ class Checker:
         def look() -> None:
             self._task(name, service, table)
             self._user(name, service)
-            self._probe(name, service, table)
-            self._secrets(name, service, table)
-            self._build_secrets(name, service, table)
-            self._targets(name, service, table)
+            self._secrets(name, service)
+            self._build_secrets(name, service)
+            self._targets(name, service)
 
         if self.wrong.get(name):
             look()
@@ -97,7 +114,7 @@ class Checker:
             remembered(table, key, look, problems=self.problems)
 
     def _source(self, name: str, table: Table) -> None:
-        given = [key for key in SOURCES if key in table]
+        given = [key for key in SOURCES if key in table and self._has(name, key)]
         if len(given) > 1:
             self._add(
                 table.spots[given[1]],
@@ -107,7 +124,7 @@ class Checker:
             return
         if given in (["image"], ["dockerfile"]):
             for key in ("packages", "build"):
-                if key in table:
+                if key in table and self._has(name, key):
                     self._add(
                         table.spots[key],
                         f"services.{name}: {key} needs a base to build on, and this service has {given[0]}",
@@ -127,7 +144,7 @@ class Checker:
 
     def _misplaced(self, name: str) -> str:
         """What helps where a service lacks all that makes one: it may be a key, or one of the base file, misspelt."""
-        if name in ServiceForm.model_fields:
+        if name in SERVICE.fields:
             return f"{name} is a key of a service: indent it deeper, to belong to the one above it"
         if name not in self.added:
             return ""
@@ -141,7 +158,7 @@ class Checker:
                 ("replicas", "runs once"),
                 ("healthcheck", "is done when it has completed"),
             ):
-                if key in table and not (key == "replicas" and service["replicas"] == 1):
+                if self._has(name, key) and not (key == "replicas" and service["replicas"] == 1):
                     self._add(table.spots[key], f"services.{name}.{key}: a task {why}")
             if service["hooks"]["after_start"]:
                 self._add(
@@ -150,7 +167,7 @@ class Checker:
                     hint="hooks: null drops an inherited one; what is to follow can be a task of its own",
                 )
             if service["restart"] == "always":
-                self._add(_value(table, "restart"), f"services.{name}.restart: a task runs once")
+                self._add(self._spot(name, "restart"), f"services.{name}.restart: a task runs once")
         unknown = self._is_wrong(name, *SOURCES, "command", "extends")
         if service["base"] is not None and service["command"] is None and not unknown:
             self._add(
@@ -177,40 +194,21 @@ class Checker:
                 hint="write user: explicitly",
             )
 
-    def _probe(self, name: str, service: CanonicalService, table: Table) -> None:
-        node = table.get("healthcheck")
-        unknown = self._is_wrong(name, "healthcheck")
-        if service["healthcheck"] is None or not isinstance(node, Table) or unknown:
-            return
-        given = [key for key in ("http", "tcp", "command") if key in node]
-        if len(given) != 1:
-            self._add(
-                node.spots[given[1]] if given else table.spots["healthcheck"],
-                f"services.{name}.healthcheck has " + (" and ".join(given) or "no probe"),
-                expected="exactly one of http, tcp, command",
-            )
-
-    def _secrets(self, name: str, service: CanonicalService, table: Table) -> None:
-        uses = table.get("secrets")
-        seen: dict[str, int] = {}
+    def _secrets(self, name: str, service: CanonicalService) -> None:
+        seen: set[str] = set()
         for index, use in enumerate(service["secrets"]):
-            item = uses[index] if isinstance(uses, Items) else table
-            spot = _value(item, "name") if isinstance(item, Table) else item.spot
+            spot = self._spot(name, "secrets", index, "name")
             self._declared(use["name"], spot)
             if use["name"] in seen:
                 self._add(spot, f"services.{name} names the secret {use['name']!r} twice")
-            seen[use["name"]] = index
+            seen.add(use["name"])
 
-    def _build_secrets(self, name: str, service: CanonicalService, table: Table) -> None:
-        steps = table.get("build")
+    def _build_secrets(self, name: str, service: CanonicalService) -> None:
         for index, step in enumerate(service["build"]):
             if step["step"] != "run":
                 continue
-            node = steps[index] if isinstance(steps, Items) else table
-            run = node.get("run", node) if isinstance(node, Table) else node
-            uses = run.get("secrets", run) if isinstance(run, Table) else run
             for number, secret in enumerate(step["secrets"]):
-                spot = uses[number].spot if isinstance(uses, Items) else uses.spot
+                spot = self._spot(name, "build", index, "secrets", number)
                 self._declared(secret, spot)
                 if secret in step["secrets"][:number]:
                     self._add(spot, f"services.{name}: the step names the secret {secret!r} twice")
@@ -224,11 +222,10 @@ class Checker:
                 hint=near(secret, self.secrets),
             )
 
-    def _depends_on(self, name: str, service: CanonicalService, table: Table) -> None:
-        node = table.get("depends_on", table)
+    def _depends_on(self, name: str, service: CanonicalService) -> None:
         conditions: dict[str, str] = {**service["depends_on"]}
         for needed, condition in conditions.items():
-            spot = _entry(node, needed)
+            spot = self._entry(name, "depends_on", needed)
             other = self.data["services"].get(needed)
             if needed not in self.tree:
                 self._add(
@@ -254,21 +251,17 @@ class Checker:
                     hint="write healthy or started",
                 )
 
-    def _paths(self, name: str, service: CanonicalService, table: Table) -> None:
+    def _paths(self, name: str, service: CanonicalService) -> None:
         """Files of the project that a build needs are there."""
-        build = table.get("build")
         for index, step in enumerate(service["build"]):
-            if step["step"] in ("copy", "template") and isinstance(build, Items):
-                body = _only(build[index])
-                self._path(name, _value(body, "from"), step["source"], f".build.{index}")
+            if step["step"] in ("copy", "template"):
+                spot = self._spot(name, "build", index, "source")
+                self._path(name, spot, step["source"], f".build.{index}")
         own = service["dockerfile"]
         if own is not None:
-            spot = _value(table, "dockerfile")
-            given = table["dockerfile"]
-            file = _value(given, "file") if isinstance(given, Table) else spot
-            self._path(name, file, own["file"])
-            if isinstance(given, Table) and "context" in given:
-                self._path(name, _value(given, "context"), own["context"])
+            self._path(name, self._spot(name, "dockerfile", "file"), own["file"])
+            if self._has(name, "dockerfile", "context"):
+                self._path(name, self._spot(name, "dockerfile", "context"), own["context"])
 
     def _path(self, service: str, spot: Spot, path: str, what: str = "") -> None:
         if path not in self.exists:
@@ -294,15 +287,28 @@ class Checker:
         hint = near(Path(path).name, names)
         return hint if "did you mean" in hint else ""
 
-    def _targets(self, name: str, service: CanonicalService, table: Table) -> None:
+    def _targets(self, name: str, service: CanonicalService) -> None:
         """No two things appear at one path."""
         seen: dict[str, str] = {}
-        for key, target, spot in _mounted(service, table):
+        for key, target, spot in self._mounted(name, service):
             if target in seen:
                 self._add(
-                    spot, f"services.{name}: {key} and {seen[target]} both appear at {target}"
+                    spot,
+                    f"services.{name}: {key} and {seen[target]} both appear at {target}",
                 )
             seen.setdefault(target, key)
+
+    def _mounted(self, name: str, service: CanonicalService) -> Iterator[tuple[str, str, Spot]]:
+        """What appears at which path of a service, and where that is written."""
+        for index, mount in enumerate(service["mounts"]):
+            spot = self._spot(name, "mounts", index, "target")
+            yield f"the mount {mount['source']}", mount["target"], spot
+        for volume, stored in service["volumes"].items():
+            spot = self._entry(name, "volumes", volume)
+            yield f"the volume {volume}", stored["target"], spot
+        for index, use in enumerate(service["secrets"]):
+            spot = self._spot(name, "secrets", index)
+            yield f"the secret {use['name']}", use["target"], spot
 
     # --- among services
 
@@ -321,12 +327,10 @@ class Checker:
     def _ports(self) -> None:
         taken: dict[tuple[int, str], tuple[str, Spot]] = {}
         for name, service in self.data["services"].items():
-            table = self.tree[name]
-            ports = table.get("ports") if isinstance(table, Table) else None
             for index, port in enumerate(service["ports"]):
-                if not port["host"] or not isinstance(ports, Items):
+                if not port["host"]:
                     continue
-                spot = ports[index].spot
+                spot = self._spot(name, "ports", index)
                 key = (port["host"], port["protocol"])
                 if service["replicas"] > 1:
                     self._add(
@@ -340,20 +344,24 @@ class Checker:
                     self._add(
                         spot,
                         f"services.{name}: the host's port {port['host']} is taken by {owner}",
-                        hint="; ".join(filter(None, [_seen(where), _note(ports[index])])),
+                        hint="; ".join(filter(None, [_seen(where), self._note(name, index)])),
                     )
                 taken.setdefault(key, (name, spot))
+
+    def _note(self, name: str, index: int) -> str:
+        """Which variables made a port of the host what it is."""
+        places = self.origins[name]
+        whole = places["ports", index]
+        return places.get(("ports", index, "host"), whole)[2]
 
     def _owners(self) -> None:
         """A volume is made once, and so belongs to one."""
         known: dict[str, tuple[str, str, Spot]] = {}
         for name, service in self.data["services"].items():
-            table = self.tree[name]
-            volumes = table.get("volumes") if isinstance(table, Table) else None
             for volume, given in service["volumes"].items():
-                if not given["owner"] or not isinstance(volumes, Table):
+                if not given["owner"]:
                     continue
-                spot = _value(volumes[volume], "owner")
+                spot = self._spot(name, "volumes", volume, "owner")
                 other, owner, where = known.setdefault(volume, (name, given["owner"], spot))
                 if owner != given["owner"]:
                     self._add(
@@ -382,11 +390,8 @@ class Checker:
                 done.add(name)
             elif needed in on_trail:
                 circle = [one for one, _rest in trail[on_trail[needed] :]]
-                table = self.tree[name]
                 self._add(
-                    _entry(table["depends_on"], needed)
-                    if isinstance(table, Table)
-                    else self.tree.spot,
+                    self._entry(name, "depends_on", needed),
                     f"services depend on each other in a circle: {listed([*circle, needed], ' → ')}",
                 )
             elif needed not in done:
@@ -402,12 +407,6 @@ def _seen(spot: Spot) -> str:
     return f"see {':'.join(map(str, spot))}"
 
 
-def _note(port: Node) -> str:
-    """Which variables made a port of the host what it is."""
-    node = port.get("host") if isinstance(port, Table) else port
-    return node.note if isinstance(node, Text) else ""
-
-
 def _numbers(replicas: int) -> list[str]:
     """What the names of a service's replicas end with, from the second on."""
     return [str(number) for number in range(2, replicas + 1)]
@@ -418,47 +417,3 @@ def _usual(service: CanonicalService) -> Literal["started", "healthy", "complete
     if service["kind"] == "task":
         return "completed"
     return "healthy" if service["healthcheck"] else "started"
-
-
-def _only(node: Node) -> Node:
-    """The value of a mapping with one key."""
-    return next(iter(node.values())) if isinstance(node, Table) else node
-
-
-def _value(node: Node, key: str) -> Spot:
-    """The place of a key's value, or of what there is instead."""
-    if isinstance(node, Table) and key in node:
-        value = node[key]
-        return value.spot if isinstance(value, Text) else node.spots[key]
-    return node.spot
-
-
-def _entry(node: Node, name: str) -> Spot:
-    """The place of an entry of a list of names, or of a mapping."""
-    if isinstance(node, Table):
-        return node.spots.get(name, node.spot)
-    if isinstance(node, Items):
-        return next((item.spot for item in node if item == name), node.spot)
-    return node.spot
-
-
-def _mounted(service: CanonicalService, table: Table) -> Iterator[tuple[str, str, Spot]]:
-    mounts = table.get("mounts")
-    for index, mount in enumerate(service["mounts"]):
-        spot = table.spot
-        if isinstance(mounts, Items):
-            spot = _value(mounts[index], "target")
-        elif isinstance(mounts, Table):
-            spot = mounts.spots[list(mounts)[index]]
-        yield f"the mount {mount['source']}", mount["target"], spot
-    volumes: Mapping[str, object] = service["volumes"]
-    for name in volumes:
-        yield (
-            f"the volume {name}",
-            service["volumes"][name]["target"],
-            _entry(table["volumes"], name),
-        )
-    uses = table.get("secrets")
-    for index, use in enumerate(service["secrets"]):
-        spot = uses[index].spot if isinstance(uses, Items) else table.spot
-        yield f"the secret {use['name']}", use["target"], spot

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
-
-from envctl.definition import running as run
-from envctl.definition import schema as form
-from envctl.definition import steps as step
-from envctl.definition.forms import written
+from envctl.definition.form import is_valid
+from envctl.definition.key import Key, KnownKeys, Reading
+from envctl.definition.keys.build_source import COPY, DOCKERFILE, RUN, STEP, TEMPLATE
+from envctl.definition.keys.runtime import HEALTHCHECK, MOUNT, PORT, VOLUME
+from envctl.definition.keys.service import SERVICE
+from envctl.definition.keys.spec_file import SPEC
 from envctl.definition.problems import near
-from envctl.definition.tree import Table, Text
+from envctl.definition.tree import Node, Table, Text
+from envctl.definition.value_readers import written
 from envctl.suggest import nearest
 
 _ALONE: Final = "services of an environment reach each other by name as it is"
@@ -51,30 +51,30 @@ _COPY: Final = {
     "dest": "the key is to",
     "destination": "the key is to",
 }
-ELSEWHERE: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
-    form.ServiceForm: _SERVICE,
-    form.SpecForm: {
+ELSEWHERE: Final[Mapping[object, Mapping[str, str]]] = {
+    SERVICE: _SERVICE,
+    SPEC: {
         "version": "envctl.yaml has no version",
         "name": "the key is project",
         "networks": _ALONE,
         "volumes": "volumes stand in the services that use them",
     },
-    step.CopyForm: _COPY,
-    step.TemplateForm: _COPY,
-    step.StepForm: {"apt": "packages of the distribution stand under packages of the service"},
-    step.RunForm: {"working_dir": "the key is workdir", "environment": "the key is env"},
-    step.DockerfileForm: {"dockerfile": "the key is file"},
-    run.PortForm: {
+    COPY: _COPY,
+    TEMPLATE: _COPY,
+    STEP: {"apt": "packages of the distribution stand under packages of the service"},
+    RUN: {"working_dir": "the key is workdir", "environment": "the key is env"},
+    DOCKERFILE: {"dockerfile": "the key is file"},
+    PORT: {
         "host_port": "write {host: …, container: …}",
         "published": "the key is host",
         "target": "the key is container",
     },
-    run.MountForm: {
+    MOUNT: {
         "readonly": "the key is read_only",
         "type": "a path of the host is all there is",
     },
-    run.VolumeForm: {"readonly": "the key is read_only"},
-    run.HealthForm: {
+    VOLUME: {"readonly": "the key is read_only"},
+    HEALTHCHECK: {
         "test": "write http, tcp or command",
         "disable": "null removes a health check",
     },
@@ -82,44 +82,37 @@ ELSEWHERE: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
 """By form, what stands elsewhere, or is called otherwise, in the tools that people come from."""
 
 
-def of_key(word: str, value: object, *, model: type[BaseModel], known: list[str]) -> str:
-    """What helps with a key that a form does not have, and its value; "" if nothing comes near."""
-    others = ELSEWHERE.get(model, {})
-    if word in others:
-        return others[word]
-    found = nearest(word, [*known, *others])
-    if found in others:
-        return others[found]
-    hint = near(word, known) if found else ""
-    if not hint and model is form.SpecForm and word in form.ServiceForm.model_fields:
-        return f"{word} is a key of a service: services: {{NAME: {{{word}: …}}}}"
-    if not hint and model is form.SpecForm and isinstance(value, Table):
-        keys = set(form.ServiceForm.model_fields)
-        return f"a service stands below services: indent {word} deeper" if keys & set(value) else ""
-    return hint
+class HelpfulReading(Reading):
+    """A reading that knows these habits."""
 
+    def hint_for_key(self, form: KnownKeys, word: str, node: Node) -> str:
+        """What helps with a key that a form does not have, and its value; "" if nothing comes near."""
+        known, others = list(form.fields), ELSEWHERE.get(form, {})
+        if word in others:
+            return others[word]
+        found = nearest(word, [*known, *others])
+        if found in others:
+            return others[found]
+        hint = near(word, known) if found else ""
+        if not hint and form is SPEC and word in SERVICE.fields:
+            return f"{word} is a key of a service: services: {{NAME: {{{word}: …}}}}"
+        if (
+            not hint
+            and form is SPEC
+            and isinstance(node, Table)
+            and set(SERVICE.fields) & set(node)
+        ):
+            return f"a service stands below services: indent {word} deeper"
+        return hint
 
-def of_value(field: FieldInfo | None, key: str, value: object) -> str:
-    """How a value of the wrong kind is written, if it is clear what it should be; else ""."""
-    if field is None:
+    def hint_for_value(self, key: Key, word: str, node: Node) -> str:
+        """How a value of the wrong kind is written, if it is clear what it should be; else ""."""
+        if word == "build" and (instead := _dockerfile(node)):
+            return instead
+        for candidate in _candidates(word, node):
+            if is_valid(key.kind, candidate):
+                return f"write {written(candidate)}"
         return ""
-    if key == "build" and (instead := _dockerfile(value)):
-        return instead
-    for candidate in _candidates(key, value):
-        if _is_valid(field, candidate):
-            return f"write {written(candidate)}"
-    return ""
-
-
-def _is_valid(field: FieldInfo, value: Any) -> bool:
-    kind: Any = field.annotation
-    for extra in field.metadata:
-        kind = Annotated[kind, extra]
-    try:
-        TypeAdapter(kind).validate_python(value)
-    except ValidationError:
-        return False
-    return True
 
 
 def _candidates(key: str, value: object) -> Iterator[Any]:

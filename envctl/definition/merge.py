@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
+from envctl.definition.keys.spec_file import SPEC, merge_rules
 from envctl.definition.problems import Problems, near
 from envctl.definition.remember import remembered
 from envctl.definition.tree import (
@@ -64,13 +65,8 @@ DEFAULTS: tuple[Rule, ...] = (
 )
 """What holds everywhere; written for people, carried out by `merge`."""
 
-RULES: tuple[Rule, ...] = (
-    Rule("project", How.FIXED, "one project, whatever the environment"),
-    Rule("environments", How.FIXED, "an environment holds no environments"),
-    Rule("base", How.REPLACE, "image and box belong together"),
-    Rule("services.*.base", How.REPLACE, "image and box belong together"),
-    Rule("services.*", How.CHOICE, "a service is made in one way", ("base", "image", "dockerfile")),
-    Rule("services.*.healthcheck", How.CHOICE, "one kind of probe", ("http", "tcp", "command")),
+RULES: tuple[Rule, ...] = tuple(
+    Rule(path, How[how.upper()], note, choices) for path, how, note, choices in merge_rules(SPEC)
 )
 """Where something else holds."""
 

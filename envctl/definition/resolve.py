@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from envctl.definition import canonical_form, reader
-from envctl.definition import schema as form
-from envctl.definition.canonical import (
-    CanonicalBase,
-    CanonicalService,
-    CanonicalSpec,
-    CanonicalStep,
-)
-from envctl.definition.check import Checker
-from envctl.definition.explain import explain
+from envctl.definition import reader
+from envctl.definition.check import SOURCES, Checker
+from envctl.definition.habits import HelpfulReading
 from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
+from envctl.definition.key import Cursor, raw
+from envctl.definition.keys.build_source import CanonicalBase, CanonicalStep
+from envctl.definition.keys.service import SERVICE, CanonicalService
+from envctl.definition.keys.spec_file import SPEC, CanonicalSpec
 from envctl.definition.merge import merge, settled
 from envctl.definition.names import (
     ALLOWED,
@@ -30,17 +24,15 @@ from envctl.definition.names import (
     misnamed,
     overlay_file,
 )
-from envctl.definition.origins import Origins, collect
+from envctl.definition.origins import Origins, Parts, Raw
 from envctl.definition.problems import Problems, near
 from envctl.definition.remember import remembered
 from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
-from envctl.definition.tree import Items, Node, Null, Spot, Table, Text, copied, listed, shown, what
+from envctl.definition.tree import Node, Null, Spot, Table, Text, copied, listed, shown, what
+from envctl.definition.value_origin import KeyPath
 from envctl.errors import UsageError
 from envctl.lazy_dataclass import dataclass
-from envctl.plan.target import DEFAULT_BACKEND
-
-T = TypeVar("T", bound=BaseModel)
 
 
 def resolve(
@@ -91,7 +83,7 @@ def resolve(
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
     tree, orphans = _extended(tree, problems)
-    data, tree = _data(
+    data, origins = _data(
         root,
         tree,
         environment,
@@ -104,11 +96,10 @@ def resolve(
         data = _sound(data)
     else:
         problems.stop(without_files=without_files)
-    values = interpolation.values
     return Resolved(
         root=root,
         data=data,
-        origins=Origins(lambda: collect(tree, values, data)),
+        origins=Origins(lambda: origins),
         files=tuple(files),
         lacking=tuple(problems.lacking),
     )
@@ -382,65 +373,63 @@ def _data(
     problems: Problems,
     added: AbstractSet[str],
     orphans: AbstractSet[str],
-) -> tuple[CanonicalSpec, Table]:
-    """The canonical data and the tree that it was made from, complete if no problem has been found.
+) -> tuple[CanonicalSpec, Parts]:
+    """The data and where it comes from, complete if no problem has been found.
 
     `added` are services of the overlay alone, `orphans` those that extend what cannot be extended.
     """
-    services = tree.get("services")
-    given = services if isinstance(services, Table) else Table(tree.spot)
-    head = _without(tree, "services")
-    if not isinstance(services, Table):
-        spot = tree.spots.get("services", tree.spot)
-        problems.add(
-            spot,
-            f"services: expected a mapping, got {what(services)}"
-            if services
-            else "there are no services",
-            expected="services: {web: {…}}",
-        )
-    elif not services:
-        problems.add(
-            tree.spots["services"], "there are no services", expected="services: {web: {…}}"
-        )
-    read = validated(
-        form.HeadForm,
-        head,
-        spot=tree.spot,
-        problems=problems,
-        told_as=form.SpecForm,
-        partial=form.PartialHeadForm,
-    )
-    top = read.form if read else None
-    default = canonical_form.base(top.base) if top else None
-    data: CanonicalSpec = {
-        "project": top.project if top else "",
-        "environment": environment,
-        "backend": top.backend if top else DEFAULT_BACKEND,
-        "vars": {name: str(value) for name, value in interpolation.values.items()},
-        "secrets": {
-            name: canonical_form.secret(one) for name, one in (top.secrets if top else {}).items()
-        },
-        "services": {},
-        "accept": [canonical_form.acceptance(one) for one in (top.accept if top else ())],
-    }
-    checked = _without(tree, "")
-    checked["services"] = sound = _without(given, "")
+    services = _services(tree, problems)
+    reading = HelpfulReading(problems)
+    head, _ = SPEC.read_parts(_without(tree, "services"), Cursor(reading, "", tree.spot))
+    variables = interpolation.values
+    head["environment"] = environment
+    head["project"] = head["project"] or ""
+    head["vars"] = {name: str(value) for name, value in variables.items()}
+    head["services"] = {}
+    data: CanonicalSpec = head  # type: ignore[assignment]
+    for name, value in variables.items():
+        reading.origins["vars", name] = raw(value, value.spot)
+    origins: Parts = {"": reading.origins}
+    base = reading.beside.get("base")
+    default = (base, (tree.spots["base"], tree["base"].replaced, "")) if base else None
     wrong: dict[str, frozenset[str]] = {}
-    for name, node in given.items():
-        service = _service(name, node, given.spots[name], problems)
+    for name, node in services.items():
+        service = _service(name, node, services.spots[name], problems)
         if service is not None:
-            data["services"][name] = _canonical(service, default)
-            sound[name] = service.table
+            place = raw(node, services.spots[name])
+            data["services"][name], origins[name] = _completed(node, service, place, default)  # type: ignore[arg-type]
             wrong[name] = service.wrong | ({"extends"} if name in orphans else set())
-    _secrets(tree, data, problems)
-    Checker(root, checked, data, problems, wrong=wrong, added=added).run()
-    return data, checked
+    _require_sources(tree, problems)
+    Checker(root, tree, data, problems, origins=origins, wrong=wrong, added=added).run()
+    return data, origins
 
 
-def _service(
-    name: str, node: Node, spot: Spot, problems: Problems
-) -> Read[form.ServiceForm] | None:
+def _services(tree: Table, problems: Problems) -> Table:
+    """The services as they are written, none if there are none to be found."""
+    services = tree.get("services")
+    if isinstance(services, Table) and services:
+        return services
+    problems.add(
+        tree.spots.get("services", tree.spot),
+        f"services: expected a mapping, got {what(services)}"
+        if services
+        else "there are no services",
+        expected="services: {web: {…}}",
+    )
+    return Table(tree.spot)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRead:
+    """A service as far as it is valid: what is not has been reported."""
+
+    data: CanonicalService
+    origins: Mapping[KeyPath, Raw]
+    wrong: frozenset[str]
+    """The keys with something wrong in them: nobody knows what they say."""
+
+
+def _service(name: str, node: Node, spot: Spot, problems: Problems) -> ServiceRead | None:
     if not is_name(name):
         # That a name is missing has been told.
         if name:
@@ -454,102 +443,41 @@ def _service(
         at = node.spot if isinstance(node, Text) else spot
         problems.add(at, f"services.{name}: expected a mapping, got {what(node)}")
         return None
-    path = ("services", name)
-    return remembered(
-        node,
-        "form",
-        lambda: validated(form.ServiceForm, node, path=path, spot=spot, problems=problems),
-        problems=problems,
-    )
+
+    def read() -> ServiceRead:
+        reading = HelpfulReading(problems)
+        data, _ = SERVICE.read_parts(node, Cursor(reading, f"services.{name}", spot))
+        return ServiceRead(data, reading.origins, frozenset(reading.wrong))  # type: ignore[arg-type]
+
+    return remembered(node, "read", read, problems=problems)
 
 
-def _canonical(service: Read[form.ServiceForm], default: CanonicalBase | None) -> CanonicalService:
-    key = ("canonical", *(default.values() if default else ()))
-    data = remembered(service.table, key, partial(canonical_form.service, service.form, default))
-    # The conditions that are left open are decided for each environment.
-    return {**data, "depends_on": dict(data["depends_on"])} if data["depends_on"] else data
+def _completed(
+    node: Table, service: ServiceRead, place: Raw, default: tuple[CanonicalBase, Raw] | None
+) -> tuple[CanonicalService, dict[KeyPath, Raw]]:
+    """A service's data and origins, with the file's base where it is made from nothing else."""
+    needs_base = default and not any(service.data[key] for key in SOURCES)  # type: ignore[literal-required]
+
+    def made() -> tuple[CanonicalService, dict[KeyPath, Raw]]:
+        places = {(): place, **service.origins}
+        if default is None or not needs_base:
+            return service.data, places
+        return {**service.data, "base": default[0]}, {**places, ("base",): default[1]}
+
+    key = ("completed", place, default and (*default[0].values(), default[1]))
+    data, origins = remembered(node, key, made)
+    if data["depends_on"]:
+        # The conditions that are left open are decided for each environment.
+        data = {**data, "depends_on": dict(data["depends_on"])}
+    return data, origins
 
 
-def _secrets(tree: Table, data: CanonicalSpec, problems: Problems) -> None:
+def _require_sources(tree: Table, problems: Problems) -> None:
     secrets = tree.get("secrets")
-    for name, one in data["secrets"].items():
-        if isinstance(secrets, Table) and not any(value is not None for value in one.values()):
+    for name, node in secrets.items() if isinstance(secrets, Table) else ():
+        if isinstance(node, Table) and not node:
             problems.add(
-                secrets.spots[name],
+                secrets.spots[name],  # type: ignore[union-attr]
                 f"secrets.{name} has no source",
                 expected="one or more of env, file, command, generate",
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
-    """A form as far as it is valid: what is not has been told, and is left out of `table`."""
-
-    form: T
-    table: Table
-    wrong: frozenset[str] = frozenset()
-    """The keys with something wrong in them."""
-
-
-def validated(
-    model: type[T],
-    node: Table,
-    *,
-    path: tuple[str, ...] = (),
-    spot: Spot,
-    problems: Problems,
-    told_as: type[BaseModel] | None = None,
-    partial: type[T] | None = None,
-) -> Read[T] | None:
-    """The form that a mapping is; None if nothing of it is. What is wrong is noted, in terms of `told_as`.
-
-    `partial` is the form of what is left without that.
-    """
-    wrong: set[str] = set()
-    for whole in (False, True):
-        try:
-            return Read(model.model_validate(node), node, frozenset(wrong))
-        except ValidationError as error:
-            if not wrong:
-                explain(error, told_as or model, node, path=path, spot=spot, problems=problems)
-            places = [item["loc"] for item in error.errors(include_url=False, include_input=False)]
-            wrong |= {str(place[0]) for place in places if place}
-            node = pruned(node, places, whole=whole)
-            model = partial or model
-    try:
-        return Read(model.model_validate(node), node, frozenset(wrong))
-    except ValidationError:
-        return None
-
-
-def pruned(table: Table, places: Sequence[tuple[str | int, ...]], *, whole: bool) -> Table:
-    """The mapping without what stands at these places: the entry of a key's value, or with `whole` the key."""
-    result = _without(table, "")
-    for key in {str(place[0]) for place in places if place} & set(table):
-        inner = [place[1] for place in places if place[0] == key and len(place) > 1]
-        node = table[key]
-        if whole or not inner or len(inner) < sum(place[0] == key for place in places):
-            _drop(result, key)
-        elif isinstance(node, Table):
-            names = list(node)
-            dropped = {names[part] if isinstance(part, int) else part for part in inner}
-            result[key] = _only(node, [name for name in node if name not in dropped])
-        elif isinstance(node, Items):
-            result[key] = Items(
-                node.spot, [item for index, item in enumerate(node) if index not in inner]
-            )
-        else:
-            _drop(result, key)
-    return result
-
-
-def _drop(table: Table, key: str) -> None:
-    table.pop(key, None)
-    table.spots.pop(key, None)
-
-
-def _only(table: Table, names: Iterable[str]) -> Table:
-    result = Table(table.spot)
-    for name in names:
-        result.put(name, table[name], table.spots[name])
-    return result

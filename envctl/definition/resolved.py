@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
-    from envctl.definition.canonical import CanonicalSpec
+    from envctl.definition.keys.spec_file import CanonicalSpec
     from envctl.definition.origins import Origins
     from envctl.errors import Place, Problem
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from envctl.definition.canonical import (
-    CanonicalService,
-    CanonicalSpec,
-    CanonicalStep,
-)
+from envctl.definition.form import Form, Listed, Mapped, Tagged
+from envctl.definition.keys.spec_file import SPEC
 from envctl.definition.resolved import Resolved
 from envctl.definition.value_origin import KeyPath, Origin
 
@@ -20,7 +17,6 @@ _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 _ESCAPED = re.compile(
     "[^ -\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_RENAMED: Mapping[str, Mapping[str, str]] = {"build": {"from": "source", "to": "target"}}
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
@@ -31,26 +27,57 @@ def config_text(resolved: Resolved, *, origins: bool = False) -> str:
     return "\n".join(writer.lines) + "\n"
 
 
-def authored(data: CanonicalSpec) -> dict[str, Any]:
-    """Canonical data as an author would write it in long form: a valid `envctl.yaml`."""
-    return _filled(
-        {
-            "project": data["project"],
-            "backend": data["backend"],
-            "vars": _literal(data["vars"]),
-            "secrets": {
-                name: _filled(_literal(secret)) for name, secret in data["secrets"].items()
-            },
-            "services": {name: _service(one) for name, one in data["services"].items()},
-            "accept": _literal(data["accept"]),
-            "environments": {data["environment"]: {}},
-        }
-    ) | {"environments": {data["environment"]: {}}}
+def authored(data: Mapping[str, Any]) -> Written:
+    """Data as an author would write it in long form: a valid `envctl.yaml`."""
+    result: Written = _form(SPEC, data)
+    result["environments"] = Written({data["environment"]: Written()})
+    return result
 
 
-def _filled(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping without what is not set."""
-    return {key: value for key, value in mapping.items() if value not in (None, "", [], {})}
+class Written(dict[str, Any]):
+    """A mapping as it is written; `paths` tell where the values of keys stand in the data, if it is elsewhere."""
+
+    def __init__(self, entries: Mapping[str, Any] | None = None) -> None:
+        super().__init__(entries or {})
+        self.paths: dict[str, KeyPath] = {}
+
+
+def _form(form: Form, data: Mapping[str, Any]) -> Written:
+    result = Written()
+    for word, field in form.fields.items():
+        if field.data is None or (field.tag and data[field.tag] != word):
+            continue
+        value = data[field.data]
+        if field.key.write is not None:
+            value = field.key.write(value)
+        if value is not None:
+            value = _written(field.key.kind, value)
+        if value not in (None, "", [], {}):
+            result[word] = value
+            result.paths[word] = (field.data,)
+    return result
+
+
+def _written(kind: Any, value: Any) -> Any:
+    """A value of the data as it is written."""
+    match kind:
+        case Tagged():
+            word = value[kind.tag]
+            result = Written({word: _form(kind.fields[word].key.kind, value)})  # type: ignore[arg-type]
+            result.paths[word] = ()
+            return result
+        case Form():
+            return _form(kind, value)
+        case Listed():
+            return [_written(kind.item, item) for item in value]
+        case Mapped() if kind.named:
+            result = Written({item[kind.named]: _written(kind.value, item) for item in value})
+            result.paths = {word: (index,) for index, word in enumerate(result)}
+            return result
+        case Mapped():
+            return Written({key: _written(kind.value, item) for key, item in value.items()})
+        case _:
+            return _literal(value)
 
 
 def _literal(value: Any) -> Any:
@@ -66,64 +93,6 @@ def _literal(value: Any) -> Any:
             return value
 
 
-def _service(one: CanonicalService) -> dict[str, Any]:
-    probe = one["healthcheck"]
-    fields: dict[str, Any] = {
-        "kind": one["kind"],
-        "base": _filled(one["base"]) if one["base"] else None,
-        "image": one["image"],
-        "dockerfile": _filled(one["dockerfile"]) if one["dockerfile"] else None,
-        "platform": one["platform"],
-        "packages": one["packages"],
-        "build": [_step(step) for step in one["build"]],
-        "user": _filled(one["user"]) if one["user"] else None,
-        "workdir": one["workdir"],
-        "env": one["env"],
-        "command": one["command"],
-        "ports": [_port(port) for port in one["ports"]],
-        "mounts": one["mounts"],
-        "volumes": {name: _filled(volume) for name, volume in one["volumes"].items()},
-        "secrets": one["secrets"],
-        "healthcheck": _probe(probe) if probe else None,
-        "depends_on": one["depends_on"],
-        "replicas": one["replicas"],
-        "resources": _filled(one["resources"]),
-        "restart": one["restart"],
-        "checks": {
-            check["name"]: {"command": check["command"], "timeout": check["timeout"]}
-            for check in one["checks"]
-        },
-        "hooks": _filled(one["hooks"]),
-        "capabilities": one["capabilities"],
-        "options": one["options"],
-    }
-    result = _literal(_filled(fields))
-    assert isinstance(result, dict)  # it was one
-    return result
-
-
-def _step(step: CanonicalStep) -> dict[str, Any]:
-    body: dict[str, Any] = dict(step)
-    kind = body.pop("step")
-    if kind in ("copy", "template"):
-        body = {"from": body.pop("source"), "to": body.pop("target"), **body}
-    return {kind: {key: value for key, value in _filled(body).items() if value is not False}}
-
-
-def _port(port: Mapping[str, Any]) -> dict[str, Any]:
-    public = port["address"] != "127.0.0.1"
-    host = {"host": port["host"]} if port["host"] else {}
-    shown = {"public": True} if public else {}
-    return {**host, "container": port["container"], **shown, "protocol": port["protocol"]}
-
-
-def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
-    kind, test = probe["kind"], probe["test"]
-    value = {"http": test[0], "tcp": ":".join(test), "command": test}[kind]
-    timing = {key: value for key, value in probe.items() if key not in ("kind", "test")}
-    return {kind: value, **timing}
-
-
 class _Writer:
     """Writes data as block YAML, short lists of scalars on one line."""
 
@@ -136,7 +105,8 @@ class _Writer:
         for key, value in data.items():
             head = f"{lead or indent}{scalar(key)}:"
             lead = ""
-            self._entry(head, value, depth, (*path, key))
+            place = data.paths.get(key, (key,)) if isinstance(data, Written) else (key,)
+            self._entry(head, value, depth, (*path, *place))
 
     def _entry(self, head: str, value: Any, depth: int, path: KeyPath) -> None:
         comment = self._comment(path)
@@ -164,7 +134,7 @@ class _Writer:
     def _comment(self, path: KeyPath) -> str:
         if not self.origins:
             return ""
-        origin = next(filter(None, map(self.origins.get, _canonical_paths(path))), None)
+        origin = self.origins.get(path)
         if origin is None:
             return ""
         place = _place(origin.where)
@@ -182,20 +152,6 @@ def _place(place: Any) -> str:
 
 def _comment_safe(text: str) -> str:
     return _ESCAPED.sub(_escape, text)
-
-
-def _canonical_paths(path: KeyPath) -> Iterator[KeyPath]:
-    """The canonical paths that a path of the authored form may stand for."""
-    yield path
-    if len(path) > 3 and path[0] == "services":
-        head, key, rest = path[:2], path[2], path[3:]
-        if key == "healthcheck" and rest[0] in ("http", "tcp", "command"):
-            yield (*head, key, "test")
-        elif key == "build" and len(rest) == 3:
-            renamed = {"from": "source", "to": "target"}.get(str(rest[2]), rest[2])
-            yield (*head, key, rest[0], renamed)
-        elif key == "ports" and rest[1:] == ("public",):
-            yield (*head, key, rest[0], "address")
 
 
 def _short(value: list[Any]) -> bool:

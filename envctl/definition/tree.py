@@ -152,7 +152,7 @@ def listed(words: list[str], between: str) -> str:
 def what(node: object) -> str:
     """What kind of thing a node is, in words."""
     match node:
-        case Text():
+        case str():
             return shown(node)
         case Table():
             return "a mapping"

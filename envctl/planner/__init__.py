@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envctl import files
-from envctl.definition.canonical import CanonicalService
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
 from envctl.host.checkout_id import home_of
@@ -41,6 +41,9 @@ from envctl.planner.overlaps import is_within, overlaps
 from envctl.planner.planned_services import Planned, PlannedServices
 from envctl.planner.service_context import PackageSets, ServiceContext
 from envctl.trust.git_folders import git_below
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.service import CanonicalService
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",
@@ -334,9 +337,10 @@ def _origins(context: ServiceContext) -> Mapping[str, Place]:
     places: dict[str, Place] = {}
     origins = context.resolved.origins
     for path in origins.of_service(context.name):
-        key, rest = str(path[2]) if len(path) > 2 else "", path[3:]
+        key, rest = str(path[0]) if path else "", path[1:]
+        place = origins.place(("services", context.name, *path))
         if key == "options" and rest[:1] == (context.backend,):
-            places[".".join(["options", *map(str, rest[1:])])] = origins.place(path)
+            places[".".join(["options", *map(str, rest[1:])])] = place
         elif key in _RUN_PATHS:
-            places[".".join([_RUN_PATHS[key], *map(str, rest)])] = origins.place(path)
+            places[".".join([_RUN_PATHS[key], *map(str, rest)])] = place
     return places

@@ -5,18 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envctl import files
-from envctl.definition.canonical import (
-    CanonicalBase,
-    CanonicalDockerfile,
-    CanonicalStep,
-    CopyStep,
-    NpmStep,
-    PipStep,
-    RunStep,
-    TemplateStep,
-)
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
 from envctl.plan.digest import build_digest, digest
@@ -42,6 +33,18 @@ from envctl.plan.platforms import image_name
 from envctl.planner.mount_shadow import MountShadow
 from envctl.planner.package_layers import install_order
 from envctl.planner.service_context import ServiceContext
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.build_source import (
+        CanonicalBase,
+        CanonicalDockerfile,
+        CanonicalStep,
+        CopyStep,
+        NpmStep,
+        PipStep,
+        RunStep,
+        TemplateStep,
+    )
 
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000

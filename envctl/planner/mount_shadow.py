@@ -5,12 +5,16 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import field
+from typing import TYPE_CHECKING
 
-from envctl.definition.canonical import CanonicalMount, CanonicalStep, CopyStep
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
 from envctl.planner.overlaps import canonical, is_within
 from envctl.planner.service_context import ServiceContext
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.build_source import CanonicalStep, CopyStep
+    from envctl.definition.keys.runtime import CanonicalMount
 
 
 @dataclass(slots=True)

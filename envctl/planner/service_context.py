@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from envctl.definition.canonical import CanonicalService
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place
 from envctl.files import Taken
 from envctl.lazy_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.service import CanonicalService
 
 PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 """The package sets of all services of all environments, each with its base image."""

@@ -9,11 +9,14 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
 from envctl.host.links import followed
 from envctl.host.safe_read import InsideError, read_inside
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.spec_file import CanonicalSecret
 
 COMMAND_TIMEOUT = 60.0
 """Seconds a command that gives a secret may take."""

@@ -13,11 +13,14 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envctl.definition.canonical import CanonicalSecret
 from envctl.errors import EnvctlError
 from envctl.host.private_state import existing_folder, open_private, private_folder, state_path
 from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.spec_file import CanonicalSecret
 
 ALPHABET = string.ascii_letters + string.digits
 """Generated secrets consist of these: nothing that a URL, a shell or a config file would mind."""

@@ -24,12 +24,12 @@ REASONS: dict[str, tuple[int, str]] = {
         1,
         "where Compose's key tmpfs is written here: options of the default backend",
     ),
-    "definition/schema.py": (4, "examples in the JSON Schema"),
-    "definition/steps.py": (
+    "definition/keys/service.py": (3, "examples in the JSON Schema"),
+    "definition/keys/spec_file.py": (1, "an example in the JSON Schema"),
+    "definition/keys/build_source.py": (
         2,
         "`box` of a base is what Vagrant calls its images; an example of a path",
     ),
-    "definition/words.py": (1, "what `box` of a base is for"),
     "files/__init__.py": (
         2,
         "`docker build` is what a Dockerfile's context is compared with; the pages on .dockerignore",

@@ -72,7 +72,7 @@ def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
         "planner",
         "reconcile.compare",
         "secrets",
-        "definition.canonical",
+        "definition.keys.service",
         "backends.common.build_inputs",
     )
 

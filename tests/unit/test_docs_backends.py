@@ -11,7 +11,7 @@ import yaml
 
 from envctl.backends.base import Backend, Capabilities, Context
 from envctl.backends.docker import names, options, quoting
-from envctl.definition.schema import ServiceForm
+from envctl.definition.keys.service import SERVICE
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCKER = (DOCS / "backends" / "docker.md").read_text()
@@ -38,7 +38,7 @@ OPTIONS = {name: cells[-1].strip("`") for name, cells in table(DOCKER, "option")
 
 
 def test_the_docker_page_says_what_becomes_of_every_key() -> None:
-    assert list(table(DOCKER, "key")) == list(ServiceForm.model_fields)
+    assert list(table(DOCKER, "key")) == list(SERVICE.fields)
 
 
 def test_the_docker_page_lists_every_option() -> None:

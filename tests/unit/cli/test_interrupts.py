@@ -40,7 +40,7 @@ def run(argv: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "module",
     ["envctl.cli.commands", "envctl.cli.failure", "envctl.cli.front", "envctl.cli.declare",
-     "envctl.cli.invocation", "envctl.project", "envctl.definition.resolve", "yaml", "pydantic", "json"],
+     "envctl.cli.invocation", "envctl.project", "envctl.definition.resolve", "envctl.definition.form", "yaml", "json"],
 )  # fmt: skip
 def test_an_interrupt_while_modules_are_loaded_leaves_no_traceback(shop: Path, module: str) -> None:
     done = run(["-c", INTERRUPTED_AT, module, "validate"], capture_output=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl import definition
-from envctl.definition.canonical import CanonicalSpec
+from envctl.definition.keys.spec_file import CanonicalSpec
 from envctl.definition.text import scalar
 from tests.support.examples import examples
 from tests.unit.definition.helpers import HEAD, WEB, load

@@ -20,7 +20,8 @@ def spec(data, origins=()):
     parts = {}
     for path, where in dict(origins).items():
         spot = (where.file, where.line, where.column)
-        parts.setdefault(part_of(path), {})[path] = (spot, (), "")
+        part, inner = part_of(path)
+        parts.setdefault(part, {})[inner] = (spot, (), "")
     return Resolved(Path("/p"), data, Origins(lambda: parts))
 
 

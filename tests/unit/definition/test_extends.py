@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envctl.definition.canonical import CanonicalService
+from envctl.definition.keys.service import CanonicalService
 from tests.unit.definition.helpers import HEAD, load, problems
 
 SPEC = HEAD + (

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.definition.fields import NAME, STORED
+from envctl.definition.keys.scalars import NAME_PATTERN as NAME
+from envctl.definition.keys.scalars import STORED_PATTERN as STORED
 from envctl.definition.names import how_to_have, is_name, no_environments, with_files
 
 GOOD = ("a", "a1", "dev-2", "a--b", "x" * 40)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from envctl.definition.canonical import CanonicalSecret
+from envctl.definition.keys.spec_file import CanonicalSecret
 from envctl.errors import EnvctlError
 from envctl.secrets import sources
 from envctl.secrets.sources import LARGEST, NotEvaluatedError, missing

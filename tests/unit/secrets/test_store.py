@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.definition.canonical import CanonicalSecret
+from envctl.definition.keys.spec_file import CanonicalSecret
 from envctl.errors import EnvctlError
 from envctl.host.private_state import state_path
 from envctl.secrets import SecretStore

@@ -1,7 +1,6 @@
 """The short forms and the scalars: how an authored value is read, and what is said if it cannot be.
 
-Each reader takes a node (or anything, when called by pydantic) and returns a plain value, or
-raises `Wrong`. Durations are seconds, sizes bytes.
+Each reader takes a node and returns a plain value, or raises `Wrong`. Durations are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -10,12 +9,24 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from envctl.definition.problems import near
 from envctl.definition.tree import Extend, Items, Null, Table, Text, shown, what
 from envctl.plan import platforms
 
+USUAL: Final = "usual"
+"""Stands for the condition that follows from what a service is, until all services are known."""
+CONDITIONS: Final = ("started", "healthy", "completed")
+SECRETS: Final = "/run/secrets"
+_CAPABILITIES = """
+ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE
+DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN
+MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID
+SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO
+SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM
+"""
+CAPABILITIES: Final = tuple(_CAPABILITIES.split())
 SHELL = ("/bin/sh", "-ec")
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on"), True),
@@ -302,7 +313,7 @@ def items(value: Any, *, least: int = 0, of: str = "texts") -> list[Any]:
     if isinstance(value, Extend):
         value = Items(value.spot, [*value.before, *value.after])
     if not isinstance(value, list):
-        raise Wrong(f"expected a list of {of}, got {what(value)}")
+        raise Wrong(f"expected a list{of and f' of {of}'}, got {what(value)}")
     if len(value) < least:
         raise Wrong("the list is empty")
     return value
@@ -374,6 +385,95 @@ def _typed(value: Text) -> Any:
     if re.match(r"-?(0|[1-9]\d{0,17})\.\d{1,17}\Z", value):
         return float(value)
     return str(value)
+
+
+def url(value: Any) -> list[str]:
+    """The address that a probe asks for."""
+    result = filled(value)
+    if not result.startswith(("http://", "https://")) or any(char.isspace() for char in result):
+        raise Wrong(f"{shown(result)} is no address", expected="http://127.0.0.1:8000/healthz")
+    return [result]
+
+
+def tcp(value: Any) -> list[str]:
+    """A host and a port, read from a port or host:port."""
+    host, colon, port = text(value).rpartition(":")
+    if colon and not host:
+        raise Wrong(f"{shown(value)} is no address", expected="a port, or 127.0.0.1:5432")
+    return [host or "127.0.0.1", str(whole(port, low=1, high=65_535, name="a port"))]
+
+
+def port_parts(value: Any) -> dict[str, str]:
+    """The keys of a port that "8080:8000/udp" stands for."""
+    if not isinstance(value, str):
+        raise wrong_type(value, "a port")
+    rest, slash, protocol = str(value).partition("/")
+    address, colon, ports = rest.rpartition(":") if rest.count(":") < 2 else _addressed(rest)
+    expected = '"8080:8000", "8000", or {host: 8080, container: 8000}'
+    result: dict[str, str] = {}
+    for key, part in (("host", address), ("container", ports)):
+        if part or key == "container" or colon:
+            if not part.isascii() or not part.isdigit() or len(part) > 9:
+                hint = "list the ports one by one" if "-" in part else ""
+                raise Wrong(f"{shown(value)} is no port", expected=expected, hint=hint)
+            result[key] = part
+    return {**result, "protocol": protocol} if slash else result
+
+
+def _addressed(text: str) -> tuple[str, str, str]:
+    """A port with an address before it: fine if it is the one that holds anyway."""
+    address, _, rest = text.partition(":")
+    if address in ("127.0.0.1", "localhost") and rest.count(":") == 1:
+        return rest.rpartition(":")
+    host, _, container = text.rpartition(":")[0].rpartition(":")[2], "", text.rpartition(":")[2]
+    raise Wrong(
+        f"{shown(text)}: an address does not stand before the port",
+        expected='"8080:8000", reachable on 127.0.0.1',
+        hint=f"to let other machines reach it: {{host: {host or container}, container: {container}, public: true}}",
+    )
+
+
+def secret_target(value: Any) -> str:
+    """Read where a secret appears; what lies in /run/secrets is one plain file for each."""
+    result = mount_target(value)
+    folder, name = posixpath.split(result)
+    within = f"{result}/".startswith((f"{SECRETS}/", f"/var{SECRETS}/"))
+    if within and (folder != SECRETS or name.startswith(".")):
+        raise Wrong(
+            f"{shown(result)} cannot be a secret's file",
+            expected=f"{SECRETS}/NAME, where NAME begins with no dot, or a path elsewhere",
+        )
+    return result
+
+
+def requirement(value: Any) -> str:
+    """A word that pip or npm must not take for an option."""
+    word = filled(value)
+    if word.startswith("-") or "\n" in word:
+        raise Wrong(f"{shown(word)} is no package", expected="a package, such as flask==3.1")
+    return word
+
+
+def condition(value: Any) -> str:
+    """What a service waits for."""
+    if isinstance(value, dict) and "condition" in value:
+        word = str(value["condition"]).removeprefix("service_").removesuffix("_successfully")
+        hint = f"write it directly: {word}" if word in CONDITIONS else ""
+        raise Wrong(
+            "expected a condition, got a mapping", expected=" or ".join(CONDITIONS), hint=hint
+        )
+    return str(one_of(*CONDITIONS)(value))
+
+
+def capability(value: Any) -> str:
+    """A Linux capability, without its CAP_."""
+    name = text(value).upper().removeprefix("CAP_")
+    return str(one_of(*CAPABILITIES)(Text(name, value.spot)))
+
+
+def line(value: Any) -> str:
+    """A text that is not blank, on one line."""
+    return " ".join(filled(value).split())
 
 
 def written(value: Any) -> str:

@@ -1,0 +1,130 @@
+"""The JSON Schema for editors, from the declarations that are read by."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from envctl.definition.form import Field, Form, Listed, Mapped, Scalar, Tagged
+from envctl.definition.key import REQUIRED, ValueKind
+from envctl.definition.keys.spec_file import OVERLAY, SPEC
+
+_NULL = {"type": "null"}
+_VARIABLE = "[$][{]"
+"""Matches what a variable is used in: its value is not known to an editor."""
+
+
+def json_schema(which: Literal["envctl", "environment"]) -> dict[str, Any]:
+    """The schema of `envctl.yaml`, or of an overlay, where null removes and nothing is required."""
+    form = SPEC if which == "envctl" else OVERLAY
+    forms = _Forms()
+    schema = forms.mapping(form, is_whole=which == "envctl")
+    if which == "envctl":
+        # It is not removed, and no variable stands in it.
+        schema["properties"]["project"] = {
+            **forms.about(form.fields["project"]),
+            **_plain(form.fields["project"].key.kind),
+        }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": form.title if form is SPEC else "environments/NAME.yaml",
+        "patternProperties": {"^x-": {}},
+        "$defs": forms.known,
+    }
+
+
+class _Forms:
+    """The schemas of forms, each made once, under the names of their data."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, dict[str, Any]] = {}
+
+    def mapping(self, form: Form, *, is_whole: bool) -> dict[str, Any]:
+        """The schema of a form. One that may be a part, to be merged, requires nothing."""
+        required = {"required": form.required} if is_whole and form.required else {}
+        return {
+            "type": "object",
+            "description": form.doc,
+            "properties": {
+                word: {**self.about(field), **self._nullable(field.key.kind, is_whole=is_whole)}
+                for word, field in form.fields.items()
+            },
+            **required,
+            **({"minProperties": 1, "maxProperties": 1} if isinstance(form, Tagged) else {}),
+            "additionalProperties": False,
+        }
+
+    def about(self, field: Field) -> dict[str, Any]:
+        """What is said of a key."""
+        key = field.key
+        found: dict[str, Any] = {"description": key.doc}
+        if key.example is not None:
+            found["examples"] = [key.example]
+        if key.write is None and key.default not in (REQUIRED, None, "", [], {}):
+            found["default"] = key.default
+        return found
+
+    def _nullable(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
+        schema = self.value(kind, is_whole=is_whole)
+        return {"anyOf": [*schema.get("anyOf", [schema]), _NULL]}
+
+    def value(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
+        """The schema of a value; what stands in a list is whole, as lists are not merged."""
+        match kind:
+            case Listed():
+                items = self.value(kind.item, is_whole=True)
+                listed = {"type": "array", "items": items}
+                return {"anyOf": [self._keyed(kind), listed]} if kind.keyed else listed
+            case Mapped():
+                name = kind.key.schema["pattern"]
+                entry = self._nullable(kind.value, is_whole=is_whole)
+                mapping = {
+                    "type": "object",
+                    "patternProperties": {name: entry},
+                    "additionalProperties": False,
+                }
+                names = {"type": "array", "items": {"type": "string"}}
+                return {"anyOf": [names, mapping]} if kind.listed else mapping
+            case Form():
+                if kind.name not in self.known:
+                    self.known[kind.name] = {}
+                    self.known[kind.name] = self.mapping(kind, is_whole=is_whole)
+                reference = {"$ref": f"#/$defs/{kind.name}"}
+                short = kind.short.schema if kind.short else ()
+                return {"anyOf": [*map(dict, short), reference]} if short else reference
+            case Scalar():
+                return _with_variable(kind.schema)
+        raise TypeError(kind)
+
+    def _keyed(self, kind: Listed) -> dict[str, Any]:
+        """The schema of a mapping that stands for a list of forms."""
+        form, (_, value) = kind.item, kind.keyed or ("", "")
+        assert isinstance(form, Form)  # only those have keys
+        rest: dict[str, Any] = {
+            word: {} for word in form.fields if word != (kind.keyed or ("",))[0]
+        }
+        entry = {"type": "object", "properties": {**rest, value: {"type": "string"}}}
+        return {
+            "type": "object",
+            "additionalProperties": {"anyOf": [{"type": "string"}, entry]},
+        }
+
+
+def _plain(kind: ValueKind) -> dict[str, Any]:
+    assert isinstance(kind, Scalar)
+    return dict(kind.schema)
+
+
+def _with_variable(schema: Any) -> dict[str, Any]:
+    """The schema of a scalar, with a variable in place of a known word or pattern."""
+    result = dict(schema)
+    if "anyOf" in result:
+        result["anyOf"] = [_with_variable(choice) for choice in result["anyOf"]]
+    if isinstance(result.get("items"), dict):
+        result["items"] = _with_variable(result["items"])
+    if "pattern" in result:
+        result["pattern"] = f"{result['pattern']}|{_VARIABLE}"
+    if "enum" in result:
+        words = {"enum": result.pop("enum")}
+        result["anyOf"] = [words, {"type": "string", "pattern": _VARIABLE}]
+    return result

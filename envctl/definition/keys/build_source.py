@@ -1,0 +1,215 @@
+"""What a service is made from: bases, Dockerfiles, build steps."""
+
+import posixpath
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict
+
+from envctl.definition.form import Form, Listed, Short, Tagged
+from envctl.definition.key import Key
+from envctl.definition.keys.scalars import (
+    BOOLEAN,
+    COMMAND,
+    COMMAND_SCHEMAS,
+    ENV,
+    FILLED,
+    FILLED_TEXTS,
+    IMAGE,
+    MODE,
+    OWNER,
+    PROJECT_PATH,
+    REQUIREMENTS,
+    SETTINGS,
+    SNAPSHOT,
+    STRING,
+    TEXT,
+    UNIT_FOLDER,
+    UNIT_PATH,
+    USER_NAME,
+    VARIABLE,
+)
+from envctl.definition.tree import Table
+from envctl.definition.value_readers import Wrong
+
+
+class CanonicalBase(TypedDict):
+    """What a service's build starts from."""
+
+    # "" if it is given by image and box: the catalogue knows those of a name.
+    name: Annotated[str, Key(IMAGE, "A name of the base catalogue.", "debian:bookworm", "")]
+    image: Annotated[str, Key(IMAGE, "A container image.", "debian:bookworm", "")]
+    box: Annotated[str, Key(FILLED, "A Vagrant box.", "debian/bookworm64", "")]
+    snapshot: Annotated[
+        str,
+        Key(
+            SNAPSHOT,
+            "The dated mirror that its packages come from, instead of today's.",
+            "http://snapshots.example/archive/debian/20260801T000000Z/",
+            "",
+        ),
+    ]
+
+
+def _check_base(given: Table) -> None:
+    if not {"name", "image", "box"} & set(given):
+        raise Wrong(
+            "a base needs a name or an image", expected="debian:bookworm, or {image: …, box: …}"
+        )
+    if "name" in given and {"image", "box"} & set(given):
+        raise Wrong("a base has a name or an image and a box, not both")
+    if "snapshot" in given and "name" not in given:
+        raise Wrong(
+            "a dated mirror is for a base that is made from it",
+            expected="{name: debian:bookworm, snapshot: …}",
+        )
+
+
+BASE: Final = Form(
+    CanonicalBase,
+    title="Base",
+    short=Short((STRING,), "name", expected="a base (a name, or image and box)"),
+    check=_check_base,
+)
+
+
+class CanonicalDockerfile(TypedDict):
+    """The project's own Dockerfile."""
+
+    file: Annotated[str, Key(PROJECT_PATH, "The Dockerfile.", "docker/Dockerfile")]
+    context: Annotated[
+        str,
+        Key(PROJECT_PATH, "The build context; by default the Dockerfile's folder.", ".", ""),
+    ]
+    target: Annotated[str, Key(TEXT, "The stage to build.", "runtime", "")]
+    args: Annotated[dict[str, str], Key(ENV, "Build arguments.", {"VERSION": "3"}, {})]
+
+
+def _with_context(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "context": data["context"] or posixpath.dirname(data["file"]) or "."}
+
+
+DOCKERFILE: Final = Form(
+    CanonicalDockerfile,
+    title="Dockerfile",
+    short=Short((STRING,), "file", expected="a Dockerfile (a path or a mapping)"),
+    finish=_with_context,
+)
+
+
+class CopyStep(TypedDict):
+    """Copy a file or a folder of the project."""
+
+    step: Literal["copy"]
+    source: Annotated[
+        str, Key(PROJECT_PATH, "What to copy, relative to the project.", "app/", name="from")
+    ]
+    target: Annotated[
+        str,
+        Key(UNIT_PATH, "Where to; a trailing / makes it a folder.", "/srv/web/", name="to"),
+    ]
+    owner: Annotated[str, Key(OWNER, "The files' owner; root by default.", "web", "")]
+    mode: Annotated[str, Key(MODE, "The files' permissions.", "0644", "")]
+    exclude: Annotated[list[str], Key(FILLED_TEXTS, "Patterns left out.", ["*.pyc"], [])]
+
+
+class RunStep(TypedDict):
+    """Run a command while building."""
+
+    step: Literal["run"]
+    command: Annotated[
+        list[str], Key(COMMAND, "A shell script, or a list of words.", "make install")
+    ]
+    user: Annotated[str, Key(USER_NAME, "Who runs it; root by default.", "web", "")]
+    workdir: Annotated[str, Key(UNIT_FOLDER, "Where; / by default.", "/srv/web", "")]
+    env: Annotated[dict[str, str], Key(ENV, "Its environment.", {"LANG": "C.UTF-8"}, {})]
+    secrets: Annotated[
+        list[str],
+        Key(
+            Listed(VARIABLE, of="texts"),
+            "Secrets it can read at /run/secrets/NAME while it runs; the image has none of them.",
+            ["npm_token"],
+            [],
+        ),
+    ]
+
+
+class PipStep(TypedDict):
+    """Install Python packages into a virtual environment, made if missing."""
+
+    step: Literal["pip"]
+    venv: Annotated[str, Key(UNIT_FOLDER, "The virtual environment.", "/opt/web")]
+    requirements: Annotated[
+        str,
+        Key(
+            UNIT_PATH,
+            "A requirements file inside the unit (copy it first).",
+            "/srv/requirements.txt",
+            "",
+        ),
+    ]
+    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages.", ["flask==3.1.0"], [])]
+
+
+class NpmStep(TypedDict):
+    """Install npm packages: those of a folder with a package.json, or named ones globally."""
+
+    step: Literal["npm"]
+    directory: Annotated[str, Key(UNIT_FOLDER, "A folder with a package.json.", "/srv/web", "")]
+    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages.", ["serve@14"], [])]
+    production: Annotated[
+        bool,
+        # Written only where it is true.
+        Key(BOOLEAN, "Leave development packages out.", True, False, write=lambda it: it or None),
+    ]
+
+
+class TemplateStep(TypedDict):
+    """Fill in a Jinja2 template of the project."""
+
+    step: Literal["template"]
+    source: Annotated[str, Key(PROJECT_PATH, "The template.", "web.conf.j2", name="from")]
+    target: Annotated[str, Key(UNIT_PATH, "The file to write.", "/etc/web.conf", name="to")]
+    values: Annotated[
+        dict[str, Any], Key(SETTINGS, "Values, besides the spec's vars.", {"workers": 4}, {})
+    ]
+    owner: Annotated[str, Key(OWNER, "The file's owner; root by default.", "web", "")]
+    mode: Annotated[str, Key(MODE, "The file's permissions; 0644 by default.", "0600", "")]
+
+
+CanonicalStep: TypeAlias = CopyStep | RunStep | PipStep | NpmStep | TemplateStep
+
+
+class AnyStep(TypedDict):
+    """One build step: exactly one of these."""
+
+    step: str
+
+
+COPY: Final = Form(CopyStep, title="Copy")
+TEMPLATE: Final = Form(TemplateStep, title="Template")
+RUN: Final = Form(
+    RunStep,
+    title="Run",
+    short=Short(COMMAND_SCHEMAS, "command", types=(str, list), expected="a command"),
+)
+STEP: Final = Tagged(
+    AnyStep,
+    "step",
+    {
+        "copy": Key(COPY, "Copy files of the project.", {"from": "app/", "to": "/srv/web/"}, None),
+        "run": Key(RUN, "Run a command.", "make install", None),
+        "pip": Key(
+            Form(PipStep, title="Pip"),
+            "Install Python packages.",
+            {"venv": "/opt/web", "packages": ["flask"]},
+            None,
+        ),
+        "npm": Key(
+            Form(NpmStep, title="Npm"), "Install npm packages.", {"directory": "/srv/web"}, None
+        ),
+        "template": Key(
+            TEMPLATE, "Fill in a template.", {"from": "web.conf.j2", "to": "/etc/web.conf"}, None
+        ),
+    },
+    title="Build step",
+    called="a build step",
+)
+STEPS: Final = Listed(STEP)

@@ -1,0 +1,202 @@
+"""The keys of a service."""
+
+from typing import Annotated, Any, Final, Literal, TypedDict
+
+from envctl.definition.form import Form, Listed, Mapped
+from envctl.definition.key import Key
+from envctl.definition.keys.build_source import (
+    BASE,
+    DOCKERFILE,
+    STEPS,
+    CanonicalBase,
+    CanonicalDockerfile,
+    CanonicalStep,
+)
+from envctl.definition.keys.runtime import (
+    CAPABILITY,
+    CHECK,
+    DEPENDS_ON,
+    HEALTHCHECK,
+    HOOKS,
+    MOUNT,
+    PORT,
+    RESOURCES,
+    SECRET_USE,
+    USER,
+    VOLUME,
+    CanonicalCheck,
+    CanonicalHooks,
+    CanonicalMount,
+    CanonicalPort,
+    CanonicalProbe,
+    CanonicalResources,
+    CanonicalSecretUse,
+    CanonicalUser,
+    CanonicalVolume,
+)
+from envctl.definition.keys.scalars import (
+    COMMAND,
+    ENV,
+    IMAGE,
+    NAME,
+    OPTIONS,
+    PACKAGE,
+    PLATFORM,
+    STORED,
+    UNIT_FOLDER,
+    bounded,
+    words,
+)
+
+
+class CanonicalService(TypedDict):
+    """One service: exactly one of base, image, dockerfile says what it is made from."""
+
+    kind: Annotated[
+        Literal["service", "task"],
+        Key(words("service", "task"), "A task runs once to completion.", "task", "service"),
+    ]
+    base: Annotated[
+        CanonicalBase | None,
+        Key(
+            BASE,
+            "What its build starts from; the file's base by default.",
+            "debian:bookworm",
+            None,
+            replaces="image and box belong together",
+        ),
+    ]
+    image: Annotated[str | None, Key(IMAGE, "A ready container image.", "redis:7", None)]
+    dockerfile: Annotated[
+        CanonicalDockerfile | None,
+        Key(DOCKERFILE, "An existing Dockerfile.", "docker/Dockerfile", None),
+    ]
+    platform: Annotated[
+        str | None,
+        Key(
+            PLATFORM,
+            "The platform of its image, as Docker writes it; the engine's own by default.",
+            "linux/arm64",
+            None,
+        ),
+    ]
+    packages: Annotated[
+        list[str],
+        Key(
+            Listed(PACKAGE, of="texts", unique=True),
+            "Packages of the distribution.",
+            ["python3", "curl"],
+            [],
+        ),
+    ]
+    build: Annotated[
+        list[CanonicalStep], Key(STEPS, "Ordered build steps.", [{"run": "make install"}], [])
+    ]
+    user: Annotated[
+        CanonicalUser | None,
+        Key(USER, "Who runs it; a user of the service's name by default.", "web", None),
+    ]
+    workdir: Annotated[str | None, Key(UNIT_FOLDER, "Where it runs.", "/srv/web", None)]
+    env: Annotated[dict[str, str], Key(ENV, "Its environment.", {"LOG_LEVEL": "info"}, {})]
+    command: Annotated[
+        list[str] | None,
+        Key(
+            COMMAND,
+            "What it runs: a list of words, or a shell script.",
+            ["/opt/web/bin/gunicorn", "app:app"],
+            None,
+        ),
+    ]
+    ports: Annotated[
+        list[CanonicalPort],
+        Key(Listed(PORT), "Ports that the host can reach.", ["8080:8000"], []),
+    ]
+    mounts: Annotated[
+        list[CanonicalMount],
+        Key(
+            Listed(MOUNT, of="mounts", keyed=("source", "target")),
+            "Paths of the host, live inside.",
+            {"./app": "/srv/web"},
+            [],
+        ),
+    ]
+    volumes: Annotated[
+        dict[str, CanonicalVolume],
+        Key(
+            Mapped(STORED, VOLUME),
+            "Storage that outlives it, by name.",
+            {"data": "/var/lib/data"},
+            {},
+        ),
+    ]
+    secrets: Annotated[
+        list[CanonicalSecretUse],
+        Key(Listed(SECRET_USE), "Secrets it can read.", ["db_password"], []),
+    ]
+    healthcheck: Annotated[
+        CanonicalProbe | None,
+        Key(HEALTHCHECK, "When it is healthy.", {"http": "http://127.0.0.1:8000/healthz"}, None),
+    ]
+    depends_on: Annotated[
+        dict[str, Literal["started", "healthy", "completed"]],
+        Key(
+            DEPENDS_ON,
+            "Services that come first. By default a task must be completed, "
+            "a service with a healthcheck healthy, any other started.",
+            ["db"],
+            {},
+        ),
+    ]
+    replicas: Annotated[int, Key(bounded(1, 1000), "How many of it.", 2, 1)]
+    resources: Annotated[
+        CanonicalResources,
+        Key(RESOURCES, "Limits.", {"cpus": 0.5, "memory": "512M"}, RESOURCES.blank),
+    ]
+    restart: Annotated[
+        Literal["no", "on-failure", "always"],
+        Key(
+            words("no", "on-failure", "always", also=(False,)),
+            "When the engine starts it again.",
+            "on-failure",
+            "no",
+        ),
+    ]
+    checks: Annotated[
+        list[CanonicalCheck],
+        Key(
+            Mapped(STORED, CHECK, named="name"),
+            "Commands that `verify` runs inside.",
+            {"tests": "pytest -q"},
+            [],
+        ),
+    ]
+    hooks: Annotated[
+        CanonicalHooks,
+        Key(HOOKS, "Commands around its life.", {"after_start": ["touch /tmp/up"]}, HOOKS.blank),
+    ]
+    capabilities: Annotated[
+        list[str],
+        Key(
+            Listed(CAPABILITY, of="texts", unique=True),
+            "Linux capabilities; none by default.",
+            ["NET_BIND_SERVICE"],
+            [],
+        ),
+    ]
+    options: Annotated[
+        dict[str, dict[str, Any]],
+        Key(OPTIONS, "Settings of one backend, by its name.", {"docker": {"shm_size": "64m"}}, {}),
+    ]
+
+
+SERVICE: Final = Form(
+    CanonicalService,
+    title="Service",
+    also={
+        "extends": Key(
+            NAME, "Another service that this one is like, but for what it sets.", "web", None
+        )
+    },
+    choices=("base", "image", "dockerfile"),
+    why="a service is made in one way",
+)

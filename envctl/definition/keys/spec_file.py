@@ -1,0 +1,179 @@
+"""The keys of `envctl.yaml`, and of an environment's overlay."""
+
+from typing import Annotated, Any, Final, TypedDict
+
+from envctl.definition.form import Form, Listed, Mapped
+from envctl.definition.key import Key
+from envctl.definition.keys.build_source import BASE
+from envctl.definition.keys.scalars import (
+    COMMAND,
+    ENV_NAME,
+    FILLED,
+    LINE,
+    NAME,
+    OPTIONS,
+    TEXT,
+    VARIABLE,
+    bounded,
+    words,
+)
+from envctl.definition.keys.service import SERVICE, CanonicalService
+from envctl.plan.categories import COMPARED
+from envctl.plan.target import DEFAULT_BACKEND
+
+
+class CanonicalSecret(TypedDict):
+    """Where a secret's value comes from: tried in the order env, file, command, generate."""
+
+    env: Annotated[
+        str | None,
+        Key(ENV_NAME, "An environment variable of envctl's own process.", "APP_TOKEN", None),
+    ]
+    file: Annotated[str | None, Key(FILLED, "A file of the host.", "secrets/token", None)]
+    command: Annotated[
+        list[str] | None,
+        Key(COMMAND, "A command on the host that prints it.", "pass show app/token", None),
+    ]
+    generate: Annotated[
+        int | None,
+        Key(
+            bounded(8, 256),
+            "Make a random one of this many characters, once, and keep it.",
+            24,
+            None,
+        ),
+    ]
+
+
+SECRET: Final = Form(CanonicalSecret, title="Secret's source")
+
+
+class CanonicalAcceptance(TypedDict):
+    """Differences that `parity` may find, and why they are no mistake."""
+
+    unit: Annotated[str, Key(FILLED, "The units, by name; `*`, `?` and `[…]` work.", "web*", "*")]
+    category: Annotated[str, Key(words(*COMPARED), "What facts it is about.", "packages")]
+    key: Annotated[
+        str,
+        Key(
+            FILLED,
+            "The facts of the category, by key; `*`, `?` and `[…]` work.",
+            "/etc/ssl/*",
+            "*",
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Key(
+            LINE,
+            "Why the two may differ there; stands in the report.",
+            "dev has tools for debugging",
+        ),
+    ]
+
+
+ACCEPTANCE: Final = Form(CanonicalAcceptance, title="Accepted difference")
+
+
+class CanonicalSpec(TypedDict):
+    """`envctl.yaml`: what all environments share."""
+
+    project: Annotated[
+        str,
+        Key(
+            NAME,
+            "The project's name.",
+            "guestbook",
+            fixed="one project, whatever the environment",
+        ),
+    ]
+    # The name of the one that this is resolved for.
+    environment: str
+    backend: Annotated[
+        str, Key(NAME, "Where it runs unless asked otherwise.", DEFAULT_BACKEND, DEFAULT_BACKEND)
+    ]
+    vars: Annotated[
+        dict[str, str],
+        Key(Mapped(VARIABLE, TEXT), "Variables, used as ${name}.", {"http_port": 8080}, {}),
+    ]
+    secrets: Annotated[
+        dict[str, CanonicalSecret],
+        Key(
+            Mapped(VARIABLE, SECRET),
+            "Secrets, by name.",
+            {"db_password": {"generate": 24}},
+            {},
+        ),
+    ]
+    services: Annotated[
+        dict[str, CanonicalService],
+        Key(Mapped(NAME, SERVICE), "Services, by name.", {"web": {"image": "redis:7"}}, {}),
+    ]
+    accept: Annotated[
+        list[CanonicalAcceptance],
+        Key(
+            Listed(ACCEPTANCE),
+            "Differences that `parity` accepts.",
+            [{"category": "packages", "key": "strace", "reason": "for debugging in dev"}],
+            [],
+        ),
+    ]
+
+
+class CanonicalOverlay(TypedDict):
+    """`environments/NAME.yaml`, or an entry of `environments`: what differs in one environment."""
+
+
+_BEFORE: Final = {
+    "base": Key(
+        BASE,
+        "What builds start from, unless a service says.",
+        "debian:bookworm",
+        None,
+        replaces="image and box belong together",
+    ),
+    "options": Key(
+        OPTIONS,
+        "Settings of one backend, by its name, that every service has unless it says otherwise.",
+        {"vagrant": {"layout": "single"}},
+        {},
+    ),
+}
+_OF_SPEC: Final = Form(CanonicalSpec, also=_BEFORE)
+OVERLAY: Final = Form(
+    CanonicalOverlay,
+    title="An environment",
+    also={word: field.key for word, field in _OF_SPEC.fields.items() if word != "project"},
+)
+SPEC: Final = Form(
+    CanonicalSpec,
+    title="envctl.yaml",
+    also={
+        **_BEFORE,
+        "environments": Key(
+            Mapped(NAME, OVERLAY),
+            "Overlays kept in this file.",
+            {"dev": {"backend": DEFAULT_BACKEND}},
+            {},
+            fixed="an environment holds no environments",
+        ),
+    },
+)
+
+
+def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Where merging is not by the defaults: path, how, why, and the choices of a form."""
+    found: list[tuple[str, str, str, tuple[str, ...]]] = []
+    for word, field in form.fields.items():
+        here = f"{path}.{word}" if path else word
+        if field.key.fixed:
+            found.append((here, "fixed", field.key.fixed, ()))
+        if field.key.replaces:
+            found.append((here, "replace", field.key.replaces, ()))
+        kind: Any = field.key.kind
+        if isinstance(kind, Mapped) and kind.value is SERVICE:
+            here, kind = f"{here}.*", SERVICE
+        if isinstance(kind, Form) and kind.why:
+            found.append((here, "choice", kind.why, kind.choices))
+            found += merge_rules(kind, here)
+    return found
