@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from math import inf
@@ -59,6 +60,9 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
+        # An answer may be abandoned in the middle, as a log is that nobody reads on: then nobody else closes it.
+        self._closer = weakref.finalize(self, connected.close)
+        self._closer.atexit = False
         self.patience = Patience()
         self._ahead = b""
         self._at = 0
@@ -103,6 +107,11 @@ class Connection:
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         return self._at == len(self._ahead) and not poll.poll(0)
+
+    def hand_over(self) -> tuple[socket.socket, bytes]:
+        """The socket, which the caller closes from now on, and what was read ahead from it."""
+        self._closer.detach()
+        return self.socket, self.read_ahead()
 
     def close(self) -> None:
         """Close it."""
@@ -233,7 +242,7 @@ class Response:
             raise EngineConnectionError(
                 "the engine ended the connection instead of handing it over"
             )
-        return connection.socket, connection.read_ahead()
+        return connection.hand_over()
 
     def cut(self) -> None:
         """End a read that another thread is in; an answer that is complete is left alone."""
@@ -299,9 +308,6 @@ class Transport:
         """Close the connections that are not in use."""
         while self._idle:
             self._idle.pop().close()
-
-    def __del__(self) -> None:
-        self.close()
 
     def _exchange(
         self,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -139,6 +141,31 @@ def test_a_connection_that_is_taken_over_has_what_came_with_the_head():
         connected, ahead = answer.take_over()
         ahead += b"" if ahead else connected.recv(100)
     assert ahead == b"first"
+
+
+@pytest.mark.parametrize("abandoned", ["answer", "transport"])
+def test_an_abandoned_connection_is_closed_even_where_it_is_part_of_a_cycle(abandoned):
+    """Python warns of a socket that nobody closed, at whatever happens to run when it notices."""
+    ours, theirs = socket.socketpair()
+    theirs.sendall(OK + b"Content-Length: 1\r\n\r\n" + b"a" * (abandoned == "transport"))
+    handed = [ours]
+    transport = Transport(lambda _timeout: handed.pop(), {})
+    del ours
+    answer = ask(transport)
+    if abandoned == "transport":
+        assert answer.content() == b"a"
+    cycle: list[object] = [transport, answer]
+    cycle.append(cycle)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        del transport, answer, cycle
+        gc.collect()
+
+    assert not warned
+    with theirs:
+        theirs.settimeout(5)
+        assert theirs.recv(100).startswith(b"GET /x")
+        assert theirs.recv(100) == b""
 
 
 def test_nobody_may_write_a_further_header_by_a_path():
