@@ -24,7 +24,7 @@ def facts(invocation: Invocation, target: Target = None, *, as_json: AsJson = Fa
     category a mapping of keys to values, `{"unknown": REASON}` for an unknown value. `parity` can read it.
     """
     from envctl.cli.comparison import plain
-    from envctl.parity.facts import UNKNOWN, readable, to_json
+    from envctl.parity.fact_format import UNKNOWN, readable, to_json
     from envctl.verbs import facts as verb
 
     project_facts = verb.facts(invocation.project, invocation.target(target))

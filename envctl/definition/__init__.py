@@ -1,5 +1,15 @@
 """The spec: `envctl.yaml` and its environments, from files to validated, resolved data.
 
+Where to look:
+
+- which keys there are: keys/ (one declaration a key), form and key (how a declaration reads a value), value_readers
+- from text to tree: reader, tree, syntax, size
+- which files: loader, names, overlays, cache
+- merging, variables, inheritance: merge, interpolate, resolve, remember
+- mistakes: problems, check (several values at once), habits (hints for what other tools call differently)
+- the result: resolved, origins and value_origin (where a value comes from), text (`config`), differences (`diff`)
+- for editors: editor_schema
+
 Only this package knows YAML, and imports it only when no cached result fits.
 """
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
-from envctl.backends.common.staging import ContextFile, placed
+from envctl.backends.common.step_views import ContextFile, placed
 from envctl.errors import EnvctlError, Place
 from envctl.host.safe_read import text_inside
 from envctl.lazy_dataclass import dataclass
@@ -19,8 +19,10 @@ from envctl.plan.model import (
     Base,
     Build,
     CopyFiles,
+    CreateUser,
     DockerfileBuild,
     InstallPackages,
+    MakeDirectories,
     NpmInstall,
     PipInstall,
     ReadyImage,
@@ -106,6 +108,11 @@ def _build(build: Build, root: Path, where: Place | None) -> Iterator[Input]:
                 # Variables are replaced by now and the lock is committed: only a hash of the command is written.
                 runs += 1
                 yield Input(_line(f"run {runs}", step), step.where, f"run {runs} of the build")
+            case InstallPackages() | CreateUser() | MakeDirectories():
+                # Packages are one line for all steps, above; the others install nothing.
+                pass
+            case _:
+                assert_never(step)
 
 
 def _pip(step: PipInstall, files: Mapping[str, ContextFile], root: Path) -> Input:

@@ -10,9 +10,9 @@ from envctl.backends.base import Backend
 from envctl.backends.common import probe
 from envctl.errors import EnvctlError
 from envctl.parity import file_search, parse_facts, processes
-from envctl.parity.collector_script import Answer, CollectorScript
-from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
+from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category, Facts, UnitFacts, fact_id
 from envctl.parity.file_tree import ALTERED
+from envctl.parity.run_collector import Answer, CollectorScript
 from envctl.plan import sysctls
 from envctl.plan.categories import UNITS
 from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit

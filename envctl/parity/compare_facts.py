@@ -11,7 +11,7 @@ from typing import Final
 
 from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
-from envctl.parity.facts import (
+from envctl.parity.fact_format import (
     DIGEST,
     PROCESSOR,
     SUBSTRATE,

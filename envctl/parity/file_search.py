@@ -10,9 +10,9 @@ from envctl.backends.base import Execution, ReadsFiles
 from envctl.backends.common.capped import Kept
 from envctl.errors import EnvctlError
 from envctl.parity import engine_archive, file_tree, parse_facts
-from envctl.parity.collector_script import CollectorScript
-from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
+from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.file_tree import FileEntry
+from envctl.parity.run_collector import CollectorScript
 from envctl.plan.volatile_places import PATTERNS, literally
 
 _BATCH: Final = 100

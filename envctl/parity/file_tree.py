@@ -13,7 +13,7 @@ from dataclasses import field, replace
 from typing import Final
 
 from envctl.lazy_dataclass import dataclass
-from envctl.parity.facts import UNKNOWN, Category, UnitFacts, Unknown, fact_id
+from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, Unknown, fact_id
 
 UNREADABLE: Final = "sha256 unreadable"
 """What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""

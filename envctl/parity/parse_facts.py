@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from envctl.lazy_dataclass import dataclass
-from envctl.parity.facts import (
+from envctl.parity.fact_format import (
     DIGEST,
     PROCESSOR,
     SUBSTRATE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from envctl.parity.collector_script import MOST, TIMEOUT
 from envctl.parity.file_tree import LARGEST
+from envctl.parity.run_collector import MOST, TIMEOUT
 from envctl.plan.categories import Category
 from envctl.plan.sysctls import LEFT_OUT, OF_THE_HOST, READ
 from envctl.plan.volatile_places import VOLATILE

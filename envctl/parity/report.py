@@ -14,7 +14,7 @@ from typing import Any, Final
 from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Comparison, FactDifference, Verdict
-from envctl.parity.facts import UNKNOWN, Fact, Unknown, readable
+from envctl.parity.fact_format import UNKNOWN, Fact, Unknown, readable
 from envctl.parity.result import Pair, Parity, Side
 from envctl.plan.categories import Category
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from envctl.lazy_dataclass import dataclass
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Comparison, Verdict, compare
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 
 
 @dataclass(frozen=True, slots=True)

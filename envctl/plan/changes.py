@@ -14,7 +14,7 @@ class Action(StrEnum):
 
     HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused, and puts right what a
     unit that runs has lost; where that takes a RESTART, it is one.
-    STOP comes before a unit's own change where others wait for what it lets go of (see `handovers`).
+    STOP comes before a unit's own change where others wait for what it lets go of (see `change_order`).
     DISCARD deletes a volume with its data (`unit` is the volume's name) and is only ever asked for;
     DISMANTLE removes what an environment's units shared, when the last of them goes.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
@@ -82,5 +82,7 @@ def _may_read(step: CanonicalStep, place: str) -> bool:
             return bool(step["requirements"]) and _overlap(canonical(step["requirements"]), place)
         case "npm":
             return not step["packages"] and _overlap(canonical(step["directory"] or "/"), place)
-        case _:
+        case "copy" | "template":
             return False
+        case _:
+            assert_never(step)

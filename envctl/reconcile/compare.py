@@ -29,13 +29,13 @@ from dataclasses import replace
 
 from envctl.plan import hooks
 from envctl.plan.build_causes import build_causes
+from envctl.plan.change_order import in_order
 from envctl.plan.changes import Action, Cause, Change, because
 from envctl.plan.digest import run_text
-from envctl.plan.handovers import in_order
 from envctl.plan.model import NewVolume, Plan, ReadyImage, Unit
-from envctl.plan.pending_action import pending_action
 from envctl.plan.run_causes import changed_fields, place, run_causes
 from envctl.plan.state import Observed, Status, UnitState
+from envctl.plan.state_causes import pending_action
 from envctl.plan.values import word_text
 
 _MAKES = (Action.CREATE, Action.REPLACE)

@@ -17,7 +17,7 @@ from envctl.plan.model import Plan, Unit
 from envctl.plan.state import Observed, Status
 from envctl.progress import Progress, Report, Stage
 from envctl.reconcile import run_hooks
-from envctl.reconcile.phase import Phase
+from envctl.reconcile.change_progress import Phase
 from envctl.reconcile.readiness_watcher import ReadinessWatcher
 from envctl.reconcile.work_results import WorkResults
 

@@ -14,8 +14,8 @@ from envctl.plan.model import Condition, Kind, Unit
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.progress import Progress, Report, Stage
 from envctl.reconcile import run_hooks
+from envctl.reconcile.change_progress import Phase
 from envctl.reconcile.failure_details import evidence, failure, quoted
-from envctl.reconcile.phase import Phase
 from envctl.reconcile.readiness import PATIENCE, Readiness, allowance, ended_text, judge
 from envctl.reconcile.work_results import WorkResults
 

@@ -16,7 +16,7 @@ from envctl.plan.categories import UNITS
 from envctl.project import Project
 
 if TYPE_CHECKING:
-    from envctl.parity.facts import Facts
+    from envctl.parity.fact_format import Facts
 
 
 def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envctl.errors import EnvctlError
 from envctl.parity.collect import collect
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 from envctl.plan.model import Kind
 from envctl.plan.state import Status, UnitState
 from envctl.plan.target import DEFAULT_BACKEND, Target

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from envctl.errors import SpecError
-from envctl.parity.facts import Facts, from_file
+from envctl.parity.fact_format import Facts, from_file
 from envctl.parity.result import Parity, Side, compare_sides
 from envctl.plan.target import Target
 from envctl.project import Project

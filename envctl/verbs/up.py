@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from envctl.backends.base import KeepsImages
 from envctl.errors import EnvctlError
 from envctl.host.private_state import refuse_foreign_state
+from envctl.plan.change_order import stuck
 from envctl.plan.changes import Action, Change
-from envctl.plan.handovers import stuck
 from envctl.plan.model import Base, Build, Plan
 from envctl.plan.state import Observed
 from envctl.plan.target import Target

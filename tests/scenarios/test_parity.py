@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import testinfra
 
-from envctl.backends.common.staging import placed
+from envctl.backends.common.step_views import placed
 from envctl.backends.docker import names as docker_names
 from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.names import MachineNames

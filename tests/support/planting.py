@@ -11,7 +11,7 @@ import yaml
 
 from envctl.parity.accepted import matches
 from envctl.parity.compare_facts import FactDifference, Verdict, compare
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 from envctl.plan.target import Target
 from envctl.verbs.facts import facts
 from tests.support.inside import as_root, beside

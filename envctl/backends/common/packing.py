@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.staging import ContextFile
+from envctl.backends.common.step_views import ContextFile
 from envctl.errors import EnvctlError
 from envctl.host.safe_read import PlannedFiles
 from envctl.host.source_tree import EntryKind, content_time

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
-from typing import Final
+from typing import Final, assert_never
 
 from envctl.backends.base import Execution
 from envctl.backends.common.capped import Kept
@@ -124,12 +124,15 @@ echo "no python3, perl, nc or bash in the image to probe with: use {command: [..
 def test(probe: Probe) -> tuple[str, ...]:
     """The command that asks once: exit code 0 is healthy, what it prints says why."""
     seconds = str(max(1, ceil(probe.timeout)))
-    if probe.kind is ProbeKind.COMMAND:
-        return probe.test
-    if probe.kind is ProbeKind.HTTP:
-        script = _assign(PYTHON=_PYTHON_HTTP, PERL=_PERL_HTTP, BASH_SCRIPT=_BASH_HTTP) + _HTTP
-    else:
-        script = _assign(PYTHON=_PYTHON_TCP, PERL=_PERL_TCP) + _TCP
+    match probe.kind:
+        case ProbeKind.COMMAND:
+            return probe.test
+        case ProbeKind.HTTP:
+            script = _assign(PYTHON=_PYTHON_HTTP, PERL=_PERL_HTTP, BASH_SCRIPT=_BASH_HTTP) + _HTTP
+        case ProbeKind.TCP:
+            script = _assign(PYTHON=_PYTHON_TCP, PERL=_PERL_TCP) + _TCP
+        case _:
+            assert_never(probe.kind)
     return ("/bin/sh", "-c", script, "probe", *probe.test, seconds)
 
 

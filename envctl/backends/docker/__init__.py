@@ -1,4 +1,16 @@
-"""Docker: a unit is a container, a build an image."""
+"""Docker: a unit is a container, a build an image.
+
+Where to look:
+
+- the engine: endpoint, tunnel, connect, engine_http, api, answer_shapes, client, engine_errors, platforms
+- the observed state: observe, inspect_containers, record, records, owned_containers, engine_probe_log, held_secrets
+- changes: lifecycle, containers, volumes, network, ports, ownership, names, options
+- in a container: streams with stream_frames, exec_errors, logs, container_paths, container_scripts
+- builds: build, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
+- images: images, image_archive, single_layer_images, pause_image, registries
+- secrets: secrets_container, secret_places
+- rendered folders: artifacts, dockerfiles, quoting
+"""
 
 from __future__ import annotations
 
@@ -195,7 +207,7 @@ class DockerBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """What the engine's prober heard last; as long as it has not begun to ask, what is heard inside the container."""
-        from envctl.backends.docker import health
+        from envctl.backends.docker import engine_probe_log
 
         wanted = unit.run.probe
         if wanted is None:
@@ -203,15 +215,15 @@ class DockerBackend:
         container = self._container(unit.name)
         with self._engine.doing(f"look at {unit.name}") as api:
             state = api.inspect_container(container)["State"]
-            starts_soon = health.knows_start_interval(api.api_version)
+            starts_soon = engine_probe_log.knows_start_interval(api.api_version)
         known = self._answers.last(unit.name)
-        word = health.last_word(state, after=str(known.get("after", "")))
+        word = engine_probe_log.last_word(state, after=str(known.get("after", "")))
         if word is not None:
             return probe.told(wanted, word.exit_code, word.said)
 
         def ask() -> tuple[bool, str] | None:
             since = known.get("begun") if known.get("after") else None
-            seconds = health.room(
+            seconds = engine_probe_log.room(
                 wanted, state, since=since, starts_soon=starts_soon, now=time.time()
             )
             return self._asked(unit.name, wanted, container, seconds) if seconds else None
@@ -314,7 +326,7 @@ class DockerBackend:
 
     def _without_old_words(self, found: Observed) -> Observed:
         """What was observed; units that this run had go on have no health by what the engine heard before."""
-        from envctl.backends.docker import health
+        from envctl.backends.docker import engine_probe_log
 
         units = dict(found.units)
         for name, unit in units.items():
@@ -323,7 +335,7 @@ class DockerBackend:
                 continue
             with self._engine.doing(f"look at {name}") as api:
                 state = api.inspect_container(unit.id)["State"]
-            if health.last_word(state, after=mark) is None:
+            if engine_probe_log.last_word(state, after=mark) is None:
                 units[name] = replace(unit, health=Health.STARTING, cause="")
         return replace(found, units=units)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.backends.common.staging import (
+from envctl.backends.common.step_views import (
     ALL_IS_SENT,
     DOCKERIGNORE,
     ContextFile,

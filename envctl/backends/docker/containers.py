@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from envctl.backends.common import probe
-from envctl.backends.common.staging import covered, protected
+from envctl.backends.common.step_views import covered, protected
 from envctl.backends.docker import names as n
 from envctl.backends.docker import options
 from envctl.backends.docker.names import Names

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
-from envctl.backends.common.staging import view
+from envctl.backends.common.step_views import view
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.plan.digest import digest
 from envctl.plan.model import Build, RunCommand

@@ -14,7 +14,7 @@ from envctl.backends.docker.api import USUAL, Client
 from envctl.backends.docker.client import STOP_TIMEOUT, Engine, taken_port
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
-from envctl.backends.docker.health import knows_start_interval, last_mark
+from envctl.backends.docker.engine_probe_log import knows_start_interval, last_mark
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers

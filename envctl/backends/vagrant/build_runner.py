@@ -22,7 +22,7 @@ from envctl.backends.common.build_inputs import (
 )
 from envctl.backends.common.capped import TOLD, Kept
 from envctl.backends.common.packing import add_content, add_file, add_text
-from envctl.backends.common.staging import context_files
+from envctl.backends.common.step_views import context_files
 from envctl.backends.vagrant import provision, ssh
 from envctl.errors import EnvctlError
 from envctl.host.safe_read import PlannedFiles

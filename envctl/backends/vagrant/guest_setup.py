@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from envctl.backends.common.staging import covered, protected
+from envctl.backends.common.step_views import covered, protected
 from envctl.backends.common.ulimits import UNLIMITED, limits
 from envctl.backends.vagrant import boot, container, exit_records, output, process
 from envctl.backends.vagrant.layout import machine_of

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from envctl.backends.common.staging import placed
+from envctl.backends.common.step_views import placed
 from envctl.backends.vagrant import container, options
 from envctl.backends.vagrant.names import SHARED
 from envctl.backends.vagrant.unit_paths import SECRETS

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
-from envctl.backends.common.staging import view
+from envctl.backends.common.step_views import view
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.plan.artifact import Quoted
 from envctl.plan.build_secrets import build_secrets

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.common.staging import ContextFile, placed
+from envctl.backends.common.step_views import ContextFile, placed
 from envctl.lock.inputs import contents
 from envctl.plan.model import Build, CopyFiles, NpmInstall, WriteFile
 

@@ -6,17 +6,20 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
-from envctl.backends.common.staging import ContextFile, placed
+from envctl.backends.common.step_views import ContextFile, placed
 from envctl.host.safe_read import InsideError, text_inside
 from envctl.lazy_dataclass import dataclass
 from envctl.parity.collect import is_covered
-from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, unknown_at
+from envctl.parity.fact_format import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CreateUser,
+    InstallPackages,
+    MakeDirectories,
     NpmInstall,
     PipInstall,
     RunCommand,
@@ -75,8 +78,10 @@ def _may_alter(step: Step, path: str) -> bool:
             return f"{path}/".startswith(f"{step.venv.rstrip('/')}/")
         case NpmInstall():
             return f"{path}/".startswith(f"{step.directory.rstrip('/')}/")
-        case _:
+        case InstallPackages() | CreateUser() | MakeDirectories() | CopyFiles() | WriteFile():
             return False
+        case _:
+            assert_never(step)
 
 
 def text_of(built_file: BuiltFile, root: Path) -> str:

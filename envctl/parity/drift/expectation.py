@@ -6,7 +6,7 @@ from typing import Final
 
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
-from envctl.parity.facts import UNKNOWN, UnitFacts, fact_id, readable, unknown_at
+from envctl.parity.fact_format import UNKNOWN, UnitFacts, fact_id, readable, unknown_at
 from envctl.plan import run_causes
 from envctl.plan.model import Unit
 

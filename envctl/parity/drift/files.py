@@ -11,14 +11,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from envctl.backends.common.staging import view
+from envctl.backends.common.step_views import view
 from envctl.errors import Place
 from envctl.host.source_tree import EntryKind
 from envctl.parity.drift import built_files
 from envctl.parity.drift.built_files import BuiltFile, ChangeTracker
 from envctl.parity.drift.expectation import Expectation, cannot_check, place, presence, why_unknown
 from envctl.parity.drift.process import uid_of
-from envctl.parity.facts import DIGEST, Category, UnitFacts
+from envctl.parity.fact_format import DIGEST, Category, UnitFacts
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Unit
 

@@ -15,7 +15,7 @@ from envctl.parity.collect import is_covered
 from envctl.parity.drift import built_files
 from envctl.parity.drift.built_files import BuiltFile, runs_after, steps
 from envctl.parity.drift.expectation import Expectation, cannot_check, presence, why_unknown
-from envctl.parity.facts import Category, UnitFacts
+from envctl.parity.fact_format import Category, UnitFacts
 from envctl.plan.model import NpmInstall, PipInstall, Unit
 from envctl.plan.requirements import Requirement, normal, npm_dependencies, pip_lines, pip_word
 

@@ -16,7 +16,7 @@ from envctl.parity.collect import is_covered
 from envctl.parity.drift import built_files, packages
 from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown
 from envctl.parity.drift.process import uid_of
-from envctl.parity.facts import Category, UnitFacts
+from envctl.parity.fact_format import Category, UnitFacts
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 

@@ -11,7 +11,7 @@ from typing import Final
 from envctl.errors import Place
 from envctl.parity.drift.built_files import ChangeTracker, runs_after, steps
 from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown
-from envctl.parity.facts import Category, UnitFacts
+from envctl.parity.fact_format import Category, UnitFacts
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import InstallPackages, Unit
 

@@ -10,7 +10,7 @@ from typing import Final
 from envctl.errors import Place
 from envctl.parity.drift.built_files import runs_after, steps
 from envctl.parity.drift.expectation import Expectation, cannot_check, place, presence, why_unknown
-from envctl.parity.facts import Category, UnitFacts, Unknown
+from envctl.parity.fact_format import Category, UnitFacts, Unknown
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 

@@ -15,7 +15,7 @@ from envctl.lazy_dataclass import dataclass
 from envctl.parity import collect
 from envctl.parity.drift import built_files, files, libraries, package_files, packages, process
 from envctl.parity.drift.expectation import Expectation
-from envctl.parity.facts import UNKNOWN, Category, UnitFacts, fact_id
+from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, fact_id
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Kind, PipInstall, Plan, Unit
 

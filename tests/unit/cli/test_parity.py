@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.verbs import parity

@@ -6,7 +6,7 @@ import pytest
 
 from envctl.errors import Place
 from envctl.parity.accepted import Acceptance
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 from envctl.parity.result import Side, compare_sides
 
 PACKAGES = {"web": {"packages": {"bash": "1", "curl": "7"}}}

@@ -13,7 +13,7 @@ from envctl.parity.drift.built_files import (
     steps,
     text_of,
 )
-from envctl.parity.facts import UNKNOWN, fact_id
+from envctl.parity.fact_format import UNKNOWN, fact_id
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import NpmInstall, PipInstall, Volume, WriteFile
 from envctl.plan.volatile_places import literally

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.parity import collect, collector_script, file_tree
-from envctl.parity.facts import SUBSTRATE, UNKNOWN, Category
+from envctl.parity import collect, file_tree, run_collector
+from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.secrets import SecretStore
 from tests.support.plans import plan, unit
@@ -58,7 +58,7 @@ def test_the_value_of_a_secret_is_told_nowhere_however_it_is_written(value, tmp_
 
 
 def test_a_unit_that_tells_without_end_is_not_kept_in_memory(monkeypatch):
-    monkeypatch.setattr(collector_script, "MOST", 1 << 20)
+    monkeypatch.setattr(run_collector, "MOST", 1 << 20)
     found = told(Telling(b"MARK:os\0ID=debian\n", b"MARK:kernel\0" + b"x" * (2 << 20)))
     assert found["os"] == {"id": "debian"}
     assert found["unknown"]["kernel\t"] == "it tells more than 1 MiB"

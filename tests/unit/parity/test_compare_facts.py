@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from envctl.errors import EnvctlError, Place
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Verdict, compare
-from envctl.parity.facts import (
+from envctl.parity.fact_format import (
     UNKNOWN,
     Category,
     Facts,

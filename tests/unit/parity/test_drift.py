@@ -20,7 +20,7 @@ from envctl.parity.drift import process as process_rules
 from envctl.parity.drift import run_checks, unit_verifier, units
 from envctl.parity.drift.expectation import Expectation
 from envctl.parity.drift.verification import Verification, to_json
-from envctl.parity.facts import UNKNOWN
+from envctl.parity.fact_format import UNKNOWN
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import (
     Check,

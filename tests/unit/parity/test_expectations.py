@@ -15,7 +15,7 @@ from envctl.errors import Place
 from envctl.parity import parse_facts
 from envctl.parity.drift import package_files, unit_verifier
 from envctl.parity.drift.verification import Verification
-from envctl.parity.facts import UNKNOWN, fact_id
+from envctl.parity.fact_format import UNKNOWN, fact_id
 from envctl.plan.model import (
     Check,
     CopyFiles,

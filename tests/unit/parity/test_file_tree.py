@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.parity import file_tree
-from envctl.parity.facts import Unknown, fact
+from envctl.parity.fact_format import Unknown, fact
 from envctl.plan.volatile_places import VOLATILE, literally
 
 MADE = 1_700_000_000

@@ -14,7 +14,7 @@ from hypothesis import given
 
 from envctl.errors import EnvctlError, Place
 from envctl.parity.accepted import Acceptance
-from envctl.parity.facts import (
+from envctl.parity.fact_format import (
     SUBSTRATE,
     Category,
     Facts,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl.parity import file_tree, parse_facts
-from envctl.parity.facts import readable
+from envctl.parity.fact_format import readable
 from envctl.plan.volatile_places import literally
 
 MARK = "0123456789abcdef"

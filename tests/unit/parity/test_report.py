@@ -11,7 +11,7 @@ import pytest
 from envctl.errors import Place
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import compare
-from envctl.parity.facts import Facts
+from envctl.parity.fact_format import Facts
 from envctl.parity.report import declared, folded, to_html
 from envctl.parity.result import Parity, Side, compare_sides
 from tests.unit.parity.test_formats import parity

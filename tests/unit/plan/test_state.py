@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.host.source_tree import EntryKind
-from envctl.parity.facts import Category as Told
+from envctl.parity.fact_format import Category as Told
 from envctl.plan.categories import COMPARED, UNITS, Category
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Condition, Kind, Plan, Port, ProbeKind, Restart, Unit

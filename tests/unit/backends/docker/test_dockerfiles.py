@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from envctl.backends.common.staging import context_files, slug
+from envctl.backends.common.step_views import context_files, slug
 from envctl.backends.docker.dockerfiles import dockerfile, trust_files
 from envctl.plan.model import Base, BuildSecret, CopyFiles, InstallPackages, RunCommand
 from envctl.render.templates import Templates

@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from envctl.backends.docker.health import Word, knows_start_interval, last_mark, last_word, room
+from envctl.backends.docker.engine_probe_log import (
+    Word,
+    knows_start_interval,
+    last_mark,
+    last_word,
+    room,
+)
 from envctl.plan.model import Probe, ProbeKind
 
 STARTED = "2026-11-30T10:00:00.123456789Z"

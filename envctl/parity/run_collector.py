@@ -13,7 +13,7 @@ from envctl.backends.common.capped import Kept
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.parity import parse_facts
-from envctl.parity.facts import UnitFacts
+from envctl.parity.fact_format import UnitFacts
 from envctl.plan.model import Unit
 
 TIMEOUT: Final = 300.0
