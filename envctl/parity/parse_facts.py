@@ -433,7 +433,7 @@ def _provides(body: str) -> Values:
     for line in _lines(body):
         state, _, provided = line.partition("\t")
         if state == "installed":
-            for one in filter(None, provided.split(",")):
+            for one in filter(str.strip, provided.split(",")):
                 yield one.split()[0].partition(":")[0], ""
 
 

@@ -89,7 +89,11 @@ class Watch:
         self._flush(vertex.digest)
         lines = self._outputs.get(vertex.digest, ())
         code = re.search(r"exit code: (\d+)", vertex.error)
-        ending = f"exit code {code[1]}" if code else vertex.error.strip().splitlines()[0]
+        ending = (
+            f"exit code {code[1]}"
+            if code
+            else (vertex.error.strip() or "no reason given").splitlines()[0]
+        )
         raise EnvctlError(
             f"cannot build {self._unit}: {name} failed ({ending})",
             details="\n".join(f"  {line}" for line in lines),

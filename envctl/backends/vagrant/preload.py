@@ -31,7 +31,8 @@ def preload(image: Path, name: str, store: Path) -> bool:
         _engine(Path(folder), store) as socket,
     ):
         output = _client(socket, "load", "--quiet", "--input", str(image)) if socket else None
-        loaded = output is not None and _client(socket, "tag", output.split()[-1], name) is not None
+        words = (output or "").split()
+        loaded = bool(words) and _client(socket, "tag", words[-1], name) is not None
     for part in store.iterdir() if store.is_dir() else ():
         if part.name not in _IMAGE_FOLDERS or not loaded:
             shutil.rmtree(part) if part.is_dir() else part.unlink()

@@ -117,7 +117,11 @@ def _npm(
                 where=step.where,
             )
         return
-    installed = {key.rpartition(": ")[2]: value.split()[0] for key, value in known.items() if value}
+    installed = {
+        key.rpartition(": ")[2]: words[0]
+        for key, value in known.items()
+        if (words := value.split())
+    }
     for word in step.packages:
         match = _NPM.fullmatch(word)
         if match is None or (match[1].count("/") and not match[1].startswith("@")):

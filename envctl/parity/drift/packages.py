@@ -92,7 +92,8 @@ def changed_since(facts: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]
         name, extension = posixpath.splitext(posixpath.basename(path))
         name = name.partition(":")[0]
         if extension == ".list":
-            now = f"{installed[name].split()[0]}, put there" if name in installed else "removed"
+            version = next(iter(installed.get(name, "").split()), "an unknown version")
+            now = f"{version}, put there" if name in installed else "removed"
             changed[name] = f"{now} since"
     if changes.written(STATUS):
         for name, when in facts.get(VerifyCategory.REMOVED, {}).items():

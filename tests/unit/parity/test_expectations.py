@@ -316,3 +316,12 @@ def test_the_script_knows_when_nobody_can_tell_what_was_changed():
     )
     found = parse_facts.facts(done.stdout, mark, [("lost", "all")])
     assert found.get(UNKNOWN, {}).get(fact_id("lost", ""), "") == source_says
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\r", "\t\n"])
+@pytest.mark.parametrize("category", sorted(FULL))
+def test_values_that_are_blank_are_no_fault_of_ours(root, category, blank):
+    facts = {**FULL, category: dict.fromkeys(FULL[category], blank)}
+    for each in UNITS:
+        if _is_sound(facts):
+            assert held(each, facts, root)

@@ -174,8 +174,10 @@ def compose(host: Host) -> Finding:
         argv = (path, "version") if program == "docker-compose" else (path, "compose", "version")
         with suppress(EnvctlError):
             outcome = host.run(argv, timeout=10)
-            if outcome.code == 0 and outcome.text:
-                return Finding(name, ok=True, observed=outcome.text.splitlines()[0], needed=False)
+            if outcome.code == 0 and outcome.text.strip():
+                return Finding(
+                    name, ok=True, observed=outcome.text.strip().splitlines()[0], needed=False
+                )
     return Finding(
         name,
         ok=False,
