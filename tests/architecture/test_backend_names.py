@@ -10,9 +10,9 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2] / "envctl"
+from tests.architecture.source import PACKAGE, modules
+
 OWN = ("backends/docker/", "backends/vagrant/")
 NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
 
@@ -84,10 +84,10 @@ def _docstring(node: ast.AST) -> Iterator[ast.Constant]:
 
 def counts() -> Counter[str]:
     found: Counter[str] = Counter()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path, tree in modules().items():
         module = path.relative_to(PACKAGE).as_posix()
         if not module.startswith(OWN):
-            found[module] += len(list(mentions(ast.parse(path.read_text("utf-8")))))
+            found[module] += len(list(mentions(tree)))
     return +found
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2] / "envctl"
+from tests.architecture import source
+from tests.architecture.source import PACKAGE
+
 ROOT = "envctl"
 
 MOST_MODULES = 8
@@ -22,7 +24,7 @@ def module_name(path: Path) -> str:
 
 @cache
 def modules() -> Mapping[str, ast.Module]:
-    return {module_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+    return {module_name(path): tree for path, tree in source.modules().items()}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

@@ -112,12 +112,7 @@ class Client:
         timeout: float | None = None,
     ) -> Any:
         """An answer's data. AnswerError if it is of another form than the engine's documentation has."""
-        body = None if data is None else json.dumps(data).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        with self.request(
-            method, path, params=params, headers=headers, body=body, timeout=timeout
-        ) as answer:
-            content = answer.content()
+        content = self._content(method, path, params=params, data=data, timeout=timeout)
         shown = path if path == "/version" else f"/v{self.api_version}{path}"
         try:
             found = json.loads(content)
@@ -135,12 +130,24 @@ class Client:
         timeout: float | None = None,
     ) -> None:
         """Have something done, of which the engine has nothing to tell."""
+        self._content(method, path, params=params, data=data, timeout=timeout)
+
+    def _content(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        data: Any,
+        timeout: float | None,
+    ) -> bytes:
+        """An answer read whole, to a request that has data or none."""
         body = None if data is None else json.dumps(data).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         with self.request(
             method, path, params=params, headers=headers, body=body, timeout=timeout
         ) as answer:
-            answer.content()
+            return answer.content()
 
     def stream(self, path: str, params: Mapping[str, Any] | None = None) -> Response:
         """An answer to be iterated over."""

@@ -53,6 +53,7 @@ def test_the_page_shows_the_whole_toy():
         assert (TOY / file).read_text().strip() in page
 
 
+@pytest.mark.slow
 def test_an_environment_comes_up_changes_and_goes_down(project):
     assert sorted(project.up()) == ["create once", "create web"]
     assert project.states() == {"web": "running", "once": "completed"}
@@ -65,6 +66,7 @@ def test_an_environment_comes_up_changes_and_goes_down(project):
     assert project.states() == {"web": "missing", "once": "missing"}
 
 
+@pytest.mark.slow
 def test_commands_run_in_it_and_its_lines_are_read(project):
     project.up()
 

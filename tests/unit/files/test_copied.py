@@ -351,6 +351,7 @@ def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(project, pu
 # --- bounds
 
 
+@pytest.mark.slow
 def test_folders_that_are_too_deep_are_a_clear_error(project):
     (project / "app" / "/".join(["d"] * (DEEPEST - 1))).mkdir(parents=True)
     assert len(paths(project)) == DEEPEST + 2

@@ -199,6 +199,7 @@ def locks(draw):
     return Lock(draw(st.one_of(st.just(""), NAMES)), bases, tuple(builds))
 
 
+@pytest.mark.slow
 @given(locks())
 def test_whatever_is_written_is_read_back(lock):
     assert parse_lock(lock_text(lock).encode()) == lock

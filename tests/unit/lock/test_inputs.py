@@ -171,6 +171,7 @@ def test_what_a_variable_is_set_to_decides_and_is_not_told(tmp_path):
     assert any("@a/b@1.0" in line for line in before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["\n" * 100_000, "-r" + " " * 100_000 + "\n", "-r\n" * 30_000])
 def test_long_requirements_take_no_longer_for_their_length(project, text):
     project.write("app/more.txt", text)

@@ -146,6 +146,7 @@ def root(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(UNITS), tellings().filter(_is_sound), st.booleans())
 def test_there_are_as_many_claims_whatever_is_told(root, one, told, runs):
@@ -299,6 +300,7 @@ def test_what_packages_name_by_the_folder_before_it_became_a_link_is_theirs():
     }
 
 
+@pytest.mark.slow
 def test_the_script_knows_when_nobody_can_tell_what_was_changed():
     """This host is no unit: nothing here came to be when one was made."""
     if any(os.path.exists(path) for path in ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")):  # noqa: PTH110

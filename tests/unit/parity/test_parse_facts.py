@@ -62,6 +62,7 @@ def all_but(folder):
     return "\t".join(literally(str(path)) for path in beside if not set("\t\n") & set(str(path)))
 
 
+@pytest.mark.slow
 def test_the_script_lists_every_file_of_this_host_but_those_left_out(tmp_path):
     (tmp_path / "a file").write_text("one\n")
     (tmp_path / "a file").chmod(0o4640)
@@ -94,6 +95,7 @@ def test_the_script_lists_every_file_of_this_host_but_those_left_out(tmp_path):
     assert "larger than 1 GiB" in told["unknown"][f"files\t{tmp_path}/sparse"]
 
 
+@pytest.mark.slow
 def test_the_script_pleases_the_fields_own_reader():
     with as_file(files("envctl.parity") / "collect.sh") as script:
         done = subprocess.run(

@@ -109,6 +109,7 @@ def outcomes(root: Path, names: Mapping[str, str], *, together: bool) -> Mapping
     return found
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )

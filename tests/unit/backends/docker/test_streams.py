@@ -34,6 +34,7 @@ def _soon(monkeypatch):
     monkeypatch.setattr(streams, "_SETTLE", 0.02)
 
 
+@pytest.mark.slow
 def test_a_command_that_outlives_its_streams_is_waited_for():
     assert ended(*[RUNNING] * 6, {"Running": False, "ExitCode": 4}) == 4
 

@@ -442,6 +442,7 @@ def test_no_descriptor_is_left_open_whatever_is_done(store, tmp_path):
     assert len([*Path("/dev/fd").iterdir()]) == before
 
 
+@pytest.mark.slow
 def test_an_index_has_64_mebibytes_at_most(store, tmp_path):
     store.save()
     index = store.folder / "index.json"

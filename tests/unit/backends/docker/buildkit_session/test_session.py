@@ -77,6 +77,7 @@ def test_an_engine_without_sessions_is_refused_secrets_and_told_what_it_lacks(tm
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_engine_that_says_nothing_after_it_took_the_connection_is_not_waited_for(
     monkeypatch, tmp_path
 ):
