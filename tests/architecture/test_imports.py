@@ -62,7 +62,8 @@ def test_the_centre_needs_the_standard_library_only():
 def test_a_command_in_a_machine_loads_neither_the_plan_nor_what_it_is_made_by():
     code = (
         "import sys, envctl.cli.exec, envctl.verbs.exec;"
-        "from envctl.backends.vagrant import VagrantBackend, unit_exec, ssh; print(' '.join(sys.modules))"
+        "from envctl.backends.vagrant import VagrantBackend; from envctl.backends.vagrant.ssh import ssh_machine;"
+        "from envctl.backends.vagrant.unit import unit_exec; print(' '.join(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TREE

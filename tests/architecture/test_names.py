@@ -76,7 +76,7 @@ VAGUE_MODULES = words("backends/common/packing.py doctor/finding.py")
 SHARED_CLASSES = words("Answers Engine Reach Session Status Wrong")
 """Names of classes that still mean two things."""
 SHARED_MODULES = words(
-    "base build check libvirt model names platforms problems process progress reference store text"
+    "base build check model names platforms problems process progress reference store text"
 )
 """Names of modules that are still in two packages."""
 

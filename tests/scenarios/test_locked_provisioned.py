@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from envctl.backends.vagrant import box_files, disks
-from envctl.backends.vagrant.box_files import NOTE
+from envctl.backends.vagrant.box import box_files, disks
+from envctl.backends.vagrant.box.box_files import NOTE
 from envctl.lock.file import load_lock
 from tests.scenarios.test_locked import done, locked_project, version
 from tests.scenarios.test_machines_provisioned import TOP, boxes, builders

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.box_files import NOTE, mark_used_for, pool_disk_name
+from envctl.backends.vagrant.box.box_files import NOTE, mark_used_for, pool_disk_name
+from envctl.backends.vagrant.box.prune_boxes import GRACE, MAX_UNUSED, prune, release
 from envctl.backends.vagrant.names import cache_folder
-from envctl.backends.vagrant.prune_boxes import GRACE, MAX_UNUSED, prune, release
 from envctl.errors import EnvctlError
 from envctl.host.run_lock import exclusive
 from envctl.progress import no_progress

@@ -13,7 +13,7 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
-from envctl.backends.vagrant import disks
+from envctl.backends.vagrant.box import disks
 from envctl.plan.scope import Scope
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.vagrant import box_files
+from envctl.backends.vagrant.box import box_files
 
 pytestmark = [
     pytest.mark.engine,

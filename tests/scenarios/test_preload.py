@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant.preload import preload
+from envctl.backends.vagrant.box.preload_image import preload
 
 pytestmark = pytest.mark.engine
 

@@ -11,8 +11,8 @@ import tarfile
 
 import pytest
 
-from envctl.backends.vagrant import provision
-from envctl.backends.vagrant.build_runner import BuildRunner
+from envctl.backends.vagrant.provision import provision_script
+from envctl.backends.vagrant.provision.build_runner import BuildRunner
 from envctl.plan.changes import Action, Change, because
 from envctl.plan.model import Build
 from envctl.plan.target import Target
@@ -87,7 +87,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
     image = engine.containers.create(f"envctl/{awkward.name}:{build.digest}", ["-"])
     script = engine.containers.create(
         "debian:bookworm",
-        ["sh", "-ec", f"mv {provision.FILES}/build.sh /run/build.sh; exec sh /run/build.sh"],
+        ["sh", "-ec", f"mv {provision_script.FILES}/build.sh /run/build.sh; exec sh /run/build.sh"],
     )
     try:
         archive = io.BytesIO()
@@ -96,7 +96,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
         subprocess.run(["tar", "-xC", tmp_path / "files"], input=archive.getvalue(), check=True)
         sent = io.BytesIO()
         with tarfile.open(fileobj=sent, mode="w") as tar:
-            tar.add(tmp_path / "files", provision.FILES.lstrip("/"))
+            tar.add(tmp_path / "files", provision_script.FILES.lstrip("/"))
         script.put_archive("/", sent.getvalue())
         script.start()
         assert script.wait(timeout=300)["StatusCode"] == 0, script.logs().decode()[-3000:]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.vagrant.base_boxes import BaseBoxes
-from envctl.backends.vagrant.box_store import BoxStore
+from envctl.backends.vagrant.box.base_boxes import BaseBoxes
+from envctl.backends.vagrant.box.box_store import BoxStore
 from tests.support.http import free_port
 from tests.support.machines import virsh
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from envctl.backends.vagrant import boot
+from envctl.backends.vagrant.box import boot
 from envctl.bases.build_in_folder import bootstrap_build
 from envctl.plan.model import Base
 from envctl.plan.target import Target

@@ -7,9 +7,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from envctl.backends.vagrant import libvirt, ssh
+from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.layout import machine_of
 from envctl.backends.vagrant.names import MachineNames
+from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.host.private_state import state_path
 from envctl.plan.target import Target
 from tests.support.project import Project
@@ -36,7 +37,7 @@ def _in_machine(project: Project, unit: str, script: str) -> str:
     domain = libvirt.domain(names.domain(unit))
     assert domain is not None
     key = state_path(project.root, "vagrant", "dev") / "key"
-    machine = ssh.Machine(unit, key, names.machine(unit) / "known_hosts", domain.address)
+    machine = SshMachine(unit, key, names.machine(unit) / "known_hosts", domain.address)
     return machine.run(f"set -e\n{script}", timeout=120)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from envctl.backends.vagrant import base_boxes, box_files, libvirt
-from envctl.backends.vagrant.box_files import NOTE
+from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant.box import base_boxes, box_files
+from envctl.backends.vagrant.box.box_files import NOTE
 from envctl.backends.vagrant.names import vagrant_home
 from envctl.host.private_state import state_path
 from envctl.plan.model import Base

@@ -2,14 +2,15 @@
 
 Where to look:
 
-- a plan on machines: layout (which unit in which machine), options, problems, names
-- the observed state: observe, domain, machine_stamp, machine_health, process_states, exit_records
-- changes: lifecycle (units), machine_control (whole machines), guest_setup (a unit in its machine), port_forwards
-- in a machine: process, container, unit_exec, exec_stream, output, journal, http_probe, unit_paths, own_volumes
-- boxes: boxes (chooses how), box_store, image_boxes, engine_boxes, base_boxes, machine_builder with build_runner and
-  provision, boot with kernel_files (kernel, RAM disk, systemd), disks, prune_boxes
-- programs: libvirt, vagrant_cli with vagrantfile, ssh with ssh_key and ssh_streams, systemd
-- rendered folders: rendered, network, start_script, box_catalogue
+- here: what a plan means on machines (layout, options, problems, names), the observed state, and changes to units
+  (observe, lifecycle); libvirt and vagrant_cli run the two programs
+- machine/: a machine as a whole: its domain, stamp, Vagrantfile, health, and how it is made and removed
+- unit/: a unit in its machine: service, process, container, logs, exit codes, and commands beside it
+- ssh/: the way in: the shared connection, forwarded ports, systemd over D-Bus, HTTP probes
+- box/: boxes: how each is made, what it boots with, where it is stored, when it is removed
+- provision/: builds in a machine, where there is no container engine
+- rendered/: the folder that `render` writes
+- doctor/: checks and repairs of this host
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from envctl.backends.base import (
     NotRunningError,
     TemplateRoles,
 )
-from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError, Problem
 from envctl.host import architectures
@@ -37,10 +38,10 @@ from envctl.host import architectures
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import ExtraBuild
     from envctl.backends.common.probe_answers import Answers
-    from envctl.backends.vagrant import ssh
-    from envctl.backends.vagrant.box_store import BoxStore
-    from envctl.backends.vagrant.boxes import Boxes
+    from envctl.backends.vagrant.box.box_store import BoxStore
+    from envctl.backends.vagrant.box.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import UnitLifecycle
+    from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
     from envctl.doctor.finding import Finding
     from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
@@ -88,13 +89,13 @@ class VagrantBackend:
 
     @cached_property
     def _store(self) -> BoxStore:
-        from envctl.backends.vagrant.box_store import BoxStore
+        from envctl.backends.vagrant.box.box_store import BoxStore
 
         return BoxStore(self.context)
 
     @cached_property
     def _boxes(self) -> Boxes:
-        from envctl.backends.vagrant.boxes import Boxes
+        from envctl.backends.vagrant.box.boxes import Boxes
 
         return Boxes(self.context, self._store)
 
@@ -133,8 +134,8 @@ class VagrantBackend:
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The kernel, and the machine image: systemd and an SSH server on the build, the base, or an image with a Docker engine."""
         from envctl.backends.common.build_inputs import ExtraBuild
-        from envctl.backends.vagrant import boot
-        from envctl.backends.vagrant.engine_boxes import engine_build
+        from envctl.backends.vagrant.box import boot
+        from envctl.backends.vagrant.box.engine_boxes import engine_build
         from envctl.plan.model import Base, Build
 
         template_digest, name_of = self.context.recipe, self.context.images().name_of
@@ -171,13 +172,13 @@ class VagrantBackend:
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """A Vagrantfile and the files that its machines are built from; with `trust`, builds trust that CA bundle."""
-        from envctl.backends.vagrant.rendered import artifacts
+        from envctl.backends.vagrant.rendered.vagrant_folder import artifacts
 
         return artifacts(plan, trust=trust)
 
     def observe(self, plan: Plan | None = None) -> Observed:
         """The observed state; boxes, clocks, names and mounts only if a plan is given."""
-        from envctl.backends.vagrant import box_files
+        from envctl.backends.vagrant.box import box_files
         from envctl.backends.vagrant.observe import observe
 
         if plan is not None:
@@ -208,7 +209,7 @@ class VagrantBackend:
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Run the unit's probe once, as seen from inside the machine; a result of a moment ago is reused."""
         from envctl.backends.common import probe
-        from envctl.backends.vagrant import http_probe
+        from envctl.backends.vagrant.ssh import http_probe
 
         unit_probe = unit.run.probe
         if unit_probe is None:
@@ -229,7 +230,7 @@ class VagrantBackend:
         """Run a command in the unit's machine with the unit's user, environment and limits; its exit code."""
         read_domain = self._machines.ask_domain_of(unit)
         # Imported while libvirt works on the answer.
-        from envctl.backends.vagrant import unit_exec
+        from envctl.backends.vagrant.unit import unit_exec
 
         domain = read_domain()
         if domain is None or not domain.running or unit not in domain.units:
@@ -257,7 +258,7 @@ class VagrantBackend:
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
     ) -> Iterator[LogLine]:
         """The log lines of units, merged by time. EnvctlError at the end for those whose machine is not running."""
-        from envctl.backends.vagrant import journal
+        from envctl.backends.vagrant.unit import journal
 
         machines, states = {}, {}
         for unit in units:
@@ -285,9 +286,9 @@ class VagrantBackend:
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
         """By unit, the volumes that its image declares and the spec does not name; None if the image is not on this host."""
-        from envctl.backends.vagrant import own_volumes
+        from envctl.backends.vagrant.machine import anonymous_volumes
 
-        return own_volumes.of_plan(plan, self.context)
+        return anonymous_volumes.of_plan(plan, self.context)
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
         """The sizes of the volumes' disks, in bytes."""
@@ -317,7 +318,7 @@ class VagrantBackend:
 
     # --- parts
 
-    def _next_machine(self, unit: str) -> ssh.Machine | None:
+    def _next_machine(self, unit: str) -> SshMachine | None:
         """The machine of a unit whose connection has ended; while a command changes the environment, wait for one."""
         while True:
             busy = self.context.busy()

@@ -9,9 +9,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from envctl.backends.common.step_views import placed
-from envctl.backends.vagrant import container, options
+from envctl.backends.vagrant import options
 from envctl.backends.vagrant.names import SHARED
-from envctl.backends.vagrant.unit_paths import SECRETS
+from envctl.backends.vagrant.unit import container
+from envctl.backends.vagrant.unit.unit_paths import SECRETS
 from envctl.errors import Place, Problem
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.digest import canonical, digest

@@ -13,13 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from envctl.backends.base import NoEngineError
-from envctl.backends.vagrant import machine_stamp
-from envctl.backends.vagrant.domain import (
-    ASLEEP,
-    Domain,
-    describe_commands,
-    parse_domains,
-)
+from envctl.backends.vagrant.machine import machine_stamp
+from envctl.backends.vagrant.machine.domain import ASLEEP, Domain, describe_commands, parse_domains
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 

@@ -15,25 +15,16 @@ from threading import Lock
 from typing import Any, Final
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant import (
-    container,
-    exit_records,
-    guest_setup,
-    layout,
-    libvirt,
-    machine_health,
-    machine_stamp,
-    own_volumes,
-    port_forwards,
-    process_states,
-    ssh,
-)
-from envctl.backends.vagrant.boxes import Boxes
-from envctl.backends.vagrant.domain import CRASHED, Domain
-from envctl.backends.vagrant.machine_control import REMOVAL_PATIENCE, MachineControl
-from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant import layout, libvirt
+from envctl.backends.vagrant.box.boxes import Boxes
+from envctl.backends.vagrant.machine import anonymous_volumes, machine_health, machine_stamp
+from envctl.backends.vagrant.machine.domain import CRASHED, Domain
+from envctl.backends.vagrant.machine.machine_control import REMOVAL_PATIENCE, MachineControl
+from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
-from envctl.backends.vagrant.unit_paths import UnitPaths
+from envctl.backends.vagrant.ssh import port_forwards, ssh_machine
+from envctl.backends.vagrant.unit import container, exit_records, guest_setup, process_states
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
@@ -236,13 +227,13 @@ class UnitLifecycle:
         domain = self._without_events(domain, unit.name)
         contained = container.runs_in_container(unit)
         secrets = {secret.name: self._context.secret(secret.name) for secret in unit.run.secrets}
-        image_volumes = own_volumes.from_stamp(domain)
+        image_volumes = anonymous_volumes.from_stamp(domain)
         whole = with_volumes(unit, image_volumes) if contained else unit
         machine.run(
             guest_setup.chown_script(self.control.owners(unit))
             + guest_setup.setup_script(whole, paths, new_run=new_run),
             data=guest_setup.archive(whole, paths, secrets),
-            timeout=container.TIMEOUT if contained else ssh.TIMEOUT,
+            timeout=container.TIMEOUT if contained else ssh_machine.TIMEOUT,
         )
         former_ports = domain.units.get(unit.name, {}).get("ports", {})
         port_forwards.remove(former_ports, machine)
@@ -253,7 +244,7 @@ class UnitLifecycle:
             "made_of": domain.source_id,
             "address": machine.address,
             "scope": asdict(self._names.scope),
-            own_volumes.KEY: own_volumes.to_stamp(image_volumes),
+            anonymous_volumes.KEY: anonymous_volumes.to_stamp(image_volumes),
             "units": {**domain.units, unit.name: _note(unit, ports)},
         }
         libvirt.stamp(domain.name, stamp)

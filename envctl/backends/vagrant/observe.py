@@ -9,18 +9,14 @@ from typing import Any, Final
 
 from envctl.backends.common import stale_mounts
 from envctl.backends.common.parallel import all_at_once
-from envctl.backends.vagrant import (
-    layout,
-    libvirt,
-    machine_health,
-    machine_stamp,
-    port_forwards,
-    process_states,
-)
-from envctl.backends.vagrant.box_store import BoxStore
-from envctl.backends.vagrant.domain import CRASHED, Domain
-from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant import layout, libvirt
+from envctl.backends.vagrant.box.box_store import BoxStore
+from envctl.backends.vagrant.machine import machine_health, machine_stamp
+from envctl.backends.vagrant.machine.domain import CRASHED, Domain
+from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import DISK, SHARED, MachineNames
+from envctl.backends.vagrant.ssh import port_forwards
+from envctl.backends.vagrant.unit import process_states
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan
 from envctl.plan.scope import FoundEnvironment, Scope

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant import container, layout, options
+from envctl.backends.vagrant import layout, options
 from envctl.backends.vagrant.names import SHARED
+from envctl.backends.vagrant.unit import container
 from envctl.errors import Place, Problem
 from envctl.host.architectures import NATIVE
 from envctl.plan.model import Plan, Unit

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 from envctl.backends.vagrant.doctor.kvm import acceleration, access
-from envctl.backends.vagrant.doctor.libvirt import START, URI, Libvirt, look, start_command
+from envctl.backends.vagrant.doctor.libvirt_daemon import START, URI, Libvirt, look, start_command
 from envctl.backends.vagrant.doctor.package_names import PACKAGE_NAMES
 from envctl.doctor.finding import Finding, Reach
 from envctl.doctor.host import LEAST_SPACE, Host

@@ -8,9 +8,9 @@ import pytest
 
 from envctl.backends.common.ulimits import limits, read
 from envctl.backends.docker.options import bodies, compose
-from envctl.backends.vagrant.guest_setup import service
 from envctl.backends.vagrant.options import problems
-from envctl.backends.vagrant.unit_paths import UnitPaths
+from envctl.backends.vagrant.unit.guest_setup import service
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths
 from tests.support.plans import unit
 
 

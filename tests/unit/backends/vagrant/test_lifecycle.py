@@ -8,9 +8,9 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.domain import Domain
 from envctl.backends.vagrant.lifecycle import UnitLifecycle
-from envctl.backends.vagrant.machines import Machines
+from envctl.backends.vagrant.machine.domain import Domain
+from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change, because

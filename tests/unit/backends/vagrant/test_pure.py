@@ -9,15 +9,9 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
-from envctl.backends.vagrant import (
-    VagrantBackend,
-    boot,
-    box_store,
-    layout,
-    libvirt,
-    options,
-    vagrantfile,
-)
+from envctl.backends.vagrant import VagrantBackend, layout, libvirt, options
+from envctl.backends.vagrant.box import boot, box_store
+from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import MachineNames
 from envctl.backends.vagrant.observe import scope_of
 from envctl.host.private_state import private_folder, state_path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.backends.vagrant import boot
+from envctl.backends.vagrant.box import boot
 from envctl.errors import EnvctlError
 from envctl.lock.file import load_lock
 from envctl.lock.model import Manifest

@@ -11,7 +11,7 @@ from envctl.backends.docker.doctor import findings as engine_findings
 from envctl.backends.docker.doctor.start import START as START_DOCKER
 from envctl.backends.vagrant.doctor import findings as machine_findings
 from envctl.backends.vagrant.doctor.kvm import GIVE_ACCESS
-from envctl.backends.vagrant.doctor.libvirt import START as START_LIBVIRT
+from envctl.backends.vagrant.doctor.libvirt_daemon import START as START_LIBVIRT
 from envctl.doctor.finding import Reach
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError

@@ -1,0 +1,120 @@
+"""Where Vagrant and libvirt's pool keep the files of a box.
+
+Vagrant keeps a box at NAME/VERSION/PROVIDER, since 2.4.8 at NAME/VERSION/ARCHITECTURE/PROVIDER. Since 2.4.0 it reads
+both and prefers the second; earlier versions do not know the second.
+Source: https://github.com/hashicorp/vagrant/blob/v2.4.9/lib/vagrant/box_collection.rb
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from envctl.backends.vagrant.box import disks
+from envctl.backends.vagrant.names import vagrant_home
+from envctl.errors import EnvctlError
+
+NOTE: Final = "envctl.json"
+"""The file in a box that records what it was made from; its modification time is the last use of the box."""
+_METADATA: Final = "metadata.json"
+"""The file by which Vagrant recognises a box."""
+_VERSION: Final = "0"
+"""The version that Vagrant gives to a box added from a file."""
+_PROVIDER: Final = "libvirt"
+BY_ARCHITECTURE: Final = (2, 4)
+"""The first version of Vagrant that also looks in folders by architecture."""
+
+
+def box_folder(box: str) -> Path:
+    """The folder of a box, whichever version of Vagrant added it; if there is no box, a path that does not exist."""
+    folders = _folders(box)
+    return folders[0] if folders else _common(box)
+
+
+def find(pattern: str) -> Iterator[tuple[str, Path]]:
+    """The name and folder of each box whose name matches a shell pattern."""
+    for path in sorted((vagrant_home() / "boxes").glob(pattern)):
+        if folders := _folders(path.name):
+            yield path.name, folders[0]
+
+
+def remove_duplicates(box: str) -> None:
+    """Keep the copy of a box that was added last, and remove those that other versions of Vagrant added."""
+    for other in _folders(box)[1:]:
+        shutil.rmtree(other)
+        with suppress(OSError):
+            # The folder of the architecture, if it is empty now.
+            other.parent.rmdir()
+
+
+def is_common(box: str) -> bool:
+    """Whether a box is at the path that every version of Vagrant reads."""
+    return box_folder(box) == _common(box)
+
+
+def move_to_common(box: str) -> None:
+    """Move a box to the path that every version of Vagrant reads: Vagrant may have been downgraded since."""
+    if not is_common(box):
+        box_folder(box).rename(_common(box))
+
+
+def pool_disk_name(box: str) -> str:
+    """The name that Vagrant gives the disk of a box in libvirt's pool. OSError if there is no such box."""
+    version = int((box_folder(box) / disks.FILE).stat().st_mtime)
+    return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{disks.FILE}"
+
+
+def mark_used(box: str) -> None:
+    """Record that a box is used now. EnvctlError if it does not exist."""
+    try:
+        os.utime(box_folder(box) / NOTE)
+    except FileNotFoundError as error:
+        raise EnvctlError(
+            f"another run removed the box {box}", hint="run the same command again"
+        ) from error
+
+
+def mark_used_for(builds: Iterable[str]) -> None:
+    """Record that the boxes of these builds are used now."""
+    for build in builds:
+        for _, folder in find(f"envctl-{build}-*"):
+            with suppress(OSError):
+                os.utime(folder / NOTE)
+
+
+def last_used(box: str) -> float | None:
+    """When a box was last used; None if it does not exist."""
+    with suppress(OSError):
+        return (box_folder(box) / NOTE).stat().st_mtime
+    return None
+
+
+def _common(box: str) -> Path:
+    return vagrant_home() / "boxes" / _folded(box) / _VERSION / _PROVIDER
+
+
+def _folders(box: str) -> list[Path]:
+    """The folders of all copies of a box, the one added last first."""
+    common = _common(box)
+    folders = [
+        box_folder
+        for box_folder in (common, *common.parent.glob(f"*/{_PROVIDER}"))
+        if (box_folder / _METADATA).is_file()
+    ]
+    return sorted(folders, key=lambda path: (-_added(path), path))
+
+
+def _added(folder: Path) -> int:
+    """When a box was added: Vagrant writes this file then."""
+    with suppress(OSError):
+        return (folder / _METADATA).stat().st_mtime_ns
+    return 0
+
+
+def _folded(box: str) -> str:
+    """The name of a box as Vagrant writes it in file names."""
+    return box.replace("/", "-VAGRANTSLASH-")

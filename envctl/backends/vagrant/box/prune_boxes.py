@@ -1,0 +1,110 @@
+"""Removes boxes that no machine uses, and their disks; the ones used last are kept.
+
+A box is a whole disk, stored twice: by Vagrant and in libvirt's pool. (Images share layers.) All users share the pool,
+and another user's disk may have the same box's name: only disks that are known to be this user's are removed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from envctl.backends.vagrant import libvirt
+from envctl.backends.vagrant.box import box_files, disks
+from envctl.backends.vagrant.box.box_files import last_used, pool_disk_name
+from envctl.backends.vagrant.box.build_dir import build_dir
+from envctl.backends.vagrant.names import cache_folder
+from envctl.backends.vagrant.vagrant_cli import Vagrant
+from envctl.errors import EnvctlError
+from envctl.host.run_lock import exclusive
+from envctl.progress import Progress, Report, Stage, no_progress
+
+MAX_UNUSED: Final = 10
+"""How many boxes are kept that no machine uses."""
+GRACE: Final = 3600.0
+"""Seconds that a box is kept after its last use: another run may be about to make a machine from it."""
+_BOX: Final = re.compile(r"envctl-[0-9a-f]{24}(-engine)?-[0-9a-f]{8}")
+"""Names of boxes of builds and images, of any version of envctl; boxes of bases do not match."""
+_DISK: Final = re.compile(r"envctl-[A-Za-z0-9.-]+_vagrant_box_image_0_[0-9]+_box\.img")
+"""Names of disks in the pool that belong to boxes of envctl."""
+
+
+def prunable(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
+    """The boxes to remove, given when each was last used and which are needed. Pure."""
+    free = sorted(used.keys() - set(needed), key=lambda box: (-used[box], box))
+    return [box for box in free[MAX_UNUSED:] if now - used[box] > GRACE]
+
+
+def release(disk: str) -> None:
+    """Record that a disk in the pool is no longer used: it is removed when no other disk is based on it."""
+    with exclusive(cache_folder() / "locks", "leftovers", no_progress):
+        _leftovers_file().parent.mkdir(parents=True, exist_ok=True)
+        with _leftovers_file().open("a", encoding="utf-8") as file:
+            file.write(f"{disk}\n")
+
+
+def prune(report: Report) -> None:
+    """Remove unused boxes. EnvctlError if Vagrant or libvirt fails."""
+    locks = cache_folder() / "locks"
+    with exclusive(locks, "prune", report):
+        used = dict(_used())
+        needed = _needed(used) if len(used) > MAX_UNUSED else used
+        for box in prunable(used, needed, time.time()):
+            with ExitStack() as held:
+                try:
+                    held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
+                except EnvctlError:
+                    # Another run uses it.
+                    continue
+                if last_used(box) == used[box] and not _needed([box]):
+                    report(Progress("boxes", Stage.NOTE, f"removing {box}: no machine uses it"))
+                    _remove(box)
+        _remove_leftovers(locks)
+
+
+def _needed(boxes: Collection[str]) -> set[str]:
+    """The boxes that machines use: other disks are based on theirs."""
+    backing_disks = libvirt.backing_disks()
+    return {box for box in boxes if pool_disk_name(box) in backing_disks}
+
+
+def _remove(box: str) -> None:
+    release(pool_disk_name(box))
+    # The installed Vagrant must find the box, whichever version added it.
+    box_files.remove_duplicates(box)
+    box_files.move_to_common(box)
+    with build_dir() as folder:
+        # Without one here, Vagrant would run a Vagrantfile of a parent folder.
+        (folder / "Vagrantfile").write_text("", "utf-8")
+        Vagrant(folder).remove_box(box)
+
+
+def _remove_leftovers(locks: Path) -> None:
+    with exclusive(locks, "leftovers", no_progress), suppress(FileNotFoundError):
+        leftovers = [
+            disk
+            for disk in _leftovers_file().read_text("utf-8").splitlines()
+            if _DISK.fullmatch(disk)
+        ]
+        backing_disks = libvirt.backing_disks() if leftovers else ()
+        libvirt.remove_disks([disk for disk in leftovers if disk not in backing_disks])
+        _leftovers_file().write_text(
+            "".join(f"{disk}\n" for disk in leftovers if disk in backing_disks), "utf-8"
+        )
+
+
+def _leftovers_file() -> Path:
+    """The file with the names of unused disks."""
+    return cache_folder() / "leftovers"
+
+
+def _used() -> Iterator[tuple[str, float]]:
+    """Each complete box, and when it was last used."""
+    for box, folder in box_files.find("envctl-*"):
+        whole = (folder / disks.FILE).is_file()
+        if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:
+            yield box, used

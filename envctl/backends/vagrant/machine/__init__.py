@@ -1,0 +1,1 @@
+"""Machines: how one is made, found, checked, started, shut down and removed."""

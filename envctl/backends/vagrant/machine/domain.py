@@ -1,0 +1,103 @@
+"""A machine as libvirt describes it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from envctl.backends.vagrant.machine import machine_stamp
+from envctl.lazy_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
+
+RUNNING: Final = "running"
+OFF: Final = "shut off"
+CRASHED: Final = "crashed"
+ASLEEP: Final = "pmsuspended"
+_RUNNING: Final = (RUNNING, "idle", "no state")
+_PAUSED: Final = ("paused", ASLEEP)
+_DESCRIPTION: Final = re.compile(
+    r"(<domain\b.*?</domain>)\s*([a-z ]*[a-z])?(?: \(([^)\n]*)\))?", re.DOTALL
+)
+"""A domain's XML, followed by its state and the reason in brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A machine as libvirt knows it. `stamp` is what envctl recorded when the machine was complete, or None.
+
+    `state` and `reason` are the words that `virsh domstate --reason` prints.
+    """
+
+    name: str
+    uuid: str
+    state: str
+    stamp: Mapping[str, Any] | None
+    reason: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether commands can run in it."""
+        return self.state in _RUNNING
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is suspended, in memory, and can be resumed."""
+        return self.state in _PAUSED
+
+    @property
+    def off(self) -> bool:
+        """Whether it is shut off."""
+        return self.state == OFF
+
+    @property
+    def units(self) -> Mapping[str, Mapping[str, Any]]:
+        """By unit, what was recorded when it was set up."""
+        units: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
+        return units
+
+    @property
+    def machine_digest(self) -> str:
+        """The digest of the planned machine that it was made from."""
+        return str((self.stamp or {}).get("made_for", ""))
+
+    @property
+    def source_id(self) -> str:
+        """What its box was made from: an image's id, or the digest of what is locked; else ""."""
+        return str((self.stamp or {}).get("made_of", ""))
+
+    @property
+    def address(self) -> str:
+        """Its address when a unit was last set up; "" if unknown."""
+        return str((self.stamp or {}).get("address", ""))
+
+
+def describe_commands(name: str) -> str:
+    """The virsh commands that print a domain's XML and its state."""
+    return f"dumpxml {name};domstate {name} --reason"
+
+
+def parse_domains(texts: str) -> dict[str, Domain]:
+    """Parse the output of such commands for several domains."""
+    from xml.etree import ElementTree as ET
+
+    # Trusted XML: libvirt printed it.
+    domains = (
+        _domain(ET.fromstring(text), state, reason)  # noqa: S314
+        for text, state, reason in _DESCRIPTION.findall(texts)
+    )
+    return {domain.name: domain for domain in domains}
+
+
+def _domain(element: ET.Element, state: str, reason: str) -> Domain:
+    stamp = element.find(f"./metadata/{{{machine_stamp.NAMESPACE}}}stamp")
+    return Domain(
+        element.findtext("name", ""),
+        element.findtext("uuid", ""),
+        # Only a running domain has a number.
+        state or (RUNNING if element.get("id") is not None else OFF),
+        machine_stamp.unpack(stamp.text or "") if stamp is not None else None,
+        reason,
+    )

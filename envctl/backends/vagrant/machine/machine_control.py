@@ -1,0 +1,247 @@
+"""Makes, starts, shuts down and removes whole machines, and writes the names of all units into each.
+
+What units a machine has is not decided here: see lifecycle.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from envctl.backends.base import Context
+from envctl.backends.vagrant import layout, libvirt, vagrant_cli
+from envctl.backends.vagrant.box.boxes import Boxes
+from envctl.backends.vagrant.machine import (
+    anonymous_volumes,
+    machine_health,
+    machine_stamp,
+    vagrantfile,
+)
+from envctl.backends.vagrant.machine.domain import CRASHED, RUNNING, Domain
+from envctl.backends.vagrant.machine.machine_lookup import Machines
+from envctl.backends.vagrant.names import MachineNames
+from envctl.backends.vagrant.ssh import ssh_key
+from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
+from envctl.backends.vagrant.unit import guest_setup
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+from envctl.backends.vagrant.vagrant_cli import Vagrant
+from envctl.errors import EnvctlError
+from envctl.host.private_state import private_folder
+from envctl.plan.model import Unit, Volume
+
+REMOVAL_PATIENCE: Final = 20.0
+"""Seconds to wait for a machine that is to be removed and does not answer."""
+_STOP_ALL: Final = "systemctl stop 'envctl-*.service'; sync"
+"""Runs before a machine is removed: processes end in order, and volumes have all that was written."""
+_POWER_OFF: Final = "sync; systemctl poweroff --no-block"
+
+
+class MachineControl:
+    """The machines of one environment as a whole."""
+
+    def __init__(
+        self, context: Context, names: MachineNames, machines: Machines, boxes: Boxes
+    ) -> None:
+        self._context = context
+        self._names = names
+        self._machines = machines
+        self._boxes = boxes
+        self._shared_lock = Lock()
+        """Held while the key, the network, or the hosts files of all machines are written."""
+        self._new_machines: set[str] = set()
+        """Machines made in this run: usable, though no unit may be set up in them yet."""
+        self._new_volumes: set[str] = set()
+        """Volumes made in this run."""
+
+    def domain(self, machine: str) -> Domain | None:
+        """The machine, if it exists."""
+        return libvirt.domain(self._names.domain(machine))
+
+    def is_new(self, machine: str) -> bool:
+        """Whether the machine was made in this run."""
+        return machine in self._new_machines
+
+    # --- making
+
+    def make(self, machine: layout.DesiredMachine, unit: Unit) -> None:
+        """Make a machine. An earlier one of its name is removed first; volumes stay."""
+        earlier = self.domain(machine.name)
+        self.remove(machine.name)
+        folder = private_folder(
+            Path(self._names.scope.root), "vagrant", self._names.scope.environment, machine.name
+        )
+        with self._shared_lock:
+            public_key = ssh_key.make_key(self._machines.key)
+            libvirt.ensure_pool()
+            libvirt.ensure_network(self._names.network, self._names.addresses)
+        box = self._boxes.box_of(unit.name, machine.source)
+        self._boxes.store.stock(box)
+        image_volumes: tuple[Volume, ...] = ()
+        if not layout.is_shared(unit):
+            image_volumes = anonymous_volumes.of_box(
+                unit, box, store=self._boxes.store, context=self._context
+            )
+        with_disks = anonymous_volumes.with_disks(machine, unit, image_volumes)
+        self._note_new_volumes(with_disks, earlier=earlier)
+        self._boot(with_disks, box, folder, public_key=public_key)
+        libvirt.stamp(
+            self._names.domain(machine.name),
+            {
+                "made_for": machine.digest,
+                "made_of": self._boxes.store.source_id(box),
+                "scope": asdict(self._names.scope),
+                anonymous_volumes.KEY: anonymous_volumes.to_stamp(image_volumes),
+                "units": {},
+            },
+        )
+        self._new_machines.add(machine.name)
+
+    def _boot(
+        self, machine: layout.DesiredMachine, box: str, folder: Path, *, public_key: str
+    ) -> None:
+        """Have Vagrant define and start a machine, and wait until it answers."""
+        values = vagrantfile.context(
+            self._names,
+            {machine.name: machine},
+            {machine.name: box},
+            key=str(self._machines.key),
+            public_key=public_key,
+        )
+        text = self._context.render("vagrant/Vagrantfile.j2", values)
+        (folder / "Vagrantfile").write_text(text, "utf-8")
+        Vagrant(folder).up()
+        domain = self.domain(machine.name)
+        assert domain is not None  # Vagrant has just made it
+        self._machines.ssh_machine(domain).wait_for_boot()
+
+    def _note_new_volumes(self, machine: layout.DesiredMachine, *, earlier: Domain | None) -> None:
+        """Note which of the machine's disks get an owner: new ones, and those that an interrupted run began."""
+        disks = libvirt.disks()
+        interrupted = earlier is not None and not earlier.units
+        self._new_volumes |= {
+            volume.name
+            for volume in machine.volumes
+            if interrupted or self._names.disk(volume.name) not in disks
+        }
+
+    def owners(self, unit: Unit) -> Mapping[str, str]:
+        """By path, the owners of the volumes that were made for the unit in this run."""
+        return {
+            volume.target: volume.new.owner
+            for volume in unit.run.volumes
+            if volume.new
+            and volume.new.owner
+            and volume.new.unit == unit.name
+            and volume.name in self._new_volumes
+        }
+
+    # --- power
+
+    def running(self, machine: str) -> Domain:
+        """The machine, resumed if it is paused, started if it is off."""
+        domain = self.domain(machine)
+        assert domain is not None  # it was made, or seen, a moment ago
+        if domain.running or domain.paused:
+            return self.resumed(domain)
+        self._machines.ssh_machine(domain).disconnect()
+        if domain.state == CRASHED:
+            libvirt.virsh("destroy", domain.name)
+        elif not domain.off:
+            libvirt.wait_until_off(domain.name)
+        folder = self._names.machine(machine)
+        if (folder / "Vagrantfile").exists():
+            Vagrant(folder).up()
+        else:
+            libvirt.virsh("start", domain.name)
+        started = replace(domain, state=RUNNING, stamp=_without_address(domain))
+        if domain.stamp is not None:
+            connection = self._machines.ssh_machine(started)
+            connection.wait_for_boot()
+            if connection.address != domain.address:
+                libvirt.stamp(domain.name, {**domain.stamp, "address": connection.address})
+        # Names that were spread while this machine was off did not include its units.
+        self.spread_names()
+        return started
+
+    def resumed(self, domain: Domain) -> Domain:
+        """The machine, resumed if it is paused."""
+        if not domain.paused:
+            return domain
+        libvirt.resume(domain)
+        return replace(domain, state=RUNNING, reason="")
+
+    def shut_down(self, domain: Domain, machine: SshMachine) -> None:
+        """Power a machine off. How its tasks ended is recorded first: it cannot be asked any more."""
+        tasks = [name for name, unit in domain.units.items() if machine_stamp.is_task(unit)]
+        if tasks:
+            services = machine.services([UnitPaths(name).service for name in tasks])
+            exit_codes = {name: services[UnitPaths(name).service].state[1] for name in tasks}
+            units = {
+                name: {**unit, "ended": exit_codes[name]} if name in exit_codes else unit
+                for name, unit in domain.units.items()
+            }
+            libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": units})
+        with suppress(EnvctlError):
+            machine.run(_POWER_OFF, timeout=20)
+        machine.disconnect()
+        libvirt.wait_until_off(domain.name)
+
+    # --- removing
+
+    def remove(self, machine: str) -> None:
+        """Remove a machine, if it exists; its volumes stay."""
+        folder = self._names.machine(machine)
+        domain = self.domain(machine)
+        if domain is not None and domain.units and (domain.running or domain.paused):
+            # A machine that does not answer is removed all the same. A paused one is resumed first: its memory may
+            # have data that its volumes do not have yet.
+            with suppress(EnvctlError):
+                connection = self._machines.ssh_machine(self.resumed(domain))
+                connection.run(
+                    _STOP_ALL, timeout=3 * guest_setup.STOP_TIMEOUT, patience=REMOVAL_PATIENCE
+                )
+        SshMachine(machine, self._machines.key, folder / "known_hosts", "").disconnect()
+        libvirt.undefine(self._names.domain(machine))
+        if folder.is_symlink():
+            # What the link leads to is not envctl's.
+            folder.unlink()
+        elif folder.exists():
+            vagrant_cli.forget(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def tear_down(self) -> None:
+        """Remove all machines, the network and the environment's folder; volumes stay."""
+        for name in libvirt.domains(f"{self._names.prefix}_"):
+            self.remove(self._names.unit(name) or name)
+        libvirt.remove_network(self._names.network)
+        shutil.rmtree(self._names.folder, ignore_errors=True)
+        with suppress(OSError):
+            self._names.folder.parent.rmdir()
+
+    # --- names
+
+    def spread_names(self) -> None:
+        """Write the names and addresses of all units into every running machine."""
+        with self._shared_lock:
+            domains = libvirt.domains(f"{self._names.prefix}_").values()
+            names = machine_health.names_by_address(domains)
+            for domain in domains:
+                if domain.address not in names:
+                    continue
+                inside = machine_health.names_inside(domain, names)
+                with suppress(EnvctlError):
+                    text = guest_setup.hosts_file(inside).encode()
+                    connection = self._machines.ssh_machine(domain)
+                    connection.run("cat > /etc/hosts", data=text, timeout=20)
+
+
+def _without_address(domain: Domain) -> Mapping[str, Any] | None:
+    """The stamp without an address: after a start it may be another one."""
+    if domain.stamp is None:
+        return None
+    return {key: value for key, value in domain.stamp.items() if key != "address"}

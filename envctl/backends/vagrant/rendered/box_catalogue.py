@@ -1,0 +1,33 @@
+"""The published boxes that a rendered folder starts from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from envctl.backends.vagrant.box import boot
+from envctl.errors import EnvctlError
+from envctl.plan.model import Build, Source
+
+PUBLISHED: Final[Mapping[str, str]] = {
+    "debian:bookworm": "debian/bookworm64",
+    "debian:bookworm-slim": "debian/bookworm64",
+    "debian:trixie": "debian/trixie64",
+    "debian:trixie-slim": "debian/trixie64",
+    "ubuntu:24.04": "bento/ubuntu-24.04",
+    "ubuntu:22.04": "bento/ubuntu-22.04",
+}
+"""By base, the box in Vagrant's catalogue with the same distribution, available for several providers."""
+
+
+def published_box(source: Source) -> str:
+    """The name of the published box for a source. EnvctlError if none is known."""
+    base = source.base if isinstance(source, Build) else boot.KERNEL_BASE
+    box = base.box or PUBLISHED.get(base.name, "")
+    if not box:
+        raise EnvctlError(
+            f"no box is known for the base {base.image}",
+            hint="name one: `base: {image: …, box: …}`",
+            where=source.where,
+        )
+    return box

@@ -1,0 +1,167 @@
+"""Units that are container images: a Docker engine in the machine runs them, on the machine's network. Pure.
+
+The image is a file in the machine's box and is loaded when the unit is first set up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from envctl.backends.common.ulimits import limits
+from envctl.backends.vagrant.quoting import shell, words
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths, secret_file
+from envctl.plan.image_volumes import parted
+from envctl.plan.model import Build, Unit
+
+IMAGE: Final = "/var/lib/envctl/image.tar"
+"""The image in a box, as `docker save` writes it."""
+VOLUMES: Final = "/var/lib/envctl/volumes"
+"""Where the disks of volumes are mounted in the machine; the container mounts them at their targets."""
+NAME: Final = "envctl"
+"""The tag of the image and the name of the container, in the machine."""
+AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
+"""Removes the container when its client has exited, for whatever reason."""
+_RUNS: Final = (
+    f"until docker inspect -f {{{{.State.Running}}}} {NAME} 2>/dev/null | grep -qx true;"
+    " do kill -0 $$MAINPID 2>/dev/null || exit 0; sleep 0.3; done"
+)
+STARTED: Final = f"ExecStartPost=/bin/sh -c '{_RUNS}; sleep 0.5; {_RUNS}'"
+"""Waits until the container runs: its client starts seconds before it, and exits a moment after it.
+
+Checked twice, half a second apart, so that a container that exits at once does not count as started.
+"""
+MODULES: Final = ("overlay",)
+"""Kernel modules that the engine needs to store images."""
+TIMEOUT: Final = 900.0
+"""Seconds that setting up may take: the image may have to be loaded from a file."""
+_NOTHING: Final[Mapping[str, str]] = {}
+_DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
+
+
+def runs_in_container(unit: Unit) -> bool:
+    """Whether the unit runs as a container in its machine."""
+    return not isinstance(unit.source, Build)
+
+
+def volume_path(volume: str) -> str:
+    """Where the disk of a volume is mounted in the machine."""
+    return f"{VOLUMES}/{quote(volume, safe='')}"
+
+
+def start_engine() -> Iterator[str]:
+    """Shell commands that start the engine, if it is not running."""
+    yield (
+        "docker version >/dev/null 2>&1 || { mkdir -p /var/log; "
+        f"setsid {_DAEMON} </dev/null >/var/log/dockerd.log 2>&1 & }}"
+    )
+    yield (
+        "tries=0; until docker version >/dev/null 2>&1; do tries=$((tries + 1)); "
+        "[ $tries -lt 300 ] || { tail -5 /var/log/dockerd.log >&2; exit 1; }; sleep 0.2; done"
+    )
+
+
+def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
+    """Shell commands that start the engine, load the image and make secrets readable by its user."""
+    yield from start_engine()
+    yield (
+        f"[ ! -e {IMAGE} ] || {{ loaded=$(docker load --quiet --input {IMAGE});"
+        f' docker tag "${{loaded##* }}" {NAME}; rm {IMAGE}; }}'
+    )
+    if secrets:
+        user = unit.run.process.user
+        who = (
+            shell(user)
+            if user is not None
+            else f"\"$(docker image inspect -f '{{{{.Config.User}}}}' {NAME})\""
+        )
+        yield (
+            f"who={who}; case ${{who%%:*}} in ''|root) who=0;; *[!0-9]*) who=$(docker run --rm --network=none"
+            f' --user="$who" --entrypoint=/bin/sh {NAME} -c "id -u");; esac'
+        )
+        yield f'chown -- "${{who%%:*}}" {words(secrets)}'
+    yield f"docker rm --force {NAME} >/dev/null 2>&1 || :"
+
+
+def client_script(unit: Unit) -> str:
+    """The unit's script: it becomes the container's client, with the container's streams and exit code."""
+    return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit)))}\n"
+
+
+def _run(unit: Unit) -> Iterator[str]:
+    run, paths = unit.run, UnitPaths(unit.name)
+    yield from ("docker", "run", "--init", f"--name={NAME}", "--network=host")
+    yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    yield from (f"--cap-add={name}" for name in run.process.capabilities)
+    # The machine rewrites this file in place, so the container always sees the current names.
+    yield "--volume=/etc/hosts:/etc/hosts:ro"
+    for mount in run.mounts:
+        yield _mount(mount.target, mount.target, read_only=mount.read_only)
+    for volume in run.volumes:
+        option = "volume-opt=type=none,volume-opt=o=bind," + _field(
+            f"volume-opt=device={volume_path(volume.name)}"
+        )
+        read_only = ",readonly" if volume.read_only else ""
+        target = _field(f"target={volume.target}")
+        yield f"--mount=type=volume,source={_called(volume.name)},{target},{option}{read_only}"
+    for secret in run.secrets:
+        yield _mount(secret_file(secret, paths), secret.target, read_only=True)
+    for name, (soft, hard) in limits(run.options).items():
+        yield f"--ulimit={name}={soft}:{hard}"
+    if run.resources.memory is not None:
+        yield f"--memory={run.resources.memory}"
+        yield f"--memory-swap={run.resources.memory}"
+    if run.resources.cpus is not None:
+        yield f"--cpus={run.resources.cpus:g}"
+    yield from (f"--env={name}={value}" for name, value in sorted(run.process.env.items()))
+    if run.process.user is not None:
+        yield f"--user={run.process.user}"
+    if run.process.workdir is not None:
+        yield f"--workdir={run.process.workdir}"
+    yield NAME
+    yield from run.process.argv or ()
+
+
+def _called(volume: str) -> str:
+    """The name that a volume has in the engine."""
+    image_volume = parted(volume)
+    if image_volume is None:
+        return volume
+    return (
+        f"own-{hashlib.sha256(image_volume[1].encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    )
+
+
+def _mount(source: str, target: str, *, read_only: bool) -> str:
+    fields = ["type=bind", _field(f"source={source}"), _field(f"target={target}")]
+    return "--mount=" + ",".join([*fields, *(["readonly"] if read_only else [])])
+
+
+def _field(text: str) -> str:
+    """A field of the value of `--mount`, which is a CSV line."""
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\n') else text
+
+
+def command(
+    argv: Sequence[str],
+    *,
+    user: str | None = None,
+    workdir: str | None = None,
+    env: Mapping[str, str] = _NOTHING,
+    tty: bool = False,
+    timeout: float | None = None,
+    everything: bool = False,
+) -> str:
+    """A shell command that runs `argv` in the container; None keeps the container's user or directory."""
+    options = ["--interactive", *(["--tty"] if tty else [])]
+    options += ["--privileged"] if everything else []
+    options += [f"--env={name}={value}" for name, value in sorted(env.items())]
+    if user is not None:
+        options.append(f"--user={user}")
+    if workdir is not None:
+        options.append(f"--workdir={workdir}")
+    limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
+    return f"exec {limit}docker exec {shlex.join(options)} {NAME} {words(argv)}"

@@ -1,0 +1,151 @@
+"""The log lines of units, from the journals of their machines."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from envctl.backends.base import LogLine
+from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
+from envctl.backends.vagrant.unit import log_scripts
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
+
+_LOOK: Final = 5.0
+"""Seconds without a line after which envctl checks whether any unit still runs."""
+_ERROR: Final = "3"
+_MOST: Final = 16
+"""Journal entries requested beyond `tail`, as a long line has several; of an even longer one the beginning is missing."""
+_LONGEST: Final = 1 << 20
+"""The maximum length of a line, in characters; a longer one is split."""
+
+
+def read_logs(machines: Mapping[str, SshMachine], tail: int | None) -> Iterator[LogLine]:
+    """The lines that these units have logged until now; of each the last `tail`."""
+    with ExitStack() as stack:
+        streams = [
+            _tail(_lines(unit, stack.enter_context(machine.lines(_command(unit, tail)))), tail)
+            for unit, machine in machines.items()
+        ]
+        yield from heapq.merge(*streams, key=lambda line: line.time)
+
+
+def _command(unit: str, tail: int | None) -> str:
+    return log_scripts.read_command(UnitPaths(unit), tail=None if tail is None else tail + _MOST)
+
+
+def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
+    return lines if tail is None else iter(deque(lines, maxlen=tail))
+
+
+def follow_logs(
+    machines: Mapping[str, SshMachine],
+    tail: int | None,
+    *,
+    next_machine: Callable[[str], SshMachine | None],
+    still_running: Callable[[], bool],
+) -> Iterator[LogLine]:
+    """The lines that these units log, until none of them runs any more.
+
+    When a machine goes away, `next_machine` waits for the unit's next one, or returns None; `still_running` says whether
+    any of the units runs or may start soon.
+    """
+    lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        stop = threading.Event()
+        stack.callback(stop.set)
+        for unit, machine in machines.items():
+            follower = _Follower(unit, machine, tail, next_machine, stop)
+            stack.callback(follower.stop)
+            threading.Thread(target=follower.run, args=(lines.put,), daemon=True).start()
+        open_followers = len(machines)
+        while open_followers:
+            try:
+                line = lines.get(timeout=_LOOK)
+            except queue.Empty:
+                if not still_running():
+                    return
+                continue
+            if line is None:
+                open_followers -= 1
+            else:
+                yield line
+
+
+@dataclass(slots=True)
+class _Follower:
+    """Follows one unit in a thread, from one machine to the next."""
+
+    unit: str
+    machine: SshMachine
+    tail: int | None
+    again: Callable[[str], SshMachine | None]
+    over: threading.Event
+    _reading: ExitStack = field(default_factory=ExitStack)
+
+    def run(self, tell: Callable[[LogLine | None], None]) -> None:
+        """Pass on every line, and None at the end."""
+        machine: SshMachine | None = self.machine
+        last = before = ""
+        while machine is not None and not self.over.is_set():
+            # When a machine goes away its connection breaks, with one of these errors.
+            with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
+                command = log_scripts.read_command(
+                    UnitPaths(self.unit), follow=True, tail=self.tail
+                )
+                for line in _lines(self.unit, self._reading.enter_context(machine.lines(command))):
+                    # The same machine may be read again: skip lines that were passed on before.
+                    if line.time > before:
+                        tell(line)
+                        last = line.time
+            self.tail, before = None, last
+            machine = None if self.over.is_set() else self._next()
+        tell(None)
+
+    def _next(self) -> SshMachine | None:
+        with suppress(EnvctlError):
+            return self.again(self.unit)
+        return None
+
+    def stop(self) -> None:
+        """Stop following, even in the middle of a read."""
+        self._reading.close()
+
+
+def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
+    """The lines of a unit's current run and later ones, from the output of log_scripts.read_command."""
+    run, _, asked_at = next(texts, b"").decode().partition(" ")
+    unfinished: dict[str, str] = {}
+    current = False
+    for raw in texts:
+        try:
+            entry = json.loads(raw.decode("utf-8", "replace"))
+        except ValueError:
+            continue
+        moment = int(entry["__REALTIME_TIMESTAMP"])
+        current = current or entry.get(log_scripts.RUN) == run or moment > int(asked_at)
+        if not current:
+            continue
+        stream = "stderr" if entry.get("PRIORITY") == _ERROR else "stdout"
+        message = unfinished.pop(stream, "") + _text(entry.get("MESSAGE"))
+        if entry.get(log_scripts.PART) and len(message) < _LONGEST:
+            unfinished[stream] = message
+            continue
+        when = datetime.fromtimestamp(moment / 1e6, UTC)
+        yield LogLine(unit, message, stream, when.isoformat())
+
+
+def _text(message: Any) -> str:
+    """A message as text: journalctl prints a string, or a list of bytes if it is not UTF-8 or has control characters."""
+    if isinstance(message, list):
+        return bytes(message).decode("utf-8", "replace")
+    return str(message or "")
