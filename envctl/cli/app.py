@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +15,7 @@ from typer.main import get_command
 from envctl import __version__
 from envctl.cli.commands import COMMANDS
 from envctl.cli.declare import COMMON, Argument, Complete, Group, Options, Parameter, parameters
-from envctl.cli.front import Call, load
+from envctl.cli.front import Call, load, options_end
 
 _PLAIN: Mapping[str, Any] = {
     "rich_markup_mode": None,
@@ -94,7 +95,20 @@ def _command(name: str, place: Any, run: Callable[[Call], int]) -> Any:
     app = typer.Typer(name=name, add_completion=False, **_PLAIN)
     told = inspect.getdoc(function) or ""
     app.command(name, help=told, short_help=_short(told), context_settings=settings)(called)
-    return get_command(app)
+    command: Any = get_command(app)
+    if hasattr(function, "takes_the_rest"):
+        command.parse_args = partial(_parse_with_separator, function, command.parse_args)
+    return command
+
+
+def _parse_with_separator(
+    function: Any, parse: Callable[..., list[str]], context: Any, words: list[str]
+) -> list[str]:
+    """Parse a command line, keeping a `--` in place of the first argument, which Click drops."""
+    end = options_end(function, words)
+    if words[end : end + 1] == ["--"]:
+        words = [*words[:end], "--", *words[end:]]
+    return parse(context, words)
 
 
 def _short(told: str) -> str:

@@ -27,7 +27,7 @@ Target: TypeAlias = Annotated[
     str | None,
     Argument(
         "TARGET",
-        "ENV or ENV@BACKEND. Optional if the project has only one environment.",
+        "ENV or ENV@BACKEND. Default: ENVCTL_ENV, `default` in the spec, the only one, the only one that is up.",
         complete_target,
     ),
 ]

@@ -35,9 +35,9 @@ def execute(
     words: Annotated[
         list[str],
         Argument(
-            "TARGET [UNIT] -- COMMAND...",
-            "TARGET is ENV or ENV@BACKEND. UNIT is a service or a replica (web-2), optional before"
-            " `--` if there is only one service. COMMAND is the command and its arguments.",
+            "[TARGET] [UNIT] -- COMMAND...",
+            "TARGET is ENV or ENV@BACKEND, by default as for other commands. UNIT is a service or a replica (web-2),"
+            " optional before `--` if there is only one service. COMMAND is the command and its arguments.",
             complete_target,
         ),
     ],
@@ -73,8 +73,10 @@ def execute(
     Standard input is passed to the command, and its exit code is returned. Options go before TARGET. If envctl is
     interrupted or terminated, or its output is closed, the command in the unit is terminated too.
     """
-    target, unit, argv = split(words)
-    goal = invocation.target(target)
+    target = None if words[0] == "--" else words[0]
+    goal, named = invocation.target_and_services(target, None)
+    others = words[1:] if target else words
+    unit, argv = split(others, unit=named[0] if named else "", target=target or str(goal))
     name = unit or _only_unit(invocation, goal)
     terminal = _on_terminal() if tty is None else tty
     settings = {"user": user, "workdir": workdir, "env": _environment(env or ())}
@@ -85,28 +87,33 @@ def shell(
     invocation: Invocation, target: Target = None, unit: Unit = None, *, user: User = None
 ) -> int:
     """Open a shell inside a unit: bash if it is installed, otherwise sh."""
-    goal = invocation.target(target)
-    name = unit or _only_unit(invocation, goal)
+    goal, units = invocation.target_and_services(target, [unit] if unit else None)
+    if len(units) > 1:
+        raise UsageError(f"a shell opens in one unit, not in {' and '.join(units)}")
+    name = units[0] if units else _only_unit(invocation, goal)
     argv = ("/bin/sh", "-c", _SHELL)
     return _run(invocation, goal, name, argv, terminal=_on_terminal(), user=user)
 
 
-def split(words: Sequence[str]) -> tuple[str, str | None, tuple[str, ...]]:
-    """Target, unit and command of `TARGET [UNIT] -- COMMAND…` or `TARGET UNIT COMMAND…`."""
-    target, *argv = words
-    unit = None
-    if argv and not argv[0].startswith("-"):
-        unit, *argv = argv
+def split(words: Sequence[str], *, unit: str = "", target: str = "") -> tuple[str, tuple[str, ...]]:
+    """Unit ("" if none is named) and command of `[UNIT] -- COMMAND…` or `UNIT COMMAND…`, the words after TARGET.
+
+    With `unit`, it has been named in the place of TARGET.
+    """
+    argv = list(words)
+    if not unit and argv and not argv[0].startswith("-"):
+        unit = argv.pop(0)
     if argv and argv[0] == "--":
         argv = argv[1:]
     elif argv and argv[0].startswith("-"):
+        named = " ".join(dict.fromkeys(filter(None, (target, unit or "UNIT"))))
         raise UsageError(
             f"{argv[0]} comes after {unit or target}: options go before TARGET",
-            hint=f"envctl exec {argv[0]} … {' '.join(filter(None, [target, unit or 'UNIT']))} -- COMMAND…",
+            hint=f"envctl exec {argv[0]} … {named} -- COMMAND…",
         )
     if not argv:
-        raise UsageError("no command given", hint="envctl exec ENV UNIT -- COMMAND…")
-    return target, unit, tuple(argv)
+        raise UsageError("no command given", hint="envctl exec [TARGET] UNIT -- COMMAND…")
+    return unit, tuple(argv)
 
 
 def _environment(assignments: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def read(words: Sequence[str], group: Group) -> Call | None:
                 return None
             place, rest = place.commands[rest[0]], rest[1:]
         function = load(place)
-        line = _Line(parameters(function), stops=hasattr(function, "takes_the_rest"))
+        line = _Line.of_command(function)
         given = line.arguments(line.take(rest))
     except _NotSure:
         return None
@@ -101,7 +101,7 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
     if isinstance(place, Group):
         return list(place.commands)
     function = load(place)
-    line = _Line(parameters(function), stops=hasattr(function, "takes_the_rest"))
+    line = _Line.of_command(function)
     left = line.take(left)
     places = [parameter for parameter in line.known if isinstance(parameter.what, Argument)]
     current = places[min(len(left), len(places) - 1)] if places else None
@@ -132,12 +132,28 @@ def load(place: str) -> Callable[..., int | None]:
     return function
 
 
+def options_end(function: Callable[..., int | None], words: Sequence[str]) -> int:
+    """The index of the first word behind a command's options; 0 if this reader does not vouch for them."""
+    try:
+        return len(words) - len(_Line.of_command(function).take(words))
+    except _NotSure:
+        return 0
+
+
 @dataclass(slots=True)
 class _Line:
     known: Sequence[Parameter]
     stops: bool
     """Whether options end at the first argument."""
+    keeps_separator: bool = False
+    """Whether a `--` in place of the first argument is kept: what is behind it is another program's."""
     found: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_command(cls, function: Callable[..., int | None]) -> _Line:
+        """The words behind a command's name."""
+        takes_the_rest = hasattr(function, "takes_the_rest")
+        return cls(parameters(function), stops=takes_the_rest, keeps_separator=takes_the_rest)
 
     def take(self, words: Sequence[str]) -> list[str]:
         """Take the options out; the arguments are left."""
@@ -152,6 +168,8 @@ class _Line:
         while index < len(words):
             word = words[index]
             index += 1
+            if word == "--" and self.keeps_separator:
+                return list(words[index - 1 :])
             if not word.startswith("-"):
                 if not word:
                     raise _NotSure

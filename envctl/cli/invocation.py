@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.target import Target
     from envctl.project import Project
+    from envctl.verbs.choose_target import TargetChoice
 
 _SIGN_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "red", "*": "cyan", "#": "yellow"}
 
@@ -82,25 +83,34 @@ class Invocation:
     # --- targets
 
     def environment(self, text: str | None) -> str:
-        """The environment named on the command line, or the project's only one."""
-        if text:
-            return text
-        from envctl.definition import environments
-
-        names = environments(self.root)
-        if len(names) == 1:
-            return names[0]
-        if not names:
-            from envctl.definition.names import no_environments
-
-            raise no_environments(self.root)
-        raise UsageError("no environment named", hint=f"name one of: {', '.join(names)}")
+        """The environment named on the command line, or the default one."""
+        return text or self.target(None).environment
 
     def target(self, text: str | None) -> Target:
-        """The target named on the command line, or the project's only environment."""
+        """The target named on the command line, or the default one."""
         from envctl.plan.target import Target
 
-        return Target.parse(text) if text else Target(self.environment(None))
+        if text:
+            return Target.parse(text)
+        from envctl.verbs.choose_target import default_target
+
+        return self._noted(default_target(self.project)).target
+
+    def target_and_services(
+        self, text: str | None, services: Sequence[str] | None
+    ) -> tuple[Target, tuple[str, ...]]:
+        """The target and the services that `[TARGET] [SERVICE…]` mean; no services for all of them."""
+        from envctl.verbs.choose_target import choose_target
+
+        words = (*((text,) if text else ()), *(services or ()))
+        choice = self._noted(choose_target(self.project, words))
+        return choice.target, choice.services
+
+    def _noted(self, choice: TargetChoice) -> TargetChoice:
+        """The choice; that there was one is said."""
+        if choice.reason:
+            self.note(f"note: environment {choice.target}, {choice.reason}")
+        return choice
 
     def backend(self, target: Target) -> str:
         """The name of a target's backend. Falls back to the default if the spec has mistakes."""

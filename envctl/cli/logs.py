@@ -49,11 +49,11 @@ def logs(
 
     On a terminal, control characters other than colours are escaped. A file or pipe gets the lines unchanged.
     """
-    goal = invocation.target(target)
+    goal, units = invocation.target_and_services(target, services)
     printer = _Printer(invocation, prefix=not no_prefix)
     from envctl.verbs import logs as verb
 
-    lines = verb.logs(invocation.project, goal, services or (), follow=follow, tail=tail)
+    lines = verb.logs(invocation.project, goal, units, follow=follow, tail=tail)
     try:
         for line in lines:
             printer(line)

@@ -80,7 +80,7 @@ def up(
     if offline and not frozen:
         raise UsageError("--offline needs --frozen: only locked versions are vendored")
     invocation.yes = yes
-    goal = invocation.target(target)
+    goal, selected = invocation.target_and_services(target, services)
     note_variables(invocation, goal.environment)
     announce = _announce(invocation, goal, "no changes", as_json=as_json)
 
@@ -94,7 +94,7 @@ def up(
     result = verb.up(
         invocation.project,
         goal,
-        services=services or (),
+        services=selected,
         decided=decided,
         frozen=frozen,
         offline=offline,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place
 from envctl.host.safe_read import InsideError, read_inside, real_path
 
 ROOT_FILE = "envctl.yaml"
@@ -17,6 +17,11 @@ FOLDER = "environments"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
 ALLOWED = "at most 40 small letters, digits and -, a letter first and no - last"
 _INLINE = re.compile(rb"environments[\'\"]?\s*:")
+_MAY_HAVE_DEFAULT = re.compile(rb"default[\'\"]?\s*:")
+_DEFAULT_LINE = re.compile(
+    rb"^(?P<before>default[ \t]*:[ \t]+)(?P<name>[a-z][a-z0-9-]*)[ \t]*(?:#.*)?\r?$", re.MULTILINE
+)
+"""The usual form of the key, read without YAML: to import that takes longer than most commands."""
 
 
 def is_name(text: str) -> bool:
@@ -110,6 +115,25 @@ def inline(root: Path) -> tuple[str, ...]:
     tree = reader.readable(data, ROOT_FILE)
     given = tree.get("environments") if tree is not None else None
     return tuple(filter(is_name, given)) if isinstance(given, Table) else ()
+
+
+def default_environment(root: Path) -> tuple[str, Place] | None:
+    """The environment that the root file names as `default`, and where; None if it names none that can be read."""
+    try:
+        data = read_inside(root, ROOT_FILE)
+    except (OSError, InsideError):
+        return None
+    if match := _DEFAULT_LINE.search(data):
+        line = data.count(b"\n", 0, match.start()) + 1
+        return match["name"].decode(), Place(ROOT_FILE, line, len(match["before"]) + 1)
+    if not _MAY_HAVE_DEFAULT.search(data):
+        return None
+    from envctl.definition import reader
+    from envctl.definition.tree import Text, place
+
+    tree = reader.readable(data, ROOT_FILE)
+    name = tree.get("default") if tree is not None else None
+    return (str(name), place(name.spot)) if isinstance(name, Text) else None
 
 
 def environments(root: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from envctl.definition.names import (
     is_name,
     misnamed,
     overlay_file,
+    with_files,
 )
 from envctl.definition.origins import Origins, Parts, Raw
 from envctl.definition.problems import Problems, near
@@ -79,6 +80,7 @@ def resolve(
     if base is None:
         problems.stop()
         raise UsageError(f"there is no {ROOT_FILE}")
+    _check_default(root, base, problems)
     tree = _merged(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(_without(tree, "vars"))  # type: ignore[assignment]
@@ -164,11 +166,25 @@ def _inline(base: Table | None, environment: str, problems: Problems) -> Table |
     return Table(given.spots[environment])
 
 
+def _check_default(root: Path, base: Table, problems: Problems) -> None:
+    """Report a `default` that names no environment."""
+    name, inline = base.get("default"), base.get("environments")
+    if isinstance(name, Text) and "${" in name:
+        problems.add(name.spot, "default: variables do not work here")
+    if not isinstance(name, Text) or not is_name(name):
+        return
+    names = {*with_files(root), *(inline if isinstance(inline, Table) else ())}
+    if name not in names:
+        problems.add(
+            name.spot, f"default: there is no environment {shown(name)}", hint=near(name, names)
+        )
+
+
 def _merged(base: Table, overlay: Table | None, problems: Problems) -> Table:
     result = _without(base, "environments")
     if overlay is None:
         return result
-    for key in ("project", "environments"):
+    for key in ("project", "environments", "default"):
         if key in overlay and key not in result:
             problems.add(overlay.spots[key], f"{key} stands in {ROOT_FILE} only")
             overlay = _without(overlay, key)

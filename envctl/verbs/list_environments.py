@@ -62,6 +62,12 @@ def running(project: Project) -> Running:
     return Running(rows, tuple(errors.values()))
 
 
+def targets_up(project: Project) -> Sequence[Target]:
+    """The project's targets of which units exist. An engine that does not answer counts as having none."""
+    by_backend = all_at_once(lambda name: (name, _there(project, name)), backend_names())
+    return [Target(name, backend) for backend, names in by_backend for name in names]
+
+
 def _targets(
     project: Project, names: Iterable[str], there: Mapping[str, Sequence[str]]
 ) -> Sequence[Target]:

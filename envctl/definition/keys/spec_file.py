@@ -157,6 +157,13 @@ SPEC: Final = Form(
             {},
             fixed="an environment holds no environments",
         ),
+        "default": Key(
+            NAME,
+            "The environment that commands without a TARGET mean.",
+            "dev",
+            None,
+            fixed="one default, whatever the environment",
+        ),
     },
 )
 

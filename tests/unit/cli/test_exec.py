@@ -67,29 +67,25 @@ def test_the_only_service_needs_no_name(
 @pytest.mark.parametrize(
     ("line", "meant"),
     [
-        ("dev web ls -l", ("dev", "web", ("ls", "-l"))),
-        ("dev web -- ls -- x", ("dev", "web", ("ls", "--", "x"))),
-        ("dev -- ls", ("dev", None, ("ls",))),
-        ("dev web git diff -- file", ("dev", "web", ("git", "diff", "--", "file"))),
+        ("web ls -l", ("web", ("ls", "-l"))),
+        ("web -- ls -- x", ("web", ("ls", "--", "x"))),
+        ("-- ls", ("", ("ls",))),
+        ("web git diff -- file", ("web", ("git", "diff", "--", "file"))),
     ],
 )
-def test_the_words_of_exec_are_told_apart(
-    line: str, meant: tuple[str, str | None, tuple[str, ...]]
-) -> None:
-    assert split(line.split()) == meant
+def test_the_words_of_exec_are_told_apart(line: str, meant: tuple[str, tuple[str, ...]]) -> None:
+    assert split(line.split(), target="dev") == meant
 
 
 def test_exec_needs_a_command() -> None:
     with pytest.raises(UsageError):
-        split(["dev", "web", "--"])
+        split(["web", "--"], target="dev")
 
 
-@pytest.mark.parametrize(
-    "line", ["dev web -u root -- id", "dev -u root web -- id", "dev web -t sh"]
-)
+@pytest.mark.parametrize("line", ["web -u root -- id", "-u root web -- id", "web -t sh"])
 def test_options_behind_the_target_are_no_command(line: str) -> None:
     with pytest.raises(UsageError, match="options go before TARGET") as caught:
-        split(line.split())
+        split(line.split(), target="dev")
     assert caught.value.hint.startswith("envctl exec -")
 
 

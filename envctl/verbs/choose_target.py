@@ -1,0 +1,147 @@
+"""Which target, and which of its services, a command means that does not name both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from envctl.definition.names import (
+    default_environment,
+    misnamed,
+    no_environments,
+    with_files,
+)
+from envctl.errors import EnvctlError, UsageError
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.session import Session
+from envctl.suggest import did_you_mean
+
+VARIABLE = "ENVCTL_ENV"
+"""The environment variable that names a target; it goes before the spec's `default`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChoice:
+    """A target, the services that were named of it (() for all), and why it was chosen.
+
+    `reason` is "" if it was named, or if the project has no other.
+    """
+
+    target: Target
+    services: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def choose_target(project: Project, words: Sequence[str] = ()) -> TargetChoice:
+    """The target and the services that the words `[TARGET] [SERVICE…]` mean.
+
+    A first word that is a service, and no environment, is taken as a service of the default target. UsageError if
+    nothing says which target is meant.
+    """
+    if not words:
+        return default_target(project)
+    name, *services = words
+    if "@" in name or is_environment(project, name):
+        return TargetChoice(Target.parse(name), tuple(services))
+    try:
+        choice = default_target(project)
+    except UsageError as error:
+        raise UsageError(f"there is no environment {name!r}", hint=error.hint) from error
+    if not _has_unit(project, choice.target, name):
+        _require_environment(project, choice.target, name)
+        return TargetChoice(Target.parse(name), tuple(services))
+    return TargetChoice(choice.target, tuple(words), choice.reason)
+
+
+def default_target(project: Project) -> TargetChoice:
+    """The target of a command that names none: ENVCTL_ENV, the spec's `default`, the only one, or the only one up."""
+    if text := project.environ.get(VARIABLE):
+        target = Target.parse(text)
+        _require_known(project, target.environment, f"{VARIABLE} is {text!r}")
+        return TargetChoice(target, reason=f"from {VARIABLE}")
+    if default := default_environment(project.root):
+        name, place = default
+        _require_known(project, name, f"{place}: default is {name!r}")
+        alone = project.environments() == (name,)
+        reason = "" if alone else f"the default in {place.file}:{place.line}"
+        return TargetChoice(Target(name), reason=reason)
+    names = project.environments()
+    if not names:
+        raise no_environments(project.root)
+    if len(names) == 1:
+        return TargetChoice(Target(names[0]))
+    return _only_one_up(project)
+
+
+def is_environment(project: Project, name: str) -> bool:
+    """Whether the project has an environment of this name."""
+    if name in with_files(project.root):
+        return True
+    try:
+        # Kept from an earlier run: the names of inline environments are not, and to read them takes YAML.
+        project.resolved(name)
+    except EnvctlError:
+        names = project.environments()
+        # A broken file may have inline environments that nobody can read.
+        return name in names or not names
+    return True
+
+
+def _only_one_up(project: Project) -> TargetChoice:
+    from envctl.verbs.list_environments import targets_up
+
+    targets = targets_up(project)
+    if len(targets) == 1:
+        return TargetChoice(targets[0], reason="the only one that is up")
+    names = ", ".join(map(str, targets or project.environments()))
+    several = f"{len(targets)} are up, " if targets else ""
+    raise UsageError(
+        "no environment named",
+        hint=f"{several}name one of: {names}; or write `default: NAME` in envctl.yaml, or set {VARIABLE}",
+    )
+
+
+def _require_known(project: Project, name: str, problem: str) -> None:
+    if not is_environment(project, name):
+        hint = did_you_mean(name, project.environments())
+        raise UsageError(f"{problem}, and there is no environment {name!r}", hint=hint)
+
+
+def _has_unit(project: Project, target: Target, name: str) -> bool:
+    """Whether the environment has a service or unit of this name, in the spec or on the engine."""
+    return name in _declared(project, target) or name in _observed(project, target)
+
+
+def _declared(project: Project, target: Target) -> set[str]:
+    with suppress(EnvctlError):
+        services = project.resolved(target.environment, without_files=True).data["services"]
+        return {
+            word
+            for name, service in services.items()
+            for word in (name, *(f"{name}-{n}" for n in range(2, service["replicas"] + 1)))
+        }
+    return set()
+
+
+def _observed(project: Project, target: Target) -> set[str]:
+    """What runs although the spec does not have it, or is broken."""
+    with suppress(EnvctlError):
+        units = Session.of_existing(project, target).backend.observe().units
+        return {word for state in units.values() for word in (state.name, state.service)}
+    return set()
+
+
+def _require_environment(project: Project, target: Target, name: str) -> None:
+    """UsageError if a word is neither a service of the default target nor an environment, in the spec or on the engine."""
+    try:
+        Session.of_existing(project, Target(name))
+    except UsageError as error:
+        if misnamed(project.root, name):
+            raise
+        known = {*_declared(project, target), *project.environments()}
+        raise UsageError(
+            f"there is no environment {name!r}, and {target.environment} has no service {name!r}",
+            hint=did_you_mean(name, known),
+        ) from error

@@ -1,0 +1,198 @@
+"""Which environment and services a command means that does not name both, and how that is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envctl.backends.base import Execution
+from envctl.plan.target import Target
+from tests.unit.cli.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+
+def put_default(shop: Path, name: str) -> None:
+    spec = (shop / "envctl.yaml").read_text()
+    (shop / "envctl.yaml").write_text(spec.replace("vars:", f"default: {name}\nvars:", 1))
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Target, str, tuple[str, ...]]]:
+    """What was asked to be executed."""
+    calls: list[tuple[Target, str, tuple[str, ...]]] = []
+
+    def execute(_: object, target: Target, unit: str, execution: Execution) -> int:
+        calls.append((target, unit, execution.argv))
+        return 0
+
+    monkeypatch.setattr("envctl.verbs.exec.execute", execute)
+    return calls
+
+
+def test_the_default_of_the_spec_is_meant_and_said(envctl: Run, shop: Path) -> None:
+    put_default(shop, "test")
+    ended = envctl("plan")
+    assert (ended.code, "+ create web" in ended.out) == (0, True)
+    assert ended.err.splitlines()[0] == "note: environment test, the default in envctl.yaml:3"
+    assert "note: environment" not in envctl("plan", "-q").err
+
+
+def test_the_environment_variable_goes_before_the_default_of_the_spec(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_default(shop, "test")
+    monkeypatch.setenv("ENVCTL_ENV", "dev@memory")
+    assert envctl("plan").err.splitlines()[0] == "note: environment dev@memory, from ENVCTL_ENV"
+
+
+def test_the_only_environment_is_meant_without_a_word(envctl: Run, shop: Path) -> None:
+    (shop / "environments" / "test.yaml").unlink()
+    put_default(shop, "dev")
+    assert "note: environment" not in envctl("plan").err
+
+
+def test_the_only_one_that_is_up_is_meant_and_said(envctl: Run, shop: Path) -> None:
+    assert envctl("up", "test").code == 0
+    ended = envctl("stop")
+    assert ended.err.splitlines()[0] == "note: environment test@memory, the only one that is up", (
+        ended
+    )
+    assert "web" in ended.out
+
+
+def test_several_that_are_up_are_named(envctl: Run, shop: Path) -> None:
+    spec = (shop / "envctl.yaml").read_text()
+    (shop / "envctl.yaml").write_text(spec.replace('    ports: ["8080:80"]\n', ""))
+    envctl("up", "test")
+    assert envctl("up", "dev").code == 0
+    ended = envctl("stop")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: no environment named")
+    assert "2 are up, name one of: dev@memory, test@memory" in ended.err
+
+
+def test_where_nothing_says_which_is_meant_the_ways_to_say_it_are_told(
+    envctl: Run, shop: Path
+) -> None:
+    ended = envctl("up", "web")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: there is no environment 'web'")
+    assert "name one of: dev, test; or write `default: NAME` in envctl.yaml" in ended.err
+    assert "or set ENVCTL_ENV" in ended.err
+
+
+@pytest.mark.parametrize("name", ["prd", "prod"])
+def test_an_environment_variable_that_names_none_is_an_error(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("ENVCTL_ENV", name)
+    ended = envctl("plan")
+    assert ended.code == 2
+    assert f"ENVCTL_ENV is '{name}', and there is no environment '{name}'" in ended.err
+
+
+def test_a_default_that_is_no_environment_is_a_mistake_in_the_spec(envctl: Run, shop: Path) -> None:
+    put_default(shop, "tset")
+    ended = envctl("validate")
+    assert ended.code == 1
+    assert "envctl.yaml:3:10: default: there is no environment 'tset'" in ended.err
+    assert "did you mean 'test'?" in ended.err
+    assert "envctl.yaml:3:10: default is 'tset'" in envctl("plan").err
+
+
+@pytest.mark.parametrize("line", ["default: ${level}", "default: [dev]", "default: 5x"])
+def test_a_default_that_is_no_name_is_a_mistake_in_the_spec(
+    envctl: Run, shop: Path, line: str
+) -> None:
+    (shop / "envctl.yaml").write_text(f"{(shop / 'envctl.yaml').read_text()}{line}\n")
+    ended = envctl("validate", "dev")
+    assert (ended.code, "default" in ended.err) == (1, True)
+
+
+def test_a_default_stands_in_the_root_file_only(envctl: Run, shop: Path) -> None:
+    (shop / "environments" / "dev.yaml").write_text("backend: memory\ndefault: dev\n")
+    assert "default stands in envctl.yaml only" in envctl("validate", "dev").err
+
+
+@pytest.mark.parametrize("line", ['default: "test"', "'default': test", "default:\n  test"])
+def test_a_default_may_be_written_in_any_way(envctl: Run, shop: Path, line: str) -> None:
+    (shop / "envctl.yaml").write_text(f"{(shop / 'envctl.yaml').read_text()}{line}\n")
+    assert "note: environment test, the default" in envctl("plan").err
+
+
+def test_a_service_in_place_of_the_target_is_one_of_the_default(envctl: Run, shop: Path) -> None:
+    put_default(shop, "test")
+    ended = envctl("up", "db")
+    assert (ended.code, "create web" in ended.out) == (0, False)
+    assert envctl("status", "test", "--json").json[0]["environment"] == "test"
+
+
+def test_an_environment_goes_before_a_service_of_its_name(
+    envctl: Run, shop: Path, executed: list[tuple[Target, str, tuple[str, ...]]]
+) -> None:
+    (shop / "environments" / "web.yaml").write_text("backend: memory\n")
+    put_default(shop, "test")
+    envctl("exec", "web", "db", "--", "ls")
+    envctl("exec", "db", "--", "ls")
+    assert executed == [(Target("web"), "db", ("ls",)), (Target("test"), "db", ("ls",))]
+
+
+@pytest.mark.parametrize(
+    ("line", "unit", "argv"),
+    [
+        ("exec web -- ls -l", "web", ("ls", "-l")),
+        ("exec web ls -l", "web", ("ls", "-l")),
+        ("exec web ls -- x", "web", ("ls", "--", "x")),
+        ("exec test db -- ls", "db", ("ls",)),
+        ("shell db", "db", None),
+        ("shell test db", "db", None),
+    ],
+)
+def test_exec_and_shell_take_a_service_alone(
+    envctl: Run,
+    shop: Path,
+    executed: list[tuple[Target, str, tuple[str, ...]]],
+    line: str,
+    unit: str,
+    argv: tuple[str, ...] | None,
+) -> None:
+    put_default(shop, "test")
+    assert envctl(*line.split()).code == 0
+    assert [(target, name) for target, name, _ in executed] == [(Target("test"), unit)]
+    assert argv in (None, executed[0][2])
+
+
+def test_exec_takes_a_command_alone_where_there_is_one_service(
+    envctl: Run, shop: Path, executed: list[tuple[Target, str, tuple[str, ...]]]
+) -> None:
+    spec = "project: one\ndefault: dev\nbase: debian:bookworm\nservices: {app: {command: [sleep, '1']}}\n"
+    (shop / "envctl.yaml").write_text(spec)
+    envctl("exec", "--", "ls", "-l")
+    envctl("exec", "-Tu", "root", "dev", "--", "ls")
+    assert executed == [
+        (Target("dev"), "app", ("ls", "-l")),
+        (Target("dev"), "app", ("ls",)),
+    ]
+
+
+def test_a_word_that_is_neither_is_told_as_both(envctl: Run, shop: Path) -> None:
+    put_default(shop, "test")
+    ended = envctl("logs", "wbe")
+    assert ended.code == 2
+    assert "there is no environment 'wbe', and test has no service 'wbe'" in ended.err
+    assert "did you mean 'web'?" in ended.err
+
+
+def test_what_runs_of_a_spec_with_mistakes_is_found_by_its_name(envctl: Run, shop: Path) -> None:
+    put_default(shop, "test")
+    envctl("up")
+    (shop / "envctl.yaml").write_text("default: test\nservices: {\n")
+    ended = envctl("logs", "web")
+    assert "web exists on paper only" in ended.err
+
+
+def test_a_removed_environment_can_still_be_named(envctl: Run, shop: Path) -> None:
+    envctl("up", "test")
+    put_default(shop, "dev")
+    (shop / "environments" / "test.yaml").unlink()
+    assert "exists on paper only" in envctl("logs", "test").err
