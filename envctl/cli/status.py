@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
-from envctl.cli.arguments import Target
+from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
     from envctl.plan.scope import FoundEnvironment
+    from envctl.plan.target import Target as Goal
+    from envctl.verbs.list_environments import Running
     from envctl.verbs.status import Row
 
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
+
+_CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
+"""Moves the cursor home and clears the screen, what was scrolled away as well."""
+_WATCH_PAUSE: Final = 1.0
+"""Seconds between two looks of `--watch`."""
 
 _FOUND_HEAD = ("PROJECT", "ENVIRONMENT", "BACKEND", "ID", "UNITS", "VOLUMES", "FOLDER")
 
@@ -41,7 +48,11 @@ _STYLES = {
 def status(
     invocation: Invocation,
     target: Target = None,
+    services: Services = None,
     *,
+    watch: Annotated[
+        bool, Option(("--watch", "-w"), "Show the states again whenever they change.")
+    ] = False,
     every: Annotated[
         bool,
         Option(("--all",), "Show the environments of all projects on this machine."),
@@ -50,7 +61,8 @@ def status(
 ) -> None:
     """Show the state of every unit.
 
-    Without TARGET, shows all environments that are up, including those removed from the spec. An engine that does not
+    Without TARGET, shows all environments that are up, including those removed from the spec. With SERVICE, shows only
+    the named services; a service alone is one of the default environment. An engine that does not
     answer is reported as an error after the results of the others. With --all, shows every environment on this
     machine's engines, with its id and its project's folder, even if that folder no longer exists.
 
@@ -61,40 +73,74 @@ def status(
     `unused`. With --all: `project`, `environment`, `backend`, `id`, `folder`, `exists` (whether the folder exists),
     `units` and `volumes`.
     """
+    if watch and (as_json or every):
+        raise UsageError("--watch cannot be used with --json or --all")
     if every:
         _everything(invocation, as_json=as_json)
         return
-    everything = None
-    if target:
-        from envctl.verbs import status as verb
-
-        rows: Sequence[Row] = verb.status(invocation.project, invocation.target(target))
-    else:
-        from envctl.verbs.list_environments import running
-
-        everything = running(invocation.project)
-        rows = everything.rows
+    goal, names = invocation.target_and_services(target, services) if target else (None, ())
+    if watch:
+        _watch(invocation, goal, names)
+        return
+    rows, running = _rows(invocation, goal, names)
     if not any(row.state != "missing" for row in rows):
-        _lost(invocation, target)
+        _lost(invocation, goal)
     if as_json:
         invocation.json([_data(row) for row in rows])
-    elif rows:
+    else:
+        _show(invocation, rows, running)
+    if running is not None:
+        running.require_answers()
+
+
+def _rows(
+    invocation: Invocation, goal: Goal | None, services: Sequence[str]
+) -> tuple[Sequence[Row], Running | None]:
+    """The rows of a target, or of all that is up, which is returned as well."""
+    if goal is not None:
+        from envctl.verbs import status as verb
+
+        return verb.status(invocation.project, goal, services), None
+    from envctl.verbs.list_environments import running
+
+    everything = running(invocation.project)
+    return everything.rows, everything
+
+
+def _show(invocation: Invocation, rows: Sequence[Row], running: Running | None) -> None:
+    if rows:
         invocation.out.table([_cells(row) for row in rows], head=_HEAD, styles=_STYLES)
-    elif everything is None or not everything.unanswered:
+    elif running is None or not running.unanswered:
         invocation.out.line("nothing is up")
-    if everything is not None:
-        everything.require_answers()
 
 
-def _lost(invocation: Invocation, target: str | None) -> None:
+def _watch(invocation: Invocation, goal: Goal | None, services: Sequence[str]) -> None:
+    """Show the states, again whenever they change, until interrupted; a terminal is cleared before."""
+    from time import sleep
+
+    shown: Sequence[Row] | None = None
+    with suppress(KeyboardInterrupt):
+        while True:
+            rows, running = _rows(invocation, goal, services)
+            if rows != shown:
+                if invocation.out.terminal:
+                    invocation.out.file.write(_CLEAR)
+                elif shown is not None:
+                    invocation.out.line()
+                _show(invocation, rows, running)
+                shown = rows
+            sleep(_WATCH_PAUSE)
+
+
+def _lost(invocation: Invocation, goal: Goal | None) -> None:
     """Note what is running from a folder where the project used to be."""
     from envctl.plan.target import Target as Goal
     from envctl.verbs import running_units as verb
 
-    goals = [invocation.target(target)] if target else map(Goal, invocation.project.environments())
-    for goal in goals:
+    targets = [goal] if goal else map(Goal, invocation.project.environments())
+    for target in targets:
         with suppress(EnvctlError):
-            for text in verb.lost_environment(invocation.project, goal):
+            for text in verb.lost_environment(invocation.project, target):
                 invocation.note(f"note: {text}")
 
 

@@ -145,10 +145,11 @@ def to_open(address: str, unit: Unit | None) -> str:
 def down(
     invocation: Invocation,
     target: Target = None,
+    services: Services = None,
     *,
     volumes: Annotated[
         bool,
-        Option(("--volumes",), "Also delete its data: volumes and generated secrets."),
+        Option(("--volumes", "-v"), "Also delete its data: volumes and generated secrets."),
     ] = False,
     identity: Annotated[
         str | None,
@@ -161,18 +162,26 @@ def down(
 ) -> None:
     """Take an environment down and keep its data.
 
-    With --volumes, its data is deleted without asking. With --id, the project's folder need not exist.
+    With SERVICE, takes down only the named services. With --volumes, all data is deleted without asking. With --id,
+    the project's folder need not exist. The last line says what was removed and which data stays.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
     if identity is not None:
+        if services:
+            raise UsageError("--id takes down a whole environment, no single services")
         _down_by_id(invocation, target, identity, volumes=volumes, as_json=as_json)
         return
-    goal = invocation.target(target)
+    goal, names = invocation.target_and_services(target, services)
+    if volumes and names:
+        raise UsageError(
+            "--volumes deletes all data of an environment, and cannot be used with services",
+            hint=f"`envctl down {goal} {' '.join(names)}` keeps the data",
+        )
     decided = _announce(invocation, goal, "nothing is up", as_json=as_json)
     from envctl.verbs import down as verb
 
-    changes = verb.down(invocation.project, goal, volumes=volumes, decided=decided)
+    changes = verb.down(invocation.project, goal, services=names, volumes=volumes, decided=decided)
     invocation.reporter.pause()
     if as_json:
         _json(invocation, goal, changes)
@@ -202,16 +211,22 @@ def _down_by_id(
         _json(invocation, goal, changes)
 
 
-def stop(invocation: Invocation, target: Target = None, *, as_json: AsJson = False) -> None:
-    """Stop an environment without removing it; `up` starts it again.
+def stop(
+    invocation: Invocation,
+    target: Target = None,
+    services: Services = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an environment, or some services, without removing anything; `up` starts it again.
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
-    goal = invocation.target(target)
+    goal, names = invocation.target_and_services(target, services)
     decided = _announce(invocation, goal, "nothing is running", as_json=as_json)
     from envctl.verbs import stop as verb
 
-    changes = verb.stop(invocation.project, goal, decided=decided)
+    changes = verb.stop(invocation.project, goal, services=names, decided=decided)
     invocation.reporter.pause()
     if as_json:
         _json(invocation, goal, changes)

@@ -93,21 +93,7 @@ def down(
 
     With the plan at hand dependents go before what they depend on.
     """
-    known = {unit.name: unit for unit in plan.units} if plan else {}
-    removals = [
-        Change(
-            Action.REMOVE,
-            name,
-            because("the environment goes down"),
-            target=known.get(name),
-            needs=tuple(
-                other
-                for other in observed.units
-                if other in known and _depends(known[other], name, plan)
-            ),
-        )
-        for name in observed.units
-    ]
+    removals = remove(observed, frozenset(observed.units), plan=plan)
     ends: list[Change] = []
     gone = tuple(change.key for change in removals)
     if volumes:
@@ -121,19 +107,51 @@ def down(
     return (*removals, *ends)
 
 
-def stop(observed: Observed, *, plan: Plan | None = None) -> tuple[Change, ...]:
-    """The changes that stop every unit that runs, or may, dependents before what they depend on."""
+def remove(
+    observed: Observed,
+    units: frozenset[str],
+    *,
+    plan: Plan | None = None,
+    cause: str = "the environment goes down",
+) -> tuple[Change, ...]:
+    """The changes that remove these units, dependents before what they depend on."""
+    known = {unit.name: unit for unit in plan.units} if plan else {}
+    names = [name for name in observed.units if name in units]
+    return tuple(
+        Change(
+            Action.REMOVE,
+            name,
+            because(cause),
+            target=known.get(name),
+            needs=tuple(
+                other for other in names if other in known and _depends(known[other], name, plan)
+            ),
+        )
+        for name in names
+    )
+
+
+def stop(
+    observed: Observed, *, plan: Plan | None = None, units: frozenset[str] | None = None
+) -> tuple[Change, ...]:
+    """The changes that stop every unit that runs, or may, dependents before what they depend on.
+
+    With `units`, only these.
+    """
     active = {
         name: unit
         for name, unit in observed.units.items()
         if not (unit.status.is_over or unit.status in _NEVER_RAN)
+        and (units is None or name in units)
     }
+    whole = units is None or units >= observed.units.keys()
+    cause = "the environment is being stopped" if whole else "it is being stopped"
     known = {unit.name: unit for unit in plan.units} if plan else {}
     return tuple(
         Change(
             Action.STOP,
             name,
-            because("the environment is being stopped"),
+            because(cause),
             target=known.get(name),
             needs=tuple(
                 f"{Action.STOP}:{other}"

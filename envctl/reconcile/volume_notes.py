@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
@@ -101,13 +101,6 @@ def unused_note(name: str, size: int | None = None) -> VolumeNote:
     """What is to be said of a volume that nothing uses any more."""
     text = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
     return VolumeNote(name, VolumeState.UNUSED, text, size)
-
-
-def kept_text(volumes: Collection[str]) -> str:
-    """What `down` says of the data that it leaves alone."""
-    names = ", ".join(sorted(volumes))
-    stay, them = ("stays", "it") if len(volumes) == 1 else ("stay", "them")
-    return f"data {stay}: {names}; `envctl down --volumes` deletes {them}"
 
 
 # --- parts

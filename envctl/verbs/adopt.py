@@ -17,9 +17,10 @@ from envctl.host.run_lock import exclusive
 from envctl.plan.changes import Change
 from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.target import Target
-from envctl.progress import Report
+from envctl.progress import Progress, Report, Stage
 from envctl.project import Project
 from envctl.reconcile import compare
+from envctl.reconcile.down_summary import down_summary
 from envctl.reconcile.executor import apply_changes
 from envctl.secrets import SecretStore
 from envctl.session import Session
@@ -180,11 +181,14 @@ def take_down(
     name = f"{scope.environment}@{found.backend}"
     with exclusive(likely_folder(root, "locks"), name, report):
         backend.check()
-        changes = compare.down(backend.observe(), volumes=volumes)
+        observed = backend.observe()
+        changes = compare.down(observed, volumes=volumes)
         decided(changes)
         apply_changes(changes, backend, report)
         if volumes:
             SecretStore(root, scope.environment, {}, environ=os.environ).release(found.backend)
+        if text := down_summary(changes, observed.volumes, {}):
+            report(Progress(name, Stage.NOTE, text))
     backend.close()
     return changes
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from envctl.backends.base import KeepsVolumes
+from envctl.errors import EnvctlError
 from envctl.host.private_state import state_path
 from envctl.plan.changes import Change
 from envctl.plan.state import Observed
@@ -9,27 +13,44 @@ from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
 from envctl.project import Project
 from envctl.reconcile import compare
+from envctl.reconcile.down_summary import down_summary
 from envctl.reconcile.executor import apply_changes
-from envctl.reconcile.volume_notes import kept_text
 from envctl.session import Session
 from envctl.verbs.results import Decided, ignore_changes
-from envctl.verbs.running_units import tell_lost
+from envctl.verbs.running_units import named_units, tell_lost
 
 
 def down(
     project: Project,
     target: Target,
     *,
+    services: Sequence[str] = (),
     volumes: bool = False,
     decided: Decided = ignore_changes,
 ) -> tuple[Change, ...]:
-    """Take an environment down; its data only with `volumes`. `decided` is called before the first change.
+    """Take an environment down, or some services of it; its data only with `volumes`, which takes no services.
 
-    It need not be in the spec any more, and a spec that is broken does not hinder it.
+    `decided` is called before the first change. The environment need not be in the spec any more, and a spec that is
+    broken does not hinder it.
     """
     session = Session.of_existing(project, target)
     with session.locked():
+        if services:
+            return _remove_services(session, services, decided)
         return take_down(session, volumes=volumes, decided=decided)
+
+
+def _remove_services(
+    session: Session, services: Sequence[str], decided: Decided
+) -> tuple[Change, ...]:
+    session.backend.check()
+    observed = session.observe()
+    units = named_units(session, observed, services)
+    plan = session.plan_or_none
+    changes = compare.remove(observed, units, plan=plan, cause="it is taken down")
+    decided(changes)
+    apply_changes(changes, session.backend, session.project.report, observed=observed)
+    return changes
 
 
 def take_down(
@@ -44,22 +65,33 @@ def take_down(
     releasing = volumes and (bool(changes) or store.is_releasing(backend.name))
     if releasing:
         store.begin_release(backend.name)
+    sizes, has_secrets = _sizes(session, observed), releasing and store.keeps_any()
     apply_changes(changes, backend, session.project.report, observed=observed)
     if not changes and not releasing:
         tell_lost(session, observed)
     if releasing:
         store.release(backend.name)
-    else:
-        _note_kept(session, observed, secrets=volumes)
+    elif volumes:
+        _note_kept_secrets(session)
+    if text := down_summary(changes, observed.volumes, sizes, secrets=has_secrets):
+        session.project.report(Progress(session.id, Stage.NOTE, text))
     return changes
 
 
-def _note_kept(session: Session, observed: Observed, *, secrets: bool) -> None:
-    """Say what of an environment's data stays; of secrets if they were to go, and nothing was found."""
-    report = session.project.report
-    if observed.volumes:
-        report(Progress(session.id, Stage.NOTE, kept_text(observed.volumes)))
-    if secrets and session.store.keeps_any():
+def _sizes(session: Session, observed: Observed) -> Mapping[str, int]:
+    """The sizes of the environment's volumes, as far as the engine tells them."""
+    backend = session.backend
+    if not observed.volumes or not isinstance(backend, KeepsVolumes):
+        return {}
+    try:
+        return backend.volume_sizes(observed.volumes)
+    except EnvctlError:
+        return {}
+
+
+def _note_kept_secrets(session: Session) -> None:
+    """Say that generated secrets stay though they were to go, since nothing was found."""
+    if session.store.keeps_any():
         where = state_path(session.project.root, "secrets", session.target.environment)
         text = f"nothing of it was found, so its generated secrets stay: {where}"
-        report(Progress(session.id, Stage.NOTE, text))
+        session.project.report(Progress(session.id, Stage.NOTE, text))

@@ -35,6 +35,38 @@ def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def named_units(session: Session, observed: Observed, names: Sequence[str]) -> frozenset[str]:
+    """The units that exist, of these services or units, or all. UsageError for a name that nobody knows."""
+    require_names(session, observed, names)
+    return frozenset(
+        name
+        for name, state in observed.units.items()
+        if not names or {name, state.service} & {*names}
+    )
+
+
+def require_names(session: Session, observed: Observed, names: Sequence[str]) -> None:
+    """UsageError for a name of a service or unit that neither the spec nor the engine has."""
+    known = _known_names(session, observed.units) if names else ()
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{session.target.environment} has no service {name!r}",
+                hint=did_you_mean(name, known),
+            )
+
+
+def _known_names(session: Session, units: Mapping[str, UnitState]) -> set[str]:
+    """The names of services and units, in the spec or on the engine."""
+    plan = session.plan_or_none
+    names = {word for state in units.values() for word in (state.name, state.service)}
+    return (
+        names | {word for unit in plan.units for word in (unit.name, unit.service)}
+        if plan
+        else names
+    )
+
+
 def require_running(session: Session, name: str) -> None:
     """EnvctlError, with what there is instead, unless the unit of that name runs."""
     there, target = session.backend.observe().units, session.target
@@ -96,9 +128,7 @@ def lost_texts(session: Session) -> tuple[str, ...]:
 
 
 def _not_there(session: Session, name: str, there: Mapping[str, UnitState]) -> EnvctlError:
-    plan, environment = session.plan_or_none, session.target.environment
-    known = {word for state in there.values() for word in (state.name, state.service)}
-    known |= {word for unit in plan.units for word in (unit.name, unit.service)} if plan else set()
+    environment, known = session.target.environment, _known_names(session, there)
     if name in known:
         brief = f"{name} of {environment} is not up"
         up = EnvctlError(brief, hint=f"bring it up with `envctl up {session.target}`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from envctl.errors import SpecError
@@ -14,6 +14,7 @@ from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.reconcile.volume_notes import VolumeState, unused
 from envctl.session import Session
+from envctl.verbs.running_units import require_names
 
 VOLUME: Final = "volume"
 """The kind of a row that is a volume's, which nothing uses any more."""
@@ -35,8 +36,11 @@ class Row:
     cause: str
 
 
-def status(project: Project, target: Target) -> tuple[Row, ...]:
-    """The state of every unit there is or should be."""
+def status(project: Project, target: Target, services: Sequence[str] = ()) -> tuple[Row, ...]:
+    """The state of every unit there is or should be, or of those of these services.
+
+    UsageError for a service that neither the spec nor the engine has.
+    """
     session = Session.of_existing(project, target)
     observed = session.observe()
     plan = session.plan_or_none
@@ -46,6 +50,9 @@ def status(project: Project, target: Target) -> tuple[Row, ...]:
     states += [state for name, state in observed.units.items() if name not in units]
     environment, backend = session.target.environment, session.backend.name
     rows = (_row(environment, backend, state, units.get(state.name), causes) for state in states)
+    if services:
+        require_names(session, observed, services)
+        return tuple(row for row in rows if {row.unit, row.service} & {*services})
     left = unused(plan, observed) if plan else ()
     return (*rows, *(_volume(environment, backend, name) for name in left))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from envctl.backends.base import Execution
 from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.verbs.stop import stop
 from tests.unit.cli.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -196,3 +199,79 @@ def test_a_removed_environment_can_still_be_named(envctl: Run, shop: Path) -> No
     put_default(shop, "dev")
     (shop / "environments" / "test.yaml").unlink()
     assert "exists on paper only" in envctl("logs", "test").err
+
+
+def states(envctl: Run, *words: str) -> dict[str, str]:
+    return {row["unit"]: row["state"] for row in envctl("status", *words, "--json").json}
+
+
+def test_stop_and_down_and_status_take_services(envctl: Run, shop: Path) -> None:
+    put_default(shop, "test")
+    envctl("up")
+    ended = envctl("stop", "web")
+    assert ended.out.splitlines() == ["# stop web  it is being stopped"]
+    assert states(envctl, "test") == {"db": "running", "web": "stopped"}
+    assert states(envctl, "web") == {"web": "stopped"}
+    ended = envctl("down", "test", "web")
+    assert ended.out.splitlines() == ["- remove web  it is taken down"]
+    assert states(envctl, "test") == {"db": "running", "web": "missing"}
+    assert envctl("down", "web").out == "test: nothing is up\n"
+    assert envctl("stop", "web").out == "test: nothing is running\n"
+
+
+@pytest.mark.parametrize("verb", ["stop", "down", "status"])
+def test_a_service_that_nobody_knows_is_an_error(envctl: Run, shop: Path, verb: str) -> None:
+    envctl("up", "test")
+    ended = envctl(verb, "test", "wbe")
+    assert (ended.code, "test has no service 'wbe'" in ended.err) == (2, True)
+    assert states(envctl, "test") == {"db": "running", "web": "running"}
+
+
+def test_services_are_taken_down_before_what_they_depend_on(envctl: Run, shop: Path) -> None:
+    envctl("up", "test")
+    ended = envctl("down", "test", "db", "web")
+    done = [line for line in ended.err.splitlines() if line.startswith("✓")]
+    assert ["remove web" in done[0], "remove db" in done[1]] == [True, True]
+
+
+def test_data_of_single_services_is_not_deleted(envctl: Run, shop: Path) -> None:
+    envctl("up", "test")
+    ended = envctl("down", "-v", "test", "db")
+    assert (ended.code, "cannot be used with services" in ended.err) == (2, True)
+    assert states(envctl, "test") == {"db": "running", "web": "running"}
+
+
+def test_down_says_what_went_and_what_stayed(envctl: Run, shop: Path) -> None:
+    envctl("up", "test")
+    last = envctl("down", "test").err.splitlines()[-1]
+    assert last == (
+        "· test@memory  removed 2 units and 1 network; data stays: data; `envctl down --volumes` deletes it"
+    )
+    envctl("up", "test")
+    last = envctl("down", "-v", "test").err.splitlines()[-1]
+    assert last == "· test@memory  removed 2 units, 1 network and 1 volume"
+    assert "removed" not in envctl("down", "test").err
+
+
+def test_watch_shows_the_states_again_when_they_change(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envctl("up", "test")
+    looks = []
+
+    def look(_: float) -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            stop(Project(shop, environ={}), Target("test"))
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", look)
+    ended = envctl("status", "test", "web", "--watch")
+    tables = [table.splitlines()[1].split()[3] for table in ended.out.split("\n\n")]
+    assert (ended.code, tables) == (0, ["running", "stopped"])
+
+
+@pytest.mark.parametrize("option", ["--json", "--all"])
+def test_watch_goes_with_no_other_form(envctl: Run, shop: Path, option: str) -> None:
+    assert envctl("status", "--watch", option).code == 2
