@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import cli_reference as command_line
 import spec_reference as spec
 
-from envctl.cli import reference as command_line
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent

@@ -11,6 +11,8 @@ from envctl import __version__
 from envctl.cli import interrupts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envctl.cli.front import Call
 
 
@@ -32,26 +34,37 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     _look_up_absolutely()
+    words = sys.argv[1:]
     completing = "_ENVCTL_COMPLETE" in os.environ
 
     def work() -> int | None:
         interrupts.raise_an_exception()
         if completing:
-            completions = complete(os.environ, COMMANDS)
-            if completions is None:
-                return _typer()
-            print(completions)
-            return 0
-        if sys.argv[1:] == ["--version"]:
-            print(f"envctl {__version__}")
-            return 0
-        call = read(sys.argv[1:], COMMANDS)
-        return run(call) if call else _typer()
+            text = complete(os.environ, COMMANDS)
+        else:
+            call = read(words, COMMANDS)
+            if call:
+                return run(call)
+            text = _requested_text(words)
+        if text is None:
+            return _typer()
+        print(text)
+        return 0
 
     code = run_guarded(work, Options())
     interrupts.end_the_process()
     gc.freeze()  # The process is about to end; a last collection would take a tenth of the time of `status`.
     sys.exit(code)
+
+
+def _requested_text(words: Sequence[str]) -> str | None:
+    """The version or the help, if that is what the words ask for in the usual way."""
+    if words == ["--version"]:
+        return f"envctl {__version__}"
+    from envctl.cli.commands import COMMANDS
+    from envctl.cli.help import requested_help
+
+    return requested_help(words, COMMANDS)
 
 
 def _open_closed_streams() -> None:
@@ -85,7 +98,7 @@ def run(call: Call) -> int:
     def work() -> int | None:
         invocation = Invocation(call.options)
         try:
-            return call.function(invocation, **call.given)
+            return call.function(invocation, **call.arguments)
         finally:
             invocation.close()
 

@@ -31,6 +31,10 @@ def adopt(
     Its units, data, keys and generated secrets then belong to this folder. Nothing is restarted. If the other folder
     still exists, this folder is a copy, and taking over needs --force.
 
+    Examples:
+        envctl adopt dev
+        envctl adopt dev --id 81226ebc
+
     JSON: an object with `environment`, `backend`, `id`, `former` (the folder it was started from), `units`, `volumes`.
     """
     goal = invocation.target(target)

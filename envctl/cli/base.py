@@ -48,6 +48,10 @@ def _images(invocation: Invocation) -> Iterator[ImageStore]:
 def listing(invocation: Invocation, *, as_json: AsJson = False) -> None:
     """List the known bases and which of them are on the engine.
 
+    Examples:
+        envctl base list
+        envctl base list --json
+
     JSON: a list of objects with `name`, `suite`, `here`, `id`, `size` (bytes), `created` and `how`.
     """
     from dataclasses import asdict
@@ -81,6 +85,10 @@ def build(
     """Make a base available on the engine.
 
     Uses the local image; otherwise pulls it from its registry; otherwise bootstraps it from the mirror.
+
+    Examples:
+        envctl base build debian:bookworm
+        envctl base build debian:bookworm --snapshot 20260101T000000Z
     """
     from envctl import bases
 
@@ -93,6 +101,10 @@ def build(
 @without_spec
 def inspect(invocation: Invocation, name: Name, *, as_json: AsJson = False) -> None:
     """Show details of a base's local image.
+
+    Examples:
+        envctl base inspect debian:bookworm
+        envctl base inspect debian:bookworm --json
 
     JSON: an object with `name`, `id`, `size` (bytes), `created`, `how`, `labels`, `manifest` (the
     digest of the package list) and `packages` (name to version).

@@ -1,6 +1,6 @@
 """The commands, and the function that runs each."""
 
-from envctl.cli.declare import Group
+from envctl.cli.declare import Group, Section
 
 COMMANDS = Group(
     """One YAML spec for dev, test and prod, on containers or virtual machines.
@@ -9,35 +9,71 @@ COMMANDS = Group(
 
     Exit codes: 0 success, 1 error, 2 wrong usage, 3 differences found, 130 interrupted.
     """,
-    {
-        "init": "envctl.cli.init:init",
-        "validate": "envctl.cli.spec:validate",
-        "config": "envctl.cli.spec:config",
-        "schema": "envctl.cli.spec:schema",
-        "plan": "envctl.cli.plan:plan",
-        "render": "envctl.cli.plan:render",
-        "diff": "envctl.cli.diff:diff",
-        "facts": "envctl.cli.parity:facts",
-        "parity": "envctl.cli.parity:parity",
-        "verify": "envctl.cli.verify:verify",
-        "lock": "envctl.cli.lock:lock",
-        "up": "envctl.cli.up:up",
-        "down": "envctl.cli.up:down",
-        "adopt": "envctl.cli.adopt:adopt",
-        "trust": "envctl.cli.trust:trust",
-        "stop": "envctl.cli.up:stop",
-        "status": "envctl.cli.status:status",
-        "logs": "envctl.cli.logs:logs",
-        "exec": "envctl.cli.exec:execute",
-        "shell": "envctl.cli.exec:shell",
-        "doctor": "envctl.cli.doctor:doctor",
-        "base": Group(
-            "List, build and inspect the base images that builds start from.",
+    (
+        Section(
+            "Start",
             {
-                "list": "envctl.cli.base:listing",
-                "build": "envctl.cli.base:build",
-                "inspect": "envctl.cli.base:inspect",
+                "init": "envctl.cli.init:init",
+                "validate": "envctl.cli.spec:validate",
+                "schema": "envctl.cli.spec:schema",
             },
+            ("envctl init my-project", "envctl validate"),
         ),
-    },
+        Section(
+            "Run",
+            {
+                "up": "envctl.cli.up:up",
+                "stop": "envctl.cli.up:stop",
+                "down": "envctl.cli.up:down",
+                "adopt": "envctl.cli.adopt:adopt",
+            },
+            ("envctl up dev", "envctl down dev --volumes"),
+        ),
+        Section(
+            "Look",
+            {
+                "status": "envctl.cli.status:status",
+                "logs": "envctl.cli.logs:logs",
+                "exec": "envctl.cli.exec:execute",
+                "shell": "envctl.cli.exec:shell",
+            },
+            ("envctl logs dev web --follow", "envctl exec dev web -- ls -l"),
+        ),
+        Section(
+            "Compare and lock",
+            {
+                "plan": "envctl.cli.plan:plan",
+                "config": "envctl.cli.spec:config",
+                "diff": "envctl.cli.diff:diff",
+                "verify": "envctl.cli.verify:verify",
+                "facts": "envctl.cli.parity:facts",
+                "parity": "envctl.cli.parity:parity",
+                "lock": "envctl.cli.lock:lock",
+                "render": "envctl.cli.plan:render",
+            },
+            ("envctl plan dev", "envctl parity dev@docker dev@vagrant"),
+        ),
+        Section(
+            "This machine",
+            {
+                "doctor": "envctl.cli.doctor:doctor",
+                "trust": "envctl.cli.trust:trust",
+                "base": Group(
+                    "List, build and inspect the base images that builds start from.",
+                    (
+                        Section(
+                            "Commands",
+                            {
+                                "list": "envctl.cli.base:listing",
+                                "build": "envctl.cli.base:build",
+                                "inspect": "envctl.cli.base:inspect",
+                            },
+                            ("envctl base list", "envctl base build debian:bookworm"),
+                        ),
+                    ),
+                ),
+            },
+            ("envctl doctor --fix", "envctl base list"),
+        ),
+    ),
 )

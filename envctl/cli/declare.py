@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
@@ -67,11 +68,11 @@ class Options:
     no_color: bool = False
 
     @classmethod
-    def taken(cls, given: dict[str, Any]) -> Options:
-        """The common ones among the given arguments, which lose them."""
-        names = [parameter.name for parameter in COMMON if parameter.name in given]
-        found = {name: given.pop(name) for name in names}
-        return cls(**{**found, "sets": tuple(found.get("sets") or ())})
+    def pop_from(cls, values: dict[str, Any]) -> Options:
+        """Take the common options out of a command's arguments."""
+        names = [parameter.name for parameter in COMMON if parameter.name in values]
+        options = {name: values.pop(name) for name in names}
+        return cls(**{**options, "sets": tuple(options.get("sets") or ())})
 
     def over(self, outer: Options) -> Options:
         """These options, completed with those given before the command's name."""
@@ -85,11 +86,25 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Commands that help shows together: from names to "module:function" or a group, and lines that use them."""
+
+    title: str
+    commands: Mapping[str, str | Group]
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Commands under a common name: from names to "module:function" or another group."""
+    """Commands under a common name."""
 
     help: str
-    commands: Mapping[str, str | Group]
+    sections: Sequence[Section]
+
+    @property
+    def commands(self) -> Mapping[str, str | Group]:
+        """All commands by name."""
+        return {name: place for part in self.sections for name, place in part.commands.items()}
 
 
 AsJson: TypeAlias = Annotated[
@@ -146,8 +161,15 @@ def takes_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def load(place: str) -> Callable[..., int | None]:
+    """The function at "module:function"."""
+    module, _, name = place.partition(":")
+    function: Callable[..., int | None] = getattr(import_module(module), name)
+    return function
+
+
 def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
     """A command's parameters: its own after the Invocation, then the common ones."""
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    declared = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     common = COMMON[1:] if hasattr(function, "without_spec") else COMMON
-    return (*(_parameter(one.name, one.annotation, one.default) for one in own), *common)
+    return (*(_parameter(each.name, each.annotation, each.default) for each in declared), *common)

@@ -30,6 +30,10 @@ def diff(
 
     Needs no engine. The exit code is 3 if they differ.
 
+    Examples:
+        envctl diff dev prod
+        envctl diff dev prod --json
+
     JSON: an object with `before`, `after` (targets), `differences`, each with `path`, `before`, `after`
     (omitted on the side without the value), `before_where` and `after_where` ("file:line:column"
     or null), and `builds`, by unit: `same`, `before` and `after` (digests or null).

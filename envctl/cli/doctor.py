@@ -29,6 +29,10 @@ def doctor(
 
     The exit code is 1 if something required is missing.
 
+    Examples:
+        envctl doctor
+        envctl doctor --backend vagrant --fix
+
     JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`,
     `needed` (whether it is required) and `fixable` (whether --fix can fix it).
     """

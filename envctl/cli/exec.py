@@ -72,6 +72,10 @@ def execute(
 
     Standard input is passed to the command, and its exit code is returned. Options go before TARGET. If envctl is
     interrupted or terminated, or its output is closed, the command in the unit is terminated too.
+
+    Examples:
+        envctl exec dev web -- ls -l
+        envctl exec -u root dev web -- apt-get install strace
     """
     target = None if words[0] == "--" else words[0]
     goal, named = invocation.target_and_services(target, None)
@@ -86,7 +90,12 @@ def execute(
 def shell(
     invocation: Invocation, target: Target = None, unit: Unit = None, *, user: User = None
 ) -> int:
-    """Open a shell inside a unit: bash if it is installed, otherwise sh."""
+    """Open a shell inside a unit: bash if it is installed, otherwise sh.
+
+    Examples:
+        envctl shell dev
+        envctl shell dev web -u root
+    """
     goal, units = invocation.target_and_services(target, [unit] if unit else None)
     if len(units) > 1:
         raise UsageError(f"a shell opens in one unit, not in {' and '.join(units)}")

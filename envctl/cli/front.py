@@ -11,11 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.cli.declare import COMMON, Argument, Group, Option, Options, Parameter, parameters
+from envctl.cli.declare import (
+    COMMON,
+    Argument,
+    Group,
+    Option,
+    Options,
+    Parameter,
+    load,
+    parameters,
+)
 from envctl.lazy_dataclass import dataclass
 
 _QUOTING: Final = frozenset("\"'\\\t\n$`")
@@ -28,7 +36,7 @@ class Call:
 
     function: Callable[..., int | None]
     options: Options
-    given: dict[str, Any]
+    arguments: dict[str, Any]
 
 
 class _NotSure(Exception):  # noqa: N818 - it is no error: Typer is asked instead
@@ -39,18 +47,20 @@ def read(words: Sequence[str], group: Group) -> Call | None:
     """The call that a command line asks for; None if Typer has to look at it."""
     try:
         outer = _Line(COMMON, stops=True)
-        rest = outer.take(words)
+        left = outer.take(words)
         place: str | Group = group
         while isinstance(place, Group):
-            if not rest or rest[0] not in place.commands:
+            if not left or left[0] not in place.commands:
                 return None
-            place, rest = place.commands[rest[0]], rest[1:]
+            place, left = place.commands[left[0]], left[1:]
         function = load(place)
         line = _Line.of_command(function)
-        given = line.arguments(line.take(rest))
+        arguments = line.arguments(line.take(left))
     except _NotSure:
         return None
-    return Call(function, Options.taken(given).over(Options.taken(outer.found)), given)
+    return Call(
+        function, Options.pop_from(arguments).over(Options.pop_from(outer.values)), arguments
+    )
 
 
 def complete(environ: Mapping[str, str], group: Group) -> str | None:
@@ -108,7 +118,7 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
     if current is None or (len(left) >= len(places) and not current.many):
         raise _NotSure
     arguments = dict(zip((parameter.name for parameter in places), left, strict=False))
-    folder = line.found.get("directory") or outer.found.get("directory") or Path()
+    folder = line.values.get("directory") or outer.values.get("directory") or Path()
     return _completions(current, arguments, begun, folder)
 
 
@@ -123,13 +133,6 @@ def _completions(
         return find(begun, arguments.get("target", ""), folder)
     except Exception:  # noqa: BLE001
         return ()
-
-
-def load(place: str) -> Callable[..., int | None]:
-    """The function at "module:function"."""
-    module, _, name = place.partition(":")
-    function: Callable[..., int | None] = getattr(import_module(module), name)
-    return function
 
 
 def options_end(function: Callable[..., int | None], words: Sequence[str]) -> int:
@@ -147,7 +150,7 @@ class _Line:
     """Whether options end at the first argument."""
     keeps_separator: bool = False
     """Whether a `--` in place of the first argument is kept: what is behind it is another program's."""
-    found: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_command(cls, function: Callable[..., int | None]) -> _Line:
@@ -158,10 +161,10 @@ class _Line:
     def take(self, words: Sequence[str]) -> list[str]:
         """Take the options out; the arguments are left."""
         options = {
-            word: (one, meant)
-            for one in self.known
-            if isinstance(one.what, Option)
-            for word, meant in one.what.words.items()
+            word: (parameter, meant)
+            for parameter in self.known
+            if isinstance(parameter.what, Option)
+            for word, meant in parameter.what.words.items()
         }
         left: list[str] = []
         index = 0
@@ -180,54 +183,54 @@ class _Line:
             name, equals, value = word.partition("=")
             if name not in options or (equals and not name.startswith("--")):
                 raise _NotSure
-            one, meant = options[name]
-            if one.type is bool:
+            parameter, meant = options[name]
+            if parameter.type is bool:
                 if equals:
                     raise _NotSure
-                self._set(one, meant)
+                self._set(parameter, meant)
                 continue
             if not equals:
                 value = words[index] if index < len(words) else "-"
                 index += 1
             if not value or value.startswith("-"):
                 raise _NotSure
-            self._set(one, _converted(one, value))
+            self._set(parameter, _converted(parameter, value))
         return left
 
-    def _set(self, one: Parameter, value: Any) -> None:
-        if one.many:
-            self.found.setdefault(one.name, []).append(value)
-        elif one.name in self.found:
+    def _set(self, parameter: Parameter, value: Any) -> None:
+        if parameter.many:
+            self.values.setdefault(parameter.name, []).append(value)
+        elif parameter.name in self.values:
             raise _NotSure
         else:
-            self.found[one.name] = value
+            self.values[parameter.name] = value
 
     def arguments(self, words: list[str]) -> dict[str, Any]:
         """All parameters, the arguments taken from these words in order."""
-        given: dict[str, Any] = {}
-        for one in self.known:
-            if isinstance(one.what, Argument):
-                if one.many:
-                    value: Any = [_converted(one, word) for word in words] or None
+        arguments: dict[str, Any] = {}
+        for parameter in self.known:
+            if isinstance(parameter.what, Argument):
+                if parameter.many:
+                    value: Any = [_converted(parameter, word) for word in words] or None
                     words = []
                 else:
-                    value = _converted(one, words.pop(0)) if words else None
-                given[one.name] = one.default if value is None else value
+                    value = _converted(parameter, words.pop(0)) if words else None
+                arguments[parameter.name] = parameter.default if value is None else value
             else:
-                given[one.name] = self.found.get(one.name, one.default)
-            if one.required and given[one.name] is None:
+                arguments[parameter.name] = self.values.get(parameter.name, parameter.default)
+            if parameter.required and arguments[parameter.name] is None:
                 raise _NotSure
         if words:
             raise _NotSure
-        return given
+        return arguments
 
 
-def _converted(one: Parameter, text: str) -> Any:
-    if one.type is str:
+def _converted(parameter: Parameter, text: str) -> Any:
+    if parameter.type is str:
         return text
-    if one.type is Path:
+    if parameter.type is Path:
         return Path(text)
-    least = one.what.least if isinstance(one.what, Option) else None
-    if one.type is int and text.isascii() and text.isdecimal() and int(text) >= (least or 0):
+    least = parameter.what.least if isinstance(parameter.what, Option) else None
+    if parameter.type is int and text.isascii() and text.isdecimal() and int(text) >= (least or 0):
         return int(text)
     raise _NotSure

@@ -36,6 +36,10 @@ def init(
 
     The starter is a spec, three environments and a small app. Nothing is overwritten: an existing app/server.py is
     left alone, and if the folder has a spec already, nothing is written.
+
+    Examples:
+        envctl init
+        envctl init my-project --name shop
     """
     target = (invocation.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(followed(target)))

@@ -52,6 +52,10 @@ def lock(
     --check compares the lock with the spec and, if an engine answers, with the existing images: the exit code is 3
     if there is a difference.
 
+    Examples:
+        envctl lock
+        envctl lock --update web debian:bookworm
+
     JSON: an object with `format`, `version` and `differences`, each with `kind` ("unit", "spec", "architecture",
     "image", "packages", "pip FOLDER" or "npm FOLDER"), `name`, `before`, `after` (null if there is none), `units`
     (ENVIRONMENT/SERVICE), `where` ("file:line:column" in the spec, or null), `said` (which files have changed, if

@@ -48,6 +48,10 @@ def logs(
     """Print the output of units, oldest line first.
 
     On a terminal, control characters other than colours are escaped. A file or pipe gets the lines unchanged.
+
+    Examples:
+        envctl logs dev
+        envctl logs dev web --follow --tail 20
     """
     goal, units = invocation.target_and_services(target, services)
     printer = _Printer(invocation, prefix=not no_prefix)

@@ -20,6 +20,10 @@ def facts(invocation: Invocation, target: Target = None, *, as_json: AsJson = Fa
     For a secret it shows presence, mode, owner and a keyed digest. A fact that cannot be read is shown as unknown, with
     the reason; so is a unit that is not running.
 
+    Examples:
+        envctl facts dev
+        envctl facts dev --json > facts.json
+
     JSON: an object with `format`, `version`, `project`, `environment`, `backend` and `units`: for each unit and
     category a mapping of keys to values, `{"unknown": REASON}` for an unknown value. `parity` can read it.
     """
@@ -77,6 +81,10 @@ def parity(
     spec accepts it (`accept`). Any other difference makes the exit code 3, and so does a fact that is unknown on one
     side, such as a file that cannot be read. An `accept` entry that matches nothing is reported; it does not change the
     exit code.
+
+    Examples:
+        envctl parity dev@docker dev@vagrant
+        envctl parity dev prod --up --html report.html
 
     JSON: an object with `format`, `version`, `comparisons` and `stale` (unused `accept` entries, each with `where`,
     `unit`, `category`, `key` and `reason`). A comparison has `before` and `after` (each with `target`, `project`,

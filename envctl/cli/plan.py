@@ -30,6 +30,10 @@ def plan(
 
     A `!` marks what deserves a second look, such as a port that becomes reachable from other machines.
 
+    Examples:
+        envctl plan dev
+        envctl plan prod --exit-code
+
     JSON: an object with `environment`, `backend`, `changes`, `volumes` and `unapproved`. A change has `action`, `unit`
     and `causes`, each with `text`, `where` ("file:line:column" or null) and `warning` (or null); its `cause` joins all
     texts, and its `where` is the first place. `volumes` are notes about data, each with `volume`, `state` (new, kept,
@@ -104,6 +108,10 @@ def render(
     """Write a folder that works without envctl: Dockerfiles and a Compose file, or a Vagrantfile and scripts.
 
     Files from an earlier render that are no longer needed are deleted; all other files are left alone.
+
+    Examples:
+        envctl render dev --output out
+        envctl render dev@vagrant -o machines
 
     JSON: an object with `environment`, `backend`, `folder` and `files` (paths below the folder).
     """

@@ -33,6 +33,10 @@ def validate(
 ) -> None:
     """Check the spec and report all mistakes at once.
 
+    Examples:
+        envctl validate
+        envctl validate dev prod@vagrant
+
     JSON: an object with `valid`, `environments` (names) and `problems`, each with `file`, `line`,
     `column`, `message`, `expected` and `hint`.
     """
@@ -84,6 +88,10 @@ def config(
     """Print the resolved spec of an environment.
 
     The overlay is merged, and variables are replaced. Secrets are shown by name and source, never by value.
+
+    Examples:
+        envctl config dev
+        envctl config dev --origins
 
     JSON: an object with `project`, `environment`, `backend`, `vars`, `secrets` and `services`. With --origins also
     `origins`: for each value's path its `where` and what it `replaced`.
@@ -139,6 +147,10 @@ def schema(
     """Print the JSON Schema of the spec, for editors.
 
     `--for envctl` describes envctl.yaml, `--for environment` a file in environments/.
+
+    Examples:
+        envctl schema --output envctl.schema.json
+        envctl schema --for environment
     """
     from envctl.cli.output import json_text
     from envctl.definition import json_schema

@@ -66,6 +66,10 @@ def status(
     answer is reported as an error after the results of the others. With --all, shows every environment on this
     machine's engines, with its id and its project's folder, even if that folder no longer exists.
 
+    Examples:
+        envctl status
+        envctl status dev --json
+
     JSON: a list of objects with `environment`, `backend`, `service`, `replica`, `unit`, `kind`, `state`, `health`,
     `addresses` and `cause` (why it differs from the spec, or ""). A `kind` of "volume" is a volume, named in `unit`,
     that was removed from the spec. `state` is `missing`, `created`, `starting`, `running`, `restarting`, `paused`,

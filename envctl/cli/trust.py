@@ -37,6 +37,10 @@ def trust(
     Without TARGET, covers all environments. `up` asks the same question. What you allow is recorded outside the
     project, for this folder and exactly this text and content: anything new or changed is asked about again.
 
+    Examples:
+        envctl trust
+        envctl trust dev --revoke
+
     JSON: a list of objects with `environment`, `text`, `allowed` and `where` ("file:line:column" or null). It asks and
     changes nothing without --yes.
     """

@@ -75,6 +75,10 @@ def up(
 
     With --frozen, images and boxes are built and compared with envctl.lock before anything else changes.
 
+    Examples:
+        envctl up dev
+        envctl up dev@vagrant web
+
     JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses` (unit name to list).
     """
     if offline and not frozen:
@@ -165,6 +169,10 @@ def down(
     With SERVICE, takes down only the named services. With --volumes, all data is deleted without asking. With --id,
     the project's folder need not exist. The last line says what was removed and which data stays.
 
+    Examples:
+        envctl down dev
+        envctl down dev --volumes
+
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
     if identity is not None:
@@ -219,6 +227,10 @@ def stop(
     as_json: AsJson = False,
 ) -> None:
     """Stop an environment, or some services, without removing anything; `up` starts it again.
+
+    Examples:
+        envctl stop dev
+        envctl stop dev@vagrant
 
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """

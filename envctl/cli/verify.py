@@ -23,6 +23,10 @@ def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = F
     The exit code is 3 if anything differs from the spec, cannot be checked, or a check fails. The number of facts
     checked depends on the spec alone.
 
+    Examples:
+        envctl verify dev
+        envctl verify dev@vagrant --json
+
     JSON: an object with `format`, `version`, `target`, `units` (each with `unit`, `claims`, the number of facts
     checked, and `holding`, the number of those that hold), `findings`, each with `unit`, `category`, `key`, `expected`, `found`, `where`
     ("file:line:column" or null), `hint` and `unchecked` (why it cannot be checked, or null), and `checks`, each with `unit`, `check`, `exit_code` (null if it

@@ -21,7 +21,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from envctl.definition import cache as _cache
 from envctl.definition.names import ROOT_FILE, environments, is_name, overlay_file, with_files
 from envctl.definition.overlays import alike
 from envctl.errors import EnvctlError, UsageError
@@ -90,6 +89,8 @@ def load(
     problems; UsageError an unknown environment, or a `sets` name that the spec does not declare. `known` are the names of
     overlay files, for those who have looked already.
     """
+    from envctl.definition import cache as _cache
+
     environ = os.environ if environ is None else environ
     known = with_files(root) if known is None else known
     if not is_name(environment):

@@ -17,7 +17,8 @@ from typing import Final
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import have_mode
 from envctl.host.links import alike, followed, ignores_case
-from envctl.host.safe_read import FILE, PlannedFiles
+from envctl.host.planned_files import PlannedFiles
+from envctl.host.safe_read import FILE
 from envctl.host.source_tree import EntryKind, SourceEntry
 from envctl.render.rendered_files import Content, Copied
 

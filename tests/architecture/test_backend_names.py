@@ -18,8 +18,7 @@ NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
 
 REASONS: dict[str, tuple[int, str]] = {
     "bases/rootfs.py": (7, "the files of apt in the official images have these names"),
-    "cli/commands.py": (1, "an example of a target, in the help"),
-    "cli/reference.py": (1, "an example of a target, in the page on the command line"),
+    "cli/commands.py": (3, "examples of targets, in the help"),
     "definition/habits.py": (
         1,
         "where Compose's key tmpfs is written here: options of the default backend",

@@ -87,7 +87,7 @@ def test_looking_at_the_spec_loads_neither_the_plan_nor_what_only_mistakes_need(
     (tmp_path / "envctl.yaml").write_text("project: p\nservices: {web: {image: redis}}\n")
     (tmp_path / "environments" / "dev.yaml").write_text("")
     code = (
-        "import sys; from pathlib import Path; from envctl.cli.front import load; from envctl import definition;"
+        "import sys; from pathlib import Path; from envctl.cli.declare import load; from envctl import definition;"
         f"definition.load(Path({str(tmp_path)!r}), 'dev', environ={{}});"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=TREE)

@@ -56,7 +56,6 @@ MOST = {
     "backends/memory": 8,
     "backends/vagrant": 1,
     "bases": 12,
-    "cli": 29,
     "definition": 88,
     "files": 50,
     "host": 24,

@@ -11,7 +11,7 @@ from typing import Final
 
 from envctl.backends.common.step_views import ContextFile
 from envctl.errors import EnvctlError
-from envctl.host.safe_read import PlannedFiles
+from envctl.host.planned_files import PlannedFiles
 from envctl.host.source_tree import EntryKind, content_time
 
 _TYPES: Final = {

@@ -13,7 +13,7 @@ from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.common.packing import add_content, add_file, add_text
 from envctl.backends.common.step_views import ContextFile, context_files, own_context
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
-from envctl.host.safe_read import PlannedFiles
+from envctl.host.planned_files import PlannedFiles
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, DockerfileBuild
 

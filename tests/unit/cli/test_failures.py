@@ -176,7 +176,7 @@ def test_no_command_is_told_in_half_a_sentence(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
-    assert "..." not in envctl("--help").out.partition("Commands:")[2]
+    assert "..." not in envctl("--help").out.partition("Start:")[2]
 
 
 @pytest.mark.parametrize(("line", "same"), [("help", "--help"), ("help up", "up --help")])

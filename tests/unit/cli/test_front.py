@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from envctl.cli.app import command_line
 from envctl.cli.commands import COMMANDS
-from envctl.cli.declare import Argument, Group, Option, parameters
-from envctl.cli.front import Call, load, read
+from envctl.cli.declare import Argument, Group, Option, load, parameters
+from envctl.cli.front import Call, read
 from tests.support.examples import examples
 
 pytestmark = pytest.mark.slow

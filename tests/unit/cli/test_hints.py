@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from envctl.cli.commands import COMMANDS
-from envctl.cli.declare import COMMON, Group, Option, parameters
-from envctl.cli.front import load
+from envctl.cli.declare import COMMON, Group, Option, load, parameters
 
 SOURCES = Path(__file__).parents[3] / "envctl"
 

@@ -26,7 +26,7 @@ from envctl.backends.common.step_views import context_files
 from envctl.backends.vagrant.provision import provision_script
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.errors import EnvctlError
-from envctl.host.safe_read import PlannedFiles
+from envctl.host.planned_files import PlannedFiles
 from envctl.plan.model import Build
 from envctl.plan.text import step_text
 from envctl.progress import Progress, Stage

@@ -1,14 +1,20 @@
-"""The command line as a Markdown page: `make docs` writes docs/cli-reference.md."""
+"""The command line as a Markdown page."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
 
 from envctl.cli.commands import COMMANDS
-from envctl.cli.declare import COMMON, Argument, Group, Option, Parameter, parameters
-from envctl.cli.front import load
+from envctl.cli.declare import COMMON, Argument, Group, Option, Parameter, load, parameters
+from envctl.cli.help import (
+    VALUE_NAMES,
+    argument_name,
+    argument_usage,
+    documentation,
+    option_help,
+    option_names,
+)
 
 _ABOUT = """\
 # Command line
@@ -64,42 +70,28 @@ def _commands(group: Group, before: str) -> Iterator[str]:
 
 def _command(name: str, place: str) -> Iterator[str]:
     function = load(place)
-    own_parameters = [parameter for parameter in parameters(function) if parameter not in COMMON]
-    arguments = [parameter for parameter in own_parameters if isinstance(parameter.what, Argument)]
-    options = [parameter for parameter in own_parameters if isinstance(parameter.what, Option)]
+    text = documentation(function)
+    own = [parameter for parameter in parameters(function) if parameter not in COMMON]
+    arguments = [parameter for parameter in own if isinstance(parameter.what, Argument)]
+    options = [parameter for parameter in own if isinstance(parameter.what, Option)]
+    words = [name, *map(_option_usage, options), *map(argument_usage, arguments)]
     yield f"\n## {name}\n"
-    yield f"    {' '.join([name, *(_usage(parameter) for parameter in options), *map(_usage, arguments)])}\n"
-    yield inspect.getdoc(function) or ""
-    if own_parameters:
-        yield ""
-    yield from (f"- `{_word(parameter)}`: {parameter.what.help}" for parameter in arguments)
+    yield f"    {' '.join(words)}\n"
+    yield "\n\n".join([text.summary, *text.paragraphs])
+    yield ""
+    yield from (f"- `{argument_name(parameter)}`: {parameter.what.help}" for parameter in arguments)
     yield from map(_option, options)
+    yield "\nExamples:\n"
+    yield from (f"    {line}" for line in text.examples)
+    if text.json:
+        yield f"\n{text.json}"
 
 
 def _option(option: Parameter) -> str:
-    names = option.what.names if isinstance(option.what, Option) else ()
-    value = "" if option.type is bool else f" {option.type.__name__.upper()}"
-    default = f" Default: {option.default}." if option.default not in (None, False, "") else ""
-    return f"- `{', '.join(names)}{value}`: {option.what.help}{default}"
+    return f"- `{option_names(option)}`: {option_help(option)}"
 
 
-def _usage(parameter: Parameter) -> str:
-    word = _word(parameter)
-    if isinstance(parameter.what, Option):
-        word = (
-            parameter.what.names[0]
-            if parameter.type is bool
-            else f"{parameter.what.names[0]} {word}"
-        )
-    return word if parameter.required else f"[{word}]"
-
-
-def _word(parameter: Parameter) -> str:
-    if isinstance(parameter.what, Option):
-        return parameter.type.__name__.upper()
-    many = "…" if parameter.many and not parameter.what.metavar.endswith("...") else ""
-    return parameter.what.metavar.replace("...", "…") + many
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())
+def _option_usage(option: Parameter) -> str:
+    value = "" if option.type is bool else f" {VALUE_NAMES[option.type]}"
+    word = f"{option.what.names[0]}{value}" if isinstance(option.what, Option) else ""
+    return word if option.required else f"[{word}]"
