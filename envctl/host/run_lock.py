@@ -6,24 +6,22 @@ read-only, it is one in memory, under $XDG_RUNTIME_DIR or /tmp: `down` has to wo
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.host.file_lock import lock
 from envctl.host.private_state import NO_ROOM, open_private
 from envctl.progress import Progress, Report, Stage
 
 PATIENCE = 1800.0
 """Seconds to wait for another run."""
-_PAUSE = 0.1
 _PID = re.compile(rb"[0-9]{1,10}\n?\Z")
 
 
@@ -136,31 +134,28 @@ def _unusable(path: Path, error: OSError | EnvctlError) -> EnvctlError:
 
 
 def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    said = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = _holder(descriptor)
-            who = f"another envctl (pid {pid})" if pid else "another envctl"
-            if not said:
-                report(Progress(name, Stage.NOTE, f"{who} works on it; waiting"))
-                said = True
-            if time.monotonic() > deadline:
-                end = f", or end it with `kill {pid}`," if pid else ""
-                raise EnvctlError(
-                    f"{who} has been working on {name} for {patience:g} s",
-                    hint=f"wait for it{end} and try again",
-                ) from None
-            time.sleep(_PAUSE)
-        except OSError as error:
-            raise EnvctlError(
-                f"{name} cannot be locked: {error.strerror}",
-                hint="the disk of the private state has no locks; set XDG_STATE_HOME to a folder on another one",
-            ) from error
-        else:
-            return
+    def holder() -> str:
+        pid = _holder(descriptor)
+        return f"another envctl (pid {pid})" if pid else "another envctl"
+
+    try:
+        lock(
+            descriptor,
+            patience=patience,
+            on_wait=lambda: report(Progress(name, Stage.NOTE, f"{holder()} works on it; waiting")),
+        )
+    except BlockingIOError:
+        pid = _holder(descriptor)
+        end = f", or end it with `kill {pid}`," if pid else ""
+        raise EnvctlError(
+            f"{holder()} has been working on {name} for {patience:g} s",
+            hint=f"wait for it{end} and try again",
+        ) from None
+    except OSError as error:
+        raise EnvctlError(
+            f"{name} cannot be locked: {error.strerror}",
+            hint="the file system of the private state has no locks; set XDG_STATE_HOME to a folder on another one",
+        ) from error
 
 
 def _holder(descriptor: int) -> str:

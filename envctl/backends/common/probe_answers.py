@@ -7,7 +7,6 @@ cannot be written, each command asks for itself.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from envctl.errors import EnvctlError
+from envctl.host.file_lock import lock
 from envctl.host.private_state import open_private, private_folder
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _LONGEST: Final = 16 * 1024
 """Bytes of such a file that are read, and characters of an answer that are kept."""
 _SLACK: Final = 0.05
 """Seconds by which clocks and schedulers may be off."""
-_PAUSE: Final = 0.05
 _GRACE: Final = 15.0
 """Seconds beyond a probe's time-out that another asker is waited for."""
 
@@ -45,7 +44,7 @@ class Answers:
 
     def begin(self, unit: str, *, after: str = "") -> None:
         """Note that a unit was just started: nothing is known of it. `after` is the backend's mark of what is too old."""
-        with suppress(_BusyError), self._held(unit, patience=_GRACE) as file:
+        with suppress(BlockingIOError), self._held(unit, patience=_GRACE) as file:
             _write(file, {"begun": time.time(), "after": after})
 
     def last(self, unit: str) -> Mapping[str, Any]:
@@ -65,12 +64,12 @@ class Answers:
         try:
             with self._held(unit, patience=probe.timeout + _GRACE) as file:
                 return _asked(file, probe, question)
-        except _BusyError:
+        except BlockingIOError:
             return False, "another command is asking its probe"
 
     @contextmanager
     def _held(self, unit: str, *, patience: float) -> Iterator[int | None]:
-        """The unit's file, to oneself; None if there can be none. _BusyError if another one holds it for too long."""
+        """The unit's file, to oneself; None if there can be none. BlockingIOError if another command holds it for too long."""
         descriptor = self._opened(unit)
         try:
             if descriptor is not None:
@@ -87,24 +86,14 @@ class Answers:
         return None
 
 
-class _BusyError(Exception):
-    """Another command has it."""
-
-
 def _lock(descriptor: int, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise _BusyError from None
-            time.sleep(_PAUSE)
-        except OSError:
-            # A file system without locks: nobody else is kept from asking.
-            return
-        else:
-            return
+    try:
+        lock(descriptor, patience=patience)
+    except BlockingIOError:
+        raise
+    except OSError:
+        # A file system without locks: two commands may ask at the same time.
+        return
 
 
 def _asked(file: int | None, probe: Probe, question: _Question) -> tuple[bool, str]:

@@ -142,7 +142,7 @@ def test_a_disk_without_locks_is_told_with_the_remedy(tmp_path, monkeypatch, num
     def refused(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("envctl.host.run_lock.fcntl.flock", refused)
+    monkeypatch.setattr("envctl.host.file_lock.fcntl.flock", refused)
     with (
         pytest.raises(EnvctlError, match="dev cannot be locked") as caught,
         exclusive(tmp_path, "dev", no_progress),
