@@ -94,9 +94,9 @@ def parity(
     declared).
     """
     if html is not None:
-        from envctl.host.atomic_write import writable
+        from envctl.host.atomic_write import writable_path
 
-        writable(html)
+        writable_path(html)
     from envctl.verbs import parity
 
     result = parity.parity(invocation.project, first, *others, up=up)
@@ -121,7 +121,7 @@ def _write(path: Path, result: Parity) -> None:
     from datetime import UTC, datetime
 
     from envctl import __version__
-    from envctl.host.atomic_write import write_whole
+    from envctl.host.atomic_write import write_user_file
     from envctl.parity.report import to_html
 
-    write_whole(path, to_html(result, at=datetime.now(UTC), version=__version__))
+    write_user_file(path, to_html(result, at=datetime.now(UTC), version=__version__))

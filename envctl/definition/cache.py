@@ -16,11 +16,11 @@ from pathlib import Path
 from envctl.definition.origins import Origins, Parts
 from envctl.definition.resolved import Resolved
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
 from envctl.host.private_state import (
     existing_folder,
     open_private,
     private_folder,
-    replace_private,
     state_path,
 )
 
@@ -129,4 +129,4 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     )
     with contextlib.suppress(EnvctlError, OSError, ValueError):
         private_folder(root, _FOLDER)
-        replace_private(target, "\n".join(lines).encode())
+        replace_file(target, "\n".join(lines).encode(), mode=0o600, durable=False)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from envctl.errors import EnvctlError
-from envctl.host.private_state import existing_folder, open_private, private_folder, replace_private
+from envctl.host.atomic_write import replace_file
+from envctl.host.private_state import existing_folder, open_private, private_folder
 from envctl.host.safe_read import FILE
 from envctl.host.source_tree import content_time
 
@@ -98,7 +99,8 @@ class Hashes:
             more = {}
         data = json.dumps({"is": _FORMAT, "files": {**more, **self._now}}, separators=(",", ":"))
         with suppress(EnvctlError, OSError, ValueError):
-            replace_private(private_folder(self._root, _FOLDER) / self._file, data.encode("ascii"))
+            file = private_folder(self._root, _FOLDER) / self._file
+            replace_file(file, data.encode("ascii"), mode=0o600, durable=False)
 
     def _read(self) -> Mapping[str, Known]:
         try:

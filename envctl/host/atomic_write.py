@@ -1,62 +1,195 @@
-"""Files that a user asked for, written at one stroke."""
+"""Replace files in one step: whoever reads one finds the old content or the new content, never a part of it.
+
+New content is first written to a temporary file in the same folder, because a rename is atomic only within a file system.
+The rename replaces a symbolic link itself, not the file that it points to.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from envctl.errors import EnvctlError
 from envctl.host.links import followed
 
+LEFTOVER_AGE: Final = 3600.0
+"""Seconds after which an unfinished file belongs to a process that was killed: nothing takes that long to write a chunk."""
+_PREFIX: Final = ".envctl-"
+_SUFFIX: Final = ".new"
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-def writable(path: Path) -> Path:
-    """The file that `path` names, links followed. EnvctlError, which names it, if none can be written there."""
+
+@contextmanager
+def replacement(target: str | Path, *, folder: int | None = None) -> Iterator[str]:
+    """Yield an unused path beside `target`; what the block creates there takes the target's place.
+
+    If the block raises, it is deleted instead. With `folder`, an open folder, paths are relative to it.
+    """
+    fresh = _unused_path(target)
+    try:
+        yield fresh
+        os.replace(fresh, target, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(fresh, dir_fd=folder)
+        raise
+
+
+@contextmanager
+def replacement_file(
+    target: str | Path,
+    *,
+    mode: int | None = None,
+    folder: int | None = None,
+    durable: bool = True,
+) -> Iterator[BinaryIO]:
+    """Open a new file that takes the target's place when the block ends without an error.
+
+    Without a `mode` it keeps the permissions of the file it replaces; if there is none, it gets those of any new file.
+    A `durable` replacement survives a power failure: otherwise a file system may store the new name before the content.
+    """
+    if mode is None:
+        mode = _existing_mode(target, folder)
+    with (
+        replacement(target, folder=folder) as fresh,
+        _create(fresh, mode, folder=folder, durable=durable) as file,
+    ):
+        yield file
+    if durable:
+        _sync_folder(target, folder)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
+    """Write a file in one step, as `replacement_file` does, and delete what killed processes left beside it."""
+    remove_leftovers(path.parent)
+    with replacement_file(path, mode=mode, durable=durable) as file:
+        file.write(data)
+
+
+def create_file(path: Path, data: bytes, *, mode: int) -> bool:
+    """Write a new file in one step; False if the path exists. Of several writers exactly one succeeds."""
+    remove_leftovers(path.parent)
+    fresh = _unused_path(path)
+    try:
+        with _create(fresh, mode, durable=True) as file:
+            file.write(data)
+        try:
+            os.link(fresh, path, follow_symlinks=False)
+        except FileExistsError:
+            return False
+        except OSError:
+            # A file system without hard links: only the caller's lock keeps two writers apart.
+            if os.path.lexists(path):
+                return False
+            Path(fresh).replace(path)
+        _sync_folder(path)
+    finally:
+        with suppress(OSError):
+            Path(fresh).unlink()
+    return True
+
+
+def write_user_file(path: Path, text: str) -> None:
+    """Write a file that the user asked for, in one step, where links lead. EnvctlError, which names it, if that fails."""
+    target = writable_path(path)
+    try:
+        replace_file(target, text.encode("utf-8", errors="backslashreplace"))
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def writable_path(path: Path) -> Path:
+    """The file that `path` names, links followed. EnvctlError, which names it, if no file can be written there."""
     target = followed(path)
     try:
-        # Asked of the system: what Path's own questions answer where links lead in a circle depends on Python's version.
+        # Path's own questions answer differently about links in a circle, depending on Python's version.
         mode = target.stat().st_mode
     except FileNotFoundError:
         if not target.parent.is_dir():
             raise EnvctlError(
-                f"{path} cannot be written: there is no folder {path.parent}"
+                f"{path} cannot be written: the folder {path.parent} does not exist"
             ) from None
         return target
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _not_writable(path, error) from error
     if stat.S_ISDIR(mode):
         raise EnvctlError(f"{path} is a folder", hint="name a file in it")
     if not stat.S_ISREG(mode):
-        raise EnvctlError(f"{path} is not a regular file", hint="name another one")
+        raise EnvctlError(f"{path} is not a regular file", hint="name another file")
     return target
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file at one stroke: whoever reads it finds the former or the new one, whole.
-
-    EnvctlError, which names it, if that is impossible.
-    """
-    target = writable(path)
-    try:
-        # Made in a folder of its own it gets the permissions that any new file would.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".envctl-") as folder:
-            fresh = Path(folder, "fresh")
-            fresh.write_text(text, "utf-8", errors="backslashreplace")
-            fresh.replace(target)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+def remove_leftovers(folder: str | Path | int) -> None:
+    """Delete unfinished files of processes that were killed. Failing to do so is no error."""
+    oldest = time.time() - LEFTOVER_AGE
+    parent = folder if isinstance(folder, int) else None
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)):
+                continue
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                    # Refuses folders, which are never ours.
+                    os.unlink(entry.name if parent is not None else entry.path, dir_fd=parent)
 
 
-def have_mode(file: Path | int, mode: int) -> None:
-    """Give a file, or one that is open, these permissions; on a disk that keeps none it has those that it has.
+def set_mode(file: Path | int, mode: int) -> None:
+    """Set the permissions of a file, or of an open one.
 
-    Such a disk does as if, or refuses. OSError if it is for another reason that they cannot be set.
+    Some file systems (vfat, drvfs) store no permissions and ignore this or refuse it. OSError for any other failure.
     """
     with suppress(PermissionError):
         os.chmod(file, mode)  # noqa: PTH101 - Path's takes no open file
 
 
-def _unwritable(path: Path, error: OSError) -> EnvctlError:
+# --- parts
+
+
+def _unused_path(target: str | Path) -> str:
+    name = f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
+    return os.path.join(os.path.dirname(target), name)  # noqa: PTH118, PTH120 - here strings are quicker
+
+
+@contextmanager
+def _create(
+    path: str, mode: int | None, *, durable: bool, folder: int | None = None
+) -> Iterator[BinaryIO]:
+    """Open a new file with these permissions, whatever the umask is; without a mode, with those of any new file."""
+    descriptor = os.open(path, _CREATE, 0o666 if mode is None else mode, dir_fd=folder)
+    with os.fdopen(descriptor, "wb") as file:
+        yield file
+        file.flush()
+        # After the content: writing removes the setuid bit.
+        if mode is not None and mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
+            set_mode(descriptor, mode)
+        if durable:
+            os.fsync(descriptor)
+
+
+def _existing_mode(target: str | Path, folder: int | None) -> int | None:
+    """The permissions of a regular file; None if there is none."""
+    try:
+        mode = os.stat(target, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
+
+
+def _sync_folder(target: str | Path, folder: int | None = None) -> None:
+    """Have the name of a file stored on disk. Some file systems (vfat, 9p) cannot sync a folder."""
+    with suppress(OSError):
+        parent = os.path.dirname(target) or "."  # noqa: PTH120 - here strings are quicker
+        descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _not_writable(path: Path, error: OSError) -> EnvctlError:
     return EnvctlError(f"{path} cannot be written: {error.strerror or error}")

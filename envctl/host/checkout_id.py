@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
 from envctl.host.links import followed
 from envctl.host.private_state import (
     existing_folder,
@@ -96,6 +97,4 @@ def _text(file: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    descriptor = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(os.fsencode(f"{text}\n"))
+    replace_file(file, os.fsencode(f"{text}\n"), mode=0o600)

@@ -107,21 +107,6 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
-def replace_private(path: Path, data: bytes) -> None:
-    """Have this content in a file of a private folder, at one stroke. OSError if that is impossible."""
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".fresh-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
 # --- what is never shown to a unit
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from envctl.errors import EnvctlError, Place
-from envctl.host.atomic_write import have_mode
+from envctl.host.atomic_write import replace_file
 from envctl.host.safe_read import read_inside
 from envctl.lock import name_syntax
 from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
@@ -69,15 +68,7 @@ def existing_lock(root: Path) -> Lock:
 def save_lock(lock: Lock, root: Path) -> None:
     """Write the project's lock atomically. EnvctlError if that fails."""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=root)
-        fresh = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(lock_text(lock))
-            have_mode(fresh, 0o644)
-            fresh.replace(root / FILE)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_file(root / FILE, lock_text(lock).encode(), mode=0o644)
     except OSError as error:
         raise EnvctlError(f"{FILE} cannot be written: {error.strerror or error}") from error
 

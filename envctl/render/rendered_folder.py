@@ -7,15 +7,13 @@ import hashlib
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from io import FileIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
-from envctl.host.atomic_write import have_mode
+from envctl.host.atomic_write import remove_leftovers, replacement, replacement_file, set_mode
 from envctl.host.links import alike, followed, ignores_case
 from envctl.host.planned_files import PlannedFiles
 from envctl.host.safe_read import FILE
@@ -26,8 +24,6 @@ MARKER: Final = ".envctl-render"
 _CHUNK: Final = 1 << 20
 _NEVER: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EIO})
 """What a disk answers that has no links or pipes."""
-_OURS: Final = f"{os.getpid()}-{time.time_ns():x}"
-"""Part of the names of files that take the place of others once they are whole."""
 
 
 def write(
@@ -95,6 +91,7 @@ def _insist_on_case(folder: Path, one: str, other: str) -> None:
 def _have_parents(folder: Path, paths: Iterable[str]) -> None:
     for parent in dict.fromkeys(path.rpartition("/")[0] for path in paths):
         (folder / parent).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder / parent)
 
 
 def _listing(paths: Iterable[str]) -> bytes:
@@ -137,9 +134,9 @@ def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
 def _replace(target: Path, content: bytes, mode: int) -> None:
     """Make the file be this, in one step, unless it is already."""
     if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
-        have_mode(target, mode)
+        set_mode(target, mode)
         return
-    with _fresh(str(target)) as fresh, _created(fresh, mode) as file:
+    with replacement_file(str(target), mode=mode, durable=False) as file:
         file.write(content)
 
 
@@ -149,19 +146,20 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
     if entry.kind is EntryKind.FOLDER:
         _fold(Path(target), mode | 0o700)
     elif entry.kind is EntryKind.LINK:
-        with _fresh(target) as fresh, _had_by_disk(target, "links"):
+        with replacement(target) as fresh, _had_by_disk(target, "links"):
             os.symlink(entry.digest, fresh)  # noqa: PTH211 - here strings are quicker
     elif entry.kind is EntryKind.PIPE:
-        with _fresh(target) as fresh, _had_by_disk(target, "pipes"):
+        with replacement(target) as fresh, _had_by_disk(target, "pipes"):
             os.mkfifo(fresh, mode)
     elif not _is_there(target, entry, mode):
-        with _fresh(target) as fresh, _created(fresh, mode) as file:
+        with replacement_file(target, mode=mode, durable=False) as file:
             if entry.size <= _CHUNK:
                 file.write(project.content(copied.source, entry))
             else:
                 with project.opened(copied.source, entry) as content:
                     while data := content.read(_CHUNK):
                         file.write(data)
+            file.flush()
             os.utime(file.fileno(), (entry.time, entry.time))
 
 
@@ -201,33 +199,11 @@ def _unfollowed(path: str, flags: int) -> int:
     return os.open(path, flags | FILE)
 
 
-@contextmanager
-def _created(path: str, mode: int) -> Iterator[FileIO]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with FileIO(descriptor, "wb") as file:
-        yield file
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
-            have_mode(descriptor, mode)
-
-
 def _fold(target: Path, mode: int) -> None:
     if target.is_symlink() or not target.is_dir():
         target.unlink(missing_ok=True)
         target.mkdir(parents=True)
-    have_mode(target, mode)
-
-
-@contextmanager
-def _fresh(target: str) -> Iterator[str]:
-    """A path beside the target for what then takes its place."""
-    fresh = f"{target.rpartition('/')[0]}/.envctl-{_OURS}"
-    try:
-        yield fresh
-        os.replace(fresh, target)  # noqa: PTH105
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(fresh)  # noqa: PTH108
-        raise
+    set_mode(target, mode)
 
 
 def _remove(folder: Path, path: str) -> None:

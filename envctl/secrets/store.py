@@ -9,13 +9,13 @@ import os
 import secrets
 import stat
 import string
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import create_file, replace_file
 from envctl.host.private_state import existing_folder, open_private, private_folder, state_path
 from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
 
@@ -144,10 +144,7 @@ class SecretStore:
         if not known:
             return
         path = private_folder(self._root, *self._own) / _RECORD
-        fresh = path.with_name(f".new-{_RECORD}")
-        with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
-            file.write(json.dumps({**self._recorded(), **known}).encode())
-        fresh.replace(path)
+        replace_file(path, json.dumps({**self._recorded(), **known}).encode(), mode=0o600)
 
     def _recorded(self) -> Mapping[str, str]:
         folder = existing_folder(self._root, *self._own)
@@ -299,27 +296,9 @@ def _write_once(path: Path, content: bytes) -> bytes:
     if there is not None:
         return there
     try:
-        return _written(path, content)
+        if create_file(path, content, mode=0o600):
+            return content
     except OSError as error:
         raise EnvctlError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _written(path: Path, content: bytes) -> bytes:
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # mode 0600
-    fresh = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            there = _read_private(path)
-            return content if there is None else there
-        except OSError:
-            # A file system without hard links: the environment's lock is all there is against a race.
-            fresh.replace(path)
-        return content
-    finally:
-        fresh.unlink(missing_ok=True)
+    there = _read_private(path)
+    return content if there is None else there

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
 from envctl.host.links import followed
 from envctl.host.private_state import existing_folder, open_private, private_folder
 from envctl.trust.host_access import Reach
@@ -135,11 +136,8 @@ def _allowed(root: Path) -> frozenset[str]:
 
 
 def _write(root: Path, data: Mapping[str, object]) -> None:
-    folder = private_folder(root)
-    fresh = folder / f".{FILE}.{os.getpid()}"
+    path = private_folder(root) / FILE
     try:
-        with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
-            file.write(json.dumps(data).encode())
-        fresh.replace(folder / FILE)
+        replace_file(path, json.dumps(data).encode(), mode=0o600)
     except OSError as error:
-        raise EnvctlError(f"{folder / FILE} cannot be written: {error.strerror}") from error
+        raise EnvctlError(f"{path} cannot be written: {error.strerror}") from error

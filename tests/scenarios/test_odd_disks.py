@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from envctl.cli import main
-from envctl.host.atomic_write import write_whole
+from envctl.host.atomic_write import write_user_file
 from envctl.lock.file import parse_lock, save_lock
 from envctl.lock.model import Lock
 from tests.support.disks import exfat, without_permissions
@@ -329,7 +329,7 @@ def test_a_folder_is_rendered_and_a_lock_written_where_no_permissions_can_be_set
 def test_files_that_a_user_asks_for_are_replaced_whole_on_such_a_disk(bare):
     file = bare / "written"
     for text in ("one", "two"):
-        write_whole(file, text)
+        write_user_file(file, text)
         assert file.read_text() == text
     assert [path.name for path in bare.iterdir()] == ["written"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
+from envctl.host.atomic_write import replace_file
 from envctl.host.cache_folders import shared
 
 _FOLDER = "images"
@@ -18,9 +18,7 @@ def note(build: str, content: str) -> None:
     file = shared(_FOLDER, build)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = file.with_name(f".{build}.{os.getpid()}")
-        fresh.write_text(content, "utf-8")
-        fresh.replace(file)
+        replace_file(file, content.encode(), durable=False)
 
 
 def last(build: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from envctl.host.atomic_write import replace_file
+
 _SPARE: Final = 200
 """Lines that no longer count before the file is written anew, and as many again as there are entries."""
 
@@ -62,10 +64,8 @@ class Book:
             self._catch_up(stream)
 
     def _write_anew(self) -> None:
-        fresh = self._file.with_suffix(".new")
         lines = (json.dumps([name, value]) + "\n" for name, value in self._entries.items())
-        fresh.write_text("".join(lines), "utf-8")
-        fresh.replace(self._file)
+        replace_file(self._file, "".join(lines).encode(), durable=False)
 
     def _take(self, data: bytes) -> None:
         """Take in whole lines; what is none is passed over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -16,6 +15,8 @@ from typing import IO, Any, Final
 
 from envctl.backends.vagrant.names import vagrant_home
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
+from envctl.host.file_lock import locked
 
 PROVIDER: Final = "libvirt"
 _SHOWN: Final = 30
@@ -117,16 +118,15 @@ def forget(folder: Path) -> None:
     """
     index = vagrant_home() / "data" / "machine-index" / "index"
     # If this fails, `vagrant global-status` shows a folder that is gone: nothing worse.
-    with suppress(OSError), index.with_name("index.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
-            data = json.loads(index.read_text("utf-8"))
-            others = {
-                key: entry
-                for key, entry in data["machines"].items()
-                if entry["vagrantfile_path"] != str(folder)
-            }
-            if data["version"] == _INDEX_VERSION and others != data["machines"]:
-                partial = index.with_name(f".index.{os.getpid()}")
-                partial.write_text(json.dumps({**data, "machines": others}), "utf-8")
-                partial.replace(index)
+    with (
+        suppress(OSError, ValueError, KeyError, TypeError, AttributeError),
+        locked(index.with_name("index.lock"), flags=os.O_WRONLY | os.O_CREAT),
+    ):
+        data = json.loads(index.read_text("utf-8"))
+        others = {
+            key: entry
+            for key, entry in data["machines"].items()
+            if entry["vagrantfile_path"] != str(folder)
+        }
+        if data["version"] == _INDEX_VERSION and others != data["machines"]:
+            replace_file(index, json.dumps({**data, "machines": others}).encode())

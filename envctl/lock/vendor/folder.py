@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import remove_leftovers, replacement_file
 
 FOLDER: Final = "envctl.vendor"
 HASHES: Final = "sha256"
@@ -25,7 +25,6 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _CHUNK: Final = 1 << 20
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
@@ -39,7 +38,11 @@ def read_file(root: Path, name: str, most: int) -> bytes:
 
 def write_file(root: Path, name: str, data: bytes) -> None:
     """Write a file of the folder atomically. EnvctlError if that fails."""
-    with _write_errors(), _folder(root, make=True) as here, _new_file(here, name) as file:
+    with (
+        _write_errors(),
+        _folder(root, make=True) as here,
+        replacement_file(name, mode=0o644, folder=here) as file,
+    ):
         file.write(data)
 
 
@@ -70,16 +73,13 @@ def add_file(root: Path, path: Path) -> tuple[str, int]:
         _write_errors(),
         _folder(root, make=True) as here,
         _entered(here, HASHES, make=True) as hashes,
+        path.open("rb") as source,
     ):
-        fresh = f".{secrets.token_hex(8)}.new"
-        try:
-            descriptor = os.open(fresh, _NEW, 0o644, dir_fd=hashes)
-            with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
-                digest, size = copy_and_hash(source, target)
-            os.rename(fresh, digest, src_dir_fd=hashes, dst_dir_fd=hashes)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(fresh, dir_fd=hashes)
+        digest, size = copy_and_hash(source)
+        source.seek(0)
+        with replacement_file(digest, mode=0o644, folder=hashes) as target:
+            if copy_and_hash(source, target) != (digest, size):
+                raise OSError(f"{path.name} changed while it was copied")
     return digest, size
 
 
@@ -91,6 +91,7 @@ def remove_except(root: Path, hashes_used: set[str]) -> int:
         _folder(root) as here,
         _entered(here, HASHES) as hashes,
     ):
+        remove_leftovers(hashes)
         unused = [
             name
             for name in os.listdir(hashes)  # noqa: PTH208  # a descriptor
@@ -139,18 +140,6 @@ def _session(folder: int, name: str) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a regular file")
         yield file
-
-
-@contextmanager
-def _new_file(folder: int, name: str) -> Iterator[IO[bytes]]:
-    fresh = f".{name}.{secrets.token_hex(8)}"
-    try:
-        with os.fdopen(os.open(fresh, _NEW, 0o644, dir_fd=folder), "wb") as file:
-            yield file
-        os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(fresh, dir_fd=folder)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from envctl.host.private_state import (
     private_folder,
     private_ids,
     refuse_foreign_state,
-    replace_private,
     state_home,
     state_path,
     take_over_state,
@@ -350,18 +349,6 @@ def test_no_descriptor_is_left_open_by_what_is_refused(tmp_path):
     private_folder(tmp_path, "locks")
     existing_folder(tmp_path, "none")
     assert len([*Path("/dev/fd").iterdir()]) == before
-
-
-def test_a_file_is_replaced_at_one_stroke_or_not_at_all(tmp_path):
-    replace_private(tmp_path / "key", b"one")
-    replace_private(tmp_path / "key", b"two")
-    assert (tmp_path / "key").read_bytes() == b"two"
-    assert mode(tmp_path / "key") == 0o600
-
-    (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        replace_private(tmp_path / "taken", b"x")
-    assert {path.name for path in tmp_path.iterdir()} == {"key", "taken"}
 
 
 def test_private_state_is_known_by_any_name_and_from_above(tmp_path, monkeypatch):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from threading import get_ident
 from typing import Final
 
 from envctl.backends.base import Context, ImageEngine
 from envctl.backends.vagrant.box import boot
 from envctl.backends.vagrant.box.build_dir import build_dir
 from envctl.backends.vagrant.names import cache_folder
+from envctl.host.atomic_write import replace_file
 from envctl.host.run_lock import exclusive
 from envctl.plan.model import Build
 from envctl.progress import Progress, Stage
@@ -31,9 +30,7 @@ def kernel_files(unit: str, context: Context, engine: ImageEngine | None) -> tup
             context.report(Progress(f"build {unit}", Stage.WORKING, text))
             contents = _make(unit, build, context, engine)
             for file, content in zip(files, contents, strict=True):
-                partial = file.with_suffix(f".{os.getpid()}.{get_ident()}")
-                partial.write_bytes(content)
-                partial.replace(file)
+                replace_file(file, content)
     return files
 
 

@@ -6,10 +6,12 @@ import os
 import re
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Final
 
 from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
 
 _PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
 
@@ -22,12 +24,10 @@ def make_key(path: Path) -> str:
     """
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        for file in (partial, partial.with_name(partial.name + ".pub")):
-            file.unlink(missing_ok=True)
-        _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(partial))
-        partial.with_name(partial.name + ".pub").unlink()
-        partial.replace(path)
+        with tempfile.TemporaryDirectory(prefix=".envctl-", dir=path.parent) as folder:
+            key = Path(folder, "key")
+            _keygen("-t", "ed25519", "-N", "", "-C", "envctl", "-f", str(key))
+            replace_file(path, key.read_bytes(), mode=0o600)
     status = path.lstat()
     is_private = (
         stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
