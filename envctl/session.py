@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
     from envctl.plan.state import Observed, UnitState
+    from envctl.reconcile.forced_changes import Forced
     from envctl.reconcile.volume_notes import VolumeNote
     from envctl.secrets import SecretStore
     from envctl.secrets.plan_secrets import PlanSecrets
@@ -381,13 +382,14 @@ class Session:
         """What exists now."""
         return self.backend.observe(self.plan_or_none)
 
-    def changes(self, observed: Observed) -> tuple[Change, ...]:
-        """What has to change."""
+    def changes(self, observed: Observed, forced: Forced | None = None) -> tuple[Change, ...]:
+        """What has to change, and what is `forced`: asked for by the user."""
         from envctl.reconcile import compare
 
         plan = self.secrets.comparable_plan(observed)
         self._note_secrets()
-        return compare.compare(plan, observed, reconfigure=self.backend.capabilities.reconfigure)
+        in_place = self.backend.capabilities.reconfigure
+        return compare.compare(plan, observed, reconfigure=in_place, forced=forced or {})
 
     def _note_secrets(self) -> None:
         """Note, once, which secrets count as unchanged because their values must not be looked up now."""

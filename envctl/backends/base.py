@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, runtime_checkable
 
@@ -227,6 +228,22 @@ class RecordsHooks(Protocol):
 
 
 @runtime_checkable
+class RunsOneOffs(Protocol):
+    """A backend that can run a command as a unit of its own, for `envctl run`."""
+
+    one_offs_need_unit: bool
+    """A one-off is beside the unit, which has to be there; else it is made of the plan alone."""
+
+    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+        """Run a command with all that a unit has: image, user, environment, network, mounts, volumes, secrets; its exit code.
+
+        Without a command the unit's own is run. The unit is not touched, and nothing is left of the one-off, however this
+        ends. `ready` is called when nothing else of the environment is changed for it any more. NotRunningError if it needs
+        the unit and that is not there.
+        """
+
+
+@runtime_checkable
 class FindsEnvironments(Protocol):
     """A backend whose engine lists all environments that it has, wherever their projects are."""
 
@@ -257,6 +274,28 @@ class ReadsFiles(Protocol):
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A tar archive of a file or folder. EnvctlError if there is none."""
+
+
+class PathKind(StrEnum):
+    """What is at a path of a unit, at the end of links."""
+
+    FOLDER = "folder"
+    FILE = "file"
+    NOTHING = "nothing"
+
+
+@runtime_checkable
+class CopiesFiles(Protocol):
+    """A backend that can copy files out of and into units, for `envctl cp`. NotRunningError where a unit is not there."""
+
+    def path_kind(self, unit: str, path: str) -> PathKind:
+        """What is at an absolute path of a unit."""
+
+    def pack(self, unit: str, path: str) -> Iterator[bytes]:
+        """A tar archive of a file or folder, which is its first member. A link at the path itself is followed."""
+
+    def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
+        """Unpack a tar archive into a folder of a unit, with the owners and modes that are in it."""
 
 
 @runtime_checkable

@@ -23,6 +23,10 @@ COMMANDS = Group(
             "Run",
             {
                 "up": "envctl.cli.up:up",
+                "restart": "envctl.cli.restart:restart",
+                "run": "envctl.cli.run_command:run",
+                "build": "envctl.cli.build:build",
+                "pull": "envctl.cli.build:pull",
                 "stop": "envctl.cli.up:stop",
                 "down": "envctl.cli.up:down",
                 "adopt": "envctl.cli.adopt:adopt",
@@ -36,6 +40,7 @@ COMMANDS = Group(
                 "logs": "envctl.cli.logs:logs",
                 "exec": "envctl.cli.exec:execute",
                 "shell": "envctl.cli.exec:shell",
+                "cp": "envctl.cli.cp:cp",
             },
             ("envctl logs dev web --follow", "envctl exec dev web -- ls -l"),
         ),

@@ -14,6 +14,7 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
+    from envctl.backends.base import Execution
     from envctl.plan.target import Target as Goal
 
 User: TypeAlias = Annotated[
@@ -25,6 +26,30 @@ User: TypeAlias = Annotated[
         ),
         "Run as this user. Default: the service's user.",
     ),
+]
+Workdir: TypeAlias = Annotated[
+    str | None,
+    Option(
+        (
+            "--workdir",
+            "-w",
+        ),
+        "Run the command in this folder.",
+    ),
+]
+EnvironmentVariables: TypeAlias = Annotated[
+    list[str] | None,
+    Option(
+        (
+            "--env",
+            "-e",
+        ),
+        "Set an environment variable, NAME=VALUE. Repeatable.",
+    ),
+]
+Terminal: TypeAlias = Annotated[
+    bool | None,
+    Option(("-t/-T",), "Allocate a terminal, or do not. Default: if standard input is one."),
 ]
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh"
 
@@ -42,31 +67,10 @@ def execute(
         ),
     ],
     *,
-    tty: Annotated[
-        bool | None,
-        Option(("-t/-T",), "Allocate a terminal, or do not. Default: if standard input is one."),
-    ] = None,
+    tty: Terminal = None,
     user: User = None,
-    workdir: Annotated[
-        str | None,
-        Option(
-            (
-                "--workdir",
-                "-w",
-            ),
-            "Run the command in this folder.",
-        ),
-    ] = None,
-    env: Annotated[
-        list[str] | None,
-        Option(
-            (
-                "--env",
-                "-e",
-            ),
-            "Set an environment variable, NAME=VALUE. Repeatable.",
-        ),
-    ] = None,
+    workdir: Workdir = None,
+    env: EnvironmentVariables = None,
 ) -> int:
     """Run a command inside a running unit.
 
@@ -82,9 +86,8 @@ def execute(
     others = words[1:] if target else words
     unit, argv = split(others, unit=named[0] if named else "", target=target or str(goal))
     name = unit or _only_unit(invocation, goal)
-    terminal = _on_terminal() if tty is None else tty
-    settings = {"user": user, "workdir": workdir, "env": _environment(env or ())}
-    return _run(invocation, goal, name, argv, terminal=terminal, **settings)
+    settings = settings_of(tty=tty, user=user, workdir=workdir, env=env)
+    return _run(invocation, goal, name, argv, **settings)
 
 
 def shell(
@@ -101,7 +104,7 @@ def shell(
         raise UsageError(f"a shell opens in one unit, not in {' and '.join(units)}")
     name = units[0] if units else _only_unit(invocation, goal)
     argv = ("/bin/sh", "-c", _SHELL)
-    return _run(invocation, goal, name, argv, terminal=_on_terminal(), user=user)
+    return _run(invocation, goal, name, argv, tty=_on_terminal(), user=user)
 
 
 def split(words: Sequence[str], *, unit: str = "", target: str = "") -> tuple[str, tuple[str, ...]]:
@@ -158,21 +161,41 @@ def _on_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def settings_of(
+    *, tty: bool | None, user: str | None, workdir: str | None, env: Sequence[str] | None
+) -> dict[str, Any]:
+    """How a command runs, from what was given on the command line."""
+    return {
+        "tty": _on_terminal() if tty is None else tty,
+        "user": user,
+        "workdir": workdir,
+        "env": _environment(env or ()),
+    }
+
+
 def _run(
+    invocation: Invocation, goal: Goal, unit: str, argv: tuple[str, ...], **settings: Any
+) -> int:
+    from envctl.verbs import exec as verb
+
+    def execute_in_unit(execution: Execution) -> int:
+        return verb.execute(invocation.project, goal, unit, execution)
+
+    return with_streams(invocation, unit, argv, execute_in_unit, **settings)
+
+
+def with_streams(
     invocation: Invocation,
-    goal: Goal,
     unit: str,
     argv: tuple[str, ...],
-    *,
-    terminal: bool,
+    run: Callable[[Execution], int],
     **settings: Any,
 ) -> int:
+    """Run a command with this process's streams; its exit code. Signals that end envctl end the command first."""
     from envctl.backends.base import Execution
-    from envctl.verbs import exec as verb
 
     execution = Execution(
         argv,
-        tty=terminal,
         stdin=_stdin(),
         stdout=_writer(sys.stdout),
         stderr=_writer(sys.stderr),
@@ -180,7 +203,7 @@ def _run(
     )
     with signals.raised():
         try:
-            return verb.execute(invocation.project, goal, unit, execution)
+            return run(execution)
         except (signals.Terminated, KeyboardInterrupt, OSError) as error:
             for note in getattr(error, "__notes__", ()):
                 invocation.note(f"{unit}: `{execution.shown}`: {note}")

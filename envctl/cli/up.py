@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from envctl.cli.arguments import Services, Target
 from envctl.cli.declare import AsJson, Option
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from envctl.plan.changes import Change
     from envctl.plan.model import Plan, Unit
     from envctl.plan.target import Target as Goal
-    from envctl.verbs.results import Decided
+    from envctl.verbs.results import Decided, UpResult
+
+Yes: TypeAlias = Annotated[
+    bool,
+    Option(("--yes", "-y"), "Allow what the project runs, reads or mounts on this host."),
+]
 
 
 def _announce(invocation: Invocation, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
@@ -33,7 +38,10 @@ def _announce(invocation: Invocation, goal: Goal, nothing: str, *, as_json: bool
     return decided
 
 
-def _json(invocation: Invocation, goal: Goal, changes: Sequence[Change], **more: object) -> None:
+def changes_json_of(
+    invocation: Invocation, goal: Goal, changes: Sequence[Change], **more: object
+) -> None:
+    """Print changes of a target as JSON."""
     from envctl.plan.text import changes_json
 
     names = {"environment": goal.environment, "backend": invocation.backend(goal)}
@@ -58,10 +66,11 @@ def up(
             "With --frozen: build from the files of `lock --vendor`, without a network.",
         ),
     ] = False,
-    yes: Annotated[
+    recreate: Annotated[
         bool,
-        Option(("--yes", "-y"), "Allow what the project runs, reads or mounts on this host."),
+        Option(("--recreate",), "Replace the named services, or all, even if they match the spec."),
     ] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up and wait until every unit is ready.
@@ -86,27 +95,40 @@ def up(
     invocation.yes = yes
     goal, selected = invocation.target_and_services(target, services)
     note_variables(invocation, goal.environment)
-    announce = _announce(invocation, goal, "no changes", as_json=as_json)
-
-    def decided(changes: Sequence[Change]) -> None:
-        note_mounts(invocation, _units(changes))
-        note_builds(invocation, _units(changes))
-        announce(changes)
-
     from envctl.verbs import up as verb
 
     result = verb.up(
         invocation.project,
         goal,
         services=selected,
-        decided=decided,
+        decided=announce_all(invocation, goal, as_json=as_json),
         frozen=frozen,
         offline=offline,
+        recreate=recreate,
     )
+    show_result(invocation, goal, result, as_json=as_json)
+
+
+def announce_all(
+    invocation: Invocation, goal: Goal, *, as_json: bool, nothing: str = "no changes"
+) -> Decided:
+    """A function that prints the changes before any of them is made, and notes about what they build and mount."""
+    announce = _announce(invocation, goal, nothing, as_json=as_json)
+
+    def decided(changes: Sequence[Change]) -> None:
+        note_mounts(invocation, _units(changes))
+        note_builds(invocation, _units(changes))
+        announce(changes)
+
+    return decided
+
+
+def show_result(invocation: Invocation, goal: Goal, result: UpResult, *, as_json: bool) -> None:
+    """Print where what was brought up can be reached."""
     invocation.reporter.pause()
     if as_json:
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
-        _json(invocation, goal, result.changes, addresses=addresses)
+        changes_json_of(invocation, goal, result.changes, addresses=addresses)
     elif result.simulated:
         invocation.note(f"{goal.environment} is simulated: nothing runs, and no address answers")
     else:
@@ -192,7 +214,7 @@ def down(
     changes = verb.down(invocation.project, goal, services=names, volumes=volumes, decided=decided)
     invocation.reporter.pause()
     if as_json:
-        _json(invocation, goal, changes)
+        changes_json_of(invocation, goal, changes)
 
 
 def _down_by_id(
@@ -216,7 +238,7 @@ def _down_by_id(
     changes = take_down(environment, volumes=volumes, report=invocation.reporter, decided=decided)
     invocation.reporter.pause()
     if as_json:
-        _json(invocation, goal, changes)
+        changes_json_of(invocation, goal, changes)
 
 
 def stop(
@@ -241,4 +263,4 @@ def stop(
     changes = verb.stop(invocation.project, goal, services=names, decided=decided)
     invocation.reporter.pause()
     if as_json:
-        _json(invocation, goal, changes)
+        changes_json_of(invocation, goal, changes)

@@ -24,7 +24,7 @@ in the spec no more are removed. Volumes are never touched here, see `down`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envctl.plan import hooks
@@ -37,6 +37,7 @@ from envctl.plan.run_causes import changed_fields, place, run_causes
 from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.state_causes import pending_action
 from envctl.plan.values import word_text
+from envctl.reconcile.forced_changes import NOTHING_FORCED, Forced, with_forced
 
 _MAKES = (Action.CREATE, Action.REPLACE)
 _LIVING = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.EXITED, Status.OOM_KILLED)
@@ -45,22 +46,33 @@ _NEVER_RAN = (Status.MISSING, Status.CREATED)
 
 
 def compare(
-    plan: Plan, observed: Observed, *, reconfigure: frozenset[str] = frozenset()
+    plan: Plan,
+    observed: Observed,
+    *,
+    reconfigure: frozenset[str] = frozenset(),
+    forced: Forced = NOTHING_FORCED,
 ) -> tuple[Change, ...]:
     """The changes that lead from `observed` to `plan`, in an order they can be done in.
 
-    `reconfigure` are the fields of a run that the backend can change in a unit without replacing it.
+    `reconfigure` are the fields of a run that the backend can change in a unit without replacing it; `forced` are
+    changes that the user asks for.
     """
     removals = tuple(_removals(plan, observed))
-    units = [
-        change
+    decided = (
+        with_forced(
+            unit,
+            _unit_change(unit, observed, reconfigure=reconfigure),
+            observed.units.get(unit.name),
+            forced,
+        )
         for unit in plan.units
-        if (change := _unit_change(unit, observed, reconfigure=reconfigure)) is not None
-    ]
-    builds = {change.key: change for change in _builds(plan, units, observed)}
+    )
+    units = [change for change in decided if change is not None]
+    making = {change.unit for change in units if change.action in _MAKES}
+    needed_builds = {change.key: change for change in builds(plan, making, observed)}
     by_digest = {
         change.target.digest: key
-        for key, change in builds.items()
+        for key, change in needed_builds.items()
         if change.target is not None and not isinstance(change.target, Unit)
     }
     planned = {unit.name: unit for unit in plan.units}
@@ -81,7 +93,7 @@ def compare(
     handed_over = in_order([*removals, *ordered], observed, known)
     return (
         *(change for change in handed_over if change.action is Action.REMOVE),
-        *builds.values(),
+        *needed_builds.values(),
         *(change for change in handed_over if change.action is not Action.REMOVE),
     )
 
@@ -202,7 +214,7 @@ def _needs(
     unit: Unit,
     change: Change,
     changed: Mapping[str, Sequence[str]],
-    builds: Mapping[str, str],
+    build_keys: Mapping[str, str],
     freed: tuple[str, ...],
     *,
     observed: Observed,
@@ -213,7 +225,7 @@ def _needs(
     if change.action in _MAKES:
         sources = (unit.source, *(new.source for new in _new_volumes(unit, observed)))
         digests = (source.digest for source in sources if not isinstance(source, ReadyImage))
-        needs += [builds[digest] for digest in digests if digest in builds]
+        needs += [build_keys[digest] for digest in digests if digest in build_keys]
     needs += [name for service in unit.depends_on for name in changed.get(service, ())]
     return tuple(dict.fromkeys(needs))
 
@@ -238,8 +250,9 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
             yield Change(Action.REMOVE, name, because(cause))
 
 
-def _builds(plan: Plan, units: Sequence[Change], observed: Observed) -> Iterator[Change]:
-    making = {change.unit for change in units if change.action in _MAKES}
+def builds(plan: Plan, units: Collection[str], observed: Observed) -> Iterator[Change]:
+    """What has to be built, and is not at hand, so that these units can be made."""
+    making = set(units)
     making |= {
         new.unit
         for unit in plan.units

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from envctl.backends.base import KeepsImages
 from envctl.errors import EnvctlError
 from envctl.host.private_state import refuse_foreign_state
+from envctl.lazy_dataclass import dataclass
 from envctl.plan.change_order import stuck
 from envctl.plan.changes import Action, Change
 from envctl.plan.model import Base, Build, Plan
@@ -18,6 +19,7 @@ from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
 from envctl.project import Project
 from envctl.reconcile import compare, executor
+from envctl.reconcile.forced_changes import Forced, recreations
 from envctl.session import Session
 from envctl.verbs.port_holders import explained
 from envctl.verbs.results import Decided, UpResult, ignore_changes
@@ -35,11 +37,13 @@ def up(
     decided: Decided = ignore_changes,
     frozen: bool = False,
     offline: bool = False,
+    recreate: bool = False,
 ) -> UpResult:
     """Bring an environment up, or what of it these services need; waits until all is ready.
 
     `decided` is called with the changes before the first is made. With `frozen`, all is built as it is locked, and
-    nothing is changed if it comes out otherwise; with `offline`, only from what is kept in the project.
+    nothing is changed if it comes out otherwise; with `offline`, only from what is kept in the project. With `recreate`,
+    these services, or all, are made anew though they match the spec.
     """
     session = Session(project, target, services=services)
     builds: FrozenBuilds | None = None
@@ -49,35 +53,58 @@ def up(
 
         session, builds = freeze(session, offline=offline)
     with session.locked():
-        return bring_up(session, decided=decided, frozen=builds)
+        return bring_up(
+            session, decided=decided, frozen=builds, request=_anew if recreate else _as_planned
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """What is to be up: the units of `plan`, which are all if it is `whole`; those in `forced` are changed in any case."""
+
+    plan: Plan
+    whole: bool = False
+    forced: Forced = field(default_factory=dict)
+
+
+def _as_planned(session: Session, _observed: Observed) -> UpRequest:
+    return UpRequest(session.select(session.services), whole=not session.services)
+
+
+def _anew(session: Session, observed: Observed) -> UpRequest:
+    request = _as_planned(session, observed)
+    return replace(request, forced=recreations(request.plan, session.services))
 
 
 def bring_up(
-    session: Session, *, decided: Decided = ignore_changes, frozen: FrozenBuilds | None = None
+    session: Session,
+    *,
+    decided: Decided = ignore_changes,
+    frozen: FrozenBuilds | None = None,
+    request: Callable[[Session, Observed], UpRequest] = _as_planned,
 ) -> UpResult:
-    """`up` of a session that has its target to itself."""
+    """`up` of a session that has its target to itself; `request` says what is to be up, when it is known what is."""
     refuse_foreign_state(session.project.root, session.target.environment)
     session.require_approval()
     session.backend.check()
     session.secrets.generate()
-    desired, selected = session.desired_plan, session.select(session.services)
-
-    observed = session.observe()
-    changes = _selected_changes(session, observed, selected)
+    desired, observed = session.desired_plan, session.observe()
+    requested = request(session, observed)
+    changes = _requested_changes(session, observed, requested)
     _require_handed_over(changes, observed, desired)
     tell_lost(session, observed)
     decided(changes)
     _note_volumes(session, observed, changes)
 
-    if frozen and frozen.prepare({unit.service for unit in selected.units}):
+    if frozen and frozen.prepare({unit.service for unit in requested.plan.units}):
         observed = session.observe()
-        before, changes = changes, _selected_changes(session, observed, selected)
+        before, changes = changes, _requested_changes(session, observed, requested)
         if _keys(changes) - _keys(before):
             decided(changes)
 
     session.secrets.require_for_builds(changes)
-    _have_bases(session, changes)
-    plan = _with_changed(selected, changes, desired)
+    have_bases(session, changes)
+    plan = _with_changed(requested.plan, changes, desired)
     observed = executor.bring_up(
         changes,
         plan,
@@ -91,12 +118,14 @@ def bring_up(
     return UpResult(plan, changes, _addresses(observed), simulated=simulated)
 
 
-def _selected_changes(session: Session, observed: Observed, selected: Plan) -> tuple[Change, ...]:
-    """What has to change; of the selected services, if some were asked for."""
-    changes = session.changes(observed)
-    if not session.services:
+def _requested_changes(
+    session: Session, observed: Observed, request: UpRequest
+) -> tuple[Change, ...]:
+    """What has to change for what is to be up."""
+    changes = session.changes(observed, request.forced)
+    if request.whole:
         return changes
-    return compare.only(changes, frozenset(unit.name for unit in selected.units))
+    return compare.only(changes, frozenset(unit.name for unit in request.plan.units))
 
 
 def _keys(changes: Sequence[Change]) -> set[tuple[Action, str]]:
@@ -118,7 +147,7 @@ def _note_volumes(session: Session, observed: Observed, changes: Sequence[Change
         session.project.report(Progress(note.volume, Stage.NOTE, note.text))
 
 
-def _have_bases(session: Session, changes: Sequence[Change]) -> None:
+def have_bases(session: Session, changes: Sequence[Change]) -> None:
     """Have the bases of all builds at hand before the first build starts."""
     bases: dict[Base, None] = {
         change.target.base: None

@@ -14,6 +14,8 @@ from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.adopt import adopt_environment
+from envctl.verbs.build import build
+from envctl.verbs.cp import copy_from, copy_to
 from envctl.verbs.diff import diff
 from envctl.verbs.down import down
 from envctl.verbs.exec import execute
@@ -21,7 +23,10 @@ from envctl.verbs.facts import facts
 from envctl.verbs.lock import check_lock, freeze, lock
 from envctl.verbs.logs import logs
 from envctl.verbs.plan import decide, plan
+from envctl.verbs.pull import pull
 from envctl.verbs.render import render, write_render
+from envctl.verbs.restart import restart
+from envctl.verbs.run import run, run_task
 from envctl.verbs.running_units import lost_environment
 from envctl.verbs.status import status
 from envctl.verbs.stop import stop
@@ -51,8 +56,11 @@ def frozen(
 
 VERBS: Mapping[str, Callable[..., Any]] = {
     "adopt": adopt_environment,
+    "build": build,
     "changes": changes,
     "check_lock": check_lock,
+    "copy_from": copy_from,
+    "copy_to": copy_to,
     "diff": diff,
     "down": down,
     "exec": execute,
@@ -64,8 +72,12 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "observed": observed,
     "open": Session,
     "plan": plan,
+    "pull": pull,
     "reaches": host_access,
     "render": render,
+    "restart": restart,
+    "run": run,
+    "run_task": run_task,
     "status": status,
     "stop": stop,
     "up": up,

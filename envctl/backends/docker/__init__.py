@@ -5,7 +5,7 @@ Where to look:
 - the engine: endpoint, tunnel, connect, engine_http, api, answer_shapes, client, engine_errors, platforms
 - the observed state: observe, inspect_containers, record, records, owned_containers, engine_probe_log, held_secrets
 - changes: lifecycle, containers, volumes, network, ports, ownership, names, options
-- in a container: streams with stream_frames, exec_errors, logs, container_paths, container_scripts
+- in a container: streams with stream_frames, exec_errors, one_off_containers, logs, container_paths, container_scripts
 - builds: build, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
 - images: images, image_archive, single_layer_images, pause_image, registries
 - secrets: secrets_container, secret_places
@@ -15,11 +15,11 @@ Where to look:
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from envctl.backends.base import (
     Capabilities,
@@ -27,6 +27,7 @@ from envctl.backends.base import (
     Execution,
     LogLine,
     NotRunningError,
+    PathKind,
     TemplateRoles,
 )
 from envctl.backends.common import image_ids, probe
@@ -58,6 +59,7 @@ from envctl.plan.scope import FoundEnvironment
 from envctl.plan.state import Health, Observed, Status
 
 if TYPE_CHECKING:
+    from envctl.backends.docker.one_off_containers import OneOffs
     from envctl.doctor.finding import Finding
     from envctl.doctor.host import Host
 
@@ -72,6 +74,7 @@ class DockerBackend:
 
     name = "docker"
     capabilities = Capabilities(shares_kernel=True, templates=_TEMPLATES)
+    one_offs_need_unit = False
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -149,8 +152,11 @@ class DockerBackend:
         """Do one change."""
         if change.action is Action.BUILD and isinstance(change.target, Build | DockerfileBuild):
             self._build(change.unit, change.target)
-        else:
-            self._lifecycle.apply(change)
+            return
+        if change.action is Action.TEAR_DOWN:
+            # They are on the network.
+            self._one_offs.sweep(running=True)
+        self._lifecycle.apply(change)
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
         """By unit, the volumes that its image declares and the spec does not name, as far as images are at hand."""
@@ -256,6 +262,10 @@ class DockerBackend:
             execution = replace(execution, user="0", everything=self._has_every_right(container))
         return execute(self._engine, unit, container, execution)
 
+    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+        """Run a command in a container of its own, which is gone afterwards; its exit code."""
+        return self._one_offs.run(unit, execution, ready)
+
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A file or folder of the unit's container as a tar archive."""
         container = self._container(unit)
@@ -264,6 +274,33 @@ class DockerBackend:
             api.get_archive(container, path) as archive,
         ):
             yield from archive
+
+    def path_kind(self, unit: str, path: str) -> PathKind:
+        """What is at a path of the unit's container, which need not run."""
+        from envctl.backends.docker.container_paths import at_its_end
+
+        container = self._existing(unit)
+        with self._engine.doing(f"look at {path} of {unit}") as api:
+            found = at_its_end(api, container, path)[1]
+        if found is None:
+            return PathKind.NOTHING
+        return PathKind.FOLDER if found.is_directory else PathKind.FILE
+
+    def pack(self, unit: str, path: str) -> Iterator[bytes]:
+        """A file or folder of the unit's container, which need not run, as a tar archive."""
+        from envctl.backends.docker.container_paths import at_its_end
+
+        container = self._existing(unit)
+        with self._engine.doing(f"read {path} of {unit}") as api:
+            target, _ = at_its_end(api, container, path)
+            with api.get_archive(container, target) as archive:
+                yield from archive
+
+    def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
+        """Unpack a tar archive into a folder of the unit's container, which need not run."""
+        container = self._existing(unit)
+        with self._engine.doing(f"write to {folder} of {unit}") as api:
+            api.put_archive(container, folder, archive)
 
     def _has_every_right(self, container: str) -> bool:
         """Whether the engine can run a command with all rights; one that is confined itself cannot."""
@@ -319,6 +356,12 @@ class DockerBackend:
         )
 
     @cached_property
+    def _one_offs(self) -> OneOffs:
+        from envctl.backends.docker.one_off_containers import OneOffs
+
+        return OneOffs(self._engine, self._names, self._lifecycle, self._keeper)
+
+    @cached_property
     def _volumes(self) -> Volumes:
         from envctl.backends.docker.volumes import Volumes
 
@@ -366,6 +409,11 @@ class DockerBackend:
             secrets=secret_values(wanted, context.secret),
         )
         image_ids.note(wanted.digest, self.images.content(image))
+
+    def _existing(self, unit: str) -> str:
+        """The unit's container, running or not."""
+        state = self.observe().units.get(unit)
+        return state.id if state is not None else self._container(unit)
 
     def _container(self, unit: str) -> str:
         """The unit's running container."""

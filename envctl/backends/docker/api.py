@@ -265,6 +265,27 @@ class Client:
         """All files of a container as a tar."""
         return self.stream(f"/containers/{_word(container)}/export")
 
+    def attach(self, container: str, *, stdin: bool, detach_keys: str | None) -> Response:
+        """Attach to the streams of a container, which may not have started; the connection is to be taken over."""
+        return self.request(
+            "POST",
+            f"/containers/{_word(container)}/attach",
+            params={
+                "stream": "1",
+                "stdout": "1",
+                "stderr": "1",
+                "stdin": "1" if stdin else None,
+                "detachKeys": detach_keys,
+            },
+            headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+            after_head=Patience(),
+        )
+
+    def resize(self, container: str, *, height: int, width: int) -> None:
+        """Tell a container's process the size of its terminal."""
+        params = {"h": height, "w": width}
+        self.do("POST", f"/containers/{_word(container)}/resize", params=params)
+
     # --- commands in containers
 
     def exec_create(

@@ -74,6 +74,14 @@ def leads_to(api: Client, container: str, path: str) -> str:
     return posixpath.join(here, name) if name else here
 
 
+def at_its_end(api: Client, container: str, path: str) -> tuple[str, Found | None]:
+    """Where a path leads if its last part is a link, too, and what is there."""
+    found = look(api, container, path)
+    if found is None or not found.link:
+        return path, found
+    return found.link, look(api, container, found.link)
+
+
 def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:
     """The content of a regular file of a container; None if there is none. EnvctlError if it is something else, or too large."""
     found = look(api, container, path)

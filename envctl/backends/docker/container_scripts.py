@@ -66,7 +66,7 @@ def run(
     with engine.doing(what) as api:
         _sweep(api)
         until = int(time.time() + container_script.timeout + _SLACK)
-        name = f"{_NAME}{until}-{_here()}-{os.getpid()}-{secrets.token_hex(6)}"
+        name = f"{_NAME}{until}-{here()}-{os.getpid()}-{secrets.token_hex(6)}"
         identity = api.create_container(body, name)
         try:
             if container_script.bring is not None:
@@ -110,7 +110,7 @@ def _sweep(api: Client) -> None:
 
 
 def _is_over(until: int, where: str, process: int) -> bool:
-    if where == _here():
+    if where == here():
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -120,7 +120,7 @@ def _is_over(until: int, where: str, process: int) -> bool:
     return until < time.time()
 
 
-def _here() -> str:
+def here() -> str:
     """Where the numbers of processes are the same: on this host since it was started, and not in a container's view."""
     told = [socket.gethostname()]
     with suppress(OSError):

@@ -64,7 +64,7 @@ class Lifecycle:
         if change.action in (Action.CREATE, Action.REPLACE) and unit:
             self.create(unit)
         elif change.action in (Action.START, Action.RESTART) and unit:
-            self.start(unit)
+            self.start(unit, anew=change.action is Action.RESTART)
         else:
             without_target: dict[Action, Callable[[str], None]] = {
                 Action.STOP: self.stop,
@@ -77,14 +77,11 @@ class Lifecycle:
     def create(self, unit: Unit) -> None:
         """Make a unit's container and start it; whatever was there for the unit goes first."""
         where = unit.where
-        self._have_image(unit)
+        self.have_image(unit)
         self._remove_container(unit.name)
         self.records.clear(unit.name)
-        self._have_network(where)
         own = self._volumes.of_image(unit) or ()
-        with self._engine.doing(f"create {unit.name}", where=where) as api:
-            claim_volumes(api, with_volumes(unit, own), self._names)
-        self._volumes.begin(unit)
+        self.prepare(unit, own)
         with self._engine.doing(f"create {unit.name}", where=where) as api:
             identity = self._make(api, unit, own)
         self._keeper.give(unit, identity)
@@ -92,13 +89,20 @@ class Lifecycle:
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             _start(api, unit, identity)
 
-    def start(self, unit: Unit) -> None:
-        """Start a unit that is there, or resume it. One that runs goes on, unless it has lost its secrets."""
+    def prepare(self, unit: Unit, own: Sequence[Volume] = ()) -> None:
+        """Have what a container of a unit needs: the network and volumes; `own` are those of its image."""
+        self._have_network(unit.where)
+        with self._engine.doing(f"create {unit.name}", where=unit.where) as api:
+            claim_volumes(api, with_volumes(unit, own), self._names)
+        self._volumes.begin(unit)
+
+    def start(self, unit: Unit, *, anew: bool = False) -> None:
+        """Start a unit that is there, or resume it. One that runs goes on, unless it is to start `anew` or has lost its secrets."""
         one = self._container(unit.name)
         if one is None:
             self.create(unit)
             return
-        if one["State"] == "paused":
+        if one["State"] == "paused" and not anew:
             with self._engine.doing(f"go on with {unit.name}") as api:
                 # What the engine heard before is no word on how it is now.
                 mark = last_mark(api.inspect_container(one["Id"])["State"])
@@ -106,7 +110,7 @@ class Lifecycle:
                 self._answers.begin(unit.name, after=mark)
                 api.unpause(one["Id"])
             one = {**one, "State": "running"}
-        if one["State"] == "running" and self._keeper.keep(unit, one):
+        if one["State"] == "running" and not anew and self._keeper.keep(unit, one):
             return
         self._end(unit.name, one)
         # What has run after the last start has not after this one.
@@ -180,7 +184,8 @@ class Lifecycle:
             with self._engine.doing(f"remove {unit}") as api:
                 _tolerant(api.remove_container, one["Id"], v=spare, force=True)
 
-    def _have_image(self, unit: Unit) -> None:
+    def have_image(self, unit: Unit) -> None:
+        """Have the unit's image at hand: a ready one is pulled. EnvctlError if it is to be built first."""
         name, platform = self._names.image_of(unit), unit.run.platform
         self._platforms.require(platform, unit.origins.get("platform") or unit.where)
         if self._images.at_hand(name) is not None:

@@ -30,6 +30,7 @@ KEEPER: Final = PREFIX + "keeper"
 ROOT: Final = PREFIX + "root"
 SECRETS: Final = PREFIX + "secrets-of"
 HELPER: Final = PREFIX + "helper"
+ONE_OFF: Final = PREFIX + "one-off"
 RECORD: Final = PREFIX + "record"
 RECORD_OF: Final = PREFIX + "record-of"
 RECORD_KIND: Final = PREFIX + "record-kind"
@@ -148,6 +149,10 @@ class Names:
     def keeper_labels(self) -> Mapping[str, str]:
         """On a keeper's container, which is no unit whatever its image says."""
         return {**self.labels, KEEPER: "secrets", UNIT: "", SERVICE: ""}
+
+    def one_off_labels(self, unit: str) -> Mapping[str, str]:
+        """On the containers of a one-off of a unit, which is no unit itself."""
+        return {**self.labels, ONE_OFF: unit, KEEPER: "", UNIT: "", SERVICE: ""}
 
     @property
     def helper_labels(self) -> Mapping[str, str]:

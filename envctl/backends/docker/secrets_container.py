@@ -63,13 +63,25 @@ class Keeper:
             with self._guard:
                 keeper = self._hold(api, unit)
                 api.put_archive(keeper, self._folder(unit.name), _archive(files, owner))
-            links = {
-                one.target: f"{SECRETS_FOLDER}/{secret_file(one)}"
-                for one in unit.run.secrets
-                if one.target != f"{SECRETS_FOLDER}/{secret_file(one)}"
-            }
-            if links:
-                api.put_archive(container, "/", _links(links))
+            _link(api, unit, container)
+
+    def lend(self, unit: Unit, container: str, *, name: str, labels: Mapping[str, str]) -> None:
+        """Put the secrets of a one-off where its container, which is not started yet, will find them.
+
+        A container of that name and labels keeps them; it is to be removed, and so is their volume.
+        """
+        if not unit.run.secrets:
+            return
+        values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
+        with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+            _insist_on_own_places(api, unit, container)
+            owner = self._owner(api, unit, container)
+            files = {secret_file(secret): values[secret.name] for secret in unit.run.secrets}
+            mount = secrets_mount(unit.name, self._names, _HELD, read_only=False)
+            lender = api.create_container(_body(pause_image.have(api), labels, [mount]), name)
+            api.start(lender)
+            api.put_archive(lender, _HELD, _archive(files, owner))
+            _link(api, unit, container)
 
     def keep(self, unit: Unit, container: Listed) -> bool:
         """Have the secrets kept of a container that is alive; False if it has lost them."""
@@ -269,6 +281,17 @@ def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
             entry.mode, entry.size = 0o400, len(value)
             tar.addfile(entry, io.BytesIO(value))
     return target.getvalue()
+
+
+def _link(api: Client, unit: Unit, container: str) -> None:
+    """Link the secrets that are wanted in other places."""
+    links = {
+        secret.target: _own_file(secret)
+        for secret in unit.run.secrets
+        if secret.target != _own_file(secret)
+    }
+    if links:
+        api.put_archive(container, "/", _links(links))
 
 
 def _links(links: Mapping[str, str]) -> bytes:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 from envctl.backends.base import Execution
@@ -35,7 +36,7 @@ from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
-_NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
+NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
 """The engine's keys to let go of a terminal; its own choice would swallow Ctrl-P."""
 _SETTLE: Final = 5.0
 _LONGEST_PAUSE: Final = 0.5
@@ -91,7 +92,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
     the command does, for whatever reason, the command is ended.
     """
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
-    output = Held(writing(_screen if execution.tty else execution.stdout))
+    output = Held(writing(to_screen if execution.tty else execution.stdout))
     try:
         with engine.doing(what) as api:
             ended = _run(api, unit, container, execution, output)
@@ -102,7 +103,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
         # That nobody reads is no failure of the engine's.
         raise reason(error) from None
     code, text = refusal(output.text, unit, execution)
-    if write := _screen if execution.tty else execution.stderr:
+    if write := to_screen if execution.tty else execution.stderr:
         write(f"{text}\n".encode())
     return code
 
@@ -121,15 +122,15 @@ def _run(
         workdir=execution.workdir,
         user=execution.user or "",
         privileged=execution.everything,
-        detach_keys=_NO_DETACHING if execution.tty else None,
+        detach_keys=NO_DETACHING if execution.tty else None,
     )
     connection = ExecStream(api.exec_start(identity, tty=execution.tty))
     deadline = time.monotonic() + execution.timeout if execution.timeout else None
     try:
         if execution.tty:
-            _terminal(api, identity, connection, output)
+            attach_terminal(partial(api.exec_resize, identity), connection, output)
         else:
-            _streams(connection, execution, output, deadline)
+            pass_streams(connection, execution, output, deadline)
         return _ended(api, identity, container, deadline)
     except BaseException as error:
         # As long as nobody reads, an engine that is flooded may do nothing else for this container.
@@ -161,7 +162,7 @@ def _heard(api: Client, identity: str, said: Kept, *, timeout: float = TERMINATI
     deadline = time.monotonic() + timeout
     connection = ExecStream(api.exec_start(identity))
     try:
-        _streams(connection, Execution((), stdout=said, stderr=said), said, deadline)
+        pass_streams(connection, Execution((), stdout=said, stderr=said), said, deadline)
     finally:
         connection.close()
 
@@ -204,12 +205,13 @@ def _end(api: Client, container: str, execution: Execution, mark: str) -> bool:
 # --- plain streams --------------------------------------------------------------------------
 
 
-def _streams(
+def pass_streams(
     connection: ExecStream,
     execution: Execution,
     output: Callable[[bytes], object],
     deadline: float | None,
 ) -> None:
+    """Pass a command's streams on until they end. TimeoutError at the deadline."""
     if execution.stdin is not None:
         pump = threading.Thread(target=_feed, args=(connection, execution.stdin), daemon=True)
         pump.start()
@@ -238,21 +240,23 @@ def _feed(connection: ExecStream, source: BinaryIO) -> None:
 # --- terminals ------------------------------------------------------------------------------
 
 
-def _terminal(api: Client, identity: str, connection: ExecStream, screen: Held) -> None:
-    """Attach the caller's terminal until the command ends."""
+def attach_terminal(
+    resize: Callable[..., object], connection: ExecStream, screen: Callable[[bytes], object]
+) -> None:
+    """Attach the caller's terminal until the command ends; `resize` tells it the terminal's size."""
     woken, wake = os.pipe()
     output = threading.Thread(target=_show, args=(connection, screen, wake), daemon=True)
     keyboard = sys.stdin.fileno()
     try:
         with _raw(keyboard), _resizes(wake):
             output.start()
-            _resize(api, identity)
+            _resize(resize)
             while True:
                 ready, _, _ = select.select([keyboard, woken], [], [])
                 if woken in ready:
                     if os.read(woken, 1) != b"w":
                         return
-                    _resize(api, identity)
+                    _resize(resize)
                 if keyboard in ready:
                     typed = os.read(keyboard, _CHUNK)
                     if not typed:
@@ -267,12 +271,13 @@ def _terminal(api: Client, identity: str, connection: ExecStream, screen: Held) 
         os.close(woken)
 
 
-def _screen(data: bytes) -> None:
+def to_screen(data: bytes) -> None:
+    """Write to the caller's terminal."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
-def _show(connection: ExecStream, screen: Held, wake: int) -> None:
+def _show(connection: ExecStream, screen: Callable[[bytes], object], wake: int) -> None:
     with suppress(OSError, ValueError, OutputError):
         while data := connection.read():
             screen(data)
@@ -280,10 +285,10 @@ def _show(connection: ExecStream, screen: Held, wake: int) -> None:
         os.write(wake, b"e")
 
 
-def _resize(api: Client, identity: str) -> None:
+def _resize(resize: Callable[..., object]) -> None:
     with suppress(OSError, ApiError):
         size = os.get_terminal_size(sys.stdin.fileno())
-        api.exec_resize(identity, height=size.lines, width=size.columns)
+        resize(height=size.lines, width=size.columns)
 
 
 @contextmanager

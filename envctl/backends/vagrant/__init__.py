@@ -16,11 +16,11 @@ Where to look:
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from envctl.backends.base import (
     Capabilities,
@@ -28,6 +28,7 @@ from envctl.backends.base import (
     Execution,
     LogLine,
     NotRunningError,
+    PathKind,
     TemplateRoles,
 )
 from envctl.backends.vagrant.machine.machine_lookup import Machines
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.box.box_store import BoxStore
     from envctl.backends.vagrant.box.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import UnitLifecycle
+    from envctl.backends.vagrant.machine.domain import Domain
     from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
+    from envctl.backends.vagrant.unit.unit_files import UnitFiles
     from envctl.doctor.finding import Finding
     from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
@@ -81,6 +84,8 @@ class VagrantBackend:
     capabilities = Capabilities(
         reconfigure=_IN_PLACE, installs=True, machines=True, templates=_TEMPLATES
     )
+
+    one_offs_need_unit = True
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -241,6 +246,28 @@ class VagrantBackend:
             raise self._not_running(unit)
         return code
 
+    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+        """Run a command beside a unit, in its machine; its exit code."""
+        from envctl.backends.vagrant.unit import one_off_commands
+
+        domain = self._running_domain(unit.name)
+        ready()
+        return one_off_commands.run(
+            unit, domain.units[unit.name], self._machines.ssh_machine(domain), execution
+        )
+
+    def path_kind(self, unit: str, path: str) -> PathKind:
+        """What is at a path of a unit whose machine runs."""
+        return self._files(unit).path_kind(path)
+
+    def pack(self, unit: str, path: str) -> Iterator[bytes]:
+        """A file or folder of a unit whose machine runs, as a tar archive."""
+        return self._files(unit).pack(path)
+
+    def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
+        """Unpack a tar archive into a folder of a unit whose machine runs."""
+        self._files(unit).unpack(folder, archive)
+
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
         """Run a hook in the unit's machine and record it if it succeeds; its exit code."""
         code = self.exec(unit, execution)
@@ -317,6 +344,20 @@ class VagrantBackend:
         """Nothing to close: SSH connections stay for the next command."""
 
     # --- parts
+
+    def _running_domain(self, unit: str) -> Domain:
+        """The machine of a unit, which runs, whether or not the unit does. NotRunningError if it does not."""
+        domain = self._machines.domain_of(unit)
+        if domain is None or not domain.running or unit not in domain.units:
+            raise self._not_running(unit)
+        return domain
+
+    def _files(self, unit: str) -> UnitFiles:
+        from envctl.backends.vagrant.unit.unit_files import UnitFiles
+
+        domain = self._running_domain(unit)
+        contained = bool(domain.units[unit].get("contained"))
+        return UnitFiles(unit, self._machines.ssh_machine(domain), contained=contained)
 
     def _next_machine(self, unit: str) -> SshMachine | None:
         """The machine of a unit whose connection has ended; while a command changes the environment, wait for one."""

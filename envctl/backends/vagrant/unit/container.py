@@ -88,12 +88,18 @@ def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
 
 def client_script(unit: Unit) -> str:
     """The unit's script: it becomes the container's client, with the container's streams and exit code."""
-    return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit)))}\n"
+    return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit, f'--name={NAME}')))}\n"
 
 
-def _run(unit: Unit) -> Iterator[str]:
+def one_off_command(unit: Unit, *, tty: bool) -> str:
+    """A shell command that runs a one-off of the unit in a container of its own, which the engine then removes."""
+    terminal = ("--tty",) if tty else ()
+    return f"exec {words(tuple(_run(unit, '--rm', '--interactive', *terminal)))}"
+
+
+def _run(unit: Unit, *options: str) -> Iterator[str]:
     run, paths = unit.run, UnitPaths(unit.name)
-    yield from ("docker", "run", "--init", f"--name={NAME}", "--network=host")
+    yield from ("docker", "run", "--init", *options, "--network=host")
     yield from ("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
     yield from (f"--cap-add={name}" for name in run.process.capabilities)
     # The machine rewrites this file in place, so the container always sees the current names.

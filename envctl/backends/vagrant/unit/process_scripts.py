@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from envctl.backends.common.ulimits import UNLIMITED
 from envctl.backends.vagrant.quoting import shell, words
+from envctl.backends.vagrant.unit.unit_paths import SECRETS
 
 if TYPE_CHECKING:
     from envctl.backends.common.ulimits import Limits
@@ -67,19 +68,24 @@ def command(
     limits: Limits = _NO_LIMITS,
     timeout: float | None = None,
     main: int = 0,
+    apart: bool = False,
 ) -> str:
     """A shell command that runs `argv` with the user, folder and rights of the unit's process.
 
     In a shared machine it enters the mount namespace of the unit's main process `main`, which has the unit's secrets.
+    With `apart`, the unit need not run: the command is no part of it, and in a shared machine it has a namespace of its own.
     """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
     folder = shell(workdir or "/")
+    go = 'cd -- "$0" || exit 126; exec "$@"'
     if paths.shared and main:
         enter = (
-            f"exec {limit}nsenter --mount=/proc/{main}/ns/mnt --"
-            f' /bin/sh -c \'cd -- "$0" || exit 126; exec "$@"\' {folder}'
+            f"exec {limit}nsenter --mount=/proc/{main}/ns/mnt -- /bin/sh -c {shell(go)} {folder}"
         )
+    elif paths.shared and apart:
+        script = shell(f"{_bind_secrets(paths)}; {go}")
+        enter = f"exec {limit}unshare --mount --propagation=slave -- /bin/sh -c {script} {folder}"
     else:
         enter = f"cd -- {folder} || exit 126; exec {limit}".rstrip()
     looked_up = _look_up(
@@ -89,13 +95,21 @@ def command(
         'case $who in *[!0-9]*) echo "there is no user $who" >&2; exit 126;; esac;'
         " uid=$who gid=0 home=/ groups=--clear-groups",
     )
+    # In the unit's cgroup: it shares the unit's limits and ends with it, as in a container.
+    join = f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; "
     return (
-        # In the unit's cgroup: it shares the unit's limits and ends with it, as in a container.
-        f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; {looked_up}; {enter}"
-        f" {_limited(limits)}"
+        f"{'' if apart else join}{looked_up}; {enter} {_limited(limits)}"
         f'setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment(env)} {words(_argv(argv))}"
+    )
+
+
+def _bind_secrets(paths: UnitPaths) -> str:
+    """Shell commands that have the unit's secrets, if there are some, in their place."""
+    return (
+        f"[ ! -d {paths.secrets} ] || {{ mkdir -p {SECRETS} && mount --bind {paths.secrets} {SECRETS}"
+        f" && mount -o remount,bind,ro {SECRETS}; }} || exit 126"
     )
 
 

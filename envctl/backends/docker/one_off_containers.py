@@ -1,0 +1,180 @@
+"""One-offs: containers made of a unit for one command, and gone when it has ended.
+
+A one-off is labelled as such and never as a unit. It has the unit's image, environment, user, network, mounts, volumes
+and secrets; no ports, probe, log or name that others could find it by, so that nothing else takes it for the unit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from envctl.backends.base import Execution
+from envctl.backends.common.one_off_units import one_off_unit
+from envctl.backends.common.termination import OutputError, reason, writing
+from envctl.backends.docker import names as n
+from envctl.backends.docker.api import LONGEST, USUAL, Client
+from envctl.backends.docker.client import STOP_TIMEOUT, Engine
+from envctl.backends.docker.container_scripts import here
+from envctl.backends.docker.containers import container
+from envctl.backends.docker.engine_errors import ApiError, NotFoundError
+from envctl.backends.docker.exec_errors import refusal
+from envctl.backends.docker.lifecycle import Lifecycle
+from envctl.backends.docker.names import Names
+from envctl.backends.docker.ownership import claim_volumes
+from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.streams import (
+    NO_DETACHING,
+    ExecStream,
+    attach_terminal,
+    pass_streams,
+    to_screen,
+)
+from envctl.backends.docker.volumes import remove_volume
+from envctl.errors import EnvctlError
+from envctl.plan.model import Unit
+
+_NAME: Final = re.compile(r".+-run-([0-9a-f]{8})-(\d+)-[0-9a-f]{6}(?:\.secrets)?")
+"""Where its process is known by the number that follows."""
+_SECRETS: Final = ".secrets"
+"""What the container that keeps a one-off's secrets is called after it, and their volume."""
+_NOT_STARTED: Final = ("OCI runtime", "unable to find user", "unable to find group")
+"""What the engine says if the command cannot be started."""
+
+
+class OneOffs:
+    """The one-offs of one environment."""
+
+    def __init__(
+        self, engine: Engine, names: Names, lifecycle: Lifecycle, secret_files: Keeper
+    ) -> None:
+        self._engine = engine
+        self._names = names
+        self._lifecycle = lifecycle
+        self._secret_files = secret_files
+
+    def run(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+        """Run a command in a one-off of a unit; its exit code. `ready` is called when all that it needs is there."""
+        self.sweep()
+        self._lifecycle.have_image(unit)
+        self._lifecycle.prepare(unit)
+        name = f"{unit.name}-run-{here()}-{os.getpid()}-{secrets.token_hex(3)}"
+        one_off = one_off_unit(unit, name, execution)
+        with self._engine.doing(f"run {unit.name}", where=unit.where) as api:
+            try:
+                identity = self._make(api, unit, one_off, execution)
+                ready()
+                return _attached(api, unit.name, identity, execution)
+            except OutputError as error:
+                raise reason(error) from None
+            finally:
+                self._remove(api, one_off)
+
+    def sweep(self, *, running: bool = False) -> None:
+        """Remove the one-offs of processes that are gone; with `running` all."""
+        filters = {"label": [*self._names.filters["label"], n.ONE_OFF]}
+        with self._engine.doing("remove what interrupted runs left") as api:
+            names = map(self._own_name, api.containers(all=True, filters=filters))
+            left = [name for name in names if name and (running or _is_left(name))]
+            for name in left:
+                _remove_container(api, name)
+            for name in {name.removesuffix(_SECRETS) for name in left}:
+                remove_volume(api, f"{name}{_SECRETS}")
+
+    def _own_name(self, listed: Mapping[str, Any]) -> str:
+        """The name of a one-off's container; "" for what has only inherited its label."""
+        names = (str(name).lstrip("/") for name in listed["Names"])
+        start = f"{self._names.prefix}_"
+        return next((name for name in names if name.startswith(start) and _NAME.match(name)), "")
+
+    def _make(self, api: Client, unit: Unit, one_off: Unit, execution: Execution) -> str:
+        claim_volumes(api, one_off, self._names)
+        labels = self._names.one_off_labels(unit.name)
+        body = _body(container(one_off, self._names), labels, execution)
+        name = self._names.container(one_off.name)
+        identity = api.create_container(body, name, unit.run.platform or None)
+        self._secret_files.lend(one_off, identity, name=f"{name}{_SECRETS}", labels=labels)
+        return identity
+
+    def _remove(self, api: Client, one_off: Unit) -> None:
+        name = self._names.container(one_off.name)
+        for container_name in (name, f"{name}{_SECRETS}"):
+            _remove_container(api, container_name)
+        remove_volume(api, self._names.secrets(one_off.name))
+
+
+def _body(
+    unit_body: Mapping[str, Any], labels: Mapping[str, str], execution: Execution
+) -> Mapping[str, Any]:
+    """The body of the engine's create call for a one-off, made of that for its unit."""
+    listens = _listens(execution)
+    body = {
+        **unit_body,
+        # All are set: the others would be those of the image, which may be made of a unit.
+        "Labels": {**labels, n.RUN: "", n.BUILD: "", n.IMAGE: ""},
+        "HostConfig": {**unit_body["HostConfig"], "LogConfig": {"Type": "none"}},
+        "Tty": execution.tty,
+        "OpenStdin": listens,
+        "StdinOnce": listens,
+    }
+    if "Hostname" in body:
+        body["Hostname"] = labels[n.ONE_OFF]
+    # As with `docker compose run`, nobody finds it by the service's name.
+    for endpoint in body.get("NetworkingConfig", {}).get("EndpointsConfig", {}).values():
+        endpoint["Aliases"] = []
+    return body
+
+
+def _listens(execution: Execution) -> bool:
+    return execution.tty or execution.stdin is not None
+
+
+def _attached(api: Client, unit: str, identity: str, execution: Execution) -> int:
+    """Start a one-off with its streams passed on; its exit code. If this ends early, it is told to end."""
+    keys = NO_DETACHING if execution.tty else None
+    connection = ExecStream(api.attach(identity, stdin=_listens(execution), detach_keys=keys))
+    try:
+        api.start(identity)
+        if execution.tty:
+            attach_terminal(partial(api.resize, identity), connection, writing(to_screen))
+        else:
+            pass_streams(connection, execution, writing(execution.stdout), None)
+        return api.wait(identity, timeout=LONGEST)
+    except ApiError as error:
+        if not any(sign in str(error) for sign in _NOT_STARTED):
+            raise
+        code, text = refusal(str(error).encode(), unit, execution)
+        if write := to_screen if execution.tty else execution.stderr:
+            write(f"{text}\n".encode())
+        return code
+    except BaseException:
+        connection.close()
+        with suppress(EnvctlError, ApiError):
+            api.stop(identity, timeout=STOP_TIMEOUT + USUAL)
+        raise
+    finally:
+        connection.close()
+
+
+def _is_left(name: str) -> bool:
+    """Whether the process that made a one-off is gone; that of another host or engine user is not known to be."""
+    match = _NAME.match(name)
+    if match is None or match[1] != here():
+        return False
+    try:
+        os.kill(int(match[2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # another user's, and alive
+    return False
+
+
+def _remove_container(api: Client, name: str) -> None:
+    with suppress(NotFoundError):
+        api.remove_container(name, force=True, v=True)

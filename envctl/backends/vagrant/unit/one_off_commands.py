@@ -1,0 +1,46 @@
+"""One-offs: commands that run beside a unit in its machine, with all that the unit has, whether or not it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from envctl.backends.common.one_off_units import one_off_unit
+from envctl.backends.common.termination import VARIABLE
+from envctl.backends.common.ulimits import limits
+from envctl.backends.vagrant.unit import container, exec_stream, process_scripts
+from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+
+if TYPE_CHECKING:
+    from envctl.backends.base import Execution
+    from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
+    from envctl.plan.model import Unit
+
+
+def run(unit: Unit, note: Mapping[str, Any], machine: SshMachine, execution: Execution) -> int:
+    """Run a command, or without one the unit's own; its exit code. `note` is the unit's note in the machine's stamp."""
+    paths = UnitPaths(unit.name, bool(note.get("shared")))
+
+    def script(mark: str) -> str:
+        # All that it starts is found by the mark, if it has to be ended.
+        marked = replace(execution, env={**execution.env, VARIABLE: mark})
+        return _script(one_off_unit(unit, unit.name, marked), paths, tty=execution.tty)
+
+    return exec_stream.run(unit.name, machine, execution, script)
+
+
+def _script(unit: Unit, paths: UnitPaths, *, tty: bool) -> str:
+    if container.runs_in_container(unit):
+        return container.one_off_command(unit, tty=tty)
+    process = unit.run.process
+    return process_scripts.command(
+        process.argv or (),
+        paths,
+        user=process.user,
+        workdir=process.workdir,
+        env=process.env,
+        capabilities=process.capabilities,
+        limits=limits(unit.run.options),
+        apart=True,
+    )

@@ -1,0 +1,70 @@
+"""`pull`: fetch the newest images that services run and that builds start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envctl.backends.base import KeepsImages
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.model import Base, Build, ReadyImage, Unit
+from envctl.plan.target import Target
+from envctl.planner.selection import select
+from envctl.progress import Progress, Stage
+from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.supported import require_support
+
+
+@dataclass(frozen=True, slots=True)
+class PulledImage:
+    """An image, and its ids before and after; "" where it did not exist."""
+
+    image: str
+    before: str
+    after: str
+
+
+def pull(
+    project: Project, target: Target, *, services: Sequence[str] = ()
+) -> tuple[PulledImage, ...]:
+    """Pull the ready images of these services, or of all, and have the bases of their builds at hand."""
+    from envctl.bases import ensure
+
+    session = Session(project, target, services=services)
+    units = [
+        unit
+        for unit in select(session.plan, services).units
+        if not services or unit.service in services
+    ]
+    images = _engine(session).images
+    pulled = []
+    for name, base in _images(units).items():
+        before = images.find(name) or ""
+        if base is None:
+            session.report(Progress(f"pull {name}", Stage.STARTED))
+            images.pull(name)
+            session.report(Progress(f"pull {name}", Stage.DONE))
+        else:
+            ensure(base, images, session.report)
+        pulled.append(PulledImage(name, before, images.find(name) or ""))
+    return tuple(pulled)
+
+
+def _engine(session: Session) -> KeepsImages:
+    """What keeps the images: the backend, or the container engine that its machines are made with."""
+    if session.backend.capabilities.machines and not isinstance(session.backend, KeepsImages):
+        return session.engine
+    return require_support(session.backend, KeepsImages, "pull")
+
+
+def _images(units: Sequence[Unit]) -> dict[str, Base | None]:
+    """The names of images, each with the base that it is, None for one that is run as it is."""
+    from envctl.plan.platforms import image_name
+
+    images: dict[str, Base | None] = {}
+    for unit in units:
+        if isinstance(unit.source, ReadyImage):
+            images[image_name(unit.source.image, unit.source.platform)] = None
+        elif isinstance(unit.source, Build):
+            images.setdefault(unit.source.base.image, unit.source.base)
+    return images

@@ -1,0 +1,110 @@
+"""`run`: run a command in a one-off of a service, or a task once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from envctl.backends.base import Execution, LogLine, RunsOneOffs
+from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.changes import Action
+from envctl.plan.model import Kind, Plan, Unit
+from envctl.plan.state import Observed
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.build import make_builds
+from envctl.verbs.supported import require_support
+from envctl.verbs.up import UpRequest, bring_up
+
+
+def run(
+    project: Project,
+    target: Target,
+    service: str,
+    execution: Execution,
+    *,
+    dependencies: bool = True,
+    attached: Callable[[], object] = lambda: None,
+) -> int:
+    """Run a command in a one-off of a service; its exit code. What the service depends on is brought up first.
+
+    `attached` is called when the command is about to begin.
+    """
+    session = Session(project, target, services=(service,))
+    unit = _unit(session.select((service,)), service)
+    backend = require_support(session.backend, RunsOneOffs, "run")
+    with ExitStack() as held:
+        # Others may change the environment as soon as all that the one-off needs is there.
+        held.enter_context(session.locked())
+        include_own = backend.one_offs_need_unit
+        plan = _to_bring_up(session, service, dependencies=dependencies, include_own=include_own)
+        bring_up(session, request=lambda *_: UpRequest(plan))
+        if not include_own:
+            make_builds(session, {unit.name})
+
+        def ready() -> None:
+            held.close()
+            attached()
+
+        return backend.run_one_off(unit, execution, ready)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """How a task ended that was run once more; `failure` is the error if it failed."""
+
+    exit_code: int
+    failure: EnvctlError | None = None
+
+
+def is_task(project: Project, target: Target, service: str) -> bool:
+    """Whether the spec has a task of that name."""
+    services = project.resolved(target.environment, without_files=True).data["services"]
+    return service in services and services[service]["kind"] == Kind.TASK
+
+
+def run_task(project: Project, target: Target, task: str, *, dependencies: bool = True) -> TaskRun:
+    """Run a task once more, as `up` does: the environment then has it as run. What it depends on is brought up first."""
+    session = Session(project, target, services=(task,))
+    with session.locked():
+        unit = _unit(session.select((task,)), task)
+        plan = _to_bring_up(session, task, dependencies=dependencies, include_own=True)
+        forced = {unit.name: (Action.REPLACE, "you asked for it")}
+
+        def request(_session: Session, _observed: Observed) -> UpRequest:
+            return UpRequest(plan, forced=forced)
+
+        try:
+            bring_up(session, request=request)
+        except EnvctlError as error:
+            state = session.backend.observe().units.get(unit.name)
+            if state is None or not state.status.is_over or not state.exit_code:
+                raise
+            return TaskRun(state.exit_code, error)
+        return TaskRun(0)
+
+
+def task_output(project: Project, target: Target, task: str) -> Iterator[LogLine]:
+    """What a task wrote; nothing where nothing really runs."""
+    backend = Session(project, target).backend
+    if backend.capabilities.executes:
+        yield from backend.logs((task,))
+
+
+def _unit(plan: Plan, service: str) -> Unit:
+    """The first unit of a service."""
+    return plan.replicas(service)[0]
+
+
+def _to_bring_up(session: Session, service: str, *, dependencies: bool, include_own: bool) -> Plan:
+    """What has to be up before a command can run: what the service depends on, and the service itself if needed."""
+    plan = session.select((service,))
+    units = tuple(
+        unit
+        for unit in plan.units
+        if (unit.service == service and include_own) or (unit.service != service and dependencies)
+    )
+    return replace(plan, units=units)
