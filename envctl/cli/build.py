@@ -20,6 +20,10 @@ def build(
 
     What is built already is left alone. The next `up` uses what was built; what runs now is not touched.
 
+    Examples:
+        envctl build dev
+        envctl build dev web
+
     JSON: an object with `environment`, `backend` and `changes` (as in `plan`).
     """
     invocation.yes = yes
@@ -44,6 +48,10 @@ def pull(
 
     Pulls the newest version of each `image`, and bases that are not on this machine yet. What runs now is not touched;
     `up` replaces what runs from an older version.
+
+    Examples:
+        envctl pull dev
+        envctl pull dev db
 
     JSON: a list of objects with `image`, `before` and `after` (the image's ids, "" if it did not exist).
     """

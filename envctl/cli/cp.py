@@ -13,7 +13,7 @@ from envctl.errors import UsageError
 
 if TYPE_CHECKING:
     from envctl.plan.target import Target as Goal
-    from envctl.verbs.cp import Copied
+    from envctl.verbs.cp import CopyResult
 
 _HINT = "envctl cp [TARGET] UNIT:PATH DESTINATION, or envctl cp [TARGET] SOURCE UNIT:PATH"
 
@@ -37,6 +37,10 @@ def cp(
 
     Nothing is written outside of DESTINATION: an archive that leads out of it is refused, and links that lead out of
     what is copied are left out.
+
+    Examples:
+        envctl cp dev web:/srv/web/app.log .
+        envctl cp dev seed.sql db:/tmp/
     """
     *target, source, destination = words if len(words) > 1 else ("", "", "")
     if not source or len(target) > 1:
@@ -45,15 +49,15 @@ def cp(
     inside = [_split(source), _split(destination)]
     if (inside[0] is None) == (inside[1] is None):
         raise UsageError("one of source and destination has to be UNIT:PATH", hint=_HINT)
-    copied = (
+    result = (
         _copy_from(invocation, goal, *inside[0], to=destination)
         if inside[0] is not None
         else _copy_to(invocation, goal, *(inside[1] or ("", "")), source=source)
     )
-    if copied is not None:
-        for text in copied.left_out:
+    if result is not None:
+        for text in result.left_out:
             invocation.note(f"note: not copied: {text}")
-        what = counted(copied.count, "file, folder or link", "files, folders and links")
+        what = counted(result.count, "file, folder or link", "files, folders and links")
         invocation.note(f"copied {what}")
 
 
@@ -65,7 +69,7 @@ def _split(word: str) -> tuple[str, str] | None:
 
 def _copy_from(
     invocation: Invocation, goal: Goal, unit: str, path: str, *, to: str
-) -> Copied | None:
+) -> CopyResult | None:
     from envctl.verbs import cp as verb
 
     if to != "-":
@@ -78,7 +82,7 @@ def _copy_from(
 
 def _copy_to(
     invocation: Invocation, goal: Goal, unit: str, path: str, *, source: str
-) -> Copied | None:
+) -> CopyResult | None:
     from envctl.verbs import cp as verb
 
     if source != "-":

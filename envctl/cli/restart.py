@@ -27,6 +27,10 @@ def restart(
     after it is ready. Containers, machines and data are kept; a unit that no longer matches the spec is replaced, as by
     `up`.
 
+    Examples:
+        envctl restart dev
+        envctl restart dev web --no-deps
+
     JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses` (unit name to list).
     """
     invocation.yes = yes

@@ -55,6 +55,10 @@ def run(
     Standard input is passed to the command, and its exit code is returned. Options go before TARGET.
 
     With the name of a task and no COMMAND, the task runs again and the environment records it, as if `up` had run it.
+
+    Examples:
+        envctl run dev web -- python manage.py migrate
+        envctl run dev seed
     """
     invocation.yes = yes
     goal, named = invocation.target_and_services(words[0], None)

@@ -30,7 +30,7 @@ def pack(source: Path, name: str, *, owner: tuple[int, int], target: IO[bytes]) 
         for path, inside in _walk(source.resolve(), name):
             if inside == ".":
                 continue
-            member = tar.gettarinfo(path, arcname=inside)
+            member: tarfile.TarInfo | None = tar.gettarinfo(path, arcname=inside)
             if member is None:
                 continue  # a socket, which no archive can have
             member.uid, member.gid = owner

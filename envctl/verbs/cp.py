@@ -16,21 +16,21 @@ from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.running_units import require_existing
-from envctl.verbs.supported import require_support
+from envctl.verbs.supported import unsupported
 
 _IN_MEMORY: Final = 32 << 20
 _SHORT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopyResult:
     """How many files, folders and links were copied; what was left out, with the reason."""
 
     count: int
     left_out: tuple[str, ...] = ()
 
 
-def copy_from(project: Project, target: Target, unit: str, path: str, *, to: Path) -> Copied:
+def copy_from(project: Project, target: Target, unit: str, path: str, *, to: Path) -> CopyResult:
     """Copy a file or folder of a unit. It becomes `to`, or goes into it if that is a folder.
 
     Of a path that ends in "/.", what is in the folder is copied, as with `docker cp`.
@@ -38,7 +38,7 @@ def copy_from(project: Project, target: Target, unit: str, path: str, *, to: Pat
     path = _absolute(path)
     archive = read_archive(project, target, unit, path)
     count, left_out = unpack(archive, to, contents=path.endswith("/."))
-    return Copied(count, left_out)
+    return CopyResult(count, left_out)
 
 
 def read_archive(project: Project, target: Target, unit: str, path: str) -> Iterator[bytes]:
@@ -50,7 +50,7 @@ def read_archive(project: Project, target: Target, unit: str, path: str) -> Iter
     return backend.pack(unit, source)
 
 
-def copy_to(project: Project, target: Target, unit: str, path: str, *, source: str) -> Copied:
+def copy_to(project: Project, target: Target, unit: str, path: str, *, source: str) -> CopyResult:
     """Copy a file or folder into a unit, whose user it then belongs to. It becomes `path`, or goes into that folder."""
     local = Path(source)
     if not local.exists():
@@ -62,7 +62,7 @@ def copy_to(project: Project, target: Target, unit: str, path: str, *, source: s
         count = pack(local, name, owner=owner, target=spool)
         spool.seek(0)
         backend.unpack(unit, folder, spool)  # type: ignore[arg-type]  # it has all that a file has
-    return Copied(count)
+    return CopyResult(count)
 
 
 def write_archive(
@@ -77,8 +77,10 @@ def write_archive(
 
 def _backend(project: Project, target: Target, unit: str) -> CopiesFiles:
     session = Session.of_existing(project, target)
-    backend = require_support(session.backend, CopiesFiles, "cp")
-    require_existing(session, unit, session.backend.observe())
+    backend = session.backend
+    if not isinstance(backend, CopiesFiles):
+        raise unsupported(backend, "cp")
+    require_existing(session, unit, backend.observe())
     return backend
 
 

@@ -12,7 +12,7 @@ from envctl.planner.selection import select
 from envctl.progress import Progress, Stage
 from envctl.project import Project
 from envctl.session import Session
-from envctl.verbs.supported import require_support
+from envctl.verbs.supported import unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,12 @@ def pull(
 
 def _engine(session: Session) -> KeepsImages:
     """What keeps the images: the backend, or the container engine that its machines are made with."""
-    if session.backend.capabilities.machines and not isinstance(session.backend, KeepsImages):
+    backend = session.backend
+    if isinstance(backend, KeepsImages):
+        return backend
+    if backend.capabilities.machines:
         return session.engine
-    return require_support(session.backend, KeepsImages, "pull")
+    raise unsupported(backend, "pull")
 
 
 def _images(units: Sequence[Unit]) -> dict[str, Base | None]:

@@ -10,13 +10,13 @@ from envctl.backends.base import Execution, LogLine, RunsOneOffs
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action
-from envctl.plan.model import Kind, Plan, Unit
+from envctl.plan.model import Plan, Unit
 from envctl.plan.state import Observed
 from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.build import make_builds
-from envctl.verbs.supported import require_support
+from envctl.verbs.supported import unsupported
 from envctl.verbs.up import UpRequest, bring_up
 
 
@@ -35,7 +35,9 @@ def run(
     """
     session = Session(project, target, services=(service,))
     unit = _unit(session.select((service,)), service)
-    backend = require_support(session.backend, RunsOneOffs, "run")
+    backend = session.backend
+    if not isinstance(backend, RunsOneOffs):
+        raise unsupported(backend, "run")
     with ExitStack() as held:
         # Others may change the environment as soon as all that the one-off needs is there.
         held.enter_context(session.locked())
@@ -63,7 +65,7 @@ class TaskRun:
 def is_task(project: Project, target: Target, service: str) -> bool:
     """Whether the spec has a task of that name."""
     services = project.resolved(target.environment, without_files=True).data["services"]
-    return service in services and services[service]["kind"] == Kind.TASK
+    return service in services and services[service]["kind"] == "task"
 
 
 def run_task(project: Project, target: Target, task: str, *, dependencies: bool = True) -> TaskRun:

@@ -281,10 +281,10 @@ class DockerBackend:
 
         container = self._existing(unit)
         with self._engine.doing(f"look at {path} of {unit}") as api:
-            found = at_its_end(api, container, path)[1]
-        if found is None:
+            entry = at_its_end(api, container, path)[1]
+        if entry is None:
             return PathKind.NOTHING
-        return PathKind.FOLDER if found.is_directory else PathKind.FILE
+        return PathKind.FOLDER if entry.is_directory else PathKind.FILE
 
     def pack(self, unit: str, path: str) -> Iterator[bytes]:
         """A file or folder of the unit's container, which need not run, as a tar archive."""

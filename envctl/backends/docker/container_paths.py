@@ -76,10 +76,10 @@ def leads_to(api: Client, container: str, path: str) -> str:
 
 def at_its_end(api: Client, container: str, path: str) -> tuple[str, Found | None]:
     """Where a path leads if its last part is a link, too, and what is there."""
-    found = look(api, container, path)
-    if found is None or not found.link:
-        return path, found
-    return found.link, look(api, container, found.link)
+    entry = look(api, container, path)
+    if entry is None or not entry.link:
+        return path, entry
+    return entry.link, look(api, container, entry.link)
 
 
 def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:

@@ -89,7 +89,7 @@ class Lifecycle:
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             _start(api, unit, identity)
 
-    def prepare(self, unit: Unit, own: Sequence[Volume] = ()) -> None:
+    def prepare(self, unit: Unit, own: tuple[Volume, ...] = ()) -> None:
         """Have what a container of a unit needs: the network and volumes; `own` are those of its image."""
         self._have_network(unit.where)
         with self._engine.doing(f"create {unit.name}", where=unit.where) as api:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from envctl.plan.changes import Change
 from envctl.plan.state import Observed, Status
 from envctl.plan.text import changes_text
 from envctl.reconcile.compare import compare, only
@@ -17,7 +19,7 @@ JOB = unit("job", kind="task", after={"db": "healthy"})
 ALL = (DB, JOB, WEB, PROXY)
 
 
-def lines(changes):
+def lines(changes: Sequence[Change]) -> list[str]:
     """The changes, without the places in the spec."""
     text = (line.partition("  (envctl.yaml")[0] for line in changes_text(changes).splitlines())
     return [" ".join(line.split()) for line in text]
