@@ -195,9 +195,19 @@ class Backend(Protocol):
         """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
 
     def logs(
-        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+        self,
+        units: Sequence[str],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> Iterator[LogLine]:
-        """What the units' processes wrote, oldest first, merged by time; `tail` lines of each."""
+        """What the units' processes wrote, oldest first, merged by time.
+
+        `since` and `until` are seconds since 1970; `tail` is how many of the last lines between them, of each unit.
+        `until` is not used with `follow`.
+        """
 
     def close(self) -> None:
         """Let go of connections."""

@@ -58,6 +58,11 @@ def json_text(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False).translate(_IN_JSON)
 
 
+def json_line(data: object) -> str:
+    """Data as JSON on one line."""
+    return json.dumps(data, ensure_ascii=False).translate(_IN_JSON)
+
+
 def counted(number: int, singular: str, plural: str) -> str:
     """A number of things: "1 unit", "1,200 units"."""
     return f"{number:,} {singular if number == 1 else plural}"

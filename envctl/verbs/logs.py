@@ -18,8 +18,10 @@ def logs(
     *,
     follow: bool = False,
     tail: int | None = None,
+    since: float | None = None,
+    until: float | None = None,
 ) -> Iterator[LogLine]:
-    """The log lines of these services or units, or of all."""
+    """The log lines of these services or units, or of all, between two moments (seconds since 1970)."""
     session = Session.of_existing(project, target)
     units = units_with_logs(session, services)
-    yield from session.backend.logs(units, follow=follow, tail=tail)
+    yield from session.backend.logs(units, follow=follow, tail=tail, since=since, until=until)

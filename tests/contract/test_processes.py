@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 
@@ -330,6 +331,38 @@ def test_logs_come_in_order_with_both_streams(stage):
     ]
     assert {line.unit for line in lines} == {"talker"}
     assert len(list(stage.workspace().logs(stage.target, ["talker"], tail=2))) == 2
+
+
+def test_logs_are_told_between_two_moments(stage):
+    stage.spec("""
+        web: {command: [sleep, infinity]}
+        clock:
+          command: [sh, -c, "for i in 1 2 3 4; do echo tick $i; sleep 1.5; done; touch /tmp/over; exec sleep infinity"]
+          healthcheck: {command: [test, -e, /tmp/over], start_period: 60s}
+    """).up()
+    times = {
+        line.text: datetime.fromisoformat(line.time[:23]).replace(tzinfo=UTC).timestamp()
+        for line in stage.workspace().logs(stage.target, ["clock"])
+    }
+    assert list(times) == [f"tick {number}" for number in (1, 2, 3, 4)]
+
+    def told(**options):
+        lines = stage.workspace().logs(stage.target, ["clock"], **options)
+        return [line.text.removeprefix("tick ") for line in lines]
+
+    second, third = times["tick 2"], times["tick 3"]
+    assert told(since=second - 0.5) == ["2", "3", "4"]
+    assert told(until=third + 0.5) == ["1", "2", "3"]
+    assert told(since=second - 0.5, until=third + 0.5) == ["2", "3"]
+    assert told(since=second - 0.5, tail=2) == ["3", "4"]
+    assert told(until=third + 0.5, tail=2) == ["2", "3"]
+    assert told(since=time.time() + 60) == []
+    since = datetime.fromtimestamp(third - 0.5, UTC).isoformat()
+    target = f"dev@{stage.backend}"
+    with stage.start("logs", "-f", target, "clock", "--since", since) as process:
+        assert process.stdout.readline() == "clock | tick 3\n"
+        wait_for(process, "tick 4")
+        process.terminate()
 
 
 WORDY = r"""

@@ -328,14 +328,22 @@ class DockerBackend:
         return environments(self._engine, self._names)
 
     def logs(
-        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+        self,
+        units: Sequence[str],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> Iterator[LogLine]:
         """What the units' processes wrote, merged by time."""
         from envctl.backends.docker import logs
 
         if follow:
-            return logs.follow(self._engine, self._names, units, tail, busy=self.context.busy)
-        return logs.past(self._engine, self._names, units, tail)
+            return logs.follow(
+                self._engine, self._names, units, tail=tail, since=since, busy=self.context.busy
+            )
+        return logs.past(self._engine, self._names, units, tail=tail, since=since, until=until)
 
     def close(self) -> None:
         """Close the connections to the engine."""

@@ -35,12 +35,24 @@ _CALM: Final = 3
 _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
-def past(engine: Engine, names: Names, units: Sequence[str], tail: int | None) -> Iterator[LogLine]:
-    """What these units have logged by now; `tail` lines of each."""
+def past(
+    engine: Engine,
+    names: Names,
+    units: Sequence[str],
+    *,
+    tail: int | None,
+    since: float | None,
+    until: float | None,
+) -> Iterator[LogLine]:
+    """What these units have logged by now, between two moments; `tail` lines of each."""
     there = containers(engine, names).units
-    # The engine counts the pieces of a long line apart.
-    more = None if tail is None else tail + _PIECES
-    lines = [_lines(engine, unit, there[unit], tail=more) for unit in units if unit in there]
+    # The engine counts the pieces of a long line apart, and counts lines before it looks at the time.
+    more = None if tail is None or until is not None else tail + _PIECES
+    lines = [
+        _lines(engine, unit, there[unit], tail=more, since=_seconds(since), until=_seconds(until))
+        for unit in units
+        if unit in there
+    ]
     streams = lines if tail is None else [deque(one, maxlen=tail) for one in lines]
     return heapq.merge(*streams, key=lambda line: line.time)
 
@@ -49,15 +61,16 @@ def follow(
     engine: Engine,
     names: Names,
     units: Sequence[str],
-    tail: int | None,
     *,
+    tail: int | None,
+    since: float | None,
     busy: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """What these units log, until none of them runs any more; one that is replaced is followed on.
+    """What these units log from a moment on, until none of them runs any more; one that is replaced is followed on.
 
     As long as the environment is `busy` being changed, what does not run may be about to.
     """
-    followers = [_Follower(engine, names, unit, tail) for unit in units]
+    followers = [_Follower(engine, names, unit, tail, _seconds(since)) for unit in units]
     lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
     for one in followers:
         threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
@@ -101,6 +114,7 @@ class _Follower:
     names: Names
     unit: str
     tail: int | None
+    since: str
     idle: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _answer: Response | None = None
@@ -115,7 +129,8 @@ class _Follower:
                 if one is not None and (one["Id"] != seen or one["State"] in _RUNNING):
                     self.idle = False
                     tail = self.tail if not seen else None
-                    since = self._last if one["Id"] == seen else ""
+                    again = one["Id"] == seen and self._last
+                    since = _after(self._last) if again else self.since
                     seen = one["Id"]
                     for line in _lines(
                         self.engine, self.unit, one, tail=tail, since=since, opened=self._open
@@ -149,15 +164,20 @@ def _lines(
     *,
     tail: int | None = None,
     since: str = "",
+    until: str = "",
     opened: Callable[[Response], None] | None = None,
 ) -> Iterator[LogLine]:
-    """The lines of one container; with `opened`, followed, and that is told the open answer."""
+    """The lines of one container; with `opened`, followed, and that is told the open answer.
+
+    `since` and `until` are as the engine takes them: seconds since 1970, with a fraction.
+    """
     parameters = {
         "stdout": "1",
         "stderr": "1",
         "timestamps": "1",
         "tail": "all" if tail is None else str(tail),
-        **({"since": _after(since)} if since else {}),
+        **({"since": since} if since else {}),
+        **({"until": until} if until else {}),
     }
     with engine.doing(f"read the log of {unit}") as api:
         try:
@@ -192,6 +212,11 @@ def _parsed(unit: str, chunks: Iterable[bytes]) -> Iterator[LogLine]:
 def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:
     text = data.removesuffix(b"\n").decode("utf-8", "replace")
     return LogLine(unit, text, "stderr" if stream == STDERR else "stdout", moment)
+
+
+def _seconds(moment: float | None) -> str:
+    """A moment as the engine takes it; "" for none."""
+    return "" if moment is None else f"{moment:.9f}"
 
 
 def _after(moment: str) -> str:

@@ -150,10 +150,16 @@ class MemoryBackend:
         return [file.stem for file in files if _named(_UNIT, Book(file).entries())]
 
     def logs(
-        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+        self,
+        units: Sequence[str],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> Iterator[LogLine]:
         """Nothing logs here. EnvctlError."""
-        del follow, tail
+        del follow, tail, since, until
         if units:
             raise EnvctlError(
                 f"{units[0]} exists on paper only: the memory backend has no logs",

@@ -282,10 +282,16 @@ class VagrantBackend:
         return environments(self._names)
 
     def logs(
-        self, units: Sequence[str], *, follow: bool = False, tail: int | None = None
+        self,
+        units: Sequence[str],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> Iterator[LogLine]:
         """The log lines of units, merged by time. EnvctlError at the end for those whose machine is not running."""
-        from envctl.backends.vagrant.unit import journal
+        from envctl.backends.vagrant.unit import journal, log_scripts
 
         machines, states = {}, {}
         for unit in units:
@@ -294,15 +300,16 @@ class VagrantBackend:
                 machines[unit] = self._machines.ssh_machine(domain)
             else:
                 states[unit] = domain.state if domain else "gone"
+        wanted_lines = log_scripts.LogRange(tail, since, until)
         if follow:
             yield from journal.follow_logs(
                 machines,
-                tail,
+                wanted_lines,
                 next_machine=self._next_machine,
                 still_running=lambda: self._may_log(units),
             )
         else:
-            yield from journal.read_logs(machines, tail)
+            yield from journal.read_logs(machines, wanted_lines)
         if states:
             details = ", ".join(f"{unit}: its machine is {state}" for unit, state in states.items())
             raise EnvctlError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from envctl.backends.base import Execution, LogLine
 from envctl.cli.exec import split
+from envctl.cli.moments import parse_moment
 from envctl.errors import UsageError
 from envctl.plan.target import Target
 from tests.unit.cli.conftest import Run
@@ -98,11 +101,15 @@ def test_where_there_are_only_tasks_exec_says_so(envctl: Run, shop: Path) -> Non
     assert "name one that is running: seed" in ended.err
 
 
+TIMES = ("2026-01-01T00:00:00.123456789Z", "2026-01-01T02:00:01.5+02:00")
+"""As Docker and a machine's journal write them."""
+
+
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> None:
     def logs(*_: object, **__: object) -> Iterator[LogLine]:
-        yield LogLine("web", "one \x1b[31mred\x1b[0m\x1b[2J")
-        yield LogLine("db-2", "two\n")
+        yield LogLine("web", "one \x1b[31mred\x1b[0m\x1b[2J", time=TIMES[0])
+        yield LogLine("db-2", "two\n", "stderr", time=TIMES[1])
 
     monkeypatch.setattr("envctl.verbs.logs.logs", logs)
 
@@ -112,6 +119,78 @@ def test_logs_name_the_unit_and_go_into_a_pipe_as_they_are(
 ) -> None:
     assert envctl("logs", "dev").out == "web | one \x1b[31mred\x1b[0m\x1b[2J\ndb-2 | two\n"
     assert envctl("logs", "dev", "--no-prefix").out.endswith("\ntwo\n")
+
+
+def test_logs_have_times_in_utc_if_asked_for(envctl: Run, shop: Path, logged: None) -> None:
+    assert envctl("logs", "dev", "-t").out.splitlines()[1] == "db-2 | 2026-01-01T00:00:01.500Z two"
+    out = envctl("logs", "dev", "--timestamps", "--no-prefix").out
+    assert out.startswith("2026-01-01T00:00:00.123Z one ")
+
+
+def test_logs_as_json_are_an_object_a_line(envctl: Run, shop: Path, logged: None) -> None:
+    lines = [json.loads(line) for line in envctl("logs", "dev", "--json").out.splitlines()]
+    assert lines == [
+        {
+            "unit": "web",
+            "stream": "stdout",
+            "time": "2026-01-01T00:00:00.123Z",
+            "text": "one \x1b[31mred\x1b[0m\x1b[2J",
+        },
+        {"unit": "db-2", "stream": "stderr", "time": "2026-01-01T00:00:01.500Z", "text": "two"},
+    ]
+
+
+def test_logs_are_asked_for_between_two_moments(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, float] = {}
+
+    def logs(*_: object, **options: float) -> Iterator[LogLine]:
+        asked.update(options)
+        return iter(())
+
+    monkeypatch.setattr("envctl.verbs.logs.logs", logs)
+    monkeypatch.setattr(time, "time", lambda: 100_000.0)
+    envctl("logs", "dev", "--since", "1h30m", "--until", "1970-01-02T00:00:00.5Z")
+    assert (asked["since"], asked["until"]) == (100_000 - 5400, 86400.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90s", 999_910.0),
+        ("1.5s", 999_998.5),
+        ("1d1h1m1s", 1_000_000 - 86400 - 3600 - 60 - 1),
+        ("1970-01-02T01:00+01:00", 86400.0),
+    ],
+)
+def test_a_moment_is_a_duration_ago_or_a_time(
+    monkeypatch: pytest.MonkeyPatch, text: str, moment: float
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    assert parse_moment("--since", text) == moment
+
+
+def test_a_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC-2")
+    time.tzset()
+    try:
+        assert parse_moment("--since", "1970-01-02") == 86400 - 7200
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("text", ["10", "yesterday", "20240501", "m", "2024-13-01", "1m1h"])
+def test_anything_else_is_no_moment(text: str) -> None:
+    with pytest.raises(UsageError, match="neither a duration nor a time") as caught:
+        parse_moment("--until", text)
+    assert caught.value.brief.startswith(f"--until {text!r}")
+
+
+def test_what_is_followed_has_no_end(envctl: Run, shop: Path) -> None:
+    ended = envctl("logs", "dev", "-f", "--until", "1m")
+    assert (ended.code, "--follow has no end" in ended.err) == (2, True)
 
 
 def test_an_interrupt_ends_following_without_a_word(

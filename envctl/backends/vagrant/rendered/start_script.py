@@ -33,7 +33,7 @@ def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
         **FUNCTIONS,
         "name": unit.name,
         "service": paths.service,
-        "log": log_scripts.read_command(paths, tail=_LINES, form="cat"),
+        "log": log_scripts.read_command(paths, log_scripts.LogRange(_LINES), form="cat"),
         "settle": guest_setup.setup_script(unit, paths),
         "task": unit.kind is Kind.TASK,
         "probe": _probe(unit, paths),

@@ -9,13 +9,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from envctl.backends.base import LogLine
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.backends.vagrant.unit import log_scripts
+from envctl.backends.vagrant.unit.log_scripts import LogRange
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
@@ -25,22 +26,22 @@ _LOOK: Final = 5.0
 _ERROR: Final = "3"
 _MOST: Final = 16
 """Journal entries requested beyond `tail`, as a long line has several; of an even longer one the beginning is missing."""
+_EVERYTHING: Final = LogRange()
 _LONGEST: Final = 1 << 20
 """The maximum length of a line, in characters; a longer one is split."""
 
 
-def read_logs(machines: Mapping[str, SshMachine], tail: int | None) -> Iterator[LogLine]:
-    """The lines that these units have logged until now; of each the last `tail`."""
+def read_logs(machines: Mapping[str, SshMachine], log_range: LogRange) -> Iterator[LogLine]:
+    """The lines in a range that these units have logged until now."""
+    tail = log_range.tail
+    longer = replace(log_range, tail=None if tail is None else tail + _MOST)
     with ExitStack() as stack:
-        streams = [
-            _tail(_lines(unit, stack.enter_context(machine.lines(_command(unit, tail)))), tail)
-            for unit, machine in machines.items()
-        ]
+        streams = []
+        for unit, machine in machines.items():
+            command = log_scripts.read_command(UnitPaths(unit), longer)
+            lines = _lines(unit, stack.enter_context(machine.lines(command)), log_range)
+            streams.append(_tail(lines, tail))
         yield from heapq.merge(*streams, key=lambda line: line.time)
-
-
-def _command(unit: str, tail: int | None) -> str:
-    return log_scripts.read_command(UnitPaths(unit), tail=None if tail is None else tail + _MOST)
 
 
 def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
@@ -49,7 +50,7 @@ def _tail(lines: Iterator[LogLine], tail: int | None) -> Iterator[LogLine]:
 
 def follow_logs(
     machines: Mapping[str, SshMachine],
-    tail: int | None,
+    log_range: LogRange,
     *,
     next_machine: Callable[[str], SshMachine | None],
     still_running: Callable[[], bool],
@@ -64,7 +65,7 @@ def follow_logs(
         stop = threading.Event()
         stack.callback(stop.set)
         for unit, machine in machines.items():
-            follower = _Follower(unit, machine, tail, next_machine, stop)
+            follower = _Follower(unit, machine, log_range, next_machine, stop)
             stack.callback(follower.stop)
             threading.Thread(target=follower.run, args=(lines.put,), daemon=True).start()
         open_followers = len(machines)
@@ -87,7 +88,7 @@ class _Follower:
 
     unit: str
     machine: SshMachine
-    tail: int | None
+    log_range: LogRange
     again: Callable[[str], SshMachine | None]
     over: threading.Event
     _reading: ExitStack = field(default_factory=ExitStack)
@@ -100,14 +101,15 @@ class _Follower:
             # When a machine goes away its connection breaks, with one of these errors.
             with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
                 command = log_scripts.read_command(
-                    UnitPaths(self.unit), follow=True, tail=self.tail
+                    UnitPaths(self.unit), self.log_range, follow=True
                 )
-                for line in _lines(self.unit, self._reading.enter_context(machine.lines(command))):
+                texts = self._reading.enter_context(machine.lines(command))
+                for line in _lines(self.unit, texts, self.log_range):
                     # The same machine may be read again: skip lines that were passed on before.
                     if line.time > before:
                         tell(line)
                         last = line.time
-            self.tail, before = None, last
+            self.log_range, before = replace(self.log_range, tail=None), last
             machine = None if self.over.is_set() else self._next()
         tell(None)
 
@@ -121,8 +123,10 @@ class _Follower:
         self._reading.close()
 
 
-def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
-    """The lines of a unit's current run and later ones, from the output of log_scripts.read_command."""
+def _lines(
+    unit: str, texts: Iterator[bytes], log_range: LogRange = _EVERYTHING
+) -> Iterator[LogLine]:
+    """The lines in a range of a unit's current run and later ones, from the output of log_scripts.read_command."""
     run, _, asked_at = next(texts, b"").decode().partition(" ")
     unfinished: dict[str, str] = {}
     current = False
@@ -140,8 +144,9 @@ def _lines(unit: str, texts: Iterator[bytes]) -> Iterator[LogLine]:
         if entry.get(log_scripts.PART) and len(message) < _LONGEST:
             unfinished[stream] = message
             continue
-        when = datetime.fromtimestamp(moment / 1e6, UTC)
-        yield LogLine(unit, message, stream, when.isoformat())
+        if log_range.has(moment / 1e6):
+            when = datetime.fromtimestamp(moment / 1e6, UTC)
+            yield LogLine(unit, message, stream, when.isoformat())
 
 
 def _text(message: Any) -> str:

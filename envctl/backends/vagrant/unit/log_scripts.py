@@ -12,6 +12,7 @@ from typing import Final
 
 from envctl.backends.vagrant.quoting import words
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+from envctl.lazy_dataclass import dataclass
 
 PROGRAM: Final = "/usr/lib/envctl/log"
 """The path, in a machine, of the program that sends the lines of all its units."""
@@ -143,21 +144,40 @@ def redirect(paths: UnitPaths) -> str:
     return f"exec 1<>{stdout} 2<>{stderr}"
 
 
-def read_command(
-    paths: UnitPaths, *, follow: bool = False, tail: int | None = None, form: str = "json"
-) -> str:
-    """The shell command that prints a unit's run and the time in microseconds, then the last `tail` journal entries.
+@dataclass(frozen=True, slots=True)
+class LogRange:
+    """Which lines are read: the last `tail` of those between two moments, in seconds since 1970; None is no limit."""
 
-    With `follow`, entries of earlier runs may come first, and those of later runs at the end. For a unit that was never
-    started it prints nothing.
+    tail: int | None = None
+    since: float | None = None
+    until: float | None = None
+
+    def has(self, moment: float) -> bool:
+        """Whether a moment is between the two."""
+        return (self.since is None or moment >= self.since) and (
+            self.until is None or moment <= self.until
+        )
+
+
+def read_command(
+    paths: UnitPaths, log_range: LogRange, *, follow: bool = False, form: str = "json"
+) -> str:
+    """The shell command that prints a unit's run and the time in microseconds, then its last journal entries in a range.
+
+    More may come than are in the range: journalctl counts lines from the first after --since, and to the last of all
+    with --until. With `follow`, entries of earlier runs may come first, and those of later runs at the end. For a unit
+    that was never started it prints nothing.
     """
-    lines = "all" if tail is None else str(tail)
+    lines = "all" if log_range.tail is None or log_range.until is not None else log_range.tail
+    moments = f" --until=@{log_range.until:.6f}" if log_range.until is not None else ""
+    if lines == "all" and log_range.since is not None:
+        moments += f" --since=@{log_range.since:.6f}"
     which = "" if follow else f" {RUN}=$run"
     fields = f"MESSAGE,PRIORITY,{PART},{RUN},__REALTIME_TIMESTAMP"
     return (
         f"[ ! -s {_run_file(paths)} ] || {{ read -r run <{_run_file(paths)}; echo $run $(date +%s%6N);"
         f" exec journalctl {'--follow ' if follow else ''}--no-pager --quiet --all --output={form}"
-        f" --output-fields={fields} --lines={lines} _SYSTEMD_UNIT={paths.log_service}{which}; }}"
+        f" --output-fields={fields} --lines={lines}{moments} _SYSTEMD_UNIT={paths.log_service}{which}; }}"
     )
 
 

@@ -225,8 +225,31 @@ def test_an_empty_message_is_an_empty_line():
 def test_the_commands_are_the_shells(tmp_path):
     room = UnitPaths("web")
     for text in (
-        log_scripts.read_command(room),
-        log_scripts.read_command(room, follow=True, tail=3),
+        log_scripts.read_command(room, log_scripts.LogRange()),
+        log_scripts.read_command(room, log_scripts.LogRange(3), follow=True),
         *log_scripts.setup_commands(room, "web:", new_run=True),
     ):
         assert subprocess.run(["/bin/sh", "-n", "-c", text], check=False).returncode == 0
+
+
+def test_only_lines_between_two_moments_are_reported():
+    head = f"{RUN} 10".encode()
+    entries = [entry(text, at=at) for text, at in (("a", 1), ("b", 2), ("c", 3))]
+    for log_range, texts in (
+        (log_scripts.LogRange(since=2e-6), ["b", "c"]),
+        (log_scripts.LogRange(until=2e-6), ["a", "b"]),
+        (log_scripts.LogRange(since=4e-6), []),
+    ):
+        found = journal._lines("web", iter([head, *entries]), log_range)
+        assert [line.text for line in found] == texts
+
+
+def test_the_journal_counts_lines_only_where_it_counts_the_right_ones():
+    def command(*, tail=None, since=None, until=None):
+        log_range = log_scripts.LogRange(tail, since, until)
+        return log_scripts.read_command(UnitPaths("web"), log_range)
+
+    assert "--lines=all --since=@5.250000 " in command(since=5.25)
+    assert "--lines=all --until=@5.000000 --since=@3.000000 " in command(since=3, until=5)
+    assert "--lines=7 _SYSTEMD" in command(tail=7, since=5)
+    assert "--lines=all --until=@5.000000 _SYSTEMD" in command(tail=7, until=5)
