@@ -25,6 +25,7 @@ from envctl.cli.declare import (
 )
 from envctl.cli.front import Call, options_end
 from envctl.cli.help import HELP, help_text, summary
+from envctl.errors import UsageError
 
 _PLAIN: Mapping[str, Any] = {
     "rich_markup_mode": None,
@@ -39,12 +40,16 @@ class _Commands(MutableMapping[str, Any]):
 
     def __init__(self, group: Group, run: Callable[[Call], int]) -> None:
         self._places = group.commands
+        self._group = group
         self._run = run
         self._commands: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._commands:
-            place = self._places[name]
+            if name in self._group.foreign:
+                hint = self._group.foreign[name]
+                raise UsageError(f"there is no command {name!r}", hint=hint)
+            place = self._places[self._group.aliases.get(name, name)]
             make = _group if isinstance(place, Group) else _command
             self._commands[name] = make(name, place, self._run)
         return self._commands[name]

@@ -63,6 +63,7 @@ COMMANDS = Group(
             {
                 "doctor": "envctl.cli.doctor:doctor",
                 "trust": "envctl.cli.trust:trust",
+                "version": "envctl.cli.version:version",
                 "base": Group(
                     "List, build and inspect the base images that builds start from.",
                     (
@@ -81,4 +82,16 @@ COMMANDS = Group(
             ("envctl doctor --fix", "envctl base list"),
         ),
     ),
+    aliases={"halt": "stop", "ps": "status", "ssh": "shell"},
+    foreign={
+        "apply": "`envctl up` makes what runs match the spec; `envctl plan` shows what it would change",
+        "destroy": "`envctl down` removes an environment and keeps its data; `envctl down --volumes` deletes that, too",
+        "global-status": "`envctl status --all` shows the environments of all projects on this machine",
+        "kill": "`envctl stop` stops an environment, or the services named after it",
+        "ls": "`envctl status` shows what is up of this project, `envctl status --all` of all projects",
+        "provision": "`envctl up` builds again what has changed, and replaces what was made from it",
+        "reload": "`envctl up` applies changes of the spec; what matches it already is left alone",
+        "rm": "`envctl down` removes an environment, or the services named after it; data stays",
+        "start": "`envctl up` starts what is stopped, and creates what does not exist",
+    },
 )

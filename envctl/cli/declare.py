@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -100,6 +101,14 @@ class Group:
 
     help: str
     sections: Sequence[Section]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Words that other tools have for commands; help does not list them."""
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    """Words of other tools that mean something else here, and what to do instead."""
+
+    def place(self, word: str) -> str | Group | None:
+        """What a command's name or alias stands for; None if it is neither."""
+        return self.commands.get(self.aliases.get(word, word))
 
     @property
     def commands(self) -> Mapping[str, str | Group]:

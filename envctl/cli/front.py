@@ -50,9 +50,10 @@ def read(words: Sequence[str], group: Group) -> Call | None:
         left = outer.take(words)
         place: str | Group = group
         while isinstance(place, Group):
-            if not left or left[0] not in place.commands:
+            named = place.place(left[0]) if left else None
+            if named is None:
                 return None
-            place, left = place.commands[left[0]], left[1:]
+            place, left = named, left[1:]
         function = load(place)
         line = _Line.of_command(function)
         arguments = line.arguments(line.take(left))
@@ -103,9 +104,10 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
     left = outer.take(words)
     place: str | Group = group
     while isinstance(place, Group) and left:
-        if left[0] not in place.commands:
+        named = place.place(left[0])
+        if named is None:
             raise _NotSure
-        place, left = place.commands[left[0]], left[1:]
+        place, left = named, left[1:]
     if begun.startswith("-") or (isinstance(place, Group) and shell != "bash"):
         raise _NotSure
     if isinstance(place, Group):

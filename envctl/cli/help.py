@@ -61,9 +61,10 @@ def requested_help(words: Sequence[str], group: Group) -> str | None:
         return None
     place: str | Group = group
     for name in names:
-        if not isinstance(place, Group) or name not in place.commands:
+        named = place.place(name) if isinstance(place, Group) else None
+        if named is None:
             return None
-        place = place.commands[name]
+        place = named
     return help_text(" ".join(["envctl", *names]), place)
 
 
