@@ -12,7 +12,6 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.plan.scope import FoundEnvironment
     from envctl.plan.target import Target as Goal
     from envctl.verbs.list_environments import Running
     from envctl.verbs.status import Row
@@ -23,8 +22,6 @@ _CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
 """Moves the cursor home and clears the screen, what was scrolled away as well."""
 _WATCH_PAUSE: Final = 1.0
 """Seconds between two looks of `--watch`."""
-
-_FOUND_HEAD = ("PROJECT", "ENVIRONMENT", "BACKEND", "ID", "UNITS", "VOLUMES", "FOLDER")
 
 _STYLES = {
     "running": "green",
@@ -74,13 +71,14 @@ def status(
     `addresses` and `cause` (why it differs from the spec, or ""). A `kind` of "volume" is a volume, named in `unit`,
     that was removed from the spec. `state` is `missing`, `created`, `starting`, `running`, `restarting`, `paused`,
     `stopped` (by envctl), `exited`, `completed`, `failed`, `oom-killed`, `unreachable` or `unknown`; for a volume it is
-    `unused`. With --all: `project`, `environment`, `backend`, `id`, `folder`, `exists` (whether the folder exists),
-    `units` and `volumes`.
+    `unused`. With --all, as in `list`.
     """
     if watch and (as_json or every):
         raise UsageError("--watch cannot be used with --json or --all")
     if every:
-        _everything(invocation, as_json=as_json)
+        from envctl.cli.list_command import show_environments
+
+        show_environments(invocation, as_json=as_json)
         return
     goal, names = invocation.target_and_services(target, services) if target else (None, ())
     if watch:
@@ -146,47 +144,6 @@ def _lost(invocation: Invocation, goal: Goal | None) -> None:
         with suppress(EnvctlError):
             for text in verb.lost_environment(invocation.project, target):
                 invocation.note(f"note: {text}")
-
-
-def _everything(invocation: Invocation, *, as_json: bool) -> None:
-    from envctl.verbs.adopt import everything
-
-    environments, unanswered = everything(invocation.reporter)
-    for text in unanswered:
-        invocation.note(f"note: {text}")
-    if as_json:
-        invocation.json([_found_data(environment) for environment in environments])
-    elif environments:
-        invocation.out.table(
-            [_found_cells(environment) for environment in environments], head=_FOUND_HEAD, styles={}
-        )
-    else:
-        invocation.out.line("nothing is up")
-
-
-def _found_data(environment: FoundEnvironment) -> dict[str, object]:
-    return {
-        "project": environment.scope.project,
-        "environment": environment.scope.environment,
-        "backend": environment.backend,
-        "id": environment.scope.project_id,
-        "folder": environment.scope.root,
-        "exists": not environment.is_lost,
-        "units": list(environment.units),
-        "volumes": list(environment.volumes),
-    }
-
-
-def _found_cells(environment: FoundEnvironment) -> tuple[str, ...]:
-    scope = environment.scope
-    suffix = " (gone)" if environment.is_lost else ""
-    names = (scope.project, scope.environment, environment.backend, scope.project_id)
-    return (
-        *names,
-        " ".join(environment.units),
-        " ".join(environment.volumes),
-        f"{scope.root}{suffix}",
-    )
 
 
 def _data(row: Row) -> dict[str, object]:

@@ -181,7 +181,7 @@ def down(
         str | None,
         Option(
             ("--id",),
-            "Take down the environment with this id, from any folder; `status --all` shows ids.",
+            "Take down the environment with this id, from any folder; `list` shows ids.",
         ),
     ] = None,
     as_json: AsJson = False,

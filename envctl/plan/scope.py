@@ -37,6 +37,8 @@ class FoundEnvironment:
     backend: str
     units: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    """The units whose container or machine runs, as far as the engine's list tells."""
 
     @property
     def where(self) -> str:

@@ -70,6 +70,7 @@ class UnitState:
     by a restart if it `needs_restart`.
     `unfinished`: the `up` that was making it was interrupted. `hooks` are the digests of the after_start
     hooks that have run to their end since envctl started it (see `hooks.digests`).
+    `published` has, by port inside ("8000/tcp"), the addresses of this host that lead there.
     `outdated` says that the build's image was made anew since. `drift` is what the engine's own record has otherwise,
     `unchecked` what nobody could look at, each with the reason; both only where a plan was given. `id` names this incarnation: another id is another container or machine.
     """
@@ -85,6 +86,7 @@ class UnitState:
     run: str = ""
     id: str = ""
     addresses: tuple[str, ...] = ()
+    published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restarts: int = 0
     started_at: str = ""
     cause: str = ""

@@ -116,7 +116,7 @@ def choose(
         raise UsageError(f"{identity} has no environment {named!r}", hint=f"it has {targets}")
     raise UsageError(
         f"nothing on this machine has the id {identity!r}",
-        hint="`envctl status --all` shows all, with their ids",
+        hint="`envctl list` shows all, with their ids",
     )
 
 
@@ -156,7 +156,7 @@ def _to_adopt(backend: Backend, own: Scope, identity: str) -> FoundEnvironment:
     if not candidates:
         raise EnvctlError(
             f"nothing of {own.environment}@{backend.name} of {own.project} was brought up from another folder",
-            hint="`envctl status --all` shows all that there is",
+            hint="`envctl list` shows all that there is",
         )
     if len(candidates) > 1:
         raise EnvctlError(

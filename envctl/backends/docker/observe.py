@@ -115,17 +115,20 @@ def everything(engine: Engine) -> Sequence[FoundEnvironment]:
     found: dict[tuple[str, str], Scope] = {}
     units: dict[tuple[str, str], set[str]] = {}
     volumes: dict[tuple[str, str], set[str]] = {}
+    running: dict[tuple[str, str], set[str]] = {}
     for one in listed:
         labels, scope = one["Labels"], _scope_of(one)
         key = scope.project_id, scope.environment
         found.setdefault(key, scope)
         if labels.get(n.UNIT) and "Names" in one:
             units.setdefault(key, set()).add(labels[n.UNIT])
+            if one["State"] == "running":
+                running.setdefault(key, set()).add(labels[n.UNIT])
         if labels.get(n.VOLUME) and "Mountpoint" in one:
             volumes.setdefault(key, set()).add(labels[n.VOLUME])
     return [
         FoundEnvironment(
-            scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes))
+            scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes, running))
         )
         for key, scope in sorted(found.items())
     ]
@@ -237,6 +240,7 @@ def _state(seen: _Seen, one: Listed) -> UnitState:
         run=labels.get(n.RUN, ""),
         id=one["Id"],
         addresses=_addresses(one.get("Ports") or ()) if running else (),
+        published=_published(one.get("Ports") or ()) if running else {},
         restarts=int(detail.get("RestartCount", 0)) if status is Status.RESTARTING else 0,
         cause=cause,
         outdated=_is_outdated(one, seen.current),
@@ -323,6 +327,17 @@ def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         if port.get("PublicPort") and ":" not in port.get("IP", "")
     }
     return tuple(address for _, address in sorted(found))
+
+
+def _published(ports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The addresses of this host by port of the container; those over IPv6 not again."""
+    published: dict[str, tuple[str, ...]] = {}
+    for port in sorted(ports, key=lambda port: (port["PrivatePort"], port.get("PublicPort", 0))):
+        if port.get("PublicPort") and ":" not in port.get("IP", ""):
+            key = f"{port['PrivatePort']}/{port.get('Type', 'tcp')}"
+            address = f"{_host(port.get('IP', ''))}:{port['PublicPort']}"
+            published[key] = (*published.get(key, ()), address)
+    return published
 
 
 def _address(port: Mapping[str, Any]) -> str:

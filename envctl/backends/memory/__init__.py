@@ -173,8 +173,12 @@ class MemoryBackend:
         for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_BOOK}")):
             entries = Book(file).entries()
             units, volumes = _named(_UNIT, entries), _named(_VOLUME, entries)
+            running = tuple(
+                name for name in units if entries[f"{_UNIT}:{name}"]["status"] == Status.RUNNING
+            )
             if _SCOPE in entries and (units or volumes):
-                found.append(FoundEnvironment(Scope(**entries[_SCOPE]), self.name, units, volumes))
+                scope = Scope(**entries[_SCOPE])
+                found.append(FoundEnvironment(scope, self.name, units, volumes, running))
         return found
 
     def moved(self, former: Path) -> None:
@@ -235,6 +239,7 @@ def _state(entry: Mapping[str, Any]) -> UnitState:
             "status": Status(entry["status"]),
             "health": Health(entry["health"]),
             "addresses": tuple(entry["addresses"]),
+            "published": {port: tuple(at) for port, at in entry.get("published", {}).items()},
             "hooks": tuple(entry["hooks"]),
         }
     )
@@ -256,6 +261,11 @@ def _made(unit: Unit, identity: str) -> UnitState:
         run=run_text(unit.run),
         id=identity,
         addresses=tuple(f"{port.address}:{port.host}" for port in unit.run.ports if port.host),
+        published={
+            f"{port.container}/{port.protocol}": (f"{port.address}:{port.host}",)
+            for port in unit.run.ports
+            if port.host
+        },
     )
 
 

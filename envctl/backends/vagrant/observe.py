@@ -74,6 +74,7 @@ def everything() -> Sequence[FoundEnvironment]:
     scopes: dict[str, Scope] = {}
     units: dict[str, set[str]] = {}
     volumes: dict[str, set[str]] = {}
+    running: dict[str, set[str]] = {}
     for name in (*inventory.domains, *inventory.disks, *inventory.networks):
         prefix, _, suffix = name.partition("_")
         scope = scope_of(prefix, inventory.domains.get(name))
@@ -82,13 +83,16 @@ def everything() -> Sequence[FoundEnvironment]:
         if scope.project or prefix not in scopes:
             scopes[prefix] = scope
         if name in inventory.domains:
-            units.setdefault(prefix, set()).update(inventory.domains[name].units or [suffix])
+            domain = inventory.domains[name]
+            units.setdefault(prefix, set()).update(domain.units or [suffix])
+            if domain.running:
+                running.setdefault(prefix, set()).update(domain.units or [suffix])
         elif name in inventory.disks:
             volume = MachineNames(scope).volume(name)
             volumes.setdefault(prefix, set()).update([volume] if volume else [])
     return [
         FoundEnvironment(
-            scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes))
+            scope, "vagrant", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes, running))
         )
         for key, scope in sorted(scopes.items())
     ]
@@ -237,8 +241,18 @@ def _living(
         addresses=tuple(f"{_host(where)}:{port}" for where, port in ports.items())
         if running
         else (),
+        published=_published(ports) if running else {},
         defect=_lost_text([note["ports"][key] for key in missing_ports]) if running else "",
     )
+
+
+def _published(ports: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """The addresses of this host by port of the unit; keys of `ports` are as in a machine's stamp: 127.0.0.1/8000."""
+    published: dict[str, tuple[str, ...]] = {}
+    for where, port in ports.items():
+        key = f"{where.rpartition('/')[2]}/tcp"
+        published[key] = (*published.get(key, ()), f"{_host(where)}:{port}")
+    return published
 
 
 def _lost_text(ports: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ TEST = FoundEnvironment(Scope("shop", "1a2b3c4d", "test", "/srv/shop"), "vagrant
         ("1a2b3c4d", {"environment": "prod"}, "1a2b3c4d has no environment 'prod'", "it has dev@docker, test@vagrant"),
         ("1a2b3c4d", {"environment": "dev", "backend": "vagrant"}, "1a2b3c4d has no environment 'dev@vagrant'", "it has dev@docker, test@vagrant"),
         ("1a2b3c4d", {}, "1a2b3c4d has several environments", "name one: dev@docker, test@vagrant"),
-        ("ffffffff", {"environment": "dev"}, "nothing on this machine has the id 'ffffffff'", "`envctl status --all` shows all, with their ids"),
+        ("ffffffff", {"environment": "dev"}, "nothing on this machine has the id 'ffffffff'", "`envctl list` shows all, with their ids"),
     ],
 )  # fmt: skip
 def test_what_an_id_does_not_have_is_told_with_what_it_has(identity, target, brief, hint):

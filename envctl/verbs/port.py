@@ -1,0 +1,62 @@
+"""`port`: where on this host the ports of units are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envctl.errors import EnvctlError, UsageError
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.state import UnitState
+from envctl.plan.target import Target
+from envctl.project import Project
+from envctl.session import Session
+from envctl.verbs.running_units import named_units, nothing_up, require_running
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A port of a unit, and an address of this host that leads there."""
+
+    unit: str
+    port: int
+    protocol: str
+    address: str
+
+
+def published_ports(
+    project: Project, target: Target, *, unit: str = "", port: str = ""
+) -> tuple[PublishedPort, ...]:
+    """The published ports of a unit that runs, or of all; those of one port, "8000" or "53/udp", if it is named."""
+    session = Session.of_existing(project, target)
+    observed = session.backend.observe()
+    if not observed.units:
+        raise nothing_up(session, f"nothing of {target.environment} is up")
+    names = sorted(named_units(session, observed, (unit,) if unit else ()))
+    if unit and not any(observed.units[name].published for name in names):
+        require_running(session, names[0] if names else unit)
+    ports = tuple(row for name in names for row in _rows(observed.units[name]))
+    return _only(ports, unit, port) if port else ports
+
+
+def _rows(state: UnitState) -> Sequence[PublishedPort]:
+    return [
+        PublishedPort(state.name, int(number), protocol, address)
+        for key, addresses in state.published.items()
+        for number, _, protocol in [key.partition("/")]
+        for address in addresses
+    ]
+
+
+def _only(ports: Sequence[PublishedPort], unit: str, port: str) -> tuple[PublishedPort, ...]:
+    number, _, protocol = port.partition("/")
+    if not number.isdecimal():
+        raise UsageError(f"{port!r} is not a port", hint="write a number, or for instance 53/udp")
+    key = (int(number), protocol or "tcp")
+    chosen = tuple(row for row in ports if (row.port, row.protocol) == key)
+    if not chosen:
+        others = ", ".join(dict.fromkeys(f"{row.port}/{row.protocol}" for row in ports))
+        raise EnvctlError(
+            f"{unit} does not publish its port {key[0]}/{key[1]}",
+            hint=f"it publishes {others}" if others else "add it to `ports` in the spec",
+        )
+    return chosen
