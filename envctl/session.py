@@ -189,7 +189,7 @@ class Session:
             images=lambda: self.engine,
             have_base=self.have_base,
             bootstrap=self._bootstrap,
-            recipe=self._recipe,
+            template_digest=self._recipe,
             build_inputs=self.builds.inputs,
             busy=self._is_busy,
         )

@@ -12,15 +12,15 @@ from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from envctl.backends.base import Backend, Capabilities, Context, ImageEngine, TemplateRoles
-    from envctl.doctor.finding import Finding
+    from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
 
 GROUP = "envctl.backends"
-"""The entry point group of backends, envctl's own and those that other packages bring."""
+"""The entry point group of backends: envctl's own, and those of other packages."""
 
 
 def backend_names() -> tuple[str, ...]:
-    """All backends that are installed."""
+    """The names of all installed backends."""
     return tuple(sorted(_all_targets()))
 
 
@@ -36,9 +36,9 @@ def require_backend(name: str) -> None:
 
 
 def open_backend(name: str, context: Context, *, where: Place | None = None) -> Backend:
-    """The backend of that name, not yet connected to anything.
+    """The backend of that name; it is not connected to anything yet.
 
-    UsageError if there is none; SpecError if `where` is the place in the spec that names it.
+    UsageError if there is none; SpecError if `where` says that the spec names it.
     """
     backend: Backend = _backend_class(name, where=where)(context)
     return backend
@@ -50,7 +50,7 @@ def open_engine(context: Context) -> ImageEngine:
 
 
 def backend_templates(name: str) -> Path | None:
-    """The folder `templates` beside a backend's module: where a package from outside has them. None if it has none."""
+    """The folder `templates` beside a backend's module, where packages from outside keep theirs. None if there is none."""
     from importlib.util import find_spec
 
     target = _target(name)
@@ -60,7 +60,7 @@ def backend_templates(name: str) -> Path | None:
 
 
 def template_roles(name: str) -> TemplateRoles | None:
-    """What becomes of a backend's templates; None if it does not say, or there is no such backend."""
+    """What a backend's templates are used for; None if it does not say, or there is no such backend."""
     if not is_backend(name):
         return None
     capabilities: Capabilities | None = getattr(_backend_class(name), "capabilities", None)
@@ -68,9 +68,9 @@ def template_roles(name: str) -> TemplateRoles | None:
 
 
 def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-    """What a backend's engine needs on this machine; () if the backend does not say. UsageError if there is none.
+    """What a backend checks on this machine; () if it has no checks. UsageError if there is no such backend.
 
-    With `images_only` it is about what making images needs.
+    With `images_only`, only what building images needs.
     """
     from envctl.backends.base import HostChecks
 
@@ -83,12 +83,12 @@ def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Seq
 
 
 def image_engine_findings(host: Host) -> Sequence[Finding]:
-    """What making images needs on this machine, for backends that start from them."""
+    """The checks of what building images needs, for backends that start from images."""
     return backend_findings(DEFAULT_BACKEND, host, images_only=True)
 
 
 def _backend_class(name: str, *, where: Place | None = None) -> Any:
-    """The class of a backend, which makes one of a context."""
+    """The class of a backend; it takes a context."""
     from importlib import import_module
 
     target = _target(name)
@@ -100,10 +100,10 @@ def _backend_class(name: str, *, where: Place | None = None) -> Any:
 
 def _target(name: str) -> str | None:
     """A backend's entry point, "module:class"; None if there is no such backend."""
-    from envctl.backends.entry_points import own
+    from envctl.backends.entry_points import envctl_entry_points
 
-    # To ask for the entry points of all packages takes longer than most commands.
-    return own(GROUP).get(name) or _all_targets().get(name)
+    # Reading the entry points of all packages takes longer than most commands.
+    return envctl_entry_points(GROUP).get(name) or _all_targets().get(name)
 
 
 def _all_targets() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""What a backend is: a small protocol that observes, applies one change at a time, and decides nothing."""
+"""The protocol of backends: they observe, and apply one change at a time; they decide nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.progress import Report, no_progress
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import BuildInputs, ContainerScript, ExtraBuild
-    from envctl.doctor.finding import Finding
+    from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TemplateRoles:
-    """What becomes of a backend's templates; each is named as below its own folder: "compose.yaml.j2"."""
+    """What a backend's templates are used for. Paths are relative to the backend's folder: "compose.yaml.j2"."""
 
     outside_images: frozenset[str] = frozenset()
-    """Templates of rendered folders and of running units. All others make images: a project's own are part of its builds."""
+    """Templates of rendered folders and of running units. All others make images: a project's own versions change its builds."""
     on_host: tuple[str, ...] = ()
-    """Templates that become programs run on this host: a project's own need approval."""
+    """Templates of programs that run on this host: a project's own versions need approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do; the contract suite asks for no more than this."""
+    """What a backend can do; the contract tests require no more than this."""
 
     reconfigure: frozenset[str] = frozenset()
-    """Fields of a unit's run that are changed in the living unit, which is not replaced for them."""
+    """Fields of a unit's run that can be changed without replacing the unit."""
     executes: bool = True
-    """Processes really run: exec, logs, ports and files can be looked at."""
+    """Processes really run: there are logs, ports and files, and `exec` works."""
     installs: bool = False
-    """What units are built on is given packages by apt, whatever the spec installs: a kernel, an init."""
+    """Packages are installed into every build with apt, whatever the spec says, such as a kernel and an init system."""
     shares_kernel: bool = False
-    """Units run on this host's kernel: some Linux capabilities reach beyond them."""
+    """Units share this host's kernel: some Linux capabilities have effects outside of them."""
     machines: bool = False
-    """Units run in machines: root of one can undo there what protects a mounted folder."""
+    """Units run in machines: root can undo the protection of mounted folders there."""
     templates: TemplateRoles | None = None
-    """What becomes of its templates; None if none of them makes images, or runs on this host."""
+    """What its templates are used for; None if none of them makes images or runs on this host."""
 
 
 _SHOWN: Final = 100
@@ -57,12 +57,12 @@ _SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a command runs inside a unit. None takes the unit's own user, directory, environment.
+    """A command to run inside a unit. None means the unit's own user or directory; `env` is added to its environment.
 
-    Output goes to the two writers as it comes; `stdin` is read until its end. With `tty` the
-    caller's terminal is attached, window size included, and the writers are not used.
-    `timeout` is in seconds; when it passes the command is killed and EnvctlError is raised.
-    `everything` runs it as root, with all rights that the engine can give, whatever the unit's own are.
+    Output goes to the two writers as it arrives; `stdin` is read until its end. With `tty`, the
+    caller's terminal is attached, including its window size, and the writers are not used.
+    After `timeout` seconds the command is killed and EnvctlError is raised.
+    `everything` runs it as root with all privileges that the engine can give, whatever the unit has.
     """
 
     argv: tuple[str, ...]
@@ -78,14 +78,14 @@ class Execution:
 
     @property
     def shown(self) -> str:
-        """The command in a short line: a script may be pages long."""
+        """The command in one short line: a script may have pages."""
         line = " ".join(" ".join(self.argv).split())
         return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line a unit's process wrote; `time` is RFC 3339, `stream` is stdout or stderr."""
+    """A line that a unit's process wrote; `time` is in RFC 3339 format, `stream` is stdout or stderr."""
 
     unit: str
     text: str
@@ -94,19 +94,19 @@ class LogLine:
 
 
 class NoEngineError(EnvctlError):
-    """There is no engine on this machine: nothing can be there."""
+    """There is no engine on this machine, so nothing can exist."""
 
 
 class NotRunningError(EnvctlError):
-    """A command was to run in a unit that is not there, or does not run."""
+    """A command cannot run: its unit does not exist or is not running."""
 
 
 def _no_images() -> ImageEngine:
-    raise EnvctlError("there is no container engine here to make images with")
+    raise EnvctlError("there is no container engine to build images with")
 
 
 def _no_base(_base: Base) -> None:
-    """It is at hand, or will be missed."""
+    """Without a container engine there is nothing to prepare."""
 
 
 def _no_root(build: Build, _folder: Path) -> None:
@@ -118,7 +118,7 @@ def _no_secret(_name: str) -> bytes:
 
 
 def no_build_inputs(_build: Build | DockerfileBuild) -> BuildInputs:
-    """Nothing but the network."""
+    """The inputs of an ordinary build: none."""
     from envctl.backends.common.build_inputs import NO_BUILD_INPUTS
 
     return NO_BUILD_INPUTS
@@ -134,15 +134,14 @@ def _no_template(_template: str, _context: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a backend is given: whose resources it works on, and the services of envctl it may use.
+    """What a backend gets: whose resources it works on, and the services of envctl that it may use.
 
-    `secret` gives a secret's value (made now, if it is generated and not there yet);
-    `render` fills one of the backend's templates; `trust` is the CA bundle a host behind an
-    inspecting proxy needs while building, or None; `images` opens a container engine, `have_base` has
-    the image of a base in it; `bootstrap` makes a build of packages, texts and commands, on a base of the
-    catalogue, as a root filesystem in a folder, without an engine. `recipe` is a digest of the project's own
-    templates that images are made from, or "": what is made by them is no other project's. `build_inputs` says
-    what a build is given while it runs; `busy` whether a command is changing the environment now.
+    `secret` returns a secret's value, and generates it if necessary; `render` fills in one of the backend's templates;
+    `trust` is the CA bundle that builds need behind an inspecting proxy, or None; `images` opens a container engine;
+    `have_base` makes sure that it has the image of a base; `bootstrap` makes a build of packages, texts and commands,
+    on a base of the catalogue, as a root filesystem in a folder, without an engine. `template_digest` is a digest of the
+    project's own templates for images, or "": other projects do not share what they make. `build_inputs` returns
+    what a build gets while it runs; `busy` says whether a command is changing the environment now.
     """
 
     scope: Scope
@@ -153,46 +152,46 @@ class Context:
     images: Callable[[], ImageEngine] = _no_images
     have_base: Callable[[Base], None] = _no_base
     bootstrap: Callable[[Build, Path], None] = _no_root
-    recipe: str = ""
+    template_digest: str = ""
     build_inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
     busy: Callable[[], bool] = _not_busy
 
 
 class Backend(Protocol):
-    """A place where environments run. All methods may raise EnvctlError, and nothing else.
+    """Runs environments. Methods raise EnvctlError only.
 
-    What not every backend can do is in the protocols below this one: a backend that can has their methods, too.
+    The protocols below this one are optional: a backend that supports one has its methods, too.
     """
 
     name: str
     capabilities: Capabilities
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What in the plan this backend cannot do, or does not understand. Talks to no engine."""
+        """What this backend does not support in the plan, and mistakes in its options. Talks to no engine."""
 
     def check(self) -> None:
-        """Raise EnvctlError, with the remedy as hint, unless the engine can be worked with."""
+        """Raise EnvctlError, with the remedy as hint, if the engine cannot be used."""
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """The rendered folder: complete, usable without envctl. Talks to no engine.
+        """The files of a rendered folder, which works without envctl. Talks to no engine.
 
-        With `trust`, a CA bundle, what is built from the folder trusts it while building.
+        Builds from the folder trust the CA bundle `trust`.
         """
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """What of the environment exists; `plan` names the builds whose images are asked for."""
+        """The observed state of the environment; with a `plan`, including the images of its builds."""
 
     def apply(self, change: Change) -> None:
-        """Do one change, whole. Called from several threads at once, for different units.
+        """Apply one change completely. Several threads call this at the same time, for different units.
 
-        Doing it again after having been killed in the middle must converge.
+        If it was killed half-way, applying the change again must converge.
         """
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Run the unit's health probe inside it, once: is it healthy, and what the probe printed."""
+        """Run the unit's health probe inside it, once: whether it is healthy, and the probe's output."""
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command inside a unit; its exit code. NotRunningError unless the unit runs."""
+        """Run a command inside a unit; its exit code. NotRunningError if the unit is not running."""
 
     def logs(
         self,
@@ -203,37 +202,37 @@ class Backend(Protocol):
         since: float | None = None,
         until: float | None = None,
     ) -> Iterator[LogLine]:
-        """What the units' processes wrote, oldest first, merged by time.
+        """The log lines of units, merged by time, oldest first.
 
-        `since` and `until` are seconds since 1970; `tail` is how many of the last lines between them, of each unit.
+        `since` and `until` are in seconds since 1970; with `tail`, only the last lines between them, of each unit.
         `until` is not used with `follow`.
         """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 @runtime_checkable
 class HostChecks(Protocol):
-    """A backend that knows what its engine needs on this machine, for `envctl doctor`."""
+    """A backend that checks what its engine needs on this machine, for `envctl doctor`."""
 
     @staticmethod
     def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-        """Look at this machine, and change nothing; asked of the class, which connects to nothing.
+        """Check this machine and change nothing. A method of the class: no backend is opened for it.
 
-        With `images_only` it is about what making images needs, for backends that start from them.
+        With `images_only`, only what building images needs, for backends that start from images.
         """
 
 
 @runtime_checkable
 class RecordsHooks(Protocol):
-    """A backend that remembers which hooks have succeeded. Without it a spec may have no after_start hooks."""
+    """A backend that records which hooks have succeeded. Others do not support `after_start` hooks."""
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run an after_start hook as `exec` does; its exit code.
+        """Run an `after_start` hook as `exec` does; its exit code.
 
-        One that ended with 0 is recorded, with the unit, by the digest `hook`: from then on, until envctl starts the
-        unit anew, `observe` reports it among the unit's `hooks`.
+        If that is 0, the digest `hook` is recorded with the unit: `observe` reports it among the unit's `hooks` until
+        envctl starts the unit again.
         """
 
 
@@ -255,35 +254,35 @@ class RunsOneOffs(Protocol):
 
 @runtime_checkable
 class FindsEnvironments(Protocol):
-    """A backend whose engine lists all environments that it has, wherever their projects are."""
+    """A backend whose engine knows all of its environments, wherever their projects are."""
 
     def environments(self) -> Sequence[str]:
-        """The names of the environments of the scope's checkout, in the spec or not, which have units."""
+        """The names of all environments of this checkout that have units, whether the spec has them or not."""
 
     def everything(self) -> Sequence[FoundEnvironment]:
         """All environments, of all projects."""
 
     def moved(self, former: Path) -> None:
-        """Keep running units working, now that the project's private folder is no longer at `former`."""
+        """Keep running units working after the project's private folder has moved from `former`."""
 
 
 @runtime_checkable
 class KeepsVolumes(Protocol):
-    """A backend that knows more of volumes than their names."""
+    """A backend that knows more about volumes than their names."""
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
-        """By unit, the volumes that its image declares and the spec does not name; None where that is not known yet."""
+        """By unit, the volumes that its image declares and the spec does not name; None if not known yet."""
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
-        """The bytes that these volumes take, of as many as can be told quickly."""
+        """The sizes of these volumes in bytes, for those where that is quick."""
 
 
 @runtime_checkable
 class ReadsFiles(Protocol):
-    """A backend that can read the files of a unit from outside, whatever the rights of root inside."""
+    """A backend that can read a unit's files from outside, whatever root may do inside."""
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
-        """A tar archive of a file or folder. EnvctlError if there is none."""
+        """A tar archive of a file or folder. EnvctlError if it does not exist."""
 
 
 class PathKind(StrEnum):
@@ -310,41 +309,41 @@ class CopiesFiles(Protocol):
 
 @runtime_checkable
 class LaysOutPlans(Protocol):
-    """A backend on which units share something, as services do that are packed into one machine."""
+    """A backend whose units can share something, such as one machine."""
 
     def lay_out(self, plan: Plan) -> Plan:
-        """The plan as this backend carries it out: what its units share is part of each. Pure.
+        """The plan as this backend applies it: each unit includes what it shares with others. Pure.
 
-        The units stay the same, in name and order; a plan without `problems` can be laid out.
+        Names and order of the units stay the same. Every plan without `problems` can be laid out.
         """
 
 
 @runtime_checkable
 class MachineBuilds(Protocol):
-    """A backend that makes machines: of images, of bases, or by building inside one."""
+    """A backend that makes machines from images or bases, or by building in a machine."""
 
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """What is built, of packages, for a unit of this source to run, or of this base to be made, here.
+        """The additional builds that a unit from this source, or a machine from this base, needs.
 
-        What stands on another of these builds comes after it. Talks to no engine.
+        A build comes after those it is based on. Talks to no engine.
         """
 
     def builds_in_vm(self, build: Build) -> bool:
-        """Whether it does this build in a machine of its own, and needs no image of it."""
+        """Whether it does this build in a machine, and needs no image of it."""
 
     def pin_images(self, source_ids: Mapping[str, str]) -> None:
-        """Make machines of these only, from now on: by build or image, its content, or what a verifier calls it.
+        """From now on, make machines only from these: by build or image, its content or a verifier's `source_id`.
 
-        `observe` then reports what was made of something else as missing, and units as outdated.
+        `observe` then reports boxes from other sources as missing, and their units as outdated.
         """
 
     def box_checksum(self, base: Base) -> str:
-        """The checksum of the box that machines of a base alone start from; "" where there is none."""
+        """The checksum of a base's box; "" if there is none."""
 
 
 @runtime_checkable
 class KeepsImages(Protocol):
-    """A backend whose engine keeps images: bases are pulled into it, or bootstrapped."""
+    """A backend whose engine stores images: bases are pulled or bootstrapped into it."""
 
     images: Any
     """The images; an ImageStore of `envctl.bases`."""
@@ -352,19 +351,19 @@ class KeepsImages(Protocol):
 
 @runtime_checkable
 class ImageEngine(KeepsImages, Backend, Protocol):
-    """A container engine, for backends that make machines of images, and for what looks into images."""
+    """A container engine, for backends that make machines from images, and for what inspects images."""
 
     def name_of(self, source: Source) -> str:
-        """The name of the image of a unit's source, made or not."""
+        """The name of the image of a unit's source, whether it exists or not."""
 
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
-        """The name of a build's image, which is made if it does not exist yet."""
+        """The name of a build's image, which is built if it does not exist."""
 
     def run_script(self, image: str, container_script: ContainerScript) -> bytes:
-        """Run a script in a throwaway copy of an image: its output. EnvctlError, with its errors, if it fails."""
+        """Run a script in a temporary copy of an image; its output. EnvctlError, with its errors, if it fails."""
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack the root filesystem of an image, with owners and modes, into a folder."""
 
     def save(self, image: str, file: Path) -> None:
-        """Write an image, without its names, as a file that another engine can load."""
+        """Write an image, without its names, to a file that another engine can load."""

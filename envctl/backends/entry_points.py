@@ -10,12 +10,12 @@ from typing import Final
 
 _FILES: Final = "envctl-*.dist-info/entry_points.txt"
 _FOLDERS: Final = ("site-packages", "dist-packages")
-"""Where packages are installed. No other folder is looked through: it may be large, or anybody's."""
+"""Where packages are installed. Other folders are not searched: they may be large, or untrusted."""
 
 
 @cache
-def own(group: str) -> Mapping[str, str]:
-    """Envctl's own entry points of a group, by name; {} if they are not where an installer puts them."""
+def envctl_entry_points(group: str) -> Mapping[str, str]:
+    """Envctl's own entry points of a group, by name; {} if its distribution is not where an installer puts it."""
     for file in _candidates():
         try:
             return dict(_entries(file.read_text("utf-8"), group))
@@ -36,8 +36,8 @@ def _entries(text: str, group: str) -> Iterator[tuple[str, str]]:
 
 
 def _candidates() -> Iterator[Path]:
-    """The files of envctl's distribution: beside the package, or, of an editable install, elsewhere on the path."""
-    beside = Path(__file__).parents[2]
-    for folder in dict.fromkeys((beside, *map(Path, sys.path))):
+    """The files of envctl's distribution: beside the package or, for an editable install, elsewhere on the path."""
+    package_parent = Path(__file__).parents[2]
+    for folder in dict.fromkeys((package_parent, *map(Path, sys.path))):
         if folder.name in _FOLDERS:
             yield from sorted(folder.glob(_FILES))

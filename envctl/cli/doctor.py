@@ -11,7 +11,7 @@ from envctl.errors import Exit
 from envctl.plan.target import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
-    from envctl.doctor.finding import Finding
+    from envctl.doctor.findings import Finding
 
 
 @without_spec

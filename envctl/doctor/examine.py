@@ -1,9 +1,9 @@
-"""Looking at this machine: what every backend needs, and what the chosen one checks."""
+"""Checks this machine: what every backend needs, and what the chosen backend checks."""
 
 from __future__ import annotations
 
 from envctl.backends import backend_findings
-from envctl.doctor.finding import Finding
+from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host import ca_bundle
@@ -13,7 +13,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def examine(backend: str = DEFAULT_BACKEND, *, host: Host | None = None) -> tuple[Finding, ...]:
-    """Look at everything the backend needs on this machine; changes nothing.
+    """Check everything that the backend needs on this machine; changes nothing.
 
     `host` stands for the machine. UsageError if there is no backend of that name.
     """
@@ -34,14 +34,14 @@ def python(host: Host) -> Finding:
 
 
 def certificates(host: Host) -> Finding:
-    """The CA bundle that builds are told to trust."""
+    """The CA bundle that builds trust."""
     try:
         bundle = ca_bundle.bundle(host.environ, root=host.root)
     except EnvctlError as error:
         return Finding("certificates", ok=False, observed=error.brief, remedy=error.hint)
     if bundle is None:
-        observed = "the public ones; no bundle of this machine's own"
+        observed = "public ones only; this machine has no bundle of its own"
         if host.system == "Darwin":
-            observed = f"the public ones; none of the keychain's, unless {ca_bundle.VARIABLES[0]} names a file of them"
+            observed = f"public ones only; to trust the keychain's, export them to a file and set {ca_bundle.VARIABLES[0]}"
         return Finding("certificates", ok=True, observed=observed)
     return Finding("certificates", ok=True, observed=f"builds trust {bundle} while they run")

@@ -1,4 +1,4 @@
-"""The machine, as far as the doctor looks at it; a test gives another one."""
+"""The machine that `doctor` checks; tests pass a fake one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST_SPACE = 3 * 1000**3
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a program ended, and what it said on both outputs."""
+    """A program's exit code, and its output and errors together."""
 
     code: int
     text: str
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Reads and runs things on this machine."""
+    """Reads files and runs programs on this machine."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     root: Path = Path("/")
@@ -53,17 +53,17 @@ class Host:
 
     @property
     def is_root(self) -> bool:
-        """Whether this may install and start things."""
+        """Whether this process may install and start things."""
         return os.geteuid() == 0
 
     @property
     def distribution(self) -> str:
-        """The ID of /etc/os-release ("debian", "ubuntu", …), "" where there is none."""
+        """The ID in /etc/os-release ("debian", "ubuntu", …); "" if there is none."""
         return (self._os_release("ID") or [""])[0]
 
     @property
     def distributions(self) -> tuple[str, ...]:
-        """The same, and what it is like, the most like first: "rocky", "rhel", "centos", "fedora"."""
+        """ID and ID_LIKE, the closest relatives first: "rocky", "rhel", "centos", "fedora"."""
         return (*self._os_release("ID"), *self._os_release("ID_LIKE"))
 
     def _os_release(self, key: str) -> list[str]:
@@ -89,7 +89,7 @@ class Host:
         return "microsoft" in self.read("proc/sys/kernel/osrelease").lower()
 
     def which(self, program: str) -> str | None:
-        """Where a program is, those for root included."""
+        """The path of a program, including programs for root; None if it is not installed."""
         path = self.environ.get("PATH", os.defpath)
         return shutil.which(program, path=f"{path}:/usr/sbin:/sbin")
 
@@ -101,7 +101,7 @@ class Host:
             return ""
 
     def owner(self, path: str) -> tuple[int, int] | None:
-        """The number of the group a file belongs to, and its permission bits; None if it is not there."""
+        """The id of a file's group, and its permission bits; None if the file does not exist."""
         try:
             status = (self.root / path.lstrip("/")).stat()
         except OSError:
@@ -119,7 +119,7 @@ class Host:
         return True
 
     def free(self, path: str) -> int:
-        """Free bytes in the file system of the path, or of its nearest parent that is there."""
+        """Free bytes in the file system of the path, or of its nearest parent that exists."""
         place = self.root / path.lstrip("/")
         while not place.exists():
             place = place.parent
@@ -128,9 +128,9 @@ class Host:
     def run(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 60
     ) -> Outcome:
-        """Run a program to its end; `timeout` in seconds. EnvctlError if it takes longer or is not there.
+        """Run a program; `timeout` in seconds. EnvctlError if it takes longer or does not exist.
 
-        It gets `env`, and of this process's environment no more than a program needs.
+        It gets `env`, and the few variables of this process that programs need.
         """
         try:
             done = subprocess.run(

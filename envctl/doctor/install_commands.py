@@ -1,4 +1,4 @@
-"""The commands that install packages, as each distribution has them."""
+"""The commands that install packages, for each distribution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from envctl.doctor.host import Host
 
 PackageNames: TypeAlias = Mapping[str, Mapping[str, str]]
-"""What Debian's packages are called elsewhere, by a distribution's ID or ID_LIKE; "" where there is none, though a relative has it."""
+"""The names of Debian's packages elsewhere, by a distribution's ID or ID_LIKE; "" if it has none, though a relative does."""
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "fedora": "sudo dnf install",
@@ -16,7 +16,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "arch": "sudo pacman -S",
     "alpine": "sudo apk add",
 }
-"""How packages are installed where there is no apt, by a distribution's ID or ID_LIKE."""
+"""The commands where there is no apt, by a distribution's ID or ID_LIKE."""
 _NAMES: Final[PackageNames] = {
     "dnsmasq-base": dict.fromkeys(_COMMANDS, "dnsmasq"),
     "e2fsprogs": dict.fromkeys(_COMMANDS, "e2fsprogs"),
@@ -35,16 +35,16 @@ _NAMES: Final[PackageNames] = {
         "alpine": "qemu-img",
     },
 }
-"""Packages that no backend's engine is in."""
+"""Packages that do not belong to a backend's engine."""
 
 
 def apt_command(packages: Sequence[str]) -> str:
-    """What a user types to install packages of Debian."""
+    """The command that installs packages of Debian."""
     return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
 
 
 def install_command(host: Host, packages: Sequence[str], names: PackageNames) -> str:
-    """What a user of this host types to install what these packages of Debian are there; "" if that is not known.
+    """The command that installs, on this host, what these packages of Debian contain; "" if unknown.
 
     `names` are those of the backend's own packages.
     """
@@ -53,16 +53,16 @@ def install_command(host: Host, packages: Sequence[str], names: PackageNames) ->
     like = host.distributions if host.system == "Linux" else ()
     family = next((name for name in (*like, *map(_parent, like)) if name in _COMMANDS), "")
     known = {**_NAMES, **names}
-    called = [
+    translated = [
         known.get(package, {}).get(family, "")
         for package in packages
         if all(known.get(package, {}).get(other) != "" for other in like)
     ]
-    if not family or len(called) < len(packages) or not all(called):
+    if not family or len(translated) < len(packages) or not all(translated):
         return ""
-    return f"{_COMMANDS[family]} {' '.join(dict.fromkeys(called))}"
+    return f"{_COMMANDS[family]} {' '.join(dict.fromkeys(translated))}"
 
 
 def _parent(name: str) -> str:
-    """The family of a distribution that is called after it: "opensuse-leap"."""
+    """The family in the name of a distribution, such as "opensuse-leap"; "" if there is none."""
     return "suse" if "suse" in name or name.startswith("sle") else ""

@@ -1,4 +1,4 @@
-"""Fixing what the doctor found: packages first, all at once, then the repairs in their order."""
+"""Fixes what `doctor` reports: installs all packages first, then runs the repairs in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from envctl.doctor.finding import Finding, Repair
+from envctl.doctor.findings import Finding, Repair
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host.cache_folders import shared
@@ -31,12 +31,12 @@ def fix(
     host: Host | None = None,
     locks: Path | None = None,
 ) -> None:
-    """Fix all that is fixable; does nothing if nothing is. Two at once do the work once.
+    """Fix everything that is fixable. If two processes do so at the same time, the work is done once.
 
-    `backend` is the one that was examined, for the command that a user is told.
+    `backend` is the one that was checked, for the command in the hint.
 
-    EnvctlError if something needed cannot be fixed: for want of root, or because apt or the engine
-    fails, with the last lines of what it said.
+    EnvctlError if something needed cannot be fixed: this user is not root, or apt or the engine fails; then with
+    the last lines of its output.
     """
     host = host or Host()
     fixable = [finding for finding in findings if finding.fixable]
@@ -54,18 +54,18 @@ def fix(
 
 
 def repairs(findings: Iterable[Finding]) -> Sequence[Repair]:
-    """The repairs of all findings, each once, in the order in which they are done."""
+    """The repairs of all findings, each once, in order."""
     by_name = {repair.name: repair for finding in findings for repair in finding.repairs}
     return sorted(by_name.values(), key=lambda repair: (repair.stage, repair.name))
 
 
 def _refuse(fixable: Sequence[Finding], backend: str, report: Report) -> None:
-    """Without root: an error for what is needed, a word about what is not."""
+    """Without root: an error for what is needed, a note for everything else."""
     commands = "\n".join(f"{finding.name}: {finding.remedy}" for finding in fixable)
     if any(finding.needed for finding in fixable):
         option = "" if backend == DEFAULT_BACKEND else f" --backend {backend}"
         raise EnvctlError(
-            "fixing this takes root",
+            "this can only be fixed as root",
             details=commands,
             hint=f"sudo {followed(Path(sys.argv[0]))} doctor --fix{option}",
         )
@@ -74,18 +74,17 @@ def _refuse(fixable: Sequence[Finding], backend: str, report: Report) -> None:
 
 
 def install(packages: tuple[str, ...], host: Host, report: Report) -> None:
-    """Install packages with apt, without what they merely recommend.
+    """Install packages with apt, without recommended ones.
 
-    Recommended is AppArmor, for one, which keeps containers from starting where it cannot load its
-    profiles. The lists are fetched only if it does not work without: apt's own lists may be recent,
-    and a third party's broken source need not stop us.
+    One of those is AppArmor, without whose profiles containers would not start. The package lists are updated only
+    if the installation fails: they may be recent enough, and a broken third-party source need not matter.
     """
     work = f"install {' '.join(packages)}"
     report(Progress(work, Stage.STARTED))
     argv = ("apt-get", *_OPTIONS, "install", "-y", "-q", "--no-install-recommends", *packages)
     outcome = host.run(argv, env=_QUIET, timeout=_PATIENCE)
     if outcome.code != 0:
-        report(Progress(work, Stage.WORKING, "fetching the package lists"))
+        report(Progress(work, Stage.WORKING, "updating the package lists"))
         update = host.run(("apt-get", *_OPTIONS, "update", "-q"), env=_QUIET, timeout=_PATIENCE)
         outcome = host.run(argv, env=_QUIET, timeout=_PATIENCE)
         if outcome.code != 0:
@@ -94,6 +93,6 @@ def install(packages: tuple[str, ...], host: Host, report: Report) -> None:
             raise EnvctlError(
                 f"apt-get could not install {', '.join(packages)}",
                 details="\n".join(output[-_SHOWN:]),
-                hint="see whether `apt-get update` works: network, proxy, sources",
+                hint="check that `apt-get update` works: network, proxy, sources",
             )
     report(Progress(work, Stage.DONE))

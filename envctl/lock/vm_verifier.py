@@ -27,7 +27,7 @@ class MachineVerifier:
     _before: Manifest = field(default_factory=Manifest)
 
     @property
-    def made_of(self) -> str:
+    def source_id(self) -> str:
         """The digest of the locked result."""
         return self.expected.digest
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from envctl.backends.base import Execution, ReadsFiles
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.errors import EnvctlError
 from envctl.parity import engine_archive, file_tree, parse_facts
 from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, fact_id
@@ -108,7 +108,7 @@ def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, File
 
     EnvctlError if they cannot be listed.
     """
-    said = Kept(1 << 20)
+    said = CappedBuffer(1 << 20)
     execution = Execution(
         ("/bin/sh", "-c", _FIND_SOCKETS, "sockets", folder), stdout=said, timeout=60, user=owner
     )

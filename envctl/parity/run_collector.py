@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Final
 
 from envctl.backends.base import Backend, Execution
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.parity import parse_facts
@@ -51,7 +51,7 @@ class CollectorScript:
         mark = secrets.token_hex(16)
         script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
         questions = "".join(f"{kind}\t{value}\n" for kind, value in asked)
-        told = Kept(MOST)
+        told = CappedBuffer(MOST)
         execution = Execution(
             ("/bin/sh", "-c", script, "facts"),
             # Whoever is in there, too, can read a command line, and so could tell things in our name.

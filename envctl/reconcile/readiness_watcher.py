@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from envctl.backends.base import Backend
-from envctl.backends.common.probe_answers import NOT_ASKED
+from envctl.backends.common.probe_results import NOT_ASKED
 from envctl.errors import EnvctlError, Place
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Condition, Kind, Unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envctl.backends.base import Backend, Execution, NotRunningError, RecordsHooks
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.exit_state import exit_text
 from envctl.plan.hooks import digests, first_due, place
@@ -90,6 +90,6 @@ def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool
             report(Progress(f"stop {unit.name}", Stage.NOTE, text))
 
 
-def _execution(argv: Sequence[str]) -> tuple[Execution, Kept]:
-    output = Kept(_MOST_OUTPUT)
+def _execution(argv: Sequence[str]) -> tuple[Execution, CappedBuffer]:
+    output = CappedBuffer(_MOST_OUTPUT)
     return Execution(tuple(argv), stdout=output, stderr=output, timeout=HOOK_TIMEOUT), output

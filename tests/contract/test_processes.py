@@ -79,7 +79,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started_however
     flood = "sleep 98761 & setsid sleep 98761 & yes A 98761"
     before = time.monotonic()
 
-    with pytest.raises(EnvctlError, match="did not end within 2 s") as caught:
+    with pytest.raises(EnvctlError, match="did not finish within 2 s") as caught:
         stage.run("web", "sh", "-c", flood, timeout=2.0)
 
     assert time.monotonic() - before < 40
@@ -94,7 +94,7 @@ def test_a_check_that_floods_its_output_is_ended_and_told(stage):
 
     (finding,) = stage.workspace().verify(stage.target).findings
 
-    assert "did not end within 2 s" in finding.message
+    assert "did not finish within 2 s" in finding.message
     assert left(stage, "98762") == ""
 
 

@@ -1,4 +1,4 @@
-"""What builds are given while they run, and what makes images and looks into them."""
+"""What a build gets while it runs, and scripts that look into its result."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from envctl.plan.model import Build, DockerfileBuild
 
 BROUGHT: Final = "/.envctl"
-"""The folder, inside, of what a container script brings: in no image is there one."""
+"""The folder of a container script's output files; no image has such a folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerScript:
-    """A shell script to be run in a throwaway copy of an image, as root, with `arguments`.
+    """A shell script that runs in a temporary copy of an image, as root, with `arguments`.
 
-    One that brings nothing has no rights and can write nothing. Files that it leaves in BROUGHT are put into the
-    folder `bring`. With `network` it is to fetch things: the host's certificates are trusted. `timeout` in seconds.
+    Files that it leaves in BROUGHT are copied to the folder `bring`; without `bring` it has no capabilities and can
+    write nothing. With `network` it may download files, and the host's certificates are trusted. `timeout` in seconds.
     """
 
     script: str
@@ -33,34 +33,34 @@ class ContainerScript:
 
 
 RunScript: TypeAlias = Callable[[ContainerScript], bytes]
-"""Runs a container script somewhere; its output."""
+"""Runs a container script; its output."""
 
 
 class OtherBaseError(EnvctlError):
-    """What a build is done on is not the base that is locked."""
+    """The base that a build starts from is not the locked one."""
 
 
 class BuildVerifier(Protocol):
-    """Looks into a machine that a build is done in, by container scripts: whether it comes to what is locked."""
+    """Checks, with container scripts, that a build in a machine has the locked result."""
 
     @property
-    def made_of(self) -> str:
-        """What the result is noted to be made of, if it does."""
+    def source_id(self) -> str:
+        """What to record as the source of the result, if it passes."""
 
     def before(self, run: RunScript) -> None:
-        """Before the build's steps. OtherBaseError, naming what differs, unless it is the base as it is locked."""
+        """Check the base before the build's steps. OtherBaseError, which names what differs, if it is not the locked one."""
 
     def after(self, run: RunScript) -> None:
-        """After them. EnvctlError, naming what differs, unless all of it is as it is locked."""
+        """Check the result after them. EnvctlError, which names what differs, if it is not the locked one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildInputs:
-    """What a build is given while it runs, of which nothing stays in what is built.
+    """What a build gets while it runs; nothing of it stays in the result.
 
     `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
-    reaches no network; a `fresh` one takes nothing from the builder's cache. The `verifier` is for a build that is
-    done in a machine, and of which no image tells what is in it.
+    has no network; a `fresh` one does not use the builder's cache. The `verifier` checks a build in a machine, which
+    leaves no image to look into.
     """
 
     files: Mapping[str, str | Path] = field(default_factory=dict)
@@ -75,9 +75,9 @@ NO_BUILD_INPUTS: Final = BuildInputs()
 
 @dataclass(frozen=True, slots=True)
 class ExtraBuild:
-    """A build that a backend makes beside those of the spec, or on one of them.
+    """A build that a backend needs beside those of the spec, or on top of one of them.
 
-    `downloads` are packages that its commands fetch without installing them, each with the first that it depends on.
+    `downloads` are packages that its commands download without installing them; each is downloaded with its dependencies.
     """
 
     build: Build
@@ -87,11 +87,11 @@ class ExtraBuild:
 def secret_values(
     build: Build | DockerfileBuild, value: Callable[[str], bytes]
 ) -> Mapping[str, bytes]:
-    """The values of the secrets that a build's commands name. EnvctlError, with the place of the build, if one has none."""
+    """The values of the secrets that a build uses. EnvctlError, with the place of the build, if one has no value."""
     from envctl.plan.build_secrets import build_secrets
 
     try:
-        return {one.name: value(one.name) for one in build_secrets(build)}
+        return {secret.name: value(secret.name) for secret in build_secrets(build)}
     except EnvctlError as error:
         error.where = error.where or build.where
         raise

@@ -1,4 +1,4 @@
-"""Streams of which only so much is taken: what an image or a container tells is anything, and may never end."""
+"""Limits on output that is read: an image or a container may print anything, without end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 
 from envctl.errors import EnvctlError
 
-TOLD: Final = 64 * 1024 * 1024
-"""Bytes that are taken of what something tells: a manifest of thousands of packages has one of them."""
+MAX_OUTPUT: Final = 64 * 1024 * 1024
+"""Bytes of a command's output that are read: the manifest of thousands of packages has about one million."""
 
 
-def bounded(chunks: Iterable[bytes], most: int, what: str) -> Iterator[bytes]:
-    """The chunks, as long as they have `most` bytes together. EnvctlError, saying what it is, at the first beyond."""
+def capped_chunks(chunks: Iterable[bytes], most: int, what: str) -> Iterator[bytes]:
+    """The chunks, up to `most` bytes in total. EnvctlError, which names `what` they are, if there are more."""
     size = 0
     for chunk in chunks:
         size += len(chunk)
@@ -21,28 +21,28 @@ def bounded(chunks: Iterable[bytes], most: int, what: str) -> Iterator[bytes]:
         yield chunk
 
 
-class Kept:
-    """A writer that keeps the first `most` bytes: what is too much is let go by, since a reader's thread is none to fail in."""
+class CappedBuffer:
+    """A writer that stores the first `most` bytes and drops the rest: an error in a reader's thread would be lost."""
 
-    def __init__(self, most: int = TOLD) -> None:
+    def __init__(self, most: int = MAX_OUTPUT) -> None:
         self._most = most
         self._data = bytearray()
 
     def __call__(self, data: bytes) -> None:
-        """Take more."""
+        """Write more."""
         self._data += data[: self._most + 1 - len(self._data)]
 
     @property
     def too_much(self) -> bool:
-        """Whether there was more."""
+        """Whether anything was dropped."""
         return len(self._data) > self._most
 
     @property
     def data(self) -> bytes:
-        """What was kept."""
+        """The stored bytes."""
         return bytes(self._data[: self._most])
 
     @property
     def text(self) -> str:
-        """What was kept, as text."""
+        """The stored bytes as text."""
         return self.data.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Text of the spec in comments and in Markdown."""
+"""Quotes text of the spec for comments and Markdown."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whether programs of a platform run: tried with the smallest one there is, which ends at once.
+"""Whether this host runs programs of a platform: tries the smallest possible program, which exits at once.
 
-On the processor it is made for it runs; on another one if Linux has an emulator for it (binfmt_misc).
+It runs on its own kind of processor, and on others if Linux has an emulator for it (binfmt_misc).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from envctl.plan.platforms import architecture, processor
 
 _ADDRESS: Final = 0x400000
 _TIMEOUT: Final = 20.0
-"""Seconds until an emulator has run a program of three instructions, or is broken."""
+"""Seconds that an emulator may take to run three instructions."""
 
 
 class _Machine(NamedTuple):
-    """A processor to ELF: its number, flags, word size and byte order; and the code that ends a process with 0."""
+    """A processor in ELF: its number, flags, word size and byte order, and the code of exit(0)."""
 
     number: int
     code: bytes
@@ -34,7 +34,7 @@ def _words(*words: int) -> bytes:
 
 
 _MACHINES: Final[Mapping[str, _Machine]] = {
-    # mov ebx..; the number of `exit`, 0, and the call of the kernel, in each one's own words.
+    # Each code puts the number of the system call `exit` and the argument 0 into registers, and calls the kernel.
     "386": _Machine(3, bytes.fromhex("b80100000031dbcd80"), bits=32),
     "amd64": _Machine(62, bytes.fromhex("b83c00000031ff0f05")),
     "arm": _Machine(40, _words(0xE3A00000, 0xE3A07001, 0xEF000000), flags=0x05000000, bits=32),
@@ -45,11 +45,11 @@ _MACHINES: Final[Mapping[str, _Machine]] = {
     "riscv64": _Machine(243, _words(0x00000513, 0x05D00893, 0x00000073)),
     "s390x": _Machine(22, bytes.fromhex("a72900000a01"), order=">"),
 }
-"""By Docker's word for it."""
+"""By Docker's name for the architecture."""
 
 
 def program(platform: str) -> bytes:
-    """A static program of the platform that ends at once, with 0. KeyError for what is no platform."""
+    """A static program of the platform that exits at once with 0. KeyError if the platform is unknown."""
     machine = _MACHINES[architecture(platform)]
     return elf(
         machine.number, machine.code, flags=machine.flags, bits=machine.bits, order=machine.order
@@ -57,7 +57,7 @@ def program(platform: str) -> bytes:
 
 
 def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str = "<") -> bytes:
-    """A static program of some code for Linux, on the processor with that number in ELF."""
+    """A static Linux program of this code, for the processor with this number in ELF."""
     wide = bits == 64
     word, header, segment = ("Q", 64, 56) if wide else ("I", 52, 32)
     start = header + segment
@@ -67,7 +67,7 @@ def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str 
         f"{order}HHI{word * 3}IHHHHHH",
         *(2, number, 1, _ADDRESS + start, header, 0, flags, header, segment, 1, 0, 0, 0),
     )
-    # One segment, to be read and run, aligned for pages of 64 KiB too.
+    # One segment, readable and executable, aligned for pages of up to 64 KiB.
     place, rights = (0, _ADDRESS, _ADDRESS, size, size), 5
     values = (1, rights, *place, 0x10000) if wide else (1, *place, rights, 0x10000)
     head += struct.pack(f"{order}II{'QQQQQQ' if wide else 'IIIIII'}", *values)
@@ -88,7 +88,7 @@ def runs_here(platform: str) -> bool:
 
 
 def remedy(platform: str) -> str:
-    """What to do so that a host runs programs of a platform."""
+    """What to do so that this host runs programs of a platform."""
     handler = f"qemu-{processor(platform).qemu}"
     return (
         "install an emulator (on Debian and Ubuntu the packages qemu-user-static and binfmt-support),"

@@ -1,4 +1,4 @@
-"""What builds came to last on this host: a note, for what is made of images and asks no engine each time."""
+"""Records the latest image of each build on this host: what is made from images need not ask an engine every time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _FOLDER = "images"
 
 
 def note(build: str, content: str) -> None:
-    """Note what a build came to: its image's content, not its id, which is another in every project.
+    """Record the content of a build's image; its id would not do, as it differs between projects.
 
-    Without the note nothing fails.
+    Nothing fails without this record.
     """
     file = shared(_FOLDER, build)
     with suppress(OSError):
@@ -22,7 +22,7 @@ def note(build: str, content: str) -> None:
 
 
 def last(build: str) -> str:
-    """The content of the image that a build was last made into; "" if that is not known."""
+    """The content of a build's latest image; "" if unknown."""
     try:
         return shared(_FOLDER, build).read_text("utf-8")
     except (OSError, UnicodeDecodeError):

@@ -1,20 +1,21 @@
-"""Several questions asked at the same time; one needs no threads, and does not pay for them."""
+"""Calls a function for several items at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-_Given = TypeVar("_Given")
-_Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def all_at_once(ask: Callable[[_Given], _Answer], given: Iterable[_Given]) -> list[_Answer]:
-    """The answers, in the order of what was given. The first error is raised when all have ended."""
-    subjects = list(given)
-    if len(subjects) < 2:
-        return [ask(one) for one in subjects]
+def all_at_once(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """The results, in the order of the items. The first error is raised when all calls have ended."""
+    items = list(items)
+    if len(items) < 2:
+        # Importing threads takes longer than most single calls.
+        return [function(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(max_workers=len(subjects)) as pool:
-        return list(pool.map(ask, subjects))
+    with ThreadPoolExecutor(max_workers=len(items)) as pool:
+        return list(pool.map(function, items))

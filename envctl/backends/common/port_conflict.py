@@ -1,4 +1,4 @@
-"""A port of the host that somebody else has: told alike by all backends."""
+"""The error for a port of this host that is in use: the same on all backends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from envctl.plan.model import Unit
 
 
 class PortTakenError(EnvctlError):
-    """A unit cannot have its port; `by` is who has it, "" if nobody knows."""
+    """A unit's port is in use; `by` names who uses it, "" if that is unknown."""
 
     unit: Unit
     port: int
@@ -15,19 +15,19 @@ class PortTakenError(EnvctlError):
 
 
 def port_taken(
-    unit: Unit, port: int, *, by: str = "", remedy: str = "", said: str = ""
+    unit: Unit, port: int, *, by: str = "", remedy: str = "", message: str = ""
 ) -> PortTakenError:
-    """The error for a unit that cannot have its port: the place that chose it, and the variable if one did.
+    """The error for a unit whose port is in use, with the place and variable that chose the port.
 
-    `by` is who has it, as far as that is known, `said` what a program said.
+    `by` names who uses the port, if that is known; `message` is that of the program that failed.
     """
     where = unit.where_port(port)
     note = where.note if where else ""
     error = PortTakenError(
-        f"cannot start {unit.name}: port {port} is in use already" + (f" by {by}" if by else ""),
-        details="\n".join(filter(None, [note, said.strip()])),
-        hint=f"{remedy or f'`lsof -i :{port}` shows by whom'}; or "
-        + ("give that variable another value" if note else "write another port in the spec"),
+        f"cannot start {unit.name}: port {port} is already in use" + (f" by {by}" if by else ""),
+        details="\n".join(filter(None, [note, message.strip()])),
+        hint=f"{remedy or f'`lsof -i :{port}` shows by what'}; or "
+        + ("give that variable another value" if note else "choose another port in the spec"),
         where=where,
     )
     error.unit, error.port, error.by = unit, port, by

@@ -1,7 +1,7 @@
-"""Health probes: the command that asks inside the container, the same for the engine and for `up`.
+"""Health probes: the command that runs inside the unit, the same for the engine and for `up`.
 
-An HTTP or TCP probe is one POSIX shell script that asks with whatever the image has. What is
-probed travels as arguments, never as text of the script.
+An HTTP or TCP probe is one POSIX shell script that uses whatever tool the image has. URL, host and port
+are arguments of the script, never part of its text.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from math import ceil
 from typing import Final, assert_never
 
 from envctl.backends.base import Execution
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.errors import EnvctlError
 from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Probe, ProbeKind
 
 MOST_OUTPUT: Final = 64 * 1024
-"""Bytes of what a probe prints that are kept."""
+"""Bytes of a probe's output that are stored."""
 _LATE: Final = frozenset(
     {"timed out", "connection timed out", "io::socket::inet: connect: timeout"}
 )
-"""What the tools below say if their time is over."""
+"""What the tools below print when they time out."""
 _PYTHON_HTTP: Final = """\
 import sys, urllib.request, urllib.error
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -68,7 +68,7 @@ my ($status) = (<$to> // "") =~ m{^HTTP/\\S+ (\\d+)} or do { print "no HTTP answ
 print "HTTP $status\\n"; exit($status >= 400);
 """
 
-# The tools are children of the shell, so that whoever looks at the processes can tell by its words what the probe began.
+# The tools are children of the shell, so that `facts` can tell from its arguments which processes are the probe's.
 _HTTP: Final = """\
 url=$1 seconds=$2
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -83,8 +83,8 @@ for python in python3 /opt/*/bin/python; do
 done
 has perl && { perl -e "$PERL" "$url" "$seconds" 2>&1; exit; }
 if has wget; then
-    said=$(wget -q -O /dev/null -T "$seconds" "$url" 2>&1) && { echo reached; exit 0; }
-    echo "${said:-wget cannot reach it}"; exit 1
+    output=$(wget -q -O /dev/null -T "$seconds" "$url" 2>&1) && { echo reached; exit 0; }
+    echo "${output:-wget cannot reach it}"; exit 1
 fi
 if has bash; then
     bash -c "$BASH_SCRIPT" probe "$url" "$seconds" 2>&1; exit
@@ -122,7 +122,7 @@ echo "no python3, perl, nc or bash in the image to probe with: use {command: [..
 
 
 def test(probe: Probe) -> tuple[str, ...]:
-    """The command that asks once: exit code 0 is healthy, what it prints says why."""
+    """The command that runs the probe once: exit code 0 is healthy; its output says why."""
     seconds = str(max(1, ceil(probe.timeout)))
     match probe.kind:
         case ProbeKind.COMMAND:
@@ -137,19 +137,19 @@ def test(probe: Probe) -> tuple[str, ...]:
 
 
 class CutShortError(EnvctlError):
-    """A probe was ended before its own time was over: that tells nothing."""
+    """A probe was ended before its own timeout: its result is unknown."""
 
 
 def ask(
     probe: Probe, run: Callable[[Execution], int], *, grace: float, cut_short: bool = False
 ) -> tuple[bool, str]:
-    """Ask once, by a function that runs commands inside: is it healthy, and what the probe said.
+    """Run the probe once with `run`, which runs commands inside: whether it passed, and its output.
 
-    `grace` are the seconds it gets beyond the probe's own time-out. With `cut_short` they are fewer than that: a
-    CutShortError says that they were not enough.
+    It gets `grace` seconds more than its own timeout. With `cut_short`, `grace` is negative, and a CutShortError is
+    raised if the time was not enough.
     """
-    said = Kept(MOST_OUTPUT)
-    execution = Execution(test(probe), stdout=said, stderr=said, timeout=probe.timeout + grace)
+    output = CappedBuffer(MOST_OUTPUT)
+    execution = Execution(test(probe), stdout=output, stderr=output, timeout=probe.timeout + grace)
     try:
         code = run(execution)
     except EnvctlError as error:
@@ -158,23 +158,23 @@ def ask(
                 raise CutShortError("the probe was cut short") from error
             return False, timed_out(probe)
         raise
-    return told(probe, code, said.text.strip())
+    return result(probe, code, output.text.strip())
 
 
-def told(probe: Probe, code: int | None, text: str) -> tuple[bool, str]:
-    """Whether that is healthy, and what to tell of it; the code is None if the time was over."""
+def result(probe: Probe, code: int | None, text: str) -> tuple[bool, str]:
+    """Whether the probe passed, and its message, from its exit code and output; the code is None if it timed out."""
     if code is None:
         return False, timed_out(probe)
     return code == 0, text if code == 0 else _failed(probe, code, text)
 
 
 def timed_out(probe: Probe) -> str:
-    """That nothing was heard in time."""
+    """The message for a probe that timed out."""
     return f"the probe timed out after {probe.timeout:g} s"
 
 
 def _failed(probe: Probe, code: int, text: str) -> str:
-    """What a probe said that failed; of a command of the project's own also its exit code."""
+    """The message of a probe that failed; for a command of the project, with its exit code."""
     if probe.kind is ProbeKind.COMMAND:
         return f"{exit_text(code)}: {text}" if text else f"the probe ended with {exit_text(code)}"
     if text.lower().removesuffix(".") in _LATE:

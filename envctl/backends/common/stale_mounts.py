@@ -1,7 +1,7 @@
-"""Whether what is mounted of this host is still what is there: a mount follows the file it was made of, not its name.
+"""Finds mounts whose source was replaced on this host: a mount follows the file itself, not its name.
 
-An editor that writes another file and gives it the old one's name, or a tool that removes a folder and makes it anew,
-leaves the unit with what nobody else sees any more.
+An editor that writes a new file and renames it, or a tool that deletes and recreates a folder, leaves the unit with
+the old one.
 """
 
 from __future__ import annotations
@@ -18,76 +18,75 @@ from envctl.plan.values import word_text
 
 SCRIPT: Final = r"""
 for path do
-  found=$(stat -L -c '%h %d %i %s %Y' -- "$path" 2>/dev/null) ||
-    found=$(ls -Lldi -- "$path" 2>/dev/null | { read -r i _ h _ && echo "$h - $i - -"; })
-  echo "${found:-- - - - -}"
+  fields=$(stat -L -c '%h %d %i %s %Y' -- "$path" 2>/dev/null) ||
+    fields=$(ls -Lldi -- "$path" 2>/dev/null | { read -r i _ h _ && echo "$h - $i - -"; })
+  echo "${fields:-- - - - -}"
 done
 """
-"""Prints of each path given: how many names it has, device, number, size, time of the last change; `-` for what nobody can tell."""
+"""Prints, for each path: number of links, device, inode, size, time of the last change; `-` for unknown ones."""
 
 
-_NO_NUMBER: Final = 1
-"""What a file system that is passed on to a machine may give its root in place of a number."""
+_NO_INODE: Final = 1
+"""The inode that a file system shared with a machine may show for its root, instead of the real one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a mount is seen as inside; None for what cannot be told."""
+class FileStat:
+    """The `stat` fields of a mount, seen from inside; None for unknown ones."""
 
-    names: int | None = None
+    links: int | None = None
     device: int | None = None
-    number: int | None = None
+    inode: int | None = None
     size: int | None = None
     changed: int | None = None
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether it tells nothing."""
-        return self.names is None and self.number is None
+    def is_unknown(self) -> bool:
+        """Whether it is of no use."""
+        return self.links is None and self.inode is None
 
 
-def seen(paths: Sequence[str], told: str) -> Mapping[str, Seen]:
-    """What SCRIPT printed of these paths."""
-    found = {}
-    for path, line in zip(paths, told.splitlines(), strict=False):
+def parse(paths: Sequence[str], output: str) -> Mapping[str, FileStat]:
+    """The output of SCRIPT for these paths."""
+    stats = {}
+    for path, line in zip(paths, output.splitlines(), strict=False):
         words = [int(word) if word.isdigit() else None for word in line.split()]
-        found[path] = Seen(*words) if len(words) == 5 else Seen()
-    return found
+        stats[path] = FileStat(*words) if len(words) == 5 else FileStat()
+    return stats
 
 
 def drift(
-    mounts: Sequence[Mount], inside: Mapping[str, Seen], *, same_numbers: bool = False
+    mounts: Sequence[Mount], inside: Mapping[str, FileStat], *, same_inodes: bool = False
 ) -> Iterator[Drift]:
-    """Mounts that are no longer what the host has at their source.
+    """Mounts whose source was replaced on this host.
 
-    With `same_numbers` files have the host's numbers inside though the device is another.
+    With `same_inodes`, files have the host's inodes inside, though the device differs.
     """
     for index, mount in enumerate(mounts):
-        one = inside.get(mount.target, Seen())
-        if _is_replaced(mount.source, one, same_numbers=same_numbers):
+        file = inside.get(mount.target, FileStat())
+        if _is_replaced(mount.source, file, same_inodes=same_inodes):
             source, target = word_text(mount.source), word_text(mount.target)
             text = f"{source} was replaced on this host, and {target} inside is still the old one"
             yield Drift(text, ("mounts", str(index)))
 
 
-def unchecked(mounts: Iterable[Mount], inside: Mapping[str, Seen]) -> Iterator[str]:
-    """Mounts of which nothing could be told."""
+def unchecked(mounts: Iterable[Mount], inside: Mapping[str, FileStat]) -> Iterator[str]:
+    """Mounts that could not be checked."""
     for mount in mounts:
-        if inside.get(mount.target, Seen()).is_nothing:
+        if inside.get(mount.target, FileStat()).is_unknown:
             yield f"whether {word_text(mount.target)} is still what this host has at {word_text(mount.source)}"
 
 
-def _is_replaced(source: str, one: Seen, *, same_numbers: bool) -> bool:
-    if one.names == 0:
-        return True  # nobody can reach it by a name any more
+def _is_replaced(source: str, file: FileStat, *, same_inodes: bool) -> bool:
+    if file.links == 0:
+        return True  # deleted on the host
     try:
-        here = os.stat(source)  # noqa: PTH116 - its number is what counts
+        here = os.stat(source)  # noqa: PTH116 - as in SCRIPT
     except OSError:
-        return False  # that it is gone is told where the spec is checked
-    numbered = one.number not in (None, _NO_NUMBER)
-    if numbered and (same_numbers or one.device == here.st_dev):
-        return one.number != here.st_ino
-    # The engine has its own view of the host's files, where numbers may be others.
-    if stat.S_ISDIR(here.st_mode) or one.size is None or one.changed is None:
+        return False  # a missing source is reported when the spec is checked
+    if file.inode not in (None, _NO_INODE) and (same_inodes or file.device == here.st_dev):
+        return file.inode != here.st_ino
+    # The engine has its own view of the host's files, with other inodes.
+    if stat.S_ISDIR(here.st_mode) or file.size is None or file.changed is None:
         return False
-    return (one.size, one.changed) != (here.st_size, int(here.st_mtime))
+    return (file.size, file.changed) != (here.st_size, int(here.st_mtime))

@@ -1,4 +1,4 @@
-"""A build's steps in the terms of a script, and the files they need beside it: the same for all backends."""
+"""A build's steps as the values of their templates, and the files that they need: the same for all backends."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ KINDS: Final[Mapping[type, str]] = {
     PipInstall: "pip",
     NpmInstall: "npm",
 }
-"""The template under a backend's steps/ that writes each kind of step."""
+"""For each kind of step, its template in a backend's folder steps/."""
 
 DOCKERIGNORE: Final = ".dockerignore"
 ALL_IS_SENT: Final = (
-    "# What the project leaves out of this build is not here, so nothing more is.\n"
+    "# Files that the project excludes from this build are not here, so nothing else is excluded.\n"
 )
-"""The ignore file of a rendered context, which has an ignore file that was followed already, or was not the one."""
+"""The ignore file of a rendered context: the project's own was applied when the context was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFile:
-    """A thing in a build context: a copy of `entry`, which is at `source` in the project, or `text` if that is not None.
+    """A file, folder or link in a build context: a copy of `entry`, at `source` in the project, or else `text`.
 
-    `mode` are its permission bits, whatever those of the source are.
+    `mode` has its permission bits, whatever those of the source are.
     """
 
     source: str = ""
@@ -62,12 +62,12 @@ class ContextFile:
 
 
 def context_files(build: Build) -> Mapping[str, ContextFile]:
-    """The files that a build needs by path, without what says how it is built and without trust."""
+    """The files that a build needs, by path, without its Dockerfile or script and without certificates."""
     return {path: file for step in build.steps for path, file in _staged(step)}
 
 
 def own_context(build: DockerfileBuild) -> dict[str, ContextFile]:
-    """The context of a project's own Dockerfile, by path, with the modes and times that it has."""
+    """The context of a project's own Dockerfile, by path, with the modes and times of the project's files."""
     tree = build.tree
     return {
         entry.path: ContextFile(tree.place(entry), mode=entry.mode, entry=entry)
@@ -76,7 +76,7 @@ def own_context(build: DockerfileBuild) -> dict[str, ContextFile]:
 
 
 def placed(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
-    """The files and links that a step puts into the environment, by the path each gets there."""
+    """The files and links that a step creates, with the path of each in the unit."""
     target = _target(step)
     for _, file in _staged(step):
         if file.entry is None or not file.entry.path:
@@ -86,24 +86,26 @@ def placed(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
 
 
 def view(step: Step) -> Mapping[str, Any]:
-    """A step as its template sees it."""
+    """The values for a step's template."""
     return {
         "kind": KINDS[type(step)],
         "about": step_text(step),
-        "source": _copied(step),
+        "source": _copy_source(step),
         "target": _target(step),
         "owner": _owner(step),
         "mode": step.mode if isinstance(step, CopyFiles | WriteFile) else "",
         "words": _words(step),
         "argv": _argv(step),
         "user": step.user if isinstance(step, RunCommand) else "root",
-        "secrets": tuple(one.name for one in step.secrets) if isinstance(step, RunCommand) else (),
+        "secrets": tuple(secret.name for secret in step.secrets)
+        if isinstance(step, RunCommand)
+        else (),
         "production": isinstance(step, NpmInstall) and step.production,
     }
 
 
 def _words(step: Step) -> tuple[str, ...]:
-    """The arguments a step's script is given."""
+    """The arguments of a step's script."""
     match step:
         case InstallPackages():
             return step.names
@@ -121,20 +123,20 @@ def _words(step: Step) -> tuple[str, ...]:
 
 
 def _argv(step: Step) -> tuple[str, ...]:
-    """A command with its directory and environment, which thus end with it."""
+    """A command with its directory and environment, which apply to this command only."""
     if not isinstance(step, RunCommand):
         return ()
     env = tuple(f"{name}={value}" for name, value in sorted(step.env.items()))
     chdir = () if step.workdir in {"", "/"} else (f"--chdir={step.workdir}",)
     if not env and not chdir:
         return step.argv
-    # A program whose name has a "=" would be taken for one more variable.
+    # env would take a program with "=" in its name for another variable.
     shell = ("/bin/sh", "-c", 'exec "$0" "$@"') if "=" in step.argv[0] else ()
     return "/usr/bin/env", *chdir, "--", *env, *shell, *step.argv
 
 
 def _owner(step: Step) -> str:
-    """`user:group` for COPY; a user's group is the one of its name unless the spec says another."""
+    """`user:group` for COPY; without a group in the spec, the group has the user's name."""
     owner = step.owner if isinstance(step, CopyFiles | WriteFile) else ""
     if owner in {"", "root", "root:root"}:
         return ""
@@ -144,8 +146,8 @@ def _owner(step: Step) -> str:
 # --- build contexts -------------------------------------------------------------------------
 
 
-def _copied(step: Step) -> str:
-    """The source of a step's COPY: a file of the context, or a folder with "/" at the end."""
+def _copy_source(step: Step) -> str:
+    """The source of a step's COPY: a file of the context, or a folder, which ends with "/"."""
     match step:
         case WriteFile():
             return next(path for path, _ in _staged(step))
@@ -158,7 +160,7 @@ def _copied(step: Step) -> str:
 
 
 def _target(step: Step) -> str:
-    """Where a step's COPY puts it; for a file, always the file's own path."""
+    """The target of a step's COPY; for a file, always the path of the file itself."""
     match step:
         case CopyFiles() if step.tree.is_file and step.target.endswith("/"):
             return step.target + _source(step).name
@@ -171,7 +173,7 @@ def _target(step: Step) -> str:
 
 
 def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
-    """What a step needs in the context, in a folder of its own."""
+    """The files that a step needs in the context, in a folder of their own."""
     match step:
         case WriteFile():
             name = PurePosixPath(step.target).name
@@ -188,7 +190,7 @@ def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
 
 
 def _mode(step: CopyFiles, entry: SourceEntry) -> int:
-    """Permission bits of two kinds, whatever umask or checkout left on the source, unless the step says them."""
+    """The step's permission bits, or else 0755 or 0644: those of the source depend on umask and checkout."""
     if entry.kind is not EntryKind.FOLDER and step.mode:
         return int(step.mode, 8)
     return 0o755 if entry.kind is EntryKind.FOLDER or entry.is_program else 0o644
@@ -199,7 +201,7 @@ def _source(step: CopyFiles) -> PurePosixPath:
 
 
 def _stage(step: CopyFiles | WriteFile) -> str:
-    """A folder named by what is in it: equal copies share it, whatever their place in the build."""
+    """A folder named after its content: equal copies share it, wherever they are in the build."""
     if isinstance(step, WriteFile):
         name, content = PurePosixPath(step.target).name, digest([step.text, step.mode])
     else:
@@ -208,7 +210,7 @@ def _stage(step: CopyFiles | WriteFile) -> str:
 
 
 def slug(name: str) -> str:
-    """A name that means nothing special to a builder."""
+    """A name without characters that are special to a builder."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "files"
 
 
@@ -216,24 +218,24 @@ def slug(name: str) -> str:
 
 
 def covered(mounts: Iterable[Mount]) -> tuple[str, ...]:
-    """The paths inside a unit in whose place an empty folder is seen, though a mount has something there."""
-    found = (posixpath.join(mount.target, path) for mount in mounts for path in mount.hidden)
-    return tuple(dict.fromkeys(found))
+    """The paths inside a unit that an empty folder hides, though a mount has something there."""
+    paths = (posixpath.join(mount.target, path) for mount in mounts for path in mount.hidden)
+    return tuple(dict.fromkeys(paths))
 
 
 def protected(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
-    """What is mounted again, to be read only, below mounts that can be written: git's own files."""
-    found = (
+    """Read-only mounts of git's own files, below writable mounts."""
+    mounts_below = (
         Mount(posixpath.join(mount.source, path), posixpath.join(mount.target, path), True)
         for mount in mounts
         for path in mount.protected
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(mounts_below))
 
 
 # --- secrets --------------------------------------------------------------------------------
 
 
 def secret_variable(secret: Secret | BuildSecret) -> str:
-    """The environment variable that a secret's value is taken from in a rendered folder."""
+    """The environment variable that has a secret's value in a rendered folder."""
     return secret.env or re.sub(r"[^A-Z0-9_]", "_", secret.name.upper())

@@ -1,6 +1,6 @@
-"""Commands inside a unit that have to end before they do so by themselves: their time is over, or nobody wants them any more.
+"""Kills commands inside a unit that have timed out or were cancelled.
 
-Engines have no call for that. A command's processes, and all that they started, are known by a variable of their
+Engines have no call for that. A command's processes, and all that they started, are found by a variable in their
 environment.
 """
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "ENVCTL_EXECUTION"
 TIMEOUT: Final = 10.0
-"""Seconds that ending a command may take."""
+"""Seconds that killing a command may take."""
 LEFT_BEHIND: Final = (
-    "it could not be ended, and goes on inside: `envctl stop` ends it with its unit"
+    "it could not be killed and still runs inside: `envctl stop` stops it with its unit"
 )
 
-# It looks several times: what is about to be started while it looks is found the next time. Its own environment has no mark.
+# It searches several times, to find processes that were started during a search. Its own environment has no mark.
 SCRIPT: Final = """\
 tries=0
 while [ "$tries" -lt 5 ]; do
     found=
-    for one in /proc/[0-9]*; do
-        case "$(tr '\\0' '\\n' <"$one/environ" 2>/dev/null)" in
-            *"$1"*) found=1; kill -9 "${one#/proc/}" 2>/dev/null ;;
+    for process in /proc/[0-9]*; do
+        case "$(tr '\\0' '\\n' <"$process/environ" 2>/dev/null)" in
+            *"$1"*) found=1; kill -9 "${process#/proc/}" 2>/dev/null ;;
         esac
     done
     [ "$found" ] || exit 0
@@ -40,16 +40,16 @@ exit 1
 
 
 class OutputError(Exception):
-    """The caller's own writer failed, for the reason that is the cause: nobody reads any more, for instance."""
+    """The caller's own writer failed, for example because nobody reads any more; the cause says why."""
 
 
 def new_mark() -> str:
-    """A mark of a command."""
+    """A random mark for a command."""
     return secrets.token_hex(12)
 
 
 def writing(write: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
-    """The writer; what it raises comes out as OutputError, and is taken for no failure of an engine."""
+    """The writer; its errors become OutputErrors, to distinguish them from an engine's."""
 
     def written(data: bytes) -> None:
         if write is None:
@@ -63,7 +63,7 @@ def writing(write: Callable[[bytes], object] | None) -> Callable[[bytes], object
 
 
 def reason(error: OutputError) -> BaseException:
-    """What the writer raised, with what was noted since."""
+    """The error of the writer, with notes that were added since."""
     cause = error.__cause__ or error
     for note in getattr(error, "__notes__", ()):
         cause.add_note(note)
@@ -71,9 +71,9 @@ def reason(error: OutputError) -> BaseException:
 
 
 def too_late(unit: str, execution: Execution, *, gone: bool) -> EnvctlError:
-    """The error for a command whose time was over; `gone` says that it could be ended."""
-    ended = "it was ended; give it more time, or look at what it waits for"
+    """The error for a command that has timed out; `gone` says that it could be killed."""
+    killed = "it was killed; give it more time, or look at what it waits for"
     return EnvctlError(
-        f"{unit}: `{execution.shown}` did not end within {execution.timeout or 0:g} s",
-        hint=ended if gone else LEFT_BEHIND,
+        f"{unit}: `{execution.shown}` did not finish within {execution.timeout or 0:g} s",
+        hint=killed if gone else LEFT_BEHIND,
     )

@@ -1,8 +1,7 @@
-"""Limits of a process that every unit has, wherever it runs. Pure.
+"""The process limits of every unit, the same on all backends. Pure.
 
-Left alone, a container has the limits of its engine and a machine's service those of its init, which are others
-on every host. The hard limits are low enough for an engine that may not raise its own. `ulimits` among a
-backend's options sets one otherwise.
+By default, a container has its engine's limits and a service in a machine has systemd's, which differ from host to
+host. The hard limits are low enough for an engine that cannot raise its own. A backend's option `ulimits` changes them.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 Limits: TypeAlias = Mapping[str, tuple[int, int]]
-"""By name as `ulimits` have it, soft and hard limit; UNLIMITED is none."""
+"""Soft and hard limit, by the name used in `ulimits`; UNLIMITED means none."""
 
 UNLIMITED: Final = -1
 EXPECTED: Final = "a mapping of name to number or {soft, hard}"
@@ -29,19 +28,19 @@ _NAMES: Final = frozenset(
 
 
 def limits(options: Mapping[str, Any]) -> Limits:
-    """The limits of a unit with these options, which must be right; by name, sorted."""
+    """The limits of a unit with these options, which must be valid; sorted by name."""
     return dict(sorted({**_USUAL, **read(options.get("ulimits", {}))}.items()))
 
 
 def read(value: Any) -> Limits:
-    """Limits as the spec has them. ValueError, TypeError, KeyError, AttributeError if they are none."""
-    found: dict[str, tuple[int, int]] = {}
+    """Limits from the spec. ValueError, TypeError, KeyError or AttributeError if they are not valid."""
+    pairs: dict[str, tuple[int, int]] = {}
     for name, item in sorted(value.items()):
         if name not in _NAMES:
             raise ValueError(name)
         soft, hard = (item["soft"], item["hard"]) if isinstance(item, Mapping) else (item, item)
-        found[name] = _limit(soft), _limit(hard)
-    return found
+        pairs[name] = _limit(soft), _limit(hard)
+    return pairs
 
 
 def _limit(value: Any) -> int:

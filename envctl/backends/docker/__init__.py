@@ -32,7 +32,7 @@ from envctl.backends.base import (
 )
 from envctl.backends.common import image_ids, probe
 from envctl.backends.common.build_inputs import ContainerScript, secret_values
-from envctl.backends.common.probe_answers import Answers
+from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import options
 from envctl.backends.docker.client import OLDEST_API, Engine, version_numbers
 from envctl.backends.docker.images import Images
@@ -60,7 +60,7 @@ from envctl.plan.state import Health, Observed, Status
 
 if TYPE_CHECKING:
     from envctl.backends.docker.one_off_containers import OneOffs
-    from envctl.doctor.finding import Finding
+    from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
 
 _PROBE_GRACE = 2.0
@@ -82,7 +82,7 @@ class DockerBackend:
         self._names = Names(context.scope)
         self._privileges: bool | None = None
         self.images = Images(self._engine, context.report)
-        self._answers = Answers(context.scope, self.name)
+        self._answers = ProbeResults(context.scope, self.name)
         self._keeper = Keeper(self._engine, self._names, context.secret)
         self._platforms = Platforms(self._engine, self.images, context.report)
 
@@ -225,7 +225,7 @@ class DockerBackend:
         known = self._answers.last(unit.name)
         word = engine_probe_log.last_word(state, after=str(known.get("after", "")))
         if word is not None:
-            return probe.told(wanted, word.exit_code, word.said)
+            return probe.result(wanted, word.exit_code, word.said)
 
         def ask() -> tuple[bool, str] | None:
             since = known.get("begun") if known.get("after") else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
-from envctl.backends.common.packing import add_content, add_file, add_text
+from envctl.backends.common.build_tar import add_content, add_file, add_text
 from envctl.backends.common.step_views import ContextFile, context_files, own_context
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.host.planned_files import PlannedFiles

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
-from envctl.backends.common.capped import TOLD, bounded
-from envctl.backends.common.packing import add_text
+from envctl.backends.common.build_tar import add_text
+from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
 from envctl.backends.docker import names as n
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
@@ -96,7 +96,7 @@ def _said(api: Client, identity: str, what: str, parameters: Mapping[str, str]) 
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
         contents = (content for data in answer for _, content in demultiplexer.feed(data))
-        return b"".join(bounded(contents, TOLD, f"what comes of the attempt to {what}"))
+        return b"".join(capped_chunks(contents, MAX_OUTPUT, f"what comes of the attempt to {what}"))
 
 
 def _sweep(api: Client) -> None:
@@ -183,7 +183,7 @@ def _brought(trust: Path | None) -> bytes:
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
     """The plain files of what was brought, by their last name: a tar's paths lead nowhere here."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
-        for chunk in bounded(stream, _FETCHED, "what was brought"):
+        for chunk in capped_chunks(stream, _FETCHED, "what was brought"):
             spool.write(chunk)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from envctl.backends.common.capped import TOLD, bounded
+from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
 from envctl.backends.docker.api import Client, events
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
@@ -294,7 +294,7 @@ class Images:
             made = api.create_container(_never_started(image))
             try:
                 with api.get_archive(made, path) as archive:
-                    data = b"".join(bounded(archive, TOLD, f"{path} in {image}"))
+                    data = b"".join(capped_chunks(archive, MAX_OUTPUT, f"{path} in {image}"))
             finally:
                 api.remove_container(made, force=True, v=True)
         content = file_in(data)

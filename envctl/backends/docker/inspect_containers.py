@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from envctl.backends.base import Execution
 from envctl.backends.common import stale_mounts
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import record
 from envctl.backends.docker.client import Engine
@@ -63,16 +63,16 @@ def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
             return None
 
 
-def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.Seen]:
+def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.FileStat]:
     """What its mounts are, as a process inside sees them; of an image without a shell, nothing."""
     from envctl.backends.docker.streams import execute
 
     targets = [mount.target for mount in unit.run.mounts]
-    told = Kept(_MOST)
+    told = CappedBuffer(_MOST)
     argv = ("/bin/sh", "-c", stale_mounts.SCRIPT, "sh", *targets)
     execution = Execution(argv, user="0", workdir="/", stdout=told, timeout=_TIMEOUT)
     try:
         execute(engine, unit.name, container, execution)
     except EnvctlError:
         return {}
-    return stale_mounts.seen(targets, told.text)
+    return stale_mounts.parse(targets, told.text)

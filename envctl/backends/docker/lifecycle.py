@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from envctl.backends.common.probe_answers import Answers
+from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
 from envctl.backends.docker.api import USUAL, Client
@@ -41,7 +41,7 @@ class Lifecycle:
         keeper: Keeper,
         volumes: Volumes,
         *,
-        answers: Answers,
+        answers: ProbeResults,
         platforms: Platforms,
     ) -> None:
         self._engine = engine

@@ -17,7 +17,7 @@ def in_use(api: Client, port: int, unit: Unit, *, said: str = "") -> EnvctlError
     """The error for a unit whose port is another's; `said` is what the engine says of it."""
     holder = _holder(api.containers(), port)
     if holder is None:
-        return port_taken(unit, port, said=said)
+        return port_taken(unit, port, message=said)
     labels = holder["Labels"]
     name = str(holder["Names"][0]).lstrip("/")
     by, remedy = f"the container {name}", f"stop it: `docker stop {name}`"

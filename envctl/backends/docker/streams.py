@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, BinaryIO, Final
 
 from envctl.backends.base import Execution
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.backends.common.termination import (
     LEFT_BEHIND,
     SCRIPT,
@@ -150,14 +150,16 @@ def may_do_everything(engine: Engine, container: str) -> bool:
 
     Only one that ran says so: a busy engine refuses in many words.
     """
-    said = Kept(_MOST_TOLD)
+    said = CappedBuffer(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
         argv = ["/bin/sh", "-c", "echo ran"]
         _heard(api, api.exec_create(container, argv, user="0", privileged=True), said)
     return said.data.strip() == b"ran"
 
 
-def _heard(api: Client, identity: str, said: Kept, *, timeout: float = TERMINATION_TIMEOUT) -> None:
+def _heard(
+    api: Client, identity: str, said: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
+) -> None:
     """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
     deadline = time.monotonic() + timeout
     connection = ExecStream(api.exec_start(identity))
@@ -195,7 +197,7 @@ def _end(api: Client, container: str, execution: Execution, mark: str) -> bool:
         identity = api.exec_create(
             container, argv, user=execution.user or "", privileged=execution.everything
         )
-        _heard(api, identity, Kept(_MOST_TOLD))
+        _heard(api, identity, CappedBuffer(_MOST_TOLD))
         ended = _ended(api, identity, container, time.monotonic() + _SETTLE)
     except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
         return False

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any, Final
 
 from envctl.backends.common.build_inputs import BROUGHT
-from envctl.backends.common.capped import TOLD, bounded
+from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
 from envctl.backends.docker import names as n
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
@@ -247,7 +247,7 @@ def _fields(api: Client, container: str, path: str, name: str) -> list[str]:
     """The line of a name, or of a number, in a file like /etc/passwd."""
     try:
         with api.get_archive(container, path) as archive:
-            text = file_in(b"".join(bounded(archive, TOLD, path))) or b""
+            text = file_in(b"".join(capped_chunks(archive, MAX_OUTPUT, path))) or b""
     except NotFoundError:
         return []
     lines = (line.split(":") for line in text.decode("utf-8", "replace").splitlines())

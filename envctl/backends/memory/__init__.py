@@ -1,10 +1,10 @@
-"""A backend without an engine: environments that exist on paper only.
+"""A backend without an engine: environments are simulated.
 
-Shipped so that the whole chain can be tried, and tested, where no engine is. Its state is a file
-in the project's private folder, so it lasts from one command to the next like an engine's.
+With it, all of envctl can be tried and tested where there is no engine. Its state is a file in the project's
+private folder, so it lasts from one command to the next, like an engine's.
 
-A process is played by its argv: ("false",) fails, a task ends at once, all else runs. A probe
-whose test is ("false",) fails. A port of the host is one unit's at a time.
+The command ("false",) fails, a task completes at once, and everything else keeps running. A probe whose test is
+("false",) fails. Only one unit at a time can have a port of the host.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from envctl.backends.base import Capabilities, Context, Execution, LogLine, NotRunningError
 from envctl.backends.common.port_conflict import port_taken
-from envctl.backends.memory.book import Book
+from envctl.backends.memory.entry_file import EntryFile
 from envctl.errors import EnvctlError, Problem
 from envctl.host.private_state import private_folder, state_folder, state_path
 from envctl.plan.artifact import Artifact, Quoted
@@ -33,44 +33,44 @@ from envctl.plan.text import plan_text
 
 _FAILS = ("false",)
 _FOLDER = "memory"
-_BOOK = ".jsonl"
+_SUFFIX = ".jsonl"
 _IMAGES = "images"
 _UNIT, _VOLUME, _SCOPE, _SHARED, _COUNT = "unit", "volume", "scope", "shared", "made"
-"""The kinds of entries of an environment's book; those of units and volumes have a name behind a colon."""
+"""The kinds of entries of an environment; for units and volumes, a colon and the name follow."""
 
 
-class _World:
-    """The units of an environment, made of its book's entries as these come and go."""
+class _Units:
+    """The units of an environment, updated with each entry that changes."""
 
     def __init__(self) -> None:
-        self.units: dict[str, UnitState] = {}
+        self.states: dict[str, UnitState] = {}
         self._ports: dict[str, dict[str, Holding]] = {}
         self._ports_of: dict[str, list[str]] = {}
 
-    def take(self, entry: str, value: Any) -> None:
-        """Have an entry of the book; None is one that was removed."""
+    def update(self, entry: str, value: Any) -> None:
+        """Take over an entry that was set, or removed (None)."""
         kind, _, name = entry.partition(":")
         if kind != _UNIT:
             return
         for port in self._ports_of.pop(name, ()):
             self._ports[port].pop(name, None)
         if value is None:
-            self.units.pop(name, None)
+            self.states.pop(name, None)
             return
-        state = self.units[name] = _state(value)
-        for one in held(state) if state.status is Status.RUNNING else ():
-            if one.kind == "port":
-                self._ports.setdefault(one.name, {})[name] = one
-                self._ports_of.setdefault(name, []).append(one.name)
+        state = self.states[name] = _state(value)
+        for holding in held(state) if state.status is Status.RUNNING else ():
+            if holding.kind == "port":
+                self._ports.setdefault(holding.name, {})[name] = holding
+                self._ports_of.setdefault(name, []).append(holding.name)
 
     def holder(self, port: Holding, *, but: str) -> str:
-        """Another unit that runs and has a port; "" if there is none."""
-        units = self._ports.get(port.name, {})
-        return next((name for name, one in units.items() if name != but and port.clashes(one)), "")
+        """Another running unit that has the port; "" if there is none."""
+        holders = self._ports.get(port.name, {}).items()
+        return next((name for name, other in holders if name != but and port.clashes(other)), "")
 
 
 class MemoryBackend:
-    """Keeps book of units and images; does nothing else."""
+    """Records units and images; runs nothing."""
 
     name = "memory"
     capabilities = Capabilities(executes=False)
@@ -80,18 +80,20 @@ class MemoryBackend:
         folder = state_path(Path(context.scope.root), _FOLDER)
         self._folder = folder
         self._has_folder = False
-        self._world = _World()
-        self._book = Book(folder / f"{context.scope.environment}{_BOOK}", self._world.take)
-        self._images = Book(folder / f"{_IMAGES}{_BOOK}")
+        self._units = _Units()
+        self._entries = EntryFile(
+            folder / f"{context.scope.environment}{_SUFFIX}", self._units.update
+        )
+        self._images = EntryFile(folder / f"{_IMAGES}{_SUFFIX}")
         self._guard = threading.Lock()
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """It can do everything, since it does nothing."""
+        """None: it can simulate everything."""
         del plan
         return ()
 
     def check(self) -> None:
-        """It is always there."""
+        """It is always available."""
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """The plan as text."""
@@ -99,26 +101,26 @@ class MemoryBackend:
         return (Artifact("plan.txt", "memory/plan.txt.j2", {"text": Quoted(plan_text(plan))}),)
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """What the book says."""
+        """The recorded state."""
         del plan
         with self._guard:
-            entries, images = self._book.entries(), dict(self._images.entries())
+            entries, images = self._entries.entries(), dict(self._images.entries())
             return Observed(
-                dict(self._world.units),
+                dict(self._units.states),
                 images,
                 frozenset(_named(_VOLUME, entries)),
                 ("network",) if _SHARED in entries else (),
             )
 
     def apply(self, change: Change) -> None:
-        """Enter the change in the book."""
+        """Record the change."""
         with self._guard:
             if not self._has_folder:
                 private_folder(Path(self.context.scope.root), _FOLDER)
                 self._has_folder = True
             if change.action is not Action.BUILD:
-                entered = self._entered(change, self._book.entries())
-                self._book.write({_SCOPE: asdict(self.context.scope), **entered})
+                changes = self._changes(change, self._entries.entries())
+                self._entries.write({_SCOPE: asdict(self.context.scope), **changes})
             elif isinstance(change.target, Build | DockerfileBuild):
                 self._images.write({change.target.digest: build_text(change.target)})
 
@@ -130,24 +132,24 @@ class MemoryBackend:
     def exec(self, unit: str, execution: Execution) -> int:
         """Nothing runs here. EnvctlError."""
         raise NotRunningError(
-            f"{unit} exists on paper only: the memory backend runs no commands",
-            hint=f"`{execution.shown}` needs a real backend, for instance @{DEFAULT_BACKEND}",
+            f"{unit} is only simulated: the memory backend runs no commands",
+            hint=f"`{execution.shown}` needs a real backend, such as @{DEFAULT_BACKEND}",
         )
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Fails for an argv of ("false",); all others end well, on paper."""
+        """Fails for the command ("false",); all others succeed."""
         if execution.argv == _FAILS:
             return 1
         with self._guard:
-            self._book.entries()
-            state = self._world.units[unit]
-            self._book.write(_unit(replace(state, hooks=(*state.hooks, hook))))
+            self._entries.entries()
+            state = self._units.states[unit]
+            self._entries.write(_unit(replace(state, hooks=(*state.hooks, hook))))
         return 0
 
     def environments(self) -> Sequence[str]:
-        """Those with a book that has units."""
-        files = sorted(self._folder.glob(f"*{_BOOK}"))
-        return [file.stem for file in files if _named(_UNIT, Book(file).entries())]
+        """The names of the environments that have units."""
+        files = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        return [file.stem for file in files if _named(_UNIT, EntryFile(file).entries())]
 
     def logs(
         self,
@@ -162,47 +164,47 @@ class MemoryBackend:
         del follow, tail, since, until
         if units:
             raise EnvctlError(
-                f"{units[0]} exists on paper only: the memory backend has no logs",
-                hint=f"another backend has, for instance @{DEFAULT_BACKEND}",
+                f"{units[0]} is only simulated: the memory backend has no logs",
+                hint=f"a real backend has, such as @{DEFAULT_BACKEND}",
             )
         return iter(())
 
     def everything(self) -> Sequence[FoundEnvironment]:
-        """All environments in this user's books."""
-        found = []
-        for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_BOOK}")):
-            entries = Book(file).entries()
+        """All of this user's environments."""
+        environments = []
+        for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_SUFFIX}")):
+            entries = EntryFile(file).entries()
             units, volumes = _named(_UNIT, entries), _named(_VOLUME, entries)
             running = tuple(
                 name for name in units if entries[f"{_UNIT}:{name}"]["status"] == Status.RUNNING
             )
             if _SCOPE in entries and (units or volumes):
                 scope = Scope(**entries[_SCOPE])
-                found.append(FoundEnvironment(scope, self.name, units, volumes, running))
-        return found
+                environments.append(FoundEnvironment(scope, self.name, units, volumes, running))
+        return environments
 
     def moved(self, former: Path) -> None:
-        """Nothing here is found by the project's private folder."""
+        """Nothing to do: nothing here depends on the path of the private folder."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
-    # --- the book
+    # --- changes
 
-    def _entered(self, change: Change, entries: Mapping[str, Any]) -> dict[str, Any]:
-        """The entries that a change makes or removes."""
+    def _changes(self, change: Change, entries: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries that a change sets or removes."""
         unit = change.target if isinstance(change.target, Unit) else None
-        known = self._world.units
+        known = self._units.states
         if unit and change.action not in (Action.STOP, Action.REMOVE):
             self._require_free_ports(unit)
         if change.action in (Action.CREATE, Action.REPLACE, Action.RECONFIGURE) and unit:
-            made = entries.get(_COUNT, 0) + 1
-            state = _made(unit, f"{self.context.scope.project_id}:{made}")
+            count = entries.get(_COUNT, 0) + 1
+            state = _new_state(unit, f"{self.context.scope.project_id}:{count}")
             volumes = {f"{_VOLUME}:{volume.name}": True for volume in unit.run.volumes}
-            return {_COUNT: made, _SHARED: True, **volumes, **_unit(state)}
+            return {_COUNT: count, _SHARED: True, **volumes, **_unit(state)}
         if change.action in (Action.START, Action.RESTART) and unit:
             old = known[unit.name]
-            return _unit(replace(_made(unit, old.id), run=old.run))
+            return _unit(replace(_new_state(unit, old.id), run=old.run))
         if change.action is Action.STOP:
             return _unit(replace(known[change.unit], status=Status.STOPPED, exit_code=0))
         gone = {
@@ -213,10 +215,10 @@ class MemoryBackend:
         return {gone[change.action]: None} if change.action in gone else {}
 
     def _require_free_ports(self, unit: Unit) -> None:
-        """EnvctlError if another unit that runs has a port of the unit's: the host has each once."""
-        for one in wanted(unit):
-            if one.kind == "port" and (holder := self._world.holder(one, but=unit.name)):
-                raise port_taken(unit, int(one.name.partition("/")[0]), by=holder)
+        """EnvctlError if another running unit has one of the unit's ports."""
+        for holding in wanted(unit):
+            if holding.kind == "port" and (holder := self._units.holder(holding, but=unit.name)):
+                raise port_taken(unit, int(holding.name.partition("/")[0]), by=holder)
 
 
 def _named(kind: str, entries: Mapping[str, Any]) -> tuple[str, ...]:
@@ -245,7 +247,7 @@ def _state(entry: Mapping[str, Any]) -> UnitState:
     )
 
 
-def _made(unit: Unit, identity: str) -> UnitState:
+def _new_state(unit: Unit, identity: str) -> UnitState:
     fails = unit.run.process.argv == _FAILS
     ended = fails or unit.kind is Kind.TASK
     probe = unit.run.probe

@@ -38,14 +38,14 @@ from envctl.host import architectures
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import ExtraBuild
-    from envctl.backends.common.probe_answers import Answers
+    from envctl.backends.common.probe_results import ProbeResults
     from envctl.backends.vagrant.box.box_store import BoxStore
     from envctl.backends.vagrant.box.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import UnitLifecycle
     from envctl.backends.vagrant.machine.domain import Domain
     from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
     from envctl.backends.vagrant.unit.unit_files import UnitFiles
-    from envctl.doctor.finding import Finding
+    from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
     from envctl.plan.artifact import Artifact
     from envctl.plan.changes import Change
@@ -105,10 +105,10 @@ class VagrantBackend:
         return Boxes(self.context, self._store)
 
     @cached_property
-    def _answers(self) -> Answers:
-        from envctl.backends.common.probe_answers import Answers
+    def _answers(self) -> ProbeResults:
+        from envctl.backends.common.probe_results import ProbeResults
 
-        return Answers(self.context.scope, self.name)
+        return ProbeResults(self.context.scope, self.name)
 
     @cached_property
     def _lifecycle(self) -> UnitLifecycle:
@@ -143,7 +143,7 @@ class VagrantBackend:
         from envctl.backends.vagrant.box.engine_boxes import engine_build
         from envctl.plan.model import Base, Build
 
-        template_digest, name_of = self.context.recipe, self.context.images().name_of
+        template_digest, name_of = self.context.template_digest, self.context.images().name_of
         kernel = ExtraBuild(
             boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest),
             (boot.KERNEL_PACKAGE,),

@@ -32,23 +32,27 @@ def installed(tmp_path, monkeypatch):
         file.parent.mkdir(parents=True)
         file.write_text(text)
         monkeypatch.syspath_prepend(tmp_path / folder)
-        own_entry_points.own.cache_clear()
+        own_entry_points.envctl_entry_points.cache_clear()
 
     yield install
-    own_entry_points.own.cache_clear()
+    own_entry_points.envctl_entry_points.cache_clear()
 
 
 def test_the_entry_points_read_are_those_that_the_standard_library_reads():
     known = {entry.name: entry.value for entry in entry_points(group=backends.GROUP)}
 
-    assert own_entry_points.own(backends.GROUP).items() <= known.items()
-    assert set(own_entry_points.own(backends.GROUP)) >= {"docker", "memory", "vagrant"}
+    assert own_entry_points.envctl_entry_points(backends.GROUP).items() <= known.items()
+    assert set(own_entry_points.envctl_entry_points(backends.GROUP)) >= {
+        "docker",
+        "memory",
+        "vagrant",
+    }
 
 
 def test_only_the_group_s_lines_are_taken(installed):
     installed(TEXT)
 
-    assert own_entry_points.own(backends.GROUP) == {
+    assert own_entry_points.envctl_entry_points(backends.GROUP) == {
         "docker": "envctl.backends.docker:DockerBackend",
         "odd": "package.module:Class",
     }
@@ -57,7 +61,7 @@ def test_only_the_group_s_lines_are_taken(installed):
 def test_folders_that_no_installer_writes_into_are_not_looked_through(installed):
     installed(TEXT, folder="project")
 
-    assert "odd" not in own_entry_points.own(backends.GROUP)
+    assert "odd" not in own_entry_points.envctl_entry_points(backends.GROUP)
 
 
 def test_another_package_s_backend_is_found(installed):

@@ -17,7 +17,9 @@ def test_certificates_of_the_keychain_are_not_said_to_be_trusted(machine):
     found = findings(machine(kernel="Darwin"))["certificates"]
 
     assert found.ok
-    assert "none of the keychain's, unless ENVCTL_CA_BUNDLE names a file of them" in found.observed
+    assert (
+        "to trust the keychain's, export them to a file and set ENVCTL_CA_BUNDLE" in found.observed
+    )
 
 
 def test_an_old_python_is_told(machine):

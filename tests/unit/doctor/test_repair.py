@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.doctor.finding import Finding, Repair, RepairStage
+from envctl.doctor.findings import Finding, Repair, RepairStage
 from envctl.doctor.host import Outcome
 from envctl.doctor.repair import fix
 from envctl.errors import EnvctlError
@@ -54,7 +54,7 @@ def test_without_root_what_is_needed_is_refused_with_the_commands(machine, tmp_p
     with pytest.raises(EnvctlError) as caught:
         mend(host, APT, ADVICE, locks=tmp_path / "locks")
 
-    assert caught.value.brief == "fixing this takes root"
+    assert caught.value.brief == "this can only be fixed as root"
     assert caught.value.details == "docker engine: apt …\nbase bootstrap: apt …"
     assert caught.value.hint.startswith("sudo ")
     assert caught.value.hint.endswith(" doctor --fix")

@@ -50,7 +50,7 @@ class Machines(MemoryBackend):
         names = {name for step in change.target.steps for name in getattr(step, "names", ())}
         machine = {**self.box, **{name: self.mirror[name] for name in names}}
         verifier.after(lambda script: told_of(machine, script))
-        self.boxes[change.target.digest] = verifier.made_of
+        self.boxes[change.target.digest] = verifier.source_id
 
 
 @pytest.fixture

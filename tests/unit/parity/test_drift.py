@@ -580,7 +580,7 @@ class Shell:
 
     def exec(self, _unit, execution):
         if execution.argv == ("late",):
-            raise EnvctlError("web: `late` did not end within 1 s")
+            raise EnvctlError("web: `late` did not finish within 1 s")
         done = subprocess.run(execution.argv, capture_output=True, check=False)
         execution.stdout(done.stdout)
         execution.stderr(done.stderr)
@@ -599,7 +599,7 @@ def test_a_check_that_fails_is_told_with_its_exit_code_and_its_last_lines():
     assert found.output == (*map(str, range(12, 31)), "***")
     assert said([checked("true").expectation]) == []
     assert said([checked("late").expectation]) == [
-        "checks it: web: `late` did not end within 1 s (envctl.yaml:9:5)"
+        "checks it: web: `late` did not finish within 1 s (envctl.yaml:9:5)"
     ]
 
 

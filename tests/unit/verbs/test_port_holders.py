@@ -32,14 +32,14 @@ def test_the_projects_own_unit_that_has_a_port_is_named(
 
     def taken(self: MemoryBackend, change: Change) -> None:
         if change.action is Action.CREATE:
-            raise port_taken(change.target, 18080, said="address already in use")  # type: ignore[arg-type]
+            raise port_taken(change.target, 18080, message="address already in use")  # type: ignore[arg-type]
         apply(self, change)
 
     monkeypatch.setattr(MemoryBackend, "apply", taken)
     with pytest.raises(EnvctlError) as refused:
         project.workspace().up(DEV)
     assert refused.value.brief == (
-        "cannot start web: port 18080 is in use already by web of test@memory"
+        "cannot start web: port 18080 is already in use by web of test@memory"
     )
     assert "`envctl down test@memory` frees it" in refused.value.hint
     assert "lsof" not in refused.value.hint

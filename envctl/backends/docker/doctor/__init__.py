@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from envctl.backends.docker.doctor.checks import compose, engine_findings
 from envctl.backends.docker.doctor.engine import Engine, look
-from envctl.doctor.finding import Finding
+from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 
 

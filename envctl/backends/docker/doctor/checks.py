@@ -7,7 +7,7 @@ from contextlib import suppress
 from envctl.backends.docker.doctor.engine import Engine
 from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
-from envctl.doctor.finding import Finding, Reach
+from envctl.doctor.findings import DaemonState, Finding
 from envctl.doctor.host import LEAST_SPACE, Host
 from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
@@ -22,7 +22,7 @@ BOOTSTRAP_PACKAGES = ("mmdebstrap",)
 def engine_findings(host: Host, engine: Engine) -> list[Finding]:
     """Whether the engine answers, and where it does, whether it will do."""
     findings = [reachable(host, engine)]
-    if engine.reach is Reach.ANSWERS:
+    if engine.reach is DaemonState.ANSWERS:
         findings += [version(engine), buildkit(engine), limits(engine)]
     return [*findings, space(host, engine), bootstrap(host)]
 
@@ -30,9 +30,9 @@ def engine_findings(host: Host, engine: Engine) -> list[Finding]:
 def reachable(host: Host, engine: Engine) -> Finding:
     """Whether the engine answers, and how to have one if not."""
     name = "docker engine"
-    if engine.reach is Reach.ANSWERS:
+    if engine.reach is DaemonState.ANSWERS:
         return Finding(name, ok=True, observed=f"{engine.version} at {engine.address}")
-    if engine.reach is Reach.DENIED:
+    if engine.reach is DaemonState.DENIED:
         return Finding(
             name,
             ok=False,
@@ -46,7 +46,7 @@ def reachable(host: Host, engine: Engine) -> Finding:
             observed=f"nothing answers at {engine.address}: {engine.error}",
             remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
         )
-    if engine.reach is Reach.FAILS:
+    if engine.reach is DaemonState.FAILS:
         return Finding(
             name, ok=False, observed=engine.error, remedy="look into the engine's own log"
         )

@@ -13,7 +13,7 @@ from envctl.backends.docker.client import Engine as Connection
 from envctl.backends.docker.endpoint import Endpoint, find
 from envctl.backends.docker.engine_errors import EngineConnectionError, EngineError
 from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
-from envctl.doctor.finding import Reach
+from envctl.doctor.findings import DaemonState
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
@@ -31,7 +31,7 @@ class Engine:
     """
 
     address: str
-    reach: Reach
+    reach: DaemonState
     error: str = ""
     version: str = ""
     api: tuple[int, int] = (0, 0)
@@ -62,7 +62,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine:
         way = TUNNEL_TIMEOUT if address.startswith("ssh://") else 0
         return _in_time(partial(_ask, endpoint), _TOTAL + way)
     except EnvctlError as error:
-        return Engine(address, Reach.FAILS, error=_summary(error))
+        return Engine(address, DaemonState.FAILS, error=_summary(error))
     except (EngineError, OSError, ValueError) as error:
         return Engine(address, _reach(error), error=str(error))
 
@@ -109,7 +109,7 @@ def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -
     components = [str(part.get("Name", "")) for part in parts]
     return Engine(
         address,
-        Reach.ANSWERS,
+        DaemonState.ANSWERS,
         version=str(version.get("Version", "")),
         api=(int(major or 0), int(minor or 0)),
         product=components[0] if components else "Engine",
@@ -121,9 +121,9 @@ def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -
     )
 
 
-def _reach(error: Exception) -> Reach:
+def _reach(error: Exception) -> DaemonState:
     if isinstance(error, EngineConnectionError) and error.denied:
-        return Reach.DENIED
+        return DaemonState.DENIED
     if isinstance(error, EngineConnectionError) and error.absent:
-        return Reach.ABSENT
-    return Reach.FAILS
+        return DaemonState.ABSENT
+    return DaemonState.FAILS

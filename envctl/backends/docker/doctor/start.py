@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.docker.doctor.engine import Engine, look
-from envctl.doctor.finding import Reach, Repair, RepairStage
+from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
@@ -70,7 +70,7 @@ REMEDIES = (
 
 def start(host: Host, ask: Callable[[], Engine], report: Report) -> None:
     """Have the engine running and answering; EnvctlError, with its log's end, if it will not."""
-    if ask().reach is Reach.ANSWERS:
+    if ask().reach is DaemonState.ANSWERS:
         return
     report(Progress(WORK, Stage.STARTED))
     try:
@@ -166,7 +166,7 @@ def _reason(output: list[str]) -> str:
 def _answers(ask: Callable[[], Engine], alive: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if ask().reach is Reach.ANSWERS:
+        if ask().reach is DaemonState.ANSWERS:
             return True
         if not alive():
             return False

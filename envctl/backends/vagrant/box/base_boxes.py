@@ -46,7 +46,7 @@ class BaseBoxes:
 
     def ensure(self, unit: str, base: Base, *, renew: bool = False) -> str:
         """The name of a base's box, made if it does not exist; with `renew`, made again once in this run."""
-        name = box_name(base, self._context.recipe)
+        name = box_name(base, self._context.template_digest)
         with self._store.locked(name):
             if not self._store.has(name) or (renew and name not in self._renewed):
                 with build_dir() as folder:
@@ -58,7 +58,7 @@ class BaseBoxes:
 
     def checksum(self, base: Base) -> str:
         """The checksum of the disk of a base's box; "" if the box does not exist."""
-        name = box_name(base, self._context.recipe)
+        name = box_name(base, self._context.template_digest)
         if not self._store.has(name):
             return ""
         with (box_files.box_folder(name) / disks.FILE).open("rb") as disk:
@@ -71,7 +71,7 @@ class BaseBoxes:
         """
         # The key is installed by a step of the build, not written from here: a link in an image could lead out of it.
         build = boot.machine_build(
-            base.image, key=_WELL_KNOWN_KEY, template_digest=self._context.recipe
+            base.image, key=_WELL_KNOWN_KEY, template_digest=self._context.template_digest
         )
         engine = self._store.engine
         if engine is not None:

@@ -61,7 +61,7 @@ class BoxStore:
 
     @cached_property
     def _kind(self) -> str:
-        return kind(self._context.recipe)
+        return kind(self._context.template_digest)
 
     # --- what there is
 

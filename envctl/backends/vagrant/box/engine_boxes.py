@@ -49,7 +49,9 @@ class EngineBoxes:
 
     def _kind(self) -> str:
         """A digest of how this version makes such boxes: others are not reused."""
-        machine_digest = boot.machine_build("x", template_digest=self._context.recipe).digest
+        machine_digest = boot.machine_build(
+            "x", template_digest=self._context.template_digest
+        ).digest
         return digest(["preloaded", machine_digest, _ENGINE])[:8]
 
     def _image(self, unit: str, source: Source, engine: ImageEngine) -> str:
@@ -63,7 +65,7 @@ class EngineBoxes:
     def _make(
         self, unit: str, name: str, image: str, engine: ImageEngine, note: Mapping[str, str]
     ) -> None:
-        template_digest = self._context.recipe
+        template_digest = self._context.template_digest
         build = engine_build(template_digest)
         self._context.have_base(build.base)
         engine_image = engine.have(unit, build)

@@ -27,7 +27,7 @@ class ImageBoxes:
         image = engine.have(unit, build)
         image_id = engine.images.content(image)
         # The machine's build depends on the image's id: its name may stand for another image by now.
-        template_digest = self._context.recipe + image_id
+        template_digest = self._context.template_digest + image_id
         machine_image = engine.have(
             unit, boot.machine_build(image, template_digest=template_digest)
         )

@@ -20,7 +20,7 @@ FILES: Final = ("vmlinuz", "initrd")
 
 def kernel_files(unit: str, context: Context, engine: ImageEngine | None) -> tuple[Path, Path]:
     """The kernel and the RAM disk, made with the container engine if there is one."""
-    build = boot.kernel_build(boot.KERNEL_BASE, template_digest=context.recipe)
+    build = boot.kernel_build(boot.KERNEL_BASE, template_digest=context.template_digest)
     folder = cache_folder() / build.digest
     files = folder / FILES[0], folder / FILES[1]
     with exclusive(cache_folder() / "locks", "kernel", context.report):

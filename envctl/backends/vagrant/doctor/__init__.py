@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from envctl.backends import image_engine_findings
 from envctl.backends.vagrant.doctor.checks import machine_findings, no_machines
-from envctl.doctor.finding import Finding
+from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 from envctl.host.architectures import refusal
 

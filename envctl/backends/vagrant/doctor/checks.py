@@ -9,7 +9,7 @@ from contextlib import suppress
 from envctl.backends.vagrant.doctor.kvm import acceleration, access
 from envctl.backends.vagrant.doctor.libvirt_daemon import START, URI, Libvirt, look, start_command
 from envctl.backends.vagrant.doctor.package_names import PACKAGE_NAMES
-from envctl.doctor.finding import Finding, Reach
+from envctl.doctor.findings import DaemonState, Finding
 from envctl.doctor.host import LEAST_SPACE, Host
 from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
@@ -141,7 +141,7 @@ def _listed_plugin(host: Host, program: str, remedy: str) -> Finding:
 def daemon(host: Host, libvirt: Libvirt) -> Finding:
     """Whether libvirt answers this user, and how to have it if not."""
     name = "libvirt"
-    if libvirt.reach is Reach.ANSWERS:
+    if libvirt.state is DaemonState.ANSWERS:
         return Finding(name, ok=True, observed=f"{libvirt.version} at {URI}")
     if libvirt.serves_root_only:
         return Finding(
@@ -151,14 +151,14 @@ def daemon(host: Host, libvirt: Libvirt) -> Finding:
             remedy="run envctl as root, or start the system bus (sudo mkdir -p /run/dbus && "
             "sudo dbus-daemon --system --fork), then libvirtd anew",
         )
-    if libvirt.reach is Reach.DENIED:
+    if libvirt.state is DaemonState.DENIED:
         return Finding(
             name,
             ok=False,
             observed=f"{URI} refuses this user",
             remedy="sudo usermod -aG libvirt $USER, then log in anew (members of that group are as good as root)",
         )
-    if libvirt.reach is Reach.FAILS:
+    if libvirt.state is DaemonState.FAILS:
         return Finding(
             name,
             ok=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from envctl.doctor.finding import Finding, Repair, RepairStage
+from envctl.doctor.findings import Finding, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.host.architectures import NATIVE
 from envctl.progress import Progress, Report, Stage

@@ -6,7 +6,7 @@ import re
 import time
 from typing import Final
 
-from envctl.doctor.finding import Reach, Repair, RepairStage
+from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
@@ -32,7 +32,7 @@ _SHOWN = 15
 class Libvirt:
     """The daemon's answer, or why there is none. `number` is libvirt's own version, () if unknown."""
 
-    reach: Reach
+    state: DaemonState
     version: str = ""
     number: tuple[int, ...] = ()
     error: str = ""
@@ -47,34 +47,34 @@ def look(host: Host) -> Libvirt:
     """Ask the system's libvirt. Never raises."""
     program = host.which("virsh")
     if program is None:
-        return Libvirt(Reach.ABSENT, error="there is no virsh")
+        return Libvirt(DaemonState.ABSENT, error="there is no virsh")
     argv = (program, "-c", URI, "version")
     try:
         text = host.run(argv, env={"LC_ALL": "C"}, timeout=_ANSWER).text
     except EnvctlError as error:
-        return Libvirt(Reach.FAILS, error=error.brief)
+        return Libvirt(DaemonState.FAILS, error=error.brief)
     library = re.search(r"^Using library: libvirt ([\d.]+)", text, re.MULTILINE)
     if library is None:
-        return Libvirt(_reach_of(text), error=_last(text))
+        return Libvirt(_state_of(text), error=_last(text))
     # It answers this much also where no QEMU is there to tell the version of.
     hypervisor = re.search(r"^Running hypervisor: (.+)", text, re.MULTILINE)
     return Libvirt(
-        Reach.ANSWERS,
+        DaemonState.ANSWERS,
         version=library[1] + (f" with {hypervisor[1]}" if hypervisor else ""),
         number=tuple(int(part) for part in library[1].split(".") if part),
     )
 
 
-def _reach_of(text: str) -> Reach:
+def _state_of(text: str) -> DaemonState:
     lowered = text.lower()
     if any(
         sign in lowered
         for sign in ("permission denied", "authentication", "access denied", _NO_BUS)
     ):
-        return Reach.DENIED
+        return DaemonState.DENIED
     if "no such file" in lowered or "connection refused" in lowered:
-        return Reach.ABSENT
-    return Reach.FAILS
+        return DaemonState.ABSENT
+    return DaemonState.FAILS
 
 
 def _last(text: str) -> str:
@@ -94,7 +94,7 @@ def start_command(host: Host) -> str:
 
 def start(host: Host, report: Report) -> None:
     """Have libvirt running and answering; EnvctlError, with its logs' end, if it will not."""
-    if look(host).reach is Reach.ANSWERS:
+    if look(host).state is DaemonState.ANSWERS:
         return
     report(Progress(WORK, Stage.STARTED))
     try:
@@ -113,8 +113,8 @@ START: Final = Repair("libvirt", RepairStage.DAEMONS, start)
 
 def _by_systemd(host: Host) -> None:
     outcome = host.run(("systemctl", "enable", "--now", "libvirtd"), timeout=2 * _PATIENCE)
-    last = _wait(host, stays=False) if outcome.code == 0 else Libvirt(Reach.ABSENT)
-    if last.reach is Reach.ANSWERS:
+    last = _wait(host, stays=False) if outcome.code == 0 else Libvirt(DaemonState.ABSENT)
+    if last.state is DaemonState.ANSWERS:
         return
     journal = host.run(("journalctl", "-u", "libvirtd", "-n", str(_SHOWN), "--no-pager"))
     raise EnvctlError(
@@ -141,7 +141,7 @@ def _by_hand(host: Host) -> None:
             if not running(host, name):
                 output += host.run((str(program), "-d"), timeout=_PATIENCE).text
         last = _wait(host, stays=True)
-        if last.reach is Reach.ANSWERS:
+        if last.state is DaemonState.ANSWERS:
             return
         # One that was about to end when we came makes way for another.
         if not ending or running(host, "libvirtd"):
@@ -164,7 +164,7 @@ def _wait(host: Host, *, stays: bool) -> Libvirt:
         # In this order: a daemon that is gone gets one more question after that is known.
         alive = not stays or running(host, "libvirtd")
         last = look(host)
-        if last.reach is Reach.ANSWERS or not alive or time.monotonic() > deadline:
+        if last.state is DaemonState.ANSWERS or not alive or time.monotonic() > deadline:
             return last
         time.sleep(_PAUSE)
 

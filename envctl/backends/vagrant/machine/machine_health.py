@@ -47,7 +47,7 @@ class MachineHealth:
     unsure: float
     has_route: bool
     names: Mapping[str, frozenset[str]]
-    mounts: Mapping[str, stale_mounts.Seen]
+    mounts: Mapping[str, stale_mounts.FileStat]
 
     @property
     def is_late(self) -> bool:
@@ -78,7 +78,7 @@ def check(machine: SshMachine, mounts: Sequence[Mount]) -> MachineHealth:
         unsure,
         routes not in ("", "0"),
         _names("\n".join(lines[len(targets) :])),
-        stale_mounts.seen(targets, "\n".join(lines[: len(targets)])),
+        stale_mounts.parse(targets, "\n".join(lines[: len(targets)])),
     )
 
 
@@ -138,7 +138,7 @@ def drift(
 
 def outdated_mounts(health: MachineHealth, mounts: Sequence[Mount]) -> Iterator[Drift]:
     """Mounts that no longer show the host's folder; only a restart of the machine repairs them."""
-    yield from stale_mounts.drift(mounts, health.mounts, same_numbers=True)
+    yield from stale_mounts.drift(mounts, health.mounts, same_inodes=True)
 
 
 def _lost(health: MachineHealth, names: Mapping[str, Sequence[str]]) -> Sequence[str]:

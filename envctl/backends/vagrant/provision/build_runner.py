@@ -20,8 +20,8 @@ from envctl.backends.common.build_inputs import (
     ContainerScript,
     secret_values,
 )
-from envctl.backends.common.capped import TOLD, Kept
-from envctl.backends.common.packing import add_content, add_file, add_text
+from envctl.backends.common.build_tar import add_content, add_file, add_text
+from envctl.backends.common.capped import MAX_OUTPUT, CappedBuffer
 from envctl.backends.common.step_views import context_files
 from envctl.backends.vagrant.provision import provision_script
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
@@ -164,7 +164,7 @@ def _environment(environ: Mapping[str, str] = os.environ) -> str:
 
 def run_script(machine: SshMachine, script: ContainerScript) -> bytes:
     """Run a script as root in the machine; its output. EnvctlError if it fails, takes too long or prints too much."""
-    stdout, stderr = Kept(), bytearray()
+    stdout, stderr = CappedBuffer(), bytearray()
 
     def keep_last(data: bytes) -> None:
         stderr.extend(data)
@@ -189,6 +189,6 @@ def run_script(machine: SshMachine, script: ContainerScript) -> bytes:
             details=stderr.decode("utf-8", "replace"),
         )
     if stdout.too_much:
-        most = TOLD // (1 << 20)
+        most = MAX_OUTPUT // (1 << 20)
         raise EnvctlError(f"cannot {action}: its script printed more than {most} MB")
     return stdout.data

@@ -107,7 +107,7 @@ class MachineBuilder:
             if verifier:
                 self._store.say(unit, "comparing the result with the lock")
                 verifier.after(look)
-            note = build_note(build, verifier.made_of if verifier else "")
+            note = build_note(build, verifier.source_id if verifier else "")
             with build_dir() as folder:
                 self._store.say(unit, "making the disk")
                 disks.from_machine(_finish(machine, names), folder)

@@ -51,7 +51,7 @@ def add(ports: Mapping[str, int], machine: SshMachine, unit: Unit) -> None:
     for key, port in ports.items():
         address, _, inside = key.rpartition("/")
         if reason := machine.forward(address, port, int(inside)):
-            raise port_taken(unit, port, said=reason)
+            raise port_taken(unit, port, message=reason)
 
 
 def remove(ports: Mapping[str, int], machine: SshMachine) -> None:

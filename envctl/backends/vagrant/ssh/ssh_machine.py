@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
-from envctl.backends.common.capped import TOLD, Kept
+from envctl.backends.common.capped import MAX_OUTPUT, CappedBuffer
 from envctl.backends.vagrant.ssh import connection_errors
 from envctl.backends.vagrant.ssh.streamed_command import run_streaming
 from envctl.errors import EnvctlError
@@ -207,11 +207,11 @@ class SshMachine:
         timeout: float = TIMEOUT,
         patience: float | None = None,
     ) -> str:
-        """Run a shell script in the machine as root, with `data` as its input; its output, up to TOLD bytes.
+        """Run a shell script in the machine as root, with `data` as its input; its output, up to MAX_OUTPUT bytes.
 
         `patience` is how many seconds to wait for the machine. EnvctlError if the script fails or takes too long.
         """
-        stdout, stderr = Kept(), Kept()
+        stdout, stderr = CappedBuffer(), CappedBuffer()
         self._have_connection(patience)
         source = io.BytesIO(data) if isinstance(data, bytes) else data
         try:
@@ -220,7 +220,7 @@ class SshMachine:
             raise EnvctlError(f"{self.unit} did not answer within {timeout:g} s") from error
         if stdout.too_much or stderr.too_much:
             raise EnvctlError(
-                f"{self.unit}: a command in its machine printed more than {TOLD >> 20} MB"
+                f"{self.unit}: a command in its machine printed more than {MAX_OUTPUT >> 20} MB"
             )
         if code:
             raise EnvctlError(f"{self.unit}: a command in its machine failed", details=stderr.text)
@@ -256,7 +256,7 @@ class SshMachine:
     def lines(self, script: str) -> Iterator[Iterator[bytes]]:
         """The lines that a shell script in the machine prints; it is ended on exit.
 
-        EnvctlError after the last line if it failed, and at a line of more than TOLD bytes.
+        EnvctlError after the last line if it failed, and at a line of more than MAX_OUTPUT bytes.
         """
         self._have_connection()
         with subprocess.Popen(
@@ -272,9 +272,9 @@ class SshMachine:
 
     def _lines(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         assert process.stdout is not None
-        while line := process.stdout.readline(TOLD):
-            if len(line) == TOLD:
-                raise EnvctlError(f"{self.unit}: a line is longer than {TOLD >> 20} MB")
+        while line := process.stdout.readline(MAX_OUTPUT):
+            if len(line) == MAX_OUTPUT:
+                raise EnvctlError(f"{self.unit}: a line is longer than {MAX_OUTPUT >> 20} MB")
             yield line
         if process.wait():
             raise EnvctlError(f"{self.unit}: a command in its machine failed")

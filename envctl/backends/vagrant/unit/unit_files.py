@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from envctl.backends.base import PathKind
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.backends.vagrant.quoting import shell
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.backends.vagrant.unit.container import NAME
@@ -79,7 +79,7 @@ class UnitFiles:
         stdin: BinaryIO | None,
         output: tempfile.SpooledTemporaryFile[bytes] | None,
     ) -> None:
-        errors = Kept()
+        errors = CappedBuffer()
         code = self.machine.stream(
             script,
             stdin=stdin,

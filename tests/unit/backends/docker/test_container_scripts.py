@@ -12,7 +12,7 @@ import time
 import pytest
 
 from envctl.backends.common.build_inputs import ContainerScript
-from envctl.backends.common.capped import bounded
+from envctl.backends.common.capped import capped_chunks
 from envctl.backends.docker import container_scripts, images
 from envctl.backends.docker.container_scripts import run
 from envctl.errors import EnvctlError
@@ -130,7 +130,7 @@ def test_a_script_has_the_rights_that_it_needs(tmp_path, given, rights):
 
 
 def test_a_file_of_an_image_has_a_bound(monkeypatch):
-    monkeypatch.setattr(images, "TOLD", 3 << 20)
+    monkeypatch.setattr(images, "MAX_OUTPUT", 3 << 20)
     engine = Talking(archive=bytes(1 << 20), times=1000)
 
     with pytest.raises(EnvctlError, match="/etc/x in web:1 is more than 3 MB"):
@@ -187,4 +187,4 @@ def test_so_many_files_are_brought_home_and_no_more(monkeypatch, tmp_path):
 
 
 def test_a_bound_takes_what_is_within():
-    assert b"".join(bounded([b"ab", b"cd"], 4, "it")) == b"abcd"
+    assert b"".join(capped_chunks([b"ab", b"cd"], 4, "it")) == b"abcd"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envctl.backends.common.probe_answers import Answers
+from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.lifecycle import Lifecycle
@@ -26,7 +26,7 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     keeper = Keeper(engine, names, lambda _: b"")
     images = Images(engine)
     volumes = Volumes(engine, names, images, no_progress)
-    answers = Answers(names.scope, "docker")
+    answers = ProbeResults(names.scope, "docker")
     platforms = Platforms(engine, images, no_progress)
     lifecycle = Lifecycle(
         engine, names, images, keeper, volumes, answers=answers, platforms=platforms

@@ -23,16 +23,18 @@ def told(port, labels, origins=None, **more):
 def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names, tmp_path):
     error = told(8080, {**names.labels, n.ROOT: str(tmp_path)})
     assert error.brief == (
-        "cannot start web: port 8080 is in use already by the container some, "
+        "cannot start web: port 8080 is already in use by the container some, "
         f"of the environment dev of shop in {tmp_path}"
     )
-    assert error.hint.startswith(f"`envctl down dev` in {tmp_path} frees it; or write another port")
+    assert error.hint.startswith(
+        f"`envctl down dev` in {tmp_path} frees it; or choose another port"
+    )
 
 
 def test_a_container_whose_projects_folder_is_gone_is_told_with_what_reaches_it(names):
     error = told(8080, names.labels)
     assert error.brief.endswith("in /srv/shop, which does not exist any more")
-    assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or write")
+    assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or choose")
 
 
 def test_another_container_is_told_by_its_name():
@@ -44,9 +46,9 @@ def test_another_container_is_told_by_its_name():
 
 def test_what_is_no_container_is_told_with_what_the_engine_says():
     error = told(81, {}, {"ports.1": AT}, said="address already in use\n")
-    assert error.brief == "cannot start web: port 81 is in use already"
+    assert error.brief == "cannot start web: port 81 is already in use"
     assert error.details == f"{NOTE}\naddress already in use"
-    assert error.hint == "`lsof -i :81` shows by whom; or give that variable another value"
+    assert error.hint == "`lsof -i :81` shows by what; or give that variable another value"
 
 
 def test_the_place_is_the_one_that_chose_the_port_and_names_the_variable():

@@ -13,7 +13,7 @@ from envctl.backends.vagrant.box.build_dir import build_dir
 
 KILLED = """
 import sys
-from envctl.backends.vagrant.build_dir import build_dir
+from envctl.backends.vagrant.box.build_dir import build_dir
 with build_dir() as folder:
     (folder / "disk").write_text("much")
     print(folder, flush=True)

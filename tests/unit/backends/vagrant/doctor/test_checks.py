@@ -12,7 +12,7 @@ from envctl.backends.docker.doctor.start import START as START_DOCKER
 from envctl.backends.vagrant.doctor import findings as machine_findings
 from envctl.backends.vagrant.doctor.kvm import GIVE_ACCESS
 from envctl.backends.vagrant.doctor.libvirt_daemon import START as START_LIBVIRT
-from envctl.doctor.finding import Reach
+from envctl.doctor.findings import DaemonState
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
 from tests.support.fake_host import ABSENT, NO_LIBVIRT, RUNNING, VIRSH, FakeHost
@@ -331,7 +331,7 @@ def test_an_engine_is_needed_for_it_makes_the_images(well):
 
 
 def test_without_apt_the_user_is_told_in_words_and_nothing_is_promised(machine):
-    found = findings(machine(), replace(ABSENT, reach=Reach.DENIED))
+    found = findings(machine(), replace(ABSENT, reach=DaemonState.DENIED))
 
     assert not any(one.fixable for one in found.values())
     assert found["dnsmasq"].remedy == (

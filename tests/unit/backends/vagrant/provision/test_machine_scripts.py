@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from envctl.backends.common.build_inputs import ContainerScript
-from envctl.backends.common.capped import TOLD
+from envctl.backends.common.capped import MAX_OUTPUT
 from envctl.backends.vagrant.provision.build_runner import run_script
 from envctl.errors import EnvctlError
 
@@ -53,4 +53,4 @@ def test_a_script_that_does_not_end_is_reported():
 
 def test_what_is_beyond_measure_is_not_taken_for_what_it_begins_with():
     with pytest.raises(EnvctlError, match="more than 64 MB"):
-        told(f"head -c {TOLD + 1} /dev/zero")
+        told(f"head -c {MAX_OUTPUT + 1} /dev/zero")

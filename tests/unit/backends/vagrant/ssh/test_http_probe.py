@@ -113,7 +113,7 @@ def test_a_port_that_is_taken_is_reported_with_its_place_and_the_variable_that_c
     web = unit("web", ports=(Port(80, 8080), Port(443, 8443)), origins={"ports.1": at})
     with pytest.raises(EnvctlError) as caught:
         port_forwards.add({"127.0.0.1/80": 8080, "127.0.0.1/443": 8443}, Refusing(), web)
-    assert caught.value.brief == "cannot start web: port 8443 is in use already"
+    assert caught.value.brief == "cannot start web: port 8443 is already in use"
     assert caught.value.details == f"{at.note}\ncannot listen to port: 8443"
     assert caught.value.where == at
 

@@ -68,7 +68,7 @@ def machine(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(ssh_machine, "TOLD", 1000)
+    monkeypatch.setattr(ssh_machine, "MAX_OUTPUT", 1000)
     made = SshMachine("web", tmp_path / "key", tmp_path / "known", "192.0.2.1")
     made.control.touch()
     return made

@@ -96,7 +96,7 @@ def test_all_that_was_printed_before_the_end_has_come(machine):
 
 @pytest.mark.parametrize("script", ["sleep 98773 & setsid sleep 98773; wait", "yes 98773"])
 def test_a_command_whose_time_is_over_is_ended_with_all_that_it_started(machine, script):
-    with pytest.raises(EnvctlError, match=r"did not end within 0\.5 s") as caught:
+    with pytest.raises(EnvctlError, match=r"did not finish within 0\.5 s") as caught:
         run(machine, script, timeout=0.5)
     assert isinstance(caught.value.__cause__, TimeoutError)
     assert caught.value.hint.startswith("it was ended")
@@ -110,7 +110,7 @@ def test_a_command_that_cannot_be_ended_is_reported_as_still_running(machine, mo
     monkeypatch.setattr(SshMachine, "run", broken)
     with pytest.raises(EnvctlError) as caught:
         run(machine, "exec sleep 1", timeout=0.2)
-    assert caught.value.hint.startswith("it could not be ended, and goes on inside")
+    assert caught.value.hint.startswith("it could not be killed and still runs inside")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -1,4 +1,4 @@
-"""Files of a build as members of a tar: what was planned is what is packed, or the build does not begin."""
+"""Adds the files of a build to a tar archive. A file that has changed since it was planned stops the build."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES: Final = {
 def add_file(tar: tarfile.TarFile, path: str, file: ContextFile, *, project: PlannedFiles) -> None:
     """Add a file of the project; a symbolic link stays one.
 
-    EnvctlError if it cannot be read, or is another than was planned.
+    EnvctlError if it cannot be read, or has changed since it was planned.
     """
     if file.entry is None:
         add_text(tar, path, file.text or "", mode=file.mode)
@@ -41,7 +41,7 @@ def add_file(tar: tarfile.TarFile, path: str, file: ContextFile, *, project: Pla
 
 
 def add_content(tar: tarfile.TarFile, path: str, source: Path) -> None:
-    """Add a file of wherever it is. EnvctlError if it cannot be read."""
+    """Add a file from outside the project. EnvctlError if it cannot be read."""
     try:
         with source.open("rb") as content:
             member = _member(path, 0o644)
@@ -52,7 +52,7 @@ def add_content(tar: tarfile.TarFile, path: str, source: Path) -> None:
 
 
 def add_text(tar: tarfile.TarFile, path: str, text: str, *, mode: int = 0o644) -> None:
-    """Add a text as a file, with a time that another text has not."""
+    """Add a text as a file. Its time depends on the text, so that caches notice another text."""
     data = text.encode("utf-8", "surrogateescape")
     member = _member(path, mode, content_time(hashlib.sha256(data).hexdigest()))
     member.size = len(data)

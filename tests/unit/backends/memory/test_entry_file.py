@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.backends.memory.book import Book
+from envctl.backends.memory.entry_file import EntryFile
 
 NAMES = st.sampled_from([f"unit:{number}" for number in range(8)])
 VALUES = st.one_of(
@@ -27,17 +27,17 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_no_file_is_an_empty_book(file: Path) -> None:
-    assert Book(file).entries() == {}
+    assert EntryFile(file).entries() == {}
 
 
 def test_what_is_written_is_read_again(file: Path) -> None:
-    Book(file).write({"a": 1, "b": {"c": "d"}})
-    Book(file).write({"a": None, "e": 2})
-    assert Book(file).entries() == {"b": {"c": "d"}, "e": 2}
+    EntryFile(file).write({"a": 1, "b": {"c": "d"}})
+    EntryFile(file).write({"a": None, "e": 2})
+    assert EntryFile(file).entries() == {"b": {"c": "d"}, "e": 2}
 
 
 def test_writing_an_entry_adds_a_line_and_leaves_the_rest(file: Path) -> None:
-    book = Book(file)
+    book = EntryFile(file)
     book.write({f"unit:{number}": "x" * 100 for number in range(1000)})
     before = file.stat()
     book.write({"unit:1000": "y"})
@@ -47,30 +47,30 @@ def test_writing_an_entry_adds_a_line_and_leaves_the_rest(file: Path) -> None:
 
 
 def test_a_file_of_lines_that_no_longer_count_is_written_anew(file: Path) -> None:
-    book, other = Book(file), Book(file)
+    book, other = EntryFile(file), EntryFile(file)
     for number in range(2000):
         book.write({"count": number})
         assert number % 500 or other.entries() == {"count": number}
     assert len(file.read_text().splitlines()) < 500
-    assert other.entries() == Book(file).entries() == {"count": 1999}
+    assert other.entries() == EntryFile(file).entries() == {"count": 1999}
 
 
 @pytest.mark.parametrize(
     "torn", [b'["half', b"[", b'["a", 1', b"\xff\xfe", b'"text"\n', b"[1]\n[[], 2]\n"]
 )
 def test_a_line_that_a_killed_process_left_is_passed_over(file: Path, torn: bytes) -> None:
-    Book(file).write({"a": 1})
+    EntryFile(file).write({"a": 1})
     with file.open("ab") as stream:
         stream.write(torn)
-    book = Book(file)
+    book = EntryFile(file)
     assert book.entries() == {"a": 1}
     book.write({"b": 2})
-    assert book.entries() == Book(file).entries() == {"a": 1, "b": 2}
+    assert book.entries() == EntryFile(file).entries() == {"a": 1, "b": 2}
 
 
 def test_a_file_that_was_removed_is_an_empty_book(file: Path) -> None:
     heard: list[tuple[str, Any]] = []
-    book = Book(file, lambda *entry: heard.append(entry))
+    book = EntryFile(file, lambda *entry: heard.append(entry))
     book.write({"a": 1})
     file.unlink()
     assert book.entries() == {}
@@ -87,7 +87,7 @@ def test_two_writers_in_turn_see_what_one_would(
 ) -> None:
     file = tmp_path_factory.mktemp("book") / "dev.jsonl"
     heard: dict[str, Any] = {}
-    one, other = Book(file, heard.__setitem__), Book(file)
+    one, other = EntryFile(file, heard.__setitem__), EntryFile(file)
     expected: dict[str, Any] = {}
     for first, entries in writes:
         (one if first else other).write(entries)

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from envctl.backends.common import probe_answers
-from envctl.backends.common.probe_answers import NOT_ASKED, Answers
+from envctl.backends.common import probe_results
+from envctl.backends.common.probe_results import NOT_ASKED, ProbeResults
 from envctl.host.private_state import state_path
 from envctl.plan.model import Probe, ProbeKind
 from envctl.plan.scope import Scope
@@ -22,13 +22,13 @@ def clock(monkeypatch):
     """The time, which passes only if it is told to."""
     now = [1_000_000.0]
     shown = SimpleNamespace(time=lambda: now[0], monotonic=time.monotonic, sleep=time.sleep)
-    monkeypatch.setattr(probe_answers, "time", shown)
+    monkeypatch.setattr(probe_results, "time", shown)
     return now
 
 
 @pytest.fixture
 def kept(tmp_path):
-    return Answers(Scope("shop", "id", "dev", str(tmp_path)), "docker")
+    return ProbeResults(Scope("shop", "id", "dev", str(tmp_path)), "docker")
 
 
 class Asked:
@@ -63,7 +63,7 @@ def test_another_command_is_told_the_same_and_another_unit_is_asked_for_itself(
     kept, clock, tmp_path
 ):
     kept.ask("web", PROBE, Asked(said="of web"))
-    other = Answers(Scope("shop", "id", "dev", str(tmp_path)), "docker")
+    other = ProbeResults(Scope("shop", "id", "dev", str(tmp_path)), "docker")
 
     assert other.ask("web", PROBE, Asked(said="of another")) == (True, "of web")
     assert other.ask("db", PROBE, Asked(said="of db")) == (True, "of db")
@@ -106,7 +106,7 @@ def test_where_nothing_can_be_kept_each_asks_for_itself(kept, clock, monkeypatch
     def refuse(*_):
         raise OSError("read-only")
 
-    monkeypatch.setattr(probe_answers, "open_private", refuse)
+    monkeypatch.setattr(probe_results, "open_private", refuse)
     asked = Asked()
     assert kept.ask("web", PROBE, asked) == kept.ask("web", PROBE, asked) == (True, "fine")
     assert asked.times == 2
@@ -136,7 +136,7 @@ def test_what_asks_at_the_same_time_waits_and_is_told_what_was_heard(kept):
 
 
 def test_another_that_never_ends_asking_is_not_waited_for_for_ever(kept, monkeypatch):
-    monkeypatch.setattr(probe_answers, "_GRACE", 0.0)
+    monkeypatch.setattr(probe_results, "_GRACE", 0.0)
     hurried = Probe(ProbeKind.COMMAND, ("true",), timeout=0.1)
     release = threading.Event()
 
@@ -148,7 +148,7 @@ def test_another_that_never_ends_asking_is_not_waited_for_for_ever(kept, monkeyp
     thread.start()
     time.sleep(0.1)
     try:
-        assert kept.ask("web", hurried, Asked()) == (False, "another command is asking its probe")
+        assert kept.ask("web", hurried, Asked()) == (False, "another command is running its probe")
     finally:
         release.set()
         thread.join()

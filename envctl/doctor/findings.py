@@ -1,4 +1,4 @@
-"""The outcome of one check, and what repairs it."""
+"""The result of a check, and its repairs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from envctl.lazy_dataclass import dataclass
 from envctl.progress import Report
 
 
-class Reach(StrEnum):
-    """How an attempt to talk to a daemon ended."""
+class DaemonState(StrEnum):
+    """Whether a daemon answers."""
 
     ANSWERS = "answers"
     ABSENT = "absent"
@@ -20,16 +20,16 @@ class Reach(StrEnum):
 
 
 class RepairStage(IntEnum):
-    """When a repair is done: all of one stage before those of the next, and packages before any."""
+    """The order of repairs: all of one stage before the next, and packages before all repairs."""
 
     DEVICES = 0
-    """Access to devices, which daemons look at when they start."""
+    """Access to devices: daemons check it when they start."""
     DAEMONS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What is done, besides installing packages, by a function that reports how it goes. Names are unique."""
+    """A repair beside installing packages: a function that reports its progress. Names are unique."""
 
     name: str
     stage: RepairStage
@@ -38,10 +38,10 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, what was found, and, where it is not as it should be, what to do.
+    """What was checked, what was observed and, if that is not fine, what to do.
 
-    Without what is `needed` envctl does not work; anything else is advice. `packages` are the
-    distribution's that fix it; `repairs` have to be done as well.
+    envctl does not work without what is `needed`; everything else is advice. `packages` of the distribution
+    and `repairs` together fix it.
     """
 
     name: str

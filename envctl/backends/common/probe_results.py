@@ -1,8 +1,8 @@
-"""What units' probes answered, kept on this host until they may be asked again.
+"""Stores the latest results of health probes on this host, until the probes are due again.
 
-A probe is asked by one asker at a time, and no more often than the spec says, however many commands want to know:
-who comes too early, or while another one asks, is told what was heard last. Nothing depends on this being kept; where it
-cannot be written, each command asks for itself.
+However many commands run, only one probes a unit at a time, and no more often than the spec says. A command that comes too
+early, or while another one probes, gets the latest result. Nothing depends on these files: where they cannot be written,
+each command probes for itself.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from envctl.plan.model import Probe
     from envctl.plan.scope import Scope
 
-NOT_ASKED: Final = "its probe has not been asked yet"
+NOT_ASKED: Final = "its probe has not run yet"
 _FOLDER: Final = "probes"
 _LONGEST: Final = 16 * 1024
-"""Bytes of such a file that are read, and characters of an answer that are kept."""
+"""Characters of a message that are stored."""
 _SLACK: Final = 0.05
-"""Seconds by which clocks and schedulers may be off."""
+"""Seconds by which clocks and schedulers may differ."""
 _GRACE: Final = 15.0
-"""Seconds beyond a probe's time-out that another asker is waited for."""
+"""Seconds, beyond the probe's timeout, to wait for another command that probes."""
 
 _Question = Callable[[], tuple[bool, str] | None]
 
 
-class Answers:
-    """Those of one environment's units on one backend."""
+class ProbeResults:
+    """The results of one environment's units on one backend."""
 
     def __init__(self, scope: Scope, backend: str) -> None:
         self._root = Path(scope.root)
         self._names = (scope.environment, backend)
 
     def begin(self, unit: str, *, after: str = "") -> None:
-        """Note that a unit was just started: nothing is known of it. `after` is the backend's mark of what is too old."""
+        """Record that a unit has just started, so earlier results do not count. `after` is the backend's mark of what is too old."""
         with suppress(BlockingIOError), self._held(unit, patience=_GRACE) as file:
             _write(file, {"begun": time.time(), "after": after})
 
     def last(self, unit: str) -> Mapping[str, Any]:
-        """What is kept of a unit: `begun`, seconds since 1970, and `after`, if it was started with this envctl."""
+        """What is stored about a unit, such as `begun` (seconds since 1970) and `after`, if envctl has started it."""
         descriptor = self._opened(unit)
         try:
             return _read(descriptor)
@@ -57,19 +57,19 @@ class Answers:
                 os.close(descriptor)
 
     def ask(self, unit: str, probe: Probe, question: _Question) -> tuple[bool, str]:
-        """Is it healthy, and what its probe said: asked now, or not so long ago.
+        """Whether the unit is healthy, and its probe's message: from now, or from a moment ago.
 
-        `question` may say that it cannot be asked now, with None.
+        `question` runs the probe; None means that it cannot run now.
         """
         try:
             with self._held(unit, patience=probe.timeout + _GRACE) as file:
-                return _asked(file, probe, question)
+                return _recent_or_new(file, probe, question)
         except BlockingIOError:
-            return False, "another command is asking its probe"
+            return False, "another command is running its probe"
 
     @contextmanager
     def _held(self, unit: str, *, patience: float) -> Iterator[int | None]:
-        """The unit's file, to oneself; None if there can be none. BlockingIOError if another command holds it for too long."""
+        """The unit's file, locked; None if it cannot be written. BlockingIOError if another process holds it for too long."""
         descriptor = self._opened(unit)
         try:
             if descriptor is not None:
@@ -92,49 +92,48 @@ def _lock(descriptor: int, patience: float) -> None:
     except BlockingIOError:
         raise
     except OSError:
-        # A file system without locks: two commands may ask at the same time.
+        # A file system without locks: two commands may probe at the same time.
         return
 
 
-def _asked(file: int | None, probe: Probe, question: _Question) -> tuple[bool, str]:
-    known = _read(file)
-    told = _told(known)
-    if told is not None and time.time() < _next(probe, known) - _SLACK:
-        return told
+def _recent_or_new(file: int | None, probe: Probe, question: _Question) -> tuple[bool, str]:
+    stored = _read(file)
+    recent = _result(stored)
+    if recent is not None and time.time() < _due(probe, stored) - _SLACK:
+        return recent
     answer = question()
     if answer is None:
-        return told or (False, NOT_ASKED)
-    healthy, said = answer
-    at = {"at": time.time(), "healthy": healthy, "said": said[:_LONGEST]}
-    _write(file, {**known, **at})
+        return recent or (False, NOT_ASKED)
+    healthy, message = answer
+    result = {"at": time.time(), "healthy": healthy, "said": message[:_LONGEST]}
+    _write(file, {**stored, **result})
     return answer
 
 
-def _next(probe: Probe, known: Mapping[str, Any]) -> float:
-    """When it may be asked again."""
-    at = float(known["at"])
-    begun: Any = known.get("begun")
+def _due(probe: Probe, stored: Mapping[str, Any]) -> float:
+    """When the probe may run again."""
+    at = float(stored["at"])
+    begun: Any = stored.get("begun")
     waited = time.time() - float(begun) if isinstance(begun, float) else probe.start_period
-    return at + (probe.interval if known["healthy"] else probe.pause(waited))
+    return at + (probe.interval if stored["healthy"] else probe.pause(waited))
 
 
-def _told(known: Mapping[str, Any]) -> tuple[bool, str] | None:
-    healthy, said, at = known.get("healthy"), known.get("said"), known.get("at")
-    fine = isinstance(healthy, bool) and isinstance(said, str) and isinstance(at, float)
-    # A clock that was set back must not make an answer last.
-    if not fine or float(at or 0.0) > time.time() + _SLACK:
+def _result(stored: Mapping[str, Any]) -> tuple[bool, str] | None:
+    healthy, message, at = stored.get("healthy"), stored.get("said"), stored.get("at")
+    # A result from the future: the clock was set back, and it would stay the latest for too long.
+    if not isinstance(at, float) or at > time.time() + _SLACK:
         return None
-    return bool(healthy), str(said)
+    return (healthy, message) if isinstance(healthy, bool) and isinstance(message, str) else None
 
 
 def _read(descriptor: int | None) -> Mapping[str, Any]:
     if descriptor is None:
         return {}
     try:
-        found = json.loads(os.pread(descriptor, 8 * _LONGEST, 0))
+        stored = json.loads(os.pread(descriptor, 8 * _LONGEST, 0))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def _write(descriptor: int | None, data: Mapping[str, Any]) -> None:

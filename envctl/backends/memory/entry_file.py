@@ -1,4 +1,4 @@
-"""What the memory backend knows, as entries by name in a file to which only what changes is added."""
+"""Stores the state of the memory backend: entries by name, in a file that changes are appended to."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, BinaryIO, Final
 
 from envctl.host.atomic_write import replace_file
 
-_SPARE: Final = 200
-"""Lines that no longer count before the file is written anew, and as many again as there are entries."""
+_MAX_OBSOLETE: Final = 200
+"""Obsolete lines, beside one for each entry, after which the file is rewritten."""
 
 
-class Book:
+class EntryFile:
     """Entries by name. Each line of the file sets one, or removes it (null); the last one counts.
 
-    Writing an entry costs the same however many there are. What another process has added is read before anything is
-    told. `changed` hears of every entry that is read or written, None for one that is removed.
+    Writing an entry costs the same however many there are. Entries that another process has added are read first.
+    `changed` is called for every entry that is read or written, with None for one that is removed.
     """
 
     def __init__(self, file: Path, changed: Callable[[str, Any], None] = lambda *_: None) -> None:
@@ -30,7 +30,7 @@ class Book:
         self._inode = 0
 
     def entries(self) -> Mapping[str, Any]:
-        """All entries, as they are now; nothing if there is no such file, or it cannot be read."""
+        """All current entries; none if the file does not exist or cannot be read."""
         try:
             with self._file.open("rb") as stream:
                 self._catch_up(stream)
@@ -39,7 +39,7 @@ class Book:
         return self._entries
 
     def _catch_up(self, stream: BinaryIO) -> int:
-        """Take in what has been added to the file; its size."""
+        """Read what was added to the file; its size."""
         status = os.fstat(stream.fileno())
         if status.st_ino != self._inode or status.st_size < self._read_up_to:
             self._forget()
@@ -50,25 +50,25 @@ class Book:
         return status.st_size
 
     def write(self, entries: Mapping[str, Any]) -> None:
-        """Set entries, or remove those that are None. The file's folder has to be there."""
-        if self._lines > 2 * len(self._entries) + _SPARE:
+        """Set entries, or remove those that are None. The file's folder must exist."""
+        if self._lines > 2 * len(self._entries) + _MAX_OBSOLETE:
             self.entries()
-            self._write_anew()
+            self._rewrite()
         with self._file.open("a+b") as stream:
             size = self._catch_up(stream)
             changed = {key: new for key, new in entries.items() if self._entries.get(key) != new}
             lines = "".join(json.dumps([name, value]) + "\n" for name, value in changed.items())
-            # A process that was killed has left half a line.
+            # A process that was killed may have left half a line.
             stream.write((b"\n" if size > self._read_up_to else b"") + lines.encode())
             stream.flush()
             self._catch_up(stream)
 
-    def _write_anew(self) -> None:
+    def _rewrite(self) -> None:
         lines = (json.dumps([name, value]) + "\n" for name, value in self._entries.items())
         replace_file(self._file, "".join(lines).encode(), durable=False)
 
     def _take(self, data: bytes) -> None:
-        """Take in whole lines; what is none is passed over."""
+        """Read complete lines; invalid ones are ignored."""
         whole = data[: data.rfind(b"\n") + 1]
         self._read_up_to += len(whole)
         for line in whole.splitlines():
