@@ -115,8 +115,8 @@ class SpecError(EnvctlError):
     def with_more(self, problems: Iterable[Problem]) -> SpecError:
         """The same with more problems, each told once and in the order of the files' lines."""
         every = dict.fromkeys([*self.problems, *problems])
-        told = tuple(sorted(every, key=lambda problem: problem.where))
-        return SpecError(told, all_told=self.all_told)
+        ordered = tuple(sorted(every, key=lambda problem: problem.where))
+        return SpecError(ordered, all_told=self.all_told)
 
     def __str__(self) -> str:
         return f"{self.details}\n{self.brief}"

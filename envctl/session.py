@@ -151,7 +151,7 @@ class Session:
         if self.plan_or_none is not None:
             return ""
         if self._spec[1] is not None:
-            return "the environment is in the spec no more"
+            return "the environment was removed from the spec"
         return "the spec has problems: envctl validate"
 
     # --- the backend
@@ -160,17 +160,17 @@ class Session:
     def scope(self) -> Scope:
         """Whose resources these are."""
         root, resolved = self.project.root, self.resolved
-        project = resolved.data["project"] if resolved else self._glimpse("project") or "unknown"
+        project = resolved.data["project"] if resolved else self._peek("project") or "unknown"
         return make_scope(project, self.target.environment, root, home=home_of(root))
 
-    def _glimpse(self, key: str) -> str | None:
+    def _peek(self, key: str) -> str | None:
         return definition.glimpse(self.project.root, self.target.environment, key)
 
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
         resolved = self.resolved
-        declared = resolved.data["backend"] if resolved else self._glimpse("backend")
+        declared = resolved.data["backend"] if resolved else self._peek("backend")
         name = self.target.backend or declared or _usual_backend(self.project)
         # Backends keep things there, too: no link may lead them away.
         existing_folder(self.project.root, name, self.target.environment)
@@ -189,7 +189,7 @@ class Session:
             images=lambda: self.engine,
             have_base=self.have_base,
             bootstrap=self._bootstrap,
-            template_digest=self._recipe,
+            template_digest=self._template_digest,
             build_inputs=self.builds.inputs,
             busy=self._is_busy,
         )
@@ -217,7 +217,7 @@ class Session:
         return is_held(likely_folder(self.project.root, "locks"), self.id)
 
     @cached_property
-    def _recipe(self) -> str:
+    def _template_digest(self) -> str:
         """A digest of the project's own templates that images are made from."""
         from envctl.render.templates import own_templates_digest
 
@@ -269,7 +269,7 @@ class Session:
             resolved,
             backend=self.backend.name,
             package_sets=self.project.package_sets,
-            recipe=self._recipe,
+            recipe=self._template_digest,
             needed=self.needed,
             also=lambda plan: _problems(plan, resolved, self.backend),
             shared=self.project.shared,
@@ -361,7 +361,7 @@ class Session:
         others = (name for name in project.environments() if name != self.target.environment)
         elsewhere = mounted_by(others, project.resolved, alike=project.alike)
         capabilities = self.backend.capabilities
-        found = reaches(
+        accesses = reaches(
             self.plan,
             sources,
             root=root,
@@ -370,7 +370,7 @@ class Session:
             machines=capabilities.machines,
             shares_kernel=capabilities.shares_kernel,
         )
-        return SessionAccess(root, found, environ=environ, store=self.store, sources=sources)
+        return SessionAccess(root, accesses, environ=environ, store=self.store, sources=sources)
 
     def require_approval(self) -> None:
         """Have the user's approval of all that is used of this host, asking if need be; from now on it may be used."""
@@ -438,8 +438,10 @@ def _unknown_options(resolved: Resolved) -> Sequence[Problem]:
         for backend in service["options"]:
             if not is_backend(backend):
                 where = resolved.where("services", name, "options", backend)
-                near = did_you_mean(backend, backend_names())
-                hint = f"{near}; settings stand below: options: {{vagrant: {{layout: single}}}}"
+                suggestion = did_you_mean(backend, backend_names())
+                hint = (
+                    f"{suggestion}; settings stand below: options: {{vagrant: {{layout: single}}}}"
+                )
                 place = where or Place(ROOT_FILE, 1, 1)
                 problems[Problem(place, f"no such backend: {backend!r}", hint=hint)] = None
     return tuple(problems)

@@ -35,7 +35,7 @@ def is_near(word: str, known: str) -> bool:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or else all of them."""
     names = sorted(known)
-    near = nearest(word, names)
-    if near:
-        return f"did you mean {near!r}?"
+    suggestion = nearest(word, names)
+    if suggestion:
+        return f"did you mean {suggestion!r}?"
     return f"there is {', '.join(names)}" if names else ""

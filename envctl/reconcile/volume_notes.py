@@ -23,7 +23,7 @@ class VolumeState(StrEnum):
     """What a volume is to the plan: made by the next `up`, kept for an image's path, or used by nothing."""
 
     NEW = "new"
-    KEPT = "kept"
+    OF_IMAGE = "kept"
     UNUSED = "unused"
     SHARED = "shared"
 
@@ -92,7 +92,7 @@ def notes(
     return (
         *renamed.values(),
         *(unused_note(name, sizes.get(name)) for name in left if name not in _old(renamed)),
-        *_sized(_kept(plan, observed, image_volumes), sizes),
+        *_sized(_image_volumes(plan, observed, image_volumes), sizes),
         *_contested(plan, observed),
     )
 
@@ -113,7 +113,7 @@ def _old(renamed: Mapping[tuple[str, str], VolumeNote]) -> set[str]:
 def _renamed(
     plan: Plan, observed: Observed, left: Sequence[str]
 ) -> Iterator[tuple[tuple[str, str], VolumeNote]]:
-    """Volumes in whose place a unit has another one now, that is not there yet."""
+    """Volumes that the next `up` replaces by a new one at the same path."""
     seen: set[tuple[str, str]] = set()
     for unit in plan.units:
         before = _before(unit, observed)
@@ -145,7 +145,7 @@ def _before(unit: Unit, observed: Observed) -> Mapping[str, str]:
     return {}
 
 
-def _kept(
+def _image_volumes(
     plan: Plan, observed: Observed, image_volumes: Mapping[str, tuple[Volume, ...] | None]
 ) -> Iterator[VolumeNote]:
     """What images declare as volumes and the spec does not name."""
@@ -162,11 +162,11 @@ def _kept(
         for name in sorted(declared | existing):
             path = name.partition(":")[2]
             text = f"{unit.name} keeps {path}, a volume of its image that is not in the spec, as {name}"
-            yield VolumeNote(name, VolumeState.KEPT, text, where=unit.where)
+            yield VolumeNote(name, VolumeState.OF_IMAGE, text, where=unit.where)
 
 
-def _sized(found: Iterator[VolumeNote], sizes: Mapping[str, int]) -> Iterator[VolumeNote]:
-    for note in found:
+def _sized(notes: Iterator[VolumeNote], sizes: Mapping[str, int]) -> Iterator[VolumeNote]:
+    for note in notes:
         size = sizes.get(note.volume)
         yield VolumeNote(note.volume, note.state, note.text + _of(size), size, note.where)
 

@@ -74,16 +74,16 @@ def insist_apart(folder: Path, paths: Iterable[str]) -> None:
         while path:
             other = spelt.setdefault(alike(path), path)
             if other != path:
-                _insist_on_case(folder, other, path)
+                _require_case(folder, other, path)
                 return
             path = path.rpartition("/")[0]  # noqa: PLW2901 - then each folder that it is in
 
 
-def _insist_on_case(folder: Path, one: str, other: str) -> None:
+def _require_case(folder: Path, path: str, other: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".envctl-case-") as probe:
         if ignores_case(Path(probe)):
             raise EnvctlError(
-                f"{one} and {other} cannot both be in {folder}: its disk ignores case",
+                f"{path} and {other} cannot both be in {folder}: its disk ignores case",
                 hint="render to another disk, or rename one of them",
             )
 
@@ -140,9 +140,9 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
         file.write(content)
 
 
-def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None:
-    """Have something of the project there: a folder as one that can be written to, so that it can be rendered again."""
-    entry = copied.entry
+def _copy(project: PlannedFiles, original: Copied, target: str, mode: int) -> None:
+    """Copy something of the project. A folder is made writable, so that it can be rendered again."""
+    entry = original.entry
     if entry.kind is EntryKind.FOLDER:
         _fold(Path(target), mode | 0o700)
     elif entry.kind is EntryKind.LINK:
@@ -154,9 +154,9 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
     elif not _is_there(target, entry, mode):
         with replacement_file(target, mode=mode, durable=False) as file:
             if entry.size <= _CHUNK:
-                file.write(project.content(copied.source, entry))
+                file.write(project.content(original.source, entry))
             else:
-                with project.opened(copied.source, entry) as content:
+                with project.opened(original.source, entry) as content:
                     while data := content.read(_CHUNK):
                         file.write(data)
             file.flush()
@@ -165,7 +165,7 @@ def _copy(project: PlannedFiles, copied: Copied, target: str, mode: int) -> None
 
 @contextmanager
 def _had_by_disk(target: str, what: str) -> Iterator[None]:
-    """EnvctlError if the disk cannot have such things."""
+    """EnvctlError if the disk does not support such files."""
     try:
         yield
     except OSError as error:
@@ -180,8 +180,8 @@ def _had_by_disk(target: str, what: str) -> Iterator[None]:
 def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:
     """Whether the file is what it should be already: to replace one takes a disk a millisecond."""
     try:
-        found = os.lstat(target)
-        if (found.st_mode, found.st_size, found.st_mtime) != (
+        status = os.lstat(target)
+        if (status.st_mode, status.st_size, status.st_mtime) != (
             stat.S_IFREG | mode,
             entry.size,
             entry.time,

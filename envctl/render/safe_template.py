@@ -108,10 +108,10 @@ _TOO_MUCH: Final[Mapping[type[Exception], str]] = {
 
 def _within_bounds(parts: Generator[str, None, None]) -> Iterator[str]:
     """What a template puts out, piece by piece. _TooLongError, from the template's line, when it is too much."""
-    room = OUTPUT
+    characters_left = OUTPUT
     for part in parts:
-        room -= len(part)
-        if room < 0:
+        characters_left -= len(part)
+        if characters_left < 0:
             parts.throw(_TooLongError())
         yield part
 

@@ -54,7 +54,7 @@ class Request:
 
 
 class TemplateProcess:
-    """The process: started when first asked, and again after it had to be ended. One request at a time."""
+    """The process: started when first message, and again after it had to be ended. One request at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,14 +63,14 @@ class TemplateProcess:
     def fill(self, request: Request) -> str:
         """The filled text. EnvctlError, naming the template's line where it can be told."""
         try:
-            asked = pickle.dumps(request)
+            message = pickle.dumps(request)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise EnvctlError(
                 f"{request.name} cannot be filled in: its values cannot be handed on: {error}",
                 hint="a backend gives its templates data, and functions of a module",
             ) from error
         with self._turn:
-            answer = self._answer(asked, request)
+            answer = self._answer(message, request)
         if "error" in answer:
             where = Place(*answer["where"]) if answer["where"] else None
             raise EnvctlError(
@@ -85,11 +85,11 @@ class TemplateProcess:
             process.kill()
             process.communicate()
 
-    def _answer(self, asked: bytes, request: Request) -> dict[str, Any]:
+    def _answer(self, message: bytes, request: Request) -> dict[str, Any]:
         process = self._process = self._process or _start()
         try:
             assert process.stdin is not None
-            process.stdin.write(_LENGTH.pack(len(asked)) + asked)
+            process.stdin.write(_LENGTH.pack(len(message)) + message)
             process.stdin.flush()
             return dict(json.loads(_read(process, time.monotonic() + PATIENCE)))
         except TimeoutError as error:

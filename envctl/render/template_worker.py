@@ -28,11 +28,11 @@ def main() -> None:
     # Ctrl-C is for the program that started this one, and that ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, _interrupt)
-    _hold_to(resource.RLIMIT_CORE, 0)
-    _hold_to(resource.RLIMIT_FSIZE, 0)
-    asked, answers = sys.stdin.buffer, sys.stdout.buffer
-    while head := asked.read(_LENGTH.size):
-        data = asked.read(_LENGTH.unpack(head)[0])
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    while head := requests.read(_LENGTH.size):
+        data = requests.read(_LENGTH.unpack(head)[0])
         answer = json.dumps(_answer(data)).encode()
         answers.write(_LENGTH.pack(len(answer)) + answer)
         answers.flush()
@@ -43,7 +43,7 @@ def _answer(data: bytes) -> dict[str, Any]:
     try:
         request: Request = pickle.loads(data)  # noqa: S301 - see above
         file = request.file
-        _hold_to(resource.RLIMIT_AS, _address_space() + MEMORY)
+        _limit(resource.RLIMIT_AS, _address_space() + MEMORY)
         signal.setitimer(signal.ITIMER_PROF, request.seconds, _GRACE / 4)
         signal.setitimer(signal.ITIMER_VIRTUAL, request.seconds + _GRACE)
         try:
@@ -74,7 +74,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise TakesTooLongError
 
 
-def _hold_to(what: int, most: int) -> None:
+def _limit(what: int, most: int) -> None:
     """Some systems know no such limit, or hold nobody to it."""
     with suppress(ValueError, OSError):
         _, hardest = resource.getrlimit(what)

@@ -43,32 +43,32 @@ def misnamed_acceptances(
 def misnamed(
     specs: Mapping[str, Resolved], environments: Iterable[str], *, also: Iterable[str] = ()
 ) -> Sequence[Problem]:
-    """Entries of `accept` of these environments for units that neither any of the project's has, nor `also`.
+    """Entries of `accept` of these environments for units that are in no environment of the project, nor in `also`.
 
-    That a service is gone may be accepted when it is: what was kept of a release may have it.
+    A removed service may be accepted: facts that were saved of an earlier release may have it.
     """
-    units = {*also, *(unit for one in specs.values() for unit in _units(one))}
-    services = {name for one in specs.values() for name in one.data["services"]}
-    found = Problems()
+    units = {*also, *(unit for resolved in specs.values() for unit in _units(resolved))}
+    services = {name for resolved in specs.values() for name in resolved.data["services"]}
+    problems = Problems()
     for resolved in (specs[name] for name in environments if name in specs):
         for file in resolved.files:
-            found.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
+            problems.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
         for index, entry in enumerate(resolved.data["accept"]):
             unit = entry["unit"]
             # How many replicas there are may depend on a variable.
             patterns = {unit, re.sub(r"-[0-9]+\Z", "", unit)}
-            known = any(matches(pattern, one) for pattern in patterns for one in units)
+            known = any(matches(pattern, name) for pattern in patterns for name in units)
             if not known and entry["category"] != UNITS:
                 where = resolved.where("accept", index, "unit") or Place(ROOT_FILE, 1, 1)
                 message = f"accept.{index}.unit: no environment has a unit {unit!r}"
-                found.add(
+                problems.add(
                     (where.file, where.line, where.column), message, hint=near(unit, services)
                 )
-    return found.found
+    return problems.found
 
 
 def _units(resolved: Resolved) -> Iterator[str]:
-    """The names that units of a spec have; of a second replica always, that a pattern may be for it."""
+    """The names of the units of a spec, always with that of a second replica: a pattern may name it."""
     for name, service in resolved.data["services"].items():
         yield name
         yield from (f"{name}-{number}" for number in range(2, max(service["replicas"], 2) + 1))

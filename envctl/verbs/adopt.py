@@ -29,18 +29,18 @@ _NOBODY = Scope("", "", "", "/")
 
 
 def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str, ...]]:
-    """All environments on this machine's engines, and of each engine that could not be asked, why."""
-    found: list[FoundEnvironment] = []
-    silent: list[str] = []
+    """All environments on this machine's engines, and for each engine that did not answer, why."""
+    environments: list[FoundEnvironment] = []
+    unanswered: list[str] = []
     for name in backend_names():
         backend = open_backend(name, Context(_NOBODY, report=report))
         try:
-            found += of_engine(backend)
+            environments += of_engine(backend)
         except EnvctlError as error:
-            silent.append(f"{name} could not be asked: {error.brief}")
+            unanswered.append(f"{name} could not be asked: {error.brief}")
         finally:
             backend.close()
-    return tuple(found), tuple(silent)
+    return tuple(environments), tuple(unanswered)
 
 
 def of_engine(backend: Backend) -> Sequence[FoundEnvironment]:
@@ -48,67 +48,76 @@ def of_engine(backend: Backend) -> Sequence[FoundEnvironment]:
     if not isinstance(backend, FindsEnvironments):
         return ()
     moved = homes()
-    return [_located(one, moved.get(one.scope.project_id)) for one in backend.everything()]
-
-
-def _located(found: FoundEnvironment, moved: tuple[str, str] | None) -> FoundEnvironment:
-    scope = found.scope
-    if moved:
-        home, root = moved
-        name = scope.project or Path(home).name
-        return replace(found, scope=replace(scope, project=name, home=home, root=root))
-    if not scope.root:
-        return replace(found, scope=replace(scope, root=f"/unknown/{scope.project or 'project'}"))
-    return found
-
-
-def lost(backend: Backend, own: Scope, *, environment: str = "") -> Sequence[FoundEnvironment]:
-    """What of a project was brought up from a folder that does not exist any more; of one environment, or of all."""
     return [
-        one
-        for one in of_engine(backend)
-        if one.is_lost
-        and one.scope.project == own.project
-        and one.scope.project_id != own.project_id
-        and environment in ("", one.scope.environment)
+        _located(environment, moved.get(environment.scope.project_id))
+        for environment in backend.everything()
     ]
 
 
-def lost_text(found: FoundEnvironment) -> str:
-    """What is to be said of it, with what can be done."""
-    scope = found.scope
-    what = "is up" if found.units else "has data"
-    target = f"{scope.environment}@{found.backend}"
+def _located(environment: FoundEnvironment, moved: tuple[str, str] | None) -> FoundEnvironment:
+    scope = environment.scope
+    if moved:
+        home, root = moved
+        name = scope.project or Path(home).name
+        return replace(environment, scope=replace(scope, project=name, home=home, root=root))
+    if not scope.root:
+        root = f"/unknown/{scope.project or 'project'}"
+        return replace(environment, scope=replace(scope, root=root))
+    return environment
+
+
+def lost(backend: Backend, scope: Scope, *, environment: str = "") -> Sequence[FoundEnvironment]:
+    """Environments of a project that were brought up from a folder that no longer exists; all, or the one named."""
+    return [
+        other
+        for other in of_engine(backend)
+        if other.is_lost
+        and other.scope.project == scope.project
+        and other.scope.project_id != scope.project_id
+        and environment in ("", other.scope.environment)
+    ]
+
+
+def lost_text(environment: FoundEnvironment) -> str:
+    """A sentence about an environment whose folder is gone, with the commands that take it over or remove it."""
+    scope = environment.scope
+    what = "is up" if environment.units else "has data"
+    target = f"{scope.environment}@{environment.backend}"
     return (
-        f"{scope.environment} of {scope.project} {what} on {found.backend} from {scope.root}, which does not exist"
-        f" any more: `envctl adopt {target}` takes it over, `envctl down {target} --id {scope.project_id}` removes it"
+        f"{scope.environment} of {scope.project} {what} on {environment.backend} from {scope.root}, which no longer"
+        f" exists: `envctl adopt {target}` takes it over, `envctl down {target} --id {scope.project_id}` removes it"
     )
 
 
-def home_of_found(found: FoundEnvironment) -> str:
-    """The folder that it is known by. EnvctlError if nobody knows any more."""
-    for home in (found.scope.home, found.scope.root):
-        if home and identify(home) == found.scope.project_id:
+def home_of_found(environment: FoundEnvironment) -> str:
+    """The folder that an environment's id is made from. EnvctlError if it is not known."""
+    scope = environment.scope
+    for home in (scope.home, scope.root):
+        if home and identify(home) == scope.project_id:
             return home
     raise EnvctlError(
-        f"{found.scope.environment} on {found.backend} does not tell where it was brought up from",
-        hint=f"`envctl down {found.scope.environment}@{found.backend} --id {found.scope.project_id}` removes it",
+        f"{scope.environment} on {environment.backend} does not tell where it was brought up from",
+        hint=f"`envctl down {scope.environment}@{environment.backend} --id {scope.project_id}` removes it",
     )
 
 
 def choose(
-    found: Sequence[FoundEnvironment], identity: str, *, environment: str = "", backend: str = ""
+    environments: Sequence[FoundEnvironment],
+    identity: str,
+    *,
+    environment: str = "",
+    backend: str = "",
 ) -> FoundEnvironment:
-    """The one environment that an id, with as much of a target as was given, means. UsageError if it is not one."""
-    same = [one for one in found if one.scope.project_id == identity]
+    """The environment that an id means, with a name or backend if there are several. UsageError if it is not one."""
+    same = [each for each in environments if each.scope.project_id == identity]
     chosen = [
-        one
-        for one in same
-        if environment in ("", one.scope.environment) and backend in ("", one.backend)
+        each
+        for each in same
+        if environment in ("", each.scope.environment) and backend in ("", each.backend)
     ]
     if len(chosen) == 1:
         return chosen[0]
-    targets = ", ".join(f"{one.scope.environment}@{one.backend}" for one in chosen or same)
+    targets = ", ".join(f"{each.scope.environment}@{each.backend}" for each in chosen or same)
     if chosen:
         raise UsageError(f"{identity} has several environments", hint=f"name one: {targets}")
     if same:
@@ -122,63 +131,70 @@ def choose(
 
 def adopt(
     backend: Backend,
-    own: Scope,
+    scope: Scope,
     *,
     force: bool,
     identity: str,
     again: Callable[[], Backend],
 ) -> FoundEnvironment:
-    """Give the folder of `own` what its environment has up from another; `again` opens the backend as it is then."""
-    one = _to_adopt(backend, own, identity)
-    if not one.is_lost and not force:
+    """Give the folder of `scope` what its environment has up from another folder.
+
+    `again` opens the backend anew, as it is when the checkout has its new id.
+    """
+    environment = _to_adopt(backend, scope, identity)
+    if not environment.is_lost and not force:
         raise EnvctlError(
-            f"{own.environment}@{backend.name} of {own.project} belongs to {one.scope.root}, which still exists",
+            f"{scope.environment}@{backend.name} of {scope.project} belongs to {environment.scope.root}, which still"
+            " exists",
             hint="this folder is a copy: `up` brings up one of its own; --force takes the other's over",
         )
-    former = Path(one.scope.root)
-    checkouts.adopt(former, home_of_found(one), Path(own.root))
+    former = Path(environment.scope.root)
+    checkouts.adopt(former, home_of_found(environment), Path(scope.root))
     if isinstance(after := again(), FindsEnvironments):
         after.moved(state_path(former))
-    return one
+    return environment
 
 
-def _to_adopt(backend: Backend, own: Scope, identity: str) -> FoundEnvironment:
-    found = [
-        one
-        for one in of_engine(backend)
-        if one.scope.project_id != own.project_id
-        and one.scope.environment == own.environment
-        and (one.scope.project == own.project or one.scope.project_id == identity)
+def _to_adopt(backend: Backend, scope: Scope, identity: str) -> FoundEnvironment:
+    others = [
+        other
+        for other in of_engine(backend)
+        if other.scope.project_id != scope.project_id
+        and other.scope.environment == scope.environment
+        and (other.scope.project == scope.project or other.scope.project_id == identity)
     ]
     if identity:
-        return choose(found, identity)
-    candidates = [one for one in found if one.is_lost] or found
+        return choose(others, identity)
+    candidates = [other for other in others if other.is_lost] or others
+    name = f"{scope.environment}@{backend.name} of {scope.project}"
     if not candidates:
         raise EnvctlError(
-            f"nothing of {own.environment}@{backend.name} of {own.project} was brought up from another folder",
-            hint="`envctl list` shows all that there is",
+            f"nothing of {name} was brought up from another folder",
+            hint="`envctl list` shows all environments on this machine",
         )
     if len(candidates) > 1:
         raise EnvctlError(
-            f"{own.environment}@{backend.name} of {own.project} was brought up from several folders",
-            details="\n".join(f"{one.scope.project_id}  {one.scope.root}" for one in candidates),
+            f"{name} was brought up from several folders",
+            details="\n".join(
+                f"{other.scope.project_id}  {other.scope.root}" for other in candidates
+            ),
             hint="say which with --id",
         )
     return candidates[0]
 
 
 def take_down(
-    found: FoundEnvironment,
+    environment: FoundEnvironment,
     *,
     volumes: bool,
     report: Report,
     decided: Callable[[Sequence[Change]], None],
 ) -> tuple[Change, ...]:
-    """Take down an environment, whose project need not be there any more; its data only with `volumes`."""
-    scope = found.scope
+    """Take down an environment, whose project folder need not exist; its data only with `volumes`."""
+    scope = environment.scope
     root = Path(scope.root)
-    backend = open_backend(found.backend, Context(scope, report=report))
-    name = f"{scope.environment}@{found.backend}"
+    backend = open_backend(environment.backend, Context(scope, report=report))
+    name = f"{scope.environment}@{environment.backend}"
     with exclusive(likely_folder(root, "locks"), name, report):
         backend.check()
         observed = backend.observe()
@@ -186,7 +202,9 @@ def take_down(
         decided(changes)
         apply_changes(changes, backend, report)
         if volumes:
-            SecretStore(root, scope.environment, {}, environ=os.environ).release(found.backend)
+            SecretStore(root, scope.environment, {}, environ=os.environ).release(
+                environment.backend
+            )
         if text := down_summary(changes, observed.volumes, {}):
             report(Progress(name, Stage.NOTE, text))
     backend.close()

@@ -50,6 +50,6 @@ def facts(project: Project, target: Target) -> Facts:
 
 def _no_facts(state: UnitState | None) -> str:
     if state is None:
-        return "it is not there: no facts"
+        return "it does not exist: it has no facts"
     code = f" (exit code {state.exit_code})" if state.exit_code is not None else ""
     return f"{state.status}{code}: no facts"

@@ -1,4 +1,4 @@
-"""What of a project is up, wherever that is: in the spec or taken out of it, on all engines that answer."""
+"""What of a project is up: environments in the spec or removed from it, on all engines that answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ANY = "any"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The rows of all that is up; of what cannot be told, too, and why it cannot."""
+    """The rows of everything that is up, and why some engines did not answer."""
 
     rows: Sequence[Row]
     unanswered: Sequence[EnvctlError]
@@ -39,17 +39,17 @@ class Running:
 
 
 def running(project: Project) -> Running:
-    """The state of every environment of which something is there."""
+    """The state of every environment that has something on an engine."""
     names = project.environments()
-    there = dict(all_at_once(lambda name: (name, _there(project, name)), backend_names()))
-    targets = _targets(project, names, there)
+    existing = dict(all_at_once(lambda name: (name, _existing(project, name)), backend_names()))
+    targets = _targets(project, names, existing)
     rows: list[Row] = []
     errors: dict[str, EnvctlError] = {}
     for target in targets:
         try:
-            found = status(project, target)
+            found_rows = status(project, target)
         except UsageError as error:
-            # Nothing is there of an environment that the spec does not have; or nobody can tell.
+            # The spec does not have the environment, and nothing of it exists; or its engine does not answer.
             if isinstance(error.__cause__, EnvctlError):
                 _note(errors, error.__cause__)
             continue
@@ -57,43 +57,43 @@ def running(project: Project) -> Running:
             if _note(errors, error):
                 rows += unknown_rows(Session(project, target), error.brief)
             continue
-        is_up = any(row.state != Status.MISSING and row.kind != VOLUME for row in found)
-        rows += found if is_up else ()
+        is_up = any(row.state != Status.MISSING and row.kind != VOLUME for row in found_rows)
+        rows += found_rows if is_up else ()
     return Running(rows, tuple(errors.values()))
 
 
 def targets_up(project: Project) -> Sequence[Target]:
     """The project's targets of which units exist. An engine that does not answer counts as having none."""
-    by_backend = all_at_once(lambda name: (name, _there(project, name)), backend_names())
+    by_backend = all_at_once(lambda name: (name, _existing(project, name)), backend_names())
     return [Target(name, backend) for backend, names in by_backend for name in names]
 
 
 def _targets(
-    project: Project, names: Iterable[str], there: Mapping[str, Sequence[str]]
+    project: Project, names: Iterable[str], existing: Mapping[str, Sequence[str]]
 ) -> Sequence[Target]:
-    """Where something may be: where runs' locks or an engine say so, else where the spec would have it."""
-    found: dict[Target, None] = {}
+    """Where something may exist: where locks of runs or an engine say so, else where the spec puts it."""
+    targets: dict[Target, None] = {}
     locked = _locked(project)
     for name in names:
         known = {target.backend for target in locked if target.environment == name}
-        known |= {backend for backend, its in there.items() if name in its}
-        found |= dict.fromkeys(Target(name, one) for one in sorted(filter(None, known)))
-        found |= {} if known else {Target(name): None}
-    for backend, its in there.items():
-        found |= dict.fromkeys(Target(name, backend) for name in its)
-    return tuple({**found, **dict.fromkeys(locked)})
+        known |= {backend for backend, its in existing.items() if name in its}
+        targets |= dict.fromkeys(Target(name, backend) for backend in sorted(filter(None, known)))
+        targets |= {} if known else {Target(name): None}
+    for backend, its in existing.items():
+        targets |= dict.fromkeys(Target(name, backend) for name in its)
+    return tuple({**targets, **dict.fromkeys(locked)})
 
 
 def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
-    """Take an error in, each but once; not that there is no engine here at all: then nothing is there either."""
+    """Note an error once; False if it says that this machine has no such engine: then nothing can be up there."""
     if isinstance(error, NoEngineError):
         return False
     errors.setdefault(error.brief, error)
     return True
 
 
-def _there(project: Project, backend: str) -> Sequence[str]:
-    """The environments that an engine has units of; none if it does not answer, which whoever asks it more is told."""
+def _existing(project: Project, backend: str) -> Sequence[str]:
+    """The environments that an engine has units of; none if it does not answer."""
     try:
         engine = Session(project, Target(_ANY, backend), allow_invalid_spec=True).backend
         return engine.environments() if isinstance(engine, FindsEnvironments) else ()
@@ -102,8 +102,8 @@ def _there(project: Project, backend: str) -> Sequence[str]:
 
 
 def _locked(project: Project) -> Sequence[Target]:
-    """What was ever up, or down, from here, as the locks of those runs tell."""
+    """Targets that `up` or `down` was ever run for from here: their locks remain."""
     folder = existing_folder(project.root, "locks")
     files = sorted(folder.glob("*@*.lock")) if folder else ()
-    found = (file.stem.partition("@") for file in files)
-    return [Target(name, backend) for name, _, backend in found if name and is_backend(backend)]
+    names = (file.stem.partition("@") for file in files)
+    return [Target(name, backend) for name, _, backend in names if name and is_backend(backend)]

@@ -18,34 +18,34 @@ from envctl.verbs.up import bring_up
 
 
 def parity(project: Project, *targets: str, up: bool = False) -> Parity:
-    """The facts of targets compared, each with the first's; any may be a file of facts, too.
+    """Compare the facts of targets, each with the first. A target may also be a file of facts.
 
-    With `up`, those of which nothing is there are up for as long as it takes.
+    With `up`, targets that are not up are brought up, and taken down afterwards.
     """
-    # What may be wrong with a file or a name is told before anything is brought up or asked.
-    kept = {
+    # Mistakes in a file or a name are reported before anything is brought up.
+    saved = {
         name: _side(project, from_file(name), name) for name in targets if name.endswith(".json")
     }
-    live = {name: Target.parse(name) for name in targets if name not in kept}
-    own = [side.facts.environment for side in kept.values() if side.accept]
-    units = {unit for side in kept.values() for unit in side.facts.units}
-    environments = [*own, *(target.environment for target in live.values())]
+    live = {name: Target.parse(name) for name in targets if name not in saved}
+    accepting = [side.facts.environment for side in saved.values() if side.accept]
+    units = {unit for side in saved.values() for unit in side.facts.units}
+    environments = [*accepting, *(target.environment for target in live.values())]
     if mistakes := misnamed_acceptances(project, environments, also=units):
         raise SpecError(tuple(mistakes))
-    with _there(project, tuple(live.values()) if up else ()):
+    with _brought_up(project, tuple(live.values()) if up else ()):
         return compare_sides(
             *(
-                kept[name] if name in kept else _side(project, facts(project, live[name]))
+                saved[name] if name in saved else _side(project, facts(project, live[name]))
                 for name in targets
             )
         )
 
 
 @contextmanager
-def _there(project: Project, targets: Sequence[Target]) -> Iterator[None]:
-    """Have targets up, those that are not on free ports; what was brought up is taken down in the end.
+def _brought_up(project: Project, targets: Sequence[Target]) -> Iterator[None]:
+    """Bring targets up that are not, on free ports, and take these down in the end.
 
-    So are its volumes and its generated secrets, if there were none before. Meanwhile nobody else can bring it up.
+    So are their volumes and generated secrets, if there were none before. Meanwhile no other run can bring them up.
     """
     visitor = project.with_free_ports()
     sessions = {session.id: session for session in (Session(visitor, target) for target in targets)}
@@ -54,10 +54,10 @@ def _there(project: Project, targets: Sequence[Target]) -> Iterator[None]:
         for _, session in sorted(sessions.items()):
             with ExitStack() as here:
                 here.enter_context(session.locked())
-                there = session.observe()
-                if there.units:
+                observed = session.observe()
+                if observed.units:
                     continue
-                fresh = not there.volumes and not session.store.keeps_any()
+                fresh = not observed.volumes and not session.store.keeps_any()
                 here.callback(take_down, session, volumes=fresh)
                 bring_up(session)
                 afterwards.enter_context(here.pop_all())

@@ -19,8 +19,8 @@ def explained(session: Session, error: EnvctlError) -> EnvctlError:
         return error
     for target in _others(session):
         with suppress(EnvctlError):
-            there = _observe(session.project, target)
-            for name, state in there.units.items():
+            observed = _observe(session.project, target)
+            for name, state in observed.units.items():
                 if any(address.endswith(f":{error.port}") for address in state.addresses):
                     remedy = f"`envctl down {target}` frees it"
                     return port_taken(
@@ -35,11 +35,11 @@ def _observe(project: Project, target: Target) -> Observed:
 
 def _others(session: Session) -> list[Target]:
     """All other targets of the project, those of the same environment first."""
-    own = session.target.environment
-    environments = [own, *(name for name in session.project.environments() if name != own)]
+    first = session.target.environment
+    others = (name for name in session.project.environments() if name != first)
     return [
         Target(environment, backend)
-        for environment in environments
+        for environment in (first, *others)
         for backend in backend_names()
-        if (environment, backend) != (own, session.backend.name)
+        if (environment, backend) != (first, session.backend.name)
     ]

@@ -52,7 +52,7 @@ class BuildPair:
     @classmethod
     def of(cls, before: Source | None, after: Source | None) -> BuildPair:
         """The pair of two sources."""
-        return cls(_made_of(before), _made_of(after))
+        return cls(_source_id(before), _source_id(after))
 
     @property
     def same(self) -> bool:
@@ -67,7 +67,7 @@ class BuildPair:
         return "only in the first" if self.after is None else ""
 
 
-def _made_of(source: Source | None) -> str | None:
+def _source_id(source: Source | None) -> str | None:
     if source is None:
         return None
     return source.image if isinstance(source, ReadyImage) else source.digest

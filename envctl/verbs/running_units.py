@@ -1,4 +1,4 @@
-"""Which units of a target are there to be used, and what is said of those that are not."""
+"""Which units of a target can be used, and errors for those that cannot."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
 
     UsageError for an unknown name, EnvctlError if there is none.
     """
-    there = session.backend.observe().units
-    found: dict[str, None] = {} if names else dict.fromkeys(there)
+    existing = session.backend.observe().units
+    units: dict[str, None] = {} if names else dict.fromkeys(existing)
     for name in names:
-        matches = [unit for unit, state in there.items() if name in (unit, state.service)]
+        matches = [unit for unit, state in existing.items() if name in (unit, state.service)]
         if not matches:
-            raise _not_there(session, name, there)
-        found.update(dict.fromkeys(matches))
-    if not found:
+            raise _not_existing(session, name, existing)
+        units.update(dict.fromkeys(matches))
+    if not units:
         raise nothing_up(
             session, f"nothing of {session.target.environment} is up: there are no logs"
         )
-    return tuple(found)
+    return tuple(units)
 
 
 def named_units(session: Session, observed: Observed, names: Sequence[str]) -> frozenset[str]:
@@ -74,11 +74,11 @@ def require_existing(session: Session, name: str, observed: Observed) -> None:
 
 
 def require_running(session: Session, name: str) -> None:
-    """EnvctlError, with what there is instead, unless the unit of that name runs."""
-    there, target = session.backend.observe().units, session.target
-    if name not in there:
-        raise _not_there(session, name, there)
-    state = there[name]
+    """EnvctlError, with what to do, unless the unit of that name runs."""
+    existing, target = session.backend.observe().units, session.target
+    if name not in existing:
+        raise _not_existing(session, name, existing)
+    state = existing[name]
     if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
         raise EnvctlError(
             f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
@@ -107,36 +107,36 @@ def _is_task(session: Session, name: str) -> bool:
 
 
 def nothing_up(session: Session, brief: str) -> EnvctlError:
-    """The error for an environment of which nothing is up here; it may be up from a folder that is gone."""
+    """The error for an environment that is not up here; it may be up from a folder that is gone."""
     hint = "; ".join(lost_texts(session)) or f"bring it up with `envctl up {session.target}`"
     return EnvctlError(brief, hint=hint)
 
 
 def tell_lost(session: Session, observed: Observed) -> None:
-    """Say, of an environment that is not up here, that it is up from a folder that is gone."""
+    """Report that an environment that is not up here is up from a folder that is gone."""
     for text in () if observed.units else lost_texts(session):
         session.report(Progress(session.id, Stage.NOTE, text))
 
 
 def lost_environment(project: Project, target: Target) -> tuple[str, ...]:
-    """What is to be said of an environment that is not up here, but from a folder that is gone."""
+    """Sentences about an environment that is up from a folder that is gone."""
     return lost_texts(Session.of_existing(project, target))
 
 
 def lost_texts(session: Session) -> tuple[str, ...]:
-    """What is to be said of an environment that is up from a folder that is gone; nothing if the engine does not tell."""
+    """Sentences about an environment that is up from a folder that is gone; none if the engine does not answer."""
     from envctl.verbs.adopt import lost, lost_text
 
     with suppress(EnvctlError):
-        found = lost(session.backend, session.scope, environment=session.target.environment)
-        return tuple(lost_text(one) for one in found)
+        environments = lost(session.backend, session.scope, environment=session.target.environment)
+        return tuple(map(lost_text, environments))
     return ()
 
 
-def _not_there(session: Session, name: str, there: Mapping[str, UnitState]) -> EnvctlError:
-    environment, known = session.target.environment, _known_names(session, there)
+def _not_existing(session: Session, name: str, existing: Mapping[str, UnitState]) -> EnvctlError:
+    environment, known = session.target.environment, _known_names(session, existing)
     if name in known:
         brief = f"{name} of {environment} is not up"
         up = EnvctlError(brief, hint=f"bring it up with `envctl up {session.target}`")
-        return up if there else nothing_up(session, brief)
+        return up if existing else nothing_up(session, brief)
     return UsageError(f"{environment} has no service {name!r}", hint=did_you_mean(name, known))

@@ -80,16 +80,16 @@ def unknown_rows(session: Session, cause: str) -> tuple[Row, ...]:
 
 
 def _causes(session: Session, observed: Observed) -> Mapping[str, str]:
-    """By unit, why it is not as the spec wants it; or why nobody can tell."""
+    """By unit, how it differs from the spec, or why that is not known."""
     if session.unknown_reason:
         return dict.fromkeys(observed.units, session.unknown_reason)
     try:
         changes = session.changes(observed)
     except SpecError as error:
-        # A secret has no value: what is there cannot be compared.
+        # A secret has no value, so nothing can be compared.
         names = {*(unit.name for unit in session.plan.units), *observed.units}
         return dict.fromkeys(names, error.problems[0].message)
-    return {one.unit: one.cause for one in changes if one.key == one.unit}
+    return {change.unit: change.cause for change in changes if change.key == change.unit}
 
 
 def _row(

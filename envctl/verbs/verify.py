@@ -18,14 +18,14 @@ def verify(project: Project, target: Target) -> Verification:
     states = {state.name: state for state in session.probe_states(plan.units, observed)}
     expectations = list(units.expectations(plan, changes, states))
     lost = () if observed.units else lost_texts(session)
-    name = session.id
+    target_id = session.id
     names = [unit.name for unit in plan.units]
     if not session.backend.capabilities.executes:
-        return Verification(name, names, expectations, lost=lost, simulated=True)
+        return Verification(target_id, names, expectations, lost=lost, simulated=True)
     running = units.running(plan, states)
-    secrets = {one.name for unit in plan.units for one in unit.run.secrets}
-    digests = {one: store.facts_digest(one) for one in secrets}
-    unknown = frozenset(one for one in session.secrets.not_evaluated if not digests.get(one))
+    secrets = {secret.name for unit in plan.units for secret in unit.run.secrets}
+    digests = {name: store.facts_digest(name) for name in secrets}
+    unknown = frozenset(name for name in session.secrets.not_evaluated if not digests.get(name))
     verifier = unit_verifier.UnitVerifier(
         plan, session.backend, running, store.facts_key(), digests, store, unknown
     )
@@ -36,4 +36,4 @@ def verify(project: Project, target: Target) -> Verification:
         run_checks.run(running, session.backend, mask=store.masked, report=session.report)
     )
     outcomes += run_checks.not_run(unit for unit in plan.units if unit not in running)
-    return Verification(name, names, expectations, outcomes, lost)
+    return Verification(target_id, names, expectations, outcomes, lost)

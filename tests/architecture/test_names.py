@@ -49,24 +49,19 @@ MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
 """Each backend has the same rooms, and each verb its command; these may share names of modules."""
 
 MOST = {
-    "": 7,
     "backends/docker": 290,
     "bases": 12,
     "definition": 88,
     "files": 50,
     "host": 24,
-    "lock": 1,
     "parity": 129,
     "plan": 17,
     "planner": 11,
-    "reconcile": 3,
-    "render": 9,
     "secrets": 12,
     "trust": 24,
-    "verbs": 52,
 }
 """How many names of each package are vague, at most; packages that are not named have none."""
-SHARED_CLASSES = words("Engine Session Status Wrong")
+SHARED_CLASSES = words("Engine Wrong")
 """Names of classes that still mean two things."""
 SHARED_MODULES = words(
     "base build check model names platforms problems process progress reference store text"

@@ -12,7 +12,7 @@ import tarfile
 import pytest
 
 from envctl.backends.docker.api import events
-from envctl.backends.docker.buildkit_session import Session
+from envctl.backends.docker.buildkit_session import BuildSession
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.registries import Registries
 from envctl.host.private_state import state_path
@@ -162,7 +162,10 @@ def built_by_hand(folder, secrets):
     with tarfile.open(fileobj=context, mode="w", format=tarfile.GNU_FORMAT) as tar:
         tar.add(folder, ".")
     own = Engine()
-    with own.doing("x") as api, Session(api, registries=Registries(), values=secrets) as session:
+    with (
+        own.doing("x") as api,
+        BuildSession(api, registries=Registries(), values=secrets) as session,
+    ):
         params = {"version": "2", "session": session.id, "dockerfile": "web.Dockerfile"}
         headers = {"Content-Type": "application/x-tar"}
         with api.request(

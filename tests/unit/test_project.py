@@ -210,7 +210,7 @@ def test_an_environment_taken_out_of_the_spec_can_be_seen_and_taken_down(project
 
     rows = workspace.status(target)
     assert {row.unit for row in rows} == {"web", "db"}
-    assert {row.cause for row in rows} == {"the environment is in the spec no more"}
+    assert {row.cause for row in rows} == {"the environment was removed from the spec"}
     with pytest.raises(EnvctlError, match="is only simulated"):
         list(workspace.logs(target))
     assert len(workspace.stop(target)) == 2

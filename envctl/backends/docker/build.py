@@ -17,7 +17,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.api import Client, events
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
-from envctl.backends.docker.buildkit_session import NoSessionError, Session
+from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.names import Names
@@ -78,12 +78,12 @@ def _session(
     registries: Registries,
     wanted: Build | DockerfileBuild,
     secrets: Mapping[str, bytes],
-) -> Iterator[Session | None]:
+) -> Iterator[BuildSession | None]:
     """A session for a build; None where the engine has none, and the build needs none."""
     with ExitStack() as stack:
         session = None
         try:
-            session = stack.enter_context(Session(api, registries=registries, values=secrets))
+            session = stack.enter_context(BuildSession(api, registries=registries, values=secrets))
         except NoSessionError as error:
             if secrets:
                 raise EnvctlError(
@@ -137,7 +137,7 @@ def _parameters(
 
 
 def _explained(
-    registries: Registries, session: Session | None, text: str
+    registries: Registries, session: BuildSession | None, text: str
 ) -> tuple[str, str] | None:
     """What is wrong and what to do, of a failure that has to do with a registry or with the session."""
     if _NO_SESSION.search(text) and (session is None or session.lost):

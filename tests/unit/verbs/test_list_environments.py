@@ -44,7 +44,7 @@ def test_what_was_taken_out_of_the_spec_is_told_as_long_as_it_is_there(project):
 
     assert seen(project)[0] == [("dev", "web", "running"), ("test", "web", "running")]
     rows = {row.environment: row.cause for row in running(project.workspace()).rows}
-    assert rows == {"dev": "", "test": "the environment is in the spec no more"}
+    assert rows == {"dev": "", "test": "the environment was removed from the spec"}
 
     project.workspace().down(Target("test", "memory"))
     assert seen(project) == ([("dev", "web", "running")], ())

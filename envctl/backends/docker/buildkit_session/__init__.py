@@ -25,7 +25,7 @@ class NoSessionError(EnvctlError):
     """The engine takes no session: it has no BuildKit."""
 
 
-class Session:
+class BuildSession:
     """Open while it is entered; its `id` is what a build is started with. NoSessionError if the engine has none."""
 
     def __init__(

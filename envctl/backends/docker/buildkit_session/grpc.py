@@ -41,7 +41,7 @@ _HEAD: Final = 5
 _LATER: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Status(IntEnum):
+class StatusCode(IntEnum):
     """How a call ended, by gRPC's numbers."""
 
     OK = 0
@@ -54,7 +54,7 @@ class Status(IntEnum):
 class RefusedError(Exception):
     """A call is answered with a status instead of a message; the text goes to the far end."""
 
-    def __init__(self, status: Status, text: str = "") -> None:
+    def __init__(self, status: StatusCode, text: str = "") -> None:
         super().__init__(text)
         self.status = status
 
@@ -167,7 +167,7 @@ class Server:
     def _called(self, stream: int, path: str) -> None:
         method = self._methods.get(path)
         if method is None:
-            self._refuse(stream, RefusedError(Status.UNIMPLEMENTED))
+            self._refuse(stream, RefusedError(StatusCode.UNIMPLEMENTED))
         else:
             self._calls[stream] = _Call(method)
 
@@ -179,7 +179,7 @@ class Server:
             return
         call.data += event.data or b""
         if len(call.data) > LARGEST + _HEAD:
-            self._refuse(event.stream_id, RefusedError(Status.RESOURCE_EXHAUSTED))
+            self._refuse(event.stream_id, RefusedError(StatusCode.RESOURCE_EXHAUSTED))
 
     def _complete(self, stream: int) -> None:
         call = self._calls.get(stream)
@@ -242,7 +242,7 @@ class Server:
         except RefusedError as error:
             answer = error
         except Exception:  # noqa: BLE001 - what went wrong here is not told to the engine, who would log it
-            answer = RefusedError(Status.INTERNAL, "envctl could not answer")
+            answer = RefusedError(StatusCode.INTERNAL, "envctl could not answer")
         self._answers.put((stream, answer))
         self._wake()
 
@@ -264,7 +264,7 @@ def _text(value: str | bytes) -> str:
 def _message(data: bytes) -> bytes:
     """The one message of a call. RefusedError if it is compressed, or not whole."""
     if len(data) < _HEAD or len(data) != _HEAD + int.from_bytes(data[1:_HEAD], "big"):
-        raise RefusedError(Status.INTERNAL, "a message is not whole")
+        raise RefusedError(StatusCode.INTERNAL, "a message is not whole")
     if data[0]:
-        raise RefusedError(Status.UNIMPLEMENTED, "messages are not to be compressed")
+        raise RefusedError(StatusCode.UNIMPLEMENTED, "messages are not to be compressed")
     return data[_HEAD:]

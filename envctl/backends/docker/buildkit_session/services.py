@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from envctl.backends.docker.buildkit_session.grpc import Method, RefusedError, Status
+from envctl.backends.docker.buildkit_session.grpc import Method, RefusedError, StatusCode
 from envctl.backends.docker.protobuf import fields, message, text
 from envctl.backends.docker.registries import Registries
 
@@ -46,7 +46,7 @@ class Answers:
     def _secret(self, request: bytes) -> bytes:
         name = text(_fields(request).get(1))
         if name not in self._secrets:
-            raise RefusedError(Status.NOT_FOUND, f"this build has no secret {name}")
+            raise RefusedError(StatusCode.NOT_FOUND, f"this build has no secret {name}")
         return message([(1, self._secrets[name])])
 
 
@@ -54,4 +54,4 @@ def _fields(request: bytes) -> Mapping[int, int | bytes]:
     try:
         return dict(fields(request))
     except ValueError as error:
-        raise RefusedError(Status.INTERNAL, "not a message of this method") from error
+        raise RefusedError(StatusCode.INTERNAL, "not a message of this method") from error

@@ -12,7 +12,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from envctl.backends.docker.buildkit_session.grpc import RefusedError, Server, Status
+from envctl.backends.docker.buildkit_session.grpc import RefusedError, Server, StatusCode
 
 
 class Caller:
@@ -125,7 +125,7 @@ def test_a_message_that_is_not_whole_is_refused(caller, data):
 
 def test_a_status_and_its_text_reach_the_far_end():
     def method(_data):
-        raise RefusedError(Status.NOT_FOUND, "no secret “x”")
+        raise RefusedError(StatusCode.NOT_FOUND, "no secret “x”")
 
     with serving({"/a/Get": method}) as (_, far):
         caller = Caller(far)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from envctl.backends.docker.buildkit_session.grpc import RefusedError, Status
+from envctl.backends.docker.buildkit_session.grpc import RefusedError, StatusCode
 from envctl.backends.docker.buildkit_session.services import CREDENTIALS, HEALTH, SECRET, Answers
 from envctl.backends.docker.protobuf import fields, message
 from envctl.backends.docker.registries import Registries
@@ -49,7 +49,7 @@ def test_a_secret_is_given_by_its_name_and_an_empty_one_too(answers):
 def test_a_secret_that_the_build_does_not_name_is_not_found(answers):
     with pytest.raises(RefusedError, match="no secret other") as caught:
         ask(answers, SECRET, "other")
-    assert caught.value.status is Status.NOT_FOUND
+    assert caught.value.status is StatusCode.NOT_FOUND
 
 
 @pytest.mark.parametrize("garbage", [b"\x0a\x05abc", b"\x0b", b"\xff" * 11])

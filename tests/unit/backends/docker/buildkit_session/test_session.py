@@ -11,7 +11,7 @@ import pytest
 
 from envctl.backends.docker import build as builds
 from envctl.backends.docker.buildcontext import Sender
-from envctl.backends.docker.buildkit_session import NoSessionError, Session
+from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.endpoint import Endpoint
 from envctl.backends.docker.names import Names
@@ -58,7 +58,7 @@ def test_an_engine_without_sessions_is_refused_secrets_and_told_what_it_lacks(tm
     with played(says) as endpoint:
         engine = Engine(endpoint)
         with pytest.raises(NoSessionError):
-            Session(engine.api, registries=Registries()).__enter__()
+            BuildSession(engine.api, registries=Registries()).__enter__()
         with pytest.raises(EnvctlError) as caught:
             made(
                 engine,
@@ -112,13 +112,13 @@ def test_an_engine_that_says_nothing_after_it_took_the_connection_is_not_waited_
 @pytest.mark.engine
 @pytest.mark.slow
 def test_a_session_that_is_lost_fails_the_build_in_plain_words(engine, tmp_path, name, monkeypatch):
-    class Cut(Session):
+    class Cut(BuildSession):
         def __enter__(self):
             opened = super().__enter__()
             threading.Timer(2, self._socket.shutdown, [socket.SHUT_RDWR]).start()
             return opened
 
-    monkeypatch.setattr(builds, "Session", Cut)
+    monkeypatch.setattr(builds, "BuildSession", Cut)
     before = threading.active_count()
     steps = (
         script(f"sleep 6; echo {name}"),
