@@ -70,7 +70,7 @@ def _known_names(session: Session, units: Mapping[str, UnitState]) -> set[str]:
 def require_existing(session: Session, name: str, observed: Observed) -> None:
     """EnvctlError, with what there is instead, unless a unit of that name or service exists."""
     if not any(name in (unit.name, unit.service) for unit in observed.units.values()):
-        raise _not_there(session, name, observed.units)
+        raise _not_existing(session, name, observed.units)
 
 
 def require_running(session: Session, name: str) -> None:
