@@ -92,17 +92,19 @@ def _look_up_absolutely() -> None:
 
 def run(call: Call) -> int:
     """Run a command and return its exit code. Errors are shown, not raised."""
-    from envctl.cli.failure import run_guarded
+    from envctl.cli.failure import ignore_error, run_guarded
     from envctl.cli.invocation import Invocation
 
+    invocation = Invocation(call.options)
+
     def work() -> int | None:
-        invocation = Invocation(call.options)
         try:
             return call.function(invocation, **call.arguments)
         finally:
             invocation.close()
 
-    return run_guarded(work, call.options)
+    on_error = invocation.json_error if call.arguments.get("as_json") else ignore_error
+    return run_guarded(work, call.options, on_error=on_error)
 
 
 def _typer() -> int | None:

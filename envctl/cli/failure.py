@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envctl.cli import interrupts
 from envctl.cli.output import Stream
-from envctl.errors import EnvctlError, Exit, SpecError
+from envctl.errors import EnvctlError, Exit, Problem, SpecError
 
 if TYPE_CHECKING:
     from envctl.cli.declare import Options
@@ -20,30 +20,69 @@ PIPE_CLOSED = 141
 """What a shell reports for a program killed by SIGPIPE: 128 + 13."""
 
 
-def run_guarded(work: Callable[[], int | None], options: Options) -> int:
-    """Run `work` and return its exit code. An error is shown, and its code returned."""
+def ignore_error(_error: EnvctlError) -> None:
+    """Nobody else is told."""
+
+
+def run_guarded(
+    work: Callable[[], int | None],
+    options: Options,
+    *,
+    on_error: Callable[[EnvctlError], object] = ignore_error,
+) -> int:
+    """Run `work` and return its exit code. An error is shown, passed to `on_error`, and its code returned."""
     try:
         code = work() or 0
         sys.stdout.flush()
     except EnvctlError as error:
-        show(error, options)
-        return int(error.exit_code)
+        return _fail(error, options, on_error)
     except KeyboardInterrupt:
         return _interrupted(options)
     except BrokenPipeError:
         _forget_stdout()
         return PIPE_CLOSED
     except OSError as error:
-        show(_refused(error), options)
-        return int(Exit.ERROR)
+        return _fail(_refused(error), options, on_error)
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
         if interrupts.came():
             return _interrupted(options)
-        _crash(error, options)
+        on_error(EnvctlError(_crash(error, options)))
         return int(Exit.ERROR)
     return code
+
+
+def _fail(error: EnvctlError, options: Options, on_error: Callable[[EnvctlError], object]) -> int:
+    show(error, options)
+    on_error(error)
+    return int(error.exit_code)
+
+
+def error_json(error: EnvctlError) -> dict[str, Any]:
+    """An error as JSON: what is wrong, and the mistakes of a spec one by one."""
+    problems = error.problems if isinstance(error, SpecError) else ()
+    return {
+        "message": error.brief,
+        "details": error.details,
+        "hint": error.hint,
+        "where": str(error.where) if error.where else None,
+        "problems": [problem_json(problem) for problem in problems],
+        "exit_code": int(error.exit_code),
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A mistake of a spec as JSON."""
+    where = problem.where
+    return {
+        "file": where.file,
+        "line": where.line,
+        "column": where.column,
+        "message": problem.message,
+        "expected": problem.expected,
+        "hint": problem.hint,
+    }
 
 
 def _interrupted(options: Options) -> int:
@@ -89,17 +128,17 @@ def _traceback(error: BaseException, stream: Stream) -> None:
     stream.text("".join(traceback.format_exception(error)))
 
 
-def _crash(error: BaseException, options: Options) -> None:
+def _crash(error: BaseException, options: Options) -> str:
+    """Show an error of envctl itself, and return it in one line."""
     stream = _stderr(options)
+    message = str(error).partition("\n")[0]
+    text = f"internal error, {type(error).__name__}: {message}"
     if options.debug:
         _traceback(error, stream)
-        return
+        return text
     log = _save_traceback(error, options.directory or Path())
-    message = str(error).partition("\n")[0]
-    stream.line(
-        f"envctl: internal error, {type(error).__name__}: {message}; run again with --debug"
-        + (f", or see {log}" if log else "")
-    )
+    stream.line(f"envctl: {text}; run again with --debug" + (f", or see {log}" if log else ""))
+    return text
 
 
 def _save_traceback(error: BaseException, start: Path) -> Path | None:

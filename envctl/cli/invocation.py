@@ -30,6 +30,7 @@ class Invocation:
         self.options = options
         self.out = Stream(sys.stdout, no_color=options.no_color)
         self.err = Stream(sys.stderr, no_color=options.no_color)
+        self._has_printed_json = False
         self.yes = False
         """Whether --yes allows the project's access to this host; set before `project` is first used."""
 
@@ -135,7 +136,16 @@ class Invocation:
         """Print data as JSON."""
         from envctl.cli.output import json_text
 
+        self._has_printed_json = True
         self.out.text(json_text(data))
+
+    def json_error(self, error: EnvctlError) -> None:
+        """Print an error as JSON, unless there is a result: standard output is one document."""
+        from envctl.cli.failure import error_json
+        from envctl.cli.output import json_line
+
+        if not self._has_printed_json:
+            self.out.text(json_line({"error": error_json(error)}))
 
     def changes(self, changes: Sequence[Change]) -> None:
         """Print the changes, one line per cause."""

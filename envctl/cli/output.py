@@ -73,13 +73,20 @@ def is_terminal(file: IO[str]) -> bool:
     return file.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
+def is_color_forced() -> bool:
+    """Whether the environment asks for colours without a terminal, as for the log of a CI job."""
+    values = (os.environ.get(name, "") for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
+    return any(value not in ("", "0") for value in values)
+
+
 class Stream:
-    """Standard output or error. Uses colours on a terminal, unless they are switched off."""
+    """Standard output or error. Uses colours on a terminal, or if they are forced, unless they are switched off."""
 
     def __init__(self, file: IO[str], *, no_color: bool = False) -> None:
         self.file = file
         self.terminal = is_terminal(file)
-        self.color = self.terminal and not no_color and not os.environ.get("NO_COLOR")
+        off = no_color or bool(os.environ.get("NO_COLOR"))
+        self.color = (self.terminal or is_color_forced()) and not off
 
     def paint(self, text: str, *styles: str) -> str:
         """The escaped text, in these styles if the stream shows colours."""

@@ -28,7 +28,8 @@ def plan(
 ) -> int:
     """Show what `up` would change, with every cause of each change, one per line.
 
-    A `!` marks what deserves a second look, such as a port that becomes reachable from other machines.
+    A `!` marks what deserves a second look, such as a port that becomes reachable from other machines. It ends
+    with how many changes there are, and the command that makes them.
 
     Examples:
         envctl plan dev
@@ -40,7 +41,7 @@ def plan(
     unused, shared), `text`, `size` (bytes or null) and `where`. `unapproved` is what `up` will ask you to allow (see
     `trust`), each with `text` and `where`. With --offline the object has `plan` instead of these three.
     """
-    from envctl.plan.text import changes_json, plan_text
+    from envctl.plan.text import changes_json, plan_text, summary_text
     from envctl.verbs import plan as verb
 
     goal = invocation.target(target)
@@ -77,6 +78,8 @@ def plan(
     for note in decision.volumes:
         place = f"  ({note.where})" if note.where else ""
         invocation.out.line(invocation.out.safe(f"  {note.text}{place}"))
+    if changes:
+        invocation.out.line(f"{summary_text(changes)}; `envctl up {goal}` makes these changes")
     if decision.unapproved:
         things = counted(len(decision.unapproved), "thing", "things")
         invocation.out.line(

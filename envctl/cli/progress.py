@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from envctl.cli.output import Stream, escaped
@@ -17,10 +19,14 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
     from rich.spinner import Spinner
+    from rich.text import Text
 
 _MARKS = {Stage.DONE: "✓", Stage.FAILED: "✗", Stage.NOTE: "·"}
 _COLORS = {Stage.DONE: "green", Stage.FAILED: "red", Stage.NOTE: "cyan"}
+_STEP = re.compile(r"step (?P<step>\d+/\d+) ")
 _REFRESH_RATE = 8
+_NAME_SHARE = 0.4
+"""Of the width of a terminal, at most so much is a live line's name: the rest is needed beside it."""
 _SILENCE = 5.0
 """Seconds between lines of output from one build, other than its steps, without a terminal."""
 
@@ -28,6 +34,8 @@ _SILENCE = 5.0
 @dataclass(slots=True)
 class _Work:
     text: str = ""
+    step: str = ""
+    """"3/12" of a build that is in its third step."""
     since: float = field(default_factory=time.monotonic)
 
 
@@ -62,6 +70,8 @@ class Reporter(ABC):
                 work = self.works.setdefault(event.work, _Work())
                 if not known or (text and text != work.text):
                     work.text = text
+                    if match := _STEP.match(text):
+                        work.step = match["step"]
                     self.show_working(event.work, text)
 
     @abstractmethod
@@ -118,7 +128,7 @@ class OnTerminal(Reporter):
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream)
         self._live: Live | None = None
-        self._spinner: Spinner | str = ""
+        self._spinner: Spinner | None = None
 
     def show_working(self, work: str, text: str) -> None:
         """Show it in its live line from the next refresh on."""
@@ -156,7 +166,7 @@ class OnTerminal(Reporter):
         self._spinner = Spinner("dots", style="cyan")
         live = Live(
             get_renderable=self._lines,
-            console=self._console(),
+            console=self._console,
             refresh_per_second=_REFRESH_RATE,
             transient=True,
             redirect_stdout=False,
@@ -165,6 +175,7 @@ class OnTerminal(Reporter):
         live.start()
         return live
 
+    @cached_property
     def _console(self) -> Console:
         from rich.console import Console
 
@@ -177,21 +188,45 @@ class OnTerminal(Reporter):
         )
 
     def _lines(self) -> RenderableType:
-        from rich.table import Table
-        from rich.text import Text
+        from rich.console import Group
 
         now = time.monotonic()
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         with self._lock:
             works = list(self.works.items())
-        for name, work in works:
-            took = duration(now - work.since)
-            table.add_row(self._spinner, Text(escaped(name)), took, Text(work.text))
-        return table
+        width = self._console.width
+        names = [escaped(name) for name, _ in works]
+        longest = min(max(map(len, names), default=0), int(width * _NAME_SHARE))
+        steps = max((len(work.step) for _, work in works), default=0)
+        return Group(
+            *(
+                self._line(name, work, now=now, width=width, columns=(longest, steps))
+                for name, (_, work) in zip(names, works, strict=True)
+            )
+        )
+
+    def _line(
+        self, name: str, work: _Work, *, now: float, width: int, columns: tuple[int, int]
+    ) -> Text:
+        """Spinner, name, step and time of one piece of work, and as much of its message as there is room for."""
+        from rich.text import Text
+
+        longest, steps = columns
+        title = Text(name)
+        title.truncate(longest, overflow="ellipsis", pad=True)
+        took = Text(duration(now - work.since), style="dim")
+        step = [Text(work.step.rjust(steps))] if steps else []
+        line = Text(" ", no_wrap=True).join([self._spinner_frame(now), title, *step, took])
+        message = Text(f" {_STEP.sub('', work.text, count=1)}".rstrip())
+        message.truncate(max(width - 1 - line.cell_len, 0), overflow="ellipsis")
+        line.append_text(message)
+        line.truncate(width - 1, overflow="ellipsis")
+        return line
+
+    def _spinner_frame(self, now: float) -> Text:
+        from rich.text import Text
+
+        frame = self._spinner.render(now) if self._spinner else ""
+        return frame if isinstance(frame, Text) else Text(str(frame))
 
 
 def make_reporter(stream: Stream, *, quiet: bool) -> Reporter:

@@ -11,7 +11,7 @@ from envctl.cli.arguments import Target, complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import build_notes, note_all, note_variables
-from envctl.errors import Problem, SpecError, UsageError
+from envctl.errors import SpecError, UsageError
 
 _SCHEMAS: Mapping[str, Literal["envctl", "environment"]] = {
     "envctl": "envctl",
@@ -54,7 +54,9 @@ def validate(
         )
     except SpecError as error:
         if as_json:
-            problems = [_problem(problem) for problem in error.problems]
+            from envctl.cli.failure import problem_json
+
+            problems = [problem_json(problem) for problem in error.problems]
             invocation.json({"valid": False, "environments": [], "problems": problems})
         raise
     note_all(invocation, notes)
@@ -62,18 +64,6 @@ def validate(
         invocation.json({"valid": True, "environments": list(names), "problems": []})
     elif not invocation.options.quiet:
         invocation.out.line(invocation.out.safe(f"valid: {', '.join(names)}"))
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    where = problem.where
-    return {
-        "file": where.file,
-        "line": where.line,
-        "column": where.column,
-        "message": problem.message,
-        "expected": problem.expected,
-        "hint": problem.hint,
-    }
 
 
 def config(

@@ -217,6 +217,15 @@ def change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, Cause]]:
             yield f"{'' if index else head:<{width}}", cause
 
 
+def summary_text(changes: Sequence[Change]) -> str:
+    """How many changes of each kind a plan has: "1 to build, 2 to create"."""
+    counts: dict[str, int] = {}
+    for change in changes:
+        name = "run hooks of" if change.action is Action.HOOK else change.action
+        counts[name] = counts.get(name, 0) + 1
+    return ", ".join(f"{count} to {name}" for name, count in counts.items())
+
+
 def warning_text(cause: Cause) -> str:
     """What a reader should look at twice, as it follows the cause."""
     return f"  ! {cause.warning}" if cause.warning else ""

@@ -60,6 +60,50 @@ def test_a_traceback_cannot_steer_the_terminal(
     assert "\x1b" not in shown
 
 
+def test_with_json_an_error_is_json_too(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = EnvctlError("web: it exited", details="boom", hint="mend it", where=Place("a", 5, 3))
+    monkeypatch.setattr("envctl.verbs.status.status", raising(error))
+    ended = envctl("status", "dev", "--json")
+    assert ended.json == {
+        "error": {
+            "message": "web: it exited",
+            "details": "boom",
+            "hint": "mend it",
+            "where": "a:5:3",
+            "problems": [],
+            "exit_code": 1,
+        }
+    }
+    assert "error: a:5:3: web: it exited" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied"),
+        (ZeroDivisionError("no"), "internal error, ZeroDivisionError: no"),
+    ],
+)
+def test_with_json_any_error_is_json(
+    envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    monkeypatch.setattr("envctl.verbs.status.status", raising(error))
+    assert envctl("status", "dev", "--json").json["error"]["message"] == message
+
+
+def test_with_json_mistakes_of_a_spec_are_told_one_by_one(envctl: Run, shop: Path) -> None:
+    (shop / "environments" / "dev.yaml").write_text("backend: memory\nnonsense: 1\n")
+    (problem,) = envctl("plan", "dev", "--json").json["error"]["problems"]
+    assert (problem["file"], problem["line"]) == ("environments/dev.yaml", 2)
+    assert envctl("validate", "dev", "--json").json["problems"] == [problem]
+
+
+def test_with_json_wrong_usage_is_json(envctl: Run, shop: Path) -> None:
+    assert envctl("plan", "--json").json["error"]["exit_code"] == 2
+
+
 def test_an_interrupt_says_how_to_go_on(
     envctl: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

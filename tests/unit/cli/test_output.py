@@ -95,3 +95,25 @@ def test_columns_line_up_and_empty_ones_are_left_out() -> None:
     file = io.StringIO()
     Stream(file).table([("web", "", "up"), ("database", "", "down")], head=("UNIT", "WHY", "STATE"))
     assert file.getvalue() == "UNIT      STATE\nweb       up\ndatabase  down\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "shown"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"CLICOLOR_FORCE": "1"}, True),
+        ({"FORCE_COLOR": "0", "CLICOLOR_FORCE": "0"}, False),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_can_be_forced_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], shown: bool
+) -> None:
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[31m" in Stream(io.StringIO()).paint("red", "red")) == shown
+    assert Stream(io.StringIO(), no_color=True).paint("red", "red") == "red"

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from envctl.cli.output import Stream
 from envctl.cli.progress import Plain, Silent, duration, make_reporter
@@ -117,6 +118,47 @@ def test_a_terminal_shows_live_lines_and_keeps_the_finished_ones() -> None:
         "✓ build web  (N s)  3 steps",
         "✗ build db  (N s)  no such package",
     ]
+
+
+BUSY = """
+import sys, threading
+from envctl.cli.output import Stream
+from envctl.cli.progress import make_reporter
+from envctl.progress import Progress, Stage
+reporter = make_reporter(Stream(sys.stderr), quiet=False)
+reporter(Progress("build web", Stage.WORKING, "step 3/12 packages " + "python3 " * 40))
+reporter(Progress("build a-service-with-a-name-as-long-as-names-can-be", Stage.WORKING, "pulling " + "界" * 90))
+threading.Event().wait(0.4)
+reporter(Progress("build web", Stage.WORKING, "Unpacking a-package " + "x" * 300))
+threading.Event().wait(0.6)
+reporter.pause()
+"""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_narrow_terminal_cuts_the_message_and_nothing_else(columns: int) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY],
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "PYTHONPATH": str(TREE)},
+    )
+    os.close(theirs)
+    raw = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", _all_of(ours))
+    assert process.wait(timeout=60) == 0
+    lines = [line for line in re.split(r"[\r\n]+", raw) if line.strip()]
+    assert max(map(cell_len, lines)) < columns
+    web = [line for line in lines if "build web" in line]
+    assert {bool(re.fullmatch(r"[⠁-⣿] build web +3/12 \d+\.\d s .*…", line)) for line in web} == {
+        True
+    }
+    assert "packages python3" in web[0]
+    assert "Unpacking a-package"[: columns // 5] in web[-1]
+    other = [line for line in lines if "build a-service" in line]
+    assert {
+        bool(re.match(r"[⠁-⣿] build a-service-[a-z-]*…? +\d+\.\d s pulling", line))
+        for line in other
+    } == {True}
 
 
 def _all_of(descriptor: int) -> str:

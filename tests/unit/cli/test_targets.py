@@ -275,3 +275,10 @@ def test_watch_shows_the_states_again_when_they_change(
 @pytest.mark.parametrize("option", ["--json", "--all"])
 def test_watch_goes_with_no_other_form(envctl: Run, shop: Path, option: str) -> None:
     assert envctl("status", "--watch", option).code == 2
+
+
+def test_plan_ends_with_a_summary_and_the_next_command(envctl: Run, shop: Path) -> None:
+    lines = envctl("plan", "test").out.splitlines()
+    assert lines[-1] == "2 to build, 2 to create; `envctl up test` makes these changes"
+    envctl("up", "test")
+    assert envctl("plan", "test").out == "test: no changes\n"

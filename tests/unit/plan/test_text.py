@@ -44,6 +44,7 @@ from envctl.plan.text import (
     size_text,
     source_text,
     step_text,
+    summary_text,
 )
 from tests.support.plans import build, packages, plan, script, unit
 
@@ -179,6 +180,13 @@ def test_changes_line_up_and_end_with_their_places():
             ],
         },
     ]
+
+
+def test_changes_are_counted_by_kind():
+    actions = (Action.BUILD, Action.CREATE, Action.HOOK, Action.CREATE)
+    changes = [Change(action, "web", because("")) for action in actions]
+    assert summary_text(changes) == "1 to build, 2 to create, 1 to run hooks of"
+    assert summary_text([]) == ""
 
 
 def test_no_changes_are_no_text():
