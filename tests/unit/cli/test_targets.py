@@ -191,14 +191,14 @@ def test_what_runs_of_a_spec_with_mistakes_is_found_by_its_name(envctl: Run, sho
     envctl("up")
     (shop / "envctl.yaml").write_text("default: test\nservices: {\n")
     ended = envctl("logs", "web")
-    assert "web exists on paper only" in ended.err
+    assert "web is only simulated" in ended.err
 
 
 def test_a_removed_environment_can_still_be_named(envctl: Run, shop: Path) -> None:
     envctl("up", "test")
     put_default(shop, "dev")
     (shop / "environments" / "test.yaml").unlink()
-    assert "exists on paper only" in envctl("logs", "test").err
+    assert "is only simulated" in envctl("logs", "test").err
 
 
 def states(envctl: Run, *words: str) -> dict[str, str]:
