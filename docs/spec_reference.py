@@ -9,12 +9,13 @@ from typing import Any
 
 import spec_words as words
 
-from envctl.definition import reader, size
-from envctl.definition.form import Field, Form, Listed, Mapped, Scalar
+from envctl.definition import size, yaml_reader
+from envctl.definition.form import Field, Form
 from envctl.definition.interpolate import PREFIX
 from envctl.definition.key import REQUIRED, ValueKind
 from envctl.definition.keys.spec_file import OVERLAY, SPEC
-from envctl.definition.merge import DEFAULTS, RULES, Rule
+from envctl.definition.kinds import ListOf, MapOf, Scalar
+from envctl.definition.merge import DEFAULTS, RULES, MergeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ def page() -> str:
     """The whole page."""
     about = words.ABOUT.format(
         example=words.EXAMPLE,
-        megabytes=reader.MAX_BYTES // 1024**2,
-        most_values=f"{size.MOST_VALUES:,}",
-        characters=size.MOST_CHARACTERS // 1024**2,
-        depth=reader.MAX_DEPTH,
+        megabytes=yaml_reader.MAX_BYTES // 1024**2,
+        most_values=f"{size.MAX_VALUES:,}",
+        characters=size.MAX_CHARACTERS // 1024**2,
+        depth=yaml_reader.MAX_DEPTH,
         prefix=PREFIX,
         defaults=_merge_table(DEFAULTS, "where"),
         rules=_merge_table(RULES, "at"),
@@ -95,19 +96,19 @@ def _short(form: Form) -> str:
     """What the short form means."""
     if form in words.SHORT:
         return words.SHORT[form]
-    if form.short is None:
+    if form.shorthand is None:
         return ""
-    if list in form.short.types:
+    if list in form.shorthand.types:
         return "Short form: a command."
-    return f"Short form: a text is its `{form.short.key}`."
+    return f"Short form: a text is its `{form.shorthand.key}`."
 
 
-def _merge_table(rules: Sequence[Rule], where: str) -> str:
+def _merge_table(rules: Sequence[MergeRule], where: str) -> str:
     rows = []
     for rule in rules:
         choices = f" (`{'`, `'.join(rule.choices)}`)" if rule.choices else ""
         path = f"`{rule.path}`" if re.fullmatch(r"[a-z.*]+", rule.path) else rule.path
-        rows.append((path, f"{rule.how}{choices}", rule.note))
+        rows.append((path, f"{rule.strategy}{choices}", rule.note))
     return _table((where, "what happens", "note"), rows)
 
 
@@ -134,9 +135,9 @@ def _forms(kind: ValueKind) -> Iterator[Form]:
     match kind:
         case Form():
             yield kind
-        case Listed():
+        case ListOf():
             yield from _forms(kind.item)
-        case Mapped():
+        case MapOf():
             yield from _forms(kind.value)
 
 
@@ -145,11 +146,11 @@ def _value(kind: ValueKind) -> str:
     match kind:
         case Form():
             return _link(kind)
-        case Listed():
+        case ListOf():
             return f"list of {_value(kind.item)}"
-        case Mapped():
+        case MapOf():
             mapping = f"mapping of {_value(kind.key)} to {_value(kind.value)}"
-            return f"list of names, or {mapping}" if kind.listed else mapping
+            return f"list of names, or {mapping}" if kind.list_value else mapping
         case Scalar():
             return kind.title
     raise TypeError(f"no words for {kind!r}")

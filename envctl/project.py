@@ -72,13 +72,15 @@ class Project:
         """The names of the project's environments."""
         return self.loader.environments
 
-    def resolved(self, environment: str, *, without_files: bool = False) -> Resolved:
+    def resolved(self, environment: str, *, allow_missing_files: bool = False) -> Resolved:
         """The resolved spec of one environment; with `without_files` builds may lack files of the project."""
-        return self.loader.load(environment, without_files=without_files, cache=self.shared is None)
+        return self.loader.load(
+            environment, allow_missing_files=allow_missing_files, cache=self.shared is None
+        )
 
     def valid_parts(self, environment: str) -> Resolved | None:
         """What is valid by itself in a spec that has problems; None if nothing is."""
-        return definition.sound_parts(self.root, environment, sets=self.sets, environ=self.environ)
+        return definition.valid_parts(self.root, environment, sets=self.sets, environ=self.environ)
 
     @cached_property
     def package_sets(self) -> PackageSets:

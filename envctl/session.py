@@ -122,7 +122,9 @@ class Session:
             raise
 
     def _load(self) -> Resolved:
-        return self.project.resolved(self.target.environment, without_files=bool(self.services))
+        return self.project.resolved(
+            self.target.environment, allow_missing_files=bool(self.services)
+        )
 
     def _is_removed(self) -> bool:
         name = self.target.environment
@@ -164,7 +166,7 @@ class Session:
         return make_scope(project, self.target.environment, root, home=home_of(root))
 
     def _peek(self, key: str) -> str | None:
-        return definition.glimpse(self.project.root, self.target.environment, key)
+        return definition.peek(self.project.root, self.target.environment, key)
 
     @cached_property
     def backend(self) -> Backend:

@@ -1,16 +1,16 @@
 """The spec: `envctl.yaml` and its environments, from files to validated, resolved data.
 
-Where to look:
+Where to look, in the order in which a spec passes through:
 
-- which keys there are: keys/ (one declaration a key), form and key (how a declaration reads a value), value_readers
-- from text to tree: reader, tree, syntax, size
-- which files: loader, names, overlays, cache
-- merging, variables, inheritance: merge, interpolate, resolve, remember
-- mistakes: problems, check (several values at once), habits (hints for what other tools call differently)
-- the result: resolved, origins and value_origin (where a value comes from), text (`config`), differences (`diff`)
-- for editors: editor_schema
+- which files: names, overlays, loader, cache
+- from text to tree: yaml_reader, tree, syntax_errors, size
+- merging, variables, inheritance: resolve, merge, interpolate, extends, memo
+- which keys there are: keys/ (one declaration per key)
+- reading by these declarations: read_spec, form, kinds, key; value_readers, path_readers, service_readers
+- mistakes: problems, checks/ (several values at once), hints (keys and values of other tools)
+- the result: resolved, origins, value_origin; yaml_writer (`config`), differences (`diff`), editor_schema
 
-Only this package knows YAML, and imports it only when no cached result fits.
+Only this package knows YAML, and imports it only if no cached result fits.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def find_root(start: Path) -> Path:
 
 
 def _trusted(file: Path, *, asked_for: bool) -> None:
-    owner, own = file.lstat().st_uid, os.geteuid()
-    if owner not in (own, 0) and not (own == 0 and asked_for):
+    owner, user = file.lstat().st_uid, os.geteuid()
+    if owner not in (user, 0) and not (user == 0 and asked_for):
         raise EnvctlError(
             f"{file} belongs to another user (number {owner})",
             hint="it could run anything as you: work on a copy of your own, if you trust it",
@@ -80,8 +80,8 @@ def load(
     sets: Mapping[str, str] = _NOTHING,
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
-    without_files: bool = False,
-    known: tuple[str, ...] | None = None,
+    allow_missing_files: bool = False,
+    overlays: tuple[str, ...] | None = None,
 ) -> Resolved:
     """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
 
@@ -92,31 +92,38 @@ def load(
     from envctl.definition import cache as _cache
 
     environ = os.environ if environ is None else environ
-    known = with_files(root) if known is None else known
+    overlays = with_files(root) if overlays is None else overlays
     if not is_name(environment):
-        from envctl.definition.problems import near
+        from envctl.definition.problems import suggestion
 
         every = environments(root)
-        raise UsageError(f"there is no environment {environment!r}", hint=near(environment, every))
+        raise UsageError(
+            f"there is no environment {environment!r}", hint=suggestion(environment, every)
+        )
     variables = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
-    contents = _contents(root, environment, known)
+    contents = _contents(root, environment, overlays)
     key = ""
     if cache:
         key = _cache.key(
-            environment, sets=sets, variables=variables, contents=contents, names=known
+            environment, sets=sets, variables=variables, contents=contents, names=overlays
         )
-        found = _cache.read(root, environment, key)
-        if found is not None:
-            return found
+        cached = _cache.read(root, environment, key)
+        if cached is not None:
+            return cached
     resolved = _resolve(
-        root, environment, contents, sets=sets, environ=variables, without_files=without_files
+        root,
+        environment,
+        contents,
+        sets=sets,
+        environ=variables,
+        allow_missing_files=allow_missing_files,
     )
-    if cache and not resolved.lacking:
+    if cache and not resolved.missing_files:
         _cache.write(root, environment, key, resolved)
     return resolved
 
 
-def sound_parts(
+def valid_parts(
     root: Path,
     environment: str,
     *,
@@ -126,8 +133,8 @@ def sound_parts(
     """What is valid by itself in a spec that has problems, so that it can be seen what else is wrong; None if nothing is."""
     from envctl.definition.resolve import resolve
 
-    known = with_files(root)
-    contents = _contents(root, environment, known)
+    overlays = with_files(root)
+    contents = _contents(root, environment, overlays)
     environ = os.environ if environ is None else environ
     try:
         return resolve(
@@ -137,16 +144,16 @@ def sound_parts(
             sets=sets,
             environ=environ,
             known=environments(root),
-            sound_parts=True,
+            valid_parts=True,
         )
     except EnvctlError:
         return None
 
 
-def _contents(root: Path, environment: str, known: tuple[str, ...]) -> dict[str, bytes | None]:
+def _contents(root: Path, environment: str, overlays: tuple[str, ...]) -> dict[str, bytes | None]:
     """What the environment's files hold; None for one that the slow path has to look at."""
     files = [ROOT_FILE]
-    if environment in known:
+    if environment in overlays:
         files.append(overlay_file(environment))
     contents: dict[str, bytes | None] = {}
     for file in files:
@@ -164,7 +171,7 @@ def _resolve(
     *,
     sets: Mapping[str, str],
     environ: Mapping[str, str],
-    without_files: bool,
+    allow_missing_files: bool,
 ) -> Resolved:
     from envctl.definition.resolve import resolve
 
@@ -175,7 +182,7 @@ def _resolve(
         sets=sets,
         environ=environ,
         known=(environment,) if overlay_file(environment) in contents else environments(root),
-        without_files=without_files,
+        allow_missing_files=allow_missing_files,
     )
 
 
@@ -191,19 +198,19 @@ def load_base(
     return resolve(root, name, contents=contents, sets=sets, environ=environ, known=(name,))
 
 
-def glimpse(root: Path, environment: str, key: str) -> str | None:
+def peek(root: Path, environment: str, key: str) -> str | None:
     """The word that a line at the top level of a spec gives a key, whatever is wrong with the rest of it."""
     pattern = re.compile(_LINE.format(key=re.escape(key)), re.MULTILINE)
     for file in (overlay_file(environment), ROOT_FILE):
         data = _contents(root, environment, (environment,)).get(file) or b""
-        if found := pattern.search(data.decode("utf-8", "replace")):
-            return found[1]
+        if match := pattern.search(data.decode("utf-8", "replace")):
+            return match[1]
     return None
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
     """A resolved spec as YAML; with `origins`, where each value comes from."""
-    from envctl.definition.text import config_text as make
+    from envctl.definition.yaml_writer import config_text as make
 
     return make(resolved, origins=origins)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
-from envctl.definition.origins import Origins, Parts
+from envctl.definition.origins import Origins, OriginsByService
 from envctl.definition.resolved import Resolved
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
@@ -99,17 +99,17 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
         return None
 
 
-def _origins(text: bytes) -> Parts:
-    parts: Parts = {}
+def _origins(text: bytes) -> OriginsByService:
+    parts: OriginsByService = {}
     try:
         for name, places in json.loads(text).items():
             parts[name] = {
                 tuple(path): (
-                    tuple(spot),
+                    tuple(position),
                     tuple((tuple(place), old) for place, old in replaced),
                     note,
                 )
-                for path, spot, replaced, note in places
+                for path, position, replaced, note in places
             }
     except (ValueError, TypeError, AttributeError):
         return {}
@@ -121,11 +121,13 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     target = path(root, environment)
     origins = resolved.origins
     parts = origins.parts if isinstance(origins, Origins) else {}
-    raw = {name: [[path, *place] for path, place in part.items()] for name, part in parts.items()}
+    raw_origin = {
+        name: [[path, *place] for path, place in part.items()] for name, part in parts.items()
+    }
     lines = (
         expected,
         json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
-        json.dumps(raw, separators=(",", ":")),
+        json.dumps(raw_origin, separators=(",", ":")),
     )
     with contextlib.suppress(EnvctlError, OSError, ValueError):
         private_folder(root, _FOLDER)

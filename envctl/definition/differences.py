@@ -62,8 +62,10 @@ class _Walk:
         self, left: KeyPath, right: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> Iterator[Difference]:
         for key in dict.fromkeys([*old, *new]):
-            here, there = (*left, key), (*right, key)
-            yield from self.values(here, there, old.get(key, ABSENT), new.get(key, ABSENT))
+            left_path, right_path = (*left, key), (*right, key)
+            yield from self.values(
+                left_path, right_path, old.get(key, ABSENT), new.get(key, ABSENT)
+            )
 
     def lists(
         self, left: KeyPath, right: KeyPath, old: Sequence[Any], new: Sequence[Any]
@@ -72,14 +74,16 @@ class _Walk:
         for tag, first, last, start, end in matcher.get_opcodes():
             if tag == "equal":
                 continue
-            both = min(last - first, end - start)
-            for step in range(both):
-                one, two = first + step, start + step
-                yield from self.values((*left, one), (*right, two), old[one], new[two])
-            for one in range(first + both, last):
-                yield self.difference((*left, one), right, old[one], ABSENT)
-            for two in range(start + both, end):
-                yield self.difference(left, (*right, two), ABSENT, new[two])
+            paired = min(last - first, end - start)
+            for offset in range(paired):
+                old_index, new_index = first + offset, start + offset
+                yield from self.values(
+                    (*left, old_index), (*right, new_index), old[old_index], new[new_index]
+                )
+            for old_index in range(first + paired, last):
+                yield self.difference((*left, old_index), right, old[old_index], ABSENT)
+            for new_index in range(start + paired, end):
+                yield self.difference(left, (*right, new_index), ABSENT, new[new_index])
 
     def difference(self, left: KeyPath, right: KeyPath, old: Any, new: Any) -> Difference:
         return Difference(

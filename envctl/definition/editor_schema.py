@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from envctl.definition.form import Field, Form, Listed, Mapped, Scalar, Tagged
+from envctl.definition.form import Field, Form, Tagged
 from envctl.definition.key import REQUIRED, ValueKind
 from envctl.definition.keys.spec_file import OVERLAY, SPEC
+from envctl.definition.kinds import ListOf, MapOf, Scalar
 
 _NULL = {"type": "null"}
 _VARIABLE = "[$][{]"
@@ -57,12 +58,12 @@ class _Forms:
     def about(self, field: Field) -> dict[str, Any]:
         """What is said of a key."""
         key = field.key
-        found: dict[str, Any] = {"description": key.doc}
+        schema: dict[str, Any] = {"description": key.doc}
         if key.example is not None:
-            found["examples"] = [key.example]
+            schema["examples"] = [key.example]
         if key.write is None and key.default not in (REQUIRED, None, "", [], {}):
-            found["default"] = key.default
-        return found
+            schema["default"] = key.default
+        return schema
 
     def _nullable(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
         schema = self.value(kind, is_whole=is_whole)
@@ -71,11 +72,11 @@ class _Forms:
     def value(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
         """The schema of a value; what stands in a list is whole, as lists are not merged."""
         match kind:
-            case Listed():
+            case ListOf():
                 items = self.value(kind.item, is_whole=True)
                 listed = {"type": "array", "items": items}
-                return {"anyOf": [self._keyed(kind), listed]} if kind.keyed else listed
-            case Mapped():
+                return {"anyOf": [self._keyed(kind), listed]} if kind.map_keys else listed
+            case MapOf():
                 name = kind.key.schema["pattern"]
                 entry = self._nullable(kind.value, is_whole=is_whole)
                 mapping = {
@@ -84,26 +85,26 @@ class _Forms:
                     "additionalProperties": False,
                 }
                 names = {"type": "array", "items": {"type": "string"}}
-                return {"anyOf": [names, mapping]} if kind.listed else mapping
+                return {"anyOf": [names, mapping]} if kind.list_value else mapping
             case Form():
                 if kind.name not in self.known:
                     self.known[kind.name] = {}
                     self.known[kind.name] = self.mapping(kind, is_whole=is_whole)
                 reference = {"$ref": f"#/$defs/{kind.name}"}
-                short = kind.short.schema if kind.short else ()
+                short = kind.shorthand.schema if kind.shorthand else ()
                 return {"anyOf": [*map(dict, short), reference]} if short else reference
             case Scalar():
                 return _with_variable(kind.schema)
         raise TypeError(kind)
 
-    def _keyed(self, kind: Listed) -> dict[str, Any]:
+    def _keyed(self, kind: ListOf) -> dict[str, Any]:
         """The schema of a mapping that stands for a list of forms."""
-        form, (_, value) = kind.item, kind.keyed or ("", "")
+        form, (_, value) = kind.item, kind.map_keys or ("", "")
         assert isinstance(form, Form)  # only those have keys
-        rest: dict[str, Any] = {
-            word: {} for word in form.fields if word != (kind.keyed or ("",))[0]
+        properties: dict[str, Any] = {
+            word: {} for word in form.fields if word != (kind.map_keys or ("",))[0]
         }
-        entry = {"type": "object", "properties": {**rest, value: {"type": "string"}}}
+        entry = {"type": "object", "properties": {**properties, value: {"type": "string"}}}
         return {
             "type": "object",
             "additionalProperties": {"anyOf": [{"type": "string"}, entry]},

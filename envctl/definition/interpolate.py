@@ -1,4 +1,4 @@
-"""`${name}`: variables declared in `vars`, and nothing else of the outside world."""
+"""Variables: `${name}` is replaced by what `vars` declares. Nothing else of the process environment gets in."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
-from envctl.definition.problems import Problems, near
-from envctl.definition.remember import remembered
-from envctl.definition.size import MOST_CHARACTERS
+from envctl.definition.memo import memoized
+from envctl.definition.problems import Problems, similar, suggestion
+from envctl.definition.size import MAX_CHARACTERS
 from envctl.definition.tree import (
-    Extend,
-    Items,
+    ListExtension,
+    ListNode,
+    MapNode,
     Node,
-    Null,
-    Spot,
-    Table,
-    Text,
-    brief,
-    listed,
-    shown,
-    what,
+    NullNode,
+    Position,
+    ScalarNode,
+    abbreviated,
+    describe,
+    quoted,
+    summary,
 )
 from envctl.errors import UsageError
-from envctl.lazy_dataclass import dataclass
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -33,16 +32,8 @@ _NONE: frozenset[str] = frozenset()
 _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable's value, and where it was set: a place in a file, or ("--set", 1, 1)."""
-
-    value: Text
-    source: str = ""
-
-
 def escape(text: str) -> str:
-    """The text, written so that interpolation gives it back."""
+    """The text with each `$` doubled, so that interpolation gives it back."""
     return text.replace("$", "$$")
 
 
@@ -51,135 +42,134 @@ class Interpolation:
 
     def __init__(
         self,
-        declared: Table,
+        declared: MapNode,
         *,
         sets: Mapping[str, str],
         environ: Mapping[str, str],
         problems: Problems,
     ) -> None:
-        """Work out every variable; UsageError if `sets` names one that is not declared."""
+        """Evaluate every variable. Raises UsageError if `sets` names one that is not declared."""
         self.problems = problems
         self.declared = declared
-        self.given: dict[str, Text] = {}
+        self.overrides: dict[str, ScalarNode] = {}
         for name, value in sets.items():
             if name not in declared:
                 raise UsageError(
                     f"--set {name}: the spec declares no such variable",
-                    hint=near(name, declared) or "declare it under vars",
+                    hint=suggestion(name, declared) or "declare it under vars",
                 )
-            self._give(name, value, "--set")
+            self._override(name, value, "--set")
         for name in declared:
-            if PREFIX + name in environ and name not in self.given:
-                self._give(name, environ[PREFIX + name], PREFIX + name)
-        self.values: dict[str, Text] = {}
-        self._room_in_all = MOST_CHARACTERS
+            if PREFIX + name in environ and name not in self.overrides:
+                self._override(name, environ[PREFIX + name], PREFIX + name)
+        self.values: dict[str, ScalarNode] = {}
+        self._characters_left = MAX_CHARACTERS
         for name in declared:
-            self._work_out(name)
+            self._evaluate(name)
 
-    def _give(self, name: str, value: str, source: str) -> None:
+    def _override(self, name: str, value: str, source: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
             raise UsageError(f"{source}: the value of {name} is not UTF-8") from None
         if "\0" in value:
             raise UsageError(f"{source}: the value of {name} contains a NUL character")
-        text = Text(value, (source, 1, 1))
-        text.note = f"{name} is {shown(value)}, from {source}"
-        self.given[name] = text
+        text = ScalarNode(value, (source, 1, 1))
+        text.note = f"{name} is {quoted(value)}, from {source}"
+        self.overrides[name] = text
 
-    def _work_out(self, start: str) -> None:
-        """A variable's value, after those it refers to; no chain of them is too long."""
-        trail = {start: self._referred(start)}
+    def _evaluate(self, start: str) -> None:
+        """Evaluate a variable after those it refers to, without recursion: no chain is too long."""
+        trail = {start: self._references(start)}
         while trail:
-            name, rest = next(reversed(trail.items()))
-            needed = next((one for one in rest if one not in self.values), None)
+            name, references = next(reversed(trail.items()))
+            needed = next(
+                (reference for reference in references if reference not in self.values), None
+            )
             if needed is None:
                 del trail[name]
                 self.values.setdefault(name, self._value(name))
             elif needed in trail:
                 names = list(trail)
-                circle = listed([*names[names.index(needed) :], needed], " → ")
-                spot = self.declared[needed].spot
-                self.problems.add(spot, f"variables refer to each other in a circle: {circle}")
-                self.values[needed] = Text("", spot)
+                circle = abbreviated([*names[names.index(needed) :], needed], " → ")
+                position = self.declared[needed].position
+                self.problems.add(position, f"variables refer to each other in a circle: {circle}")
+                self.values[needed] = ScalarNode("", position)
             else:
-                trail[needed] = self._referred(needed)
+                trail[needed] = self._references(needed)
 
-    def _referred(self, name: str) -> Iterator[str]:
-        """The declared variables that a variable's own text refers to."""
+    def _references(self, name: str) -> Iterator[str]:
+        """The declared variables that a variable's text refers to."""
         node = self.declared[name]
-        if name in self.given or not isinstance(node, Text) or name in self.values:
+        if name in self.overrides or not isinstance(node, ScalarNode) or name in self.values:
             return iter(())
         names = (match[1] for match in _DOLLAR.finditer(node) if match[1])
-        return iter([one for one in names if one in self.declared])
+        return iter([reference for reference in names if reference in self.declared])
 
-    def _value(self, name: str) -> Text:
-        """A variable's value; those it refers to are known."""
+    def _value(self, name: str) -> ScalarNode:
+        """The value of a variable; those that it refers to are known already."""
         node = self.declared[name]
-        if name in self.given:
-            value = self.given[name]
-            if not isinstance(node, Null):
-                value.replaced = ((node.spot, brief(node)), *node.replaced)
+        if name in self.overrides:
+            value = self.overrides[name]
+            if not isinstance(node, NullNode):
+                value.replaced = ((node.position, summary(node)), *node.replaced)
             return value
-        if isinstance(node, Text):
+        if isinstance(node, ScalarNode):
             return self._text(node)
         self.problems.add(
-            self.declared.spots[name],
-            f"vars.{name}: expected a text or a number, got {what(node)}",
+            self.declared.positions[name],
+            f"vars.{name}: expected a text or a number, got {describe(node)}",
         )
-        return Text("", node.spot)
+        return ScalarNode("", node.position)
 
     def node(self, node: Node) -> Node:
-        """The node with all of its scalars interpolated; the very node if there is nothing to do."""
+        """The node with all variables replaced; the same node if it has none."""
         match node:
-            case Text():
+            case ScalarNode():
                 return self._text(node) if "$" in node else node
-            case Table():
+            case MapNode():
                 names = _variables_in(node)
                 return self._shared_table(node, names) if names else node
-            case Items():
+            case ListNode():
                 nodes = [self.node(item) for item in node]
                 if all(new is old for new, old in zip(nodes, node, strict=True)):
                     return node
-                items = Items(node.spot, nodes)
-                items.replaced = node.replaced
-                return items
-            case Extend():
-                extend = Extend(
-                    node.spot, list(map(self.node, node.before)), list(map(self.node, node.after))
+                return ListNode(node.position, nodes, node.replaced)
+            case ListExtension():
+                before, after = map(self.node, node.before), map(self.node, node.after)
+                return ListExtension(
+                    node.position, list(before), list(after), replaced=node.replaced
                 )
-                extend.replaced = node.replaced
-                return extend
-            case Null():
+            case NullNode():
                 return node
 
-    def _shared_table(self, node: Table, names: AbstractSet[str]) -> Table:
-        """The table, made once for all environments in which its variables have the same values."""
+    def _shared_table(self, node: MapNode, names: AbstractSet[str]) -> MapNode:
+        """The mapping with its variables replaced, once for all environments that give them the same values."""
         values = [(name, self.values.get(name)) for name in sorted(names)]
         key = tuple(
             (name, value, value.note if value is not None else "") for name, value in values
         )
 
-        def made() -> tuple[Table, int]:
-            room = self._room_in_all
+        def make() -> tuple[MapNode, int]:
+            length_left = self._characters_left
             table = self._table(node)
-            used, self._room_in_all = room - self._room_in_all, room
+            used, self._characters_left = length_left - self._characters_left, length_left
             return table, used
 
-        table, used = remembered(node, key, made, problems=self.problems)
-        if used > self._room_in_all:
+        table, used = memoized(node, key, make, problems=self.problems)
+        if used > self._characters_left:
             return self._table(node)
-        self._room_in_all -= used
+        self._characters_left -= used
         return table
 
-    def _table(self, node: Table) -> Table:
-        table = Table(node.spot)
+    def _table(self, node: MapNode) -> MapNode:
+        table = MapNode(node.position)
         changed = False
         for key, item in node.items():
             if "${" in key:
                 self.problems.add(
-                    node.spots[key],
-                    f"variables do not work in keys: {shown(key)}",
+                    node.positions[key],
+                    f"variables do not work in keys: {quoted(key)}",
                     hint="mounts have a list form: [{source: …, target: …}]",
                 )
             new = self.node(item)
@@ -187,93 +177,90 @@ class Interpolation:
             table[key] = new
         if not changed:
             return node
-        table.spots, table.replaced, table.sealed = node.spots, node.replaced, node.sealed
+        table.positions, table.replaced, table.sealed = node.positions, node.replaced, node.sealed
         return table
 
-    def _text(self, node: Text) -> Text:
-        """The text with its variables' values, which are data: not looked into again."""
+    def _text(self, node: ScalarNode) -> ScalarNode:
+        """The text with its variables replaced. Values are data: a `$` in them means nothing."""
         if "$" not in node:
             return node
         notes: list[str] = []
-        room = MAX_LENGTH
+        length_left = MAX_LENGTH
         known = True
 
         def value(match: re.Match[str]) -> str:
             if match[0] == "$$":
                 return "$"
-            found = self._lookup(match, node)
-            nonlocal room, known
-            if found is None:
+            variable = self._lookup(match, node)
+            nonlocal length_left, known
+            if variable is None:
                 known = False
                 return match[0]
-            room -= len(found)
-            if room < 0:
+            length_left -= len(variable)
+            if length_left < 0:
                 self.problems.add(
-                    node.spot, f"variables make this longer than {MAX_LENGTH:,} characters"
+                    node.position, f"variables make this longer than {MAX_LENGTH:,} characters"
                 )
                 return ""
-            self._room_in_all -= len(found)
-            if self._room_in_all < 0:
-                self._too_much(node.spot)
+            self._characters_left -= len(variable)
+            if self._characters_left < 0:
+                self._stop_too_long(node.position)
             if len(notes) < _NOTES:
-                notes.append(found.note or f"{match[1]} is {shown(found)}")
-            return str(found)
+                notes.append(variable.note or f"{match[1]} is {quoted(variable)}")
+            return str(variable)
 
-        text = Text(_DOLLAR.sub(value, node), node.spot, plain=node.plain and not notes)
+        text = ScalarNode(_DOLLAR.sub(value, node), node.position, plain=node.plain and not notes)
         if not known:
-            self.problems.enough_of(node.spot)
+            self.problems.suppress(node.position)
         text.replaced = node.replaced
         text.note = "; ".join(dict.fromkeys([*filter(None, [node.note]), *notes]))
         return text if notes or text != node else node
 
-    def _too_much(self, spot: Spot) -> None:
+    def _stop_too_long(self, position: Position) -> None:
         self.problems.add(
-            spot,
-            f"here variables have made the spec longer than {MOST_CHARACTERS:,} characters",
+            position,
+            f"here variables have made the spec longer than {MAX_CHARACTERS:,} characters",
             hint="put what is long into a file, and copy or mount that",
         )
         self.problems.stop()
 
-    def _lookup(self, match: re.Match[str], node: Text) -> Text | None:
+    def _lookup(self, match: re.Match[str], node: ScalarNode) -> ScalarNode | None:
         name = match[1]
-        spot = _within(node, match.start())
+        position = _within(node, match.start())
         literal = "for a literal ${ write $${"
         if not match[2] or not VAR_NAME.match(name):
             self.problems.add(
-                spot,
-                f"{shown(match[0])} is no variable",
+                position,
+                f"{quoted(match[0])} is no variable",
                 expected="${name}, the name in small letters, digits and _",
                 hint=literal,
             )
             return None
         if name not in self.declared:
-            near_one = near(name, self.declared)
             self.problems.add(
-                spot,
+                position,
                 f"the variable {name!r} is not declared",
                 expected="a name declared under vars",
-                hint=near_one
-                if "did you mean" in near_one
-                else f"declare it: vars: {{{name}: …}}; {literal}",
+                hint=similar(name, self.declared) or f"declare it: vars: {{{name}: …}}; {literal}",
             )
             return None
         return self.values[name]
 
 
 def _variables_in(node: Node) -> frozenset[str]:
-    """What may be replaced in a node: the names of variables, declared or not; "" for a `$$`, and for what is a mistake."""
+    """The variables in a node, declared or not; "" for a `$$`, and for a mistake."""
     match node:
-        case Text():
+        case ScalarNode():
             if "$" not in node:
                 return _NONE
             return frozenset(match[1] or "" for match in _DOLLAR.finditer(node))
-        case Table():
-            return remembered(node, "variables", lambda: _union(node, node.values()))
-        case Items():
+        case MapNode():
+            return memoized(node, "variables", lambda: _union(node, node.values()))
+        case ListNode():
             return _union((), node)
-        case Extend():
+        case ListExtension():
             return _union((), [*node.before, *node.after])
-        case Null():
+        case NullNode():
             return _NONE
 
 
@@ -282,9 +269,9 @@ def _union(keys: Iterable[str], nodes: Iterable[Node]) -> frozenset[str]:
     return wrong.union(*map(_variables_in, nodes))
 
 
-def _within(node: Text, offset: int) -> Spot:
-    """The place of a character of a scalar, as well as it can be told."""
-    file, line, column = node.spot
+def _within(node: ScalarNode, offset: int) -> Position:
+    """The position of a character in a scalar; that of the scalar where quotes or folding make it uncertain."""
+    file, line, column = node.position
     if node.plain and "\n" not in node:
         return (file, line, column + offset)
-    return node.spot
+    return node.position

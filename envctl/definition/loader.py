@@ -36,30 +36,32 @@ class SpecLoader:
         return definition.alike(self._root)
 
     def load(
-        self, environment: str, *, without_files: bool = False, cache: bool = True
+        self, environment: str, *, allow_missing_files: bool = False, cache: bool = True
     ) -> Resolved:
         """The resolved spec of an environment. Options and errors are those of `definition.load`."""
-        loaded = self._loaded.get((environment, without_files))
-        if loaded is None and without_files:
+        loaded = self._loaded.get((environment, allow_missing_files))
+        if loaded is None and allow_missing_files:
             # What lacks no file is the same either way.
             whole = self._loaded.get((environment, False))
             loaded = whole if isinstance(whole, Resolved) else None
         if loaded is None:
-            loaded = self._load(environment, without_files=without_files, cache=cache)
-            self._loaded[environment, without_files] = loaded
+            loaded = self._load(environment, allow_missing_files=allow_missing_files, cache=cache)
+            self._loaded[environment, allow_missing_files] = loaded
         if isinstance(loaded, SpecError):
             # Raised more than once: each time with a traceback of its own.
             raise loaded.with_traceback(None)
         return loaded
 
-    def _load(self, environment: str, *, without_files: bool, cache: bool) -> Resolved | SpecError:
+    def _load(
+        self, environment: str, *, allow_missing_files: bool, cache: bool
+    ) -> Resolved | SpecError:
         try:
             return definition.load(
                 self._root,
                 environment,
                 sets=self._sets,
                 environ=self._environ,
-                without_files=without_files,
+                allow_missing_files=allow_missing_files,
                 cache=cache,
             )
         except SpecError as error:
@@ -72,7 +74,7 @@ class SpecLoader:
 
         Of environments that are known to have `equal` packages one is read; by default of those that are `alike`.
         """
-        found: set[tuple[str, frozenset[str]]] = set()
+        sets: set[tuple[str, frozenset[str]]] = set()
         equal = self.alike if equal is None else equal
         stands_for_all = False
         for environment in (*equal, *sorted({*self.environments} - {*equal})):
@@ -83,16 +85,16 @@ class SpecLoader:
             except (SpecError, UsageError):
                 continue
             stands_for_all = stands_for_all or environment in equal
-            found |= _package_sets(resolved)
-        return frozenset(found)
+            sets |= _package_sets(resolved)
+        return frozenset(sets)
 
 
 def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
-    found = set()
+    sets = set()
     for service in resolved.data["services"].values():
         base = service["base"]
         if base is not None and service["packages"]:
             plain = base["image"] or base_image(base["name"], base["snapshot"])
             image = image_name(plain, service["platform"] or "")
-            found.add((image, frozenset(service["packages"])))
-    return found
+            sets.add((image, frozenset(service["packages"])))
+    return sets

@@ -6,27 +6,28 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from envctl.definition.keys.spec_file import SPEC, merge_rules
-from envctl.definition.problems import Problems, near
-from envctl.definition.remember import remembered
+from envctl.definition.memo import memoized
+from envctl.definition.problems import Problems, similar
 from envctl.definition.tree import (
-    Extend,
-    Items,
+    ListExtension,
+    ListNode,
+    MapNode,
     Node,
-    Null,
+    NullNode,
     Replaced,
-    Table,
-    Text,
-    brief,
-    copied,
-    what,
+    ScalarNode,
+    describe,
+    summary,
+    with_history,
+    without,
 )
 from envctl.lazy_dataclass import dataclass
 
 Path: TypeAlias = tuple[str, ...]
 
 
-class How(StrEnum):
-    """What setting a value does to the one that was there."""
+class Strategy(StrEnum):
+    """What a new value does to the one that was set before."""
 
     MERGE = "merge by key"
     REPLACE = "replace"
@@ -37,158 +38,160 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What happens at a path; `*` stands for any service. `choices` are keys that exclude each other."""
+class MergeRule:
+    """The strategy for a path; `*` is any service. `choices` are keys that exclude each other."""
 
     path: str
-    how: How
+    strategy: Strategy
     note: str
     choices: tuple[str, ...] = ()
 
 
-DEFAULTS: tuple[Rule, ...] = (
-    Rule("any mapping", How.MERGE, "keys that the overlay does not name stay"),
-    Rule("any scalar", How.REPLACE, ""),
-    Rule("any list", How.REPLACE, ""),
-    Rule(
+DEFAULTS: tuple[MergeRule, ...] = (
+    MergeRule("any mapping", Strategy.MERGE, "keys that the overlay does not name stay"),
+    MergeRule("any scalar", Strategy.REPLACE, ""),
+    MergeRule("any list", Strategy.REPLACE, ""),
+    MergeRule(
         "`!append [ … ]`",
-        How.EXTEND,
+        Strategy.EXTEND,
         "adds to the end of the list; the whole list if there is none",
     ),
-    Rule("`!prepend [ … ]`", How.EXTEND, "adds to the beginning"),
-    Rule(
+    MergeRule("`!prepend [ … ]`", Strategy.EXTEND, "adds to the beginning"),
+    MergeRule(
         "`null`, or no value",
-        How.REMOVE,
+        Strategy.REMOVE,
         "the key, whatever it held; an error where nothing was set",
     ),
-    Rule("another form", How.REPLACE, "a mapping over a list or a scalar, and the other way round"),
+    MergeRule(
+        "another form",
+        Strategy.REPLACE,
+        "a mapping over a list or a scalar, and the other way round",
+    ),
 )
-"""What holds everywhere; written for people, carried out by `merge`."""
+"""The defaults, as the reference shows them; `merge` carries them out."""
 
-RULES: tuple[Rule, ...] = tuple(
-    Rule(path, How[how.upper()], note, choices) for path, how, note, choices in merge_rules(SPEC)
+RULES: tuple[MergeRule, ...] = tuple(
+    MergeRule(path, Strategy[how.upper()], note, choices)
+    for path, how, note, choices in merge_rules(SPEC)
 )
-"""Where something else holds."""
+"""The exceptions."""
 
-_BY_PATH: dict[Path, Rule] = {tuple(rule.path.split(".")): rule for rule in RULES}
+_BY_PATH: dict[Path, MergeRule] = {tuple(rule.path.split(".")): rule for rule in RULES}
 
 
-def rule_at(path: Path) -> Rule | None:
-    """The rule for a path, None where the defaults hold."""
+def rule_at(path: Path) -> MergeRule | None:
+    """The rule for a path; None where the defaults apply."""
     if len(path) > 1 and path[0] == "services":
         path = ("services", "*", *path[2:])
     return _BY_PATH.get(path)
 
 
 def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Node:
-    """What `over` makes of `base`. Neither is changed; every value remembers what it replaced.
+    """`over` merged into `base`. Neither is changed; every value remembers what it replaced.
 
-    Removed keys stay as Null until `settled`, so that merging is associative and a removal also
-    holds against what a service inherits.
+    Removed keys stay as NullNode until `normalize`, so that merging is associative and a removal also
+    removes what a service inherits.
     """
     rule = rule_at(path)
-    if rule is not None and rule.how is How.FIXED:
-        problems.add(over.spot, f"{'.'.join(path)} {rule.how}: {rule.note}")
+    if rule is not None and rule.strategy is Strategy.FIXED:
+        problems.add(over.position, f"{'.'.join(path)} {rule.strategy}: {rule.note}")
         return base
     match base, over:
-        case Table(), Table() if not over.sealed and (rule is None or rule.how is not How.REPLACE):
+        case MapNode(), MapNode() if not over.sealed and (
+            rule is None or rule.strategy is not Strategy.REPLACE
+        ):
             return _merged(base, over, path, rule.choices if rule else (), problems)
-        case Items(), Extend():
-            items = Items(over.spot, [*over.before, *base, *over.after])
-            items.replaced = _replaced(base)
-            return items
-        case Extend(), Extend():
-            both = Extend(over.spot, [*over.before, *base.before], [*base.after, *over.after])
-            both.replaced = _replaced(base)
-            return both
-        case ((Text() | Table()), Extend()):
+        case ListNode(), ListExtension():
+            return ListNode(over.position, [*over.before, *base, *over.after], _history(base))
+        case NullNode(), ListExtension():
+            return ListNode(over.position, [*over.before, *over.after], _history(base))
+        case ListExtension(), ListExtension():
+            before, after = [*over.before, *base.before], [*base.after, *over.after]
+            return ListExtension(over.position, before, after, replaced=_history(base))
+        case ((ScalarNode() | MapNode()), ListExtension()):
             name = ".".join(path)
-            problems.add(over.spot, f"{name} is {what(base)}; only a list can be extended")
+            problems.add(over.position, f"{name} is {describe(base)}; only a list can be extended")
             return base
-        case Null(), Extend():
-            items = Items(over.spot, [*over.before, *over.after])
-            items.replaced = _replaced(base)
-            return items
         case _:
-            result = copied(over, over.replaced + _replaced(base))
-            if isinstance(result, Table):
+            result = with_history(over, over.replaced + _history(base))
+            if isinstance(result, MapNode):
                 result.sealed = True
             return result
 
 
-def _replaced(base: Node) -> Replaced:
-    return base.replaced if isinstance(base, Null) else ((base.spot, brief(base)), *base.replaced)
+def _history(base: Node) -> Replaced:
+    """What a value replaces: the old one, and what that had replaced."""
+    if isinstance(base, NullNode):
+        return base.replaced
+    return ((base.position, summary(base)), *base.replaced)
 
 
 def _merged(
-    base: Table, over: Table, path: Path, choices: tuple[str, ...], problems: Problems
-) -> Table:
-    result = copied(base, base.replaced)
-    assert isinstance(result, Table)
+    base: MapNode, over: MapNode, path: Path, choices: tuple[str, ...], problems: Problems
+) -> MapNode:
+    result = without(base)
     dropped: Replaced = ()
-    before = [key for key in choices if not isinstance(base.get(key), Null | None)]
-    chosen = [key for key in choices if not isinstance(over.get(key), Null | None)]
+    before = [key for key in choices if not isinstance(base.get(key), NullNode | None)]
+    chosen = [key for key in choices if not isinstance(over.get(key), NullNode | None)]
     if chosen:
         for key in choices:
             if key in result and key not in over:
-                dropped += _replaced(result.pop(key))
-                del result.spots[key]
+                dropped += _history(result.pop(key))
+                del result.positions[key]
     for key, node in over.items():
         if key in result:
             old = result[key]
             result[key] = merge(old, node, path=(*path, key), problems=problems)
-            if not (isinstance(old, Table) and isinstance(node, Table)):
-                result.spots[key] = over.spots[key]
-        else:
-            added = copied(node, node.replaced + dropped) if dropped and key in chosen else node
-            if before and key in chosen and isinstance(added, Table):
-                # It takes another's place: of one of its name further down nothing is left either.
-                added = copied(added, added.replaced)
-                added.sealed = True  # type: ignore[union-attr]
-            result.put(key, added, over.spots[key])
+            if not (isinstance(old, MapNode) and isinstance(node, MapNode)):
+                result.positions[key] = over.positions[key]
+            continue
+        added = with_history(node, node.replaced + dropped) if key in chosen else node
+        if before and key in chosen and isinstance(added, MapNode):
+            # It takes the place of another choice: nothing further down may be merged into it either.
+            added.sealed = True
+        result.put(key, added, over.positions[key])
     return result
 
 
-def settled(node: Node, *, path: Path = (), problems: Problems) -> Node:
-    """The tree without removed keys and unfinished extensions; a removal of nothing is a problem."""
-    if isinstance(node, Extend):
-        items = Items(node.spot, [*node.before, *node.after])
-        items.replaced = node.replaced
-        return settled(items, path=path, problems=problems)
-    if isinstance(node, Items):
-        if any(not isinstance(item, Text) for item in node):
-            result = Items(node.spot, [settled(item, problems=problems) for item in node])
-            result.replaced = node.replaced
-            return result
+def normalize(node: Node, *, path: Path = (), problems: Problems) -> Node:
+    """The tree without removed keys and open extensions. Removing what was never set is a problem."""
+    if isinstance(node, ListExtension):
+        items = ListNode(node.position, [*node.before, *node.after], node.replaced)
+        return normalize(items, path=path, problems=problems)
+    if isinstance(node, ListNode):
+        if all(isinstance(item, ScalarNode) for item in node):
+            return node
+        normalized = [normalize(item, problems=problems) for item in node]
+        return ListNode(node.position, normalized, node.replaced)
+    if not isinstance(node, MapNode) or not _has_collections(node):
         return node
-    if not isinstance(node, Table) or not _unsettled(node):
-        return node
-    return remembered(node, "settled", lambda: _settled(node, path, problems), problems=problems)
+    return memoized(
+        node, "normalized", lambda: _normalized(node, path, problems), problems=problems
+    )
 
 
-def _settled(node: Table, path: Path, problems: Problems) -> Table:
-    table = Table(node.spot)
+def _normalized(node: MapNode, path: Path, problems: Problems) -> MapNode:
+    table = MapNode(node.position)
     table.replaced = node.replaced
     for key, item in node.items():
-        if not isinstance(item, Null):
-            table.put(key, settled(item, path=(*path, key), problems=problems), node.spots[key])
+        if not isinstance(item, NullNode):
+            table.put(
+                key, normalize(item, path=(*path, key), problems=problems), node.positions[key]
+            )
         elif not item.replaced:
-            _nothing_there(key, node, path, problems)
+            _report_nothing_to_remove(key, node, path, problems)
     return table
 
 
-def _unsettled(table: Table) -> bool:
-    return any(not isinstance(item, Text) for item in table.values())
+def _has_collections(table: MapNode) -> bool:
+    return any(not isinstance(item, ScalarNode) for item in table.values())
 
 
-def _nothing_there(key: str, table: Table, path: Path, problems: Problems) -> None:
-    others = [name for name, other in table.items() if not isinstance(other, Null)]
-    suggestion = near(key, others) if others else ""
+def _report_nothing_to_remove(key: str, table: MapNode, path: Path, problems: Problems) -> None:
+    others = [name for name, other in table.items() if not isinstance(other, NullNode)]
     problems.add(
-        table.spots[key],
+        table.positions[key],
         f"{'.'.join((*path, key))} has no value",
         expected="a value; null removes what the base file or an extended service set, and here is nothing",
-        hint=suggestion
-        if "did you mean" in suggestion
-        else "what belongs to it is indented deeper than it is",
+        hint=similar(key, others) or "what belongs to it is indented deeper than it is",
     )

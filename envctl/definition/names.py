@@ -42,12 +42,12 @@ def with_files(root: Path) -> tuple[str, ...]:
     except OSError:
         return ()
     # A folder's time is no finer than some milliseconds: one that is young may have changed again since.
-    if time.time_ns() - changed > _SETTLED:
+    if time.time_ns() - changed > _STABLE_AFTER:
         return _in_folder(str(folder), changed)
     return _in_folder.__wrapped__(str(folder), changed)
 
 
-_SETTLED: Final = 2_000_000_000
+_STABLE_AFTER: Final = 2_000_000_000
 """Nanoseconds."""
 
 
@@ -71,10 +71,10 @@ def misnamed(root: Path, environment: str = "") -> str:
         names = sorted(os.listdir(real_path(root, FOLDER)))  # noqa: PTH208
     except (OSError, InsideError):
         return ""
-    wanted = f"{environment}.yaml" if environment else ""
+    expected = f"{environment}.yaml" if environment else ""
     for name in names:
         meant = meant_by(name)
-        if meant != name and is_name(meant.removesuffix(".yaml")) and wanted in ("", meant):
+        if meant != name and is_name(meant.removesuffix(".yaml")) and expected in ("", meant):
             return name
     return ""
 
@@ -109,12 +109,16 @@ def inline(root: Path) -> tuple[str, ...]:
         return ()
     if not _INLINE.search(data):
         return ()
-    from envctl.definition import reader
-    from envctl.definition.tree import Table
+    from envctl.definition import yaml_reader
+    from envctl.definition.tree import MapNode
 
-    tree = reader.readable(data, ROOT_FILE)
-    given = tree.get("environments") if tree is not None else None
-    return tuple(filter(is_name, given)) if isinstance(given, Table) else ()
+    tree = yaml_reader.parse_leniently(data, ROOT_FILE)
+    inline_environments = tree.get("environments") if tree is not None else None
+    return (
+        tuple(filter(is_name, inline_environments))
+        if isinstance(inline_environments, MapNode)
+        else ()
+    )
 
 
 def default_environment(root: Path) -> tuple[str, Place] | None:
@@ -128,12 +132,12 @@ def default_environment(root: Path) -> tuple[str, Place] | None:
         return match["name"].decode(), Place(ROOT_FILE, line, len(match["before"]) + 1)
     if not _MAY_HAVE_DEFAULT.search(data):
         return None
-    from envctl.definition import reader
-    from envctl.definition.tree import Text, place
+    from envctl.definition import yaml_reader
+    from envctl.definition.tree import ScalarNode, as_place
 
-    tree = reader.readable(data, ROOT_FILE)
+    tree = yaml_reader.parse_leniently(data, ROOT_FILE)
     name = tree.get("default") if tree is not None else None
-    return (str(name), place(name.spot)) if isinstance(name, Text) else None
+    return (str(name), as_place(name.position)) if isinstance(name, ScalarNode) else None
 
 
 def environments(root: Path) -> tuple[str, ...]:

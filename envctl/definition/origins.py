@@ -9,30 +9,32 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
 
-from envctl.definition.tree import Replaced, Spot
+from envctl.definition.tree import Position, Replaced
 from envctl.definition.value_origin import KeyPath, Origin
 from envctl.errors import Place
 
-Raw: TypeAlias = tuple[Spot, Replaced, str]
+RawOrigin: TypeAlias = tuple[Position, Replaced, str]
 """A place, what was there before, and which variables' values it has, in words."""
-Parts: TypeAlias = dict[str, dict[KeyPath, Raw]]
+OriginsByService: TypeAlias = dict[str, dict[KeyPath, RawOrigin]]
 """Places by path: by service, within it, and under "" those of everything else."""
 
 
 class Origins(Mapping[KeyPath, Origin]):
     """Origins by path, made from raw places on demand; `load` may bring them later still."""
 
-    def __init__(self, load: Callable[[], Parts]) -> None:
+    def __init__(self, load: Callable[[], OriginsByService]) -> None:
         self._load = load
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> OriginsByService:
         """The places themselves."""
         return self._load()
 
     def __getitem__(self, path: KeyPath) -> Origin:
-        spot, replaced, note = self._raw(path)
-        return Origin(Place(*spot, note), tuple((Place(*place), text) for place, text in replaced))
+        position, replaced, note = self._raw(path)
+        return Origin(
+            Place(*position, note), tuple((Place(*place), text) for place, text in replaced)
+        )
 
     def __contains__(self, path: object) -> bool:
         if not isinstance(path, tuple):
@@ -42,14 +44,14 @@ class Origins(Mapping[KeyPath, Origin]):
 
     def place(self, path: KeyPath) -> Place:
         """Where the value was set; KeyError."""
-        spot, _, note = self._raw(path)
-        return Place(*spot, note)
+        position, _, note = self._raw(path)
+        return Place(*position, note)
 
-    def of_service(self, name: str) -> Mapping[KeyPath, Raw]:
+    def of_service(self, name: str) -> Mapping[KeyPath, RawOrigin]:
         """The places of a service's values, by their paths within it."""
         return self.parts.get(name, {})
 
-    def _raw(self, path: KeyPath) -> Raw:
+    def _raw(self, path: KeyPath) -> RawOrigin:
         part, inner = part_of(path)
         return self.parts[part][inner]
 
@@ -64,8 +66,10 @@ class Origins(Mapping[KeyPath, Origin]):
     def without(self, path: KeyPath) -> Origins:
         """The same but for one path."""
         part, inner = part_of(path)
-        kept = {key: raw for key, raw in self.parts.get(part, {}).items() if key != inner}
-        return Origins(lambda: {**self.parts, part: kept})
+        others = {
+            key: raw_origin for key, raw_origin in self.parts.get(part, {}).items() if key != inner
+        }
+        return Origins(lambda: {**self.parts, part: others})
 
 
 def part_of(path: KeyPath) -> tuple[str, KeyPath]:

@@ -44,24 +44,27 @@ def _is_plain(folder: int, file: str) -> bool:
     except OSError:
         return False
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > safe_read.LARGEST_TEXT:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > safe_read.LARGEST_TEXT:
             return False
-        data = os.read(descriptor, found.st_size)
+        data = os.read(descriptor, status.st_size)
     except OSError:
         return False
     finally:
         os.close(descriptor)
     if not _CHANGES.search(data):
         return True
-    from envctl.definition import reader
-    from envctl.definition.tree import Table
+    from envctl.definition import yaml_reader
+    from envctl.definition.tree import MapNode
 
-    tree = reader.readable(data, file)
+    tree = yaml_reader.parse_leniently(data, file)
     if tree is None or _EVERYWHERE & set(tree):
         return False
     services = tree.get("services")
     return services is None or (
-        isinstance(services, Table)
-        and all(isinstance(one, Table) and not _OF_SERVICES & set(one) for one in services.values())
+        isinstance(services, MapNode)
+        and all(
+            isinstance(service, MapNode) and not _OF_SERVICES & set(service)
+            for service in services.values()
+        )
     )

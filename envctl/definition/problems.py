@@ -1,4 +1,4 @@
-"""Problems, collected while everything is looked at, each with its line of source."""
+"""Problems, collected so that all mistakes are reported at once, each with its line of source."""
 
 from __future__ import annotations
 
@@ -6,68 +6,72 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from envctl.definition.tree import Spot, place
+from envctl.definition.tree import Position, as_place
 from envctl.errors import Problem, SpecError
-from envctl.suggest import did_you_mean
+from envctl.suggest import did_you_mean, nearest
 
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _LONGEST_LINE = 200
-MOST: Final = 500
-"""Problems that are looked for: what has more has one cause, and nobody reads them."""
+MAX_PROBLEMS: Final = 500
+"""Reading stops after this many: so many problems have one cause, and nobody reads them all."""
 
 
 class Problems:
-    """What was found wrong so far, and the texts of the files it was found in."""
+    """The problems found so far, and the texts of the files they are in."""
 
     def __init__(self) -> None:
-        self._found: dict[Problem, None] = {}
-        self.noted = 0
-        """How often a problem was noted, those that had been told already included."""
-        self.lacking: list[tuple[str, Problem]] = []
-        """Files that builds need and that do not exist, each with the service."""
+        self._problems: dict[Problem, None] = {}
+        self.count = 0
+        """How often a problem was reported, repeated and suppressed ones included."""
+        self.missing_files: list[tuple[str, Problem]] = []
+        """Files that builds need and that do not exist, each with its service."""
         self._texts: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
-        self._told: set[Spot] = set()
+        self._suppressed: set[Position] = set()
 
-    def text(self, file: str, text: str) -> None:
-        """Remember a file's text, to show lines of."""
+    def add_source(self, file: str, text: str) -> None:
+        """Remember a file's text, to show lines of it."""
         self._texts[file] = text
         self._lines.pop(file, None)
 
-    def add(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> None:
-        """Note a problem at a spot; the same one twice (an aliased node) counts once.
+    def add(self, position: Position, message: str, *, expected: str = "", hint: str = "") -> None:
+        """Report a problem. The same one twice (an aliased node) counts once.
 
-        SpecError when there are so many that looking for more is of no use.
+        Raises SpecError when there are so many that looking for more is of no use.
         """
-        self.noted += 1
-        if spot in self._told:
+        self.count += 1
+        if position in self._suppressed:
             return
-        self._found[Problem(place(spot), message, expected, hint, self._source(spot))] = None
-        if len(self._found) >= MOST:
+        self._problems[self._problem(position, message, expected, hint)] = None
+        if len(self._problems) >= MAX_PROBLEMS:
             self.stop()
 
-    def enough_of(self, spot: Spot) -> None:
-        """Note no more problems of the value at a spot: they would follow from what has been told."""
-        self._told.add(spot)
+    def suppress(self, position: Position) -> None:
+        """Report nothing more about the value at a position: it would only follow from what was reported."""
+        self._suppressed.add(position)
 
     @property
-    def found(self) -> list[Problem]:
-        """The problems noted so far, in the order in which they were found."""
-        return list(self._found)
+    def entries(self) -> list[Problem]:
+        """The problems reported so far, in the order in which they were found."""
+        return list(self._problems)
 
-    def lack(self, service: str, spot: Spot, message: str, *, expected: str, hint: str) -> None:
-        """Note that a service lacks a file: all others can be used without it."""
-        self.noted += 1
-        if spot in self._told:
-            return
-        problem = Problem(place(spot), message, expected, hint, self._source(spot))
-        self.lacking.append((service, problem))
+    def add_missing_file(
+        self, service: str, position: Position, message: str, *, expected: str, hint: str
+    ) -> None:
+        """Report that a service lacks a file; all other services can be used without it."""
+        self.count += 1
+        if position not in self._suppressed:
+            problem = self._problem(position, message, expected, hint)
+            self.missing_files.append((service, problem))
 
-    def _source(self, spot: Spot) -> str:
-        file, line, column = spot
+    def _problem(self, position: Position, message: str, expected: str, hint: str) -> Problem:
+        return Problem(as_place(position), message, expected, hint, self._source(position))
+
+    def _source(self, position: Position) -> str:
+        file, line, column = position
         if file not in self._lines:
             self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
         lines = self._lines[file]
@@ -78,15 +82,24 @@ class Problems:
             text = text[: _LONGEST_LINE - 1] + "…"
         return UNPRINTABLE.sub("\ufffd", text)
 
-    def stop(self, *, without_files: bool = False) -> None:
-        """Raise SpecError if anything was found; with `without_files` not if no more than files are lacking."""
-        if self._found or (self.lacking and not without_files):
-            every = dict.fromkeys([*self._found, *(problem for _, problem in self.lacking)])
-            told = tuple(sorted(every, key=lambda item: item.where))
-            raise SpecError(told[:MOST], all_told=max(len(self._found), len(told)) < MOST)
+    def stop(self, *, allow_missing_files: bool = False) -> None:
+        """Raise SpecError if there are problems; with `allow_missing_files`, others than missing files."""
+        if self._problems or (self.missing_files and not allow_missing_files):
+            every = dict.fromkeys(
+                [*self._problems, *(problem for _, problem in self.missing_files)]
+            )
+            problems = tuple(sorted(every, key=lambda problem: problem.where))
+            is_complete = max(len(self._problems), len(problems)) < MAX_PROBLEMS
+            raise SpecError(problems[:MAX_PROBLEMS], all_told=is_complete)
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" of bearable length."""
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, or else all known names, at bearable length."""
     hint = did_you_mean(word, known)
     return hint if len(hint) <= 160 else hint[:159] + "…"
+
+
+def similar(word: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant; "" if none is similar."""
+    name = nearest(word, known)
+    return f"did you mean {name!r}?" if name else ""

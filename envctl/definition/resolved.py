@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.spec_file import CanonicalSpec
+    from envctl.definition.keys.spec_file import SpecData
     from envctl.definition.origins import Origins
     from envctl.errors import Place, Problem
 
@@ -23,17 +23,17 @@ class Resolved:
     """
 
     root: Path
-    data: CanonicalSpec
+    data: SpecData
     origins: Origins
     files: tuple[str, ...] = ()
-    lacking: tuple[tuple[str, Problem], ...] = ()
+    missing_files: tuple[tuple[str, Problem], ...] = ()
     """By service, files that its build needs and that do not exist; only if that was tolerated."""
 
     def on_backend(self, name: str | None) -> Resolved:
         """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""
         if not name:
             return self
-        data: CanonicalSpec = {**self.data, "backend": name}
+        data: SpecData = {**self.data, "backend": name}
         return replace(self, data=data, origins=self.origins.without(("backend",)))
 
     def where(self, *path: str | int) -> Place | None:

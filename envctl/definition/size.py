@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from envctl.definition.memo import memoized
 from envctl.definition.problems import Problems
-from envctl.definition.remember import remembered
-from envctl.definition.tree import Extend, Items, Node, Null, Spot, Table, Text
+from envctl.definition.tree import (
+    ListExtension,
+    ListNode,
+    MapNode,
+    Node,
+    NullNode,
+    Position,
+    ScalarNode,
+)
 
-MOST_VALUES: Final = 100_000
+MAX_VALUES: Final = 100_000
 """A spec of 1,000 services has some 20,000."""
-MOST_CHARACTERS: Final = 8 * 1024 * 1024
+MAX_CHARACTERS: Final = 8 * 1024 * 1024
 
 
 class Size:
@@ -21,21 +29,21 @@ class Size:
         self._values = 0
         self._characters = 0
 
-    def add(self, node: Node, spot: Spot, name: str) -> None:
+    def add(self, node: Node, position: Position, name: str) -> None:
         """Count a part of the spec. SpecError if all so far is too much."""
         values, characters = _measured(node)
         self._values += values
         self._characters += characters
         for total, most, unit in (
-            (self._values, MOST_VALUES, "values"),
-            (self._characters, MOST_CHARACTERS, "characters"),
+            (self._values, MAX_VALUES, "values"),
+            (self._characters, MAX_CHARACTERS, "characters"),
         ):
             if total > most:
-                own = values if unit == "values" else characters
+                part = values if unit == "values" else characters
                 self._problems.add(
-                    spot,
+                    position,
                     f"with {name} the spec comes to more than {most:,} {unit}",
-                    hint=f"{own:,} of them are its own, with all that variables, aliases and extends bring; "
+                    hint=f"{part:,} of them are its own, with all that variables, aliases and extends bring; "
                     "put what is long into a file, and copy or mount that",
                 )
                 self._problems.stop()
@@ -43,14 +51,14 @@ class Size:
 
 def _measured(node: Node) -> tuple[int, int]:
     """The values in a node and the characters of them. Shared nodes are looked through once."""
-    if isinstance(node, Text):
+    if isinstance(node, ScalarNode):
         return 1, len(node)
-    if isinstance(node, Null):
+    if isinstance(node, NullNode):
         return 1, 0
-    return remembered(node, "size", lambda: _counted(node))
+    return memoized(node, "size", lambda: _counted(node))
 
 
-def _counted(node: Table | Items | Extend) -> tuple[int, int]:
+def _counted(node: MapNode | ListNode | ListExtension) -> tuple[int, int]:
     parts = list(map(_measured, _parts(node)))
     values = 1 + sum(part[0] for part in parts)
     return values, sum(part[1] for part in parts) + sum(map(len, _keys(node)))
@@ -58,15 +66,15 @@ def _counted(node: Table | Items | Extend) -> tuple[int, int]:
 
 def _parts(node: Node) -> list[Node]:
     match node:
-        case Table():
+        case MapNode():
             return list(node.values())
-        case Items():
+        case ListNode():
             return node
-        case Extend():
+        case ListExtension():
             return [*node.before, *node.after]
         case _:
             return []
 
 
 def _keys(node: Node) -> list[str]:
-    return list(node) if isinstance(node, Table) else []
+    return list(node) if isinstance(node, MapNode) else []

@@ -1,137 +1,146 @@
 """The located tree: YAML values as str, dict and list that know where they were written.
 
-A scalar stays its source text; whether `8080` is a number is the field's decision, not YAML's.
-A spot is a plain (file, line, column) tuple, since a big spec has a hundred thousand of them.
-Once made, a node is never changed: environments share what the base file holds, and what has been made of it (`remember`).
+A scalar stays its source text; whether `8080` is a number is decided by the key it belongs to, not by YAML.
+A position is a plain (file, line, column) tuple, since a big spec has a hundred thousand of them.
+A finished node never changes: environments share the nodes of the base file, and what was made from them (`memo`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, Final, Self, TypeAlias
 
 from envctl.errors import Place
 
-Spot: TypeAlias = tuple[str, int, int]
-Replaced: TypeAlias = tuple[tuple[Spot, str], ...]
+Position: TypeAlias = tuple[str, int, int]
+Replaced: TypeAlias = tuple[tuple[Position, str], ...]
 
 
-class Text(str):
-    """A scalar, as source text. `plain` is unquoted; `note` tells which variable's value it holds."""
+class ScalarNode(str):
+    """A scalar as source text. `plain` means not quoted; `note` says which variables its value comes from."""
 
-    __slots__ = ("note", "plain", "replaced", "spot")
+    __slots__ = ("note", "plain", "position", "replaced")
 
-    spot: Spot
+    position: Position
     plain: bool
     replaced: Replaced
     note: str
 
-    def __new__(cls, value: str, spot: Spot, *, plain: bool = False) -> Self:
+    def __new__(cls, value: str, position: Position, *, plain: bool = False) -> Self:
         """A scalar that replaces nothing."""
         self = super().__new__(cls, value)
-        self.spot = spot
+        self.position = position
         self.plain = plain
         self.replaced = ()
         self.note = ""
         return self
 
 
-class Table(dict[str, "Node"]):
-    """A mapping; `spots` are its keys' places. A sealed one replaces instead of being merged."""
+class MapNode(dict[str, "Node"]):
+    """A mapping; `positions` are those of its keys. A sealed one replaces another mapping instead of being merged."""
 
-    __slots__ = ("remembered", "replaced", "sealed", "spot", "spots")
+    __slots__ = ("memo", "position", "positions", "replaced", "sealed")
 
-    def __init__(self, spot: Spot) -> None:
+    def __init__(self, position: Position) -> None:
         super().__init__()
-        self.spot: Spot = spot
-        self.spots: dict[str, Spot] = {}
+        self.position: Position = position
+        self.positions: dict[str, Position] = {}
         self.replaced: Replaced = ()
         self.sealed = False
-        self.remembered: dict[Hashable, Any] = {}
+        self.memo: dict[Hashable, Any] = {}
 
-    def put(self, key: str, node: Node, spot: Spot) -> None:
-        """Set a key that was written at `spot`."""
+    def put(self, key: str, node: Node, position: Position) -> None:
+        """Set a key that was written at `position`."""
         self[key] = node
-        self.spots[key] = spot
+        self.positions[key] = position
 
 
-class Items(list["Node"]):
+class ListNode(list["Node"]):
     """A list."""
 
-    __slots__ = ("remembered", "replaced", "spot")
+    __slots__ = ("memo", "position", "replaced")
 
-    def __init__(self, spot: Spot, nodes: list[Node] | None = None) -> None:
-        super().__init__(nodes or ())
-        self.spot: Spot = spot
-        self.replaced: Replaced = ()
-        self.remembered: dict[Hashable, Any] = {}
+    def __init__(
+        self, position: Position, nodes: Iterable[Node] = (), replaced: Replaced = ()
+    ) -> None:
+        super().__init__(nodes)
+        self.position = position
+        self.replaced = replaced
+        self.memo: dict[Hashable, Any] = {}
 
 
-class Extend:
-    """A list written with !prepend or !append: what goes before and after the list it extends."""
+class ListExtension:
+    """A list written with !prepend or !append: the items to add before and after another list."""
 
-    __slots__ = ("after", "before", "remembered", "replaced", "spot")
+    __slots__ = ("after", "before", "memo", "position", "replaced")
 
-    def __init__(self, spot: Spot, before: list[Node], after: list[Node]) -> None:
-        self.spot: Spot = spot
+    def __init__(
+        self,
+        position: Position,
+        before: list[Node],
+        after: list[Node],
+        *,
+        replaced: Replaced = (),
+    ) -> None:
+        self.position = position
         self.before = before
         self.after = after
-        self.replaced: Replaced = ()
-        self.remembered: dict[Hashable, Any] = {}
+        self.replaced = replaced
+        self.memo: dict[Hashable, Any] = {}
 
 
-class Null:
-    """A value left empty or written `null`: it removes what is there."""
+class NullNode:
+    """A value left empty or written `null`: it removes what was set."""
 
-    __slots__ = ("replaced", "spot")
+    __slots__ = ("position", "replaced")
 
-    def __init__(self, spot: Spot) -> None:
-        self.spot: Spot = spot
-        self.replaced: Replaced = ()
-
-
-Node: TypeAlias = Text | Table | Items | Extend | Null
+    def __init__(self, position: Position, replaced: Replaced = ()) -> None:
+        self.position = position
+        self.replaced = replaced
 
 
-def place(spot: Spot) -> Place:
-    """The spot as others know it."""
-    return Place(*spot)
+Node: TypeAlias = ScalarNode | MapNode | ListNode | ListExtension | NullNode
 
 
-def shown(value: Any, limit: int = 60) -> str:
+def as_place(position: Position) -> Place:
+    """The position as the rest of envctl knows it."""
+    return Place(*position)
+
+
+def quoted(value: Any, limit: int = 60) -> str:
     """A value in a message: quoted, on one line, cut at `limit` characters."""
     text = str(value)
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
-_BRIEF: Final = 80
+_SUMMARY: Final = 80
 
 
-def brief(node: Node) -> str:
-    """A value in a few words, for "was …": a scalar as it is, a collection on one line."""
+def summary(node: Node) -> str:
+    """A value in a few words, for "was …": collections on one line."""
     text = ""
     for part in _flow(node):
         text += part
-        if len(text) > _BRIEF:
-            return text[: _BRIEF - 1] + "…"
+        if len(text) > _SUMMARY:
+            return text[: _SUMMARY - 1] + "…"
     return text
 
 
 def _flow(node: Node) -> Iterator[str]:
-    """A value on one line, piece by piece: only its beginning may be asked for."""
+    """A value on one line, piece by piece, since only its beginning may be needed."""
     match node:
-        case Text():
-            yield " ".join(node[: 4 * _BRIEF].split())
-        case Table():
+        case ScalarNode():
+            yield " ".join(node[: 4 * _SUMMARY].split())
+        case MapNode():
             for index, (key, item) in enumerate(node.items()):
                 yield f"{', ' if index else '{'}{key}: "
                 yield from _flow(item)
             yield "}" if node else "{}"
-        case Items():
+        case ListNode():
             yield from _listed(node)
-        case Extend():
+        case ListExtension():
             yield from _listed([*node.before, *node.after])
-        case Null():
+        case NullNode():
             yield "null"
 
 
@@ -144,48 +153,49 @@ def _listed(nodes: list[Node]) -> Iterator[str]:
     yield "]"
 
 
-def listed(words: list[str], between: str) -> str:
-    """Words in a row, of a long one the first and the last."""
-    return between.join(words if len(words) <= 12 else [*words[:6], "…", *words[-5:]])
+def abbreviated(words: list[str], separator: str) -> str:
+    """Words in a row; only the first and the last ones if there are many."""
+    return separator.join(words if len(words) <= 12 else [*words[:6], "…", *words[-5:]])
 
 
-def what(node: object) -> str:
-    """What kind of thing a node is, in words."""
+def describe(node: object) -> str:
+    """What kind of value a node is, in words."""
     match node:
         case str():
-            return shown(node)
-        case Table():
+            return quoted(node)
+        case MapNode():
             return "a mapping"
-        case Items() | Extend():
+        case ListNode() | ListExtension():
             return "a list"
         case _:
             return "nothing"
 
 
-def copied(node: Node, replaced: Replaced) -> Node:
-    """The node again, replacing something; nodes are shared, so none is ever changed in place."""
+def with_history(node: Node, replaced: Replaced) -> Node:
+    """A copy of the node that replaces something. Nodes are shared, so none is changed in place."""
     match node:
-        case Text():
-            text = Text(node, node.spot, plain=node.plain)
+        case ScalarNode():
+            text = ScalarNode(node, node.position, plain=node.plain)
             text.note = node.note
             text.replaced = replaced
             return text
-        case Table():
-            table = Table(node.spot)
-            table.update(node)
-            table.spots = dict(node.spots)
+        case MapNode():
+            table = without(node)
             table.replaced = replaced
-            table.sealed = node.sealed
             return table
-        case Items():
-            items = Items(node.spot, node)
-            items.replaced = replaced
-            return items
-        case Extend():
-            extend = Extend(node.spot, node.before, node.after)
-            extend.replaced = replaced
-            return extend
-        case Null():
-            null = Null(node.spot)
-            null.replaced = replaced
-            return null
+        case ListNode():
+            return ListNode(node.position, node, replaced)
+        case ListExtension():
+            return ListExtension(node.position, node.before, node.after, replaced=replaced)
+        case NullNode():
+            return NullNode(node.position, replaced)
+
+
+def without(table: MapNode, *keys: str) -> MapNode:
+    """A copy of a mapping, without these keys."""
+    result = MapNode(table.position)
+    result.update((key, node) for key, node in table.items() if key not in keys)
+    result.positions = {key: table.positions[key] for key in result}
+    result.replaced = table.replaced
+    result.sealed = table.sealed
+    return result

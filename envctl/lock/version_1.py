@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from envctl.definition.problems import Problems
-from envctl.definition.reader import parse
-from envctl.definition.tree import Null
+from envctl.definition.tree import NullNode
+from envctl.definition.yaml_reader import parse
 from envctl.lock.model import FILE, VERSION
 
 
@@ -15,8 +15,8 @@ def decode(data: bytes) -> tuple[Any, Sequence[str]]:
     """The document as version 2 has it, and the problems of its YAML, each with its place."""
     problems = Problems()
     table = parse(data, FILE, problems)
-    if problems.found:
-        return None, [str(problem) for problem in problems.found]
+    if problems.entries:
+        return None, [str(problem) for problem in problems.entries]
     document = _plain(table)
     if isinstance(document, dict) and str(document.get("version", "")).isdecimal():
         number = int(document["version"])
@@ -31,7 +31,7 @@ def _plain(node: Any) -> Any:
             return {str(key): _plain(value) for key, value in node.items()}
         case list():
             return [_plain(value) for value in node]
-        case Null():
+        case NullNode():
             return None
         case str():
             return str(node)

@@ -43,7 +43,7 @@ from envctl.planner.service_context import PackageSets, ServiceContext
 from envctl.trust.git_folders import git_below
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.service import CanonicalService
+    from envctl.definition.keys.service import ServiceData
 
 _RUN_PATHS: Mapping[str, str] = {
     "kind": "kind",
@@ -112,9 +112,11 @@ def make_plan(
 
 def _planned(context: ServiceContext) -> Planned:
     """The units of a service, and what is wrong with them."""
-    lacking = [problem for name, problem in context.resolved.lacking if name == context.name]
-    problems = [*lacking, *_missing_mounts(context)]
-    if lacking:
+    missing_files = [
+        problem for name, problem in context.resolved.missing_files if name == context.name
+    ]
+    problems = [*missing_files, *_missing_mounts(context)]
+    if missing_files:
         return (), problems
     try:
         units = list(_units(context))
@@ -168,7 +170,7 @@ def _recorded_digests(observed: Observed, unit: str) -> Mapping[str, str]:
         return {}
 
 
-def _owners(services: Mapping[str, CanonicalService]) -> Mapping[str, str]:
+def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
     """By volume, whose the spec says that it is."""
     return {
         name: volume["owner"]
@@ -317,7 +319,7 @@ def _unhidden(context: ServiceContext, source: Path, where: Place | None) -> Ite
             ).problems
 
 
-def _probe(service: CanonicalService) -> Probe | None:
+def _probe(service: ServiceData) -> Probe | None:
     probe = service["healthcheck"]
     if probe is None:
         return None

@@ -36,13 +36,13 @@ from envctl.planner.service_context import ServiceContext
 
 if TYPE_CHECKING:
     from envctl.definition.keys.build_source import (
-        CanonicalBase,
-        CanonicalDockerfile,
-        CanonicalStep,
+        BaseData,
         CopyStep,
+        DockerfileData,
         NpmStep,
         PipStep,
         RunStep,
+        StepData,
         TemplateStep,
     )
 
@@ -66,7 +66,7 @@ def source(context: ServiceContext) -> Source:
     return Build(base, steps, identity, context.where("build"), recipe=context.recipe)
 
 
-def _dockerfile(context: ServiceContext, own: CanonicalDockerfile) -> DockerfileBuild:
+def _dockerfile(context: ServiceContext, own: DockerfileData) -> DockerfileBuild:
     where = context.where("dockerfile")
     build_context = files.context(context.root, own["context"], dockerfile=own["file"], where=where)
     recipe = files.single(context.root, own["file"], where=where)
@@ -86,7 +86,7 @@ def _dockerfile(context: ServiceContext, own: CanonicalDockerfile) -> Dockerfile
     return replace(build, digest=digest([build, recipe.content]))
 
 
-def _base(base: CanonicalBase | None, platform: str) -> Base:
+def _base(base: BaseData | None, platform: str) -> Base:
     assert base is not None  # the spec says what every service is made from
     image = base["image"] or base_image(base["name"], base["snapshot"])
     name = image_name(image, platform)
@@ -163,7 +163,7 @@ def _own_steps(context: ServiceContext) -> list[Step]:
 
 
 def _copy(
-    item: CopyStep, context: ServiceContext, later: Sequence[CanonicalStep], where: Place | None
+    item: CopyStep, context: ServiceContext, later: Sequence[StepData], where: Place | None
 ) -> CopyFiles:
     """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
     shadow = MountShadow.of(context, item, later)

@@ -13,8 +13,8 @@ from envctl.planner.overlaps import canonical, is_within
 from envctl.planner.service_context import ServiceContext
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.build_source import CanonicalStep, CopyStep
-    from envctl.definition.keys.runtime import CanonicalMount
+    from envctl.definition.keys.build_source import CopyStep, StepData
+    from envctl.definition.keys.runtime import MountData
 
 
 @dataclass(slots=True)
@@ -24,13 +24,11 @@ class MountShadow:
     source: str
     target: str
     is_file: bool
-    mounts: Sequence[tuple[CanonicalMount, Place | None]]
+    mounts: Sequence[tuple[MountData, Place | None]]
     _seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(
-        cls, context: ServiceContext, item: CopyStep, later: Sequence[CanonicalStep]
-    ) -> MountShadow:
+    def of(cls, context: ServiceContext, item: CopyStep, later: Sequence[StepData]) -> MountShadow:
         """Of a service's copy; none counts if one of the later steps may read what is copied."""
         target, is_file = item["target"], (context.root / item["source"]).is_file()
         if is_file and target.endswith("/"):
@@ -73,7 +71,7 @@ def _overlap(path: str, other: str) -> bool:
     return is_within(path, other) or is_within(other, path)
 
 
-def _may_read(step: CanonicalStep, place: str) -> bool:
+def _may_read(step: StepData, place: str) -> bool:
     """Whether a step may need what was copied to a place: a command anything."""
     match step["step"]:
         case "run":

@@ -52,7 +52,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
         context.package_sets,
         service,
         context.resolved.origins.of_service(context.name),
-        [problem for name, problem in context.resolved.lacking if name == context.name],
+        [problem for name, problem in context.resolved.missing_files if name == context.name],
         [data["secrets"][name]["env"] for name in secrets],
         data["vars"] if any(step["step"] == "template" for step in steps) else None,
         context.users if steps and _names_others(context) else None,

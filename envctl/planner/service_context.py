@@ -13,7 +13,7 @@ from envctl.files import Taken
 from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.service import CanonicalService
+    from envctl.definition.keys.service import ServiceData
 
 PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 """The package sets of all services of all environments, each with its base image."""
@@ -37,7 +37,7 @@ class ServiceContext:
     """By source and what is excluded, what copies of services that are planned together take."""
 
     @property
-    def service(self) -> CanonicalService:
+    def service(self) -> ServiceData:
         """The service itself."""
         return self.resolved.data["services"][self.name]
 

@@ -16,7 +16,7 @@ from envctl.host.links import followed
 from envctl.host.safe_read import InsideError, read_inside
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.spec_file import CanonicalSecret
+    from envctl.definition.keys.spec_file import SecretData
 
 COMMAND_TIMEOUT = 60.0
 """Seconds a command that gives a secret may take."""
@@ -36,7 +36,7 @@ class NotEvaluatedError(SecretError):
 
 def given(
     name: str,
-    declared: CanonicalSecret,
+    declared: SecretData,
     *,
     root: Path,
     environ: Mapping[str, str],
@@ -70,7 +70,7 @@ def given(
     return value
 
 
-def variable_value(declared: CanonicalSecret, environ: Mapping[str, str]) -> bytes | None:
+def variable_value(declared: SecretData, environ: Mapping[str, str]) -> bytes | None:
     """What the variable that the secret names is set to; None if it names none, or one that is unset or empty."""
     text = environ.get(declared["env"] or "")
     return text.encode("utf-8", "surrogateescape") if text else None
@@ -95,7 +95,7 @@ def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
     )
 
 
-def missing(name: str, declared: CanonicalSecret) -> SecretError:
+def missing(name: str, declared: SecretData) -> SecretError:
     """The error for a secret that no source gives."""
     ways = []
     if declared["env"]:

@@ -20,7 +20,7 @@ from envctl.host.private_state import existing_folder, open_private, private_fol
 from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
 
 if TYPE_CHECKING:
-    from envctl.definition.keys.spec_file import CanonicalSecret
+    from envctl.definition.keys.spec_file import SecretData
 
 ALPHABET = string.ascii_letters + string.digits
 """Generated secrets consist of these: nothing that a URL, a shell or a config file would mind."""
@@ -51,7 +51,7 @@ class SecretStore:
         self,
         root: Path,
         environment: str,
-        declared: Mapping[str, CanonicalSecret],
+        declared: Mapping[str, SecretData],
         *,
         environ: Mapping[str, str],
     ) -> None:
@@ -235,7 +235,7 @@ class SecretStore:
         """Whether values that were generated are kept for this environment."""
         return existing_folder(self._root, *self._own) is not None
 
-    def _declaration(self, name: str) -> CanonicalSecret:
+    def _declaration(self, name: str) -> SecretData:
         return self._declared[name]
 
     def _find(self, name: str) -> bytes | None:

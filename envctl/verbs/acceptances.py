@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envctl.definition.names import ROOT_FILE
-from envctl.definition.problems import Problems, near
+from envctl.definition.problems import Problems, suggestion
 from envctl.definition.resolved import Resolved
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.host.safe_read import read_inside
@@ -52,7 +52,7 @@ def misnamed(
     problems = Problems()
     for resolved in (specs[name] for name in environments if name in specs):
         for file in resolved.files:
-            problems.text(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
+            problems.add_source(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
         for index, entry in enumerate(resolved.data["accept"]):
             unit = entry["unit"]
             # How many replicas there are may depend on a variable.
@@ -62,9 +62,9 @@ def misnamed(
                 where = resolved.where("accept", index, "unit") or Place(ROOT_FILE, 1, 1)
                 message = f"accept.{index}.unit: no environment has a unit {unit!r}"
                 problems.add(
-                    (where.file, where.line, where.column), message, hint=near(unit, services)
+                    (where.file, where.line, where.column), message, hint=suggestion(unit, services)
                 )
-    return problems.found
+    return problems.entries
 
 
 def _units(resolved: Resolved) -> Iterator[str]:

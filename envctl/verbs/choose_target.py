@@ -116,7 +116,7 @@ def _has_unit(project: Project, target: Target, name: str) -> bool:
 
 def _declared(project: Project, target: Target) -> set[str]:
     with suppress(EnvctlError):
-        services = project.resolved(target.environment, without_files=True).data["services"]
+        services = project.resolved(target.environment, allow_missing_files=True).data["services"]
         return {
             word
             for name, service in services.items()

@@ -19,7 +19,7 @@ NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
 REASONS: dict[str, tuple[int, str]] = {
     "bases/rootfs.py": (7, "the files of apt in the official images have these names"),
     "cli/commands.py": (3, "examples of targets, in the help"),
-    "definition/habits.py": (
+    "definition/hints.py": (
         1,
         "where Compose's key tmpfs is written here: options of the default backend",
     ),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from envctl import definition
-from envctl.definition import reader
+from envctl.definition import yaml_reader
 from envctl.definition.form import Form
-from envctl.definition.key import WRONG, Cursor, Reading
+from envctl.definition.key import INVALID, Cursor, Reading
 from envctl.definition.keys import build_source, runtime, service, spec_file
 from envctl.definition.problems import Problems
 
@@ -53,11 +53,11 @@ EXAMPLES = [
 @pytest.mark.parametrize(("form", "row"), EXAMPLES)
 def test_every_example_is_valid(form: Form, row: reference.Row) -> None:
     problems = Problems()
-    table = reader.parse(row.example.encode(), "example", problems)
+    table = yaml_reader.parse(row.example.encode(), "example", problems)
     assert table is not None
     place = Cursor(Reading(problems), "example", ("example", 1, 1))
 
-    assert form.fields[row.name].key.kind.read(table[row.name], place) is not WRONG
+    assert form.fields[row.name].key.kind.read(table[row.name], place) is not INVALID
     problems.stop()
 
 

@@ -303,8 +303,8 @@ def test_status_calls_a_unit_gone_that_is_gone(project):
 def test_project_and_backend_are_read_off_a_broken_spec(project, base, overlay, told):
     project.write("envctl.yaml", base).write("environments/dev.yaml", overlay)
     assert (
-        definition.glimpse(project.root, "dev", "project"),
-        definition.glimpse(project.root, "dev", "backend"),
+        definition.peek(project.root, "dev", "project"),
+        definition.peek(project.root, "dev", "backend"),
     ) == told
 
 

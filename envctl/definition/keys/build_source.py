@@ -3,7 +3,7 @@
 import posixpath
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict
 
-from envctl.definition.form import Form, Listed, Short, Tagged
+from envctl.definition.form import Form, Shorthand, Tagged
 from envctl.definition.key import Key
 from envctl.definition.keys.scalars import (
     BOOLEAN,
@@ -26,11 +26,12 @@ from envctl.definition.keys.scalars import (
     USER_NAME,
     VARIABLE,
 )
-from envctl.definition.tree import Table
-from envctl.definition.value_readers import Wrong
+from envctl.definition.kinds import ListOf
+from envctl.definition.tree import MapNode
+from envctl.definition.value_readers import InvalidValue
 
 
-class CanonicalBase(TypedDict):
+class BaseData(TypedDict):
     """What a service's build starts from."""
 
     # "" if it is given by image and box: the catalogue knows those of a name.
@@ -48,29 +49,29 @@ class CanonicalBase(TypedDict):
     ]
 
 
-def _check_base(given: Table) -> None:
-    if not {"name", "image", "box"} & set(given):
-        raise Wrong(
+def _check_base(base: MapNode) -> None:
+    if not {"name", "image", "box"} & set(base):
+        raise InvalidValue(
             "a base needs a name or an image", expected="debian:bookworm, or {image: …, box: …}"
         )
-    if "name" in given and {"image", "box"} & set(given):
-        raise Wrong("a base has a name or an image and a box, not both")
-    if "snapshot" in given and "name" not in given:
-        raise Wrong(
+    if "name" in base and {"image", "box"} & set(base):
+        raise InvalidValue("a base has a name or an image and a box, not both")
+    if "snapshot" in base and "name" not in base:
+        raise InvalidValue(
             "a dated mirror is for a base that is made from it",
             expected="{name: debian:bookworm, snapshot: …}",
         )
 
 
 BASE: Final = Form(
-    CanonicalBase,
+    BaseData,
     title="Base",
-    short=Short((STRING,), "name", expected="a base (a name, or image and box)"),
+    shorthand=Shorthand((STRING,), "name", expected="a base (a name, or image and box)"),
     check=_check_base,
 )
 
 
-class CanonicalDockerfile(TypedDict):
+class DockerfileData(TypedDict):
     """The project's own Dockerfile."""
 
     file: Annotated[str, Key(PROJECT_PATH, "The Dockerfile.", "docker/Dockerfile")]
@@ -87,10 +88,10 @@ def _with_context(data: dict[str, Any]) -> dict[str, Any]:
 
 
 DOCKERFILE: Final = Form(
-    CanonicalDockerfile,
+    DockerfileData,
     title="Dockerfile",
-    short=Short((STRING,), "file", expected="a Dockerfile (a path or a mapping)"),
-    finish=_with_context,
+    shorthand=Shorthand((STRING,), "file", expected="a Dockerfile (a path or a mapping)"),
+    complete=_with_context,
 )
 
 
@@ -123,7 +124,7 @@ class RunStep(TypedDict):
     secrets: Annotated[
         list[str],
         Key(
-            Listed(VARIABLE, of="texts"),
+            ListOf(VARIABLE, items_name="texts"),
             "Secrets it can read at /run/secrets/NAME while it runs; the image has none of them.",
             ["npm_token"],
             [],
@@ -174,7 +175,7 @@ class TemplateStep(TypedDict):
     mode: Annotated[str, Key(MODE, "The file's permissions; 0644 by default.", "0600", "")]
 
 
-CanonicalStep: TypeAlias = CopyStep | RunStep | PipStep | NpmStep | TemplateStep
+StepData: TypeAlias = CopyStep | RunStep | PipStep | NpmStep | TemplateStep
 
 
 class AnyStep(TypedDict):
@@ -188,7 +189,7 @@ TEMPLATE: Final = Form(TemplateStep, title="Template")
 RUN: Final = Form(
     RunStep,
     title="Run",
-    short=Short(COMMAND_SCHEMAS, "command", types=(str, list), expected="a command"),
+    shorthand=Shorthand(COMMAND_SCHEMAS, "command", types=(str, list), expected="a command"),
 )
 STEP: Final = Tagged(
     AnyStep,
@@ -210,6 +211,6 @@ STEP: Final = Tagged(
         ),
     },
     title="Build step",
-    called="a build step",
+    noun="a build step",
 )
-STEPS: Final = Listed(STEP)
+STEPS: Final = ListOf(STEP)

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
-from envctl.definition import value_readers as values
-from envctl.definition.form import ExactlyOne, Form, Mapped, Scalar, Short
+from envctl.definition import path_readers, service_readers, value_readers
+from envctl.definition.form import ExactlyOne, Form, Shorthand
 from envctl.definition.key import Key
 from envctl.definition.keys.scalars import (
     BOOLEAN,
@@ -24,19 +24,20 @@ from envctl.definition.keys.scalars import (
     TIME,
     USER_NAME,
     VARIABLE,
-    bounded,
+    whole_number,
     words,
 )
+from envctl.definition.kinds import MapOf, Scalar
 
 LOOPBACK: Final = "127.0.0.1"
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - asked for by `public`
 
 
 def _address(node: Any) -> str:
-    return _EVERYWHERE if values.boolean(node) else LOOPBACK
+    return _EVERYWHERE if value_readers.boolean(node) else LOOPBACK
 
 
-class CanonicalPort(TypedDict):
+class PortData(TypedDict):
     """A port of the service that the host can reach, on 127.0.0.1 unless public."""
 
     host: Annotated[
@@ -64,10 +65,12 @@ class CanonicalPort(TypedDict):
     protocol: Annotated[str, Key(words("tcp", "udp"), "tcp or udp.", "udp", "tcp")]
 
 
-PORT: Final = Form(CanonicalPort, title="Port", short=Short((NUMERIC,), expand=values.port_parts))
+PORT: Final = Form(
+    PortData, title="Port", shorthand=Shorthand((NUMERIC,), expand=service_readers.port_parts)
+)
 
 
-class CanonicalMount(TypedDict):
+class MountData(TypedDict):
     """A path of the host, live inside."""
 
     source: Annotated[str, Key(HOST_PATH, "A path relative to the project, or absolute.", "./app")]
@@ -75,10 +78,10 @@ class CanonicalMount(TypedDict):
     read_only: Annotated[bool, Key(BOOLEAN, "Cannot be written from inside.", True, False)]
 
 
-MOUNT: Final = Form(CanonicalMount, title="Mount")
+MOUNT: Final = Form(MountData, title="Mount")
 
 
-class CanonicalVolume(TypedDict):
+class VolumeData(TypedDict):
     """Storage that outlives the service."""
 
     target: Annotated[str, Key(MOUNT_TARGET, "Where it appears.", "/var/lib/data")]
@@ -96,11 +99,11 @@ class CanonicalVolume(TypedDict):
 
 
 VOLUME: Final = Form(
-    CanonicalVolume, title="Volume", short=Short((STRING,), "target", expected="a path")
+    VolumeData, title="Volume", shorthand=Shorthand((STRING,), "target", expected="a path")
 )
 
 
-class CanonicalSecretUse(TypedDict):
+class SecretUseData(TypedDict):
     """A declared secret, as a file that only the service's user can read."""
 
     name: Annotated[str, Key(VARIABLE, "A name declared under `secrets`.", "db_password")]
@@ -111,18 +114,18 @@ class CanonicalSecretUse(TypedDict):
 
 
 def _with_target(data: dict[str, Any]) -> dict[str, Any]:
-    return {**data, "target": data["target"] or f"{values.SECRETS}/{data['name']}"}
+    return {**data, "target": data["target"] or f"{path_readers.SECRETS}/{data['name']}"}
 
 
 SECRET_USE: Final = Form(
-    CanonicalSecretUse,
+    SecretUseData,
     title="Secret's use",
-    short=Short((STRING,), "name", expected="a secret's name"),
-    finish=_with_target,
+    shorthand=Shorthand((STRING,), "name", expected="a secret's name"),
+    complete=_with_target,
 )
 
 
-class CanonicalProbe(TypedDict):
+class ProbeData(TypedDict):
     """When the service is healthy: exactly one of http, tcp, command, asked inside the unit."""
 
     kind: Literal["http", "tcp", "command"]
@@ -133,13 +136,13 @@ class CanonicalProbe(TypedDict):
             "kind",
             {
                 "http": Key(
-                    Scalar(values.url, "text", STRING),
+                    Scalar(service_readers.url, "text", STRING),
                     "A URL that answers 2xx or 3xx.",
                     "http://127.0.0.1:8000/healthz",
                     write=lambda test: test[0],
                 ),
                 "tcp": Key(
-                    Scalar(values.tcp, "number or text", NUMERIC),
+                    Scalar(service_readers.tcp, "number or text", NUMERIC),
                     "A port, or host:port, that accepts connections.",
                     "127.0.0.1:5432",
                     write=":".join,
@@ -150,7 +153,9 @@ class CanonicalProbe(TypedDict):
     ]
     interval: Annotated[float, Key(TIME, "Time between probes.", "5s", 5.0)]
     timeout: Annotated[float, Key(TIME, "How long one probe may take.", "3s", 3.0)]
-    retries: Annotated[int, Key(bounded(1, 100), "Failures in a row that make it unhealthy.", 3, 3)]
+    retries: Annotated[
+        int, Key(whole_number(1, 100), "Failures in a row that make it unhealthy.", 3, 3)
+    ]
     start_period: Annotated[
         float, Key(DURATION, "Time in which failures do not count.", "30s", 30.0)
     ]
@@ -165,30 +170,32 @@ class CanonicalProbe(TypedDict):
     ]
 
 
-HEALTHCHECK: Final = Form(CanonicalProbe, title="Healthcheck", why="one kind of probe")
+HEALTHCHECK: Final = Form(ProbeData, title="Healthcheck", choice_reason="one kind of probe")
 
 
-class CanonicalResources(TypedDict):
+class ResourcesData(TypedDict):
     """Limits."""
 
     cpus: Annotated[float | None, Key(CORES, "CPU cores.", 0.5, None)]
     memory: Annotated[int | None, Key(SIZE, "Memory; K, M, G, T are powers of 1024.", "512M", None)]
 
 
-RESOURCES: Final = Form(CanonicalResources, title="Resources")
+RESOURCES: Final = Form(ResourcesData, title="Resources")
 
 
-class CanonicalUser(TypedDict):
+class UserData(TypedDict):
     """The user a service runs as; made unless it is there."""
 
     name: Annotated[str, Key(USER_NAME, "Its name.", "web")]
-    uid: Annotated[int | None, Key(bounded(0, 2_000_000_000), "Its number.", 1000, None)]
+    uid: Annotated[int | None, Key(whole_number(0, 2_000_000_000), "Its number.", 1000, None)]
 
 
-USER: Final = Form(CanonicalUser, title="User", short=Short((NUMERIC,), "name", expected="a user"))
+USER: Final = Form(
+    UserData, title="User", shorthand=Shorthand((NUMERIC,), "name", expected="a user")
+)
 
 
-class CanonicalCheck(TypedDict):
+class CheckData(TypedDict):
     """A command that `verify` runs inside the unit."""
 
     name: str
@@ -197,13 +204,13 @@ class CanonicalCheck(TypedDict):
 
 
 CHECK: Final = Form(
-    CanonicalCheck,
+    CheckData,
     title="Check",
-    short=Short(COMMAND_SCHEMAS, "command", types=(str, list), expected="a command"),
+    shorthand=Shorthand(COMMAND_SCHEMAS, "command", types=(str, list), expected="a command"),
 )
 
 
-class CanonicalHooks(TypedDict):
+class HooksData(TypedDict):
     """Commands run inside the unit."""
 
     after_start: Annotated[
@@ -220,20 +227,20 @@ class CanonicalHooks(TypedDict):
     ]
 
 
-HOOKS: Final = Form(CanonicalHooks, title="Hooks")
+HOOKS: Final = Form(HooksData, title="Hooks")
 
-DEPENDS_ON: Final = Mapped(
+DEPENDS_ON: Final = MapOf(
     NAME,
     Scalar(
-        values.condition,
-        " or ".join(f"`{word}`" for word in values.CONDITIONS),
-        {"enum": list(values.CONDITIONS)},
+        service_readers.condition,
+        " or ".join(f"`{word}`" for word in service_readers.CONDITIONS),
+        {"enum": list(service_readers.CONDITIONS)},
     ),
-    listed=values.USUAL,
-    of="services",
+    list_value=service_readers.DEFAULT_CONDITION,
+    items_name="services",
 )
 CAPABILITY: Final = Scalar(
-    values.capability,
+    service_readers.capability,
     "capability",
-    {"enum": [*values.CAPABILITIES, *map("CAP_{}".format, values.CAPABILITIES)]},
+    {"enum": [*service_readers.CAPABILITIES, *map("CAP_{}".format, service_readers.CAPABILITIES)]},
 )

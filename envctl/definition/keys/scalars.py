@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from envctl.definition import names
-from envctl.definition import value_readers as values
-from envctl.definition.form import Listed, Mapped, Scalar
+from envctl.definition import names, path_readers, service_readers, value_readers
+from envctl.definition.kinds import ListOf, MapOf, Scalar
 from envctl.plan import platforms
 
 NAME_PATTERN: Final = "[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
@@ -28,19 +27,21 @@ _ABSOLUTE: Final[Mapping[str, Any]] = {"type": "string", "pattern": "^[/$]"}
 def matching(title: str, pattern: str, expected: str) -> Scalar:
     """Texts that match a regular expression."""
     schema = {"type": "string", "pattern": f"^({pattern})$"}
-    return Scalar(values.pattern(pattern, expected), title, schema)
+    return Scalar(value_readers.pattern(pattern, expected), title, schema)
 
 
-def bounded(low: int, high: int, title: str = "") -> Scalar:
+def whole_number(low: int, high: int, title: str = "") -> Scalar:
     """Whole numbers within bounds."""
     schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, STRING]}
-    return Scalar(partial(values.whole, low=low, high=high), title or f"{low} to {high}", schema)
+    return Scalar(
+        partial(value_readers.integer, low=low, high=high), title or f"{low} to {high}", schema
+    )
 
 
 def words(*words: str, also: tuple[object, ...] = ()) -> Scalar:
     """One of some words; for an editor `also` what YAML takes them for."""
     title = " or ".join(f"`{word}`" for word in words)
-    return Scalar(values.one_of(*words), title, {"enum": [*words, *also]})
+    return Scalar(value_readers.one_of(*words), title, {"enum": [*words, *also]})
 
 
 _SMALL = "small letters, digits and"
@@ -67,38 +68,40 @@ PACKAGE: Final = matching(
 USER_NAME: Final = matching(
     "user name", "[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}", "a user name, such as web, or a number"
 )
-SNAPSHOT: Final = Scalar(values.mirror, "mirror", {"type": "string", "pattern": "^(https?://|[$])"})
-TEXT: Final = Scalar(values.text, "text", TEXT_SCHEMA)
-FILLED: Final = Scalar(values.filled, "filled text", TEXT_SCHEMA)
-LINE: Final = Scalar(values.line, "filled text", TEXT_SCHEMA)
-ENV_TEXT: Final = Scalar(values.plain_text, "environment text", TEXT_SCHEMA)
-BOOLEAN: Final = Scalar(values.boolean, "boolean", {"type": ["boolean", "string"]})
-PORT_NUMBER: Final = bounded(1, 65_535, "port number")
-DURATION: Final = Scalar(values.duration, "duration", TEXT_SCHEMA)
-TIME: Final = Scalar(values.positive_duration, "time", TEXT_SCHEMA)
-CORES: Final = Scalar(values.number, "number of cores", TEXT_SCHEMA)
-SIZE: Final = Scalar(values.memory, "size", NUMERIC)
-COMMAND: Final = Scalar(values.command, "command", _COMMAND)
-COMMANDS: Final = Scalar(
-    values.commands, "commands", {"anyOf": [STRING, {"type": "array", "items": _COMMAND}]}
+SNAPSHOT: Final = Scalar(
+    service_readers.mirror, "mirror", {"type": "string", "pattern": "^(https?://|[$])"}
 )
-UNIT_PATH: Final = Scalar(values.unit_path, "unit path", _ABSOLUTE)
-UNIT_FOLDER: Final = Scalar(values.unit_folder, "unit folder", _ABSOLUTE)
-MOUNT_TARGET: Final = Scalar(values.mount_target, "mount path", _ABSOLUTE)
-SECRET_TARGET: Final = Scalar(values.secret_target, "secret's path", _ABSOLUTE)
-PROJECT_PATH: Final = Scalar(values.project_path, "project path", STRING)
-HOST_PATH: Final = Scalar(values.host_path, "host path", STRING)
-MODE: Final = Scalar(values.mode, "mode", NUMERIC)
-OWNER: Final = Scalar(values.owner, "owner", STRING)
+TEXT: Final = Scalar(value_readers.text, "text", TEXT_SCHEMA)
+FILLED: Final = Scalar(value_readers.filled, "filled text", TEXT_SCHEMA)
+LINE: Final = Scalar(value_readers.line, "filled text", TEXT_SCHEMA)
+ENV_TEXT: Final = Scalar(value_readers.plain_text, "environment text", TEXT_SCHEMA)
+BOOLEAN: Final = Scalar(value_readers.boolean, "boolean", {"type": ["boolean", "string"]})
+PORT_NUMBER: Final = whole_number(1, 65_535, "port number")
+DURATION: Final = Scalar(value_readers.duration, "duration", TEXT_SCHEMA)
+TIME: Final = Scalar(value_readers.positive_duration, "time", TEXT_SCHEMA)
+CORES: Final = Scalar(value_readers.number, "number of cores", TEXT_SCHEMA)
+SIZE: Final = Scalar(value_readers.memory, "size", NUMERIC)
+COMMAND: Final = Scalar(service_readers.command, "command", _COMMAND)
+COMMANDS: Final = Scalar(
+    service_readers.commands, "commands", {"anyOf": [STRING, {"type": "array", "items": _COMMAND}]}
+)
+UNIT_PATH: Final = Scalar(path_readers.unit_path, "unit path", _ABSOLUTE)
+UNIT_FOLDER: Final = Scalar(path_readers.unit_folder, "unit folder", _ABSOLUTE)
+MOUNT_TARGET: Final = Scalar(path_readers.mount_target, "mount path", _ABSOLUTE)
+SECRET_TARGET: Final = Scalar(path_readers.secret_target, "secret's path", _ABSOLUTE)
+PROJECT_PATH: Final = Scalar(path_readers.project_path, "project path", STRING)
+HOST_PATH: Final = Scalar(path_readers.host_path, "host path", STRING)
+MODE: Final = Scalar(service_readers.mode, "mode", NUMERIC)
+OWNER: Final = Scalar(service_readers.owner, "owner", STRING)
 PLATFORM: Final = Scalar(
-    values.platform,
+    service_readers.platform,
     "platform",
     {"anyOf": [{"enum": list(platforms.PLATFORMS)}, {"type": "string", "pattern": "[$]"}]},
 )
-REQUIREMENT: Final = Scalar(values.requirement, "requirement", STRING)
-SETTINGS: Final = Scalar(values.settings, "free mapping", {"type": "object"})
+REQUIREMENT: Final = Scalar(service_readers.requirement, "requirement", STRING)
+SETTINGS: Final = Scalar(value_readers.settings, "free mapping", {"type": "object"})
 
-ENV: Final = Mapped(ENV_NAME, ENV_TEXT)
-FILLED_TEXTS: Final = Listed(FILLED, of="texts")
-REQUIREMENTS: Final = Listed(REQUIREMENT, of="texts")
-OPTIONS: Final = Mapped(NAME, SETTINGS)
+ENV: Final = MapOf(ENV_NAME, ENV_TEXT)
+FILLED_TEXTS: Final = ListOf(FILLED, items_name="texts")
+REQUIREMENTS: Final = ListOf(REQUIREMENT, items_name="texts")
+OPTIONS: Final = MapOf(NAME, SETTINGS)

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
-from envctl.definition.form import Form, Listed, Mapped
+from envctl.definition.form import Form
 from envctl.definition.key import Key
 from envctl.definition.keys.build_source import (
     BASE,
     DOCKERFILE,
     STEPS,
-    CanonicalBase,
-    CanonicalDockerfile,
-    CanonicalStep,
+    BaseData,
+    DockerfileData,
+    StepData,
 )
 from envctl.definition.keys.runtime import (
     CAPABILITY,
@@ -24,15 +24,15 @@ from envctl.definition.keys.runtime import (
     SECRET_USE,
     USER,
     VOLUME,
-    CanonicalCheck,
-    CanonicalHooks,
-    CanonicalMount,
-    CanonicalPort,
-    CanonicalProbe,
-    CanonicalResources,
-    CanonicalSecretUse,
-    CanonicalUser,
-    CanonicalVolume,
+    CheckData,
+    HooksData,
+    MountData,
+    PortData,
+    ProbeData,
+    ResourcesData,
+    SecretUseData,
+    UserData,
+    VolumeData,
 )
 from envctl.definition.keys.scalars import (
     COMMAND,
@@ -44,12 +44,13 @@ from envctl.definition.keys.scalars import (
     PLATFORM,
     STORED,
     UNIT_FOLDER,
-    bounded,
+    whole_number,
     words,
 )
+from envctl.definition.kinds import ListOf, MapOf
 
 
-class CanonicalService(TypedDict):
+class ServiceData(TypedDict):
     """One service: exactly one of base, image, dockerfile says what it is made from."""
 
     kind: Annotated[
@@ -57,7 +58,7 @@ class CanonicalService(TypedDict):
         Key(words("service", "task"), "A task runs once to completion.", "task", "service"),
     ]
     base: Annotated[
-        CanonicalBase | None,
+        BaseData | None,
         Key(
             BASE,
             "What its build starts from; the file's base by default.",
@@ -68,7 +69,7 @@ class CanonicalService(TypedDict):
     ]
     image: Annotated[str | None, Key(IMAGE, "A ready container image.", "redis:7", None)]
     dockerfile: Annotated[
-        CanonicalDockerfile | None,
+        DockerfileData | None,
         Key(DOCKERFILE, "An existing Dockerfile.", "docker/Dockerfile", None),
     ]
     platform: Annotated[
@@ -83,17 +84,17 @@ class CanonicalService(TypedDict):
     packages: Annotated[
         list[str],
         Key(
-            Listed(PACKAGE, of="texts", unique=True),
+            ListOf(PACKAGE, items_name="texts", unique=True),
             "Packages of the distribution.",
             ["python3", "curl"],
             [],
         ),
     ]
     build: Annotated[
-        list[CanonicalStep], Key(STEPS, "Ordered build steps.", [{"run": "make install"}], [])
+        list[StepData], Key(STEPS, "Ordered build steps.", [{"run": "make install"}], [])
     ]
     user: Annotated[
-        CanonicalUser | None,
+        UserData | None,
         Key(USER, "Who runs it; a user of the service's name by default.", "web", None),
     ]
     workdir: Annotated[str | None, Key(UNIT_FOLDER, "Where it runs.", "/srv/web", None)]
@@ -108,33 +109,33 @@ class CanonicalService(TypedDict):
         ),
     ]
     ports: Annotated[
-        list[CanonicalPort],
-        Key(Listed(PORT), "Ports that the host can reach.", ["8080:8000"], []),
+        list[PortData],
+        Key(ListOf(PORT), "Ports that the host can reach.", ["8080:8000"], []),
     ]
     mounts: Annotated[
-        list[CanonicalMount],
+        list[MountData],
         Key(
-            Listed(MOUNT, of="mounts", keyed=("source", "target")),
+            ListOf(MOUNT, items_name="mounts", map_keys=("source", "target")),
             "Paths of the host, live inside.",
             {"./app": "/srv/web"},
             [],
         ),
     ]
     volumes: Annotated[
-        dict[str, CanonicalVolume],
+        dict[str, VolumeData],
         Key(
-            Mapped(STORED, VOLUME),
+            MapOf(STORED, VOLUME),
             "Storage that outlives it, by name.",
             {"data": "/var/lib/data"},
             {},
         ),
     ]
     secrets: Annotated[
-        list[CanonicalSecretUse],
-        Key(Listed(SECRET_USE), "Secrets it can read.", ["db_password"], []),
+        list[SecretUseData],
+        Key(ListOf(SECRET_USE), "Secrets it can read.", ["db_password"], []),
     ]
     healthcheck: Annotated[
-        CanonicalProbe | None,
+        ProbeData | None,
         Key(HEALTHCHECK, "When it is healthy.", {"http": "http://127.0.0.1:8000/healthz"}, None),
     ]
     depends_on: Annotated[
@@ -147,10 +148,10 @@ class CanonicalService(TypedDict):
             {},
         ),
     ]
-    replicas: Annotated[int, Key(bounded(1, 1000), "How many of it.", 2, 1)]
+    replicas: Annotated[int, Key(whole_number(1, 1000), "How many of it.", 2, 1)]
     resources: Annotated[
-        CanonicalResources,
-        Key(RESOURCES, "Limits.", {"cpus": 0.5, "memory": "512M"}, RESOURCES.blank),
+        ResourcesData,
+        Key(RESOURCES, "Limits.", {"cpus": 0.5, "memory": "512M"}, RESOURCES.defaults),
     ]
     restart: Annotated[
         Literal["no", "on-failure", "always"],
@@ -162,22 +163,22 @@ class CanonicalService(TypedDict):
         ),
     ]
     checks: Annotated[
-        list[CanonicalCheck],
+        list[CheckData],
         Key(
-            Mapped(STORED, CHECK, named="name"),
+            MapOf(STORED, CHECK, name_key="name"),
             "Commands that `verify` runs inside.",
             {"tests": "pytest -q"},
             [],
         ),
     ]
     hooks: Annotated[
-        CanonicalHooks,
-        Key(HOOKS, "Commands around its life.", {"after_start": ["touch /tmp/up"]}, HOOKS.blank),
+        HooksData,
+        Key(HOOKS, "Commands around its life.", {"after_start": ["touch /tmp/up"]}, HOOKS.defaults),
     ]
     capabilities: Annotated[
         list[str],
         Key(
-            Listed(CAPABILITY, of="texts", unique=True),
+            ListOf(CAPABILITY, items_name="texts", unique=True),
             "Linux capabilities; none by default.",
             ["NET_BIND_SERVICE"],
             [],
@@ -190,13 +191,13 @@ class CanonicalService(TypedDict):
 
 
 SERVICE: Final = Form(
-    CanonicalService,
+    ServiceData,
     title="Service",
-    also={
+    extra_keys={
         "extends": Key(
             NAME, "Another service that this one is like, but for what it sets.", "web", None
         )
     },
     choices=("base", "image", "dockerfile"),
-    why="a service is made in one way",
+    choice_reason="a service is made in one way",
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, TypedDict
 
-from envctl.definition.form import Form, Listed, Mapped
+from envctl.definition.form import Form
 from envctl.definition.key import Key
 from envctl.definition.keys.build_source import BASE
 from envctl.definition.keys.scalars import (
@@ -14,15 +14,16 @@ from envctl.definition.keys.scalars import (
     OPTIONS,
     TEXT,
     VARIABLE,
-    bounded,
+    whole_number,
     words,
 )
-from envctl.definition.keys.service import SERVICE, CanonicalService
+from envctl.definition.keys.service import SERVICE, ServiceData
+from envctl.definition.kinds import ListOf, MapOf
 from envctl.plan.categories import COMPARED
 from envctl.plan.target import DEFAULT_BACKEND
 
 
-class CanonicalSecret(TypedDict):
+class SecretData(TypedDict):
     """Where a secret's value comes from: tried in the order env, file, command, generate."""
 
     env: Annotated[
@@ -37,7 +38,7 @@ class CanonicalSecret(TypedDict):
     generate: Annotated[
         int | None,
         Key(
-            bounded(8, 256),
+            whole_number(8, 256),
             "Make a random one of this many characters, once, and keep it.",
             24,
             None,
@@ -45,10 +46,10 @@ class CanonicalSecret(TypedDict):
     ]
 
 
-SECRET: Final = Form(CanonicalSecret, title="Secret's source")
+SECRET: Final = Form(SecretData, title="Secret's source")
 
 
-class CanonicalAcceptance(TypedDict):
+class AcceptanceData(TypedDict):
     """Differences that `parity` may find, and why they are no mistake."""
 
     unit: Annotated[str, Key(FILLED, "The units, by name; `*`, `?` and `[…]` work.", "web*", "*")]
@@ -72,10 +73,10 @@ class CanonicalAcceptance(TypedDict):
     ]
 
 
-ACCEPTANCE: Final = Form(CanonicalAcceptance, title="Accepted difference")
+ACCEPTANCE: Final = Form(AcceptanceData, title="Accepted difference")
 
 
-class CanonicalSpec(TypedDict):
+class SpecData(TypedDict):
     """`envctl.yaml`: what all environments share."""
 
     project: Annotated[
@@ -94,25 +95,25 @@ class CanonicalSpec(TypedDict):
     ]
     vars: Annotated[
         dict[str, str],
-        Key(Mapped(VARIABLE, TEXT), "Variables, used as ${name}.", {"http_port": 8080}, {}),
+        Key(MapOf(VARIABLE, TEXT), "Variables, used as ${name}.", {"http_port": 8080}, {}),
     ]
     secrets: Annotated[
-        dict[str, CanonicalSecret],
+        dict[str, SecretData],
         Key(
-            Mapped(VARIABLE, SECRET),
+            MapOf(VARIABLE, SECRET),
             "Secrets, by name.",
             {"db_password": {"generate": 24}},
             {},
         ),
     ]
     services: Annotated[
-        dict[str, CanonicalService],
-        Key(Mapped(NAME, SERVICE), "Services, by name.", {"web": {"image": "redis:7"}}, {}),
+        dict[str, ServiceData],
+        Key(MapOf(NAME, SERVICE), "Services, by name.", {"web": {"image": "redis:7"}}, {}),
     ]
     accept: Annotated[
-        list[CanonicalAcceptance],
+        list[AcceptanceData],
         Key(
-            Listed(ACCEPTANCE),
+            ListOf(ACCEPTANCE),
             "Differences that `parity` accepts.",
             [{"category": "packages", "key": "strace", "reason": "for debugging in dev"}],
             [],
@@ -120,7 +121,7 @@ class CanonicalSpec(TypedDict):
     ]
 
 
-class CanonicalOverlay(TypedDict):
+class OverlayData(TypedDict):
     """`environments/NAME.yaml`, or an entry of `environments`: what differs in one environment."""
 
 
@@ -139,19 +140,19 @@ _BEFORE: Final = {
         {},
     ),
 }
-_OF_SPEC: Final = Form(CanonicalSpec, also=_BEFORE)
+_OF_SPEC: Final = Form(SpecData, extra_keys=_BEFORE)
 OVERLAY: Final = Form(
-    CanonicalOverlay,
+    OverlayData,
     title="An environment",
-    also={word: field.key for word, field in _OF_SPEC.fields.items() if word != "project"},
+    extra_keys={word: field.key for word, field in _OF_SPEC.fields.items() if word != "project"},
 )
 SPEC: Final = Form(
-    CanonicalSpec,
+    SpecData,
     title="envctl.yaml",
-    also={
+    extra_keys={
         **_BEFORE,
         "environments": Key(
-            Mapped(NAME, OVERLAY),
+            MapOf(NAME, OVERLAY),
             "Overlays kept in this file.",
             {"dev": {"backend": DEFAULT_BACKEND}},
             {},
@@ -170,17 +171,17 @@ SPEC: Final = Form(
 
 def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[str, ...]]]:
     """Where merging is not by the defaults: path, how, why, and the choices of a form."""
-    found: list[tuple[str, str, str, tuple[str, ...]]] = []
+    rules: list[tuple[str, str, str, tuple[str, ...]]] = []
     for word, field in form.fields.items():
         here = f"{path}.{word}" if path else word
         if field.key.fixed:
-            found.append((here, "fixed", field.key.fixed, ()))
+            rules.append((here, "fixed", field.key.fixed, ()))
         if field.key.replaces:
-            found.append((here, "replace", field.key.replaces, ()))
+            rules.append((here, "replace", field.key.replaces, ()))
         kind: Any = field.key.kind
-        if isinstance(kind, Mapped) and kind.value is SERVICE:
+        if isinstance(kind, MapOf) and kind.value is SERVICE:
             here, kind = f"{here}.*", SERVICE
-        if isinstance(kind, Form) and kind.why:
-            found.append((here, "choice", kind.why, kind.choices))
-            found += merge_rules(kind, here)
-    return found
+        if isinstance(kind, Form) and kind.choice_reason:
+            rules.append((here, "choice", kind.choice_reason, kind.choices))
+            rules += merge_rules(kind, here)
+    return rules

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from envctl import definition
 from envctl.definition.differences import differences
-from envctl.definition.keys.spec_file import CanonicalSpec
+from envctl.definition.keys.spec_file import SpecData
 from tests.support.project import Project
 from tests.unit.definition.helpers import WEB, load
 
@@ -14,7 +14,7 @@ ONE = "accept:\n  - {category: packages, key: vim, reason: as ever}\n"
 ANOTHER = 'accept: {tag}[{{category: os, unit: "web*", reason: "port ${{port}}"}}]\n'
 
 
-def keys(data: CanonicalSpec) -> list[str]:
+def keys(data: SpecData) -> list[str]:
     return [one["category"] for one in data["accept"]]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.definition.problems import MOST
-from envctl.definition.size import MOST_VALUES
+from envctl.definition.problems import MAX_PROBLEMS
+from envctl.definition.size import MAX_VALUES
 from envctl.errors import Problem, SpecError
 from envctl.suggest import did_you_mean
 from tests.unit.definition.helpers import HEAD, WEB, load, problems
@@ -38,16 +38,18 @@ def refusal(root: Path, text: str) -> SpecError:
 def test_thousands_of_duplicate_keys_are_told_up_to_a_bound(tmp_path: Path) -> None:
     text = WEB + "    env:\n" + "".join(f"      A: v{number}\n" for number in range(4000))
     error = refusal(tmp_path, text)
-    assert len(error.problems) == MOST
+    assert len(error.problems) == MAX_PROBLEMS
     assert not error.all_told
     assert "and more" in error.brief
     assert error.problems[0].message == "'A' is set twice"
 
 
 def test_fewer_problems_than_the_bound_are_all_told(tmp_path: Path) -> None:
-    text = WEB + "    env:\n" + "".join(f"      A: v{number}\n" for number in range(MOST - 1))
+    text = (
+        WEB + "    env:\n" + "".join(f"      A: v{number}\n" for number in range(MAX_PROBLEMS - 1))
+    )
     error = refusal(tmp_path, text)
-    assert (len(error.problems), error.all_told) == (MOST - 2, True)
+    assert (len(error.problems), error.all_told) == (MAX_PROBLEMS - 2, True)
 
 
 def test_hundreds_of_misspelt_names_each_get_the_nearest_one(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_lists_that_services_extend_over_and_over_are_refused_before_they_are_ma
         for number in range(1, 2000)
     )
     [problem] = problems(tmp_path, text)
-    assert problem.message == f"with services.s1 the spec comes to more than {MOST_VALUES:,} values"
+    assert problem.message == f"with services.s1 the spec comes to more than {MAX_VALUES:,} values"
 
 
 @pytest.mark.slow
@@ -145,5 +147,5 @@ def test_all_services_that_depend_on_all_are_told_up_to_a_bound(tmp_path: Path) 
         f"  {name}: {{command: [a], depends_on: [{', '.join(names)}]}}\n" for name in names
     )
     found = problems(tmp_path, text)
-    assert len(found) == MOST
+    assert len(found) == MAX_PROBLEMS
     assert all(len(one.message) < 300 for one in found)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl import definition
-from envctl.definition.keys.spec_file import CanonicalSpec
-from envctl.definition.text import scalar
+from envctl.definition.keys.spec_file import SpecData
+from envctl.definition.yaml_writer import scalar
 from tests.support.examples import examples
 from tests.unit.definition.helpers import HEAD, WEB, load
 from tests.unit.definition.test_robust import LOADER, VALID, folder
@@ -21,7 +21,7 @@ from tests.unit.definition.test_robust import LOADER, VALID, folder
 __all__ = ["folder"]
 
 
-def again(root: Path, text: str, environment: str = "dev") -> tuple[CanonicalSpec, CanonicalSpec]:
+def again(root: Path, text: str, environment: str = "dev") -> tuple[SpecData, SpecData]:
     """The data of a spec, and of its own text loaded as a spec."""
     first = load(root, text, environment=environment)
     (root / "environments" / "dev.yaml").unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envctl.definition.keys.service import CanonicalService
+from envctl.definition.keys.service import ServiceData
 from tests.unit.definition.helpers import HEAD, load, problems
 
 SPEC = HEAD + (
@@ -18,7 +18,7 @@ SPEC = HEAD + (
 )
 
 
-def services(root: Path, more: str, overlay: str = "") -> dict[str, CanonicalService]:
+def services(root: Path, more: str, overlay: str = "") -> dict[str, ServiceData]:
     """The services of the spec above with more of them."""
     return load(root, SPEC + more, dev=overlay).data["services"]
 
@@ -113,3 +113,16 @@ def test_a_service_with_the_name_of_a_replica_is_refused(tmp_path: Path) -> None
     assert found.message == "services.web-2 has the name of a replica of 'web'"
     assert problems(tmp_path, text.replace("web-2", "web-4")) == ()
     assert problems(tmp_path, text.replace("web-2", "web-1")) == ()
+
+
+def test_a_key_for_anchors_is_a_mistake_in_a_service_whether_it_extends_another_or_not(
+    tmp_path: Path,
+) -> None:
+    # Only the top level has keys that are left alone.
+    more = (
+        "  worker: {extends: web, ports: null, x-note: one}\n  other: {image: redis, x-note: one}\n"
+    )
+
+    messages = [problem.message for problem in problems(tmp_path, SPEC + more)]
+
+    assert messages == ["services.worker has no key 'x-note'", "services.other has no key 'x-note'"]

@@ -99,7 +99,7 @@ def test_what_lacks_no_file_is_not_loaded_again_by_who_can_do_without_files(
     tmp_path: Path, loads: Counter[str]
 ) -> None:
     loader = SpecLoader(write(tmp_path, SPEC), sets={}, environ={})
-    assert loader.load("dev") is loader.load("dev", without_files=True)
+    assert loader.load("dev") is loader.load("dev", allow_missing_files=True)
     assert loads == {"dev": 1}
 
 
@@ -108,7 +108,9 @@ def test_who_needs_all_files_is_told_of_a_missing_one_that_others_did_without(
 ) -> None:
     spec = SPEC.replace("command:", "build: [{copy: {from: gone, to: /a}}], command:")
     loader = SpecLoader(write(tmp_path, spec), sets={}, environ={})
-    assert [name for name, _ in loader.load("dev", without_files=True).lacking] == ["web"]
+    assert [name for name, _ in loader.load("dev", allow_missing_files=True).missing_files] == [
+        "web"
+    ]
     with pytest.raises(SpecError, match="gone"):
         loader.load("dev")
 

@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl import definition
-from envctl.definition.merge import RULES, How, merge, rule_at, settled
+from envctl.definition.merge import RULES, Strategy, merge, normalize, rule_at
 from envctl.definition.problems import Problems
-from envctl.definition.tree import Extend, Items, Node, Null, Spot, Table, Text
+from envctl.definition.tree import (
+    ListExtension,
+    ListNode,
+    MapNode,
+    Node,
+    NullNode,
+    Position,
+    ScalarNode,
+)
 from envctl.errors import SpecError
 from tests.unit.definition.helpers import HEAD, load, problems
 
@@ -29,27 +37,29 @@ class Prepend(list[Any]):
 
 def tree(data: Any, file: str = "base", line: int = 1) -> Node:
     """The located tree of some data; each item of a mapping stands in a line of its own."""
-    spot: Spot = (file, line, 1)
+    spot: Position = (file, line, 1)
     if data is None:
-        return Null(spot)
+        return NullNode(spot)
     if isinstance(data, dict):
-        table = Table(spot)
+        table = MapNode(spot)
         for number, (key, value) in enumerate(data.items(), line):
             table.put(key, tree(value, file, number), (file, number, 1))
         return table
     if isinstance(data, list):
         nodes = [tree(item, file, line) for item in data]
         if isinstance(data, Append):
-            return Extend(spot, [], nodes)
-        return Extend(spot, nodes, []) if isinstance(data, Prepend) else Items(spot, nodes)
-    return Text(str(data), spot)
+            return ListExtension(spot, [], nodes)
+        return (
+            ListExtension(spot, nodes, []) if isinstance(data, Prepend) else ListNode(spot, nodes)
+        )
+    return ScalarNode(str(data), spot)
 
 
 def plain(node: Node) -> Any:
     """A settled tree as data."""
-    if isinstance(node, Table):
+    if isinstance(node, MapNode):
         return {key: plain(item) for key, item in node.items()}
-    return [plain(item) for item in node] if isinstance(node, Items) else str(node)
+    return [plain(item) for item in node] if isinstance(node, ListNode) else str(node)
 
 
 def merged(*layers: Any, path: tuple[str, ...] = ()) -> Any:
@@ -59,7 +69,7 @@ def merged(*layers: Any, path: tuple[str, ...] = ()) -> Any:
     result = nodes[0]
     for node in nodes[1:]:
         result = merge(result, node, path=path, problems=found)
-    return plain(settled(result, path=path, problems=found))
+    return plain(normalize(result, path=path, problems=found))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +129,7 @@ def test_a_choice_taken_back_leaves_what_the_base_chose() -> None:
 def test_what_is_one_for_all_environments_cannot_be_changed(path: str) -> None:
     found = Problems()
     merge(tree("a"), tree("b"), path=(path,), problems=found)
-    assert "cannot be changed" in found.found[0].message
+    assert "cannot be changed" in found.entries[0].message
 
 
 def test_each_rule_of_the_table_is_found_at_its_path() -> None:
@@ -127,14 +137,14 @@ def test_each_rule_of_the_table_is_found_at_its_path() -> None:
         path = tuple(rule.path.replace("*", "web").split("."))
         assert rule_at(path) is rule
     assert rule_at(("services", "web", "env")) is None
-    assert {rule.how for rule in RULES} == {How.FIXED, How.REPLACE, How.CHOICE}
+    assert {rule.strategy for rule in RULES} == {Strategy.FIXED, Strategy.REPLACE, Strategy.CHOICE}
 
 
 @pytest.mark.parametrize("base", ["text", {"a": "1"}])
 def test_only_a_list_can_be_extended(base: Any) -> None:
     found = Problems()
     merge(tree(base), tree(Append(["a"])), path=("x",), problems=found)
-    assert "only a list can be extended" in found.found[0].message
+    assert "only a list can be extended" in found.entries[0].message
 
 
 def test_a_way_that_was_dropped_and_is_taken_again_begins_anew_whichever_two_are_merged_first() -> (
@@ -149,18 +159,20 @@ def test_a_way_that_was_dropped_and_is_taken_again_begins_anew_whichever_two_are
     found = Problems()
     one, two, three = (tree(layer) for layer in layers)
     upper = merge(two, three, path=path, problems=found)
-    assert plain(settled(merge(one, upper, path=path, problems=found), problems=found)) == expected
-    assert found.found == []
+    assert (
+        plain(normalize(merge(one, upper, path=path, problems=found), problems=found)) == expected
+    )
+    assert found.entries == []
 
 
 def test_what_takes_anothers_place_remembers_it_and_what_is_added_beside_it_does_not() -> None:
     base, over = tree({"image": "a", "tty": "1"}), tree({"dockerfile": "D", "init": "2"}, "over")
     result = merge(base, over, path=("services", "web"), problems=Problems())
-    assert isinstance(result, Table)
+    assert isinstance(result, MapNode)
     assert result["dockerfile"].replaced == ((("base", 1, 1), "a"),)
     assert result["init"].replaced == result["tty"].replaced == ()
     assert "image" not in result
-    assert "image" not in result.spots
+    assert "image" not in result.positions
 
 
 def test_services_may_be_called_as_the_ways_to_make_one() -> None:
@@ -170,8 +182,8 @@ def test_services_may_be_called_as_the_ways_to_make_one() -> None:
 
 def nothing_there(data: Any, *path: str) -> tuple[str, str]:
     found = Problems()
-    settled(tree(data), path=path, problems=found)
-    (problem,) = found.found
+    normalize(tree(data), path=path, problems=found)
+    (problem,) = found.entries
     return problem.message, problem.hint
 
 
@@ -188,9 +200,9 @@ def test_lists_are_settled_too_and_remember_what_they_replaced() -> None:
     result = merge(
         tree({"a": "1"}), tree({"a": [{"x": "1", "y": ["2"]}]}, "over"), problems=Problems()
     )
-    done = settled(result, problems=Problems())
+    done = normalize(result, problems=Problems())
     assert plain(done) == {"a": [{"x": "1", "y": ["2"]}]}
-    assert isinstance(done, Table)
+    assert isinstance(done, MapNode)
     assert done["a"].replaced == ((("base", 1, 1), "1"),)
 
 
@@ -198,15 +210,15 @@ def test_lists_are_settled_too_and_remember_what_they_replaced() -> None:
 def test_what_is_extended_remembers_what_it_was(over: Any) -> None:
     for base in (["1"], Append(["1"])):
         result = merge(tree({"a": base}), tree({"a": over}, "over"), problems=Problems())
-        done = settled(result, problems=Problems())
-        assert isinstance(done, Table)
+        done = normalize(result, problems=Problems())
+        assert isinstance(done, MapNode)
         assert [spot for spot, _ in done["a"].replaced] == [("base", 1, 1)]
 
 
 def test_that_only_a_list_can_be_extended_is_told_with_the_path_and_what_there_is() -> None:
     found = Problems()
     merge(tree({"a": {"b": "text"}}), tree({"a": {"b": Append(["1"])}}), problems=found)
-    assert found.found[0].message.startswith("a.b is ")
+    assert found.entries[0].message.startswith("a.b is ")
 
 
 # --- what holds for any values --------------------------------------------------------------
@@ -226,7 +238,7 @@ def sound(*layers: Any, path: tuple[str, ...]) -> bool:
     result = tree(layers[0])
     for layer in layers[1:]:
         result = merge(result, tree(layer), path=path, problems=found)
-    return not found.found
+    return not found.entries
 
 
 @given(LAYERS, LAYERS, LAYERS, PATHS)
@@ -236,9 +248,11 @@ def test_merging_is_associative(one: Any, two: Any, three: Any, path: tuple[str,
     left = merge(left, tree(three), path=path, problems=found)
     right = merge(tree(two), tree(three), path=path, problems=found)
     right = merge(tree(one), right, path=path, problems=found)
-    if found.found:
+    if found.entries:
         return
-    assert plain(settled(left, problems=Problems())) == plain(settled(right, problems=Problems()))
+    assert plain(normalize(left, problems=Problems())) == plain(
+        normalize(right, problems=Problems())
+    )
 
 
 @given(LAYERS, PATHS)
@@ -259,16 +273,16 @@ def test_every_value_knows_its_layer_and_what_it_replaced(one: Any, two: Any) ->
     if not sound(one, two, path=()):
         return
     result = merge(tree(one, "one"), tree(two, "two"), problems=Problems())
-    assert isinstance(result, Table)
+    assert isinstance(result, MapNode)
     for key, node in result.items():
         if key not in two:
-            assert node.spot[0] == "one"
+            assert node.position[0] == "one"
             continue
         if isinstance(one.get(key), str):
             assert node.replaced[0] == (("one", list(one).index(key) + 1, 1), one[key])
         if not isinstance(two[key], dict):
-            assert node.spot[0] == "two"
-            assert result.spots[key][0] == "two"
+            assert node.position[0] == "two"
+            assert result.positions[key][0] == "two"
 
 
 @given(LAYERS, LAYERS)
@@ -282,17 +296,17 @@ def test_merging_changes_neither_of_the_two(one: Any, two: Any) -> None:
 def plain_all(node: Node) -> Any:
     """Any tree as data, with what is not settled yet."""
     match node:
-        case Null():
+        case NullNode():
             return None
-        case Extend():
+        case ListExtension():
             return (
                 "!",
                 [plain_all(item) for item in node.before],
                 list(map(plain_all, node.after)),
             )
-        case Table():
+        case MapNode():
             return {key: plain_all(item) for key, item in node.items()}
-        case Items():
+        case ListNode():
             return [plain_all(item) for item in node]
         case _:
             return str(node)
@@ -400,7 +414,7 @@ def test_overlays_mean_the_same_whichever_two_are_merged_first(
     later = merge(one, merge(two, three, path=(), problems=found), path=(), problems=found)
 
     assert merged(first, second, third) == expected
-    assert plain(settled(later, path=(), problems=found)) == expected
+    assert plain(normalize(later, path=(), problems=found)) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from envctl.definition.interpolate import Interpolation, escape
 from envctl.definition.problems import Problems
-from envctl.definition.tree import Table, Text
+from envctl.definition.tree import MapNode, ScalarNode
 from envctl.errors import SpecError, UsageError
 from tests.unit.definition.helpers import HEAD, load, problems
 
@@ -149,8 +149,8 @@ def test_a_circle_that_the_command_line_breaks_is_none(tmp_path: Path) -> None:
 
 @given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20))
 def test_what_is_escaped_comes_out_as_it_was(text: str) -> None:
-    declared = Table(("vars", 1, 1))
+    declared = MapNode(("vars", 1, 1))
     interpolation = Interpolation(declared, sets={}, environ={}, problems=Problems())
-    node = interpolation.node(Text(escape(text), ("file", 1, 1)))
+    node = interpolation.node(ScalarNode(escape(text), ("file", 1, 1)))
     assert node == text
-    assert not interpolation.problems.found
+    assert not interpolation.problems.entries

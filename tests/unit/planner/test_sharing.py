@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envctl import definition
-from envctl.definition import reader
+from envctl.definition import yaml_reader
 from envctl.errors import EnvctlError, SpecError
 from envctl.plan.text import plan_text
 from envctl.planner import make_plan
@@ -104,7 +104,7 @@ def outcomes(root: Path, names: Mapping[str, str], *, together: bool) -> Mapping
     found = {}
     for name in names:
         if not together:
-            reader._parsed.cache_clear()
+            yaml_reader._parsed.cache_clear()
         found[name] = outcome(root, name, shared)
     return found
 

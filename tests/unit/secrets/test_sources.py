@@ -7,17 +7,17 @@ import sys
 
 import pytest
 
-from envctl.definition.keys.spec_file import CanonicalSecret
+from envctl.definition.keys.spec_file import SecretData
 from envctl.errors import EnvctlError
 from envctl.secrets import sources
 from envctl.secrets.sources import LARGEST, NotEvaluatedError, missing
 
 
-def declared(env=None, file=None, command=None, generate=None) -> CanonicalSecret:
+def declared(env=None, file=None, command=None, generate=None) -> SecretData:
     return {"env": env, "file": file, "command": command, "generate": generate}
 
 
-def given(name: str, one: CanonicalSecret, *, reach_host: bool = True, **options):
+def given(name: str, one: SecretData, *, reach_host: bool = True, **options):
     """The value, as a run has it that the user allowed to use this host."""
     return sources.given(name, one, reach_host=reach_host, **options)
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from envctl.definition.keys.spec_file import CanonicalSecret
+from envctl.definition.keys.spec_file import SecretData
 from envctl.errors import EnvctlError
 from envctl.host.private_state import state_path
 from envctl.secrets import SecretStore
 from envctl.secrets.store import ALPHABET
 
 TREE = Path(__file__).parents[3]
-GENERATED: dict[str, CanonicalSecret] = {
+GENERATED: dict[str, SecretData] = {
     "token": {"env": None, "file": None, "command": None, "generate": 24}
 }
-GIVEN: dict[str, CanonicalSecret] = {
+GIVEN: dict[str, SecretData] = {
     "token": {"env": "TOKEN", "file": None, "command": None, "generate": None}
 }
 
@@ -124,7 +124,7 @@ def test_use_makes_what_is_missing_and_says_so_once(tmp_path):
 
 
 def test_a_given_value_is_not_generated(tmp_path):
-    declared: dict[str, CanonicalSecret] = {
+    declared: dict[str, SecretData] = {
         "token": {"env": "TOKEN", "file": None, "command": None, "generate": 24}
     }
     assert store(tmp_path, declared=declared, TOKEN="given").value("token") == b"given"
@@ -234,7 +234,7 @@ def test_values_of_secrets_that_are_declared_no_more_go_too(tmp_path):
 
 def test_values_are_masked_once_they_are_known_and_those_of_variables_from_the_start(tmp_path):
     (tmp_path / "file").write_text("first-line\nsecond-line\nshort\n")
-    of_file: dict[str, CanonicalSecret] = {
+    of_file: dict[str, SecretData] = {
         "token": {"env": None, "file": "file", "command": None, "generate": None}
     }
     one = store(tmp_path, declared=of_file)
@@ -249,7 +249,7 @@ def test_values_are_masked_once_they_are_known_and_those_of_variables_from_the_s
 
 
 def test_of_two_values_the_longer_is_masked_first(tmp_path):
-    declared: dict[str, CanonicalSecret] = {
+    declared: dict[str, SecretData] = {
         name: {"env": name, "file": None, "command": None, "generate": None} for name in "ab"
     }
     one = store(tmp_path, declared=declared, a="password", b="password-2")
@@ -354,10 +354,10 @@ def test_the_last_environment_that_lets_go_takes_the_projects_key_with_it(tmp_pa
     assert not folder.exists()
 
 
-OF_FILE: dict[str, CanonicalSecret] = {
+OF_FILE: dict[str, SecretData] = {
     "token": {"env": None, "file": "token.txt", "command": None, "generate": None}
 }
-OF_COMMAND: dict[str, CanonicalSecret] = {
+OF_COMMAND: dict[str, SecretData] = {
     "token": {"env": None, "file": None, "command": ["printf", "long-value"], "generate": None}
 }
 

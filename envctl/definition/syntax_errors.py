@@ -1,7 +1,7 @@
-"""What is wrong with a text that is not YAML: the place where it began to be, in plain words.
+"""Explains syntax errors of YAML in plain words, at the position that has to be changed.
 
-libyaml notices most mistakes later than they were made (a quote that is not closed at the end of the file), and in
-words of its grammar ("did not find expected key").
+libyaml notices most mistakes late (an unclosed quote at the end of the file) and describes them in terms of its
+grammar ("did not find expected key"). So the cause is searched for in the text around the reported position.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from envctl.definition.problems import LINE_BREAK
 from envctl.lazy_dataclass import dataclass
 
 _NEARBY: Final = 100
-"""Characters around a mistake that are searched for its cause."""
+"""Characters around an error that are searched for its cause."""
 _BEFORE: Final = 200
-"""Lines before a mistake that are searched for its cause."""
+"""Lines before an error that are searched for its cause."""
 _VARIABLE_WORD: Final = re.compile(r"""[^\s,\[\]{}"']*(\$\{\w*\})(?:\$\{\w*\}|[^\s,\[\]{}"'])*""")
 _KEY: Final = re.compile(
     r"""(?:- +)*(?P<key>[^\s:#'"\[{][^:#]{0,100}?)[ \t]*:(?P<rest>[ \t]+.*)?\Z"""
@@ -27,7 +27,7 @@ _BRACKETS: Final = {"sequence": ("[", "]"), "mapping": ("{", "}")}
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class SyntaxMistake:
     """A mistake of syntax; line and column count from 1."""
 
     line: int
@@ -37,13 +37,13 @@ class Mistake:
     hint: str = ""
 
 
-def mistake(text: str, error: yaml.MarkedYAMLError) -> Mistake:
-    """What is wrong, told at the place that has to be changed."""
-    return _Search(LINE_BREAK.split(text), error).found()
+def explain(text: str, error: yaml.MarkedYAMLError) -> SyntaxMistake:
+    """The mistake behind a parser's error, at the position that has to be changed."""
+    return _Search(LINE_BREAK.split(text), error).explain()
 
 
 class _Search:
-    """Looks for the cause of a parser's error around its place."""
+    """Searches the text around a parser's error for its cause."""
 
     def __init__(self, lines: list[str], error: yaml.MarkedYAMLError) -> None:
         self.lines = lines
@@ -54,12 +54,14 @@ class _Search:
         self.problem = " ".join((error.problem or "").split())
         self.context = " ".join((error.context or "").split())
 
-    def found(self) -> Mistake:
+    def explain(self) -> SyntaxMistake:
         """The mistake."""
         for number, line in enumerate(self.lines[: self.line + 1]):
             if line.startswith("<<<<<<< "):
                 hint = "take one of the two sides, and remove the lines of <, = and >"
-                return Mistake(number + 1, 1, "a merge stopped here, at a conflict", hint=hint)
+                return SyntaxMistake(
+                    number + 1, 1, "a merge stopped here, at a conflict", hint=hint
+                )
         if "quoted scalar" in self.context and self.start:
             return self._unclosed_quote()
         if "flow" in self.context and self.start:
@@ -83,7 +85,7 @@ class _Search:
 
     # --- quotes and brackets
 
-    def _unclosed_quote(self) -> Mistake:
+    def _unclosed_quote(self) -> SyntaxMistake:
         line, column = self.start.line, self.start.column
         if "escape" in self.problem:
             return self._here(
@@ -91,14 +93,14 @@ class _Search:
                 hint="write a backslash twice within double quotes, or use single quotes",
             )
         quote = self._text(line)[column : column + 1] or "quote"
-        return Mistake(
+        return SyntaxMistake(
             line + 1,
             column + 1,
             f"the quote that is opened here is not closed: {quote}",
             hint=f"put {quote} where the text ends, or take this one out",
         )
 
-    def _in_brackets(self) -> Mistake:
+    def _in_brackets(self) -> SyntaxMistake:
         word = _unquoted_variable(self._text(self.line), self.column)
         if word:
             return self._here("a { within a value without quotes", hint=f'quote it: "{word}"')
@@ -113,8 +115,8 @@ class _Search:
             )
         return _unclosed(line, column, opened)
 
-    def _no_value(self) -> Mistake:
-        """Within brackets, something that can be no value: their end is missing, or a value."""
+    def _no_value(self) -> SyntaxMistake:
+        """Something in brackets that cannot be a value: a value or the closing bracket is missing."""
         char = self._text(self.line)[self.column : self.column + 1]
         if char in (",", "]", "}"):
             return self._here(f"a value is missing before '{char}'")
@@ -127,8 +129,8 @@ class _Search:
 
     # --- block style
 
-    def _colon(self) -> Mistake:
-        """A colon where none may stand: on this line, or since the line above is no key."""
+    def _colon(self) -> SyntaxMistake:
+        """A colon where none is allowed: because of this line, or because the line above is not a key."""
         text = self._text(self.line)
         above = self._above()
         if re.search(r":\s", text[: self.column]) or above is None:
@@ -142,19 +144,19 @@ class _Search:
             return self._no_key(above)
         key = _KEY.match(stripped)
         name = key["key"] if key else stripped[:60]
-        return Mistake(
+        return SyntaxMistake(
             self.line + 1,
             _indent(text) + 1,
             f"this line is indented deeper than line {above + 1}, where {name!r} has a value already",
             expected=f"{indent} spaces before it, as in line {above + 1}",
         )
 
-    def _no_key(self, number: int) -> Mistake:
-        """A line that should be a key, and is none."""
+    def _no_key(self, number: int) -> SyntaxMistake:
+        """A line that should be a key, and is not."""
         text = self._text(number)
         code, indent = _code(text), _indent(text)
         if squeezed := _NO_SPACE.match(code):
-            return Mistake(
+            return SyntaxMistake(
                 number + 1,
                 indent + squeezed.end("key") + 2,
                 "a space is missing after the ':'",
@@ -162,17 +164,19 @@ class _Search:
             )
         if item := re.match(r"-(?=[^\s-])", code):
             hint = f"write - {code[item.end() :][:60]}"
-            return Mistake(number + 1, indent + 1, "a space is missing after the '-'", hint=hint)
+            return SyntaxMistake(
+                number + 1, indent + 1, "a space is missing after the '-'", hint=hint
+            )
         key, space, value = code[:80].partition(" ")
-        return Mistake(
+        return SyntaxMistake(
             number + 1,
             indent + len(key) + 1,
             f"a ':' is missing after {key!r}",
             hint=f"write {key}:{space}{value}",
         )
 
-    def _indented(self) -> Mistake:
-        """A line that begins in none of the columns in which lines above it do."""
+    def _indented(self) -> SyntaxMistake:
+        """A line with an indentation that no line above it has."""
         if spread := self._spread_quote():
             return spread
         text = self._text(self.line)
@@ -205,7 +209,7 @@ class _Search:
         )
 
     def _list_above(self, indent: int) -> int:
-        """The last line above with an item of a list that is not less indented than the line; 0 for none."""
+        """The number of the last line above that has a list item, indented as this line or deeper; 0 for none."""
         for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
             text = self._text(number)
             if text.lstrip(" ").startswith("- ") and _indent(text) >= indent:
@@ -213,7 +217,7 @@ class _Search:
         return 0
 
     def _columns(self) -> dict[int, int]:
-        """How deep the collections are that are open before the line, each with the last line of it."""
+        """The indentations of the collections that are open before the line, each with its last line."""
         known: dict[int, int] = {}
         for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
             text = self._text(number)
@@ -223,8 +227,8 @@ class _Search:
                 known[indent] = number + 1
         return known
 
-    def _spread_quote(self) -> Mistake | None:
-        """A quoted text that goes on over lines and ends where another should begin."""
+    def _spread_quote(self) -> SyntaxMistake | None:
+        """A quote that was not closed in its line, and ends where another one should begin."""
         text = self._text(self.line)
         before = text[: self.column].rstrip()
         if not before.endswith(("'", '"')):
@@ -233,7 +237,7 @@ class _Search:
         for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
             if self._text(number).count(quote) % 2:
                 column = self._text(number).rindex(quote)
-                return Mistake(
+                return SyntaxMistake(
                     number + 1,
                     column + 1,
                     f"the quote that is opened here is not closed in its line: {quote}",
@@ -241,7 +245,7 @@ class _Search:
                 )
         return None
 
-    def _character(self) -> Mistake:
+    def _character(self) -> SyntaxMistake:
         char = self._text(self.line)[self.column : self.column + 1]
         if char == "\t":
             return self._here("a tab", hint="indent with spaces; YAML allows no tabs there")
@@ -251,21 +255,21 @@ class _Search:
 
     # --- the text
 
-    def _here(self, message: str, *, expected: str = "", hint: str = "") -> Mistake:
-        return Mistake(self.line + 1, self.column + 1, message, expected, hint)
+    def _here(self, message: str, *, expected: str = "", hint: str = "") -> SyntaxMistake:
+        return SyntaxMistake(self.line + 1, self.column + 1, message, expected, hint)
 
     def _text(self, number: int) -> str:
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
     def _above(self) -> int | None:
-        """The line above with something in it."""
+        """The nearest line above that is not blank."""
         numbers = range(self.line - 1, max(-1, self.line - _BEFORE), -1)
         return next((number for number in numbers if _code(self._text(number))), None)
 
 
-def _unclosed(line: int, column: int, opened: str) -> Mistake:
+def _unclosed(line: int, column: int, opened: str) -> SyntaxMistake:
     closed, kind = ("]", "list") if opened == "[" else ("}", "mapping")
-    return Mistake(
+    return SyntaxMistake(
         line + 1,
         column + 1,
         f"the '{opened}' that is opened here is not closed",

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from envctl.definition.form import is_valid
+from envctl.definition.inline_yaml import inline_yaml
 from envctl.definition.key import Key, KnownKeys, Reading
 from envctl.definition.keys.build_source import COPY, DOCKERFILE, RUN, STEP, TEMPLATE
 from envctl.definition.keys.runtime import HEALTHCHECK, MOUNT, PORT, VOLUME
 from envctl.definition.keys.service import SERVICE
 from envctl.definition.keys.spec_file import SPEC
-from envctl.definition.problems import near
-from envctl.definition.tree import Node, Table, Text
-from envctl.definition.value_readers import written
+from envctl.definition.kinds import is_valid
+from envctl.definition.problems import suggestion
+from envctl.definition.tree import MapNode, Node, ScalarNode
 from envctl.suggest import nearest
 
 _ALONE: Final = "services of an environment reach each other by name as it is"
@@ -51,7 +51,7 @@ _COPY: Final = {
     "dest": "the key is to",
     "destination": "the key is to",
 }
-ELSEWHERE: Final[Mapping[object, Mapping[str, str]]] = {
+OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
     SERVICE: _SERVICE,
     SPEC: {
         "version": "envctl.yaml has no version",
@@ -82,24 +82,24 @@ ELSEWHERE: Final[Mapping[object, Mapping[str, str]]] = {
 """By form, what stands elsewhere, or is called otherwise, in the tools that people come from."""
 
 
-class HelpfulReading(Reading):
+class ReadingWithHints(Reading):
     """A reading that knows these habits."""
 
     def hint_for_key(self, form: KnownKeys, word: str, node: Node) -> str:
         """What helps with a key that a form does not have, and its value; "" if nothing comes near."""
-        known, others = list(form.fields), ELSEWHERE.get(form, {})
+        known, others = list(form.fields), OTHER_TOOLS.get(form, {})
         if word in others:
             return others[word]
-        found = nearest(word, [*known, *others])
-        if found in others:
-            return others[found]
-        hint = near(word, known) if found else ""
+        nearest_key = nearest(word, [*known, *others])
+        if nearest_key in others:
+            return others[nearest_key]
+        hint = suggestion(word, known) if nearest_key else ""
         if not hint and form is SPEC and word in SERVICE.fields:
             return f"{word} is a key of a service: services: {{NAME: {{{word}: …}}}}"
         if (
             not hint
             and form is SPEC
-            and isinstance(node, Table)
+            and isinstance(node, MapNode)
             and set(SERVICE.fields) & set(node)
         ):
             return f"a service stands below services: indent {word} deeper"
@@ -111,12 +111,12 @@ class HelpfulReading(Reading):
             return instead
         for candidate in _candidates(word, node):
             if is_valid(key.kind, candidate):
-                return f"write {written(candidate)}"
+                return f"write {inline_yaml(candidate)}"
         return ""
 
 
 def _candidates(key: str, value: object) -> Iterator[Any]:
-    if isinstance(value, Text):
+    if isinstance(value, ScalarNode):
         yield [str(value)]
         for between in (r"\s*,\s*", r"\s+"):
             yield [word for word in re.split(between, value.strip()) if word]
@@ -129,23 +129,23 @@ def _candidates(key: str, value: object) -> Iterator[Any]:
 
 
 def _paths(texts: list[str]) -> dict[str, Any]:
-    """What Compose writes as SOURCE:TARGET:OPTIONS."""
-    found: dict[str, Any] = {}
+    """Paths that are written as in Compose, SOURCE:TARGET:OPTIONS, as a mapping."""
+    paths: dict[str, Any] = {}
     for text in texts:
-        source, _, rest = text.partition(":")
-        target, _, options = rest.partition(":")
-        found[source] = {"target": target, "read_only": "true"} if options == "ro" else target
-    return found
+        source, _, mount = text.partition(":")
+        target, _, options = mount.partition(":")
+        paths[source] = {"target": target, "read_only": "true"} if options == "ro" else target
+    return paths
 
 
 def _dockerfile(value: object) -> str:
     """What Compose's `build` is here."""
-    if isinstance(value, Text) and "/" not in value and value != ".":
-        return f"write {written([{'run': str(value)}])}"
-    if isinstance(value, Text):
+    if isinstance(value, ScalarNode) and "/" not in value and value != ".":
+        return f"write {inline_yaml([{'run': str(value)}])}"
+    if isinstance(value, ScalarNode):
         folder = value.rstrip("/")
         file = "Dockerfile" if folder in (".", "") else f"{folder.removeprefix('./')}/Dockerfile"
-    elif isinstance(value, Table) and {"context", "dockerfile"} & set(value):
+    elif isinstance(value, MapNode) and {"context", "dockerfile"} & set(value):
         context = str(value.get("context", "."))
         file = f"{context}/{value.get('dockerfile', 'Dockerfile')}".removeprefix("./")
     else:

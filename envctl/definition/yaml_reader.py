@@ -1,4 +1,4 @@
-"""Bytes → located tree. Whatever the bytes are, the outcome is a tree or problems with places."""
+"""YAML to a tree that knows positions. Whatever the bytes are, the result is a tree or a list of mistakes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from typing import Any
 import yaml
 
 from envctl.definition.problems import LINE_BREAK, UNPRINTABLE, Problems
-from envctl.definition.syntax import mistake
-from envctl.definition.tree import Extend, Items, Node, Null, Spot, Table, Text, what
+from envctl.definition.syntax_errors import explain
+from envctl.definition.tree import (
+    ListExtension,
+    ListNode,
+    MapNode,
+    Node,
+    NullNode,
+    Position,
+    ScalarNode,
+    describe,
+)
 from envctl.host.safe_read import InsideError, read_inside
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 40
 MAX_ALIASED = 50_000
-"""How many nodes aliases may stand for, all together: a bomb has millions, a real spec some hundred."""
+"""The number of nodes that all aliases together may stand for: a bomb has millions, a real spec some hundred."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -25,11 +34,11 @@ _MERGE = "<<"
 
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
-    """Reading a file ends here; the problem has been noted."""
+    """Reading the file ends here; the mistake has been reported."""
 
 
 def read(root: Path, file: str, problems: Problems) -> bytes | None:
-    """The bytes of a spec file; None, with the problem noted, if they cannot be had."""
+    """The bytes of a spec file; None if it cannot be read, which is reported."""
     start = (file, 1, 1)
     try:
         return read_inside(root, file, largest=MAX_BYTES)
@@ -40,20 +49,20 @@ def read(root: Path, file: str, problems: Problems) -> bytes | None:
     return None
 
 
-def parse(data: bytes, file: str, problems: Problems) -> Table | None:
-    """The mapping in the bytes of a file; an empty file is an empty one. None if there is none."""
+def parse(data: bytes, file: str, problems: Problems) -> MapNode | None:
+    """The top mapping of a file; an empty file has an empty one. None if there is none, which is reported."""
     text = _decode(data, file, problems)
     if text is None:
         return None
-    problems.text(file, text)
-    table, found = _parsed(text, file)
-    for spot, message, expected, hint in found:
-        problems.add(spot, message, expected=expected, hint=hint)
+    problems.add_source(file, text)
+    table, mistakes = _parsed(text, file)
+    for position, message, expected, hint in mistakes:
+        problems.add(position, message, expected=expected, hint=hint)
     return table
 
 
-def readable(data: bytes, file: str) -> Table | None:
-    """The same, whatever is wrong with the file."""
+def parse_leniently(data: bytes, file: str) -> MapNode | None:
+    """The top mapping of a file as far as it can be read; mistakes are not reported."""
     text = _decoded(data)
     return (
         _parsed(text, file)[0] if isinstance(text, str) and not UNPRINTABLE.search(text) else None
@@ -61,11 +70,13 @@ def readable(data: bytes, file: str) -> Table | None:
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, file: str) -> tuple[Table | None, tuple[tuple[Spot, str, str, str], ...]]:
-    """Trees are never changed in place, so the environments of one run share their base file's."""
+def _parsed(
+    text: str, file: str
+) -> tuple[MapNode | None, tuple[tuple[Position, str, str, str], ...]]:
+    """Parsed once per text: trees never change, so the environments of one run share that of their base file."""
     reader = _Reader(file)
     table = reader.read(text)
-    return table, tuple(reader.found)
+    return table, tuple(reader.mistakes)
 
 
 def _decode(data: bytes, file: str, problems: Problems) -> str | None:
@@ -76,7 +87,7 @@ def _decode(data: bytes, file: str, problems: Problems) -> str | None:
         return None
     bad = UNPRINTABLE.search(text)
     if bad:
-        problems.text(file, text)
+        problems.add_source(file, text)
         name = "a NUL" if bad[0] == "\0" else f"the control character U+{ord(bad[0]):04X}"
         problems.add(
             _spot_after(text[: bad.start()], file),
@@ -94,32 +105,32 @@ def _decoded(data: bytes) -> str | UnicodeDecodeError:
         return error
 
 
-def _spot_after(before: str, file: str) -> Spot:
+def _spot_after(before: str, file: str) -> Position:
     lines = LINE_BREAK.split(before)
     return (file, len(lines), len(lines[-1]) + 1)
 
 
 class _Open:
-    """A collection whose end has not come yet."""
+    """A mapping or list whose end has not been reached."""
 
     __slots__ = ("anchor", "count", "key", "node", "tag")
 
     def __init__(
-        self, node: Table | Items, tag: str | None, anchor: str | None, count: int
+        self, node: MapNode | ListNode, tag: str | None, anchor: str | None, count: int
     ) -> None:
         self.node = node
         self.tag = tag
         self.anchor = anchor
         self.count = count
-        self.key: tuple[str, Spot] | None = None
+        self.key: tuple[str, Position] | None = None
 
 
 class _Reader:
-    """Builds the tree from parse events, with a stack of its own: no depth can overflow anything."""
+    """Builds the tree from parse events. It has its own stack, so that depth cannot overflow Python's."""
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.found: list[tuple[Spot, str, str, str]] = []
+        self.mistakes: list[tuple[Position, str, str, str]] = []
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int] | None] = {}
         self.count = 0
@@ -128,7 +139,7 @@ class _Reader:
         self.root: Node | None = None
         self.text = ""
 
-    def read(self, text: str) -> Table | None:
+    def read(self, text: str) -> MapNode | None:
         """The top mapping, or None."""
         self.text = text
         try:
@@ -144,27 +155,33 @@ class _Reader:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             self._add((self.file, 1, 1), f"this is not YAML: {' '.join(str(error).split())[:200]}")
             return None
-        if self.root is None or isinstance(self.root, Null):
-            return Table((self.file, 1, 1))
-        if not isinstance(self.root, Table):
-            self._add(self.root.spot, f"expected a mapping, got {what(self.root)}", "name: value …")
+        if self.root is None or isinstance(self.root, NullNode):
+            return MapNode((self.file, 1, 1))
+        if not isinstance(self.root, MapNode):
+            self._add(
+                self.root.position,
+                f"expected a mapping, got {describe(self.root)}",
+                "name: value …",
+            )
             return None
         return self.root
 
-    def _add(self, spot: Spot, message: str, expected: str = "", hint: str = "") -> None:
-        self.found.append((spot, message, expected, hint))
+    def _add(self, position: Position, message: str, expected: str = "", hint: str = "") -> None:
+        self.mistakes.append((position, message, expected, hint))
 
-    def _stop(self, spot: Spot, message: str, *, expected: str = "", hint: str = "") -> _Stop:
-        self._add(spot, message, expected, hint)
+    def _stop(
+        self, position: Position, message: str, *, expected: str = "", hint: str = ""
+    ) -> _Stop:
+        self._add(position, message, expected, hint)
         return _Stop()
 
-    def _spot(self, mark: Any) -> Spot:
+    def _spot(self, mark: Any) -> Position:
         return (self.file, mark.line + 1, mark.column + 1)
 
     def _syntax(self, error: yaml.MarkedYAMLError) -> None:
-        found = mistake(self.text, error)
-        spot = (self.file, found.line, found.column)
-        self._add(spot, found.message, found.expected, found.hint)
+        mistake = explain(self.text, error)
+        position = (self.file, mistake.line, mistake.column)
+        self._add(position, mistake.message, mistake.expected, mistake.hint)
 
     # --- events
 
@@ -178,48 +195,48 @@ class _Reader:
             )
 
     def mapping(self, event: Any) -> None:
-        self._open(Table(self._spot(event.start_mark)), event)
+        self._open(MapNode(self._spot(event.start_mark)), event)
 
     def sequence(self, event: Any) -> None:
-        self._open(Items(self._spot(event.start_mark)), event)
+        self._open(ListNode(self._spot(event.start_mark)), event)
 
     def scalar(self, event: Any) -> None:
-        spot = self._spot(event.start_mark)
+        position = self._spot(event.start_mark)
         if event.tag is not None:
-            self._tag(event.tag, spot, "a list")
+            self._tag(event.tag, position, "a list")
         value = event.value
         if "\0" in value:
-            self._add(spot, "a NUL character cannot stand in any value")
+            self._add(position, "a NUL character cannot stand in any value")
             value = value.replace("\0", "")
         if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            self._add(spot, "half of a surrogate pair is no character")
+            self._add(position, "half of a surrogate pair is no character")
             value = value.encode("utf-8", "replace").decode()
         plain = event.implicit[0]
-        node: Text | Null = Text(value, spot, plain=plain)
+        node: ScalarNode | NullNode = ScalarNode(value, position, plain=plain)
         top = self.stack[-1] if self.stack else None
-        is_key = top is not None and top.key is None and isinstance(top.node, Table)
+        is_key = top is not None and top.key is None and isinstance(top.node, MapNode)
         if plain and value in _NULLS and not is_key:
-            node = Null(spot)
+            node = NullNode(position)
         self.count += 1
         if event.anchor:
             self.anchors[event.anchor] = (node, 1)
         self._take(node)
 
-    def _tag(self, tag: str, spot: Spot, only: str) -> None:
+    def _tag(self, tag: str, position: Position, only: str) -> None:
         short = tag.replace("tag:yaml.org,2002:", "!!")
         if short in ("!append", "!prepend"):
-            self._add(spot, f"{short} stands before {only}", "", f"write {short} [ … ]")
+            self._add(position, f"{short} stands before {only}", "", f"write {short} [ … ]")
         else:
             hint = "quote a value that is to be text" if short == "!!str" else ""
-            self._add(spot, f"unknown tag {short}", "!append or !prepend before a list", hint)
+            self._add(position, f"unknown tag {short}", "!append or !prepend before a list", hint)
 
-    def _open(self, node: Table | Items, event: Any) -> None:
+    def _open(self, node: MapNode | ListNode, event: Any) -> None:
         tag = event.tag
-        if tag is not None and (tag not in ("!append", "!prepend") or isinstance(node, Table)):
-            self._tag(tag, node.spot, "a list")
+        if tag is not None and (tag not in ("!append", "!prepend") or isinstance(node, MapNode)):
+            self._tag(tag, node.position, "a list")
             tag = None
         if len(self.stack) >= MAX_DEPTH:
-            raise self._stop(node.spot, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._stop(node.position, f"nested deeper than {MAX_DEPTH} levels")
         self._no_key(node)
         self.count += 1
         if event.anchor:
@@ -228,76 +245,81 @@ class _Reader:
 
     def _no_key(self, node: Node) -> None:
         top = self.stack[-1] if self.stack else None
-        if top and top.key is None and isinstance(top.node, Table) and not isinstance(node, Text):
+        if (
+            top
+            and top.key is None
+            and isinstance(top.node, MapNode)
+            and not isinstance(node, ScalarNode)
+        ):
             hint = "quote a value that begins with '{' or '['"
             raise self._stop(
-                node.spot, f"{what(node)} cannot be a key", expected="a name", hint=hint
+                node.position, f"{describe(node)} cannot be a key", expected="a name", hint=hint
             )
 
     def close(self, _event: Any) -> None:
         done = self.stack.pop()
         node: Node = done.node
-        if isinstance(done.node, Table):
+        if isinstance(done.node, MapNode):
             self._merge_key(done.node)
         elif done.tag == "!append":
-            node = Extend(done.node.spot, [], list(done.node))
+            node = ListExtension(done.node.position, [], list(done.node))
         elif done.tag == "!prepend":
-            node = Extend(done.node.spot, list(done.node), [])
+            node = ListExtension(done.node.position, list(done.node), [])
         if done.anchor:
             self.anchors[done.anchor] = (node, self.count - done.count + 1)
         self._take(node)
 
     def alias(self, event: Any) -> None:
-        spot = self._spot(event.start_mark)
+        position = self._spot(event.start_mark)
         name = event.anchor
         if name not in self.anchors:
-            raise self._stop(spot, f"there is no anchor &{name} above")
+            raise self._stop(position, f"there is no anchor &{name} above")
         known = self.anchors[name]
         if known is None:
-            raise self._stop(spot, f"*{name} stands within what it stands for")
+            raise self._stop(position, f"*{name} stands within what it stands for")
         node, size = known
         self.count += size
         self.aliased += size
         if self.aliased > MAX_ALIASED:
-            raise self._stop(spot, f"aliases stand for more than {MAX_ALIASED} values in all")
+            raise self._stop(position, f"aliases stand for more than {MAX_ALIASED} values in all")
         self._no_key(node)
         self._take(node)
 
     def _take(self, node: Node) -> None:
-        """Put a finished node where it belongs."""
+        """Add a finished node to the collection around it."""
         if not self.stack:
             self.root = node
             return
         top = self.stack[-1]
-        if isinstance(top.node, Items):
+        if isinstance(top.node, ListNode):
             top.node.append(node)
         elif top.key is None:
-            key = node if isinstance(node, Text) else ""
-            top.key = (str(key), node.spot)
+            key = node if isinstance(node, ScalarNode) else ""
+            top.key = (str(key), node.position)
             if not key:
-                self._add(node.spot, "a key is missing", "a name before the colon")
+                self._add(node.position, "a key is missing", "a name before the colon")
         else:
-            key, spot = top.key
+            key, position = top.key
             top.key = None
             if key in top.node:
-                first = top.node.spots[key][1]
-                self._add(spot, f"{key!r} is set twice", "", f"first set in line {first}")
+                first = top.node.positions[key][1]
+                self._add(position, f"{key!r} is set twice", "", f"first set in line {first}")
             else:
-                top.node.put(key, node, spot)
+                top.node.put(key, node, position)
 
-    def _merge_key(self, table: Table) -> None:
-        """Do `<<: *defaults`: keys that the mapping does not set itself."""
+    def _merge_key(self, table: MapNode) -> None:
+        """Carry out `<<: *defaults`: add the keys that the mapping does not set itself."""
         if _MERGE not in table:
             return
-        given = table.pop(_MERGE)
-        spot = table.spots.pop(_MERGE)
-        for source in given if isinstance(given, Items) else [given]:
-            if not isinstance(source, Table):
-                self._add(spot, f"<< takes a mapping, got {what(source)}", "<<: *anchor")
+        merged = table.pop(_MERGE)
+        position = table.positions.pop(_MERGE)
+        for source in merged if isinstance(merged, ListNode) else [merged]:
+            if not isinstance(source, MapNode):
+                self._add(position, f"<< takes a mapping, got {describe(source)}", "<<: *anchor")
                 continue
             for key, node in source.items():
                 if key not in table:
-                    table.put(key, node, source.spots[key])
+                    table.put(key, node, source.positions[key])
 
 
 _HANDLERS: dict[type, Callable[[_Reader, Any], None]] = {

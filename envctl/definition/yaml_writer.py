@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from envctl.definition.form import Form, Listed, Mapped, Tagged
+from envctl.definition.form import Form, Tagged
 from envctl.definition.keys.spec_file import SPEC
+from envctl.definition.kinds import ListOf, MapOf
 from envctl.definition.resolved import Resolved
 from envctl.definition.value_origin import KeyPath, Origin
 
@@ -20,9 +21,8 @@ _ESCAPED = re.compile(
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
-    """The resolved spec; with `origins`, each value's place, and what it replaced, as a comment."""
-    found = resolved.origins if origins else {}
-    writer = _Writer(found)
+    """The resolved spec; with `origins`, a comment says where each value was set and what it replaced."""
+    writer = _Writer(resolved.origins if origins else {})
     writer.mapping(authored(resolved.data), 0, ())
     return "\n".join(writer.lines) + "\n"
 
@@ -68,13 +68,13 @@ def _written(kind: Any, value: Any) -> Any:
             return result
         case Form():
             return _form(kind, value)
-        case Listed():
+        case ListOf():
             return [_written(kind.item, item) for item in value]
-        case Mapped() if kind.named:
-            result = Written({item[kind.named]: _written(kind.value, item) for item in value})
+        case MapOf() if kind.name_key:
+            result = Written({item[kind.name_key]: _written(kind.value, item) for item in value})
             result.paths = {word: (index,) for index, word in enumerate(result)}
             return result
-        case Mapped():
+        case MapOf():
             return Written({key: _written(kind.value, item) for key, item in value.items()})
         case _:
             return _literal(value)
@@ -113,7 +113,7 @@ class _Writer:
         if isinstance(value, dict) and value:
             self.lines.append(head + comment)
             self.mapping(value, depth + 1, path)
-        elif isinstance(value, list) and value and not _short(value):
+        elif isinstance(value, list) and value and not _is_short(value):
             self.lines.append(head + comment)
             self._list(value, depth + 1, path)
         else:
@@ -154,7 +154,7 @@ def _comment_safe(text: str) -> str:
     return _ESCAPED.sub(_escape, text)
 
 
-def _short(value: list[Any]) -> bool:
+def _is_short(value: list[Any]) -> bool:
     scalars = not any(isinstance(item, dict | list) for item in value)
     return scalars and sum(len(str(item)) + 4 for item in value) <= 80
 
@@ -184,5 +184,5 @@ def scalar(value: Any) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
-    short = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
-    return short or (f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+    escape = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
+    return escape or (f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")

@@ -1,0 +1,263 @@
+"""Checks of one service: its source, its secrets, what it depends on, the files it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from envctl.definition.checks.spec_to_check import SOURCES, SpecToCheck
+from envctl.definition.keys.service import ServiceData
+from envctl.definition.problems import similar, suggestion
+from envctl.definition.service_readers import DEFAULT_CONDITION
+from envctl.definition.tree import MapNode, Position
+
+LONGEST_USER: Final = 32
+_USERS = """
+root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody
+messagebus sshd systemd-network systemd-resolve systemd-timesync
+"""
+_GROUPS = """
+adm audio cdrom crontab dialout dip disk fax floppy kmem nogroup operator plugdev sasl shadow src
+ssl-cert staff sudo tape tty users utmp video voice
+"""
+SYSTEM_NAMES: Final = {
+    **dict.fromkeys(_USERS.split(), "a system user"),
+    **dict.fromkeys(_GROUPS.split(), "a system group"),
+}
+"""Names that Debian uses itself: a service does not run as root because it is called so, nor can such a user be created."""
+
+
+class ServiceCheck:
+    """The checks of one service."""
+
+    def __init__(self, spec: SpecToCheck, name: str, paths_exist: dict[str, bool]) -> None:
+        """`paths_exist` remembers which paths exist: services often copy the same folder."""
+        self.spec = spec
+        self.name = name
+        self.service: ServiceData = spec.data["services"][name]
+        table = spec.tree[name]
+        assert isinstance(table, MapNode)  # only such services have data
+        self.table = table
+        self.paths_exist = paths_exist
+
+    def check_alone(self) -> None:
+        """Checks that depend neither on other services nor on files."""
+        self._check_task()
+        self._check_command()
+        self._check_user()
+        self._check_secrets()
+        self._check_build_secrets()
+        self._check_targets()
+
+    def _report(
+        self, position: Position, message: str, *, expected: str = "", hint: str = ""
+    ) -> None:
+        self.spec.report(position, f"services.{self.name}{message}", expected=expected, hint=hint)
+
+    def check_source(self) -> None:
+        """A service has one source, and only a base can be built on."""
+        spec, name = self.spec, self.name
+        sources = [key for key in SOURCES if key in self.table and spec.has(name, key)]
+        if len(sources) > 1:
+            self._report(
+                self.table.positions[sources[1]],
+                f" has both {sources[0]} and {sources[1]}",
+                expected="one of base, image, dockerfile",
+            )
+            return
+        if sources in (["image"], ["dockerfile"]):
+            for key in ("packages", "build"):
+                if key in self.table and spec.has(name, key):
+                    self._report(
+                        self.table.positions[key],
+                        f": {key} needs a base to build on, and this service has {sources[0]}",
+                        hint=f"{key}: null removes it; a base instead of the {sources[0]} can be built on",
+                    )
+        if not sources and not spec.has_base and not spec.is_invalid(name, *SOURCES, "extends"):
+            self._report(
+                spec.tree.positions[name],
+                " does not say what it is made from",
+                expected="base, image or dockerfile (or a base for all services at the top)",
+                hint=spec.hint_misplaced(name),
+            )
+
+    def _check_task(self) -> None:
+        service, positions = self.service, self.table.positions
+        if service["kind"] != "task":
+            return
+        if self.spec.has(self.name, "replicas") and service["replicas"] != 1:
+            self._report(positions["replicas"], ".replicas: a task runs once")
+        if self.spec.has(self.name, "healthcheck"):
+            message = ".healthcheck: a task is done when it has completed"
+            self._report(positions["healthcheck"], message)
+        if service["hooks"]["after_start"]:
+            self._report(
+                positions["hooks"],
+                ".hooks.after_start: a task has ended when it is done",
+                hint="hooks: null drops an inherited one; what is to follow can be a task of its own",
+            )
+        if service["restart"] == "always":
+            position = self.spec.position(self.name, "restart")
+            self._report(position, ".restart: a task runs once")
+
+    def _check_command(self) -> None:
+        is_unknown = self.spec.is_invalid(self.name, *SOURCES, "command", "extends")
+        if self.service["base"] is None or self.service["command"] is not None or is_unknown:
+            return
+        self._report(
+            self.spec.tree.positions[self.name],
+            " has no command",
+            expected="command: what it runs, since a base runs nothing by itself",
+            hint=self.spec.hint_misplaced(self.name),
+        )
+
+    def _check_user(self) -> None:
+        """The user that is created for a service, and named after it, can be created."""
+        is_unknown = self.spec.is_invalid(self.name, *SOURCES, "user", "extends")
+        if self.service["base"] is None or self.service["user"] is not None or is_unknown:
+            return
+        reason = ""
+        if len(self.name) > LONGEST_USER:
+            reason = f"is longer than the {LONGEST_USER} characters of a user's name"
+        elif self.name in SYSTEM_NAMES:
+            reason = f"is the name of {SYSTEM_NAMES[self.name]}"
+        if reason:
+            self._report(
+                self.spec.tree.positions[self.name],
+                f" would run as a user of its name, which {reason}",
+                hint="write user: explicitly",
+            )
+
+    def _check_secrets(self) -> None:
+        seen: set[str] = set()
+        for index, use in enumerate(self.service["secrets"]):
+            position = self.spec.position(self.name, "secrets", index, "name")
+            self._check_declared(use["name"], position)
+            if use["name"] in seen:
+                self._report(position, f" names the secret {use['name']!r} twice")
+            seen.add(use["name"])
+
+    def _check_build_secrets(self) -> None:
+        for index, step in enumerate(self.service["build"]):
+            if step["step"] != "run":
+                continue
+            for number, secret in enumerate(step["secrets"]):
+                position = self.spec.position(self.name, "build", index, "secrets", number)
+                self._check_declared(secret, position)
+                if secret in step["secrets"][:number]:
+                    self._report(position, f": the step names the secret {secret!r} twice")
+
+    def _check_declared(self, secret: str, position: Position) -> None:
+        if secret not in self.spec.secrets:
+            self.spec.report(
+                position,
+                f"the secret {secret!r} is not declared",
+                expected="a name declared under secrets",
+                hint=suggestion(secret, self.spec.secrets),
+            )
+
+    def check_depends_on(self) -> None:
+        """A service depends on services that exist and can reach the state that it waits for."""
+        conditions: dict[str, str] = {**self.service["depends_on"]}
+        for needed, condition in conditions.items():
+            position = self.spec.position_of_name(self.name, "depends_on", needed)
+            if needed not in self.spec.tree:
+                self._report(
+                    position,
+                    f" depends on {needed!r}, which is no service",
+                    expected="the name of a service",
+                    hint=suggestion(needed, [key for key in self.spec.tree if key != self.name]),
+                )
+            other = self.spec.data["services"].get(needed)
+            if other is None or self.spec.is_invalid(needed, "kind", "healthcheck", "extends"):
+                continue
+            if condition == DEFAULT_CONDITION:
+                self.service["depends_on"][needed] = _default_condition(other)
+            else:
+                self._check_condition(needed, condition, other, position)
+
+    def _check_condition(
+        self, needed: str, condition: str, other: ServiceData, position: Position
+    ) -> None:
+        is_task = other["kind"] == "task"
+        if condition == "healthy" and not other["healthcheck"]:
+            self.spec.report(
+                position,
+                f"{needed!r} has no healthcheck and is never healthy",
+                hint="write completed"
+                if is_task
+                else f"give {needed} a healthcheck, or write started",
+            )
+        elif condition == "completed" and not is_task:
+            self.spec.report(
+                position,
+                f"{needed!r} is no task and never completes",
+                hint="write healthy or started",
+            )
+
+    def check_paths(self) -> None:
+        """The files of the project that a build needs exist."""
+        for index, step in enumerate(self.service["build"]):
+            if step["step"] in ("copy", "template"):
+                position = self.spec.position(self.name, "build", index, "source")
+                self._check_path(position, step["source"], f".build.{index}")
+        dockerfile = self.service["dockerfile"]
+        if dockerfile is None:
+            return
+        position = self.spec.position(self.name, "dockerfile", "file")
+        self._check_path(position, dockerfile["file"])
+        if self.spec.has(self.name, "dockerfile", "context"):
+            position = self.spec.position(self.name, "dockerfile", "context")
+            self._check_path(position, dockerfile["context"])
+
+    def _check_path(self, position: Position, path: str, key: str = "") -> None:
+        if path not in self.paths_exist:
+            try:
+                self.paths_exist[path] = (self.spec.root / path).exists()
+            except (OSError, ValueError):
+                self.paths_exist[path] = False
+        if not self.paths_exist[path]:
+            self.spec.problems.add_missing_file(
+                self.name,
+                position,
+                f"services.{self.name}{key}: {path!r} does not exist",
+                expected="a path within the project",
+                hint=_similar_file(self.spec.root / path),
+            )
+
+    def _check_targets(self) -> None:
+        """No two things appear at one path."""
+        seen: dict[str, str] = {}
+        for thing, target, position in self._mounted():
+            if target in seen:
+                self._report(position, f": {thing} and {seen[target]} both appear at {target}")
+            seen.setdefault(target, thing)
+
+    def _mounted(self) -> Iterator[tuple[str, str, Position]]:
+        """What appears in a service, at which path, and where that is written."""
+        spec, name = self.spec, self.name
+        for index, mount in enumerate(self.service["mounts"]):
+            position = spec.position(name, "mounts", index, "target")
+            yield f"the mount {mount['source']}", mount["target"], position
+        for volume, data in self.service["volumes"].items():
+            position = spec.position_of_name(name, "volumes", volume)
+            yield f"the volume {volume}", data["target"], position
+        for index, use in enumerate(self.service["secrets"]):
+            position = spec.position(name, "secrets", index)
+            yield f"the secret {use['name']}", use["target"], position
+
+
+def _similar_file(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    return similar(path.name, names)
+
+
+def _default_condition(service: ServiceData) -> Literal["started", "healthy", "completed"]:
+    """What a dependent waits for unless the spec says otherwise."""
+    if service["kind"] == "task":
+        return "completed"
+    return "healthy" if service["healthcheck"] else "started"

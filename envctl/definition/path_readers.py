@@ -1,0 +1,88 @@
+"""Readers of paths: inside units, within the project, on the host."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Any, Final
+
+from envctl.definition.tree import quoted
+from envctl.definition.value_readers import InvalidValue, filled
+
+SECRETS: Final = "/run/secrets"
+
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def unit_path(value: Any) -> str:
+    """An absolute path inside the unit, without `..`; a trailing slash is kept."""
+    result = filled(value)
+    if not result.startswith("/"):
+        raise InvalidValue(
+            f"{quoted(result)} is not an absolute path", expected="a path that begins with /"
+        )
+    if ".." in result.split("/"):
+        raise InvalidValue(f"{quoted(result)} contains ..", expected="an absolute path without ..")
+    tidy = "/" + posixpath.normpath(result).lstrip("/")
+    return tidy + "/" if result.endswith("/") and tidy != "/" else tidy
+
+
+def unit_folder(value: Any) -> str:
+    """An absolute path inside the unit, without a trailing slash."""
+    return unit_path(value).rstrip("/") or "/"
+
+
+def mount_target(value: Any) -> str:
+    """Where a mount or volume appears; the `:ro` of other tools is a field of its own here."""
+    result = unit_folder(value)
+    if re.search(r":(ro|rw|z|Z)\Z", result):
+        raise InvalidValue(
+            f"{quoted(result)}: options do not follow the path",
+            hint="write {target: …, read_only: true}",
+        )
+    if result == "/":
+        raise InvalidValue("nothing can be mounted over /")
+    return result
+
+
+def project_path(value: Any) -> str:
+    """A relative path within the project, tidied: "./app/" is "app"."""
+    result = filled(value)
+    if result.startswith(("/", "~")) or _DRIVE.match(result):
+        raise InvalidValue(
+            f"{quoted(result)} is not relative to the project",
+            expected="a path within the project",
+            hint="to use files from elsewhere, copy them into the project or mount them",
+        )
+    tidy = posixpath.normpath(result)
+    if tidy == ".." or tidy.startswith("../"):
+        raise InvalidValue(
+            f"{quoted(result)} leads outside the project",
+            expected="a path within the project",
+            hint="to use files from elsewhere, copy them into the project or mount them",
+        )
+    return tidy
+
+
+def host_path(value: Any) -> str:
+    """A path of the host: relative to the project, or absolute."""
+    result = filled(value)
+    if result.startswith("~"):
+        raise InvalidValue(
+            f"{quoted(result)}: ~ is not expanded", expected="a relative or an absolute path"
+        )
+    return posixpath.normpath(result)
+
+
+def secret_target(value: Any) -> str:
+    """Read where a secret appears; what lies in /run/secrets is one plain file for each."""
+    result = mount_target(value)
+    folder, name = posixpath.split(result)
+    within = f"{result}/".startswith((f"{SECRETS}/", f"/var{SECRETS}/"))
+    if within and (folder != SECRETS or name.startswith(".")):
+        raise InvalidValue(
+            f"{quoted(result)} cannot be a secret's file",
+            expected=f"{SECRETS}/NAME, where NAME begins with no dot, or a path elsewhere",
+        )
+    return result
