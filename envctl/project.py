@@ -73,7 +73,7 @@ class Project:
         return self.loader.environments
 
     def resolved(self, environment: str, *, allow_missing_files: bool = False) -> Resolved:
-        """The resolved spec of one environment; with `without_files` builds may lack files of the project."""
+        """The resolved spec of one environment; with `allow_missing_files` builds may lack files of the project."""
         return self.loader.load(
             environment, allow_missing_files=allow_missing_files, cache=self.shared is None
         )

@@ -83,11 +83,11 @@ def load(
     allow_missing_files: bool = False,
     overlays: tuple[str, ...] | None = None,
 ) -> Resolved:
-    """Resolve one environment. `environ` (the process's) is looked at for ENVCTL_VAR_* only.
+    """Resolve one environment. Of `environ`, the process's, only ENVCTL_VAR_* count.
 
-    With `without_files`, files that builds need and that do not exist are told in the result. SpecError tells all
-    problems; UsageError an unknown environment, or a `sets` name that the spec does not declare. `known` are the names of
-    overlay files, for those who have looked already.
+    With `allow_missing_files`, files that builds need and that do not exist are part of the result instead of an error.
+    Raises SpecError with all problems; UsageError for an unknown environment, or a `sets` name that is not declared.
+    `overlays` are the environments with a file, if the caller knows them.
     """
     from envctl.definition import cache as _cache
 

@@ -227,7 +227,8 @@ def _extend(tree: MapNode, problems: Problems) -> tuple[MapNode, AbstractSet[str
         if key != "services":
             size.add(node, tree.positions[key], key)
     if isinstance(services, MapNode):
-        tree = without(tree)
+        # A missing key has been reported; what is below it would only cause further reports.
+        tree = without(tree, "")
         extended, orphans = extend_services(services, problems, size)
         tree["services"] = _with_options(extended, tree.get("options"), problems)
     result = normalize(tree, problems=problems)

@@ -64,7 +64,7 @@ class TaskRun:
 
 def is_task(project: Project, target: Target, service: str) -> bool:
     """Whether the spec has a task of that name."""
-    services = project.resolved(target.environment, without_files=True).data["services"]
+    services = project.resolved(target.environment, allow_missing_files=True).data["services"]
     return service in services and services[service]["kind"] == "task"
 
 

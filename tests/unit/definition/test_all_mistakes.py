@@ -115,6 +115,10 @@ ONCE = {
         HEAD + "services: {web: {extends: gone}}\n",
         ["services.web extends 'gone', which is no service"],
     ),
+    "a missing key is no reason to check what is below it": (
+        WEB + "'': {ports: null}\n",
+        ["a key is missing"],
+    ),
     "a variable in a key is no unknown key": (
         WEB + "    '${a}': b\n",
         ["variables do not work in keys: '${a}'"],
