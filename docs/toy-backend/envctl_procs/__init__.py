@@ -1,4 +1,4 @@
-"""A toy backend: a unit is a process of this host, in nothing but a folder of its own."""
+"""A toy backend: each unit is a process of this host, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProcessBackend:
         self.folder = state_path(self.root, self.name, self.environment)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """It builds nothing, and keeps nothing apart."""
+        """It builds nothing and isolates nothing."""
         message, expected = "the procs backend runs commands of this host only", "image: host"
         return tuple(
             Problem(unit.where or Place("envctl.yaml", 1, 1), message, expected)
@@ -45,23 +45,23 @@ class ProcessBackend:
         )
 
     def check(self) -> None:
-        """There is no engine that could be missing."""
+        """There is no engine, so nothing can be missing."""
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """A script that starts everything; a template may put out only text that is quoted already."""
+        """A script that starts everything. Templates may output only quoted text."""
         del trust
         commands = [Quoted(argv_text(unit.run.process.argv or ())) for unit in plan.units]
         return (Artifact("start.sh", "procs/start.sh.j2", {"commands": commands}, mode=0o755),)
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """Each unit's folder tells what it was made for, and its lock whether it runs."""
+        """A unit's folder records what it was made for; its lock is held while it runs."""
         del plan
         return Observed(
             {file.parent.name: _state(file) for file in self.folder.glob("*/unit.json")}
         )
 
     def apply(self, change: Change) -> None:
-        """Stop what runs, then start what is wanted: done again after a crash, it ends the same."""
+        """Stop the process, then start it as planned: after a crash, doing it again converges."""
         folder = private_folder(self.root, self.name, self.environment) / change.unit
         if _is_locked(folder):
             os.killpg(json.loads((folder / "unit.json").read_text())["pid"], signal.SIGKILL)
@@ -76,7 +76,7 @@ class ProcessBackend:
             _start(folder, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Run the test on this host, as for a container it runs inside."""
+        """Run the test on this host."""
         assert unit.run.probe is not None
         output: list[bytes] = []
         code = self.exec(unit.name, Execution(probe.test(unit.run.probe), stdout=output.append))
@@ -97,14 +97,14 @@ class ProcessBackend:
         self, units: Sequence[str], *, follow: bool = False, tail: int | None = None,
         since: float | None = None, until: float | None = None,
     ) -> Iterator[LogLine]:  # fmt: skip
-        """What the processes wrote so far; nobody knows when."""
+        """The output of the processes so far, without times."""
         del follow, since, until
         for log in (self.folder / unit / "log" for unit in units):
             lines = log.read_text().splitlines() if log.exists() else []
             yield from (LogLine(log.parent.name, line) for line in lines[-tail if tail else 0 :])
 
     def close(self) -> None:
-        """Nothing is connected."""
+        """Nothing to close."""
 
 
 def _start(folder: Path, unit: Unit) -> None:
