@@ -45,12 +45,12 @@ NATIVE: Final = ARCHITECTURES["x86_64"]
 """What all machines are made for."""
 
 
-def processor(said: str) -> str:
+def processor(name: str) -> str:
     """Linux' name of an architecture that a system calls so: "x86_64", "aarch64"."""
-    return _SAME.get(said.lower(), said.lower())
+    return _SAME.get(name.lower(), name.lower())
 
 
-def refusal(system: str, processor: str) -> str:
+def why_no_machines(system: str, processor: str) -> str:
     """Why there can be no machines on such a host; "" if there can."""
     if system == SYSTEM and processor in ARCHITECTURES:
         return ""
@@ -60,8 +60,8 @@ def refusal(system: str, processor: str) -> str:
 
 def require() -> None:
     """EnvctlError if this host can have no machines."""
-    if said := refusal(platform.system(), processor(platform.machine())):
+    if reason := why_no_machines(platform.system(), processor(platform.machine())):
         raise EnvctlError(
-            said,
+            reason,
             hint="run envctl on such a host, or the environment on docker: containers run here",
         )

@@ -48,7 +48,7 @@ def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None
                 hint="set it to a PEM bundle of CA certificates, or unset it",
             )
     for added, file in _SYSTEM:
-        if (root / file).is_file() and any(one.is_file() for one in (root / added).rglob("*")):
+        if (root / file).is_file() and any(path.is_file() for path in (root / added).rglob("*")):
             return root / file
     return None
 

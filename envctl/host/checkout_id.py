@@ -26,7 +26,7 @@ from envctl.host.private_state import (
 )
 
 _HOME: Final = "home"
-_OWN: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
+_STAYS: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
 """What of a private folder is the folder's own, and does not move."""
 _LONGEST: Final = 65_536
 
@@ -54,10 +54,10 @@ def homes() -> Mapping[str, tuple[str, str]]:
 
 def adopt(former: Path, home: str, root: Path) -> None:
     """Give a folder the home and the private state of a former one. EnvctlError if it has state of its own."""
-    own = private_folder(root)
+    folder = private_folder(root)
     with suppress(FileNotFoundError):
-        _move(state_path(former), own)
-    _write(own / _HOME, home)
+        _move(state_path(former), folder)
+    _write(folder / _HOME, home)
     # What is there, or comes there later, is another checkout from now on: its name is taken.
     _write(private_folder(former) / _HOME, f"{followed(former)}#{os.urandom(4).hex()}")
 
@@ -65,20 +65,20 @@ def adopt(former: Path, home: str, root: Path) -> None:
 def _move(source: Path, target: Path) -> None:
     """Move what a private folder has, but for what is the folder's own."""
     for part in sorted(source.iterdir()):
-        if part.name in _OWN:
+        if part.name in _STAYS:
             continue
-        there = target / part.name
-        if part.is_dir() and there.is_dir():
-            taken = [path.name for path in there.iterdir() if path.is_dir()]
-            if clash := sorted({path.name for path in part.iterdir()} & {*taken}):
+        existing = target / part.name
+        if part.is_dir() and existing.is_dir():
+            names = [path.name for path in existing.iterdir() if path.is_dir()]
+            if clash := sorted({path.name for path in part.iterdir()} & {*names}):
                 raise EnvctlError(
-                    f"{there / clash[0]} has state of this folder's own",
+                    f"{existing / clash[0]} has state of this folder's own",
                     hint=f"take what it belongs to down first: `envctl down {clash[0]} --volumes`",
                 )
             for path in part.iterdir():
-                path.replace(there / path.name)
+                path.replace(existing / path.name)
         else:
-            part.replace(there)
+            part.replace(existing)
 
 
 def _read(root: Path, name: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from envctl.errors import EnvctlError
+from envctl.host.links import followed
 
 _CHUNK: Final = 1 << 20
 
@@ -27,7 +28,7 @@ def pack(source: Path, name: str, *, owner: tuple[int, int], target: IO[bytes]) 
     """
     count = 0
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path, inside in _walk(source.resolve(), name):
+        for path, inside in _walk(followed(source), name):
             if inside == ".":
                 continue
             member: tarfile.TarInfo | None = tar.gettarinfo(path, arcname=inside)

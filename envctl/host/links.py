@@ -65,4 +65,4 @@ def _listed(folder: str, name: str) -> str:
         return name
     if name in names or not os.path.lexists(path):
         return name
-    return next((one for one in names if alike(one) == alike(name)), name)
+    return next((entry for entry in names if alike(entry) == alike(name)), name)

@@ -94,8 +94,8 @@ class PlannedFiles:
             descriptor = os.open(name, FILE, dir_fd=self._folder)
         except OSError as error:
             raise _unreadable(source, error) from error
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
             os.close(descriptor)
             raise _changed(source)
         return descriptor

@@ -24,7 +24,7 @@ NAME: Final = ".envctl"
 """Where envctl once kept private state: a folder of the project. It is not read any more."""
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """What says that nothing can be written to a disk: it is full, or read-only."""
-_ROOM: Final = "free some space there, or make it writable; `envctl down` works without"
+_FREE_SPACE: Final = "free some space there, or make it writable; `envctl down` works without"
 _HOME: Final = ("envctl", "projects")
 _PROJECT: Final = "project"
 """The file in a project's private folder that says which project it is for."""
@@ -99,11 +99,11 @@ def open_private(path: Path, flags: int) -> int:
         if path.is_symlink() or not path.is_file():
             raise _no_file(path) from error
         raise EnvctlError(f"{path} cannot be opened: {error.strerror}") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise _no_file(path)
-    _close_to_others(descriptor, found, 0o600)
+    _close_to_others(descriptor, status, 0o600)
     return descriptor
 
 
@@ -123,12 +123,12 @@ def is_private(path: Path, root: Path) -> bool:
 
 def private_ids(root: Path) -> frozenset[tuple[int, int]]:
     """What tells the folders with private state from all others, whatever they are called: device and inode."""
-    found = set()
+    ids = set()
     for folder in _private(root):
         with suppress(OSError):
             seen = followed(folder).stat()
-            found.add((seen.st_dev, seen.st_ino))
-    return frozenset(found)
+            ids.add((seen.st_dev, seen.st_ino))
+    return frozenset(ids)
 
 
 def hidden_below(path: Path, root: Path) -> Iterator[str]:
@@ -136,7 +136,7 @@ def hidden_below(path: Path, root: Path) -> Iterator[str]:
     top = followed(path)
     for private in _private(root):
         real = followed(private)
-        above = next((one for one in real.parents if _same(one, top)), None)
+        above = next((parent for parent in real.parents if _same(parent, top)), None)
         # A link to one shows it to nobody who does not have what it leads to.
         if above is not None and not private.is_symlink():
             yield real.relative_to(above).as_posix()
@@ -147,10 +147,10 @@ def _private(root: Path) -> tuple[Path, ...]:
     return (state_folder(), *([former] if os.path.lexists(former) else []))
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(path: Path, other: Path) -> bool:
     try:
         # Some disks number a folder anew for each spelling of its name.
-        return one == followed(other) or one.samefile(other)
+        return path == followed(other) or path.samefile(other)
     except OSError:
         return False
 
@@ -164,10 +164,10 @@ def refuse_foreign_state(root: Path, environment: str) -> None:
     They may have come with the project, or be of an envctl that kept them there: only the user knows.
     """
     for part in _PRECIOUS:
-        found = root / NAME / part / environment
-        if os.path.lexists(found) and not os.path.lexists(state_path(root, part, environment)):
+        existing = root / NAME / part / environment
+        if os.path.lexists(existing) and not os.path.lexists(state_path(root, part, environment)):
             raise EnvctlError(
-                f"{found} is in the project's folder, where private state is not kept any more",
+                f"{existing} is in the project's folder, where private state is not kept any more",
                 details="If it came with the project, others know the secrets and keys in it.",
                 hint="remove it if you did not make it yourself;"
                 " if an earlier envctl made it for you, `envctl trust --state` takes it over",
@@ -185,11 +185,11 @@ def take_over_state(root: Path) -> Path | None:
     if not os.path.lexists(former):
         return None
     for path in (former, *former.rglob("*")):
-        found = path.lstat()
-        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        status = path.lstat()
+        if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
             raise _no_file(path)
-        if found.st_uid not in _owners():
-            raise _foreign(path, found.st_uid)
+        if status.st_uid not in _owners():
+            raise _foreign(path, status.st_uid)
     home = private_folder(root)
     for part in _PRECIOUS:
         if (former / part).is_dir():
@@ -270,11 +270,11 @@ def _enter(parent: int, path: Path, *, make: bool) -> int | None:
         return None
     except OSError as error:
         raise _no_folder(path, error) from error
-    found = os.fstat(descriptor)
-    if found.st_uid not in _owners():
+    status = os.fstat(descriptor)
+    if status.st_uid not in _owners():
         os.close(descriptor)
-        raise _foreign(path, found.st_uid)
-    _close_to_others(descriptor, found, 0o700)
+        raise _foreign(path, status.st_uid)
+    _close_to_others(descriptor, status, 0o700)
     if (
         make
         and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077
@@ -298,11 +298,11 @@ def _open_to_others(path: Path) -> EnvctlError:
     )
 
 
-def _close_to_others(descriptor: int, found: os.stat_result, mode: int) -> None:
-    if stat.S_IMODE(found.st_mode) & ~mode:
+def _close_to_others(descriptor: int, status: os.stat_result, mode: int) -> None:
+    if stat.S_IMODE(status.st_mode) & ~mode:
         # Not on a file system without permissions, or one that is read only.
         with suppress(OSError):
-            os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & mode)
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & mode)
 
 
 def _foreign(path: Path, owner: int) -> EnvctlError:
@@ -319,7 +319,8 @@ def _no_folder(path: Path, error: OSError) -> EnvctlError:
     if path.exists() and not path.is_dir():
         return EnvctlError(f"{path} is not a folder", hint=hint)
     return EnvctlError(
-        f"{path} cannot be used: {error.strerror}", hint="" if error.errno not in NO_ROOM else _ROOM
+        f"{path} cannot be used: {error.strerror}",
+        hint="" if error.errno not in NO_ROOM else _FREE_SPACE,
     )
 
 

@@ -78,9 +78,9 @@ def _open(folder: Path, name: str) -> int:
     """A descriptor of the lock's file, made if it is not there."""
     path = folder / f"{name}.lock"
     try:
-        for one in reversed((folder, *folder.parents)):
-            if not one.is_dir():
-                one.mkdir(mode=0o700, exist_ok=True)
+        for parent in reversed((folder, *folder.parents)):
+            if not parent.is_dir():
+                parent.mkdir(mode=0o700, exist_ok=True)
         return open_private(path, os.O_RDWR | os.O_CREAT)
     except (OSError, EnvctlError) as error:
         if _cause(error) not in NO_ROOM:
@@ -122,8 +122,8 @@ def _have_own(folder: Path) -> None:
     """Have a folder of this user's own. EnvctlError if it is somebody else's, or a link."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise EnvctlError(f"{folder} is not this user's own folder")
 
 

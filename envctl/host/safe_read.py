@@ -159,7 +159,9 @@ def read_up_to(descriptor: int, most: int) -> bytes:
 
 
 def _outside(path: Path, home: Path, real: Path) -> InsideError:
-    link = next((one for one in (path, *path.parents) if one.is_symlink() and one != home), None)
+    link = next(
+        (part for part in (path, *path.parents) if part.is_symlink() and part != home), None
+    )
     shown = _shown(path, home)
     how = f"it is {real}"
     if link is not None:

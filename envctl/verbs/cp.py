@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 from envctl.backends.base import CopiesFiles, Execution, NotRunningError, PathKind
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.copied_files import pack, unpack
+from envctl.host.links import followed
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.target import Target
 from envctl.project import Project
@@ -99,7 +100,7 @@ def _place(
     must_be_folder, path = path.endswith("/."), path.removesuffix("/.") or "/"
     kind = backend.path_kind(unit, path)
     if kind is PathKind.FOLDER:
-        return path, "." if contents and local.is_dir() else local.resolve().name
+        return path, "." if contents and local.is_dir() else followed(local).name
     if kind is PathKind.FILE and (local.is_dir() or must_be_folder):
         raise EnvctlError(f"{path} of {unit} is a file: a folder cannot be copied to it")
     if kind is PathKind.NOTHING and must_be_folder and not local.is_dir():

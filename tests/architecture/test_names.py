@@ -49,10 +49,8 @@ MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
 """Each backend has the same rooms, and each verb its command; these may share names of modules."""
 
 MOST = {
-    "backends/docker": 290,
     "bases": 12,
     "files": 50,
-    "host": 24,
     "parity": 129,
     "plan": 17,
     "planner": 11,
@@ -60,7 +58,7 @@ MOST = {
     "trust": 24,
 }
 """How many names of each package are vague, at most; packages that are not named have none."""
-SHARED_CLASSES = words("Engine")
+SHARED_CLASSES = frozenset[str]()
 """Names of classes that still mean two things."""
 SHARED_MODULES = words("base build model names platforms problems process progress reference store")
 """Names of modules that are still in two packages."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.docker.doctor.engine import DEFAULT_ADDRESS, Engine
+from envctl.backends.docker.doctor.engine import DEFAULT_ADDRESS, EngineStatus
 from envctl.doctor.findings import DaemonState
 from envctl.doctor.host import Host, Outcome
 from envctl.lazy_dataclass import dataclass
 
-RUNNING = Engine(
+RUNNING = EngineStatus(
     DEFAULT_ADDRESS,
     DaemonState.ANSWERS,
     version="26.1.0",
@@ -23,7 +23,7 @@ RUNNING = Engine(
     data="/var/lib/docker",
     cgroup="2",
 )
-ABSENT = Engine(DEFAULT_ADDRESS, DaemonState.ABSENT, error="No such file or directory")
+ABSENT = EngineStatus(DEFAULT_ADDRESS, DaemonState.ABSENT, error="No such file or directory")
 
 
 VIRSH = """Compiled against library: libvirt 9.0.0

@@ -40,7 +40,7 @@ from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secret_places import secret_problems
-from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place, Problem
 from envctl.plan.artifact import Artifact
@@ -83,7 +83,7 @@ class DockerBackend:
         self._privileges: bool | None = None
         self.images = Images(self._engine, context.report)
         self._answers = ProbeResults(context.scope, self.name)
-        self._keeper = Keeper(self._engine, self._names, context.secret)
+        self._secrets_container = SecretsContainer(self._engine, self._names, context.secret)
         self._platforms = Platforms(self._engine, self.images, context.report)
 
     @staticmethod
@@ -95,16 +95,18 @@ class DockerBackend:
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong in `options.docker`, or does not go with the rest of a service."""
-        found: dict[Problem, None] = {}
+        invalid: dict[Problem, None] = {}
         for unit in plan.units:
-            wrongs = {f"options.{one.path}": one for one in options.problems(unit.run.options)}
-            wrongs |= {one.path: one for one in options.conflicts(unit.run)}
-            for path, wrong in wrongs.items():
+            by_path = {
+                f"options.{problem.path}": problem for problem in options.problems(unit.run.options)
+            }
+            by_path |= {problem.path: problem for problem in options.conflicts(unit.run)}
+            for path, problem in by_path.items():
                 place = unit.origins.get(path) or unit.where
                 where = place or Place("envctl.yaml", 1, 1)
-                found[Problem(where, wrong.message, wrong.expected, wrong.hint)] = None
-            found |= dict.fromkeys(secret_problems(unit))
-        return tuple(found)
+                invalid[Problem(where, problem.message, problem.expected, problem.hint)] = None
+            invalid |= dict.fromkeys(secret_problems(unit))
+        return tuple(invalid)
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
@@ -144,9 +146,9 @@ class DockerBackend:
         from envctl.backends.docker.observe import observe
 
         if plan is not None:
-            self._keeper.expect(plan)
-        found = observe(self._engine, self._names, plan=plan)
-        return self._without_old_words(found) if self._lifecycle.resumed else found
+            self._secrets_container.expect(plan)
+        observed = observe(self._engine, self._names, plan=plan)
+        return self._without_old_words(observed) if self._lifecycle.resumed else observed
 
     def apply(self, change: Change) -> None:
         """Do one change."""
@@ -215,37 +217,37 @@ class DockerBackend:
         """What the engine's prober heard last; as long as it has not begun to ask, what is heard inside the container."""
         from envctl.backends.docker import engine_probe_log
 
-        wanted = unit.run.probe
-        if wanted is None:
+        declared = unit.run.probe
+        if declared is None:
             return True, "it has no probe"
         container = self._container(unit.name)
         with self._engine.doing(f"look at {unit.name}") as api:
             state = api.inspect_container(container)["State"]
             starts_soon = engine_probe_log.knows_start_interval(api.api_version)
         known = self._answers.last(unit.name)
-        word = engine_probe_log.last_word(state, after=str(known.get("after", "")))
-        if word is not None:
-            return probe.result(wanted, word.exit_code, word.said)
+        result = engine_probe_log.last_result(state, after=str(known.get("after", "")))
+        if result is not None:
+            return probe.result(declared, result.exit_code, result.output)
 
         def ask() -> tuple[bool, str] | None:
             since = known.get("begun") if known.get("after") else None
-            seconds = engine_probe_log.room(
-                wanted, state, since=since, starts_soon=starts_soon, now=time.time()
+            seconds = engine_probe_log.seconds_left(
+                declared, state, since=since, starts_soon=starts_soon, now=time.time()
             )
-            return self._asked(unit.name, wanted, container, seconds) if seconds else None
+            return self._ask_inside(unit.name, declared, container, seconds) if seconds else None
 
-        return self._answers.ask(unit.name, wanted, ask)
+        return self._answers.ask(unit.name, declared, ask)
 
-    def _asked(
-        self, unit: str, wanted: Probe, container: str, seconds: float
+    def _ask_inside(
+        self, unit: str, declared: Probe, container: str, seconds: float
     ) -> tuple[bool, str] | None:
         """Ask inside the container; None if it had to end before its time, as the engine is about to ask."""
         from envctl.backends.docker.streams import execute
 
-        grace = min(wanted.timeout + _PROBE_GRACE, seconds) - wanted.timeout
+        grace = min(declared.timeout + _PROBE_GRACE, seconds) - declared.timeout
         try:
             return probe.ask(
-                wanted,
+                declared,
                 lambda execution: execute(self._engine, unit, container, execution),
                 grace=grace,
                 cut_short=grace < 0,
@@ -357,7 +359,7 @@ class DockerBackend:
             self._engine,
             self._names,
             self.images,
-            self._keeper,
+            self._secrets_container,
             self._volumes,
             answers=self._answers,
             platforms=self._platforms,
@@ -367,7 +369,7 @@ class DockerBackend:
     def _one_offs(self) -> OneOffs:
         from envctl.backends.docker.one_off_containers import OneOffs
 
-        return OneOffs(self._engine, self._names, self._lifecycle, self._keeper)
+        return OneOffs(self._engine, self._names, self._lifecycle, self._secrets_container)
 
     @cached_property
     def _volumes(self) -> Volumes:
@@ -375,34 +377,34 @@ class DockerBackend:
 
         return Volumes(self._engine, self._names, self.images, self.context.report)
 
-    def _without_old_words(self, found: Observed) -> Observed:
+    def _without_old_words(self, observed: Observed) -> Observed:
         """What was observed; units that this run had go on have no health by what the engine heard before."""
         from envctl.backends.docker import engine_probe_log
 
-        units = dict(found.units)
+        units = dict(observed.units)
         for name, unit in units.items():
             mark = self._lifecycle.resumed.get(unit.id)
             if mark is None or unit.health not in (Health.HEALTHY, Health.UNHEALTHY):
                 continue
             with self._engine.doing(f"look at {name}") as api:
                 state = api.inspect_container(unit.id)["State"]
-            if engine_probe_log.last_word(state, after=mark) is None:
+            if engine_probe_log.last_result(state, after=mark) is None:
                 units[name] = replace(unit, health=Health.STARTING, cause="")
-        return replace(found, units=units)
+        return replace(observed, units=units)
 
-    def _build(self, unit: str, wanted: Build | DockerfileBuild) -> None:
+    def _build(self, unit: str, source: Build | DockerfileBuild) -> None:
         from envctl.backends.docker.base_check import insist_on_fit
         from envctl.backends.docker.build import build
         from envctl.backends.docker.buildcontext import Sender
 
         context, base = self.context, ""
-        self._platforms.require(wanted.platform, wanted.platform_at or wanted.where)
-        if isinstance(wanted, Build):
-            self._platforms.look_at(unit, wanted.base.image, wanted.platform)
-            insist_on_fit(wanted, self.images)
-            base = self.images.pinned(wanted.base.image)
+        self._platforms.require(source.platform, source.platform_at or source.where)
+        if isinstance(source, Build):
+            self._platforms.look_at(unit, source.base.image, source.platform)
+            insist_on_fit(source, self.images)
+            base = self.images.pinned(source.base.image)
         image = build(
-            wanted,
+            source,
             unit,
             engine=self._engine,
             names=self._names,
@@ -410,13 +412,13 @@ class DockerBackend:
                 Path(context.scope.root),
                 context.render,
                 context.trust,
-                context.build_inputs(wanted),
+                context.build_inputs(source),
                 base,
             ),
             report=context.report,
-            secrets=secret_values(wanted, context.secret),
+            secrets=secret_values(source, context.secret),
         )
-        image_ids.note(wanted.digest, self.images.content(image))
+        image_ids.note(source.digest, self.images.content(image))
 
     def _existing(self, unit: str) -> str:
         """The unit's container, running or not."""

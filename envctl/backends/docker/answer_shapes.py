@@ -14,65 +14,64 @@ _LIST: Final = (list, type(None))
 
 _CONTAINER: Final[_Keys] = {"Id": str, "Names": _LIST, "Labels": _TEXTS, "State": str, "Ports": _LIST, "Mounts": _LIST}  # fmt: skip
 _VOLUME: Final[_Keys] = {"Name": str, "Labels": _TEXTS, "Options": _TEXTS}
-_MADE: Final[_Keys] = {"Id": str}
+_CREATED: Final[_Keys] = {"Id": str}
 _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
     # Method and path, what it is, what is in it, or in each of a list, and what list it has.
     (r"GET /containers/json", list, _CONTAINER, ""),
     (r"GET /containers/[^/]+/json", dict, {"Id": str, "State": dict, "Config": dict, "HostConfig": dict, "Mounts": _LIST}, ""),
-    (r"GET /images/json", list, {"Id": str, "RepoTags": _LIST, "Labels": _TEXTS}, ""),
     (r"GET /images/.+/json", dict, {"Id": str, "Config": _TEXTS, "RepoDigests": _LIST}, ""),
     (r"GET /volumes", dict, _VOLUME, "Volumes"),
     (r"GET /volumes/.+", dict, _VOLUME, ""),
     (r"GET /networks", list, {"Id": str, "Name": str, "Labels": _TEXTS}, ""),
-    (r"POST /(containers|networks)/create", dict, _MADE, ""),
-    (r"POST /containers/[^/]+/exec", dict, _MADE, ""),
+    (r"POST /(containers|networks)/create", dict, _CREATED, ""),
+    (r"POST /containers/[^/]+/exec", dict, _CREATED, ""),
     (r"POST /containers/[^/]+/wait", dict, {"StatusCode": int}, ""),
     (r"GET /system/df", dict, {"Name": str, "Labels": _TEXTS, "UsageData": _TEXTS}, "Volumes"),
     (r"GET /version", dict, {}, ""),
     (r"GET /(info|exec/.+|networks/.+)", dict, {}, ""),
 )  # fmt: skip
-_PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "RepoTags": str, "Ports": dict, "Mounts": dict}  # fmt: skip
+_PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "Ports": dict, "Mounts": dict}  # fmt: skip
 """What is in texts and lists."""
 
 
-def fit(method: str, path: str, found: Any, *, shown: str = "") -> Any:
+def fit(method: str, path: str, answer: Any, *, shown: str = "") -> Any:
     """The answer, empty texts and lists in the place of null. AnswerError, which shows that path, if it is of another form."""
-    asked, url = f"{method} {path}", shown or path
+    request, url = f"{method} {path}", shown or path
     for pattern, kind, keys, part in _FORMS:
-        if not re.fullmatch(pattern, asked):
+        if not re.fullmatch(pattern, request):
             continue
-        if not isinstance(found, kind):
-            raise AnswerError(method, url, f"it is {_called(found)}, not {_called(kind())}")
-        for one in _items(method, url, found, part):
-            _fit(method, url, one, keys)
+        if not isinstance(answer, kind):
+            raise AnswerError(method, url, f"it is {_called(answer)}, not {_called(kind())}")
+        for item in _items(method, url, answer, part):
+            _fit(method, url, item, keys)
         break
-    return found
+    return answer
 
 
-def _items(method: str, url: str, found: Any, part: str) -> list[Any]:
+def _items(method: str, url: str, answer: Any, part: str) -> list[Any]:
     """What of an answer has the keys that are looked at."""
     if not part:
-        return found if isinstance(found, list) else [found]
-    if part not in found:
+        return answer if isinstance(answer, list) else [answer]
+    if part not in answer:
         raise AnswerError(method, url, f"it has no {part}")
-    items = found[part] or []
+    items = answer[part] or []
     if not isinstance(items, list):
         raise AnswerError(method, url, f"{part} is {_called(items)}, not a list")
     return items
 
 
-def _fit(method: str, url: str, one: Any, keys: _Keys) -> None:
-    if not isinstance(one, dict):
-        raise AnswerError(method, url, f"it has {_called(one)} in the place of an object")
+def _fit(method: str, url: str, item: Any, keys: _Keys) -> None:
+    if not isinstance(item, dict):
+        raise AnswerError(method, url, f"it has {_called(item)} in the place of an object")
     for key, kinds in keys.items():
-        value = one.get(key)
+        value = item.get(key)
         if not isinstance(value, kinds):
-            told = f"has no {key}" if key not in one else f"has {_called(value)} as {key}"
-            raise AnswerError(method, url, f"something in it {told}")
+            problem = f"has no {key}" if key not in item else f"has {_called(value)} as {key}"
+            raise AnswerError(method, url, f"something in it {problem}")
         if value is None:
-            one[key] = [] if kinds is _LIST else {}
+            item[key] = [] if kinds is _LIST else {}
         elif key in _PARTS:
-            parts: Any = one[key].values() if isinstance(value, dict) else value
+            parts: Any = item[key].values() if isinstance(value, dict) else value
             if not all(isinstance(part, _PARTS[key]) for part in parts):
                 raise AnswerError(method, url, f"something in {key} is of another kind")
 

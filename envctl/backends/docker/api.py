@@ -115,10 +115,15 @@ class Client:
         content = self._content(method, path, params=params, data=data, timeout=timeout)
         shown = path if path == "/version" else f"/v{self.api_version}{path}"
         try:
-            found = json.loads(content)
+            answer = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise AnswerError(method, shown, "it is no JSON") from error
-        return fit(method, path, found, shown=shown)
+            raise AnswerError(method, shown, "it is not JSON") from error
+        return fit(method, path, answer, shown=shown)
+
+    def _object(self, path: str) -> Mapping[str, Any]:
+        """The JSON object at a path."""
+        data: Mapping[str, Any] = self.json("GET", path)
+        return data
 
     def do(
         self,
@@ -174,16 +179,15 @@ class Client:
         """What the engine says of its version; it is asked once."""
         with self._guard:
             if self._version is None:
-                found = self.json("GET", "/version")
-                if not isinstance(found.get("ApiVersion"), str):
+                version = self.json("GET", "/version")
+                if not isinstance(version.get("ApiVersion"), str):
                     raise AnswerError("GET", "/version", "it has no ApiVersion")
-                self._version = found
+                self._version = version
             return self._version
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself."""
-        found: Mapping[str, Any] = self.json("GET", "/info")
-        return found
+        return self._object("/info")
 
     # --- containers
 
@@ -195,21 +199,18 @@ class Client:
     ) -> list[Mapping[str, Any]]:
         """Those that run, or all of them, as the engine lists them."""
         params = {"all": "1" if all else None, "filters": _filters(filters)}
-        found: list[Mapping[str, Any]] = self.json("GET", "/containers/json", params=params)
-        return found
+        return list(self.json("GET", "/containers/json", params=params))
 
     def inspect_container(self, container: str) -> Mapping[str, Any]:
         """All that the engine knows of a container."""
-        found: Mapping[str, Any] = self.json("GET", f"/containers/{_word(container)}/json")
-        return found
+        return self._object(f"/containers/{_word(container)}/json")
 
     def create_container(
         self, body: Mapping[str, Any], name: str | None = None, platform: str | None = None
     ) -> str:
         """The id of a new container."""
         params = {"name": name, "platform": platform}
-        made = self.json("POST", "/containers/create", params=params, data=body)
-        return str(made["Id"])
+        return str(self.json("POST", "/containers/create", params=params, data=body)["Id"])
 
     def start(self, container: str) -> None:
         """Start a container."""
@@ -332,8 +333,7 @@ class Client:
 
     def exec_inspect(self, identity: str) -> Mapping[str, Any]:
         """How a command is."""
-        found: Mapping[str, Any] = self.json("GET", f"/exec/{_word(identity)}/json")
-        return found
+        return self._object(f"/exec/{_word(identity)}/json")
 
     def exec_resize(self, identity: str, *, height: int, width: int) -> None:
         """Tell a command the size of its terminal."""
@@ -342,16 +342,9 @@ class Client:
 
     # --- images
 
-    def images(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
-        """The images, as the engine lists them."""
-        params = {"filters": _filters(filters)}
-        found: list[Mapping[str, Any]] = self.json("GET", "/images/json", params=params)
-        return found
-
     def inspect_image(self, image: str) -> Mapping[str, Any]:
         """All that the engine knows of an image."""
-        found: Mapping[str, Any] = self.json("GET", f"/images/{_word(image)}/json")
-        return found
+        return self._object(f"/images/{_word(image)}/json")
 
     def tag(self, image: str, repository: str, tag: str | None = None) -> None:
         """Give an image a further name."""
@@ -383,8 +376,8 @@ class Client:
 
     def volumes(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
         """The volumes, as the engine lists them."""
-        params = {"filters": _filters(filters)}
-        return list(self.json("GET", "/volumes", params=params)["Volumes"] or ())
+        listing = self.json("GET", "/volumes", params={"filters": _filters(filters)})
+        return list(listing["Volumes"] or ())
 
     def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
         """Make a volume, unless it exists."""
@@ -393,8 +386,7 @@ class Client:
 
     def inspect_volume(self, name: str) -> Mapping[str, Any]:
         """All that the engine knows of a volume."""
-        found: Mapping[str, Any] = self.json("GET", f"/volumes/{_word(name)}")
-        return found
+        return self._object(f"/volumes/{_word(name)}")
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume."""
@@ -406,9 +398,7 @@ class Client:
 
     def networks(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
         """The networks, as the engine lists them."""
-        params = {"filters": _filters(filters)}
-        found: list[Mapping[str, Any]] = self.json("GET", "/networks", params=params)
-        return found
+        return list(self.json("GET", "/networks", params={"filters": _filters(filters)}))
 
     def create_network(self, name: str, *, labels: Mapping[str, str]) -> None:
         """Make a bridge network. ApiError (conflict) if one has that name."""
@@ -417,8 +407,7 @@ class Client:
 
     def inspect_network(self, network: str) -> Mapping[str, Any]:
         """All that the engine knows of a network."""
-        found: Mapping[str, Any] = self.json("GET", f"/networks/{_word(network)}")
-        return found
+        return self._object(f"/networks/{_word(network)}")
 
     def disconnect(self, container: str, network: str, *, force: bool = False) -> None:
         """Take a container off a network."""

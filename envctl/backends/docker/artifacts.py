@@ -52,17 +52,17 @@ def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
     proxy. The images then keep the bundle, which is public, in a layer.
     """
     names = _dockerfile_names(plan)
-    found: dict[str, Artifact] = {
+    files: dict[str, Artifact] = {
         "compose.yaml": Artifact("compose.yaml", "docker/compose.yaml.j2", _compose(plan, names)),
         "README.md": Artifact("README.md", "docker/README.md.j2", _readme(plan, trust)),
     }
     for digest, build in plan.builds().items():
         for artifact in _build_artifacts(build, names[digest], trust=trust is not None):
-            found[artifact.path] = artifact
+            files[artifact.path] = artifact
     if trust:
         texts = trust_files(trust.read_text(encoding="utf-8", errors="replace"))
-        found |= {path: _text(path, text) for path, text in texts.items()}
-    return tuple(found[path] for path in sorted(found))
+        files |= {path: _text(path, text) for path, text in texts.items()}
+    return tuple(files[path] for path in sorted(files))
 
 
 def _dockerfile_names(plan: Plan) -> Mapping[str, str]:
@@ -82,8 +82,8 @@ def _build_artifacts(
     build: Build | DockerfileBuild, name: str, *, trust: bool
 ) -> Iterator[Artifact]:
     if isinstance(build, DockerfileBuild):
-        (recipe,) = build.own_file.entries
-        yield Artifact(name, copy_of=build.own_file.origin, entry=recipe)
+        (entry,) = build.own_file.entries
+        yield Artifact(name, copy_of=build.own_file.origin, entry=entry)
         for path, file in own_context(build).items():
             yield _copy(f"{_own_context(name)}/{path}", file)
         if DOCKERIGNORE in own_context(build):
@@ -148,7 +148,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "mounts": (*run.mounts, *protected(run.mounts)),
         "label": options.label(run.options),
         "covered": covered(run.mounts),
-        "volumes": [replace(one, name=_volume(one.name)) for one in run.volumes],
+        "volumes": [replace(volume, name=_volume(volume.name)) for volume in run.volumes],
         "secrets": run.secrets,
         "probe": _probe(unit),
         "depends_on": _dependencies(plan, unit),
@@ -164,8 +164,8 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
 
 def _volume(name: str) -> str:
     """What a volume is called in the Compose file."""
-    own = parted(name)
-    return f"{own[0]}.{slug(own[1])}" if own else name
+    parts = parted(name)
+    return f"{parts[0]}.{slug(parts[1])}" if parts else name
 
 
 def _image(plan: Plan, source: Source) -> str:
@@ -181,7 +181,7 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
     if isinstance(build, ReadyImage) or names[build.digest] != name:
         return None
     if isinstance(build, Build):
-        secrets = [one.name for one in build_secrets(build)]
+        secrets = [secret.name for secret in build_secrets(build)]
         return {
             "context": ".",
             "dockerfile": name,
@@ -201,15 +201,15 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
 def _probe(unit: Unit) -> Mapping[str, Any] | None:
     from envctl.backends.common import probe
 
-    asked = unit.run.probe
-    if asked is None:
+    declared = unit.run.probe
+    if declared is None:
         return None
     return {
-        "test": ("CMD", *probe.test(asked)),
-        "interval": asked.interval,
-        "timeout": asked.timeout,
-        "retries": asked.retries,
-        "start_period": asked.start_period,
+        "test": ("CMD", *probe.test(declared)),
+        "interval": declared.interval,
+        "timeout": declared.timeout,
+        "retries": declared.retries,
+        "start_period": declared.start_period,
     }
 
 
@@ -226,8 +226,8 @@ def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
 def _secrets(plan: Plan) -> Sequence[Mapping[str, str]]:
     used: dict[str, Secret | BuildSecret] = {}
     for unit in plan.units:
-        used |= {one.name: one for one in build_secrets(unit.source)}
-        used |= {one.name: one for one in unit.run.secrets}
+        used |= {secret.name: secret for secret in build_secrets(unit.source)}
+        used |= {secret.name: secret for secret in unit.run.secrets}
     return [{"name": name, "variable": secret_variable(used[name])} for name in sorted(used)]
 
 

@@ -19,12 +19,12 @@ _USERS: Final = "/etc/passwd"
 def insist_on_fit(build: Build, images: Images) -> None:
     """EnvctlError, with the place of the step, if the base lacks what a step calls. What is not at hand is not looked into."""
     image = build.base.image
-    wanted = [step for step in build.steps if type(step) in _NEEDS]
+    steps = [step for step in build.steps if type(step) in _NEEDS]
     # Bases of the catalogue are known to have all of it.
-    if build.base.name or not wanted or images.find(image) is None:
+    if build.base.name or not steps or images.find(image) is None:
         return
-    missing = images.lacks(image, sorted({_NEEDS[type(step)][0] for step in wanted}))
-    for step in wanted:
+    missing = images.lacks(image, sorted({_NEEDS[type(step)][0] for step in steps}))
+    for step in steps:
         path, why = _NEEDS[type(step)]
         if path in missing and not (isinstance(step, CreateUser) and _has(step, image, images)):
             raise EnvctlError(

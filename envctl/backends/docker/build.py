@@ -40,7 +40,7 @@ _LOOPBACK: Final = re.compile(r"//(?:[^@/]*@)?(?:localhost|127\.|\[::1\])")
 
 
 def build(
-    wanted: Build | DockerfileBuild,
+    source: Build | DockerfileBuild,
     unit: str,
     *,
     engine: Engine,
@@ -55,15 +55,15 @@ def build(
     """
     registries = Registries()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
-        sender.write(wanted, cast("BinaryIO", context))
+        sender.write(source, cast("BinaryIO", context))
         context.seek(0)
         with (
-            engine.doing(f"build {unit}", where=wanted.where) as api,
-            _session(api, registries, wanted, secrets) as session,
+            engine.doing(f"build {unit}", where=source.where) as api,
+            _session(api, registries, source, secrets) as session,
         ):
             explain = partial(_explained, registries, session)
-            watch = Watch(wanted, unit, report, explain=explain)
-            parameters = _parameters(wanted, names, sender.build_inputs)
+            watch = Watch(source, unit, report, explain=explain)
+            parameters = _parameters(source, names, sender.build_inputs)
             if session is not None:
                 parameters["session"] = session.id
             _follow(api, watch, parameters, cast("BinaryIO", context))
@@ -76,7 +76,7 @@ def build(
 def _session(
     api: Client,
     registries: Registries,
-    wanted: Build | DockerfileBuild,
+    source: Build | DockerfileBuild,
     secrets: Mapping[str, bytes],
 ) -> Iterator[BuildSession | None]:
     """A session for a build; None where the engine has none, and the build needs none."""
@@ -89,7 +89,7 @@ def _session(
                 raise EnvctlError(
                     "the engine cannot give a build secrets: it builds without BuildKit",
                     hint="Docker 20.10 or later has it; `docker version` shows what answers there",
-                    where=wanted.where,
+                    where=source.where,
                 ) from error
         yield session
 
@@ -113,22 +113,22 @@ def _follow(api: Client, watch: Watch, parameters: Mapping[str, str], context: B
 
 
 def _parameters(
-    wanted: Build | DockerfileBuild, names: Names, build_inputs: BuildInputs
+    source: Build | DockerfileBuild, names: Names, build_inputs: BuildInputs
 ) -> dict[str, str]:
-    arguments = {**proxies(), **(wanted.args if isinstance(wanted, DockerfileBuild) else {})}
+    arguments = {**proxies(), **(source.args if isinstance(source, DockerfileBuild) else {})}
     labels = {
         n.PROJECT: names.scope.project,
-        n.BUILD: wanted.digest,
-        n.STEPS: build_text(wanted),
+        n.BUILD: source.digest,
+        n.STEPS: build_text(source),
     }
     return {
         "version": "2",
-        "t": names.image(wanted),
-        "dockerfile": dockerfile_path(wanted),
+        "t": names.image(source),
+        "dockerfile": dockerfile_path(source),
         "labels": labels_text(labels),
         "buildargs": json.dumps(arguments),
-        "target": wanted.target if isinstance(wanted, DockerfileBuild) else "",
-        **({"platform": wanted.platform} if wanted.platform else {}),
+        "target": source.target if isinstance(source, DockerfileBuild) else "",
+        **({"platform": source.platform} if source.platform else {}),
         "rm": "1",
         "forcerm": "1",
         **({"networkmode": "none"} if build_inputs.offline else {}),
@@ -148,8 +148,8 @@ def _explained(
     if not refused(text):
         return None
     image = image_in(text)
-    asked = session.asked if session is not None else ()
-    host = registry_of(image) if image else asked[-1] if asked else ""
+    asked_registries = session.asked_registries if session is not None else ()
+    host = registry_of(image) if image else asked_registries[-1] if asked_registries else ""
     if not host:
         return None
     return f"the registry {host} refuses {image or 'an image'}", registries.remedy(host)
@@ -157,5 +157,7 @@ def _explained(
 
 def proxies() -> dict[str, str]:
     """The host's proxies, which the builder passes on without keeping them; not those only the host reaches."""
-    found = {name: os.environ.get(name, "") for name in _PROXIES}
-    return {name: value for name, value in found.items() if value and not _LOOPBACK.search(value)}
+    variables = {name: os.environ.get(name, "") for name in _PROXIES}
+    return {
+        name: value for name, value in variables.items() if value and not _LOOPBACK.search(value)
+    }

@@ -35,7 +35,7 @@ class Watch:
 
     def __init__(
         self,
-        wanted: Build | DockerfileBuild,
+        source: Build | DockerfileBuild,
         unit: str,
         report: Report,
         *,
@@ -43,7 +43,7 @@ class Watch:
     ) -> None:
         self.image = ""
         self._explain = explain
-        self._wanted = wanted
+        self._source = source
         self._unit = unit
         self._report = report
         self._vertexes: dict[str, Vertex] = {}
@@ -67,7 +67,7 @@ class Watch:
 
     def failed(self, text: str) -> None:
         """Raise what is known about a failure."""
-        vertex = next((one for one in self._vertexes.values() if one.error), None)
+        vertex = next((candidate for candidate in self._vertexes.values() if candidate.error), None)
         whole = text if vertex is None else f"{vertex.name}\n{vertex.error}"
         if known := self._explain(whole):
             brief, hint = known
@@ -75,14 +75,14 @@ class Watch:
                 f"cannot build {self._unit}: {brief}",
                 details=whole,
                 hint=hint,
-                where=self._wanted.where,
+                where=self._source.where,
             )
         if vertex is None:
             raise EnvctlError(
                 f"cannot build {self._unit}: {text.strip().splitlines()[-1] if text.strip() else 'unknown'}",
                 details=text,
                 hint=self._hint(text),
-                where=self._wanted.where,
+                where=self._source.where,
             )
         name, where = self._step(vertex)
         # A failure in the middle of a line must not lose that line.
@@ -121,17 +121,17 @@ class Watch:
 
     def _print(self, output: Output) -> None:
         data = self._partial.pop(output.vertex, b"") + output.data
-        *lines, rest = re.split(rb"\r\n|\n|\r", data)
-        if len(rest) > _LONGEST:
-            lines, rest = [*lines, rest], b""
-        if rest:
-            self._partial[output.vertex] = rest
+        *lines, remainder = re.split(rb"\r\n|\n|\r", data)
+        if len(remainder) > _LONGEST:
+            lines, remainder = [*lines, remainder], b""
+        if remainder:
+            self._partial[output.vertex] = remainder
         for line in lines:
             self._line(output.vertex, line)
 
     def _flush(self, vertex: str) -> None:
-        if rest := self._partial.pop(vertex, b""):
-            self._line(vertex, rest)
+        if remainder := self._partial.pop(vertex, b""):
+            self._line(vertex, remainder)
 
     def _line(self, vertex: str, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()
@@ -146,20 +146,20 @@ class Watch:
         """
         match = _NUMBERED.match(vertex.name)
         if match is None:
-            return vertex.name.strip().partition("\n")[0], self._wanted.where
-        number, of, said = int(match[1]), int(match[2]), match[3].partition("\n")[0]
-        if not isinstance(self._wanted, Build):
-            return f"step {number}/{of} {said}", self._wanted.where
-        steps = self._wanted.steps
+            return vertex.name.strip().partition("\n")[0], self._source.where
+        number, of, instruction = int(match[1]), int(match[2]), match[3].partition("\n")[0]
+        if not isinstance(self._source, Build):
+            return f"step {number}/{of} {instruction}", self._source.where
+        steps = self._source.steps
         if 2 <= number <= len(steps) + 1:
             step = steps[number - 2]
             shown = f"step {number - 1}/{len(steps)} {step_text(step)}"
-            return shown, step.where or self._wanted.where
-        return said, self._wanted.where
+            return shown, step.where or self._source.where
+        return instruction, self._source.where
 
     def _hint(self, text: str) -> str:
-        if isinstance(self._wanted, Build) and any(sign in text for sign in _NOT_AT_HAND):
-            image = self._wanted.base.image
+        if isinstance(self._source, Build) and any(sign in text for sign in _NOT_AT_HAND):
+            image = self._source.base.image
             if image in text or image.split(":")[0] in text:
                 return f"the base {image} is not at hand: `envctl base build {image}`"
         return ""

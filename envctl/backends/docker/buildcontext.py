@@ -53,11 +53,11 @@ class Sender:
             tarfile.open(fileobj=to, mode="w", format=tarfile.GNU_FORMAT) as tar,
         ):
             if isinstance(build, Build):
-                self._own(build, tar, project)
+                self._write_generated(build, tar, project)
             else:
-                self._theirs(build, tar, project)
+                self._write_own(build, tar, project)
 
-    def _own(self, build: Build, tar: tarfile.TarFile, project: PlannedFiles) -> None:
+    def _write_generated(self, build: Build, tar: tarfile.TarFile, project: PlannedFiles) -> None:
         text = dockerfile(
             build,
             up=True,
@@ -79,14 +79,20 @@ class Sender:
         """The files of the folder that is mounted: apt has one file of settings for both purposes."""
         trusted = trust_files(self.trust.read_text("utf-8", "replace")) if self.trust else {}
         supplied = {f"trust/{path}": content for path, content in self.build_inputs.files.items()}
-        apt = [one[_APT] for one in (trusted, supplied) if isinstance(one.get(_APT), str)]
+        apt = [
+            settings[_APT]
+            for settings in (trusted, supplied)
+            if isinstance(settings.get(_APT), str)
+        ]
         return {**trusted, **supplied, **({_APT: "".join(map(str, apt))} if apt else {})}
 
-    def _theirs(self, build: DockerfileBuild, tar: tarfile.TarFile, project: PlannedFiles) -> None:
+    def _write_own(
+        self, build: DockerfileBuild, tar: tarfile.TarFile, project: PlannedFiles
+    ) -> None:
         sent = own_context(build)
-        (recipe,) = build.own_file.entries
+        (entry,) = build.own_file.entries
         sent[dockerfile_path(build)] = ContextFile(
-            build.own_file.origin, mode=recipe.mode, entry=recipe
+            build.own_file.origin, mode=entry.mode, entry=entry
         )
         for path, file in sorted(sent.items()):
             add_file(tar, path, file, project=project)

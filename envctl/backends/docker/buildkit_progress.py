@@ -42,18 +42,18 @@ def decode(message: bytes) -> Iterator[Vertex | Output]:
 
 
 def _vertex(message: bytes) -> Vertex:
-    found = dict(fields(message))
+    values = dict(fields(message))
     return Vertex(
-        text(found.get(1)),
-        text(found.get(3)),
-        cached=bool(found.get(4)),
-        started=5 in found,
-        completed=6 in found,
-        error=text(found.get(7)),
+        text(values.get(1)),
+        text(values.get(3)),
+        cached=bool(values.get(4)),
+        started=5 in values,
+        completed=6 in values,
+        error=text(values.get(7)),
     )
 
 
 def _output(message: bytes) -> Output:
-    found = dict(fields(message))
-    data = found.get(4, b"")
-    return Output(text(found.get(1)), data if isinstance(data, bytes) else b"")
+    values = dict(fields(message))
+    data = values.get(4, b"")
+    return Output(text(values.get(1)), data if isinstance(data, bytes) else b"")

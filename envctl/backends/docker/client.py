@@ -27,7 +27,7 @@ STOP_TIMEOUT = 10
 OLDEST_API = "1.41"
 """Of engine 20.10."""
 
-_TAKEN = re.compile(
+_PORT_IN_USE = re.compile(
     r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"
 )
 
@@ -100,10 +100,10 @@ def translated(
         )
     text = str(error)
     brief, hint = _known(text)
-    first, _, rest = text.strip().partition("\n")
+    first, _, remainder = text.strip().partition("\n")
     return EnvctlError(
         f"cannot {what}: {brief or first}",
-        details=text if brief else rest,
+        details=text if brief else remainder,
         hint=hint,
         where=where,
     )
@@ -148,8 +148,8 @@ def version_numbers(text: str) -> tuple[int, ...]:
 def taken_port(error: Exception) -> int | None:
     """The port of the host that an error of the engine says is in use."""
     text = str(error)
-    found = _TAKEN.search(text) if "already" in text else None
-    return int(found[1]) if found else None
+    match = _PORT_IN_USE.search(text) if "already" in text else None
+    return int(match[1]) if match else None
 
 
 def make_client(endpoint: Endpoint, host: str) -> Client:

@@ -25,7 +25,7 @@ _TYPES: Final = _DIRECTORY | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 <
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PathInfo:
     """What is at a path; `link` is where a link leads in the end, "" if it is none."""
 
     mode: int
@@ -43,14 +43,16 @@ class Found:
         return bool(self.mode & _DIRECTORY)
 
 
-def look(api: Client, container: str, path: str) -> Found | None:
+def look(api: Client, container: str, path: str) -> PathInfo | None:
     """What is at a path of a container; None if nothing is. EnvctlError if the engine does not say."""
     encoded = api.path_stat(container, path)
     if encoded is None:
         return None
     try:
-        told = json.loads(base64.b64decode(encoded))
-        return Found(int(told["mode"]), int(told["size"]), str(told.get("linkTarget") or ""))
+        fields = json.loads(base64.b64decode(encoded))
+        return PathInfo(
+            int(fields["mode"]), int(fields["size"]), str(fields.get("linkTarget") or "")
+        )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise EnvctlError(
             f"the engine does not tell what is at {path} of a container",
@@ -65,16 +67,16 @@ def leads_to(api: Client, container: str, path: str) -> str:
     parts = [part for part in folder.split("/") if part]
     for index, part in enumerate(parts):
         here = posixpath.join(here, part)
-        found = look(api, container, here)
-        if found is None:
+        info = look(api, container, here)
+        if info is None:
             here = posixpath.join(here, *parts[index + 1 :])
             break
-        if found.link:
-            here = found.link
+        if info.link:
+            here = info.link
     return posixpath.join(here, name) if name else here
 
 
-def at_its_end(api: Client, container: str, path: str) -> tuple[str, Found | None]:
+def at_its_end(api: Client, container: str, path: str) -> tuple[str, PathInfo | None]:
     """Where a path leads if its last part is a link, too, and what is there."""
     entry = look(api, container, path)
     if entry is None or not entry.link:
@@ -84,27 +86,27 @@ def at_its_end(api: Client, container: str, path: str) -> tuple[str, Found | Non
 
 def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:
     """The content of a regular file of a container; None if there is none. EnvctlError if it is something else, or too large."""
-    found = look(api, container, path)
-    if found is not None and found.link:
-        path = found.link
-        found = look(api, container, path)
-    if found is None:
+    info = look(api, container, path)
+    if info is not None and info.link:
+        path = info.link
+        info = look(api, container, path)
+    if info is None:
         return None
-    if not found.is_regular:
+    if not info.is_regular:
         raise EnvctlError(
             f"{path} of its image is not a regular file",
             hint="an image has to have a regular file there, or the engine cannot run it",
         )
-    if found.size > largest:
+    if info.size > largest:
         raise EnvctlError(
-            f"{path} of its image has {found.size:,} bytes, which is more than is read of it"
+            f"{path} of its image has {info.size:,} bytes, which is more than is read of it"
         )
     # With the head of the archive and its end.
     with api.get_archive(container, path) as archive:
-        return _only_file(bounded(archive, largest + 64 * 1024))
+        return _only_file(read_up_to(archive, largest + 64 * 1024))
 
 
-def bounded(stream: Iterable[bytes], largest: int) -> bytes:
+def read_up_to(stream: Iterable[bytes], largest: int) -> bytes:
     """What an engine sends, if it is no more than that. EnvctlError if it is."""
     data = bytearray()
     for chunk in stream:

@@ -75,9 +75,9 @@ def run(
                 )
             api.start(identity)
             code = api.wait(identity, timeout=container_script.timeout)
-            out = _said(api, identity, what, {"stdout": "1"})
+            out = _output(api, identity, what, {"stdout": "1"})
             if code:
-                err = _said(api, identity, what, {"stderr": "1", "tail": str(_SHOWN)})
+                err = _output(api, identity, what, {"stderr": "1", "tail": str(_SHOWN)})
                 lines = err[-_LONGEST:].decode("utf-8", "replace").splitlines()
                 raise EnvctlError(
                     f"cannot {what}: its script ended with exit code {code}",
@@ -91,7 +91,7 @@ def run(
     return out
 
 
-def _said(api: Client, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
+def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
     """What it wrote, as far as the engine has kept it."""
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
@@ -101,12 +101,12 @@ def _said(api: Client, identity: str, what: str, parameters: Mapping[str, str]) 
 
 def _sweep(api: Client) -> None:
     """Remove containers of scripts whose process or time is over. They are known by their names, which no image can set."""
-    for one in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
-        names = (_STALE.fullmatch(name) for name in one["Names"] or ())
+    for container in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
+        names = (_STALE.fullmatch(name) for name in container["Names"] or ())
         if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
             # Another run may have been quicker.
             with suppress(ApiError):
-                api.remove_container(one["Id"], force=True, v=True)
+                api.remove_container(container["Id"], force=True, v=True)
 
 
 def _is_over(until: int, where: str, process: int) -> bool:
@@ -122,11 +122,11 @@ def _is_over(until: int, where: str, process: int) -> bool:
 
 def here() -> str:
     """Where the numbers of processes are the same: on this host since it was started, and not in a container's view."""
-    told = [socket.gethostname()]
+    machine = [socket.gethostname()]
     with suppress(OSError):
-        told.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
-        told.append(str(Path("/proc/self/ns/pid").readlink()))
-    return sha256("\0".join(told).encode()).hexdigest()[:8]
+        machine.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
+        machine.append(str(Path("/proc/self/ns/pid").readlink()))
+    return sha256("\0".join(machine).encode()).hexdigest()[:8]
 
 
 def _container(
@@ -142,7 +142,7 @@ def _container(
         "Env": [f"{name}={value}" for name, value in env.items()],
         "Healthcheck": {"Test": ["NONE"]},
         # What the image is labelled with is the container's too: it is no unit.
-        "Labels": {n.UNIT: "", n.KEEPER: ""},
+        "Labels": {n.UNIT: "", n.SECRETS_CONTAINER: ""},
         "HostConfig": {
             **_rights(container_script),
             "SecurityOpt": ["no-new-privileges"],

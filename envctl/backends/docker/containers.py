@@ -37,14 +37,14 @@ def container(
     `start_interval` says that the engine can be told how often to ask at first.
     """
     process = unit.run.process
-    own, host = options.bodies(unit.run.options)
+    settings, host = options.bodies(unit.run.options)
     body: dict[str, Any] = {
         "Image": names.image_of(unit),
         "Env": [f"{name}={value}" for name, value in sorted(process.env.items())],
         "Labels": dict(names.unit_labels(unit)),
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
         "Healthcheck": healthcheck(unit.run.probe, start_interval=start_interval),
-        **own,
+        **settings,
         "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
     if process.argv is not None:
@@ -106,17 +106,22 @@ def binds(unit: Unit) -> list[str]:
     """What is mounted of the host, where SELinux is to label it: what `Mounts` cannot say."""
     label = options.label(unit.run.options)
     return [
-        f"{one.source}:{one.target}:{'ro' if one.read_only else 'rw'},{label}"
-        for one in unit.run.mounts
+        f"{mount.source}:{mount.target}:{'ro' if mount.read_only else 'rw'},{label}"
+        for mount in unit.run.mounts
         if label
     ]
 
 
 def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dict[str, Any]]:
-    own = () if options.label(unit.run.options) else unit.run.mounts
+    plain_mounts = () if options.label(unit.run.options) else unit.run.mounts
     from_host = [
-        {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": one.read_only}
-        for one in (*own, *protected(unit.run.mounts))
+        {
+            "Type": "bind",
+            "Source": mount.source,
+            "Target": mount.target,
+            "ReadOnly": mount.read_only,
+        }
+        for mount in (*plain_mounts, *protected(unit.run.mounts))
     ]
     covers = [
         {"Type": "tmpfs", "Target": path, "ReadOnly": True, "TmpfsOptions": _EMPTY}
@@ -125,10 +130,10 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
     volumes = [
         # One that was begun already stays as it is, also if it is empty.
         {
-            **volume_mount(one.name, one.target, names, copy=one.new is None),
-            "ReadOnly": one.read_only,
+            **volume_mount(volume.name, volume.target, names, copy=volume.new is None),
+            "ReadOnly": volume.read_only,
         }
-        for one in (*unit.run.volumes, *own_volumes)
+        for volume in (*unit.run.volumes, *own_volumes)
     ]
     secrets = (
         [secrets_mount(unit.name, names, SECRETS_FOLDER, read_only=True)]
@@ -154,17 +159,17 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
     }
 
 
-def healthcheck(wanted: Probe | None, *, start_interval: bool = False) -> dict[str, Any]:
+def healthcheck(declared: Probe | None, *, start_interval: bool = False) -> dict[str, Any]:
     """The engine's own health check; without a probe, the image's is turned off too."""
-    if wanted is None:
+    if declared is None:
         return {"Test": ["NONE"]}
     return {
-        "Test": ["CMD", *probe.test(wanted)],
-        "Interval": round(wanted.interval * _NANO),
-        "Timeout": round(wanted.timeout * _NANO),
-        "Retries": wanted.retries,
-        "StartPeriod": round(wanted.start_period * _NANO),
-        **({"StartInterval": round(wanted.pause(0.0) * _NANO)} if start_interval else {}),
+        "Test": ["CMD", *probe.test(declared)],
+        "Interval": round(declared.interval * _NANO),
+        "Timeout": round(declared.timeout * _NANO),
+        "Retries": declared.retries,
+        "StartPeriod": round(declared.start_period * _NANO),
+        **({"StartInterval": round(declared.pause(0.0) * _NANO)} if start_interval else {}),
     }
 
 

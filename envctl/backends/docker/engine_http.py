@@ -78,7 +78,7 @@ class Connection:
 
     def read_until(self, end: bytes) -> bytes:
         """All that comes before these bytes, which are left out."""
-        while (found := self._ahead.find(end, self._at)) < 0:
+        while (position := self._ahead.find(end, self._at)) < 0:
             before = self.read_ahead()
             data = self._wait(lambda: self.socket.recv(_CHUNK))
             if not data:
@@ -86,8 +86,8 @@ class Connection:
             if len(before) > _LARGEST_HEAD:
                 raise EngineConnectionError("what answers there does not speak HTTP")
             self._ahead = before + data
-        data = self._ahead[self._at : found]
-        self._at = found + len(end)
+        data = self._ahead[self._at : position]
+        self._at = position + len(end)
         return data
 
     def read_ahead(self) -> bytes:
@@ -220,15 +220,15 @@ class Response:
 
     def lines(self) -> Iterator[bytes]:
         """The body's lines, each as soon as it has come."""
-        rest = b""
+        partial = b""
         for data in self:
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > _LARGEST:
+            *lines, partial = (partial + data).split(b"\n")
+            if len(partial) > _LARGEST:
                 self.close()
                 raise EnvctlError("the Docker engine answers with a line without end")
             yield from lines
-        if rest:
-            yield rest
+        if partial:
+            yield partial
 
     def be_patient(self, patience: Patience) -> None:
         """How long the rest of the body is waited for."""
@@ -380,8 +380,8 @@ def _read_head(connection: Connection) -> tuple[int, str, Mapping[str, str]]:
     """Status, reason and headers (their names in lower case). EngineConnectionError if it is no HTTP."""
     while True:
         first, *lines = connection.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        code, _, reason = rest.partition(" ")
+        version, _, remainder = first.partition(" ")
+        code, _, reason = remainder.partition(" ")
         if not version.startswith("HTTP/1.") or not (code.isdecimal() and len(code) == 3):
             raise EngineConnectionError("what answers there does not speak HTTP")
         status = int(code)

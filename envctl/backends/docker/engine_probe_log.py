@@ -19,11 +19,11 @@ _TIMED_OUT: Final = "Health check exceeded timeout"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ProbeResult:
     """What a probe of the engine's came to; the exit code is None if its time was over."""
 
     exit_code: int | None
-    said: str
+    output: str
 
 
 def knows_start_interval(api_version: str) -> bool:
@@ -37,7 +37,7 @@ def last_mark(state: Mapping[str, Any]) -> str:
     return str(log[-1].get("Start") or "")
 
 
-def last_word(state: Mapping[str, Any], *, after: str = "") -> Word | None:
+def last_result(state: Mapping[str, Any], *, after: str = "") -> ProbeResult | None:
     """What the engine heard last, since the container was started and after a mark; None if it has not asked yet."""
     health = state.get("Health") or {}
     mark = last_mark(state)
@@ -45,13 +45,13 @@ def last_word(state: Mapping[str, Any], *, after: str = "") -> Word | None:
     if begun is None or mark == after or (started is not None and begun < started):
         return None
     last = health["Log"][-1]
-    code, said = last.get("ExitCode"), str(last.get("Output") or "").strip()
-    if not isinstance(code, int) or said.startswith(_TIMED_OUT):
-        return Word(None, said)
-    return Word(code, said)
+    code, output = last.get("ExitCode"), str(last.get("Output") or "").strip()
+    if not isinstance(code, int) or output.startswith(_TIMED_OUT):
+        return ProbeResult(None, output)
+    return ProbeResult(code, output)
 
 
-def room(
+def seconds_left(
     probe: Probe, state: Mapping[str, Any], *, since: float | None, starts_soon: bool, now: float
 ) -> float:
     """Seconds for somebody else to ask, with a pause before the engine's first probe; 0 if those would be too few.
@@ -71,6 +71,6 @@ def room(
 
 def _moment(text: str) -> datetime | None:
     with suppress(ValueError):
-        found = datetime.fromisoformat(text)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None

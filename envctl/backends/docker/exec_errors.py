@@ -15,7 +15,7 @@ _SIGNS: Final = (b"OCI runtime exec failed", b"unable to find user", b"unable to
 _LONGEST: Final = 16 * 1024
 
 
-class Held:
+class HeldOutput:
     """Writes a command's output on, except what may be the engine's word: that is in `text`."""
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
@@ -41,9 +41,9 @@ class Held:
             self._write(text)
 
 
-def refusal(said: bytes, unit: str, execution: Execution) -> tuple[int, str]:
+def start_failure(output: bytes, unit: str, execution: Execution) -> tuple[int, str]:
     """The exit code, and in the user's terms why the command was not started."""
-    text = said.decode("utf-8", "replace").strip()
+    text = output.decode("utf-8", "replace").strip()
     program = execution.argv[0] if execution.argv else ""
     if "unable to find user" in text or "unable to find group" in text:
         return NOT_EXECUTABLE, f"{execution.user or 'its user'}: no such user or group in {unit}"

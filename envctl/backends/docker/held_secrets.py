@@ -17,39 +17,44 @@ from envctl.plan.model import Secret
 _ALIVE = frozenset({"running", "paused"})
 
 
-def held_volumes(keepers: Iterable[Listed]) -> frozenset[str]:
+def held_volumes(secrets_containers: Iterable[Listed]) -> frozenset[str]:
     """The volumes that a keeper which is alive keeps in memory."""
     return frozenset(
         mount.get("Name", "")
-        for one in keepers
-        if one["State"] in _ALIVE
-        for mount in one.get("Mounts", ())
+        for container in secrets_containers
+        if container["State"] in _ALIVE
+        for mount in container.get("Mounts", ())
     )
 
 
 def secrets_defect(
-    engine: Engine, names: Names, one: Listed, keepers: Sequence[Listed]
+    engine: Engine, names: Names, container: Listed, secrets_containers: Sequence[Listed]
 ) -> tuple[str, bool]:
     """What is wrong with the secrets of a unit's container, and whether it has to be restarted for that."""
-    volume = names.secrets(one["Labels"][n.UNIT])
-    mounted = any(mount.get("Name") == volume for mount in one.get("Mounts", ()))
-    ended_well = str(one.get("Status", "")).startswith("Exited (0)")
-    if one["State"] == "created" or not mounted or ended_well or volume in held_volumes(keepers):
+    volume = names.secrets(container["Labels"][n.UNIT])
+    mounted = any(mount.get("Name") == volume for mount in container.get("Mounts", ()))
+    ended_well = str(container.get("Status", "")).startswith("Exited (0)")
+    if (
+        container["State"] == "created"
+        or not mounted
+        or ended_well
+        or volume in held_volumes(secrets_containers)
+    ):
         return "", False
-    keeper = f"the container that keeps them is {'stopped' if keepers else 'gone'}"
+    reason = f"the container that keeps them is {'stopped' if secrets_containers else 'gone'}"
     with engine.doing("look for secrets") as api:
-        if has_secrets(api, one):
-            return f"its secrets are lost when it ends: {keeper}", False
-    return f"its secrets are lost: {keeper}", one["State"] in _ALIVE
+        if has_secrets(api, container):
+            return f"its secrets are lost when it ends: {reason}", False
+    return f"its secrets are lost: {reason}", container["State"] in _ALIVE
 
 
-def has_secrets(api: Client, one: Listed) -> bool:
+def has_secrets(api: Client, container: Listed) -> bool:
     """Whether a container that is alive has the files of its secrets."""
-    if one["State"] not in _ALIVE:
+    if container["State"] not in _ALIVE:
         return False
-    files = _files(one["Labels"])
+    files = _files(container["Labels"])
     return bool(files) and all(
-        container_paths.look(api, one["Id"], f"{SECRETS_FOLDER}/{file}") is not None
+        container_paths.look(api, container["Id"], f"{SECRETS_FOLDER}/{file}") is not None
         for file in files
     )
 
@@ -58,6 +63,6 @@ def _files(labels: Mapping[str, str]) -> Sequence[str]:
     """The names of the files that a container's label tells of; none if it cannot be read."""
     try:
         secrets = json.loads(labels.get(n.RUN, ""))["secrets"]
-        return [secret_file(Secret(one["name"], one["target"])) for one in secrets]
+        return [secret_file(Secret(secret["name"], secret["target"])) for secret in secrets]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []

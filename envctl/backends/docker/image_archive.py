@@ -42,23 +42,23 @@ def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
 
 def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
     """By path; ValueError for what an engine might take for another path, or for the same twice."""
-    found: dict[str, tarfile.TarInfo] = {}
+    members: dict[str, tarfile.TarInfo] = {}
     for member in tar:
         path = member.name
         if posixpath.normpath(path) != path or path.startswith(("/", "..")):
             raise ValueError(f"{path!r} is no plain path")
-        if path in found:
+        if path in members:
             raise ValueError(f"{path} is in it twice")
         # Some engines write the same layer once, and links to it.
         link = member.issym() and posixpath.basename(path) == "layer.tar"
         if not (member.isfile() or member.isdir() or link):
             raise ValueError(f"{path} is no plain file")
-        found[path] = member
-    for path in found:
-        above = found.get(posixpath.dirname(path))
+        members[path] = member
+    for path in members:
+        above = members.get(posixpath.dirname(path))
         if above is not None and not above.isdir():
             raise ValueError(f"{path} is below a file")
-    return found
+    return members
 
 
 def _identities(tar: tarfile.TarFile, members: Mapping[str, tarfile.TarInfo]) -> Iterator[str]:
@@ -68,11 +68,11 @@ def _identities(tar: tarfile.TarFile, members: Mapping[str, tarfile.TarInfo]) ->
     if image.get("RepoTags"):
         raise ValueError(f"it is named {image['RepoTags']}")
     yield _hashed(tar, members[image["Config"]])
-    for one in _json(tar, members[_INDEX])["manifests"] if _INDEX in members else ():
-        named = [key for key in one.get("annotations") or {} if "name" in key]
+    for entry in _json(tar, members[_INDEX])["manifests"] if _INDEX in members else ():
+        named = [key for key in entry.get("annotations") or {} if "name" in key]
         if named:
             raise ValueError(f"it is named by {named[0]}")
-        yield _hashed(tar, members[f"blobs/{one['digest'].replace(':', '/')}"])
+        yield _hashed(tar, members[f"blobs/{entry['digest'].replace(':', '/')}"])
 
 
 def _json(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Any:

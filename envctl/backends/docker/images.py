@@ -45,8 +45,8 @@ class Images:
 
     def find(self, name: str) -> str | None:
         """The id of the image of that name; None if it is not there."""
-        found = self.inspect(name)
-        return str(found["Id"]) if found else None
+        inspected = self.inspect(name)
+        return str(inspected["Id"]) if inspected else None
 
     def inspect(self, name: str) -> Mapping[str, Any] | None:
         """All that the engine knows of an image; None if it does not exist."""
@@ -61,52 +61,52 @@ class Images:
         image, platform = plain_name(name)
         if not platform:
             return self.find(name)
-        for there in (name, image):
-            found = self.inspect(there)
-            if found is not None and runs(platform, _platform(found)):
-                if there != name:
-                    self._tag(str(found["Id"]), name)
-                return str(found["Id"])
+        for candidate in (name, image):
+            inspected = self.inspect(candidate)
+            if inspected is not None and runs(platform, _platform(inspected)):
+                if candidate != name:
+                    self._tag(str(inspected["Id"]), name)
+                return str(inspected["Id"])
         return None
 
     def platform(self, name: str) -> str:
         """The platform that an image is for, "" if it is not there."""
-        found = self.inspect(name)
-        return _platform(found) if found else ""
+        inspected = self.inspect(name)
+        return _platform(inspected) if inspected else ""
 
     def content(self, name: str) -> str:
         """A digest of an image's layers and configuration, "" if it is not there.
 
         The same build has the same one in every project: labels and the time of making, which its id covers, are left out.
         """
-        found = self.inspect(name)
-        if found is None:
+        inspected = self.inspect(name)
+        if inspected is None:
             return ""
-        configured = found.get("Config") or {}
-        layers = (found.get("RootFS") or {}).get("Layers") or []
+        configured = inspected.get("Config") or {}
+        layers = (inspected.get("RootFS") or {}).get("Layers") or []
         return digest(
-            [found.get("Architecture"), layers, {key: configured.get(key) for key in _RUN}]
+            [inspected.get("Architecture"), layers, {key: configured.get(key) for key in _RUN}]
         )
 
     def info(self, name: str) -> Mapping[str, Any] | None:
         """`id`, `size` in bytes, `created` (RFC 3339), `labels` and registries' `digests` of an image, or None."""
-        found = self.inspect(name)
-        if found is None:
+        inspected = self.inspect(name)
+        if inspected is None:
             return None
         return {
-            "id": found["Id"],
-            "size": found.get("Size", 0),
-            "created": found.get("Created", ""),
-            "labels": (found.get("Config") or {}).get("Labels") or {},
-            "digests": found.get("RepoDigests") or [],
+            "id": inspected["Id"],
+            "size": inspected.get("Size", 0),
+            "created": inspected.get("Created", ""),
+            "labels": (inspected.get("Config") or {}).get("Labels") or {},
+            "digests": inspected.get("RepoDigests") or [],
         }
 
     def volumes(self, name: str) -> tuple[str, ...] | None:
         """The paths that an image declares as volumes; None if it is not there."""
-        found = self.inspect(name)
-        if found is None:
+        inspected = self.inspect(name)
+        if inspected is None:
             return None
-        return tuple(sorted((found.get("Config") or {}).get("Volumes") or ()))
+        return tuple(sorted((inspected.get("Config") or {}).get("Volumes") or ()))
 
     def pull(self, name: str) -> None:
         """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached or refuses it.
@@ -136,18 +136,18 @@ class Images:
         try:
             self._fetch(name, {"X-Registry-Auth": login.header} if login else {}, platform)
         except EnvctlError as error:
-            told = "\n".join(part for part in (error.brief, error.details) if part)
-            if not trouble and not refused(told):
+            message = "\n".join(part for part in (error.brief, error.details) if part)
+            if not trouble and not refused(message):
                 raise
             brief = f"cannot pull {name} from {registry}" if trouble else f"the registry {registry} refuses {name}"  # fmt: skip
-            raise AccessError(brief, details=told, hint=registries.remedy(registry)) from error
+            raise AccessError(brief, details=message, hint=registries.remedy(registry)) from error
 
     def _insist_on(self, image: str, platform: str) -> None:
         """A registry that has one platform alone gives that, whatever it is asked for."""
-        there = self.platform(image)
-        if not runs(platform, there):
+        actual = self.platform(image)
+        if not runs(platform, actual):
             raise EnvctlError(
-                f"{image} is for {there or 'an unknown platform'}, and not for {platform}",
+                f"{image} is for {actual or 'an unknown platform'}, and not for {platform}",
                 hint=f"take an image that is for {platform}, or leave `platform` out",
             )
 
@@ -233,10 +233,10 @@ class Images:
             if source.failure is not None:
                 raise source.failure from None
             raise
-        found = None if failure else self.find(name)
-        if found is None:
+        image_id = None if failure else self.find(name)
+        if image_id is None:
             raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
-        return found
+        return image_id
 
     def _load_for(
         self,
@@ -250,28 +250,28 @@ class Images:
         """As `load` does. Engines before 23 take a root filesystem for one of their own platform, whatever they are told."""
         from envctl.backends.docker.single_layer_images import configured, write
 
-        with tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as whole:
-            shutil.copyfileobj(layer, kept, _CHUNK)
+        with tempfile.TemporaryFile() as spooled, tempfile.TemporaryFile() as whole:
+            shutil.copyfileobj(layer, spooled, _CHUNK)
             config = {**configured(changes), "Labels": dict(labels)}
-            write(whole, kept, name, platform=platform, config=config, created=datetime.now(UTC))
+            write(whole, spooled, name, platform=platform, config=config, created=datetime.now(UTC))
             whole.seek(0)
             with self._engine.doing(f"load {name}") as api:
                 for event in api.load_image(whole, quiet=True):
                     if event.get("error"):
                         raise EnvctlError(f"cannot load {name}: {event['error']}")
-        found = self.find(name)
-        if found is None:
+        image_id = self.find(name)
+        if image_id is None:
             raise EnvctlError(f"cannot load {name}: the engine did not keep it")
-        return found
+        return image_id
 
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
         """Which of these paths an image does not have. EnvctlError if the image is not there."""
         with self._engine.doing(f"look into {image}") as api:
-            made = api.create_container(_never_started(image))
+            container = api.create_container(_never_started(image))
             try:
-                return tuple(path for path in paths if _lacks(api, made, path))
+                return tuple(path for path in paths if _lacks(api, container, path))
             finally:
-                api.remove_container(made, force=True, v=True)
+                api.remove_container(container, force=True, v=True)
 
     def pinned(self, name: str) -> str:
         """How a Dockerfile names an image that is at hand, and no other of its name.
@@ -282,21 +282,21 @@ class Images:
         if self._asks_registries is None:
             with self._engine.doing("ask the engine how it keeps images") as api:
                 status = api.info().get("DriverStatus") or ()
-            self._asks_registries = any("io.containerd.snapshotter" in str(one) for one in status)
+            self._asks_registries = any("io.containerd.snapshotter" in str(item) for item in status)
         if not self._asks_registries or "@" in name:
             return name
-        found = self.find(name)
-        return f"{name}@{found}" if found else name
+        image_id = self.find(name)
+        return f"{name}@{image_id}" if image_id else name
 
     def read_file(self, image: str, path: str) -> bytes:
         """The content of a file in an image. EnvctlError if it is not there, or has no end."""
         with self._engine.doing(f"read {path} in {image}") as api:
-            made = api.create_container(_never_started(image))
+            container = api.create_container(_never_started(image))
             try:
-                with api.get_archive(made, path) as archive:
+                with api.get_archive(container, path) as archive:
                     data = b"".join(capped_chunks(archive, MAX_OUTPUT, f"{path} in {image}"))
             finally:
-                api.remove_container(made, force=True, v=True)
+                api.remove_container(container, force=True, v=True)
         content = file_in(data)
         if content is None:
             raise EnvctlError(f"{path} in {image} is not a file")
@@ -306,10 +306,10 @@ class Images:
         """Unpack an image's root filesystem, with owners and modes, into a folder. Takes root."""
         argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
         with self._engine.doing(f"export {image}") as api:
-            made = api.create_container(_never_started(image))
+            container = api.create_container(_never_started(image))
             try:
                 with (
-                    api.export(made) as archive,
+                    api.export(container) as archive,
                     subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar,
                 ):
                     assert tar.stdin is not None
@@ -317,11 +317,11 @@ class Images:
                     for chunk in archive:
                         tar.stdin.write(chunk)
                     tar.stdin.close()
-                    said = tar.stderr.read().decode("utf-8", "replace")
+                    errors = tar.stderr.read().decode("utf-8", "replace")
             finally:
-                api.remove_container(made, force=True, v=True)
+                api.remove_container(container, force=True, v=True)
         if tar.returncode:
-            raise EnvctlError(f"cannot unpack {image}", details=said)
+            raise EnvctlError(f"cannot unpack {image}", details=errors)
 
     def save(self, image: str, file: Path) -> None:
         """Write an image as a file that an engine can load; it has no name in it."""
@@ -354,11 +354,11 @@ class Images:
                 for event in api.load_image(source, quiet=True):
                     if event.get("error"):
                         raise EnvctlError(f"the engine did not take {name} in: {event['error']}")
-        found = next(filter(self.find, (identity,) if identity else known), None)
-        if found is None:
+        image_id = next(filter(self.find, (identity,) if identity else known), None)
+        if image_id is None:
             raise EnvctlError(f"the engine did not take {name} in")
         with self._engine.doing(f"name {name}") as api:
-            api.tag(found, repository.partition("@")[0], None if "@" in name else tag)
+            api.tag(image_id, repository.partition("@")[0], None if "@" in name else tag)
 
     # --- parts
 

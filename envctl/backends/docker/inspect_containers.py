@@ -29,7 +29,7 @@ def look_closer(
     engine: Engine, names: Names, plan: Plan, states: Mapping[str, UnitState]
 ) -> dict[str, UnitState]:
     """The states, those of the plan's units with what was changed by other means since they were made."""
-    made = [
+    pairs = [
         (unit, states[unit.name])
         for unit in plan.units
         # Of one that was made for another run all is told by that; a task that is over is not run again for it.
@@ -37,15 +37,15 @@ def look_closer(
         and is_same_run(states[unit.name].run, unit.run)
         and not (unit.kind is Kind.TASK and states[unit.name].status.is_over)
     ]
-    found = all_at_once(lambda pair: _closer(engine, names, *pair), made)
-    return {**states, **{state.name: state for state in found}}
+    inspected = all_at_once(lambda pair: _closer(engine, names, *pair), pairs)
+    return {**states, **{state.name: state for state in inspected}}
 
 
 def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitState:
-    found = _inspected(engine, state.id)
-    if found is None:
+    details = _inspected(engine, state.id)
+    if details is None:
         return state
-    drift = record.drift(unit, names, found)
+    drift = record.drift(unit, names, details)
     if state.status is not Status.RUNNING or not unit.run.mounts:
         return replace(state, drift=drift)
     inside = _inside(engine, unit, state.id)
@@ -68,11 +68,11 @@ def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mo
     from envctl.backends.docker.streams import execute
 
     targets = [mount.target for mount in unit.run.mounts]
-    told = CappedBuffer(_MOST)
+    output = CappedBuffer(_MOST)
     argv = ("/bin/sh", "-c", stale_mounts.SCRIPT, "sh", *targets)
-    execution = Execution(argv, user="0", workdir="/", stdout=told, timeout=_TIMEOUT)
+    execution = Execution(argv, user="0", workdir="/", stdout=output, timeout=_TIMEOUT)
     try:
         execute(engine, unit.name, container, execution)
     except EnvctlError:
         return {}
-    return stale_mounts.parse(targets, told.text)
+    return stale_mounts.parse(targets, output.text)

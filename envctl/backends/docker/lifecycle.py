@@ -18,11 +18,11 @@ from envctl.backends.docker.engine_probe_log import knows_start_interval, last_m
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
-from envctl.backends.docker.ownership import claim_volumes, is_ours, taken
+from envctl.backends.docker.ownership import claim_volumes, is_ours, name_taken
 from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
-from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
@@ -38,7 +38,7 @@ class Lifecycle:
         engine: Engine,
         names: Names,
         images: Images,
-        keeper: Keeper,
+        secrets: SecretsContainer,
         volumes: Volumes,
         *,
         answers: ProbeResults,
@@ -47,7 +47,7 @@ class Lifecycle:
         self._engine = engine
         self._names = names
         self._images = images
-        self._keeper = keeper
+        self._secrets = secrets
         self._volumes = volumes
         self._answers = answers
         self._platforms = platforms
@@ -69,8 +69,8 @@ class Lifecycle:
             without_target: dict[Action, Callable[[str], None]] = {
                 Action.STOP: self.stop,
                 Action.REMOVE: self.remove,
-                Action.DELETE_VOLUME: self.discard,
-                Action.TEAR_DOWN: self.dismantle,
+                Action.DELETE_VOLUME: self.delete_volume,
+                Action.TEAR_DOWN: self.tear_down,
             }
             without_target[change.action](change.unit)
 
@@ -80,46 +80,46 @@ class Lifecycle:
         self.have_image(unit)
         self._remove_container(unit.name)
         self.records.clear(unit.name)
-        own = self._volumes.of_image(unit) or ()
-        self.prepare(unit, own)
+        image_volumes = self._volumes.of_image(unit) or ()
+        self.prepare(unit, image_volumes)
         with self._engine.doing(f"create {unit.name}", where=where) as api:
-            identity = self._make(api, unit, own)
-        self._keeper.give(unit, identity)
+            identity = self._make(api, unit, image_volumes)
+        self._secrets.give(unit, identity)
         self._answers.begin(unit.name)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             _start(api, unit, identity)
 
-    def prepare(self, unit: Unit, own: tuple[Volume, ...] = ()) -> None:
-        """Have what a container of a unit needs: the network and volumes; `own` are those of its image."""
+    def prepare(self, unit: Unit, image_volumes: tuple[Volume, ...] = ()) -> None:
+        """Have what a container of a unit needs: the network and volumes; `image_volumes` are those that its image declares."""
         self._have_network(unit.where)
         with self._engine.doing(f"create {unit.name}", where=unit.where) as api:
-            claim_volumes(api, with_volumes(unit, own), self._names)
+            claim_volumes(api, with_volumes(unit, image_volumes), self._names)
         self._volumes.begin(unit)
 
     def start(self, unit: Unit, *, anew: bool = False) -> None:
         """Start a unit that is there, or resume it. One that runs goes on, unless it is to start `anew` or has lost its secrets."""
-        one = self._container(unit.name)
-        if one is None:
+        current = self._container(unit.name)
+        if current is None:
             self.create(unit)
             return
-        if one["State"] == "paused" and not anew:
+        if current["State"] == "paused" and not anew:
             with self._engine.doing(f"go on with {unit.name}") as api:
                 # What the engine heard before is no word on how it is now.
-                mark = last_mark(api.inspect_container(one["Id"])["State"])
-                self.resumed[one["Id"]] = mark
+                mark = last_mark(api.inspect_container(current["Id"])["State"])
+                self.resumed[current["Id"]] = mark
                 self._answers.begin(unit.name, after=mark)
-                api.unpause(one["Id"])
-            one = {**one, "State": "running"}
-        if one["State"] == "running" and not anew and self._keeper.keep(unit, one):
+                api.unpause(current["Id"])
+            current = {**current, "State": "running"}
+        if current["State"] == "running" and not anew and self._secrets.keep(unit, current):
             return
-        self._end(unit.name, one)
+        self._end(unit.name, current)
         # What has run after the last start has not after this one.
         self.records.clear(unit.name)
-        self._keeper.give(unit, one["Id"])
+        self._secrets.give(unit, current["Id"])
         self._answers.begin(unit.name)
         with self._engine.doing(f"start {unit.name}", where=_place(unit)) as api:
             try:
-                _start(api, unit, one["Id"])
+                _start(api, unit, current["Id"])
                 return
             except ApiError as error:
                 # The network it was made for is gone: another of that name is not the same.
@@ -129,47 +129,47 @@ class Lifecycle:
 
     def stop(self, unit: str) -> None:
         """End a unit's process, SIGTERM, after a while SIGKILL, and note that it was envctl that did so."""
-        one = self._container(unit)
-        if one is not None and self._end(unit, one):
+        current = self._container(unit)
+        if current is not None and self._end(unit, current):
             with self._engine.doing(f"look at {unit}") as api:
-                ended = str(api.inspect_container(one["Id"])["State"].get("FinishedAt", ""))
-            self.records.write(unit, one["Id"], STOPPED, ended)
+                ended = str(api.inspect_container(current["Id"])["State"].get("FinishedAt", ""))
+            self.records.write(unit, current["Id"], STOPPED, ended)
 
-    def _end(self, unit: str, one: Listed) -> bool:
+    def _end(self, unit: str, current: Listed) -> bool:
         """End a container's process; whether there was one."""
-        if one["State"] not in {"running", "restarting", "paused"}:
+        if current["State"] not in {"running", "restarting", "paused"}:
             return False
         with self._engine.doing(f"stop {unit}") as api:
-            if one["State"] == "paused":
-                api.unpause(one["Id"])
-            _tolerant(_stop, api, one["Id"])
+            if current["State"] == "paused":
+                api.unpause(current["Id"])
+            _tolerant(_stop, api, current["Id"])
         return True
 
     def remove(self, unit: str) -> None:
         """Stop and remove a unit, with its secrets."""
         self._remove_container(unit)
         self.records.clear(unit)
-        self._keeper.forget(unit)
+        self._secrets.forget(unit)
 
-    def discard(self, volume: str) -> None:
+    def delete_volume(self, volume: str) -> None:
         """Remove a named volume and the data in it."""
         filters = {"label": [*self._names.filters["label"], f"{n.VOLUME}={volume}"]}
         with self._engine.doing(f"remove the volume {volume}") as api:
-            for one in api.volumes(filters=filters):
-                _tolerant(api.remove_volume, one["Name"])
+            for listed in api.volumes(filters=filters):
+                _tolerant(api.remove_volume, listed["Name"])
 
-    def dismantle(self, _unit: str = "") -> None:
+    def tear_down(self, _unit: str = "") -> None:
         """Remove the keeper, the volumes in memory and the network."""
-        for one in containers(self._engine, self._names).twins:
-            self._remove_container(one["Labels"][n.UNIT])
-        self._keeper.dismiss()
+        for twin in containers(self._engine, self._names).twins:
+            self._remove_container(twin["Labels"][n.UNIT])
+        self._secrets.dismiss()
         with self._engine.doing("remove what interrupted runs left") as api:
             self._volumes.sweep(api)
         self.records.sweep()
         with self._guard, self._engine.doing("remove the network") as api:
             self._network_there = False
-            for one in api.networks(filters=dict(self._names.filters)):
-                network.remove(api, one)
+            for listed in api.networks(filters=dict(self._names.filters)):
+                network.remove(api, listed)
 
     # --- parts
 
@@ -177,12 +177,12 @@ class Lifecycle:
         return containers(self._engine, self._names, unit=unit).units.get(unit)
 
     def _remove_container(self, unit: str) -> None:
-        for one in containers(self._engine, self._names, unit=unit).of_unit(unit):
-            self._end(unit, one)
+        for current in containers(self._engine, self._names, unit=unit).of_unit(unit):
+            self._end(unit, current)
             # Volumes without names were made by earlier versions; elsewhere there are none.
-            spare = self._volumes.carry_over(unit, one)
+            prunable = self._volumes.carry_over(unit, current)
             with self._engine.doing(f"remove {unit}") as api:
-                _tolerant(api.remove_container, one["Id"], v=spare, force=True)
+                _tolerant(api.remove_container, current["Id"], v=prunable, force=True)
 
     def have_image(self, unit: Unit) -> None:
         """Have the unit's image at hand: a ready one is pulled. EnvctlError if it is to be built first."""
@@ -209,16 +209,16 @@ class Lifecycle:
             if self._network_there:
                 return
             ours = api.networks(filters=dict(self._names.filters))
-            if not any(one["Name"] == self._names.network for one in ours):
+            if not any(item["Name"] == self._names.network for item in ours):
                 try:
                     api.create_network(self._names.network, labels=self._names.labels)
                 except ApiError as error:
                     if not is_conflict(error):
                         raise
-                    raise taken("network", self._names.network, where) from error
+                    raise name_taken("network", self._names.network, where) from error
             self._network_there = True
 
-    def _make(self, api: Client, unit: Unit, own: Sequence[Volume]) -> str:
+    def _make(self, api: Client, unit: Unit, image_volumes: Sequence[Volume]) -> str:
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
         name, platform = self._names.container(unit.name), unit.run.platform or None
@@ -226,7 +226,7 @@ class Lifecycle:
             unit,
             self._names,
             log_driver=self._log_driver,
-            own_volumes=own,
+            own_volumes=image_volumes,
             start_interval=knows_start_interval(api.api_version),
         )
         try:
@@ -235,7 +235,7 @@ class Lifecycle:
             if not is_conflict(error):
                 raise
             if not is_ours(api, name, self._names, {n.UNIT: unit.name}):
-                raise taken("container", name, unit.where) from error
+                raise name_taken("container", name, unit.where) from error
         _tolerant(api.remove_container, name, force=True)
         return api.create_container(body, name, platform)
 
@@ -247,7 +247,7 @@ def _start(api: Client, unit: Unit, container: str) -> None:
         port = taken_port(error)
         if port is None:
             raise
-        raise in_use(api, port, unit, said=str(error)) from error
+        raise in_use(api, port, unit, message=str(error)) from error
 
 
 def _stop(api: Client, container: str) -> None:

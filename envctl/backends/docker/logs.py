@@ -45,15 +45,17 @@ def past(
     until: float | None,
 ) -> Iterator[LogLine]:
     """What these units have logged by now, between two moments; `tail` lines of each."""
-    there = containers(engine, names).units
+    existing = containers(engine, names).units
     # The engine counts the pieces of a long line apart, and counts lines before it looks at the time.
     more = None if tail is None or until is not None else tail + _PIECES
     lines = [
-        _lines(engine, unit, there[unit], tail=more, since=_seconds(since), until=_seconds(until))
+        _lines(
+            engine, unit, existing[unit], tail=more, since=_seconds(since), until=_seconds(until)
+        )
         for unit in units
-        if unit in there
+        if unit in existing
     ]
-    streams = lines if tail is None else [deque(one, maxlen=tail) for one in lines]
+    streams = lines if tail is None else [deque(unit_lines, maxlen=tail) for unit_lines in lines]
     return heapq.merge(*streams, key=lambda line: line.time)
 
 
@@ -72,12 +74,12 @@ def follow(
     """
     followers = [_Follower(engine, names, unit, tail, _seconds(since)) for unit in units]
     lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
-    for one in followers:
-        threading.Thread(target=one.run, args=(lines.put,), daemon=True).start()
+    for follower in followers:
+        threading.Thread(target=follower.run, args=(lines.put,), daemon=True).start()
     calm = 0
     try:
         while True:
-            over = all(one.idle for one in followers) and not busy()
+            over = all(follower.idle for follower in followers) and not busy()
             batch = _batch(lines)
             calm = calm + 1 if over and not batch else 0
             for item in batch:
@@ -88,22 +90,22 @@ def follow(
             if calm >= _CALM:
                 return
     finally:
-        for one in followers:
-            one.stop()
+        for follower in followers:
+            follower.stop()
 
 
 def _batch(
     lines: queue.SimpleQueue[LogLine | EnvctlError],
 ) -> list[LogLine | EnvctlError]:
     """What comes within a moment of the first; nothing if nothing comes."""
-    found: list[LogLine | EnvctlError] = []
+    batch: list[LogLine | EnvctlError] = []
     deadline = time.monotonic() + _PAUSE
     with suppress(queue.Empty):
         while True:
-            found.append(lines.get(timeout=max(0.0, deadline - time.monotonic())))
-            if len(found) == 1:
+            batch.append(lines.get(timeout=max(0.0, deadline - time.monotonic())))
+            if len(batch) == 1:
                 deadline = time.monotonic() + _WINDOW
-    return found
+    return batch
 
 
 @dataclass(slots=True)
@@ -125,15 +127,17 @@ class _Follower:
         try:
             seen = ""
             while not self._stopped.is_set():
-                one = self._container()
-                if one is not None and (one["Id"] != seen or one["State"] in _RUNNING):
+                container = self._container()
+                if container is not None and (
+                    container["Id"] != seen or container["State"] in _RUNNING
+                ):
                     self.idle = False
                     tail = self.tail if not seen else None
-                    again = one["Id"] == seen and self._last
+                    again = container["Id"] == seen and self._last
                     since = _after(self._last) if again else self.since
-                    seen = one["Id"]
+                    seen = container["Id"]
                     for line in _lines(
-                        self.engine, self.unit, one, tail=tail, since=since, opened=self._open
+                        self.engine, self.unit, container, tail=tail, since=since, opened=self._open
                     ):
                         self._last = line.time
                         tell(line)
@@ -205,8 +209,8 @@ def _parsed(unit: str, chunks: Iterable[bytes]) -> Iterator[LogLine]:
                 yield _line(unit, stream, begun, whole)
             else:
                 partial[stream] = begun, whole
-    for stream, (begun, rest) in partial.items():
-        yield _line(unit, stream, begun, rest)
+    for stream, (begun, data) in partial.items():
+        yield _line(unit, stream, begun, data)
 
 
 def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:

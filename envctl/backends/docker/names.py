@@ -26,7 +26,7 @@ IMAGE: Final = PREFIX + "image"
 RUN: Final = PREFIX + "run"
 STEPS: Final = PREFIX + "steps"
 VOLUME: Final = PREFIX + "volume"
-KEEPER: Final = PREFIX + "keeper"
+SECRETS_CONTAINER: Final = PREFIX + "keeper"
 ROOT: Final = PREFIX + "root"
 SECRETS: Final = PREFIX + "secrets-of"
 HELPER: Final = PREFIX + "helper"
@@ -53,7 +53,7 @@ class Names:
         """A unit's container."""
         return f"{self.prefix}_{slug(unit)}"
 
-    def keeper(self, identity: str) -> str:
+    def secrets_container(self, identity: str) -> str:
         """A keeper of secrets; there may be two while one takes over from another."""
         return f"{self.prefix}.keeper-{identity}"
 
@@ -64,10 +64,10 @@ class Names:
 
     def volume(self, name: str) -> str:
         """A named volume of the spec, or one that a unit's image declares."""
-        own = parted(name)
-        if own is None:
+        parts = parted(name)
+        if parts is None:
             return f"{self.prefix}_{slug(name)}"
-        unit, path = own
+        unit, path = parts
         mark = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         return f"{self.prefix}_{slug(unit)}.{slug(path)[:100]}-{mark}"
 
@@ -111,17 +111,17 @@ class Names:
     @property
     def labels(self) -> Mapping[str, str]:
         """On everything that belongs to the environment."""
-        return {**self.own, PROJECT: self.scope.project, ROOT: self.scope.root}
+        return {**self.own_labels, PROJECT: self.scope.project, ROOT: self.scope.root}
 
     @property
-    def own(self) -> Mapping[str, str]:
+    def own_labels(self) -> Mapping[str, str]:
         """What tells this environment's resources from all others; the project's name may change."""
         return {PROJECT_ID: self.scope.project_id, ENVIRONMENT: self.scope.environment}
 
     @property
     def filters(self) -> Mapping[str, list[str]]:
         """The engine's filter for the environment's resources."""
-        return {"label": [f"{key}={value}" for key, value in self.own.items()]}
+        return {"label": [f"{key}={value}" for key, value in self.own_labels.items()]}
 
     def unit_filters(self, unit: str) -> Mapping[str, list[str]]:
         """The engine's filter for the containers of one unit."""
@@ -142,22 +142,22 @@ class Names:
             BUILD: "" if isinstance(source, ReadyImage) else source.digest,
             IMAGE: self.image_of(unit) if ready else "",
             RUN: run_text(unit.run),
-            KEEPER: "",
+            SECRETS_CONTAINER: "",
         }
 
     @property
-    def keeper_labels(self) -> Mapping[str, str]:
+    def secrets_container_labels(self) -> Mapping[str, str]:
         """On a keeper's container, which is no unit whatever its image says."""
-        return {**self.labels, KEEPER: "secrets", UNIT: "", SERVICE: ""}
+        return {**self.labels, SECRETS_CONTAINER: "secrets", UNIT: "", SERVICE: ""}
 
     def one_off_labels(self, unit: str) -> Mapping[str, str]:
         """On the containers of a one-off of a unit, which is no unit itself."""
-        return {**self.labels, ONE_OFF: unit, KEEPER: "", UNIT: "", SERVICE: ""}
+        return {**self.labels, ONE_OFF: unit, SECRETS_CONTAINER: "", UNIT: "", SERVICE: ""}
 
     @property
     def helper_labels(self) -> Mapping[str, str]:
         """On a helper's container, which is neither a unit nor a keeper."""
-        return {**self.labels, HELPER: "volume", KEEPER: "", UNIT: "", SERVICE: ""}
+        return {**self.labels, HELPER: "volume", SECRETS_CONTAINER: "", UNIT: "", SERVICE: ""}
 
 
 def slug(text: str) -> str:

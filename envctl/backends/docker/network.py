@@ -46,15 +46,15 @@ def _let_go(api: Client, network: str) -> list[str]:
         listed = api.inspect_network(network).get("Containers") or {}
     except NotFoundError:
         return []
-    there = []
-    for identity, one in listed.items():
-        name = str((one or {}).get("Name") or identity)
+    present = []
+    for identity, entry in listed.items():
+        name = str((entry or {}).get("Name") or identity)
         if _exists(api, identity):
-            there.append(name)
+            present.append(name)
         else:
             with suppress(ApiError):
                 api.disconnect(name, network, force=True)
-    return sorted(there)
+    return sorted(present)
 
 
 def _exists(api: Client, container: str) -> bool:
@@ -75,10 +75,10 @@ def _in_use(name: str, containers: list[str]) -> EnvctlError:
     )
 
 
-def _miscounted(name: str, said: str) -> EnvctlError:
+def _miscounted(name: str, message: str) -> EnvctlError:
     return EnvctlError(
         f"the network {name} cannot be removed: the engine counts containers on it, and there are none",
-        details=said,
+        details=message,
         hint="all else is removed. Restart the engine, which counts anew (`sudo systemctl restart docker`), then run"
         " the same command again",
     )

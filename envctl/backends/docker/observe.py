@@ -49,57 +49,62 @@ def environments(engine: Engine, names: Names) -> Sequence[str]:
     """The names of the environments of the checkout of which units are there."""
     with engine.doing("list containers") as api:
         filters = {"label": f"{n.PROJECT_ID}={names.scope.project_id}"}
-        found = {
-            one["Labels"].get(n.ENVIRONMENT, "")
-            for one in api.containers(all=True, filters=filters)
-            if one["Labels"].get(n.UNIT) and is_own(api, one, names.scope)
+        present = {
+            container["Labels"].get(n.ENVIRONMENT, "")
+            for container in api.containers(all=True, filters=filters)
+            if container["Labels"].get(n.UNIT) and is_own(api, container, names.scope)
         }
-    return sorted(found - {""})
+    return sorted(present - {""})
 
 
 def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
     """The environment; with a plan also which builds are at hand, and what was changed by other means."""
-    there = containers(engine, names)
+    existing = containers(engine, names)
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))
         networks = api.networks(filters=dict(names.filters))
-    built = _built_images(engine, names, plan, there) if plan is not None else {}
+    built = _built_images(engine, names, plan, existing) if plan is not None else {}
     current = {digest: str(image["Id"]) for digest, image in built.items()}
     if plan is not None:
-        current |= _moved(engine, there.units.values())
+        current |= _moved(engine, existing.units.values())
     secrets = {
-        name: secrets_defect(engine, names, one, there.keepers) for name, one in there.units.items()
+        name: secrets_defect(engine, names, container, existing.secrets_containers)
+        for name, container in existing.units.items()
     }
-    seen = _Seen(secrets, current, records.read(volumes), _details(engine, there, volumes))
-    units = {name: _state(seen, one) for name, one in sorted(there.units.items())}
-    own = {
+    seen = _Seen(secrets, current, records.read(volumes), _details(engine, existing, volumes))
+    units = {name: _state(seen, container) for name, container in sorted(existing.units.items())}
+    anonymous = {
         called(name, str(mount["Destination"]))
-        for name, one in there.units.items()
-        for mount in nameless(one)
+        for name, container in existing.units.items()
+        for mount in nameless(container)
     }
     if plan is not None:
-        units = _with_twins(look_closer(engine, names, plan, units), there.twins)
+        units = _with_twins(look_closer(engine, names, plan, units), existing.twins)
     leftovers = [
-        *(f"network {one['Name']}" for one in networks),
-        *(f"container {_name(one)}" for one in (*there.keepers, *there.twins)),
-        *(f"volume {one['Name']}" for one in volumes if _is_leftover(one)),
+        *(f"network {network['Name']}" for network in networks),
+        *(
+            f"container {_name(container)}"
+            for container in (*existing.secrets_containers, *existing.twins)
+        ),
+        *(f"volume {volume['Name']}" for volume in volumes if _is_leftover(volume)),
     ]
     return Observed(
         units,
         {digest: str(_labels(image).get(n.STEPS, "")) for digest, image in built.items()},
-        frozenset(one["Labels"][n.VOLUME] for one in volumes if n.VOLUME in one["Labels"]) | own,
+        frozenset(volume["Labels"][n.VOLUME] for volume in volumes if n.VOLUME in volume["Labels"])
+        | anonymous,
         tuple(sorted(leftovers)),
     )
 
 
 def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict[str, UnitState]:
     """The states, with what is said of further containers of the same unit."""
-    found = dict(units)
-    for one in twins:
-        unit = found[one["Labels"][n.UNIT]]
-        drift = Drift(f"a further container of it was renamed: {_name(one)}")
-        found[unit.name] = replace(unit, drift=(*unit.drift, drift))
-    return found
+    states = dict(units)
+    for twin in twins:
+        unit = states[twin["Labels"][n.UNIT]]
+        drift = Drift(f"a further container of it was renamed: {_name(twin)}")
+        states[unit.name] = replace(unit, drift=(*unit.drift, drift))
+    return states
 
 
 def everything(engine: Engine) -> Sequence[FoundEnvironment]:
@@ -111,41 +116,41 @@ def everything(engine: Engine) -> Sequence[FoundEnvironment]:
             *api.volumes(filters=filters),
             *api.networks(filters=filters),
         ]
-        listed = [one for one in listed if _is_found(api, one)]
-    found: dict[tuple[str, str], Scope] = {}
+        listed = [resource for resource in listed if _is_found(api, resource)]
+    scopes: dict[tuple[str, str], Scope] = {}
     units: dict[tuple[str, str], set[str]] = {}
     volumes: dict[tuple[str, str], set[str]] = {}
     running: dict[tuple[str, str], set[str]] = {}
-    for one in listed:
-        labels, scope = one["Labels"], _scope_of(one)
+    for resource in listed:
+        labels, scope = resource["Labels"], _scope_of(resource)
         key = scope.project_id, scope.environment
-        found.setdefault(key, scope)
-        if labels.get(n.UNIT) and "Names" in one:
+        scopes.setdefault(key, scope)
+        if labels.get(n.UNIT) and "Names" in resource:
             units.setdefault(key, set()).add(labels[n.UNIT])
-            if one["State"] == "running":
+            if resource["State"] == "running":
                 running.setdefault(key, set()).add(labels[n.UNIT])
-        if labels.get(n.VOLUME) and "Mountpoint" in one:
+        if labels.get(n.VOLUME) and "Mountpoint" in resource:
             volumes.setdefault(key, set()).add(labels[n.VOLUME])
     return [
         FoundEnvironment(
             scope, "docker", *(tuple(sorted(of.get(key, ()))) for of in (units, volumes, running))
         )
-        for key, scope in sorted(found.items())
+        for key, scope in sorted(scopes.items())
     ]
 
 
-def _scope_of(one: Listed) -> Scope:
-    labels = one.get("Labels") or {}
+def _scope_of(resource: Listed) -> Scope:
+    labels = resource.get("Labels") or {}
     keys = (n.PROJECT, n.PROJECT_ID, n.ENVIRONMENT, n.ROOT)
     return Scope(*(labels.get(key, "") for key in keys))
 
 
-def _is_found(api: Client, one: Listed) -> bool:
+def _is_found(api: Client, resource: Listed) -> bool:
     """Whether something is of the environment that its labels name: a container may inherit them from its image."""
-    scope = _scope_of(one)
-    called = one.get("Names") or [one.get("Name", "")]
+    scope = _scope_of(resource)
+    called = resource.get("Names") or [resource.get("Name", "")]
     named = any(str(name).lstrip("/").startswith(Names(scope).prefix) for name in called)
-    return named or ("Names" in one and is_own(api, one, scope))
+    return named or ("Names" in resource and is_own(api, resource, scope))
 
 
 def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:
@@ -155,11 +160,11 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
     with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
         listed = api.volume_sizes(timeout=_SIZES_TIMEOUT)
         return {
-            str(labels[n.VOLUME]): int(one["UsageData"]["Size"])
-            for one in listed
-            if (labels := one.get("Labels") or {}).get(n.VOLUME) in volumes
-            and names.own.items() <= labels.items()
-            and (one.get("UsageData") or {}).get("Size", -1) >= 0
+            str(labels[n.VOLUME]): int(volume["UsageData"]["Size"])
+            for volume in listed
+            if (labels := volume.get("Labels") or {}).get(n.VOLUME) in volumes
+            and names.own_labels.items() <= labels.items()
+            and (volume.get("UsageData") or {}).get("Size", -1) >= 0
         }
     return {}
 
@@ -170,13 +175,13 @@ def _is_leftover(volume: Listed) -> bool:
 
 
 def _built_images(
-    engine: Engine, names: Names, plan: Plan, there: Containers
+    engine: Engine, names: Names, plan: Plan, existing: Containers
 ) -> Mapping[str, Listed]:
     """The images of the plan's builds and of what runs, by digest, as far as they still have the names they are found by.
 
     Each is inspected: to list images, an engine reads all that it has, 0.2 s of 500.
     """
-    running = {str(listed["Labels"].get(n.BUILD) or "") for listed in there.units.values()}
+    running = {str(listed["Labels"].get(n.BUILD) or "") for listed in existing.units.values()}
     digests = sorted({*plan.builds(), *running} - {""})
     images = Images(engine)
     inspected = all_at_once(lambda digest: images.inspect(f"{names.repository}:{digest}"), digests)
@@ -206,26 +211,32 @@ class _Seen:
     details: Mapping[str, Listed]
 
 
-def _details(engine: Engine, there: Containers, volumes: Sequence[Listed]) -> Mapping[str, Listed]:
+def _details(
+    engine: Engine, existing: Containers, volumes: Sequence[Listed]
+) -> Mapping[str, Listed]:
     """The inspected containers of those units of which their listing does not tell how they are, by id."""
     noted = {container for container, kind in records.read(volumes) if kind == records.STOPPED}
-    ids = [one["Id"] for one in there.units.values() if one["Id"] in noted or _tells_little(one)]
-    found = zip(ids, all_at_once(lambda identity: _inspected(engine, identity), ids), strict=True)
-    return {identity: one for identity, one in found if one is not None}
+    ids = [
+        container["Id"]
+        for container in existing.units.values()
+        if container["Id"] in noted or _tells_little(container)
+    ]
+    pairs = zip(ids, all_at_once(lambda identity: _inspected(engine, identity), ids), strict=True)
+    return {identity: container for identity, container in pairs if container is not None}
 
 
-def _tells_little(one: Listed) -> bool:
-    text = str(one.get("Status", ""))
-    if one["State"] == "exited":
+def _tells_little(container: Listed) -> bool:
+    text = str(container.get("Status", ""))
+    if container["State"] == "exited":
         return not text.startswith("Exited (0)")
-    return one["State"] in {"created", "restarting"} or _health(text) is Health.UNHEALTHY
+    return container["State"] in {"created", "restarting"} or _health(text) is Health.UNHEALTHY
 
 
-def _state(seen: _Seen, one: Listed) -> UnitState:
-    labels, text = one["Labels"], str(one.get("Status", ""))
+def _state(seen: _Seen, container: Listed) -> UnitState:
+    labels, text = container["Labels"], str(container.get("Status", ""))
     code = _CODE.match(text)
-    detail = seen.details.get(one["Id"], {})
-    status, cause = _status(one, detail.get("State", {}), seen)
+    detail = seen.details.get(container["Id"], {})
+    status, cause = _status(container, detail.get("State", {}), seen)
     running = status is Status.RUNNING
     defect, needs_restart = seen.secrets[labels[n.UNIT]]
     return UnitState(
@@ -238,27 +249,29 @@ def _state(seen: _Seen, one: Listed) -> UnitState:
         build=labels.get(n.BUILD, ""),
         image=plain_name(labels.get(n.IMAGE, ""))[0],
         run=labels.get(n.RUN, ""),
-        id=one["Id"],
-        addresses=_addresses(one.get("Ports") or ()) if running else (),
-        published=_published(one.get("Ports") or ()) if running else {},
+        id=container["Id"],
+        addresses=_addresses(container.get("Ports") or ()) if running else (),
+        published=_published(container.get("Ports") or ()) if running else {},
         restarts=int(detail.get("RestartCount", 0)) if status is Status.RESTARTING else 0,
         cause=cause,
-        outdated=_is_outdated(one, seen.current),
+        outdated=_is_outdated(container, seen.current),
         defect=defect,
         needs_restart=needs_restart,
-        unfinished=one["State"] == "dead",
-        hooks=tuple(sorted(seen.records.get((one["Id"], records.HOOK), ()))),
+        unfinished=container["State"] == "dead",
+        hooks=tuple(sorted(seen.records.get((container["Id"], records.HOOK), ()))),
     )
 
 
-def _status(one: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Status, str]:
+def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Status, str]:
     """What a unit's process does, and what more there is to say of that."""
-    status = _STATUS.get(one["State"], Status.UNKNOWN)
+    status = _STATUS.get(container["State"], Status.UNKNOWN)
     error = str(inspected.get("Error") or "").strip().partition("\n")[0]
     if status is Status.UNKNOWN:
-        return status, _DEAD if one["State"] == "dead" else f"the engine says {one['State']!r}"
+        return status, _DEAD if container[
+            "State"
+        ] == "dead" else f"the engine says {container['State']!r}"
     if status is Status.EXITED:
-        stops = seen.records.get((one["Id"], records.STOPPED), frozenset())
+        stops = seen.records.get((container["Id"], records.STOPPED), frozenset())
         # Somebody may have started it since, by hand.
         if stops and inspected.get("FinishedAt") in stops:
             return Status.STOPPED, ""
@@ -266,7 +279,7 @@ def _status(one: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Sta
         if inspected.get("ExitCode") == _KILLED and status is Status.EXITED:
             return Status.OOM_KILLED, error
         return status, "a process in it was killed for memory"
-    if status is Status.RUNNING and _health(str(one.get("Status", ""))) is Health.UNHEALTHY:
+    if status is Status.RUNNING and _health(str(container.get("Status", ""))) is Health.UNHEALTHY:
         return status, _probe_said(inspected)
     return status, error
 
@@ -278,10 +291,10 @@ def _probe_said(inspected: Mapping[str, Any]) -> str:
     return f"its probe fails: {lines[0]}" if lines else "its probe fails"
 
 
-def _is_outdated(one: Listed, current: Mapping[str, str]) -> bool:
-    labels = one["Labels"]
+def _is_outdated(container: Listed, current: Mapping[str, str]) -> bool:
+    labels = container["Labels"]
     image = current.get(labels.get(n.BUILD) or labels.get(n.IMAGE, ""))
-    return image is not None and one.get("ImageID", image) != image
+    return image is not None and container.get("ImageID", image) != image
 
 
 def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
@@ -289,21 +302,21 @@ def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
 
     The engine lists a container's image by its name only as long as the name means that image.
     """
-    wanted = {
+    image_names = {
         name
-        for one in units
-        if (name := one["Labels"].get(n.IMAGE)) and one.get("Image", name) != name
+        for container in units
+        if (name := container["Labels"].get(n.IMAGE)) and container.get("Image", name) != name
     }
     images = Images(engine)
-    return {name: found for name in sorted(wanted) if (found := images.find(name))}
+    return {name: image_id for name in sorted(image_names) if (image_id := images.find(name))}
 
 
 def _inspected(engine: Engine, container: str) -> Listed | None:
     """What the engine tells of a container; None if it is gone."""
     with engine.doing("look at a container") as api:
         try:
-            found: Listed = api.inspect_container(container)
-            return found
+            details: Listed = api.inspect_container(container)
+            return details
         except NotFoundError:
             return None
 
@@ -321,12 +334,12 @@ def _health(status: str) -> Health:
 
 def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Where published ports can be reached, other than TCP ones with their protocol; those over IPv6 not again."""
-    found = {
+    published = {
         (port["PrivatePort"], _address(port))
         for port in ports
         if port.get("PublicPort") and ":" not in port.get("IP", "")
     }
-    return tuple(address for _, address in sorted(found))
+    return tuple(address for _, address in sorted(published))
 
 
 def _published(ports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
@@ -350,8 +363,8 @@ def _host(address: str) -> str:
     return "127.0.0.1" if address in _EVERYWHERE else address
 
 
-def _name(one: Listed) -> str:
-    return str(one["Names"][0]).lstrip("/")
+def _name(resource: Listed) -> str:
+    return str(resource["Names"][0]).lstrip("/")
 
 
 def number(text: str) -> int | None:

@@ -23,11 +23,11 @@ from envctl.backends.docker.client import STOP_TIMEOUT, Engine
 from envctl.backends.docker.container_scripts import here
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
-from envctl.backends.docker.exec_errors import refusal
+from envctl.backends.docker.exec_errors import start_failure
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.ownership import claim_volumes
-from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.streams import (
     NO_DETACHING,
     ExecStream,
@@ -51,7 +51,7 @@ class OneOffs:
     """The one-offs of one environment."""
 
     def __init__(
-        self, engine: Engine, names: Names, lifecycle: Lifecycle, secret_files: Keeper
+        self, engine: Engine, names: Names, lifecycle: Lifecycle, secret_files: SecretsContainer
     ) -> None:
         self._engine = engine
         self._names = names
@@ -148,7 +148,7 @@ def _attached(api: Client, unit: str, identity: str, execution: Execution) -> in
     except ApiError as error:
         if not any(sign in str(error) for sign in _NOT_STARTED):
             raise
-        code, text = refusal(str(error).encode(), unit, execution)
+        code, text = start_failure(str(error).encode(), unit, execution)
         if write := to_screen if execution.tty else execution.stderr:
             write(f"{text}\n".encode())
         return code

@@ -53,7 +53,7 @@ _REFUSED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class InvalidOption:
     """What is wrong with an option: `path` leads to it within the options."""
 
     path: str
@@ -77,32 +77,32 @@ class _Option:
     compose: str = ""
 
 
-def problems(options: Mapping[str, Any]) -> list[Wrong]:
+def problems(options: Mapping[str, Any]) -> list[InvalidOption]:
     """All that is wrong with these options."""
-    found: list[Wrong] = []
+    invalid: list[InvalidOption] = []
     for name, value in options.items():
         if name not in _OPTIONS:
-            found.append(_unknown(name))
+            invalid.append(_unknown(name))
             continue
         try:
             _OPTIONS[name].read(value)
         except (ValueError, TypeError, KeyError, AttributeError):
             expected = _OPTIONS[name].expected
-            found.append(Wrong(name, f"{name} cannot be {value!r}", expected))
-    return found
+            invalid.append(InvalidOption(name, f"{name} cannot be {value!r}", expected))
+    return invalid
 
 
-def conflicts(run: Run) -> Iterator[Wrong]:
+def conflicts(run: Run) -> Iterator[InvalidOption]:
     """Options that do not go with the rest of a service; the paths lead from its run."""
     if run.ports and run.options.get("network_mode") == "none":
-        yield Wrong(
+        yield InvalidOption(
             "ports",
             "a service without a network cannot publish ports",
             hint="leave out `ports`, or `options.docker.network_mode: none`",
         )
     for mount in run.mounts if label(run.options) else ():
         if ":" in mount.source or ":" in mount.target:
-            yield Wrong(
+            yield InvalidOption(
                 "mounts",
                 f"a mount with a colon in a path cannot be labelled for SELinux, as {mount.source} at {mount.target}",
                 hint="rename it, or leave out `options.docker.selinux`: the engine takes the colon for the end of the path",
@@ -111,18 +111,18 @@ def conflicts(run: Run) -> Iterator[Wrong]:
 
 def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
     """The options as parts of the container's own and its host's configuration. They must be right."""
-    own: dict[str, Any] = {}
+    container: dict[str, Any] = {}
     host: dict[str, Any] = {}
     for name, value in options.items():
         option = _OPTIONS[name]
         if not option.key:
             continue
-        (host if option.host else own)[option.key] = option.read(value)
+        (host if option.host else container)[option.key] = option.read(value)
     host["Ulimits"] = [
         {"Name": name, "Soft": soft, "Hard": hard}
         for name, (soft, hard) in ulimits.limits(options).items()
     ]
-    return own, host
+    return container, host
 
 
 def label(options: Mapping[str, Any]) -> str:
@@ -160,12 +160,14 @@ def _in_compose(name: str, value: Any) -> Any:
             return value
 
 
-def _unknown(name: str) -> Wrong:
+def _unknown(name: str) -> InvalidOption:
     if name in _REFUSED:
-        return Wrong(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
-    near = get_close_matches(name, _OPTIONS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else ""
-    return Wrong(name, f"options.docker has no {name!r}", "one of " + ", ".join(_OPTIONS), hint)
+        return InvalidOption(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
+    matches = get_close_matches(name, _OPTIONS, n=1)
+    hint = f"did you mean {matches[0]!r}?" if matches else ""
+    return InvalidOption(
+        name, f"options.docker has no {name!r}", "one of " + ", ".join(_OPTIONS), hint
+    )
 
 
 # --- reading values; ValueError, TypeError for what is not one ------------------------------

@@ -26,13 +26,13 @@ class Containers:
     """
 
     units: Mapping[str, Listed]
-    keepers: Sequence[Listed]
+    secrets_containers: Sequence[Listed]
     twins: Sequence[Listed] = ()
 
     def of_unit(self, unit: str) -> Sequence[Listed]:
         """All containers of a unit."""
-        own = [self.units[unit]] if unit in self.units else []
-        return [*own, *(one for one in self.twins if one["Labels"][n.UNIT] == unit)]
+        main = [self.units[unit]] if unit in self.units else []
+        return [*main, *(twin for twin in self.twins if twin["Labels"][n.UNIT] == unit)]
 
 
 def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
@@ -40,29 +40,30 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
     filters = names.unit_filters(unit) if unit else names.filters
     with engine.doing("list containers") as api:
         listed: list[Listed] = api.containers(all=True, filters=dict(filters))
-        own = [one for one in listed if is_own(api, one, names.scope)]
+        owned = [container for container in listed if is_own(api, container, names.scope)]
     # Of several containers of a unit the one that still has the name is the unit.
-    own.sort(key=lambda one: not _is_named(one, names.scope))
+    owned.sort(key=lambda container: not _is_named(container, names.scope))
     units: dict[str, Listed] = {}
     twins = [
-        one
-        for one in own
-        if (name := one["Labels"].get(n.UNIT)) and units.setdefault(name, one) is not one
+        container
+        for container in owned
+        if (name := container["Labels"].get(n.UNIT))
+        and units.setdefault(name, container) is not container
     ]
-    return Containers(units, [one for one in own if _is_keeper(one)], twins)
+    return Containers(units, [container for container in owned if _keeps_secrets(container)], twins)
 
 
-def is_own(api: Client, one: Listed, scope: Scope) -> bool:
+def is_own(api: Client, container: Listed, scope: Scope) -> bool:
     """Whether a container with a scope's labels was made for a unit or to keep secrets, and is there.
 
     Labels are inherited by whatever is made from an image that somebody made of a container. So one that has not the
     name that it was made with counts only if its labels are not its image's: then somebody renamed it.
     """
-    labels = one["Labels"]
-    key = n.UNIT if labels.get(n.UNIT) else n.KEEPER
-    if one.get("State") == "removing" or not labels.get(key):
+    labels = container["Labels"]
+    key = n.UNIT if labels.get(n.UNIT) else n.SECRETS_CONTAINER
+    if container.get("State") == "removing" or not labels.get(key):
         return False
-    return _is_named(one, scope) or not _may_inherit(api, one, key)
+    return _is_named(container, scope) or not _may_inherit(api, container, key)
 
 
 def is_renamed(called: Iterable[str], labels: Mapping[str, str], scope: Scope) -> bool:
@@ -70,16 +71,18 @@ def is_renamed(called: Iterable[str], labels: Mapping[str, str], scope: Scope) -
     return f"/{_names_of(labels, scope).container(labels[n.UNIT])}" not in called
 
 
-def _is_named(one: Listed, scope: Scope) -> bool:
-    labels = one["Labels"]
+def _is_named(container: Listed, scope: Scope) -> bool:
+    labels = container["Labels"]
     if labels.get(n.UNIT):
-        return not is_renamed(one["Names"], labels, scope)
-    start = f"/{_names_of(labels, scope).keeper('')}"
-    return any(name.startswith(start) for name in one["Names"])
+        return not is_renamed(container["Names"], labels, scope)
+    start = f"/{_names_of(labels, scope).secrets_container('')}"
+    return any(name.startswith(start) for name in container["Names"])
 
 
-def _is_keeper(one: Listed) -> bool:
-    return bool(one["Labels"].get(n.KEEPER)) and not one["Labels"].get(n.UNIT)
+def _keeps_secrets(container: Listed) -> bool:
+    return bool(container["Labels"].get(n.SECRETS_CONTAINER)) and not container["Labels"].get(
+        n.UNIT
+    )
 
 
 def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
@@ -89,10 +92,10 @@ def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
     return Names(replace(scope, project=project, environment=environment))
 
 
-def _may_inherit(api: Client, one: Listed, key: str) -> bool:
+def _may_inherit(api: Client, container: Listed, key: str) -> bool:
     """Whether a container's label may be its image's; also if nobody can tell, since the image is gone."""
     try:
-        image = api.inspect_image(one.get("ImageID", ""))
+        image = api.inspect_image(container.get("ImageID", ""))
     except NotFoundError:
         return True
     return bool(((image.get("Config") or {}).get("Labels") or {}).get(key))

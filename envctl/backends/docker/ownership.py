@@ -16,7 +16,7 @@ MEMORY: Final = "tmpfs"
 """The type of the volumes that secrets are in."""
 
 
-def taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
+def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
     """The error for a name that something else has: a container, a volume or a network."""
     return EnvctlError(
         f"the {kind} name {name} is taken by something envctl did not make for this environment",
@@ -28,11 +28,11 @@ def taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
 def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
     """See that the engine will make the unit's volumes, or has those that were made for it."""
     where = unit.origins.get("volumes") or unit.where
-    for one in unit.run.volumes:
-        name = names.volume(one.name)
-        found = _volume(api, name)
-        if found and not _has(found["Labels"], {**names.own, n.VOLUME: one.name}):
-            raise taken("volume", name, where)
+    for volume in unit.run.volumes:
+        name = names.volume(volume.name)
+        existing = _volume(api, name)
+        if existing and not _has(existing["Labels"], {**names.own_labels, n.VOLUME: volume.name}):
+            raise name_taken("volume", name, where)
     if unit.run.secrets:
         claim_secrets(api, unit.name, names, where=unit.origins.get("secrets") or unit.where)
 
@@ -40,21 +40,21 @@ def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
 def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None = None) -> None:
     """See that the volume of a unit's secrets is in memory, so that no value gets to a disk."""
     name = names.secrets(unit)
-    found = _volume(api, name)
-    if found is None:
+    existing = _volume(api, name)
+    if existing is None:
         return
-    ours = _has(found["Labels"], {**names.own, n.SECRETS: unit})
-    if not ours or (found["Options"] or {}).get("type") != MEMORY:
-        raise taken("volume", name, where)
+    ours = _has(existing["Labels"], {**names.own_labels, n.SECRETS: unit})
+    if not ours or (existing["Options"] or {}).get("type") != MEMORY:
+        raise name_taken("volume", name, where)
 
 
 def is_ours(api: Client, container: str, names: Names, labels: Mapping[str, str]) -> bool:
     """Whether the container of that name is a leftover of this very environment, or gone by now."""
     try:
-        found = api.inspect_container(container)["Config"].get("Labels")
+        actual = api.inspect_container(container)["Config"].get("Labels")
     except NotFoundError:
         return True
-    return _has(found, {**names.own, **labels})
+    return _has(actual, {**names.own_labels, **labels})
 
 
 def _volume(api: Client, name: str) -> Mapping[str, Any] | None:
@@ -64,5 +64,5 @@ def _volume(api: Client, name: str) -> Mapping[str, Any] | None:
         return None
 
 
-def _has(labels: Mapping[str, str] | None, wanted: Mapping[str, str]) -> bool:
-    return all((labels or {}).get(key) == value for key, value in wanted.items())
+def _has(labels: Mapping[str, str] | None, expected: Mapping[str, str]) -> bool:
+    return all((labels or {}).get(key) == value for key, value in expected.items())

@@ -63,30 +63,30 @@ def image(architecture: str) -> tuple[bytes, str]:
 
 def have(api: Client) -> str:
     """The id of the image, which is loaded if the engine does not have it, or has another one of that name."""
-    told = str(api.version().get("Arch", ""))
-    architecture = _ALIASES.get(told, told)
+    machine = str(api.version().get("Arch", ""))
+    architecture = _ALIASES.get(machine, machine)
     if architecture not in _CODE:
         raise EnvctlError(
-            f"secrets cannot be kept by an engine on {told or 'an unknown architecture'}",
+            f"secrets cannot be kept by an engine on {machine or 'an unknown architecture'}",
             hint=f"envctl's own image for that is made for {' and '.join(_CODE)}",
         )
     data, layer = image(architecture)
-    found = _found(api, layer)
-    if found is None:
+    image_id = _find(api, layer)
+    if image_id is None:
         for _ in api.load_image(data):
             pass
-        found = _found(api, layer)
-    if found is None:
+        image_id = _find(api, layer)
+    if image_id is None:
         raise EnvctlError(
             f"the image {NAME} is another one than what envctl has just loaded",
             hint="run the same command again; if it stays, `docker image inspect envctl/keeper:1`",
         )
-    return found
+    return image_id
 
 
-def _found(api: Client, layer: str) -> str | None:
+def _find(api: Client, layer: str) -> str | None:
     try:
-        found = api.inspect_image(NAME)
+        inspected = api.inspect_image(NAME)
     except NotFoundError:
         return None
-    return str(found["Id"]) if found.get("RootFS", {}).get("Layers") == [layer] else None
+    return str(inspected["Id"]) if inspected.get("RootFS", {}).get("Layers") == [layer] else None

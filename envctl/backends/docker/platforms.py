@@ -33,14 +33,14 @@ class Platforms:
         self._report = report
         self._guard = Lock()
         self._known: dict[str, bool] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @cached_property
     def native(self) -> str:
         """The engine's own, in Docker's words: "linux/amd64"."""
         with self._engine.doing("ask the engine for its platform") as api:
-            told = api.version()
-        return of_image(str(told.get("Os") or "linux"), str(told.get("Arch") or ""))
+            version = api.version()
+        return of_image(str(version.get("Os") or "linux"), str(version.get("Arch") or ""))
 
     def require(self, platform: str, where: Place | None = None) -> None:
         """EnvctlError, with the remedy, unless the engine runs programs of a platform; "" is its own."""
@@ -58,12 +58,12 @@ class Platforms:
 
     def look_at(self, work: str, image: str, platform: str) -> None:
         """Say, once, that an image is of another platform than the engine, if none was asked for."""
-        there = "" if platform else self._images.platform(image)
-        if architecture(there) in ("", architecture(self.native)) or image in self._told:
+        actual = "" if platform else self._images.platform(image)
+        if architecture(actual) in ("", architecture(self.native)) or image in self._reported:
             return
-        self._told.add(image)
+        self._reported.add(image)
         text = (
-            f"{image} is for {there}, and the engine is {self.native}: write `platform: {there}` if that is meant,"
+            f"{image} is for {actual}, and the engine is {self.native}: write `platform: {actual}` if that is meant,"
             f" or fetch the other with `docker pull --platform {self.native} {image}`"
         )
         self._report(Progress(work, Stage.NOTE, text))
@@ -79,11 +79,11 @@ class Platforms:
             for _ in api.load_image(whole.getvalue()):
                 pass
             body = {"Image": name, "HostConfig": {"NetworkMode": "none"}}
-            made = api.create_container(body, None, platform)
+            container = api.create_container(body, None, platform)
             try:
-                return self._ends_well(api, made)
+                return self._ends_well(api, container)
             finally:
-                api.remove_container(made, force=True, v=True)
+                api.remove_container(container, force=True, v=True)
                 with suppress(ApiError):
                     api.remove_image(name)
 

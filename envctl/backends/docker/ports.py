@@ -13,11 +13,11 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 
 
-def in_use(api: Client, port: int, unit: Unit, *, said: str = "") -> EnvctlError:
-    """The error for a unit whose port is another's; `said` is what the engine says of it."""
+def in_use(api: Client, port: int, unit: Unit, *, message: str = "") -> EnvctlError:
+    """The error for a unit whose port is another's; `message` is what the engine says of it."""
     holder = _holder(api.containers(), port)
     if holder is None:
-        return port_taken(unit, port, message=said)
+        return port_taken(unit, port, message=message)
     labels = holder["Labels"]
     name = str(holder["Names"][0]).lstrip("/")
     by, remedy = f"the container {name}", f"stop it: `docker stop {name}`"
@@ -35,6 +35,11 @@ def in_use(api: Client, port: int, unit: Unit, *, said: str = "") -> EnvctlError
 
 def _holder(listed: Iterable[Listed], port: int) -> Listed | None:
     return next(
-        (one for one in listed for bound in one["Ports"] or () if bound.get("PublicPort") == port),
+        (
+            container
+            for container in listed
+            for bound in container["Ports"] or ()
+            if bound.get("PublicPort") == port
+        ),
         None,
     )

@@ -36,12 +36,12 @@ _SHARED: Final = {
 def drift(unit: Unit, names: Names, record: Mapping[str, Any]) -> tuple[Drift, ...]:
     """What the engine has otherwise than the unit, for which the container was made, wants it."""
     body = container(unit, names)
-    host, wanted = record.get("HostConfig") or {}, body["HostConfig"]
+    host, expected = record.get("HostConfig") or {}, body["HostConfig"]
     return (
         *_name(names, record),
         *_process(body, record.get("Config") or {}),
-        *_limits(wanted, host),
-        *_powers(wanted, host),
+        *_limits(expected, host),
+        *_powers(expected, host),
         *_network(names, body, record),
         *_ports(unit, record),
         *_mounts(unit, body, record),
@@ -60,10 +60,14 @@ def _process(body: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Dri
         ("User", "user", "user", word_text),
         ("WorkingDir", "workdir", "workdir", word_text),
     ):
-        found, wanted = config.get(key), body.get(key)
-        if wanted and found != wanted and not (key == "WorkingDir" and _same_folder(found, wanted)):
-            now = tell(found) if found else "unset"
-            yield Drift(_otherwise(name, tell(wanted), now), ("process", path))
+        actual, expected = config.get(key), body.get(key)
+        if (
+            expected
+            and actual != expected
+            and not (key == "WorkingDir" and _same_folder(actual, expected))
+        ):
+            now = tell(actual) if actual else "unset"
+            yield Drift(_otherwise(name, tell(expected), now), ("process", path))
     env = dict(item.partition("=")[::2] for item in config.get("Env") or ())
     for name, _, value in (item.partition("=") for item in body["Env"]):
         if env.get(name) != value:
@@ -74,62 +78,65 @@ def _process(body: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Dri
         yield Drift("its healthcheck was changed", ("probe",))
 
 
-def _same_folder(one: str | None, other: str) -> bool:
-    return posixpath.normpath(one or "/") == posixpath.normpath(other)
+def _same_folder(path: str | None, other: str) -> bool:
+    return posixpath.normpath(path or "/") == posixpath.normpath(other)
 
 
-def _limits(wanted: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
+def _limits(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
     for key, name, tell in (
         ("Memory", "memory", size_text),
         ("NanoCpus", "cpus", lambda count: f"{count / 10**9:g}"),
     ):
-        limits = wanted.get(key) or 0, host.get(key) or 0
+        limits = expected.get(key) or 0, host.get(key) or 0
         if limits[0] != limits[1]:
-            texts = ("unlimited" if not one else tell(one) for one in limits)
+            texts = ("unlimited" if not limit else tell(limit) for limit in limits)
             yield Drift(_otherwise(name, *texts), ("resources", name))
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
     # An engine whose kernel does not count swap says so by none, or no limit.
-    usual = {0, -1, wanted.get("MemorySwap", 0)}
-    if memory == (wanted.get("Memory") or 0) and swap not in usual:
+    usual = {0, -1, expected.get("MemorySwap", 0)}
+    if memory == (expected.get("Memory") or 0) and swap not in usual:
         yield Drift(f"memory with swap was set to {size_text(swap)}", ("resources", "memory"))
     for key in _LIMITS:
         if host.get(key):
             yield Drift(f"{key} was set to {value_text(host[key])}", ("resources",))
-    pids = (wanted.get("PidsLimit") or 0, max(host.get("PidsLimit") or 0, 0))
+    pids = (expected.get("PidsLimit") or 0, max(host.get("PidsLimit") or 0, 0))
     if pids[0] != pids[1]:
-        texts = (str(one or "unlimited") for one in pids)
+        texts = (str(limit or "unlimited") for limit in pids)
         yield Drift(_otherwise("pids_limit", *texts), ("options", "pids_limit"))
-    policies = [(one.get("RestartPolicy") or {}).get("Name") or "no" for one in (wanted, host)]
+    policies = [
+        (limit.get("RestartPolicy") or {}).get("Name") or "no" for limit in (expected, host)
+    ]
     if policies[0] != policies[1]:
         yield Drift(_otherwise("restart policy", *map(word_text, policies)), ("restart",))
 
 
-def _powers(wanted: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
+def _powers(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
     path = ("process", "capabilities")
     if host.get("Privileged"):
         yield Drift("it is privileged, and the spec has it otherwise", path)
-    before, after = (_capabilities(one.get("CapAdd")) for one in (wanted, host))
+    before, after = (_capabilities(config.get("CapAdd")) for config in (expected, host))
     for name in sorted(after - before):
         yield Drift(f"it has the capability {word_text(name)}, and the spec does not", path)
     for name in sorted(before - after):
         yield Drift(f"it lacks the capability {word_text(name)}", path)
     if "ALL" not in _capabilities(host.get("CapDrop")):
         yield Drift("it has the engine's usual capabilities, and the spec does not", path)
-    rules = [str(one).replace("=", ":") for one in host.get("SecurityOpt") or ()]
-    if not any(one in ("no-new-privileges", "no-new-privileges:true") for one in rules):
+    rules = [str(rule).replace("=", ":") for rule in host.get("SecurityOpt") or ()]
+    if not any(rule in ("no-new-privileges", "no-new-privileges:true") for rule in rules):
         yield Drift("its processes may gain privileges", path)
     for key, what in _SHARED.items():
         if host.get(key) == "host":
             yield Drift(
                 f"it shares the {what} of this host, and the spec has it otherwise", ("options",)
             )
-    if bool(host.get("ReadonlyRootfs")) != bool(wanted.get("ReadonlyRootfs")):
+    if bool(host.get("ReadonlyRootfs")) != bool(expected.get("ReadonlyRootfs")):
         word = "cannot" if host.get("ReadonlyRootfs") else "can"
         yield Drift(f"its root file system {word} be written to", ("options", "read_only"))
-    given, allowed = (
-        {str(item.get("PathOnHost")) for item in one.get("Devices") or ()} for one in (host, wanted)
+    devices, allowed = (
+        {str(item.get("PathOnHost")) for item in config.get("Devices") or ()}
+        for config in (host, expected)
     )
-    for device in sorted(given - allowed):
+    for device in sorted(devices - allowed):
         yield Drift(
             f"it has the device {word_text(device)}, and the spec does not", ("options", "devices")
         )
@@ -143,24 +150,24 @@ def _capabilities(names: Sequence[str] | None) -> set[str]:
 
 
 def _network(names: Names, body: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Drift]:
-    found = (record.get("NetworkSettings") or {}).get("Networks") or {}
+    actual = (record.get("NetworkSettings") or {}).get("Networks") or {}
     if body["HostConfig"]["NetworkMode"] == _ISOLATED:
         yield from (
             Drift(f"it is connected to the network {word_text(name)}", ("options", "network_mode"))
-            for name in sorted(found)
+            for name in sorted(actual)
             if name != _ISOLATED
         )
         return
-    own = found.get(names.network)
-    if own is None:
+    endpoint = actual.get(names.network)
+    if endpoint is None:
         yield Drift(f"it is not connected to the environment's network {word_text(names.network)}")
     else:
-        wanted = body["NetworkingConfig"]["EndpointsConfig"][names.network]["Aliases"]
+        expected = body["NetworkingConfig"]["EndpointsConfig"][names.network]["Aliases"]
         for alias in sorted(
-            set(wanted) - {*(own.get("Aliases") or ()), *(own.get("DNSNames") or ())}
+            set(expected) - {*(endpoint.get("Aliases") or ()), *(endpoint.get("DNSNames") or ())}
         ):
             yield Drift(f"the name {word_text(alias)} does not lead to it", ("aliases",))
-    for name in sorted(found.keys() - {names.network}):
+    for name in sorted(actual.keys() - {names.network}):
         yield Drift(f"it is connected to the network {word_text(name)} as well")
 
 
@@ -173,17 +180,17 @@ def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
     # Without a network nothing is published, which is told already.
     actual = _published(record["NetworkSettings"].get("Ports")) if live and networks else recorded
     for index, port in enumerate(unit.run.ports):
-        for found in (recorded, actual):
+        for bindings in (recorded, actual):
             if not _leads(
-                found.get(f"{port.container}/{port.protocol}", ()), port.address, port.host
+                bindings.get(f"{port.container}/{port.protocol}", ()), port.address, port.host
             ):
                 shown = port.host or f"{port.container} inside"
                 yield Drift(
                     f"port {shown} is not published as the spec has it", ("ports", str(index))
                 )
                 break
-    wanted = {f"{port.container}/{port.protocol}" for port in unit.run.ports}
-    for name in sorted(recorded.keys() - wanted):
+    expected = {f"{port.container}/{port.protocol}" for port in unit.run.ports}
+    for name in sorted(recorded.keys() - expected):
         yield Drift(
             f"port {word_text(name)} inside is published, and the spec does not say so", ("ports",)
         )
@@ -191,7 +198,9 @@ def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
 
 def _published(bindings: Any) -> Mapping[str, Sequence[tuple[str, str]]]:
     return {
-        name: [(str(one.get("HostIp", "")), str(one.get("HostPort", ""))) for one in listed]
+        name: [
+            (str(binding.get("HostIp", "")), str(binding.get("HostPort", ""))) for binding in listed
+        ]
         for name, listed in (bindings or {}).items()
         if listed
     }
@@ -207,26 +216,26 @@ def _leads(bindings: Sequence[tuple[str, str]], address: str, port: int) -> bool
 
 
 def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Drift]:
-    found = {str(one.get("Destination")): one for one in record.get("Mounts") or ()}
-    paths = {one.target: ("mounts", str(index)) for index, one in enumerate(unit.run.mounts)}
-    paths |= {one.target: ("volumes", one.name) for one in unit.run.volumes}
-    for wanted in (*map(_bind, body["HostConfig"]["Binds"]), *body["HostConfig"]["Mounts"]):
-        now, path = found.pop(wanted["Target"], None), paths.get(wanted["Target"], ())
-        target = word_text(wanted["Target"])
+    actual = {str(mount.get("Destination")): mount for mount in record.get("Mounts") or ()}
+    paths = {mount.target: ("mounts", str(index)) for index, mount in enumerate(unit.run.mounts)}
+    paths |= {volume.target: ("volumes", volume.name) for volume in unit.run.volumes}
+    for expected in (*map(_bind, body["HostConfig"]["Binds"]), *body["HostConfig"]["Mounts"]):
+        now, path = actual.pop(expected["Target"], None), paths.get(expected["Target"], ())
+        target = word_text(expected["Target"])
         if now is None:
             yield Drift(f"nothing is mounted at {target}", path)
             continue
-        source, is_bind = str(wanted.get("Source")), wanted["Type"] == "bind"
+        source, is_bind = str(expected.get("Source")), expected["Type"] == "bind"
         has = str(now.get("Source") if is_bind else now.get("Name"))
         # Engines in a machine of their own have the host's folders below another one.
-        if wanted["Type"] != "tmpfs" and has != source and not (is_bind and has.endswith(source)):
+        if expected["Type"] != "tmpfs" and has != source and not (is_bind and has.endswith(source)):
             yield Drift(_otherwise(f"mount at {target}", word_text(source), word_text(has)), path)
-        elif bool(now.get("RW", True)) == bool(wanted.get("ReadOnly")):
-            word = "writable" if wanted.get("ReadOnly") else "read-only"
+        elif bool(now.get("RW", True)) == bool(expected.get("ReadOnly")):
+            word = "writable" if expected.get("ReadOnly") else "read-only"
             yield Drift(f"the mount at {target} is {word}, and the spec has it otherwise", path)
-    for name, one in found.items():
-        if one.get("Type") == "bind":
-            source = word_text(str(one.get("Source")))
+    for name, mount in actual.items():
+        if mount.get("Type") == "bind":
+            source = word_text(str(mount.get("Source")))
             yield Drift(
                 f"{source} of this host is mounted at {word_text(name)}, and the spec does not say so",
                 ("mounts",),
@@ -244,5 +253,5 @@ def _bind(text: str) -> Mapping[str, Any]:
     }
 
 
-def _otherwise(name: str, wanted: str, found: str) -> str:
-    return f"changed by other means: {changed(name, wanted, found)}"
+def _otherwise(name: str, expected: str, actual: str) -> str:
+    return f"changed by other means: {changed(name, expected, actual)}"

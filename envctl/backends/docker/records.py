@@ -68,10 +68,10 @@ def is_record(volume: Mapping[str, Any]) -> bool:
 
 def read(volumes: Iterable[Mapping[str, Any]]) -> Read:
     """What records tell, by container and kind."""
-    found: dict[tuple[str, str], frozenset[str]] = {}
+    values: dict[tuple[str, str], frozenset[str]] = {}
     for volume in volumes:
         if is_record(volume):
             labels = volume["Labels"]
             key = (labels.get(n.RECORD_OF, ""), labels.get(n.RECORD_KIND, ""))
-            found[key] = found.get(key, frozenset()) | {labels.get(n.RECORD_VALUE, "")}
-    return found
+            values[key] = values.get(key, frozenset()) | {labels.get(n.RECORD_VALUE, "")}
+    return values

@@ -63,11 +63,11 @@ class Registries:
         """The credentials of a registry; None if there are none, or they cannot be had: see `trouble`."""
         name = _name(host)
         try:
-            found = self._found(name)
+            credentials = self._resolve(name)
         except (ValueError, KeyError, TypeError, AttributeError, DockerException):
             self._troubles[name] = f"{config_file()} is not of the form that `docker login` writes"
             return None
-        return _login(found) if found else None
+        return _login(credentials) if credentials else None
 
     def trouble(self, host: str) -> str:
         """Why the credentials of a registry that were asked for could not be had, or ""."""
@@ -92,12 +92,12 @@ class Registries:
 
     # --- parts
 
-    def _found(self, name: str) -> Mapping[str, Any] | None:
+    def _resolve(self, name: str) -> Mapping[str, Any] | None:
         config = _Config.load_config(None, None)
         config.registries = self
         try:
-            found: Mapping[str, Any] | None = config.resolve_authconfig(name)
-            return found
+            credentials: Mapping[str, Any] | None = config.resolve_authconfig(name)
+            return credentials
         except _HelperError as error:
             key = "credHelpers" if name in config.cred_helpers else "credsStore"
             self._troubles[name] = f"{error} (`{key}` in {config_file()})"
@@ -108,7 +108,7 @@ class Registries:
             self._troubles.pop(name)
         return written
 
-    def run(self, program: str, subcommand: str, told: bytes | None) -> bytes:
+    def run(self, program: str, subcommand: str, request: bytes | None) -> bytes:
         """What a helper answers. _HelperError if it fails, of which nothing that it says is told."""
         path = shutil.which(program)
         if path is None:
@@ -128,14 +128,16 @@ class Registries:
             self._helpers.add(helper)
         try:
             with helper:
-                return self._said(program, helper, told)
+                return self._communicate(program, helper, request)
         finally:
             with self._guard:
                 self._helpers.discard(helper)
 
-    def _said(self, program: str, helper: subprocess.Popen[bytes], told: bytes | None) -> bytes:
+    def _communicate(
+        self, program: str, helper: subprocess.Popen[bytes], request: bytes | None
+    ) -> bytes:
         try:
-            output, _ = helper.communicate(told, timeout=TIMEOUT)
+            output, _ = helper.communicate(request, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
             helper.kill()
             raise _HelperError(
@@ -174,8 +176,8 @@ class _Store(Store):
 
 def config_file() -> Path:
     """The docker configuration that is read, or would be."""
-    found = find_config_file()
-    return Path(str(found)) if found else Path(home_dir()) / ".docker" / "config.json"
+    path = find_config_file()
+    return Path(str(path)) if path else Path(home_dir()) / ".docker" / "config.json"
 
 
 def refused(text: str) -> bool:
@@ -190,8 +192,8 @@ def registry_of(image: str) -> str:
 
 def image_in(text: str) -> str:
     """The image that a builder's text is about; "" if it names none."""
-    found = _ABOUT.search(text)
-    return found[1] if found else ""
+    match = _ABOUT.search(text)
+    return match[1] if match else ""
 
 
 def _name(host: str) -> str:
@@ -199,11 +201,11 @@ def _name(host: str) -> str:
     return INDEX_NAME if name == _HUB else name
 
 
-def _login(found: Mapping[str, Any]) -> Login | None:
-    values = {str(key).lower(): value for key, value in found.items()}
+def _login(credentials: Mapping[str, Any]) -> Login | None:
+    values = {str(key).lower(): value for key, value in credentials.items()}
     token = values.get("identitytoken")
     secret = token or values.get("password")
     if not secret:
         return None
     username = "" if token else str(values.get("username") or "")
-    return Login(username, str(secret), encode_header(dict(found)).decode())
+    return Login(username, str(secret), encode_header(dict(credentials)).decode())

@@ -27,7 +27,7 @@ from envctl.backends.docker.held_secrets import has_secrets, held_volumes
 from envctl.backends.docker.names import Names, slug
 from envctl.backends.docker.observe import number
 from envctl.backends.docker.owned_containers import Containers, Listed, containers
-from envctl.backends.docker.ownership import claim_secrets, is_ours, taken
+from envctl.backends.docker.ownership import claim_secrets, is_ours, name_taken
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan, Secret, Unit
 
@@ -37,7 +37,7 @@ _LARGEST_HELD = 16 * 1024 * 1024
 """Bytes that are read of a file with users, and of a unit's secrets."""
 
 
-class Keeper:
+class SecretsContainer:
     """Keeps the secrets of one environment's units."""
 
     def __init__(self, engine: Engine, names: Names, secret: Callable[[str], bytes]) -> None:
@@ -59,10 +59,10 @@ class Keeper:
         with self._engine.doing(f"hand its secrets to {unit.name}") as api:
             _insist_on_own_places(api, unit, container)
             owner = self._owner(api, unit, container)
-            files = {secret_file(one): values[one.name] for one in unit.run.secrets}
+            files = {secret_file(secret): values[secret.name] for secret in unit.run.secrets}
             with self._guard:
-                keeper = self._hold(api, unit)
-                api.put_archive(keeper, self._folder(unit.name), _archive(files, owner))
+                holder = self._hold(api, unit)
+                api.put_archive(holder, self._folder(unit.name), _archive(files, owner))
             _link(api, unit, container)
 
     def lend(self, unit: Unit, container: str, *, name: str, labels: Mapping[str, str]) -> None:
@@ -97,19 +97,21 @@ class Keeper:
         """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
         volume = self._names.secrets(unit)
         with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
-            for keeper in _holding(containers(self._engine, self._names).keepers, volume):
+            for holder in _holding(
+                containers(self._engine, self._names).secrets_containers, volume
+            ):
                 folder = self._folder(unit)
-                with api.get_archive(keeper["Id"], folder) as answer:
-                    archive = container_paths.bounded(answer, _LARGEST_HELD)
+                with api.get_archive(holder["Id"], folder) as answer:
+                    archive = container_paths.read_up_to(answer, _LARGEST_HELD)
                 with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                    held = [posixpath.basename(one.name) for one in tar if one.isfile()]
-                api.put_archive(keeper["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
+                    held = [posixpath.basename(entry.name) for entry in tar if entry.isfile()]
+                api.put_archive(holder["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
 
     def dismiss(self) -> None:
         """Remove the keeper and all that it kept."""
         with self._engine.doing("forget secrets") as api, self._guard:
-            for one in containers(self._engine, self._names).keepers:
-                _remove(api, one["Id"])
+            for holder in containers(self._engine, self._names).secrets_containers:
+                _remove(api, holder["Id"])
             self._sweep(api, frozenset())
 
     # --- the keeper itself
@@ -119,23 +121,23 @@ class Keeper:
 
     def _hold(self, api: Client, unit: Unit) -> str:
         """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
-        there = containers(self._engine, self._names)
-        holding = _holding(there.keepers, self._names.secrets(unit.name))
+        existing = containers(self._engine, self._names)
+        holding = _holding(existing.secrets_containers, self._names.secrets(unit.name))
         if holding:
             return str(holding[0]["Id"])
-        wanted = {unit.name, *self._expected, *self._still_needed(there)}
+        needed = {unit.name, *self._expected, *self._still_needed(existing)}
         # Kept, what is empty would look as if it were not lost: who has to be restarted asks for itself.
-        wanted -= {name for name in wanted - {unit.name} if _lacks(api, there.units.get(name))}
-        keeper = self._start(api, wanted, unit)
+        needed -= {name for name in needed - {unit.name} if _lacks(api, existing.units.get(name))}
+        holder = self._start(api, needed, unit)
         # The new one has them mounted by now: nothing is lost when the old one goes.
-        for one in there.keepers:
-            _remove(api, one["Id"])
-        self._sweep(api, frozenset(self._names.secrets(name) for name in wanted))
-        return keeper
+        for former in existing.secrets_containers:
+            _remove(api, former["Id"])
+        self._sweep(api, frozenset(self._names.secrets(name) for name in needed))
+        return holder
 
-    def _still_needed(self, there: Containers) -> Iterable[str]:
-        held = held_volumes(there.keepers)
-        return {unit for unit in there.units if self._names.secrets(unit) in held}
+    def _still_needed(self, existing: Containers) -> Iterable[str]:
+        held = held_volumes(existing.secrets_containers)
+        return {unit for unit in existing.units if self._names.secrets(unit) in held}
 
     def _start(self, api: Client, units: Iterable[str], unit: Unit) -> str:
         """A new keeper, made from envctl's own image."""
@@ -146,14 +148,14 @@ class Keeper:
             for unit in sorted(units)
         ]
         identity = hashlib.sha256("\0".join(sorted(units)).encode()).hexdigest()[:6]
-        body = _body(pause_image.have(api), self._names.keeper_labels, mounts)
-        made = self._make(api, self._names.keeper(identity), body)
+        body = _body(pause_image.have(api), self._names.secrets_container_labels, mounts)
+        container = self._make(api, self._names.secrets_container(identity), body)
         try:
-            api.start(made)
+            api.start(container)
         except BaseException:
-            _remove(api, made)
+            _remove(api, container)
             raise
-        return made
+        return container
 
     def _make(self, api: Client, name: str, body: Mapping[str, Any]) -> str:
         try:
@@ -161,16 +163,16 @@ class Keeper:
         except ApiError as error:
             if not is_conflict(error):
                 raise
-            if not is_ours(api, name, self._names, {n.KEEPER: "secrets"}):
-                raise taken("container", name) from error
+            if not is_ours(api, name, self._names, {n.SECRETS_CONTAINER: "secrets"}):
+                raise name_taken("container", name) from error
         # One of an interrupted run, or of before the engine was restarted.
         _remove(api, name)
         return str(api.create_container(body, name))
 
-    def _sweep(self, api: Client, wanted: frozenset[str]) -> None:
+    def _sweep(self, api: Client, needed: frozenset[str]) -> None:
         """Remove the volumes of units that are gone."""
         for volume in api.volumes(filters=dict(self._names.filters)):
-            if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in wanted:
+            if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in needed:
                 # One that is in use is none of a unit that is gone.
                 with suppress(ApiError):
                     api.remove_volume(volume["Name"])
@@ -222,19 +224,21 @@ def _insist_on_own_places(api: Client, unit: Unit, container: str) -> None:
     What the spec itself says was held against it when it was planned.
     """
     mounted = {
-        container_paths.leads_to(api, container, one["Destination"]): one["Destination"]
-        for one in api.inspect_container(container)["Mounts"]
-        if one["Destination"] != SECRETS_FOLDER
+        container_paths.leads_to(api, container, mount["Destination"]): mount["Destination"]
+        for mount in api.inspect_container(container)["Mounts"]
+        if mount["Destination"] != SECRETS_FOLDER
     }
     for secret in unit.run.secrets:
         for place in dict.fromkeys((SECRETS_FOLDER, secret.target)):
             real = container_paths.leads_to(api, container, place)
-            over = next((told for at, told in mounted.items() if _is_in(real, at)), None)
+            over = next(
+                (mounted_at for at, mounted_at in mounted.items() if _is_in(real, at)), None
+            )
             if over is not None:
                 raise _covered(unit, secret, place, real, over)
         if secret.target != _own_file(secret):
-            found = container_paths.look(api, container, secret.target)
-            if found is not None and found.is_directory:
+            entry = container_paths.look(api, container, secret.target)
+            if entry is not None and entry.is_directory:
                 raise EnvctlError(
                     f"the secret {secret.name} cannot be at {secret.target}: the image has a folder there",
                     where=unit.origins.get("secrets") or unit.where,
@@ -258,13 +262,17 @@ def _own_file(secret: Secret) -> str:
     return f"{SECRETS_FOLDER}/{secret_file(secret)}"
 
 
-def _holding(keepers: Iterable[Listed], volume: str) -> list[Listed]:
-    return [one for one in keepers if volume in held_volumes([one])]
+def _holding(secrets_containers: Iterable[Listed], volume: str) -> list[Listed]:
+    return [holder for holder in secrets_containers if volume in held_volumes([holder])]
 
 
-def _lacks(api: Client, one: Listed | None) -> bool:
+def _lacks(api: Client, container: Listed | None) -> bool:
     """Whether a container runs without its secrets."""
-    return one is not None and one["State"] == "running" and not has_secrets(api, one)
+    return (
+        container is not None
+        and container["State"] == "running"
+        and not has_secrets(api, container)
+    )
 
 
 def _remove(api: Client, container: str) -> None:

@@ -33,7 +33,7 @@ def write(
     digest, size = _hashed(layer)
     moment = created.strftime("%Y-%m-%dT%H:%M:%SZ")
     kind = variant(platform)
-    told = {
+    configuration = {
         "architecture": architecture(platform),
         **({"variant": kind} if kind else {}),
         "os": "linux",
@@ -42,14 +42,14 @@ def write(
         "rootfs": {"type": "layers", "diff_ids": [digest]},
         "history": [{"created": moment, "created_by": "envctl"}],
     }
-    text = json.dumps(told, sort_keys=True).encode()
+    text = json.dumps(configuration, sort_keys=True).encode()
     file = f"{hashlib.sha256(text).hexdigest()}.json"
     manifest = [{"Config": file, "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, file, io.BytesIO(text), len(text))
         _add(tar, "layer.tar", layer, size)
-        said = json.dumps(manifest).encode()
-        _add(tar, "manifest.json", io.BytesIO(said), len(said))
+        listing = json.dumps(manifest).encode()
+        _add(tar, "manifest.json", io.BytesIO(listing), len(listing))
     return digest
 
 
@@ -64,13 +64,13 @@ def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
 
 def configured(changes: Sequence[str]) -> Mapping[str, Any]:
     """Instructions of a Dockerfile as an image's configuration; of those only CMD, as a list. ValueError for others."""
-    found: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for change in changes:
-        word, _, rest = change.partition(" ")
+        word, _, value = change.partition(" ")
         if word != "CMD":
             raise ValueError(f"{change!r} cannot be said of an image that is made here")
-        found["Cmd"] = json.loads(rest)
-    return found
+        config["Cmd"] = json.loads(value)
+    return config
 
 
 def _add(tar: tarfile.TarFile, path: str, content: BinaryIO, size: int, mode: int = 0o644) -> None:
@@ -82,9 +82,9 @@ def _add(tar: tarfile.TarFile, path: str, content: BinaryIO, size: int, mode: in
 def _hashed(file: BinaryIO) -> tuple[str, int]:
     """A file's hash and size; it is at its beginning again."""
     file.seek(0)
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while chunk := file.read(_CHUNK):
-        found.update(chunk)
+        digest.update(chunk)
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    return f"sha256:{found.hexdigest()}", size
+    return f"sha256:{digest.hexdigest()}", size

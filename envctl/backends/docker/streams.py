@@ -31,7 +31,7 @@ from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.engine_http import Response
-from envctl.backends.docker.exec_errors import Held, refusal
+from envctl.backends.docker.exec_errors import HeldOutput, start_failure
 from envctl.backends.docker.stream_frames import STDERR, Demultiplexer
 from envctl.errors import EnvctlError
 
@@ -92,7 +92,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
     the command does, for whatever reason, the command is ended.
     """
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
-    output = Held(writing(to_screen if execution.tty else execution.stdout))
+    output = HeldOutput(writing(to_screen if execution.tty else execution.stdout))
     try:
         with engine.doing(what) as api:
             ended = _run(api, unit, container, execution, output)
@@ -102,14 +102,14 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
     except OutputError as error:
         # That nobody reads is no failure of the engine's.
         raise reason(error) from None
-    code, text = refusal(output.text, unit, execution)
+    code, text = start_failure(output.text, unit, execution)
     if write := to_screen if execution.tty else execution.stderr:
         write(f"{text}\n".encode())
     return code
 
 
 def _run(
-    api: Client, unit: str, container: str, execution: Execution, output: Held
+    api: Client, unit: str, container: str, execution: Execution, output: HeldOutput
 ) -> Mapping[str, Any]:
     """Run it; what the engine says of it when it has ended."""
     mark = new_mark()
@@ -150,37 +150,37 @@ def may_do_everything(engine: Engine, container: str) -> bool:
 
     Only one that ran says so: a busy engine refuses in many words.
     """
-    said = CappedBuffer(_MOST_TOLD)
+    output = CappedBuffer(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
         argv = ["/bin/sh", "-c", "echo ran"]
-        _heard(api, api.exec_create(container, argv, user="0", privileged=True), said)
-    return said.data.strip() == b"ran"
+        _heard(api, api.exec_create(container, argv, user="0", privileged=True), output)
+    return output.data.strip() == b"ran"
 
 
 def _heard(
-    api: Client, identity: str, said: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
+    api: Client, identity: str, output: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
 ) -> None:
     """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
     deadline = time.monotonic() + timeout
     connection = ExecStream(api.exec_start(identity))
     try:
-        pass_streams(connection, Execution((), stdout=said, stderr=said), said, deadline)
+        pass_streams(connection, Execution((), stdout=output, stderr=output), output, deadline)
     finally:
         connection.close()
 
 
 def _ended(api: Client, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
     """What the engine says of a command that has ended: it may do so after its streams have."""
-    settled, pause = time.monotonic() + _SETTLE, 0.01
+    settle_until, pause = time.monotonic() + _SETTLE, 0.01
     while True:
-        found: Mapping[str, Any] = api.exec_inspect(identity)
-        running = found.get("Running")
-        if not running and found.get("ExitCode") is not None:
-            return found
+        state: Mapping[str, Any] = api.exec_inspect(identity)
+        running = state.get("Running")
+        if not running and state.get("ExitCode") is not None:
+            return state
         now = time.monotonic()
         if deadline is not None and now > deadline:
             raise TimeoutError
-        if now > settled and not (running and _is_running(api, container)):
+        if now > settle_until and not (running and _is_running(api, container)):
             raise EnvctlError("the engine does not say how the command ended")
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

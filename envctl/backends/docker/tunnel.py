@@ -33,12 +33,12 @@ class Tunnel:
         self._socket = self._folder / "docker.sock"
         atexit.register(self.close)
         try:
-            with (self._folder / "said").open("wb") as said:
+            with (self._folder / "said").open("wb") as log:
                 self._ssh = subprocess.Popen(
                     [*_UNDISTURBED, *command(address, self._socket)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=log,
                 )
             self._wait(address)
         except BaseException:

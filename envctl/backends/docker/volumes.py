@@ -143,15 +143,15 @@ class Volumes:
             "Labels": dict(self._names.helper_labels),
             "HostConfig": {"NetworkMode": "none", "Mounts": [mount, _placed(mount)]},
         }
-        made = api.create_container(body, self._names.helper(volume))
+        container = api.create_container(body, self._names.helper(volume))
         try:
-            yield made
+            yield container
         except BaseException:
-            api.remove_container(made, force=True, v=True)
+            api.remove_container(container, force=True, v=True)
             remove_volume(api, volume)
             raise
         # What else its image declares is nobody's data.
-        api.remove_container(made, force=True, v=True)
+        api.remove_container(container, force=True, v=True)
 
     def _is_cut_off(self, api: Client, volume: str) -> bool:
         """Whether a helper of an interrupted run is there; it goes."""
@@ -164,11 +164,11 @@ class Volumes:
     def sweep(self, api: Client) -> None:
         """Remove what interrupted runs left of helpers."""
         filters = {"label": [*self._names.filters["label"], n.HELPER]}
-        for one in api.containers(all=True, filters=filters):
+        for listed in api.containers(all=True, filters=filters):
             # Labels alone are inherited by whatever is made from an image that somebody made of one.
-            named = any(self._names.is_helper(name.lstrip("/")) for name in one["Names"])
-            if named and (one["Labels"] or {}).get(n.HELPER):
-                api.remove_container(one["Id"], force=True, v=True)
+            named = any(self._names.is_helper(name.lstrip("/")) for name in listed["Names"])
+            if named and (listed["Labels"] or {}).get(n.HELPER):
+                api.remove_container(listed["Id"], force=True, v=True)
 
 
 def volume_mount(volume: str, target: str, names: Names, *, copy: bool) -> dict[str, Any]:
@@ -213,9 +213,9 @@ def _is_there(api: Client, name: str) -> bool:
 
 def _mode(api: Client, helper: str) -> int:
     """The permissions of the volume's folder."""
-    found = look(api, helper, _PLACE)
+    entry = look(api, helper, _PLACE)
     # As Go has it: what is special about a folder stands far above.
-    mode = 0o755 if found is None else found.mode
+    mode = 0o755 if entry is None else entry.mode
     special = ((1 << 20, 0o1000), (1 << 22, 0o2000), (1 << 23, 0o4000))
     return (mode & 0o777) | sum(bit for mark, bit in special if mode & mark)
 
@@ -238,8 +238,8 @@ def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
     uid = known[2] if len(known) > 3 else user
     gid = group or (known[3] if len(known) > 3 else "0")
     if group and not group.isdigit():
-        found = _fields(api, container, "/etc/group", group)
-        gid = found[2] if len(found) > 2 else group
+        fields = _fields(api, container, "/etc/group", group)
+        gid = fields[2] if len(fields) > 2 else group
     return (int(uid), int(gid)) if uid.isdigit() and gid.isdigit() else None
 
 
@@ -252,4 +252,4 @@ def _fields(api: Client, container: str, path: str, name: str) -> list[str]:
         return []
     lines = (line.split(":") for line in text.decode("utf-8", "replace").splitlines())
     column = 2 if name.isdigit() else 0
-    return next((one for one in lines if len(one) > 2 and one[column] == name), [])
+    return next((fields for fields in lines if len(fields) > 2 and fields[column] == name), [])

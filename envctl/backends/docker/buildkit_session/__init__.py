@@ -31,17 +31,17 @@ class BuildSession:
     def __init__(
         self, api: Client, *, registries: Registries, values: Mapping[str, bytes] | None = None
     ) -> None:
-        from envctl.backends.docker.buildkit_session.services import Answers
+        from envctl.backends.docker.buildkit_session.services import BuildServices
 
         self.id = secrets.token_hex(16)
         self._api = api
         self._registries = registries
-        self._answers = Answers(registries, values or {})
+        self._answers = BuildServices(registries, values or {})
 
     @property
-    def asked(self) -> Sequence[str]:
+    def asked_registries(self) -> Sequence[str]:
         """The registries whose credentials the builder asked for, in order."""
-        return tuple(self._answers.asked)
+        return tuple(self._answers.asked_registries)
 
     @property
     def lost(self) -> bool:

@@ -202,14 +202,14 @@ class Server:
                 continue
             self._http.send_headers(stream, _OPENING)
             call.left = b"\0" + len(answer).to_bytes(4, "big") + answer
-        for stream in [one for one, call in self._calls.items() if call.left is not None]:
+        for stream in [number for number, call in self._calls.items() if call.left is not None]:
             self._continue(stream, self._calls[stream])
 
     def _continue(self, stream: int, call: _Call) -> None:
         left = call.left or b""
         while left:
-            room = self._http.local_flow_control_window(stream)
-            count = min(room, self._http.max_outbound_frame_size, len(left))
+            window = self._http.local_flow_control_window(stream)
+            count = min(window, self._http.max_outbound_frame_size, len(left))
             if count <= 0:
                 call.left = left
                 return

@@ -19,11 +19,11 @@ SECRET: Final = "/moby.buildkit.secrets.v1.Secrets/GetSecret"  # noqa: S105 - a 
 _SERVING: Final = 1
 
 
-class Answers:
-    """The answers to one build; `asked` are the registries whose credentials it wanted, in order."""
+class BuildServices:
+    """The answers to one build; `asked_registries` are the registries whose credentials it wanted, in order."""
 
     def __init__(self, registries: Registries, secrets: Mapping[str, bytes]) -> None:
-        self.asked: list[str] = []
+        self.asked_registries: list[str] = []
         self._registries = registries
         self._secrets = secrets
 
@@ -38,7 +38,7 @@ class Answers:
 
     def _credentials(self, request: bytes) -> bytes:
         host = text(_fields(request).get(1))
-        self.asked.append(host)
+        self.asked_registries.append(host)
         login = self._registries.login(host)
         # Nothing known of a registry is no failure: much of what registries have is for everyone.
         return message([(1, login.username.encode()), (2, login.secret.encode())]) if login else b""

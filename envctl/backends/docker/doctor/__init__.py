@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from envctl.backends.docker.doctor.checks import compose, engine_findings
-from envctl.backends.docker.doctor.engine import Engine, look
+from envctl.backends.docker.doctor.engine import EngineStatus, look
 from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 
 
 def findings(
-    host: Host, *, images_only: bool = False, ask: Callable[[], Engine] | None = None
+    host: Host, *, images_only: bool = False, ask: Callable[[], EngineStatus] | None = None
 ) -> tuple[Finding, ...]:
     """What containers need here; with `images_only`, what making images needs. `ask` stands for the engine."""
     engine = ask() if ask else look(host.environ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from envctl.backends.docker.doctor.engine import Engine
+from envctl.backends.docker.doctor.engine import EngineStatus
 from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
 from envctl.doctor.findings import DaemonState, Finding
@@ -19,20 +19,20 @@ ENGINE_PACKAGES = ("docker.io", "iptables")
 BOOTSTRAP_PACKAGES = ("mmdebstrap",)
 
 
-def engine_findings(host: Host, engine: Engine) -> list[Finding]:
+def engine_findings(host: Host, engine: EngineStatus) -> list[Finding]:
     """Whether the engine answers, and where it does, whether it will do."""
     findings = [reachable(host, engine)]
-    if engine.reach is DaemonState.ANSWERS:
+    if engine.state is DaemonState.ANSWERS:
         findings += [version(engine), buildkit(engine), limits(engine)]
     return [*findings, space(host, engine), bootstrap(host)]
 
 
-def reachable(host: Host, engine: Engine) -> Finding:
+def reachable(host: Host, engine: EngineStatus) -> Finding:
     """Whether the engine answers, and how to have one if not."""
     name = "docker engine"
-    if engine.reach is DaemonState.ANSWERS:
+    if engine.state is DaemonState.ANSWERS:
         return Finding(name, ok=True, observed=f"{engine.version} at {engine.address}")
-    if engine.reach is DaemonState.DENIED:
+    if engine.state is DaemonState.DENIED:
         return Finding(
             name,
             ok=False,
@@ -46,14 +46,14 @@ def reachable(host: Host, engine: Engine) -> Finding:
             observed=f"nothing answers at {engine.address}: {engine.error}",
             remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
         )
-    if engine.reach is DaemonState.FAILS:
+    if engine.state is DaemonState.FAILS:
         return Finding(
             name, ok=False, observed=engine.error, remedy="look into the engine's own log"
         )
     return _absent(host, engine)
 
 
-def _absent(host: Host, engine: Engine) -> Finding:
+def _absent(host: Host, engine: EngineStatus) -> Finding:
     installed = host.which("dockerd") is not None
     return Finding(
         "docker engine",
@@ -77,7 +77,7 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
     return f"install the Docker engine (https://docs.docker.com/engine/install/), then {start}{windows}"
 
 
-def version(engine: Engine) -> Finding:
+def version(engine: EngineStatus) -> Finding:
     """The engine's age, by the version of its API."""
     observed = f"API {engine.api[0]}.{engine.api[1]}"
     if engine.api >= OLDEST_API:
@@ -90,7 +90,7 @@ def version(engine: Engine) -> Finding:
     )
 
 
-def buildkit(engine: Engine) -> Finding:
+def buildkit(engine: EngineStatus) -> Finding:
     """Whether the engine is one whose API builds with BuildKit Linux images."""
     if engine.os_type != "linux":
         return Finding(
@@ -109,7 +109,7 @@ def buildkit(engine: Engine) -> Finding:
     return Finding("BuildKit", ok=engine.api >= OLDEST_API, observed=f"part of {engine.product}")
 
 
-def limits(engine: Engine) -> Finding:
+def limits(engine: EngineStatus) -> Finding:
     """Whether memory and processor limits of a spec will hold."""
     observed = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
     if engine.limits:
@@ -125,7 +125,7 @@ def limits(engine: Engine) -> Finding:
     )
 
 
-def space(host: Host, engine: Engine) -> Finding:
+def space(host: Host, engine: EngineStatus) -> Finding:
     """Room for images where the engine keeps them; of a remote engine nothing is known."""
     place = engine.data or "/var/lib/docker"
     if not engine.is_local or host.system != "Linux":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from envctl.backends.docker.client import Engine as Connection
+from envctl.backends.docker.client import Engine
 from envctl.backends.docker.endpoint import Endpoint, find
 from envctl.backends.docker.engine_errors import EngineConnectionError, EngineError
 from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
@@ -23,7 +23,7 @@ _TOTAL = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineStatus:
     """An engine's answer, or why there is none.
 
     `api` is (major, minor). Memory and processor limits tell whether the kernel lets the engine
@@ -31,7 +31,7 @@ class Engine:
     """
 
     address: str
-    reach: DaemonState
+    state: DaemonState
     error: str = ""
     version: str = ""
     api: tuple[int, int] = (0, 0)
@@ -53,7 +53,7 @@ class Engine:
         return self.address.startswith("unix:")
 
 
-def look(environ: Mapping[str, str] = os.environ) -> Engine:
+def look(environ: Mapping[str, str] = os.environ) -> EngineStatus:
     """Ask the engine that every other command would work with, over the same connection. Never raises."""
     address = environ.get("DOCKER_HOST", "") or DEFAULT_ADDRESS
     try:
@@ -62,13 +62,13 @@ def look(environ: Mapping[str, str] = os.environ) -> Engine:
         way = TUNNEL_TIMEOUT if address.startswith("ssh://") else 0
         return _in_time(partial(_ask, endpoint), _TOTAL + way)
     except EnvctlError as error:
-        return Engine(address, DaemonState.FAILS, error=_summary(error))
+        return EngineStatus(address, DaemonState.FAILS, error=_summary(error))
     except (EngineError, OSError, ValueError) as error:
-        return Engine(address, _reach(error), error=str(error))
+        return EngineStatus(address, _state(error), error=str(error))
 
 
-def _ask(endpoint: Endpoint) -> Engine:
-    connection = Connection(endpoint)
+def _ask(endpoint: Endpoint) -> EngineStatus:
+    connection = Engine(endpoint)
     try:
         return _answer(endpoint.host, connection.api.version(), connection.api.info())
     except (TypeError, KeyError, AttributeError) as error:
@@ -83,9 +83,9 @@ def _summary(error: EnvctlError) -> str:
     return f"{error.brief}: {lines[-1]}" if lines else error.brief
 
 
-def _in_time(ask: Callable[[], Engine], seconds: float) -> Engine:
+def _in_time(ask: Callable[[], EngineStatus], seconds: float) -> EngineStatus:
     """What the engine answers. TimeoutError if it is not done in time: its client's time-outs are of pauses."""
-    answers: queue.SimpleQueue[Engine | Exception] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[EngineStatus | Exception] = queue.SimpleQueue()
 
     def body() -> None:
         try:
@@ -103,11 +103,11 @@ def _in_time(ask: Callable[[], Engine], seconds: float) -> Engine:
     return answer
 
 
-def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -> Engine:
+def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineStatus:
     major, _, minor = str(version.get("ApiVersion", "0.0")).partition(".")
     parts = [part for part in version.get("Components") or () if isinstance(part, dict)]
     components = [str(part.get("Name", "")) for part in parts]
-    return Engine(
+    return EngineStatus(
         address,
         DaemonState.ANSWERS,
         version=str(version.get("Version", "")),
@@ -121,7 +121,7 @@ def _answer(address: str, version: Mapping[str, Any], info: Mapping[str, Any]) -
     )
 
 
-def _reach(error: Exception) -> DaemonState:
+def _state(error: Exception) -> DaemonState:
     if isinstance(error, EngineConnectionError) and error.denied:
         return DaemonState.DENIED
     if isinstance(error, EngineConnectionError) and error.absent:

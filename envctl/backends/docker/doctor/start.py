@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.docker.doctor.engine import Engine, look
+from envctl.backends.docker.doctor.engine import EngineStatus, look
 from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
@@ -68,9 +68,9 @@ REMEDIES = (
 )
 
 
-def start(host: Host, ask: Callable[[], Engine], report: Report) -> None:
+def start(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
     """Have the engine running and answering; EnvctlError, with its log's end, if it will not."""
-    if ask().reach is DaemonState.ANSWERS:
+    if ask().state is DaemonState.ANSWERS:
         return
     report(Progress(WORK, Stage.STARTED))
     try:
@@ -91,7 +91,7 @@ def _start(host: Host, report: Report) -> None:
 START: Final = Repair("docker engine", RepairStage.DAEMONS, _start)
 
 
-def _by_systemd(host: Host, ask: Callable[[], Engine]) -> None:
+def _by_systemd(host: Host, ask: Callable[[], EngineStatus]) -> None:
     outcome = host.run(("systemctl", "enable", "--now", "docker"), timeout=2 * _PATIENCE)
     if outcome.code == 0 and _answers(ask, lambda: True):
         return
@@ -103,7 +103,7 @@ def _by_systemd(host: Host, ask: Callable[[], Engine]) -> None:
     )
 
 
-def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
+def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
     program = host.which("dockerd")
     if program is None:
         raise EnvctlError("dockerd is not installed", hint="`envctl doctor` says how to install it")
@@ -131,7 +131,7 @@ def _by_hand(host: Host, ask: Callable[[], Engine], report: Report) -> None:
 
 
 def _attempt(
-    argv: tuple[str, ...], log: Path, host: Host, ask: Callable[[], Engine]
+    argv: tuple[str, ...], log: Path, host: Host, ask: Callable[[], EngineStatus]
 ) -> list[str] | None:
     """Start the engine, detached from this process; None if it answers, else its last words."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -163,10 +163,10 @@ def _reason(output: list[str]) -> str:
     return (fatal or output or [""])[-1]
 
 
-def _answers(ask: Callable[[], Engine], alive: Callable[[], bool]) -> bool:
+def _answers(ask: Callable[[], EngineStatus], alive: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if ask().reach is DaemonState.ANSWERS:
+        if ask().state is DaemonState.ANSWERS:
             return True
         if not alive():
             return False

@@ -9,7 +9,7 @@ from envctl.backends import image_engine_findings
 from envctl.backends.vagrant.doctor.checks import machine_findings, no_machines
 from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
-from envctl.host.architectures import refusal
+from envctl.host.architectures import why_no_machines
 
 
 def findings(
@@ -19,7 +19,7 @@ def findings(
 
     Where there can be no machines, that is all there is to say: nothing that is installed would help.
     """
-    if refusal(host.system, host.processor):
+    if why_no_machines(host.system, host.processor):
         return (no_machines(host),)
     return (*machine_findings(host), *map(_for_images, engine(host)))
 

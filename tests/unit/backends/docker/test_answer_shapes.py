@@ -12,14 +12,12 @@ from envctl.backends.docker.engine_errors import AnswerError
 
 CONTAINER = {"Id": "a", "Names": ["/x"], "Labels": {"a": "b"}, "State": "running", "Ports": [{}], "Mounts": [{}]}  # fmt: skip
 INSPECTED = {"Id": "a", "State": {}, "Config": {}, "HostConfig": {}, "Mounts": [{}]}
-IMAGE = {"Id": "a", "RepoTags": ["a:b"], "Labels": {"a": "b"}}
 VOLUME = {"Name": "a", "Labels": {"a": "b"}, "Options": {}}
 NETWORK = {"Id": "a", "Name": "b", "Labels": {"a": "b"}}
 USAGE = {"Name": "a", "Labels": {"a": "b"}, "UsageData": {}}
 OBJECTS: list[tuple[str, str, dict[str, Any], Callable[[Any], Any]]] = [
     ("GET", "/containers/json", CONTAINER, lambda one: [one]),
     ("GET", "/containers/abc/json", INSPECTED, lambda one: one),
-    ("GET", "/images/json", IMAGE, lambda one: [one]),
     ("GET", "/images/a/b:c/json", {"Id": "a", "Config": {}, "RepoDigests": ["x"]}, lambda one: one),
     ("GET", "/volumes", VOLUME, lambda one: {"Volumes": [one]}),
     ("GET", "/volumes/abc", VOLUME, lambda one: one),
@@ -84,9 +82,9 @@ def test_one_part_of_another_kind_among_good_ones_is_told(key, value):
         fit("/containers/json", [{**CONTAINER, key: value}])
 
 
-def test_a_tag_that_is_no_text_is_told():
-    with pytest.raises(AnswerError, match=r"something in RepoTags is of another kind$"):
-        fit("/images/json", [{**IMAGE, "RepoTags": ["a:b", 5]}])
+def test_a_name_that_is_no_text_is_told():
+    with pytest.raises(AnswerError, match=r"something in Names is of another kind$"):
+        fit("/containers/json", [{**CONTAINER, "Names": ["/x", 5]}])
 
 
 @pytest.mark.parametrize("answer", [{}, {"other": []}])

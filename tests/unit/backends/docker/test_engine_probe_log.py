@@ -1,4 +1,4 @@
-"""What the engine's own prober has heard, and when there is room for another asker."""
+"""What the engine's own prober has heard, and when another asker has time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from envctl.backends.docker.engine_probe_log import (
-    Word,
+    ProbeResult,
     knows_start_interval,
     last_mark,
-    last_word,
-    room,
+    last_result,
+    seconds_left,
 )
 from envctl.plan.model import Probe, ProbeKind
 
@@ -28,13 +28,13 @@ def entry(second, code=0, said="fine\n"):
 
 
 def test_the_last_probe_since_the_start_counts():
-    assert last_word(state(entry("05", 1, "bad"), entry("10"))) == Word(0, "fine")
-    assert last_word(state(entry("05", 7, " why \n"))) == Word(7, "why")
+    assert last_result(state(entry("05", 1, "bad"), entry("10"))) == ProbeResult(0, "fine")
+    assert last_result(state(entry("05", 7, " why \n"))) == ProbeResult(7, "why")
 
 
 def test_a_probe_whose_time_was_over_has_no_exit_code():
     late = entry("05", -1, "Health check exceeded timeout (3s)")
-    assert last_word(state(late)) == Word(None, "Health check exceeded timeout (3s)")
+    assert last_result(state(late)) == ProbeResult(None, "Health check exceeded timeout (3s)")
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,15 @@ def test_a_probe_whose_time_was_over_has_no_exit_code():
     ],
 )
 def test_without_a_probe_since_the_start_the_engine_has_not_said_anything(of):
-    assert last_word(of) is None
+    assert last_result(of) is None
 
 
 def test_what_was_heard_before_a_container_was_paused_is_too_old():
     known = state(entry("05"))
-    assert last_word(known, after=last_mark(known)) is None
-    assert last_word(state(entry("05"), entry("10", 1)), after=last_mark(known)) == Word(1, "fine")
+    assert last_result(known, after=last_mark(known)) is None
+    assert last_result(state(entry("05"), entry("10", 1)), after=last_mark(known)) == ProbeResult(
+        1, "fine"
+    )
     assert last_mark({}) == ""
 
 
@@ -77,12 +79,12 @@ PROBE = Probe(ProbeKind.COMMAND, ("true",), interval=5, start_period=30, start_i
     ],
 )
 def test_there_is_room_until_the_engine_begins_to_ask(after, soon, left):
-    found = room(PROBE, state(), since=None, starts_soon=soon, now=AT + after)
+    found = seconds_left(PROBE, state(), since=None, starts_soon=soon, now=AT + after)
     assert found == pytest.approx(left, abs=1e-3)
 
 
 def test_a_container_that_went_on_is_asked_an_interval_later():
-    found = room(PROBE, state(), since=AT + 100, starts_soon=False, now=AT + 101)
+    found = seconds_left(PROBE, state(), since=AT + 100, starts_soon=False, now=AT + 101)
     assert found == pytest.approx(3, abs=1e-3)
 
 

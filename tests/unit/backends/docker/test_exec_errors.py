@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.base import Execution
-from envctl.backends.docker.exec_errors import Held, refusal
+from envctl.backends.docker.exec_errors import HeldOutput, start_failure
 
 _OCI = "OCI runtime exec failed: exec failed: unable to start container process: "
 
@@ -24,12 +24,12 @@ _OCI = "OCI runtime exec failed: exec failed: unable to start container process:
 )  # fmt: skip
 def test_the_engines_word_becomes_what_a_shell_would_say(said, code, text):
     execution = Execution(("x", "y"), user="me", workdir="/no")
-    assert refusal(f"{said}\r\n".encode(), "web", execution) == (code, text)
+    assert start_failure(f"{said}\r\n".encode(), "web", execution) == (code, text)
 
 
 def test_output_is_written_on_as_it_comes():
     written: list[bytes] = []
-    held = Held(written.append)
+    held = HeldOutput(written.append)
     held(b"a")
     held(b"OCI runtime exec failed")
     assert (written, held.text) == ([b"a", b"OCI runtime exec failed"], b"")
@@ -37,7 +37,7 @@ def test_output_is_written_on_as_it_comes():
 
 def test_what_begins_like_the_engines_word_is_held_until_it_is_known_whose_it_is():
     written: list[bytes] = []
-    held = Held(written.append)
+    held = HeldOutput(written.append)
     held(b"unable to find user x\n")
     held(b"more")
     assert written == []
@@ -48,7 +48,7 @@ def test_what_begins_like_the_engines_word_is_held_until_it_is_known_whose_it_is
 
 def test_what_is_longer_than_any_word_of_an_engines_is_the_commands_own():
     written: list[bytes] = []
-    held = Held(written.append)
+    held = HeldOutput(written.append)
     for _ in range(3):
         held(b"unable to find user " + b"x" * 10_000)
     assert held.text == b""

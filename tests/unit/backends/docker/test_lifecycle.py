@@ -7,7 +7,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.platforms import Platforms
-from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because
 from envctl.progress import no_progress
@@ -20,10 +20,15 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
         "Id": "copy",
         "Names": ["/somebody"],
         "State": "running",
-        "Labels": {**names.labels, n.UNIT: "web", n.KEEPER: "secrets", n.HELPER: "volume"},
+        "Labels": {
+            **names.labels,
+            n.UNIT: "web",
+            n.SECRETS_CONTAINER: "secrets",
+            n.HELPER: "volume",
+        },
     }
     engine = CannedEngine([copy])
-    keeper = Keeper(engine, names, lambda _: b"")
+    keeper = SecretsContainer(engine, names, lambda _: b"")
     images = Images(engine)
     volumes = Volumes(engine, names, images, no_progress)
     answers = ProbeResults(names.scope, "docker")

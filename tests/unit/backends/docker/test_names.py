@@ -70,7 +70,7 @@ def test_what_is_of_another_checkout_or_environment_or_no_helper_is_none_of_ours
 
 def test_records_and_keepers_have_names_of_their_own(names):
     assert names.record("web", "oom-1") == "shop-0a1b2c-dev_web.record-oom-1"
-    assert names.keeper("abc") == "shop-0a1b2c-dev.keeper-abc"
+    assert names.secrets_container("abc") == "shop-0a1b2c-dev.keeper-abc"
 
 
 def test_a_volume_is_never_taken_for_a_units_secrets(names):
@@ -100,7 +100,7 @@ def test_labels_tell_who_a_container_is_and_what_it_was_made_for(names):
 
 
 def test_what_is_no_unit_is_labelled_as_none_whatever_its_image_says(names):
-    assert names.keeper_labels == {
+    assert names.secrets_container_labels == {
         **names.labels,
         "dev.envctl.keeper": "secrets",
         "dev.envctl.unit": "",
@@ -118,6 +118,6 @@ def test_what_is_no_unit_is_labelled_as_none_whatever_its_image_says(names):
 def test_labels_are_called_as_they_always_were():
     """What was made by an earlier envctl is known by them."""
     words = "project project-id environment unit service replica build image run steps volume keeper root helper record"
-    words += " secrets-of record-of record-kind record-value"
+    words += " secrets-of record-of record-kind record-value one-off"
     known = {value for value in vars(label_names).values() if str(value).startswith("dev.envctl.")}
     assert known - {label_names.PREFIX} == {f"dev.envctl.{word}" for word in words.split()}

@@ -35,9 +35,9 @@ def keeper(**more):
     """The environment's keeper as the engine lists it."""
     return {
         "Id": "k",
-        "Names": [f"/{NAMES.keeper('1a')}"],
+        "Names": [f"/{NAMES.secrets_container('1a')}"],
         "State": "running",
-        "Labels": {n.KEEPER: "secrets", n.UNIT: ""},
+        "Labels": {n.SECRETS_CONTAINER: "secrets", n.UNIT: ""},
         **more,
     }
 
@@ -187,7 +187,7 @@ def test_a_container_made_from_an_image_of_a_keeper_keeps_nothing(names):
 
 
 def test_a_unit_made_from_an_image_of_a_keeper_is_the_unit(names):
-    found = states(names, listed(Labels={n.UNIT: "web", n.KEEPER: "secrets"}))
+    found = states(names, listed(Labels={n.UNIT: "web", n.SECRETS_CONTAINER: "secrets"}))
     assert (set(found.units), found.leftovers) == ({"web"}, ())
 
 

@@ -30,12 +30,12 @@ def engine(volumes=None, containers=None):
 
 
 def memory(names, **changes):
-    labels = {**names.own, n.SECRETS: "web"}
+    labels = {**names.own_labels, n.SECRETS: "web"}
     return {"Labels": labels, "Options": {"type": "tmpfs"}, **changes}
 
 
 def data(names):
-    return {"Labels": {**names.own, n.VOLUME: "data"}, "Options": None}
+    return {"Labels": {**names.own_labels, n.VOLUME: "data"}, "Options": None}
 
 
 def test_volumes_that_are_not_there_or_ours_are_claimed(names):
@@ -63,10 +63,10 @@ def test_secrets_are_written_into_nothing_but_memory_of_our_own(names, change):
 
 
 def test_a_container_is_ours_by_its_environment_and_what_it_is(names):
-    labels = {**names.own, n.UNIT: "web"}
+    labels = {**names.own_labels, n.UNIT: "web"}
     there = engine(containers={"x": {"Config": {"Labels": labels}}, "y": {"Config": {}}})
     assert is_ours(there, "x", names, {n.UNIT: "web"})
-    assert not is_ours(there, "x", names, {n.KEEPER: "secrets"})
+    assert not is_ours(there, "x", names, {n.SECRETS_CONTAINER: "secrets"})
     assert not is_ours(there, "y", names, {})
     assert is_ours(there, "gone", names, {})
 
@@ -86,7 +86,7 @@ def test_a_unit_with_secrets_claims_their_volume_too(names):
 
 
 def test_a_volume_of_another_name_in_the_spec_is_not_ours(names):
-    other = {"Labels": {**names.own, n.VOLUME: "other"}, "Options": None}
+    other = {"Labels": {**names.own_labels, n.VOLUME: "other"}, "Options": None}
     with pytest.raises(EnvctlError, match="is taken"):
         claim_volumes(engine({names.volume("data"): other}), rich(), names)
 

@@ -38,14 +38,14 @@ def test_a_container_whose_projects_folder_is_gone_is_told_with_what_reaches_it(
 
 
 def test_another_container_is_told_by_its_name():
-    error = told(8080, {}, said="port is already allocated")
+    error = told(8080, {}, message="port is already allocated")
     assert error.brief.endswith("by the container some")
     assert "docker stop some" in error.hint
     assert error.details == ""
 
 
 def test_what_is_no_container_is_told_with_what_the_engine_says():
-    error = told(81, {}, {"ports.1": AT}, said="address already in use\n")
+    error = told(81, {}, {"ports.1": AT}, message="address already in use\n")
     assert error.brief == "cannot start web: port 81 is already in use"
     assert error.details == f"{NOTE}\naddress already in use"
     assert error.hint == "`lsof -i :81` shows by what; or give that variable another value"

@@ -15,7 +15,7 @@ import pytest
 from envctl.backends.docker import container_paths, pause_image
 from envctl.backends.docker import names as n
 from envctl.backends.docker.engine_errors import NotFoundError
-from envctl.backends.docker.secrets_container import Keeper
+from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan, Process, ReadyImage, Run, Secret, Unit
 from tests.support.plans import SCOPE
@@ -86,7 +86,7 @@ class KeepingEngine(CannedEngine):
 
 
 def give(engine, names, unit=BARE):
-    keeper = Keeper(engine, names, lambda _: b"value")
+    keeper = SecretsContainer(engine, names, lambda _: b"value")
     keeper.expect(Plan(SCOPE, "docker", (unit,)))
     keeper.give(unit, "container")
     return [body["Image"] for body in engine.made]
@@ -164,7 +164,7 @@ def test_it_is_no_unit_whatever_its_image_says(names):
     engine = KeepingEngine()
     give(engine, names)
     labels = engine.made[0]["Labels"]
-    assert (labels[n.UNIT], labels[n.SERVICE], labels[n.KEEPER]) == ("", "", "secrets")
+    assert (labels[n.UNIT], labels[n.SERVICE], labels[n.SECRETS_CONTAINER]) == ("", "", "secrets")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_more_than_was_told_is_not_read():
             stream.close()
 
     with pytest.raises(EnvctlError, match="more than 5,000 bytes"):
-        container_paths.bounded(Stream(), 5000)
+        container_paths.read_up_to(Stream(), 5000)
     assert next(sent)
 
 
@@ -267,4 +267,4 @@ def test_a_folder_of_the_image_is_not_replaced_by_a_link(names):
 
 @pytest.mark.parametrize(("mode", "regular"), [(FILE, True), (SETUID, True), (PIPE, False)])
 def test_bits_that_are_no_kind_of_file_do_not_make_it_odd(mode, regular):
-    assert container_paths.Found(mode, 0, "").is_regular is regular
+    assert container_paths.PathInfo(mode, 0, "").is_regular is regular

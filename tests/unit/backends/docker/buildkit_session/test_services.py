@@ -8,7 +8,12 @@ import json
 import pytest
 
 from envctl.backends.docker.buildkit_session.grpc import RefusedError, StatusCode
-from envctl.backends.docker.buildkit_session.services import CREDENTIALS, HEALTH, SECRET, Answers
+from envctl.backends.docker.buildkit_session.services import (
+    CREDENTIALS,
+    HEALTH,
+    SECRET,
+    BuildServices,
+)
 from envctl.backends.docker.protobuf import fields, message
 from envctl.backends.docker.registries import Registries
 
@@ -19,7 +24,7 @@ def answers(tmp_path, monkeypatch):
     config = {"auths": {"registry.example:5000": {"auth": auth}, "other.example": {"auth": auth}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    return Answers(Registries(), {"token": b"value", "empty": b""})
+    return BuildServices(Registries(), {"token": b"value", "empty": b""})
 
 
 def ask(answers, method, asked):
@@ -33,7 +38,7 @@ def test_it_says_that_it_is_alive(answers):
 
 def test_credentials_are_given_for_the_registry_that_is_asked_for(answers):
     assert ask(answers, CREDENTIALS, "registry.example:5000") == {1: b"me", 2: b"hush"}
-    assert answers.asked == ["registry.example:5000"]
+    assert answers.asked_registries == ["registry.example:5000"]
 
 
 @pytest.mark.parametrize("host", ["registry.example", "evil.example", "", "registry.example:5001"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from envctl.backends.docker.doctor import findings as engine_findings
-from envctl.backends.docker.doctor.engine import Engine
+from envctl.backends.docker.doctor.engine import EngineStatus
 from envctl.backends.docker.doctor.start import START
 from envctl.doctor.findings import DaemonState
 from tests.support.fake_host import ABSENT, RUNNING
@@ -114,7 +114,7 @@ def test_on_macos_nothing_is_installed_with_apt(machine):
 
 
 def test_a_user_who_may_not_is_told_the_group(machine):
-    denied = replace(ABSENT, reach=DaemonState.DENIED)
+    denied = replace(ABSENT, state=DaemonState.DENIED)
     finding = findings(machine("apt-get", "dockerd"), denied)["docker engine"]
 
     assert finding.observed == "unix:///var/run/docker.sock refuses this user"
@@ -123,7 +123,7 @@ def test_a_user_who_may_not_is_told_the_group(machine):
 
 
 def test_an_engine_elsewhere_is_not_installed_here(machine):
-    away = Engine("tcp://10.0.0.1:2375", DaemonState.ABSENT, error="Connection refused")
+    away = EngineStatus("tcp://10.0.0.1:2375", DaemonState.ABSENT, error="Connection refused")
     found = findings(machine("apt-get"), away)
 
     assert (
@@ -135,7 +135,7 @@ def test_an_engine_elsewhere_is_not_installed_here(machine):
 
 
 def test_an_engine_that_fails_is_told_with_its_own_words(machine):
-    finding = findings(machine("apt-get"), replace(ABSENT, reach=DaemonState.FAILS, error="boom"))[
+    finding = findings(machine("apt-get"), replace(ABSENT, state=DaemonState.FAILS, error="boom"))[
         "docker engine"
     ]
 

@@ -31,7 +31,7 @@ def looked_at(endpoint):
 def test_what_answers_in_another_form_is_no_engine(says):
     with engine(says) as endpoint:
         found = looked_at(endpoint)
-    assert found.reach is DaemonState.FAILS
+    assert found.state is DaemonState.FAILS
     assert found.error
 
 
@@ -44,7 +44,7 @@ def test_an_engine_whose_info_fails_is_told_in_its_own_words():
 
     with engine(says) as endpoint:
         found = looked_at(endpoint)
-    assert found.reach is DaemonState.FAILS
+    assert found.state is DaemonState.FAILS
     assert "disk on fire" in found.error
 
 
@@ -60,7 +60,7 @@ def test_an_engine_that_sends_a_byte_now_and_then_is_not_waited_for_for_ever(mon
 def test_an_engine_that_is_well_is_told_as_it_is():
     with engine({"/info": {"OSType": "linux", "Driver": "overlay2"}}) as endpoint:
         found = looked_at(endpoint)
-    assert (found.reach, found.version, found.storage) == (
+    assert (found.state, found.version, found.storage) == (
         DaemonState.ANSWERS,
         "20.10.24",
         "overlay2",
@@ -86,7 +86,7 @@ def test_what_ssh_says_is_told_by_the_doctor_too(ssh):
     ssh("#!/bin/sh\necho 'Permission denied (publickey).' >&2; exit 255\n")
     found = doctor.look({"DOCKER_HOST": "ssh://box"})
 
-    assert found.reach is DaemonState.FAILS
+    assert found.state is DaemonState.FAILS
     assert found.address == "ssh://box"
     assert found.error.endswith("at ssh://box: Permission denied (publickey).")
 
@@ -100,5 +100,5 @@ def test_the_context_that_other_commands_use_is_looked_at(tmp_path):
 
     assert doctor.look({"DOCKER_CONFIG": str(tmp_path)}).address == "tcp://127.0.0.1:1"
     gone = doctor.look({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "gone"})
-    assert gone.reach is DaemonState.FAILS
+    assert gone.state is DaemonState.FAILS
     assert gone.error == "there is no docker context 'gone'"

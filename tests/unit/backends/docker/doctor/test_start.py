@@ -193,8 +193,8 @@ def test_without_an_engine_the_package_is_named(machine):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed")
 def test_looking_for_an_engine_never_raises(tmp_path):
     absent = look({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
-    assert (str(absent.reach), absent.error) == ("absent", "No such file or directory")
+    assert (str(absent.state), absent.error) == ("absent", "No such file or directory")
     refused = look({"DOCKER_HOST": "tcp://127.0.0.1:1"})
-    assert (str(refused.reach), refused.error) == ("absent", "Connection refused")
-    assert str(look({"DOCKER_HOST": "nonsense://x"}).reach) == "fails"
+    assert (str(refused.state), refused.error) == ("absent", "Connection refused")
+    assert str(look({"DOCKER_HOST": "nonsense://x"}).state) == "fails"
     gc.collect()

@@ -331,7 +331,7 @@ def test_an_engine_is_needed_for_it_makes_the_images(well):
 
 
 def test_without_apt_the_user_is_told_in_words_and_nothing_is_promised(machine):
-    found = findings(machine(), replace(ABSENT, reach=DaemonState.DENIED))
+    found = findings(machine(), replace(ABSENT, state=DaemonState.DENIED))
 
     assert not any(one.fixable for one in found.values())
     assert found["dnsmasq"].remedy == (
