@@ -13,6 +13,7 @@ from envctl.definition import size, yaml_reader
 from envctl.definition.form import Field, Form
 from envctl.definition.interpolate import PREFIX
 from envctl.definition.key import REQUIRED, ValueKind
+from envctl.definition.keys.service import RUN_PATHS
 from envctl.definition.keys.spec_file import OVERLAY, SPEC
 from envctl.definition.kinds import ListOf, MapOf, Scalar
 from envctl.definition.merge import DEFAULTS, RULES, MergeRule
@@ -81,7 +82,8 @@ def _section(form: Form) -> Iterator[str]:
         yield f"\n{short}"
     if form in words.NOTES:
         names = ", ".join(f"`{row.name}`" for row in rows(form))
-        yield "\n" + words.NOTES[form].format(keys=names)
+        run_keys = ", ".join(f"`{name}`" for name in RUN_PATHS)
+        yield "\n" + words.NOTES[form].format(keys=names, run_keys=run_keys)
     if form is OVERLAY:
         return
     yield ""

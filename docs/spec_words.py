@@ -165,7 +165,8 @@ NOTES: Final[Mapping[Form, str]] = {
     SERVICE: "With a base, `command` is required. `packages` and `build` need a base. The name of a "
     "service is its host name for the others.\n\n"
     "`checks` run inside the service's units, as their user, when [`envctl verify`](how-to/verify.md) is called; "
-    "one fails if its exit code is not 0.",
+    "one fails if its exit code is not 0.\n\n"
+    "Changing one of these keys replaces the service's units: {run_keys}. So does a change of what its image is built from.",
     ACCEPTANCE: "What `envctl parity` may find without calling it a difference; nothing that runs depends on it. "
     "A key that stands here as it is in the report matches itself, also one with brackets in it. "
     "An entry that matches nothing is reported; one for a unit that no environment has is a mistake. [Parity](how-to/parity.md#accept-a-difference) tells more.",

@@ -24,7 +24,7 @@ from envctl.host.private_state import (
     state_path,
 )
 
-FORMAT = 4
+FORMAT = 5
 _FOLDER = "cache"
 
 
@@ -63,13 +63,17 @@ def _together(names: tuple[str, ...]) -> str:
 
 @cache
 def _program() -> list[tuple[str, int, int]]:
-    """The state of this package's files, for those who change them."""
-    with os.scandir(Path(__file__).parent) as entries:
-        return sorted(
-            (entry.name, entry.stat().st_mtime_ns, entry.stat().st_size)
-            for entry in entries
-            if entry.name.endswith(".py")
-        )
+    """The state of this package's files, for people who change envctl itself."""
+    package = Path(__file__).parent
+    files: list[tuple[str, int, int]] = []
+    for folder in (package, package / "keys", package / "checks"):
+        with os.scandir(folder) as entries:
+            files += (
+                (f"{folder.name}/{entry.name}", entry.stat().st_mtime_ns, entry.stat().st_size)
+                for entry in entries
+                if entry.name.endswith(".py")
+            )
+    return sorted(files)
 
 
 def path(root: Path, environment: str) -> Path:
@@ -94,6 +98,7 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
             data=data["data"],
             origins=Origins(lambda: _origins(origins)),
             files=tuple(data["files"]),
+            run_paths=data["run_paths"],
         )
     except (EnvctlError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -121,13 +126,13 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     target = path(root, environment)
     origins = resolved.origins
     parts = origins.parts if isinstance(origins, Origins) else {}
-    raw_origin = {
-        name: [[path, *place] for path, place in part.items()] for name, part in parts.items()
-    }
+    rows = {name: [[path, *place] for path, place in part.items()] for name, part in parts.items()}
+    head = {"data": resolved.data, "files": resolved.files, "run_paths": resolved.run_paths}
+    # Origins are a line of their own: most commands need only a few, and parse them only then.
     lines = (
         expected,
-        json.dumps({"data": resolved.data, "files": resolved.files}, separators=(",", ":")),
-        json.dumps(raw_origin, separators=(",", ":")),
+        json.dumps(head, separators=(",", ":")),
+        json.dumps(rows, separators=(",", ":")),
     )
     with contextlib.suppress(EnvctlError, OSError, ValueError):
         private_folder(root, _FOLDER)

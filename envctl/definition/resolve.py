@@ -11,7 +11,7 @@ from envctl.definition import yaml_reader
 from envctl.definition.extends import extend_services
 from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.definition.keys.build_source import StepData
-from envctl.definition.keys.service import ServiceData
+from envctl.definition.keys.service import RUN_PATHS, ServiceData
 from envctl.definition.keys.spec_file import SpecData
 from envctl.definition.memo import memoized
 from envctl.definition.merge import merge, normalize
@@ -82,6 +82,7 @@ def resolve(
         data=data,
         origins=Origins(lambda: origins),
         files=(ROOT_FILE, *overlay_files),
+        run_paths=RUN_PATHS,
         missing_files=tuple(problems.missing_files),
     )
 

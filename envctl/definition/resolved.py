@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,11 @@ class Resolved:
     data: SpecData
     origins: Origins
     files: tuple[str, ...] = ()
+    run_paths: Mapping[str, str] = field(default_factory=dict)
+    """The keys of a service that are part of its units' run identity, each with its path in the run.
+
+    They come with the data, since a cached spec is planned without loading the declarations.
+    """
     missing_files: tuple[tuple[str, Problem], ...] = ()
     """By service, files that its build needs and that do not exist; only if that was tolerated."""
 

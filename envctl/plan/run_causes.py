@@ -1,6 +1,6 @@
 """What differs between how a unit was made to run and how it is to run now, in words. Pure.
 
-Each field of a run has a function that tells its differences; a field that has none is told as it is.
+A field that needs words of its own has a function here; any other is shown as `NAME OLD → NEW`.
 """
 
 from __future__ import annotations

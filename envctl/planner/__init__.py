@@ -45,23 +45,6 @@ from envctl.trust.git_folders import git_below
 if TYPE_CHECKING:
     from envctl.definition.keys.service import ServiceData
 
-_RUN_PATHS: Mapping[str, str] = {
-    "kind": "kind",
-    "platform": "platform",
-    "env": "process.env",
-    "command": "process.argv",
-    "user": "process.user",
-    "workdir": "process.workdir",
-    "capabilities": "process.capabilities",
-    "ports": "ports",
-    "mounts": "mounts",
-    "volumes": "volumes",
-    "secrets": "secrets",
-    "healthcheck": "probe",
-    "restart": "restart",
-    "resources": "resources",
-}
-
 
 def _nothing_else(_plan: Plan) -> Sequence[Problem]:
     return ()
@@ -335,14 +318,17 @@ def _probe(service: ServiceData) -> Probe | None:
 
 
 def _origins(context: ServiceContext) -> Mapping[str, Place]:
-    """The places that set a unit's run, by path into the run."""
+    """The places that set a unit's run, by path in the run."""
     places: dict[str, Place] = {}
-    origins = context.resolved.origins
-    for path in origins.of_service(context.name):
-        key, rest = str(path[0]) if path else "", path[1:]
-        place = origins.place(("services", context.name, *path))
-        if key == "options" and rest[:1] == (context.backend,):
-            places[".".join(["options", *map(str, rest[1:])])] = place
-        elif key in _RUN_PATHS:
-            places[".".join([_RUN_PATHS[key], *map(str, rest)])] = place
+    resolved = context.resolved
+    for path in resolved.origins.of_service(context.name):
+        key, *rest = map(str, path or ("",))
+        if key == "options":
+            # A unit runs with the settings of its own backend only.
+            if rest[:1] != [context.backend]:
+                continue
+            del rest[0]
+        if key in resolved.run_paths:
+            place = resolved.origins.place(("services", context.name, *path))
+            places[".".join([resolved.run_paths[key], *rest])] = place
     return places

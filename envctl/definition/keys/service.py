@@ -1,5 +1,6 @@
 """The keys of a service."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 from envctl.definition.form import Form
@@ -55,7 +56,13 @@ class ServiceData(TypedDict):
 
     kind: Annotated[
         Literal["service", "task"],
-        Key(words("service", "task"), "A task runs once to completion.", "task", "service"),
+        Key(
+            words("service", "task"),
+            "A task runs once to completion.",
+            "task",
+            "service",
+            run="kind",
+        ),
     ]
     base: Annotated[
         BaseData | None,
@@ -79,6 +86,7 @@ class ServiceData(TypedDict):
             "The platform of its image, as Docker writes it; the engine's own by default.",
             "linux/arm64",
             None,
+            run="platform",
         ),
     ]
     packages: Annotated[
@@ -95,10 +103,20 @@ class ServiceData(TypedDict):
     ]
     user: Annotated[
         UserData | None,
-        Key(USER, "Who runs it; a user of the service's name by default.", "web", None),
+        Key(
+            USER,
+            "Who runs it; a user of the service's name by default.",
+            "web",
+            None,
+            run="process.user",
+        ),
     ]
-    workdir: Annotated[str | None, Key(UNIT_FOLDER, "Where it runs.", "/srv/web", None)]
-    env: Annotated[dict[str, str], Key(ENV, "Its environment.", {"LOG_LEVEL": "info"}, {})]
+    workdir: Annotated[
+        str | None, Key(UNIT_FOLDER, "Where it runs.", "/srv/web", None, run="process.workdir")
+    ]
+    env: Annotated[
+        dict[str, str], Key(ENV, "Its environment.", {"LOG_LEVEL": "info"}, {}, run="process.env")
+    ]
     command: Annotated[
         list[str] | None,
         Key(
@@ -106,11 +124,12 @@ class ServiceData(TypedDict):
             "What it runs: a list of words, or a shell script.",
             ["/opt/web/bin/gunicorn", "app:app"],
             None,
+            run="process.argv",
         ),
     ]
     ports: Annotated[
         list[PortData],
-        Key(ListOf(PORT), "Ports that the host can reach.", ["8080:8000"], []),
+        Key(ListOf(PORT), "Ports that the host can reach.", ["8080:8000"], [], run="ports"),
     ]
     mounts: Annotated[
         list[MountData],
@@ -119,6 +138,7 @@ class ServiceData(TypedDict):
             "Paths of the host, live inside.",
             {"./app": "/srv/web"},
             [],
+            run="mounts",
         ),
     ]
     volumes: Annotated[
@@ -128,15 +148,22 @@ class ServiceData(TypedDict):
             "Storage that outlives it, by name.",
             {"data": "/var/lib/data"},
             {},
+            run="volumes",
         ),
     ]
     secrets: Annotated[
         list[SecretUseData],
-        Key(ListOf(SECRET_USE), "Secrets it can read.", ["db_password"], []),
+        Key(ListOf(SECRET_USE), "Secrets it can read.", ["db_password"], [], run="secrets"),
     ]
     healthcheck: Annotated[
         ProbeData | None,
-        Key(HEALTHCHECK, "When it is healthy.", {"http": "http://127.0.0.1:8000/healthz"}, None),
+        Key(
+            HEALTHCHECK,
+            "When it is healthy.",
+            {"http": "http://127.0.0.1:8000/healthz"},
+            None,
+            run="probe",
+        ),
     ]
     depends_on: Annotated[
         dict[str, Literal["started", "healthy", "completed"]],
@@ -151,7 +178,13 @@ class ServiceData(TypedDict):
     replicas: Annotated[int, Key(whole_number(1, 1000), "How many of it.", 2, 1)]
     resources: Annotated[
         ResourcesData,
-        Key(RESOURCES, "Limits.", {"cpus": 0.5, "memory": "512M"}, RESOURCES.defaults),
+        Key(
+            RESOURCES,
+            "Limits.",
+            {"cpus": 0.5, "memory": "512M"},
+            RESOURCES.defaults,
+            run="resources",
+        ),
     ]
     restart: Annotated[
         Literal["no", "on-failure", "always"],
@@ -160,6 +193,7 @@ class ServiceData(TypedDict):
             "When the engine starts it again.",
             "on-failure",
             "no",
+            run="restart",
         ),
     ]
     checks: Annotated[
@@ -182,11 +216,18 @@ class ServiceData(TypedDict):
             "Linux capabilities; none by default.",
             ["NET_BIND_SERVICE"],
             [],
+            run="process.capabilities",
         ),
     ]
     options: Annotated[
         dict[str, dict[str, Any]],
-        Key(OPTIONS, "Settings of one backend, by its name.", {"docker": {"shm_size": "64m"}}, {}),
+        Key(
+            OPTIONS,
+            "Settings of one backend, by its name.",
+            {"docker": {"shm_size": "64m"}},
+            {},
+            run="options",
+        ),
     ]
 
 
@@ -201,3 +242,7 @@ SERVICE: Final = Form(
     choices=("base", "image", "dockerfile"),
     choice_reason="a service is made in one way",
 )
+RUN_PATHS: Final[Mapping[str, str]] = {
+    word: field.key.run for word, field in SERVICE.fields.items() if field.key.run
+}
+"""The keys that are part of the run identity, each with its path in the run."""

@@ -45,6 +45,7 @@ def test_an_unchanged_spec_is_resolved_once(tmp_path: Path, reads: list[str]) ->
     assert reads == ["dev"]
     assert second.data == first.data
     assert second.files == first.files
+    assert second.run_paths == first.run_paths != {}
     assert dict(second.origins) == dict(first.origins)
     assert definition.config_text(second, origins=True) == definition.config_text(
         first, origins=True
@@ -168,3 +169,9 @@ def test_without_the_cache_nothing_is_written(tmp_path: Path) -> None:
     write(tmp_path, SPEC)
     definition.load(tmp_path, "dev", environ={}, cache=False)
     assert not state_path(tmp_path).exists()
+
+
+def test_a_change_of_any_module_of_the_package_counts() -> None:
+    package = Path(cache.__file__).parent
+    modules = {f"{file.parent.name}/{file.name}" for file in package.rglob("*.py")}
+    assert {name for name, _, _ in cache._program()} == modules

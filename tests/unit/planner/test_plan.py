@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envctl.definition.keys.service import RUN_PATHS
 from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.image_names import base_image
-from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, WriteFile
+from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, Process, Run, WriteFile
 from envctl.plan.scope import make_scope
 from envctl.planner import dependency_order
 from tests.unit.definition.helpers import HEAD
@@ -219,6 +221,15 @@ def test_every_value_of_a_run_knows_its_place(planned: Planner) -> None:
     assert unit.origins["process.env.A"] == Place("environments/dev.yaml", 1, 27)
     assert unit.origins["ports"] == Place("envctl.yaml", 4, 34)
     assert unit.where == Place("envctl.yaml", 4, 3)
+
+
+def test_every_part_of_the_run_identity_is_declared_with_a_key() -> None:
+    declared = {path.partition(".")[0] for path in RUN_PATHS.values()}
+    process = {path for path in RUN_PATHS.values() if path.startswith("process.")}
+
+    # No key sets the network names of a unit: they follow from its name.
+    assert declared == {field.name for field in fields(Run)} - {"aliases"}
+    assert process == {f"process.{field.name}" for field in fields(Process)}
 
 
 # --- users ----------------------------------------------------------------------------------
