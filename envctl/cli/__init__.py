@@ -28,24 +28,23 @@ def main() -> None:
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
     from envctl.cli.failure import run_guarded
-    from envctl.cli.front import complete, read
+    from envctl.cli.front import read
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     _look_up_absolutely()
     words = sys.argv[1:]
-    completing = "_ENVCTL_COMPLETE" in os.environ
+    if "_ENVCTL_COMPLETE" in os.environ:
+        # An interrupt ends the process: a shell that completes must be told nothing.
+        sys.exit(_complete())
 
     def work() -> int | None:
         interrupts.raise_an_exception()
-        if completing:
-            text = complete(os.environ, COMMANDS)
-        else:
-            call = read(words, COMMANDS)
-            if call:
-                return run(call)
-            text = _requested_text(words)
+        call = read(words, COMMANDS)
+        if call:
+            return run(call)
+        text = _requested_text(words)
         if text is None:
             return _typer()
         print(text)
@@ -55,6 +54,21 @@ def main() -> None:
     interrupts.end_the_process()
     gc.freeze()  # The process is about to end; a last collection would take a tenth of the time of `status`.
     sys.exit(code)
+
+
+def _complete() -> int | None:
+    """Print what a shell offers when TAB is pressed; nothing if that fails."""
+    from envctl.cli.commands import COMMANDS
+    from envctl.cli.front import complete
+
+    try:
+        text = complete(os.environ, COMMANDS)
+        if text is None:
+            return _typer()
+        print(text)
+    except Exception:  # noqa: BLE001 - a shell that completes must show no error
+        return 1
+    return 0
 
 
 def _requested_text(words: Sequence[str]) -> str | None:

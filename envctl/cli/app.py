@@ -79,6 +79,8 @@ def command_line(run: Callable[[Call], int]) -> Any:
     _sign(top, COMMON, version=_VERSION)
     app.callback()(top)
     group: Any = get_command(app)
+    # `envctl completion` prints the script: nothing edits the files of a shell.
+    group.params = [option for option in group.params if not option.name.endswith("_completion")]
     group.commands = _Commands(COMMANDS, run)
     return _with_help(group, COMMANDS)
 
@@ -168,7 +170,12 @@ def _signed(parameter: Parameter) -> inspect.Parameter:
             metavar=what.metavar, help=what.help, autocompletion=completion, show_default=False
         )
     else:
-        shown = typer.Option(*what.names, help=what.help, min=what.least)
+        shown = typer.Option(
+            *what.names,
+            help=what.help,
+            min=what.least,
+            autocompletion=_completion(what.complete) if what.complete else None,
+        )
     return inspect.Parameter(
         parameter.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -177,13 +184,22 @@ def _signed(parameter: Parameter) -> inspect.Parameter:
     )
 
 
+def _arguments_before(context: typer.Context) -> list[str]:
+    """The arguments of a command line that is being completed, as far as they are typed."""
+    before: list[str] = []
+    for parameter in context.command.params:
+        if parameter.param_type_name == "argument":
+            value = context.params.get(parameter.name or "") or ()
+            before += [value] if isinstance(value, str) else value
+    return before
+
+
 def _completion(complete: Complete) -> Callable[..., list[str]]:
     def completed(context: typer.Context, incomplete: str) -> list[str]:
         folders = [place.params.get("directory") for place in (context, context.find_root())]
         folder = next((Path(folder) for folder in folders if folder), Path())
-        target = str(context.params.get("target") or "")
         try:
-            names = complete(incomplete, target, folder)
+            names = complete(incomplete, _arguments_before(context), folder)
         except Exception:  # noqa: BLE001 - a shell that completes must show no error
             return []
         return [name for name in names if name.startswith(incomplete)]

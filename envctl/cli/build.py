@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envctl.cli.arguments import Services, Target
+from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import AsJson
 from envctl.cli.invocation import Invocation
 from envctl.cli.up import Yes, announce_all, changes_json_of
@@ -10,7 +10,7 @@ from envctl.cli.up import Yes, announce_all, changes_json_of
 
 def build(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     yes: Yes = False,
@@ -39,7 +39,7 @@ def build(
 
 def pull(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     as_json: AsJson = False,

@@ -66,6 +66,7 @@ COMMANDS = Group(
             {
                 "doctor": "envctl.cli.doctor:doctor",
                 "trust": "envctl.cli.trust:trust",
+                "completion": "envctl.cli.completion:completion",
                 "version": "envctl.cli.version:version",
                 "base": Group(
                     "List, build and inspect the base images that builds start from.",

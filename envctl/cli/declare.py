@@ -14,10 +14,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
+from envctl.cli.completions import complete_variable
 from envctl.lazy_dataclass import dataclass
 
-Complete: TypeAlias = Callable[[str, str, Path], Sequence[str]]
-"""Completions for (what is typed so far, the TARGET before it, the project's folder)."""
+Complete: TypeAlias = Callable[[str, Sequence[str], Path], Sequence[str]]
+"""Completions for (what is typed so far, the arguments before it, the project's folder)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Option:
     names: tuple[str, ...]
     help: str
     least: int | None = None
+    complete: Complete | None = None
 
     @property
     def words(self) -> Mapping[str, bool]:
@@ -123,7 +125,12 @@ Directory: TypeAlias = Annotated[
     Path | None, Option(("--directory", "-C"), "Work on the project in this folder.")
 ]
 Sets: TypeAlias = Annotated[
-    list[str] | None, Option(("--set",), "Set a variable of the spec, name=value. Repeatable.")
+    list[str] | None,
+    Option(
+        ("--set",),
+        "Set a variable of the spec, name=value. Repeatable.",
+        complete=complete_variable,
+    ),
 ]
 Debug: TypeAlias = Annotated[bool, Option(("--debug",), "Show tracebacks of errors.")]
 Quiet: TypeAlias = Annotated[

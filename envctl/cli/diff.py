@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from envctl.cli.arguments import complete_target
+from envctl.cli.completions import complete_target
 from envctl.cli.declare import Argument, AsJson
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_variables

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
+from envctl.cli.completions import complete_backend
 from envctl.cli.declare import AsJson, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.errors import Exit
@@ -22,7 +23,9 @@ def doctor(
         bool,
         Option(("--fix",), "Install and start what is missing. Needs root on Debian or Ubuntu."),
     ] = False,
-    backend: Annotated[str, Option(("--backend",), "The backend to check.")] = DEFAULT_BACKEND,
+    backend: Annotated[
+        str, Option(("--backend",), "The backend to check.", complete=complete_backend)
+    ] = DEFAULT_BACKEND,
     as_json: AsJson = False,
 ) -> int:
     """Check this machine and show how to fix what is missing.

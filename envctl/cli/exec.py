@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
 from envctl.cli import signals
-from envctl.cli.arguments import Target, Unit, complete_target
+from envctl.cli.arguments import TargetOrService, Unit
+from envctl.cli.completions import complete_unit_and_command
 from envctl.cli.declare import Argument, Option, takes_the_rest
 from envctl.cli.invocation import Invocation
 from envctl.errors import SpecError, UsageError
@@ -63,7 +64,7 @@ def execute(
             "[TARGET] [UNIT] -- COMMAND...",
             "TARGET is ENV or ENV@BACKEND, by default as for other commands. UNIT is a service or a replica (web-2),"
             " optional before `--` if there is only one service. COMMAND is the command and its arguments.",
-            complete_target,
+            complete_unit_and_command,
         ),
     ],
     *,
@@ -91,7 +92,7 @@ def execute(
 
 
 def shell(
-    invocation: Invocation, target: Target = None, unit: Unit = None, *, user: User = None
+    invocation: Invocation, target: TargetOrService = None, unit: Unit = None, *, user: User = None
 ) -> int:
     """Open a shell inside a unit: bash if it is installed, otherwise sh.
 

@@ -27,7 +27,7 @@ from envctl.cli.declare import (
 from envctl.lazy_dataclass import dataclass
 
 _QUOTING: Final = frozenset("\"'\\\t\n$`")
-_PLAIN_NAME: Final = re.compile(r"[\w.-]+")
+_PLAIN_NAME: Final = re.compile(r"[\w.@=-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +119,19 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
     current = places[min(len(left), len(places) - 1)] if places else None
     if current is None or (len(left) >= len(places) and not current.many):
         raise _NotSure
-    arguments = dict(zip((parameter.name for parameter in places), left, strict=False))
     folder = line.values.get("directory") or outer.values.get("directory") or Path()
-    return _completions(current, arguments, begun, folder)
+    return _completions(current, left, begun, folder)
 
 
 def _completions(
-    parameter: Parameter, arguments: Mapping[str, str], begun: str, folder: Path
+    parameter: Parameter, before: Sequence[str], begun: str, folder: Path
 ) -> Sequence[str]:
     """What the declaration of an argument knows; nothing if it fails, since a shell that completes must show no error."""
     find = parameter.what.complete if isinstance(parameter.what, Argument) else None
     if find is None:
         raise _NotSure
     try:
-        return find(begun, arguments.get("target", ""), folder)
+        return find(begun, before, folder)
     except Exception:  # noqa: BLE001
         return ()
 

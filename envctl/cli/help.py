@@ -16,12 +16,8 @@ from envctl.lazy_dataclass import dataclass
 HELP: Final = ("--help", "-h")
 VALUE_NAMES: Final = {str: "TEXT", Path: "PATH", int: "NUMBER"}
 _HELP_ROW: Final = ("-h, --help", "Show this help.")
-_TOP_ROWS: Final = (
-    ("--version", "Print the version."),
-    ("--install-completion", "Install completion for the current shell."),
-    ("--show-completion", "Print the completion script instead."),
-)
-"""Options that Typer adds to the program itself."""
+_TOP_ROWS: Final = (("--version", "Print the version."),)
+"""Options of the program itself."""
 _WIDEST: Final = 100
 _SUMMARY: Final = 66
 """Letters beside a command's name on a terminal of 80."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from envctl.cli.arguments import complete_target
+from envctl.cli.completions import complete_target
 from envctl.cli.declare import Argument, AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.cli.output import counted

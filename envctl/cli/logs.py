@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from envctl.cli.arguments import Services, Target
+from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.cli.output import escaped_but_color, json_line
@@ -18,7 +18,7 @@ _COLORS = ("cyan", "yellow", "green", "magenta", "blue")
 
 def logs(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     follow: Annotated[

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from envctl.cli.arguments import Target, complete_target
+from envctl.cli.arguments import Target
+from envctl.cli.completions import complete_target
 from envctl.cli.declare import Argument, AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.errors import Exit

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeAlias
 
-from envctl.cli.arguments import Services, Target, complete_service
+from envctl.cli.arguments import Services, TargetOrService
+from envctl.cli.completions import complete_service
 from envctl.cli.declare import Argument, AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.errors import UsageError
@@ -19,7 +20,7 @@ _Format: TypeAlias = Callable[[str, str], str]
 
 def port(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     words: Annotated[
         list[str] | None,
         Argument(
@@ -72,7 +73,7 @@ def port(
 
 def env(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     format_name: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from envctl.cli.arguments import Services, Target
+from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.cli.up import Yes, announce_all, show_result
@@ -12,7 +12,7 @@ from envctl.cli.up import Yes, announce_all, show_result
 
 def restart(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     no_deps: Annotated[

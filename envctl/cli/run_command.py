@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from envctl.cli.arguments import complete_target
+from envctl.cli.completions import complete_unit_and_command
 from envctl.cli.declare import Argument, Option, takes_the_rest
 from envctl.cli.exec import (
     EnvironmentVariables,
@@ -32,7 +32,7 @@ def run(
         Argument(
             "[TARGET] SERVICE [-- COMMAND...]",
             "TARGET is ENV or ENV@BACKEND, by default as for other commands. Without COMMAND, runs the service's own.",
-            complete_target,
+            complete_unit_and_command,
         ),
     ],
     *,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from envctl.cli.arguments import Target, complete_target
+from envctl.cli.arguments import Target
+from envctl.cli.completions import complete_target
 from envctl.cli.declare import Argument, AsJson, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import build_notes, note_all, note_variables

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
-from envctl.cli.arguments import Services, Target
+from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
@@ -44,7 +44,7 @@ _STYLES = {
 
 def status(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     watch: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from envctl.cli.arguments import Services, Target
+from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import AsJson, Option
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_builds, note_mounts, note_variables
@@ -50,7 +50,7 @@ def changes_json_of(
 
 def up(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     frozen: Annotated[
@@ -170,7 +170,7 @@ def to_open(address: str, unit: Unit | None) -> str:
 
 def down(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     volumes: Annotated[
@@ -243,7 +243,7 @@ def _down_by_id(
 
 def stop(
     invocation: Invocation,
-    target: Target = None,
+    target: TargetOrService = None,
     services: Services = None,
     *,
     as_json: AsJson = False,

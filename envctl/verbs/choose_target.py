@@ -15,7 +15,6 @@ from envctl.errors import EnvctlError, UsageError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.target import Target
 from envctl.project import Project
-from envctl.session import Session
 from envctl.suggest import did_you_mean
 
 VARIABLE = "ENVCTL_ENV"
@@ -56,7 +55,15 @@ def choose_target(project: Project, words: Sequence[str] = ()) -> TargetChoice:
 
 
 def default_target(project: Project) -> TargetChoice:
-    """The target of a command that names none: ENVCTL_ENV, the spec's `default`, the only one, or the only one up."""
+    """The target of a command that names none: what is configured, or else the only one that is up."""
+    choice = configured_target(project)
+    if choice is None and not project.environments():
+        raise no_environments(project.root)
+    return choice or _only_one_up(project)
+
+
+def configured_target(project: Project) -> TargetChoice | None:
+    """The target that ENVCTL_ENV or the spec's `default` names, or the only one there is. No engine is asked."""
     if text := project.environ.get(VARIABLE):
         target = Target.parse(text)
         _require_known(project, target.environment, f"{VARIABLE} is {text!r}")
@@ -68,11 +75,7 @@ def default_target(project: Project) -> TargetChoice:
         reason = "" if alone else f"the default in {place.file}:{place.line}"
         return TargetChoice(Target(name), reason=reason)
     names = project.environments()
-    if not names:
-        raise no_environments(project.root)
-    if len(names) == 1:
-        return TargetChoice(Target(names[0]))
-    return _only_one_up(project)
+    return TargetChoice(Target(names[0])) if len(names) == 1 else None
 
 
 def is_environment(project: Project, name: str) -> bool:
@@ -127,6 +130,8 @@ def _declared(project: Project, target: Target) -> set[str]:
 
 def _observed(project: Project, target: Target) -> set[str]:
     """What runs although the spec does not have it, or is broken."""
+    from envctl.session import Session
+
     with suppress(EnvctlError):
         units = Session.of_existing(project, target).backend.observe().units
         return {word for state in units.values() for word in (state.name, state.service)}
@@ -135,6 +140,8 @@ def _observed(project: Project, target: Target) -> set[str]:
 
 def _require_environment(project: Project, target: Target, name: str) -> None:
     """UsageError if a word is neither a service of the default target nor an environment, in the spec or on the engine."""
+    from envctl.session import Session
+
     try:
         Session.of_existing(project, Target(name))
     except UsageError as error:

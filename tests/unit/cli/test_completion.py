@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.cli.conftest import Run
+
+TREE = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -48,6 +56,132 @@ def test_outside_a_project_there_is_nothing_to_complete_and_no_error(
     assert complete("envctl up ") == []
 
 
-def test_the_completion_script_can_be_shown(envctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("_ENVCTL_COMPLETE", "source_bash")
-    assert "_ENVCTL_COMPLETE" in envctl().out
+def put_default(shop: Path, name: str) -> None:
+    spec = (shop / "envctl.yaml").read_text()
+    (shop / "envctl.yaml").write_text(f"default: {name}\n{spec}")
+
+
+def test_services_of_the_default_environment_are_offered_beside_targets(
+    complete, shop: Path
+) -> None:
+    assert complete("envctl stop ") == ["dev", "test"]
+    put_default(shop, "dev")
+    assert complete("envctl stop ") == ["dev", "test", "web", "db"]
+    assert complete("envctl stop web ") == ["web", "db"]
+    assert complete("envctl plan ") == ["dev", "test"]
+
+
+@pytest.mark.parametrize("verb", ["exec", "run"])
+def test_a_service_is_offered_behind_the_target_and_nothing_behind_that(
+    complete, shop: Path, verb: str
+) -> None:
+    assert complete(f"envctl {verb} d") == ["dev"]
+    assert complete(f"envctl {verb} dev ") == ["web", "db"]
+    assert complete(f"envctl {verb} dev@docker d") == ["db"]
+    assert complete(f"envctl {verb} dev web ") == []
+    assert complete(f"envctl {verb} dev -- d") == []
+    put_default(shop, "dev")
+    assert complete(f"envctl {verb} w") == ["web"]
+    assert complete(f"envctl {verb} web ") == []
+
+
+def test_backends_are_offered_behind_an_environment(complete, shop: Path) -> None:
+    assert {"dev@docker", "dev@vagrant", "dev@memory"} <= {*complete("envctl up dev@")}
+    assert complete("envctl up dev@do") == ["dev@docker"]
+
+
+def test_backends_and_variables_are_offered_for_their_options(complete, shop: Path) -> None:
+    assert complete("envctl doctor --backend va") == ["vagrant"]
+    assert complete("envctl up dev --set ") == ["level="]
+    assert complete("envctl up --set le") == ["level="]
+    assert complete("envctl up --set level=") == []
+
+
+def test_mistakes_in_the_spec_are_not_shown_by_a_shell_that_completes(
+    envctl: Run, complete, shop: Path
+) -> None:
+    (shop / "envctl.yaml").write_text("services: {")
+    assert complete("envctl logs dev ") == []
+    assert envctl().err == ""
+
+
+WAITING = """
+import sys, time
+import envctl.cli.front
+from envctl.__main__ import main
+
+def complete(*_):
+    print("ready", flush=True)
+    time.sleep(60)
+
+envctl.cli.front.complete = complete
+main()
+"""
+
+
+def test_an_interrupt_of_a_completion_says_nothing() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env={**os.environ, "_ENVCTL_COMPLETE": "complete_bash", "PYTHONPATH": str(TREE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_printed_and_nothing_is_edited(
+    envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ended = envctl("completion", shell)
+    assert (ended.code, f"complete_{shell}" in ended.out, ended.err) == (0, True, "")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_no_other_shell_has_a_script(envctl: Run) -> None:
+    assert envctl("completion", "tcsh").code == 2
+    assert envctl("--install-completion").code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "replies"),
+    [
+        ("envctl sta", ["status"]),
+        ("envctl logs dev ", ["web", "db"]),
+        ("envctl up dev@do", ["docker"]),
+        ("envctl -C . up dev@docker d", ["db"]),
+        ("envctl up --set lev", ["level="]),
+    ],
+)
+def test_bash_completes_with_the_script(shop: Path, line: str, replies: list[str]) -> None:
+    words = re.findall(r"[@=:]+|[^\s@=:]+", line) + ([""] if line.endswith(" ") else [])
+    (shop / "bin").mkdir()
+    program = shop / "bin" / "envctl"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m envctl "$@"\n')
+    program.chmod(0o755)
+    script = f"""
+        source <(envctl completion bash)
+        compopt() {{ :; }}
+        COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)} COMP_WORDS=({shlex.join(words)})
+        COMP_CWORD={len(words) - 1}
+        COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
+        _envctl_completion envctl
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=shop,
+        env={**os.environ, "PYTHONPATH": str(TREE), "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert (done.stdout.split(), done.stderr) == (replies, "")
