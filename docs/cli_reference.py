@@ -24,8 +24,8 @@ _ABOUT = """\
 """
 
 _COMMON = """\
-`--help` explains every command. `--install-completion` installs shell completion for commands, environments,
-services and bases; `--show-completion` prints it instead.
+`--help` explains every command. `envctl completion bash|zsh|fish` prints shell completion for
+commands, targets, services, variables and bases.
 
 ## All commands
 

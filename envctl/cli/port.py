@@ -88,7 +88,7 @@ def env(
     other services' names, so that it can run outside. Secrets are not included.
 
     Examples:
-        eval "$(envctl env dev --format shell)"
+        envctl env dev --format shell
         envctl env dev web > .env
 
     JSON: an object of names and values.
