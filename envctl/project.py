@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import definition
 from envctl.definition.loader import SpecLoader
+from envctl.errors import EnvctlError
+from envctl.plan.target import DEFAULT_BACKEND
 from envctl.progress import Report, no_progress
 from envctl.trust.approval import Ask, nobody
 
@@ -77,6 +80,14 @@ class Project:
         return self.loader.load(
             environment, allow_missing_files=allow_missing_files, cache=self.shared is None
         )
+
+    def usual_backend(self) -> str:
+        """The backend of the environments, if those that can be read agree on one; otherwise the default."""
+        backends: set[str] = set()
+        for name in self.environments():
+            with suppress(EnvctlError):
+                backends.add(self.resolved(name).data["backend"])
+        return backends.pop() if len(backends) == 1 else DEFAULT_BACKEND
 
     def valid_parts(self, environment: str) -> Resolved | None:
         """What is valid by itself in a spec that has problems; None if nothing is."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envctl import definition
-from envctl.backends import backend_names, is_backend, open_backend, open_engine, template_roles
+from envctl.backends import open_backend, open_engine, template_roles
 from envctl.backends.base import Backend, Context, ImageEngine, LaysOutPlans, no_build_inputs
 from envctl.definition.names import ROOT_FILE, is_name
 from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
@@ -19,10 +19,9 @@ from envctl.host.checkout_id import home_of
 from envctl.host.private_state import existing_folder, likely_folder
 from envctl.host.run_lock import exclusive, is_held
 from envctl.plan.scope import Scope, make_scope
-from envctl.plan.target import DEFAULT_BACKEND, Target
+from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
 from envctl.project import Project
-from envctl.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import BuildInputs
@@ -54,7 +53,8 @@ class Session:
     """One target in one run.
 
     `services` are what was asked for of it; () for all. With `allow_invalid_spec`, what is up can be handled though
-    the spec is broken, or no longer has the environment.
+    the spec is broken, or no longer has the environment. `resolved` is looked at in place of the project's spec;
+    `same_as` is another session of the same target, whose spec, plan and secrets this one shares.
     """
 
     def __init__(
@@ -65,13 +65,17 @@ class Session:
         services: Sequence[str] = (),
         allow_invalid_spec: bool = False,
         builds: BuildOptions | None = None,
+        resolved: Resolved | None = None,
+        same_as: Session | None = None,
     ) -> None:
         self.project = project
         self.target = target
         self.services = tuple(services)
         self.allow_invalid_spec = allow_invalid_spec
         self.builds = builds or BuildOptions()
-        self._noted_secrets = False
+        self._given_spec = resolved
+        self._same_as = same_as
+        self._noted_secrets: set[str] = set()
 
     @classmethod
     def of_existing(cls, project: Project, target: Target) -> Session:
@@ -81,20 +85,15 @@ class Session:
         return session
 
     def with_builds(self, builds: BuildOptions) -> Session:
-        """The same target, its builds done in this way; what is known of it already is not looked up again."""
-        session = Session(
+        """The same target, its builds done in this way. Spec, plan and secrets are shared; the backend is another."""
+        return Session(
             self.project,
             self.target,
             services=self.services,
             allow_invalid_spec=self.allow_invalid_spec,
             builds=builds,
+            same_as=self,
         )
-        # One store: what the user approved counts for both. No backend: it is made to build in one way.
-        session.store = self.store
-        names = ("_spec", "scope", "plan")
-        known = {name: self.__dict__[name] for name in names if name in self.__dict__}
-        session.__dict__.update(known)
-        return session
 
     def locked(self) -> AbstractContextManager[None]:
         """Have the target to oneself."""
@@ -105,11 +104,15 @@ class Session:
     @property
     def resolved(self) -> Resolved | None:
         """The resolved spec; None only if an invalid spec is allowed, and it is broken or without the environment."""
-        return self._spec[0]
+        return self.loaded_spec[0]
 
     @cached_property
-    def _spec(self) -> tuple[Resolved | None, UsageError | None]:
+    def loaded_spec(self) -> tuple[Resolved | None, UsageError | None]:
         """The resolved spec, or None; and the error if that is because it does not have the environment."""
+        if self._same_as:
+            return self._same_as.loaded_spec
+        if self._given_spec:
+            return self._given_spec, None
         try:
             return self._load(), None
         except SpecError:
@@ -132,7 +135,7 @@ class Session:
 
     def require_known(self) -> None:
         """Raise the UsageError for an unknown environment, unless something of it exists."""
-        resolved, unknown = self._spec
+        resolved, unknown = self.loaded_spec
         if resolved is not None or unknown is None:
             return
         try:
@@ -152,7 +155,7 @@ class Session:
         """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
         if self.plan_or_none is not None:
             return ""
-        if self._spec[1] is not None:
+        if self.loaded_spec[1] is not None:
             return "the environment was removed from the spec"
         return "the spec has problems: envctl validate"
 
@@ -161,6 +164,8 @@ class Session:
     @cached_property
     def scope(self) -> Scope:
         """Whose resources these are."""
+        if self._same_as:
+            return self._same_as.scope
         root, resolved = self.project.root, self.resolved
         project = resolved.data["project"] if resolved else self._peek("project") or "unknown"
         return make_scope(project, self.target.environment, root, home=home_of(root))
@@ -173,7 +178,7 @@ class Session:
         """The backend, not yet connected."""
         resolved = self.resolved
         declared = resolved.data["backend"] if resolved else self._peek("backend")
-        name = self.target.backend or declared or _usual_backend(self.project)
+        name = self.target.backend or declared or self.project.usual_backend()
         # Backends keep things there, too: no link may lead them away.
         existing_folder(self.project.root, name, self.target.environment)
         where = resolved.where("backend") if resolved and not self.target.backend else None
@@ -253,6 +258,8 @@ class Session:
         from envctl.plan import hooks
         from envctl.planner import with_free_ports
 
+        if self._same_as:
+            return self._same_as.plan
         try:
             resolved = self.resolved or self._load()
         except SpecError as error:
@@ -266,6 +273,7 @@ class Session:
 
     def _make_plan(self, resolved: Resolved) -> Plan:
         from envctl.planner import make_plan
+        from envctl.reconcile.plan_problems import plan_problems
 
         return make_plan(
             resolved,
@@ -273,7 +281,7 @@ class Session:
             package_sets=self.project.package_sets,
             recipe=self._template_digest,
             needed=self.needed,
-            also=lambda plan: _problems(plan, resolved, self.backend),
+            also=lambda plan: plan_problems(plan, resolved, self.backend),
             shared=self.project.shared,
         )
 
@@ -282,19 +290,19 @@ class Session:
         parts = self.project.valid_parts(self.target.environment)
         if parts is None:
             return ()
-        session = Session(self.project, self.target, allow_invalid_spec=True)
-        session._spec = (parts, None)
+        session = Session(self.project, self.target, allow_invalid_spec=True, resolved=parts)
         return session._problems_of_plan(parts)
 
     def _problems_of_plan(self, resolved: Resolved) -> Sequence[Problem]:
         from envctl.planner import make_plan
+        from envctl.reconcile.plan_problems import plan_problems
 
         try:
             backend = self.backend
             make_plan(
                 resolved,
                 backend=backend.name,
-                also=lambda plan: _problems(plan, resolved, backend),
+                also=lambda plan: plan_problems(plan, resolved, backend),
                 shared=self.project.shared,
             )
         except SpecError as error:
@@ -331,6 +339,9 @@ class Session:
         """The environment's secrets."""
         from envctl.secrets import SecretStore
 
+        if self._same_as:
+            # What the user approved, or was asked for, counts for both.
+            return self._same_as.store
         declared = self.resolved.data["secrets"] if self.resolved else {}
         project = self.project
         return SecretStore(project.root, self.target.environment, declared, environ=project.environ)
@@ -395,10 +406,11 @@ class Session:
 
     def _note_secrets(self) -> None:
         """Note, once, which secrets count as unchanged because their values must not be looked up now."""
-        for name in () if self._noted_secrets else sorted(self.secrets.not_evaluated):
+        names = self.secrets.not_evaluated - self._noted_secrets
+        self._noted_secrets.update(names)
+        for name in sorted(names):
             text = "only `up` asks its source for the value; it counts as unchanged here"
             self.report(Progress(f"secret {name}", Stage.NOTE, text))
-        self._noted_secrets = True
 
     def volume_notes(self, observed: Observed) -> tuple[VolumeNote, ...]:
         """What is worth knowing of the environment's volumes before it is brought up."""
@@ -417,42 +429,3 @@ class Session:
         from envctl.reconcile.probe_states import probe_states
 
         return probe_states(self.backend, units, observed, mask=self.store.masked)
-
-
-def _problems(plan: Plan, resolved: Resolved, backend: Backend) -> Sequence[Problem]:
-    """What is wrong with a plan for its backend."""
-    from envctl.planner.base_names import machine_problems
-    from envctl.reconcile.run_hooks import unsupported
-
-    needs = machine_problems(plan, backend.name) if backend.capabilities.installs else ()
-    return (
-        *_unknown_options(resolved),
-        *needs,
-        *unsupported(plan, backend),
-        *backend.problems(plan),
-    )
-
-
-def _unknown_options(resolved: Resolved) -> Sequence[Problem]:
-    """Options of backends that do not exist, each reported once."""
-    problems: dict[Problem, None] = {}
-    for name, service in resolved.data["services"].items():
-        for backend in service["options"]:
-            if not is_backend(backend):
-                where = resolved.where("services", name, "options", backend)
-                suggestion = did_you_mean(backend, backend_names())
-                hint = (
-                    f"{suggestion}; settings stand below: options: {{vagrant: {{layout: single}}}}"
-                )
-                place = where or Place(ROOT_FILE, 1, 1)
-                problems[Problem(place, f"no such backend: {backend!r}", hint=hint)] = None
-    return tuple(problems)
-
-
-def _usual_backend(project: Project) -> str:
-    """The backend of the project's environments, if those that can be read agree on one."""
-    backends: set[str] = set()
-    for name in project.environments():
-        with suppress(EnvctlError):
-            backends.add(project.resolved(name).data["backend"])
-    return backends.pop() if len(backends) == 1 else DEFAULT_BACKEND

@@ -27,7 +27,7 @@ from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, So
 class FrozenBuilds:
     """The builds of one environment, which have to match the lock.
 
-    `requests` are those of its images; `plan` is its plan on `backend`, which may combine units into one build.
+    `requests` are those of its images; `plan` is its plan on its backend, which may combine units into one build.
     With `offline`, builds use vendored files only.
     """
 
@@ -38,7 +38,6 @@ class FrozenBuilds:
         plan: Plan,
         builder: LockBuilder,
         *,
-        backend: Backend,
         offline: bool = False,
     ) -> None:
         self._lock = lock
@@ -46,7 +45,6 @@ class FrozenBuilds:
         self._plan = plan
         self._environment = plan.scope.environment
         self._builder = builder
-        self._backend = backend
         self._engine = builder.engine
         self._expected: dict[str, Manifest] = {}
         """By image name, what its packages have to be."""
@@ -70,18 +68,21 @@ class FrozenBuilds:
                 hint="`envctl lock` updates it and shows what changes",
             )
 
-    def prepare(self, services: Collection[str]) -> bool:
+    def prepare(self, services: Collection[str], backend: Backend) -> bool:
         """Make what these services are made from match the lock; whether that may change the plan's changes.
+
+        `backend` is the one that brings them up; its own builds get `build_inputs`.
 
         EnvctlError, with all differences, if something does not match. Nothing else has been changed by then.
         """
         sources = self._sources(services)
+        machines = backend if isinstance(backend, MachineBuilds) else None
         for service, source in sources.items():
             manifest = self._locked(service).manifest
             name = self._engine.name_of(source)
             earlier = self._expected.get(name)
             self._expected[name] = _union(earlier, manifest) if earlier else manifest
-            if isinstance(source, Build) and self._builds_in_vm(source):
+            if isinstance(source, Build) and machines and machines.builds_in_vm(source):
                 self._provisioned[service] = source
         if self._provisioned and self._offline:
             self._require_engine()
@@ -92,11 +93,10 @@ class FrozenBuilds:
         }
         # Without images no engine is needed.
         built = bool(images) and self._ensure_images(images)
-        makes_machines = isinstance(self._backend, MachineBuilds)
-        if isinstance(self._backend, MachineBuilds):
-            self._backend.pin_images({**self._contents(images), **self._manifest_digests()})
-        provisioned = bool(self._provisioned) and self._provision()
-        return built or makes_machines or provisioned
+        if machines:
+            machines.pin_images({**self._contents(images), **self._manifest_digests()})
+        provisioned = bool(self._provisioned) and self._provision(backend)
+        return built or machines is not None or provisioned
 
     def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
         """The sources of these services, and of those that the backend combines with them into one build."""
@@ -195,9 +195,6 @@ class FrozenBuilds:
 
     # --- builds in machines
 
-    def _builds_in_vm(self, build: Build) -> bool:
-        return isinstance(self._backend, MachineBuilds) and self._backend.builds_in_vm(build)
-
     def _require_engine(self) -> None:
         try:
             self._engine.check()
@@ -215,9 +212,9 @@ class FrozenBuilds:
             for build in self._provisioned.values()
         }
 
-    def _provision(self) -> bool:
+    def _provision(self, backend: Backend) -> bool:
         """Have all builds in machines match; whether any was done."""
-        existing = self._backend.observe(self._plan).images
+        existing = backend.observe(self._plan).images
         changes = {
             build.digest: _build_change(service, build)
             for service, build in self._provisioned.items()
@@ -227,7 +224,7 @@ class FrozenBuilds:
             if build.digest in changes:
                 # Missing files are reported before the first build starts.
                 self.build_inputs(build)
-        self._builder.build([*changes.values()], self.build_inputs, backend=self._backend)
+        self._builder.build([*changes.values()], self.build_inputs, backend=backend)
         return bool(changes)
 
     # --- what builds are given

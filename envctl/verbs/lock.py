@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from envctl.backends import backend_names, open_backend
 from envctl.backends.base import Backend, ImageEngine, MachineBuilds
-from envctl.backends.common.build_inputs import BuildInputs
 from envctl.definition.names import no_environments
 from envctl.host.private_state import private_folder
 from envctl.host.run_lock import exclusive
@@ -21,7 +20,6 @@ from envctl.lock.model import Lock
 from envctl.lock.requests import BuildRequest, build_requests
 from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Change
-from envctl.plan.model import Base, Build, DockerfileBuild
 from envctl.plan.target import DEFAULT_BACKEND, Target
 from envctl.progress import Progress
 from envctl.project import Project
@@ -73,24 +71,16 @@ def freeze(session: Session, *, offline: bool) -> tuple[Session, FrozenBuilds]:
     image_target = Target(session.target.environment, DEFAULT_BACKEND)
     image_session = Session(session.project, image_target, services=session.services)
 
-    # The builds need the session's engine, and its engine asks the builds: so it asks them late.
-    def inputs(build: Build | DockerfileBuild) -> BuildInputs:
-        return frozen.build_inputs(build)
-
-    def have_base(base: Base) -> None:
-        frozen.ensure_base(base)
-
-    session = session.with_builds(BuildOptions(inputs=inputs, have_base=have_base))
     frozen = FrozenBuilds(
         existing_lock(session.project.root),
         _requests([image_session]),
         session.plan,
         SessionBuilder(session),
-        backend=session.backend,
         offline=offline,
     )
     frozen.require_same_spec({unit.service for unit in session.select(session.services).units})
-    return session, frozen
+    options = BuildOptions(inputs=frozen.build_inputs, have_base=frozen.ensure_base)
+    return session.with_builds(options), frozen
 
 
 def _image_sessions(project: Project, environments: Sequence[str]) -> Sequence[Session]:

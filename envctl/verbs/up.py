@@ -96,7 +96,8 @@ def bring_up(
     decided(changes)
     _note_volumes(session, observed, changes)
 
-    if frozen and frozen.prepare({unit.service for unit in requested.plan.units}):
+    services = {unit.service for unit in requested.plan.units}
+    if frozen and frozen.prepare(services, session.backend):
         observed = session.observe()
         before, changes = changes, _requested_changes(session, observed, requested)
         if _keys(changes) - _keys(before):

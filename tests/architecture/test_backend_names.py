@@ -52,7 +52,7 @@ REASONS: dict[str, tuple[int, str]] = {
     ),
     "plan/target.py": (1, "the default backend"),
     "plan/volatile_places.py": (3, "files that an engine brings to each container"),
-    "session.py": (1, "an example of options, in a hint"),
+    "reconcile/plan_problems.py": (1, "an example of options, in a hint"),
     "trust/command_files.py": (3, "programs that run other files, beside podman, helm and others"),
 }
 """By module, how many there are, and why."""

@@ -78,7 +78,7 @@ def opened_as(monkeypatch, machines):
 def frozen(project, machines, *, offline=False):
     session, builds = project.workspace().frozen(offline=offline)
     assert session.backend is machines
-    return builds.prepare({unit.service for unit in session.plan.units})
+    return builds.prepare({unit.service for unit in session.plan.units}, session.backend)
 
 
 def test_a_box_is_made_and_held_to_the_lock_without_an_engine(project, machines):
