@@ -318,7 +318,9 @@ def test_the_lock_of_one_environment_leaves_that_of_the_others(project):
 def frozen(project, *services):
     """What `up --frozen` does before it changes anything."""
     session, builds = project.workspace().frozen(services=services)
-    return builds.prepare({unit.service for unit in session.select(services).units}, session.backend)
+    return builds.prepare(
+        {unit.service for unit in session.select(services).units}, session.backend
+    )
 
 
 def test_without_a_lock_nothing_is_frozen(project, engine):
