@@ -307,6 +307,68 @@ class CopiesFiles(Protocol):
         """Unpack a tar archive into a folder of a unit, with the owners and modes that are in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnitProcess:
+    """A process of a unit. `user` is the number of its user, `memory` the bytes of RAM that it has, None if unknown.
+
+    `time` is the processor time that it has used, "00:01:02".
+    """
+
+    pid: int
+    user: int | None
+    memory: int | None
+    time: str
+    command: str
+
+
+@runtime_checkable
+class ListsProcesses(Protocol):
+    """A backend that can list the processes of units, for `envctl top`."""
+
+    def processes(self, unit: str) -> Sequence[UnitProcess]:
+        """The processes of a unit, as seen from the system that it runs on. NotRunningError if it does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshHost:
+    """How a machine is reached over SSH: the values of OpenSSH's options of these names, but for `units` that it has."""
+
+    units: tuple[str, ...]
+    address: str
+    user: str
+    key: Path
+    known_hosts: Path
+
+
+@runtime_checkable
+class ReachedBySsh(Protocol):
+    """A backend whose units are in machines with an SSH server, for `envctl ssh-config`."""
+
+    def ssh_hosts(self) -> Sequence[SshHost]:
+        """The machines that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """An image, box or base that nothing uses; `size` is in bytes, None if unknown, `id` is the engine's word for it."""
+
+    kind: str
+    name: str
+    id: str
+    size: int | None
+
+
+@runtime_checkable
+class CollectsGarbage(Protocol):
+    """A backend that keeps what it has built, and can tell what of that nothing uses, for `envctl gc`."""
+
+    def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
+        """What no environment of any project uses, and is not `needed`: digests of builds, names of images. Never data."""
+
+    def remove_garbage(self, garbage: Garbage) -> bool:
+        """Remove it, unless something uses it by now; whether it is gone."""
+
+
 @runtime_checkable
 class LaysOutPlans(Protocol):
     """A backend whose units can share something, such as one machine."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from envctl.errors import EnvctlError, UsageError
 from envctl.lazy_dataclass import dataclass
+from envctl.plan.model import ProbeKind
 from envctl.plan.state import UnitState
 from envctl.plan.target import Target
 from envctl.project import Project
@@ -60,3 +62,19 @@ def _only(ports: Sequence[PublishedPort], unit: str, port: str) -> tuple[Publish
             hint=f"it publishes {others}" if others else "add it to `ports` in the spec",
         )
     return chosen
+
+
+def url_to_open(project: Project, target: Target, ports: Sequence[PublishedPort]) -> str:
+    """The URL to open of these ports: that of the first health check over HTTP, else of the first port; "" for none."""
+    plan = Session.of_existing(project, target).plan_or_none
+    probes = {unit.name: unit.run.probe for unit in plan.units} if plan else {}
+    for port in ports:
+        probe = probes.get(port.unit)
+        if probe is not None and probe.kind is ProbeKind.HTTP:
+            url = urlsplit(probe.test[0])
+            if port.port == (url.port or (443 if url.scheme == "https" else 80)):
+                return f"{url.scheme}://{port.address}"
+    for port in ports:
+        if port.protocol == "tcp":
+            return f"{'https' if port.port == 443 else 'http'}://{port.address}"
+    return ""

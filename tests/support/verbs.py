@@ -16,6 +16,7 @@ from envctl.session import Session
 from envctl.verbs.adopt import adopt_environment
 from envctl.verbs.build import build
 from envctl.verbs.cp import copy_from, copy_to
+from envctl.verbs.describe import describe
 from envctl.verbs.diff import diff
 from envctl.verbs.down import down
 from envctl.verbs.exec import execute
@@ -30,6 +31,7 @@ from envctl.verbs.run import run, run_task
 from envctl.verbs.running_units import lost_environment
 from envctl.verbs.status import status
 from envctl.verbs.stop import stop
+from envctl.verbs.top import top
 from envctl.verbs.trust import host_access
 from envctl.verbs.up import up
 from envctl.verbs.validate import validate
@@ -61,6 +63,7 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "check_lock": check_lock,
     "copy_from": copy_from,
     "copy_to": copy_to,
+    "describe": describe,
     "diff": diff,
     "down": down,
     "exec": execute,
@@ -80,6 +83,7 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "run_task": run_task,
     "status": status,
     "stop": stop,
+    "top": top,
     "up": up,
     "validate": validate,
     "verify": verify,

@@ -25,10 +25,12 @@ from envctl.backends.base import (
     Capabilities,
     Context,
     Execution,
+    Garbage,
     LogLine,
     NotRunningError,
     PathKind,
     TemplateRoles,
+    UnitProcess,
 )
 from envctl.backends.common import image_ids, probe
 from envctl.backends.common.build_inputs import ContainerScript, secret_values
@@ -303,6 +305,26 @@ class DockerBackend:
         container = self._existing(unit)
         with self._engine.doing(f"write to {folder} of {unit}") as api:
             api.put_archive(container, folder, archive)
+
+    def processes(self, unit: str) -> Sequence[UnitProcess]:
+        """The processes of the unit's container."""
+        from envctl.backends.docker.container_processes import processes
+
+        container = self._container(unit)
+        with self._engine.doing(f"list the processes of {unit}") as api:
+            return processes(api, container)
+
+    def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
+        """Images of builds, and bootstrapped bases, that no container is made of."""
+        from envctl.backends.docker.unused_images import unused_images
+
+        return unused_images(self._engine, needed)
+
+    def remove_garbage(self, garbage: Garbage) -> bool:
+        """Remove an image, unless a container is made of it by now."""
+        from envctl.backends.docker.unused_images import remove_image
+
+        return remove_image(self._engine, garbage)
 
     def _has_every_right(self, container: str) -> bool:
         """Whether the engine can run a command with all rights; one that is confined itself cannot."""

@@ -19,6 +19,8 @@ _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
     # Method and path, what it is, what is in it, or in each of a list, and what list it has.
     (r"GET /containers/json", list, _CONTAINER, ""),
     (r"GET /containers/[^/]+/json", dict, {"Id": str, "State": dict, "Config": dict, "HostConfig": dict, "Mounts": _LIST}, ""),
+    (r"GET /containers/[^/]+/top", dict, {"Titles": list, "Processes": list}, ""),
+    (r"GET /images/json", list, {"Id": str, "RepoTags": _LIST, "Labels": _TEXTS}, ""),
     (r"GET /images/.+/json", dict, {"Id": str, "Config": _TEXTS, "RepoDigests": _LIST}, ""),
     (r"GET /volumes", dict, _VOLUME, "Volumes"),
     (r"GET /volumes/.+", dict, _VOLUME, ""),
@@ -30,7 +32,7 @@ _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
     (r"GET /version", dict, {}, ""),
     (r"GET /(info|exec/.+|networks/.+)", dict, {}, ""),
 )  # fmt: skip
-_PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "Ports": dict, "Mounts": dict}  # fmt: skip
+_PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "RepoTags": str, "Ports": dict, "Mounts": dict}  # fmt: skip
 """What is in texts and lists."""
 
 

@@ -229,6 +229,14 @@ class Client:
         path = f"/containers/{_word(container)}/wait"
         return int(self.json("POST", path, timeout=timeout)["StatusCode"])
 
+    def top(self, container: str, columns: str) -> Mapping[str, Any]:
+        """The processes of a container, as `ps` of the engine's host lists them in these columns."""
+        params = {"ps_args": f"-eo {columns}"}
+        listing: Mapping[str, Any] = self.json(
+            "GET", f"/containers/{_word(container)}/top", params=params
+        )
+        return listing
+
     def remove_container(self, container: str, *, force: bool = False, v: bool = False) -> None:
         """Remove a container; with `v` its volumes without names, too."""
         params = {"force": "1" if force else None, "v": "1" if v else None}
@@ -341,6 +349,12 @@ class Client:
         self.do("POST", f"/exec/{_word(identity)}/resize", params=params)
 
     # --- images
+
+    def images(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
+        """The images, as the engine lists them."""
+        params = {"filters": _filters(filters)}
+        listing: list[Mapping[str, Any]] = self.json("GET", "/images/json", params=params)
+        return listing
 
     def inspect_image(self, image: str) -> Mapping[str, Any]:
         """All that the engine knows of an image."""

@@ -26,10 +26,13 @@ from envctl.backends.base import (
     Capabilities,
     Context,
     Execution,
+    Garbage,
     LogLine,
     NotRunningError,
     PathKind,
+    SshHost,
     TemplateRoles,
+    UnitProcess,
 )
 from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
@@ -267,6 +270,44 @@ class VagrantBackend:
     def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
         """Unpack a tar archive into a folder of a unit whose machine runs."""
         self._files(unit).unpack(folder, archive)
+
+    def processes(self, unit: str) -> Sequence[UnitProcess]:
+        """The processes of a unit, as its machine lists them."""
+        from envctl.backends.vagrant.unit import unit_processes
+
+        domain = self._running_domain(unit)
+        machine = self._machines.ssh_machine(domain)
+        rows = unit_processes.processes(unit, domain.units[unit], machine)
+        if not rows:
+            raise self._not_running(unit)
+        return rows
+
+    def ssh_hosts(self) -> Sequence[SshHost]:
+        """The machines of the environment that run."""
+        from envctl.backends.vagrant import libvirt
+
+        domains = libvirt.domains(f"{self._names.prefix}_").values()
+        machines = [
+            (tuple(domain.units), self._machines.ssh_machine(domain))
+            for domain in domains
+            if domain.running and domain.units
+        ]
+        return [
+            SshHost(units, machine.address, "root", machine.key, machine.known_hosts)
+            for units, machine in machines
+        ]
+
+    def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
+        """The boxes that no machine uses."""
+        from envctl.backends.vagrant.box.prune_boxes import unused_boxes
+
+        return unused_boxes(needed)
+
+    def remove_garbage(self, garbage: Garbage) -> bool:
+        """Remove a box, unless something uses it by now."""
+        from envctl.backends.vagrant.box.prune_boxes import remove_unused
+
+        return remove_unused(garbage.id, self.context.report)
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
         """Run a hook in the unit's machine and record it if it succeeds; its exit code."""

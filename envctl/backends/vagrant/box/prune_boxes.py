@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from envctl.backends.base import Garbage
 from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.box import box_files, disks
 from envctl.backends.vagrant.box.box_files import last_used, pool_disk_name
@@ -54,16 +55,50 @@ def prune(report: Report) -> None:
         used = dict(_used())
         needed = _needed(used) if len(used) > MAX_UNUSED else used
         for box in prunable(used, needed, time.time()):
-            with ExitStack() as held:
-                try:
-                    held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
-                except EnvctlError:
-                    # Another run uses it.
-                    continue
-                if last_used(box) == used[box] and not _needed([box]):
-                    report(Progress("boxes", Stage.NOTE, f"removing {box}: no machine uses it"))
-                    _remove(box)
+            _remove_unused(box, used[box], report)
         _remove_leftovers(locks)
+
+
+def unused_boxes(needed_builds: Collection[str]) -> Sequence[Garbage]:
+    """The boxes that no machine uses, nobody has used of late, and that are of none of these builds."""
+    used = dict(_used())
+    needed, now = _needed(used), time.time()
+    return [
+        Garbage("box", box, box, _size(box))
+        for box in sorted(used.keys() - needed)
+        if now - used[box] > GRACE and box.split("-")[1] not in needed_builds
+    ]
+
+
+def remove_unused(box: str, report: Report) -> bool:
+    """Remove a box that `unused_boxes` gave, unless somebody uses it by now; whether it is gone."""
+    locks = cache_folder() / "locks"
+    with exclusive(locks, "prune", report):
+        used = last_used(box)
+        if used is not None and time.time() - used > GRACE:
+            _remove_unused(box, used, report)
+        _remove_leftovers(locks)
+    return not any(box_files.find(box))
+
+
+def _remove_unused(box: str, used: float, report: Report) -> None:
+    """Remove a box unless another run has used it since, or is using it."""
+    locks = cache_folder() / "locks"
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
+        except EnvctlError:
+            # Another run uses it.
+            return
+        if last_used(box) == used and not _needed([box]):
+            report(Progress("boxes", Stage.NOTE, f"removing {box}: no machine uses it"))
+            _remove(box)
+
+
+def _size(box: str) -> int:
+    """The bytes that a box takes on the disk, without its disk in libvirt's pool."""
+    files = (file for _, folder in box_files.find(box) for file in folder.rglob("*"))
+    return sum(file.stat().st_blocks * 512 for file in files if file.is_file())
 
 
 def _needed(boxes: Collection[str]) -> set[str]:

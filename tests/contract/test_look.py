@@ -1,10 +1,11 @@
-"""Copying files between this host and a unit, on every backend that runs processes."""
+"""Copying files between this host and a unit, its processes, and what is told of it, where processes really run."""
 
 from __future__ import annotations
 
 import pytest
 
 from envctl.errors import EnvctlError
+from envctl.session import Session
 
 pytestmark = pytest.mark.executes
 
@@ -42,3 +43,36 @@ def test_what_does_not_exist_is_told(stage, tmp_path):
         verbs.copy_to(stage.target, "web", "/nothing/a", source=str(tmp_path))
     with pytest.raises(EnvctlError, match="dev has no service 'wbe'"):
         verbs.copy_from(stage.target, "wbe", "/etc/hostname", to=tmp_path)
+
+
+def test_the_processes_of_a_unit_are_listed(stage):
+    stage.spec("web: {command: [sleep, '98772']}").up()
+
+    by_unit = stage.workspace().top(stage.target, ("web",))
+
+    (process,) = [one for one in by_unit["web"] if one.command == "sleep 98772"]
+    uid = int(stage.run("web", "id", "-u")[1])
+    assert (process.user, process.pid > 1, (process.memory or 0) > 0) == (uid, True, True)
+
+
+def test_a_unit_is_described_with_the_versions_of_its_packages(stage):
+    stage.spec("web: {command: [sleep, infinity]}").up()
+
+    description = stage.workspace().describe(stage.target)
+
+    (web,) = [unit for unit in description.units if unit.row.unit == "web"]
+    _, version, _ = stage.run("web", "dpkg-query", "-W", "-f", "${Version}", "procps")
+    assert web.packages["procps"] == version
+    (data,) = [volume for volume in description.volumes if volume.name == "data"]
+    assert data.exists
+    assert f"envctl shell {stage.target} web" in description.logins
+
+
+def test_an_image_or_box_that_a_unit_uses_is_no_garbage(stage):
+    stage.spec("web: {command: [sleep, infinity]}").up()
+    backend = Session(stage.workspace().project, stage.target).backend
+    digests = {unit.source.digest for unit in stage.workspace().plan(stage.target).units}
+
+    unused = backend.garbage(frozenset())
+
+    assert not [one for one in unused if any(digest in one.name for digest in digests)]

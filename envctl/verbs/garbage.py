@@ -1,0 +1,82 @@
+"""`gc`: remove what no environment of this machine uses. Data (volumes, secrets) is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from envctl.backends import backend_names, open_backend
+from envctl.backends.base import CollectsGarbage, Context, Garbage, NoEngineError
+from envctl.errors import EnvctlError
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.model import Build
+from envctl.plan.scope import Scope
+from envctl.plan.target import Target
+from envctl.progress import Report
+from envctl.project import Project
+from envctl.session import Session
+
+_NOBODY = Scope("", "", "", "/")
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedThing:
+    """A thing that nothing uses, and the backend that has it."""
+
+    backend: str
+    garbage: Garbage
+
+
+def needed_by(project: Project | None) -> frozenset[str]:
+    """What the environments of a project are made of, up or not: digests of builds, names of base images.
+
+    EnvctlError if that cannot be told: then all of it might be needed.
+    """
+    if project is None:
+        return frozenset()
+    needed: set[str] = set()
+    for name in project.environments():
+        plan = Session(project, Target(name)).plan
+        needed |= plan.builds().keys()
+        needed |= {build.base.image for build in plan.builds().values() if isinstance(build, Build)}
+    return frozenset(needed)
+
+
+def unused(
+    needed: frozenset[str], report: Report
+) -> tuple[tuple[UnusedThing, ...], tuple[str, ...]]:
+    """What no environment of any project uses, on all engines; and of each that could not be asked, why."""
+    things: list[UnusedThing] = []
+    unanswered: list[str] = []
+    for name in backend_names():
+        backend = open_backend(name, Context(_NOBODY, report=report))
+        try:
+            if isinstance(backend, CollectsGarbage):
+                things += [UnusedThing(name, garbage) for garbage in backend.garbage(needed)]
+        except NoEngineError:
+            continue
+        except EnvctlError as error:
+            unanswered.append(f"{name} could not be asked: {error.brief}")
+        finally:
+            backend.close()
+    return tuple(things), tuple(unanswered)
+
+
+def remove(things: Iterable[UnusedThing], report: Report) -> tuple[UnusedThing, ...]:
+    """Remove these things, unless something uses them by now; those that are gone."""
+    by_backend: dict[str, list[UnusedThing]] = {}
+    for thing in things:
+        by_backend.setdefault(thing.backend, []).append(thing)
+    gone: list[UnusedThing] = []
+    for name, own_things in by_backend.items():
+        backend = open_backend(name, Context(_NOBODY, report=report))
+        try:
+            assert isinstance(backend, CollectsGarbage)  # it gave them
+            gone += [thing for thing in own_things if backend.remove_garbage(thing.garbage)]
+        finally:
+            backend.close()
+    return tuple(gone)
+
+
+def total_size(things: Sequence[UnusedThing]) -> int:
+    """The bytes of these things, as far as they are known. Images share layers: less may become free."""
+    return sum(thing.garbage.size or 0 for thing in things)
