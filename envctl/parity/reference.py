@@ -59,7 +59,7 @@ def _lines() -> Iterator[str]:
     yield "Of all files: times, hard links, and extended attributes other than capabilities are not compared. Capabilities are"
     yield "looked for on executable files."
     yield ""
-    yield f"A file larger than {LARGEST >> 30} GiB is not read: its content is unknown. A unit that tells more than {MOST >> 20} MiB, or needs more"
+    yield f"A file larger than {LARGEST >> 30} GiB is not read: its content is unknown. A unit that reports more than {MOST >> 20} MiB, or needs more"
     yield f"than {TIMEOUT:g} s, is unknown from there on."
     yield ""
     yield "Of the kernel's settings, those of the whole kernel are the host's for a container, and substrate beside one:"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from envctl.backends.base import Backend, Execution, KeepsVolumes
-from envctl.backends.common.capped import Kept
+from envctl.backends.common.capped import CappedBuffer
 from envctl.backends.common.parallel import all_at_once
 from envctl.definition.differences import differences
 from envctl.errors import EnvctlError
@@ -129,7 +129,7 @@ def _named_packages(unit: Unit) -> Sequence[str]:
 
 
 def _versions(backend: Backend, unit: Unit) -> Mapping[str, str]:
-    output = Kept(_MOST_OUTPUT)
+    output = CappedBuffer(_MOST_OUTPUT)
     argv = ("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *_named_packages(unit))
     with suppress(EnvctlError):
         backend.exec(unit.name, Execution(argv, stdout=output, timeout=_ANSWER_TIME))
