@@ -60,7 +60,7 @@ MOST = {
 """How many names of each package are vague, at most; packages that are not named have none."""
 SHARED_CLASSES = frozenset[str]()
 """Names of classes that still mean two things."""
-SHARED_MODULES = words("base build model names platforms problems process progress reference store")
+SHARED_MODULES = words("base build model names problems process progress reference store")
 """Names of modules that are still in two packages."""
 
 

@@ -11,9 +11,9 @@ import tarfile
 
 import pytest
 
-from envctl.backends.docker.api import events
 from envctl.backends.docker.buildkit_session import BuildSession
 from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_requests import events
 from envctl.backends.docker.registries import Registries
 from envctl.host.private_state import state_path
 from tests.scenarios.test_canary import (

@@ -2,13 +2,13 @@
 
 Where to look:
 
-- the engine: endpoint, tunnel, connect, engine_http, api, answer_shapes, client, engine_errors, platforms
+- the engine: endpoint, tunnel, connect, engine_connection, engine_http, engine_requests, api, answer_shapes, client, engine_errors, engine_check, engine_platforms
 - the observed state: observe, inspect_containers, record, records, owned_containers, engine_probe_log, held_secrets
-- changes: lifecycle, containers, volumes, network, ports, ownership, names, options
-- in a container: streams with stream_frames, exec_errors, one_off_containers, logs, container_paths, container_scripts
-- builds: build, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
-- images: images, image_archive, single_layer_images, pause_image, registries
-- secrets: secrets_container, secret_places
+- changes: lifecycle, containers, volumes, network, ports, ownership, names, options, problems
+- in a container: streams with stream_frames, exec_errors, logs, container_paths, container_scripts, one_off_containers
+- builds: build_image, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
+- images: images, export_images, image_archive, single_layer_images, pause_image, registries
+- secrets: secrets_container, held_secrets
 - rendered folders: artifacts, dockerfiles, quoting
 """
 
@@ -35,16 +35,15 @@ from envctl.backends.base import (
 from envctl.backends.common import image_ids, probe
 from envctl.backends.common.build_inputs import ContainerScript, secret_values
 from envctl.backends.common.probe_results import ProbeResults
-from envctl.backends.docker import options
-from envctl.backends.docker.client import OLDEST_API, Engine, version_numbers
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_check import check
+from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names
-from envctl.backends.docker.platforms import Platforms
-from envctl.backends.docker.secret_places import secret_problems
 from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
-from envctl.errors import EnvctlError, Place, Problem
+from envctl.errors import Problem
 from envctl.plan.artifact import Artifact
 from envctl.plan.changes import Action, Change
 from envctl.plan.image_volumes import unnamed
@@ -58,7 +57,7 @@ from envctl.plan.model import (
     Volume,
 )
 from envctl.plan.scope import FoundEnvironment
-from envctl.plan.state import Health, Observed, Status
+from envctl.plan.state import Observed, Status
 
 if TYPE_CHECKING:
     from envctl.backends.docker.one_off_containers import OneOffs
@@ -97,45 +96,13 @@ class DockerBackend:
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
         """What is wrong in `options.docker`, or does not go with the rest of a service."""
-        invalid: dict[Problem, None] = {}
-        for unit in plan.units:
-            by_path = {
-                f"options.{problem.path}": problem for problem in options.problems(unit.run.options)
-            }
-            by_path |= {problem.path: problem for problem in options.conflicts(unit.run)}
-            for path, problem in by_path.items():
-                place = unit.origins.get(path) or unit.where
-                where = place or Place("envctl.yaml", 1, 1)
-                invalid[Problem(where, problem.message, problem.expected, problem.hint)] = None
-            invalid |= dict.fromkeys(secret_problems(unit))
-        return tuple(invalid)
+        from envctl.backends.docker.problems import problems
+
+        return problems(plan)
 
     def check(self) -> None:
         """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
-        with self._engine.doing("talk to the Docker engine") as api:
-            version = api.version()
-        if version_numbers(str(version["ApiVersion"])) < version_numbers(OLDEST_API):
-            raise EnvctlError(
-                f"the Docker engine at {self._engine.endpoint} is too old: {version.get('Version')}",
-                hint="Docker 20.10 or later is needed",
-            )
-        kind = str(version.get("Os") or self._kind_of_containers())
-        if kind != "linux":
-            raise EnvctlError(
-                f"the Docker engine at {self._engine.endpoint} runs {kind} containers",
-                hint="switch it to Linux containers",
-            )
-
-    def _kind_of_containers(self) -> str:
-        """What containers the engine runs, as it says of itself. EnvctlError if it does not say."""
-        with self._engine.doing("ask the Docker engine what containers it runs") as api:
-            kind = str(api.info().get("OSType") or "")
-        if not kind:
-            raise EnvctlError(
-                f"the Docker engine at {self._engine.endpoint} does not say what containers it runs",
-                hint="`docker info` shows what answers there, and what is wrong with it",
-            )
-        return kind
+        check(self._engine)
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """A Compose file with its Dockerfiles and their contexts; with `trust`, of builds that trust it."""
@@ -150,7 +117,11 @@ class DockerBackend:
         if plan is not None:
             self._secrets_container.expect(plan)
         observed = observe(self._engine, self._names, plan=plan)
-        return self._without_old_words(observed) if self._lifecycle.resumed else observed
+        if not self._lifecycle.resumed:
+            return observed
+        from envctl.backends.docker.inspect_containers import without_old_health
+
+        return without_old_health(self._engine, observed, self._lifecycle.resumed)
 
     def apply(self, change: Change) -> None:
         """Do one change."""
@@ -201,7 +172,7 @@ class DockerBackend:
 
     def run_script(self, image: str, container_script: ContainerScript) -> bytes:
         """Run a script in a throwaway container of an image; its output."""
-        from envctl.backends.docker.build import proxies
+        from envctl.backends.docker.build_image import proxies
         from envctl.backends.docker.container_scripts import run
 
         trust = self.context.trust
@@ -209,11 +180,15 @@ class DockerBackend:
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack an image's root filesystem."""
-        self.images.export(image, folder)
+        from envctl.backends.docker.export_images import export
+
+        export(self._engine, image, folder)
 
     def save(self, image: str, file: Path) -> None:
         """Write an image as a file."""
-        self.images.save(image, file)
+        from envctl.backends.docker.export_images import save
+
+        save(self._engine, image, file)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """What the engine's prober heard last; as long as it has not begun to ask, what is heard inside the container."""
@@ -399,24 +374,9 @@ class DockerBackend:
 
         return Volumes(self._engine, self._names, self.images, self.context.report)
 
-    def _without_old_words(self, observed: Observed) -> Observed:
-        """What was observed; units that this run had go on have no health by what the engine heard before."""
-        from envctl.backends.docker import engine_probe_log
-
-        units = dict(observed.units)
-        for name, unit in units.items():
-            mark = self._lifecycle.resumed.get(unit.id)
-            if mark is None or unit.health not in (Health.HEALTHY, Health.UNHEALTHY):
-                continue
-            with self._engine.doing(f"look at {name}") as api:
-                state = api.inspect_container(unit.id)["State"]
-            if engine_probe_log.last_result(state, after=mark) is None:
-                units[name] = replace(unit, health=Health.STARTING, cause="")
-        return replace(observed, units=units)
-
     def _build(self, unit: str, source: Build | DockerfileBuild) -> None:
         from envctl.backends.docker.base_check import insist_on_fit
-        from envctl.backends.docker.build import build
+        from envctl.backends.docker.build_image import build
         from envctl.backends.docker.buildcontext import Sender
 
         context, base = self.context, ""

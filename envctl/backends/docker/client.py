@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT = 10
 """Seconds a process has to end after SIGTERM."""
-OLDEST_API = "1.41"
-"""Of engine 20.10."""
 
 _PORT_IN_USE = re.compile(
     r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,9 +14,11 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
-from envctl.backends.docker.api import Client, events
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
+from envctl.backends.docker.engine_requests import events
+from envctl.backends.docker.export_images import stopped_container
 from envctl.errors import AccessError, EnvctlError
 from envctl.plan.digest import digest
 from envctl.plan.platforms import of_image, plain_name, runs
@@ -265,13 +266,12 @@ class Images:
         return image_id
 
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
-        """Which of these paths an image does not have. EnvctlError if the image is not there."""
-        with self._engine.doing(f"look into {image}") as api:
-            container = api.create_container(_never_started(image))
-            try:
-                return tuple(path for path in paths if _lacks(api, container, path))
-            finally:
-                api.remove_container(container, force=True, v=True)
+        """Which of these paths an image does not have. EnvctlError if the image does not exist."""
+        with (
+            self._engine.doing(f"look into {image}") as api,
+            stopped_container(api, image) as container,
+        ):
+            return tuple(path for path in paths if _lacks(api, container, path))
 
     def pinned(self, name: str) -> str:
         """How a Dockerfile names an image that is at hand, and no other of its name.
@@ -289,50 +289,17 @@ class Images:
         return f"{name}@{image_id}" if image_id else name
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image. EnvctlError if it is not there, or has no end."""
-        with self._engine.doing(f"read {path} in {image}") as api:
-            container = api.create_container(_never_started(image))
-            try:
-                with api.get_archive(container, path) as archive:
-                    data = b"".join(capped_chunks(archive, MAX_OUTPUT, f"{path} in {image}"))
-            finally:
-                api.remove_container(container, force=True, v=True)
+        """The content of a file in an image. EnvctlError if there is no such file, or it is too large."""
+        with (
+            self._engine.doing(f"read {path} in {image}") as api,
+            stopped_container(api, image) as container,
+            api.get_archive(container, path) as archive,
+        ):
+            data = b"".join(capped_chunks(archive, MAX_OUTPUT, f"{path} in {image}"))
         content = file_in(data)
         if content is None:
             raise EnvctlError(f"{path} in {image} is not a file")
         return content
-
-    def export(self, image: str, folder: Path) -> None:
-        """Unpack an image's root filesystem, with owners and modes, into a folder. Takes root."""
-        argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
-        with self._engine.doing(f"export {image}") as api:
-            container = api.create_container(_never_started(image))
-            try:
-                with (
-                    api.export(container) as archive,
-                    subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar,
-                ):
-                    assert tar.stdin is not None
-                    assert tar.stderr is not None
-                    for chunk in archive:
-                        tar.stdin.write(chunk)
-                    tar.stdin.close()
-                    errors = tar.stderr.read().decode("utf-8", "replace")
-            finally:
-                api.remove_container(container, force=True, v=True)
-        if tar.returncode:
-            raise EnvctlError(f"cannot unpack {image}", details=errors)
-
-    def save(self, image: str, file: Path) -> None:
-        """Write an image as a file that an engine can load; it has no name in it."""
-        identity = self.find(image) or image
-        with (
-            self._engine.doing(f"save {image}") as api,
-            file.open("wb") as target,
-            api.get_image(identity) as archive,
-        ):
-            for chunk in archive:
-                target.write(chunk)
 
     def restore(self, file: Path, *, name: str, identity: str = "") -> None:
         """Take in an image that `save` wrote, under this name, and no other.
@@ -414,11 +381,6 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
         details=text,
         hint="check the name and the network, or bring the image here by hand: `docker load`",
     )
-
-
-def _never_started(image: str) -> Mapping[str, Any]:
-    """A container to look into an image with."""
-    return {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
 
 
 def _lacks(api: Client, container: str, path: str) -> bool:

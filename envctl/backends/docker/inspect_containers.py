@@ -13,11 +13,12 @@ from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import record
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import NotFoundError
+from envctl.backends.docker.engine_probe_log import last_result
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError
 from envctl.plan.digest import is_same_run
 from envctl.plan.model import Kind, Plan, Unit
-from envctl.plan.state import Status, UnitState
+from envctl.plan.state import Health, Observed, Status, UnitState
 
 _TIMEOUT: Final = 20.0
 """Seconds a container may take to tell of its mounts."""
@@ -42,7 +43,7 @@ def look_closer(
 
 
 def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitState:
-    details = _inspected(engine, state.id)
+    details = inspect(engine, state.id)
     if details is None:
         return state
     drift = record.drift(unit, names, details)
@@ -54,8 +55,25 @@ def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitS
     return replace(state, drift=(*drift, *replaced), unchecked=unchecked)
 
 
-def _inspected(engine: Engine, container: str) -> Mapping[str, Any] | None:
-    """The engine's record; None of a container that has gone meanwhile."""
+def without_old_health(engine: Engine, observed: Observed, resumed: Mapping[str, str]) -> Observed:
+    """The state without the health of containers that this run resumed, until the engine has probed them again.
+
+    `resumed` has by container the start of the last probe before it was paused: a paused container is not probed, and the
+    engine still shows the health from before.
+    """
+    units = dict(observed.units)
+    for name, unit in units.items():
+        mark = resumed.get(unit.id)
+        if mark is None or unit.health not in (Health.HEALTHY, Health.UNHEALTHY):
+            continue
+        details = inspect(engine, unit.id)
+        if details is not None and last_result(details["State"], after=mark) is None:
+            units[name] = replace(unit, health=Health.STARTING, cause="")
+    return replace(observed, units=units)
+
+
+def inspect(engine: Engine, container: str) -> Mapping[str, Any] | None:
+    """All that the engine knows of a container; None if it was removed meanwhile."""
     with engine.doing("look at a container") as api:
         try:
             return api.inspect_container(container)

@@ -10,16 +10,17 @@ from typing import Any
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
-from envctl.backends.docker.api import USUAL, Client
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import STOP_TIMEOUT, Engine, taken_port
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
+from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.engine_probe_log import knows_start_interval, last_mark
+from envctl.backends.docker.engine_requests import USUAL
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
 from envctl.backends.docker.ownership import claim_volumes, is_ours, name_taken
-from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.ports import in_use
 from envctl.backends.docker.records import STOPPED, Records
 from envctl.backends.docker.secrets_container import SecretsContainer

@@ -13,10 +13,9 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker import records
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
-from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.inspect_containers import look_closer
+from envctl.backends.docker.inspect_containers import inspect, look_closer
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Containers, Listed, containers, is_own
 from envctl.backends.docker.volumes import nameless
@@ -221,7 +220,7 @@ def _details(
         for container in existing.units.values()
         if container["Id"] in noted or _tells_little(container)
     ]
-    pairs = zip(ids, all_at_once(lambda identity: _inspected(engine, identity), ids), strict=True)
+    pairs = zip(ids, all_at_once(lambda identity: inspect(engine, identity), ids), strict=True)
     return {identity: container for identity, container in pairs if container is not None}
 
 
@@ -309,16 +308,6 @@ def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
     }
     images = Images(engine)
     return {name: image_id for name in sorted(image_names) if (image_id := images.find(name))}
-
-
-def _inspected(engine: Engine, container: str) -> Listed | None:
-    """What the engine tells of a container; None if it is gone."""
-    with engine.doing("look at a container") as api:
-        try:
-            details: Listed = api.inspect_container(container)
-            return details
-        except NotFoundError:
-            return None
 
 
 def _health(status: str) -> Health:

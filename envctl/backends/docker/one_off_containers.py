@@ -18,11 +18,12 @@ from envctl.backends.base import Execution
 from envctl.backends.common.one_off_units import one_off_unit
 from envctl.backends.common.termination import OutputError, reason, writing
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import LONGEST, USUAL, Client
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import STOP_TIMEOUT, Engine
 from envctl.backends.docker.container_scripts import here
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
+from envctl.backends.docker.engine_requests import LONGEST, USUAL
 from envctl.backends.docker.exec_errors import start_failure
 from envctl.backends.docker.lifecycle import Lifecycle
 from envctl.backends.docker.names import Names

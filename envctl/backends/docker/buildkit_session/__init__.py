@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_connection import Patience
 from envctl.backends.docker.engine_errors import ApiError
-from envctl.backends.docker.engine_http import Patience, Response
+from envctl.backends.docker.engine_http import Response
 from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 

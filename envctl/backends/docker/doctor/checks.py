@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from envctl.backends.docker.client import version_numbers
 from envctl.backends.docker.doctor.engine import EngineStatus
 from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
+from envctl.backends.docker.engine_check import OLDEST_API
 from envctl.doctor.findings import DaemonState, Finding
 from envctl.doctor.host import LEAST_SPACE, Host
 from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
-
-OLDEST_API = (1, 41)
-"""Of engine 20.10, the first that builds with BuildKit over its API."""
 
 ENGINE_PACKAGES = ("docker.io", "iptables")
 BOOTSTRAP_PACKAGES = ("mmdebstrap",)
@@ -80,7 +79,7 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
 def version(engine: EngineStatus) -> Finding:
     """The engine's age, by the version of its API."""
     observed = f"API {engine.api[0]}.{engine.api[1]}"
-    if engine.api >= OLDEST_API:
+    if engine.api >= version_numbers(OLDEST_API):
         return Finding("engine API", ok=True, observed=observed)
     return Finding(
         "engine API",
@@ -106,7 +105,11 @@ def buildkit(engine: EngineStatus) -> Finding:
             observed=f"{engine.product} has Docker's API but not its BuildKit",
             remedy="point DOCKER_HOST or the docker context to a Docker engine",
         )
-    return Finding("BuildKit", ok=engine.api >= OLDEST_API, observed=f"part of {engine.product}")
+    return Finding(
+        "BuildKit",
+        ok=engine.api >= version_numbers(OLDEST_API),
+        observed=f"part of {engine.product}",
+    )
 
 
 def limits(engine: EngineStatus) -> Finding:

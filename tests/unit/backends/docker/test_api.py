@@ -158,7 +158,10 @@ def test_an_answer_of_another_form_is_told_as_that(backend, path, data, told):
 @pytest.mark.parametrize(
     ("says", "told"),
     [
-        ({"/version": {"ApiVersion": "1.41"}, "/info": {}}, "does not say what containers it runs"),
+        (
+            {"/version": {"ApiVersion": "1.41"}, "/info": {}},
+            "does not report which containers it runs",
+        ),
         ({"/version": {"ApiVersion": "1.41"}, "/info": []}, "it is a list, not an object"),
         ({"/version": {**VERSION, "Os": "windows"}}, "runs windows containers"),
     ],

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envctl.backends.docker.engine_connection import Patience
 from envctl.backends.docker.engine_errors import EngineConnectionError, NoAnswerError
-from envctl.backends.docker.engine_http import Patience, Transport
+from envctl.backends.docker.engine_http import Transport
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

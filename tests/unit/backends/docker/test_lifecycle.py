@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
+from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.lifecycle import Lifecycle
-from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
 from envctl.plan.changes import Action, Change, because

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from envctl.backends.docker import streams
-from envctl.backends.docker.engine_http import Connection, Response
+from envctl.backends.docker.engine_connection import Connection
+from envctl.backends.docker.engine_http import Response
 from envctl.errors import EnvctlError
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from envctl.backends.docker import build as builds
+from envctl.backends.docker import build_image as builds
 from envctl.backends.docker.buildcontext import Sender
 from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
 from envctl.backends.docker.client import Engine

@@ -14,12 +14,13 @@ from typing import BinaryIO, Final, cast
 
 from envctl.backends.common.build_inputs import BuildInputs
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client, events
+from envctl.backends.docker.api import Client
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError
+from envctl.backends.docker.engine_requests import events
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries, image_in, refused, registry_of
 from envctl.errors import EnvctlError

@@ -1,18 +1,35 @@
-"""Places of secrets that a container cannot have, for its options. Pure."""
+"""What in a plan Docker cannot do: wrong options, options that exclude each other, secrets that would be hidden. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from envctl.backends.docker import options
 from envctl.errors import Place, Problem
-from envctl.plan.model import Unit
+from envctl.plan.model import Plan, Unit
 
 _FOLDER: Final = "/run/secrets"
 _START: Final = Place("envctl.yaml", 1, 1)
 
 
-def secret_problems(unit: Unit) -> Iterator[Problem]:
+def problems(plan: Plan) -> Sequence[Problem]:
+    """All problems of a plan, each once, with the place in the spec."""
+    unique: dict[Problem, None] = {}
+    for unit in plan.units:
+        unique |= dict.fromkeys((*_option_problems(unit), *_secret_problems(unit)))
+    return tuple(unique)
+
+
+def _option_problems(unit: Unit) -> Iterator[Problem]:
+    invalid = {f"options.{problem.path}": problem for problem in options.problems(unit.run.options)}
+    invalid |= {problem.path: problem for problem in options.conflicts(unit.run)}
+    for path, problem in invalid.items():
+        where = unit.origins.get(path) or unit.where or _START
+        yield Problem(where, problem.message, problem.expected, problem.hint)
+
+
+def _secret_problems(unit: Unit) -> Iterator[Problem]:
     """Secrets elsewhere than in /run/secrets that a read-only root or a tmpfs would keep from being there."""
     options = unit.run.options
     tmpfs = options.get("tmpfs")

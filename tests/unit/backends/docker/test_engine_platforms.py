@@ -14,11 +14,11 @@ import yaml
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS
 from envctl.backends.docker import names as n
 from envctl.backends.docker.artifacts import artifacts
-from envctl.backends.docker.build import _parameters
+from envctl.backends.docker.build_image import _parameters
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.dockerfiles import dockerfile
+from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.platforms import Platforms
 from envctl.backends.docker.single_layer_images import configured, packed, write
 from envctl.plan.model import Base, DockerfileBuild, Plan, ReadyImage, Run, Unit
 from envctl.plan.platforms import image_name

@@ -1,0 +1,124 @@
+"""A connection to the engine, and how long to wait on it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+import weakref
+from collections.abc import Callable
+from math import inf
+from typing import Final, TypeVar
+
+from envctl.backends.docker.engine_errors import EngineConnectionError, NoAnswerError
+from envctl.lazy_dataclass import dataclass
+
+LOOK: Final = 30.0
+"""Seconds of silence after which an engine is asked whether it is alive."""
+_LARGEST_HEAD: Final = 256 * 1024
+_CHUNK: Final = 64 * 1024
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer is waited for. Times are in seconds; `until` is a time of `time.monotonic`.
+
+    With `is_alive`, an engine that is silent is asked on another connection; after two noes it is not waited for.
+    """
+
+    total: float = inf
+    until: float = inf
+    silence: float = inf
+    is_alive: Callable[[], bool] | None = None
+
+    @classmethod
+    def of(
+        cls, total: float, *, silence: float = inf, is_alive: Callable[[], bool] | None = None
+    ) -> Patience:
+        """Beginning now."""
+        return cls(total, time.monotonic() + total, silence, is_alive)
+
+
+class Connection:
+    """A connected socket, and what was read ahead from it."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        # An answer may be abandoned in the middle, as a log is that nobody reads on: then nobody else closes it.
+        self._closer = weakref.finalize(self, connected.close)
+        self._closer.atexit = False
+        self.patience = Patience()
+        self._ahead = b""
+        self._at = 0
+        """How much of what was read ahead is given already."""
+
+    def read(self, size: int) -> bytes:
+        """At least a byte; nothing at the end."""
+        if self._at == len(self._ahead):
+            return self._wait(lambda: self.socket.recv(size))
+        data = self._ahead[self._at : self._at + size]
+        self._at += len(data)
+        return data
+
+    def read_until(self, end: bytes) -> bytes:
+        """All that comes before these bytes, which are left out."""
+        while (position := self._ahead.find(end, self._at)) < 0:
+            before = self.read_ahead()
+            data = self._wait(lambda: self.socket.recv(_CHUNK))
+            if not data:
+                raise EngineConnectionError("the engine ended the connection without an answer")
+            if len(before) > _LARGEST_HEAD:
+                raise EngineConnectionError("what answers there does not speak HTTP")
+            self._ahead = before + data
+        data = self._ahead[self._at : position]
+        self._at = position + len(end)
+        return data
+
+    def read_ahead(self) -> bytes:
+        """What has been read already, and is not given yet."""
+        data, self._ahead, self._at = self._ahead[self._at :], b"", 0
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        left = memoryview(data)
+        while left:
+            sent = self._wait(lambda part=left: self.socket.send(part))  # type: ignore[misc]
+            left = left[sent:]
+
+    def is_usable(self) -> bool:
+        """Whether the engine has kept an unused connection: on one that it has ended there is something to read."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return self._at == len(self._ahead) and not poll.poll(0)
+
+    def hand_over(self) -> tuple[socket.socket, bytes]:
+        """The socket, which the caller closes from now on, and what was read ahead from it."""
+        self._closer.detach()
+        return self.socket, self.read_ahead()
+
+    def close(self) -> None:
+        """Close it."""
+        self.socket.close()
+
+    def _wait(self, act: Callable[[], _Result]) -> _Result:
+        patience, misses = self.patience, 0
+        silent_until = time.monotonic() + patience.silence
+        while True:
+            left = min(patience.until, silent_until) - time.monotonic()
+            if left <= 0:
+                seconds = min(patience.total, patience.silence)
+                raise NoAnswerError(f"no answer within {seconds:g} s")
+            step = min(left, LOOK) if patience.is_alive else left
+            self.socket.settimeout(None if step == inf else step)
+            try:
+                return act()
+            except TimeoutError:
+                if patience.is_alive is not None and step < left:
+                    misses = 0 if patience.is_alive() else misses + 1
+                    if misses >= 2:
+                        raise NoAnswerError("the engine does not answer any more") from None
+            except OSError as error:
+                raise EngineConnectionError.because(error) from error

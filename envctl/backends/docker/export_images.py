@@ -1,0 +1,58 @@
+"""Images taken out of the engine: their files into a folder, or the whole image into an archive."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from envctl.backends.docker.api import Client
+from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine_errors import NotFoundError
+from envctl.errors import EnvctlError
+
+
+@contextmanager
+def stopped_container(api: Client, image: str) -> Iterator[str]:
+    """Create a container of an image to look into it, and remove it at the end. It is never started.
+
+    The engine has no call that reads files of an image; those that read files of a container work on a stopped one, too.
+    """
+    body = {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
+    container = api.create_container(body)
+    try:
+        yield container
+    finally:
+        api.remove_container(container, force=True, v=True)
+
+
+def export(engine: Engine, image: str, folder: Path) -> None:
+    """Unpack an image's root filesystem, with owners and modes, into a folder. Needs root."""
+    argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
+    with (
+        engine.doing(f"export {image}") as api,
+        stopped_container(api, image) as container,
+        api.export(container) as archive,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar,
+    ):
+        assert tar.stdin is not None
+        assert tar.stderr is not None
+        for chunk in archive:
+            tar.stdin.write(chunk)
+        tar.stdin.close()
+        errors = tar.stderr.read().decode("utf-8", "replace")
+    if tar.returncode:
+        raise EnvctlError(f"cannot unpack {image}", details=errors)
+
+
+def save(engine: Engine, image: str, file: Path) -> None:
+    """Write an image as a file that an engine can load. It has no name in it, since it is saved by its id."""
+    with engine.doing(f"save {image}") as api:
+        try:
+            image_id = str(api.inspect_image(image)["Id"])
+        except NotFoundError:
+            image_id = image
+        with file.open("wb") as target, api.get_image(image_id) as archive:
+            for chunk in archive:
+                target.write(chunk)
