@@ -279,7 +279,7 @@ class Session:
             resolved,
             backend=self.backend.name,
             package_sets=self.project.package_sets,
-            recipe=self._template_digest,
+            template_digest=self._template_digest,
             needed=self.needed,
             also=lambda plan: plan_problems(plan, resolved, self.backend),
             shared=self.project.shared,

@@ -74,7 +74,9 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
     if build.platform:
         yield _Part(f"{_PLATFORM}{build.platform}", digest(build.platform))
     if isinstance(build, DockerfileBuild):
-        yield _Part(f"Dockerfile {build.dockerfile}", digest([build.dockerfile, build.recipe]))
+        yield _Part(
+            f"Dockerfile {build.dockerfile}", digest([build.dockerfile, build.dockerfile_digest])
+        )
         yield _Part(f"files of {build.context}", digest([build.context, build.content]))
         if build.target:
             yield _Part(f"target {build.target}", digest(build.target))
@@ -86,8 +88,8 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
     base = replace(build.base, image=image, platform="")
     dated = f" at {base.snapshot}" if base.snapshot else ""
     yield _Part(f"{_BASE}{base.name or base.image or base.box}{dated}", digest(base), base.where)
-    if build.recipe:
-        yield _Part(_TEMPLATES, digest(build.recipe))
+    if build.template_digest:
+        yield _Part(_TEMPLATES, digest(build.template_digest))
     for step in build.steps:
         yield _Part(step_text(step), digest(step), step.where)
 

@@ -49,8 +49,8 @@ def digest(value: Any) -> str:
     ]
 
 
-def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
-    """The identity of a build; `recipe` is a digest of the project's own templates it is made by.
+def build_digest(base: Base, steps: Sequence[Step], template_digest: str = "") -> str:
+    """The identity of a build; `template_digest` is a digest of the project's own templates it is made by.
 
     How the packages are spread over install steps does not count: that is layering, done so that
     builds share layers, and may change when another environment does.
@@ -59,7 +59,7 @@ def build_digest(base: Base, steps: Sequence[Step], recipe: str = "") -> str:
         {name for step in steps if isinstance(step, InstallPackages) for name in step.names}
     )
     other_steps = [step for step in steps if not isinstance(step, InstallPackages)]
-    return digest([base, packages, other_steps, *([recipe] if recipe else [])])
+    return digest([base, packages, other_steps, *([template_digest] if template_digest else [])])
 
 
 def run_text(run: Run) -> str:

@@ -165,7 +165,7 @@ class Build:
 
     `digest` names what it is (see `digest.build_digest`), however its package installs are laid
     out in steps; units with the same digest share one image. `how` is a wish to the backend, in its
-    own words, of the way it is made. `recipe` is the digest of the project's own templates
+    own words, of the way it is made. `template_digest` is the digest of the project's own templates
     it is made by, "" without any; `digest` covers it.
     """
 
@@ -174,7 +174,7 @@ class Build:
     digest: str = ""
     where: Place | None = about()
     how: str = about("")
-    recipe: str = about("")
+    template_digest: str = about("")
 
     @property
     def platform(self) -> str:
@@ -191,7 +191,7 @@ class Build:
 class DockerfileBuild:
     """An image made from the project's own Dockerfile; paths are project-relative.
 
-    `recipe` is the hash of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
+    `dockerfile_digest` is that of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
     `own_file` the Dockerfile. `platform` is the one that it is made for, "" for the engine's own.
     """
 
@@ -204,7 +204,7 @@ class DockerfileBuild:
     tree: SourceTree = about(NOTHING)
     own_file: SourceTree = about(NOTHING)
     where: Place | None = about()
-    recipe: str = about("")
+    dockerfile_digest: str = about("")
     platform: str = later("")
     platform_at: Place | None = about()
 

@@ -55,7 +55,7 @@ def make_plan(
     *,
     backend: str,
     package_sets: PackageSets = frozenset(),
-    recipe: str = "",
+    template_digest: str = "",
     needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
     shared: PlannedServices | None = None,
@@ -63,7 +63,7 @@ def make_plan(
     """Decide everything about one environment, but for what the values of its secrets tell.
 
     `package_sets` are those of all services of all environments: package installs are laid out
-    so that as many of them as possible share layers. `recipe` is a digest of the project's own
+    so that as many of them as possible share layers. `template_digest` is a digest of the project's own
     templates that images are made from: it makes their builds others. Services other than those `needed`, if that
     is given, are left out where they cannot be planned. `shared` are those that were planned for other environments. Reads the files that builds
     copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
@@ -76,7 +76,9 @@ def make_plan(
     taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
     depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
     for name in dependency_order(depends_on):
-        context = ServiceContext(name, resolved, backend, package_sets, recipe, users, taken)
+        context = ServiceContext(
+            name, resolved, backend, package_sets, template_digest, users, taken
+        )
         made, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:
             left_out.append(name)

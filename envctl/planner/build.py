@@ -62,14 +62,16 @@ def source(context: ServiceContext) -> Source:
     base = _base(service["base"], service["platform"] or "")
     base = replace(base, where=context.where("base"), platform_at=platform_at)
     steps = (*_package_steps(context, base), *_build_steps(context))
-    identity = build_digest(base, steps, context.recipe)
-    return Build(base, steps, identity, context.where("build"), recipe=context.recipe)
+    identity = build_digest(base, steps, context.template_digest)
+    return Build(
+        base, steps, identity, context.where("build"), template_digest=context.template_digest
+    )
 
 
 def _dockerfile(context: ServiceContext, own: DockerfileData) -> DockerfileBuild:
     where = context.where("dockerfile")
     build_context = files.context(context.root, own["context"], dockerfile=own["file"], where=where)
-    recipe = files.single(context.root, own["file"], where=where)
+    dockerfile = files.single(context.root, own["file"], where=where)
     build = DockerfileBuild(
         own["file"],
         own["context"],
@@ -77,13 +79,13 @@ def _dockerfile(context: ServiceContext, own: DockerfileData) -> DockerfileBuild
         own["args"],
         build_context.content,
         tree=build_context.tree,
-        own_file=recipe.tree,
+        own_file=dockerfile.tree,
         where=where,
-        recipe=recipe.content,
+        dockerfile_digest=dockerfile.content,
         platform=context.service["platform"] or "",
         platform_at=context.where("platform") if context.service["platform"] else None,
     )
-    return replace(build, digest=digest([build, recipe.content]))
+    return replace(build, digest=digest([build, dockerfile.content]))
 
 
 def _base(base: BaseData | None, platform: str) -> Base:

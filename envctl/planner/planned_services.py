@@ -48,7 +48,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
     return (
         context.backend,
-        context.recipe,
+        context.template_digest,
         context.package_sets,
         service,
         context.resolved.origins.of_service(context.name),

@@ -23,14 +23,14 @@ PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
 class ServiceContext:
     """One service of the resolved spec, and what its units are decided from.
 
-    `recipe` is a digest of the project's own templates that images are made from.
+    `template_digest` is a digest of the project's own templates that images are made from.
     """
 
     name: str
     resolved: Resolved
     backend: str
     package_sets: PackageSets
-    recipe: str = ""
+    template_digest: str = ""
     users: Sequence[object] = ()
     """What the users of all services are decided from."""
     taken: dict[tuple[str, tuple[str, ...]], Taken] = field(default_factory=dict)

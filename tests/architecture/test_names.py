@@ -52,8 +52,8 @@ MOST = {
     "bases": 12,
     "files": 50,
     "parity": 129,
-    "plan": 17,
-    "planner": 11,
+    "plan": 14,
+    "planner": 8,
     "secrets": 12,
     "trust": 24,
 }

@@ -45,9 +45,9 @@ def test_every_step_that_differs_is_told(old, new, expected):
 
 
 def test_another_base_and_other_templates_are_told_beside_the_steps():
-    old = replace(build(script("a")), recipe="1")
+    old = replace(build(script("a")), template_digest="1")
     base = Base("debian:trixie", "debian:trixie", where=Place("envctl.yaml", 2, 1))
-    new = replace(build(script("b"), base=base), recipe="2")
+    new = replace(build(script("b"), base=base), template_digest="2")
 
     first, *others = build_causes(new, build_text(old))
 
@@ -65,8 +65,10 @@ def test_a_base_that_is_another_under_the_same_name_is_told():
 
 
 def test_of_an_own_dockerfile_what_changed_is_told():
-    old = DockerfileBuild("Dockerfile", ".", "prod", {"A": "1", "B": "1"}, "x", recipe="r")
-    new = replace(old, target="dev", args={"A": "2", "C": "1"}, content="y", recipe="s")
+    old = DockerfileBuild(
+        "Dockerfile", ".", "prod", {"A": "1", "B": "1"}, "x", dockerfile_digest="r"
+    )
+    new = replace(old, target="dev", args={"A": "2", "C": "1"}, content="y", dockerfile_digest="s")
 
     assert said(old, new) == [
         "Dockerfile Dockerfile changed",
@@ -102,7 +104,10 @@ def test_a_record_that_tells_nothing_gives_no_causes(recorded):
 
 def test_what_an_earlier_envctl_recorded_tells_of_steps_alone():
     """It kept neither the base nor the templates."""
-    old, new = replace(build(script("a")), recipe="1"), replace(build(script("b")), recipe="1")
+    old, new = (
+        replace(build(script("a")), template_digest="1"),
+        replace(build(script("b")), template_digest="1"),
+    )
     steps = [part for part in json.loads(build_text(old)) if part["text"].startswith("run ")]
 
     assert [one.text for one in build_causes(new, json.dumps(steps))] == [
@@ -123,14 +128,16 @@ def test_builds_differ_exactly_if_there_are_causes(old, new):
     assert bool(said(build(*old), build(*new))) is not same
 
 
-OWN = DockerfileBuild("own/Dockerfile", "own", "run", {"A": "1", "B": "2"}, "c1", recipe="r1")
+OWN = DockerfileBuild(
+    "own/Dockerfile", "own", "run", {"A": "1", "B": "2"}, "c1", dockerfile_digest="r1"
+)
 
 
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
         (OWN, []),
-        (replace(OWN, recipe="r2"), ["Dockerfile own/Dockerfile changed"]),
+        (replace(OWN, dockerfile_digest="r2"), ["Dockerfile own/Dockerfile changed"]),
         (replace(OWN, dockerfile="Dockerfile"), ["Dockerfile own/Dockerfile → Dockerfile"]),
         (replace(OWN, content="c2"), ["files of own changed"]),
         (replace(OWN, context="."), ["files of own → of ."]),
