@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl.backends import backend_names, open_backend
-from envctl.backends.base import Backend, Context, FindsEnvironments
+from envctl.backends.base import Backend, Context, FindsEnvironments, NoEngineError
 from envctl.errors import EnvctlError, UsageError
 from envctl.host import checkout_id as checkouts
 from envctl.host.checkout_id import homes, identify
@@ -36,6 +36,9 @@ def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str,
         backend = open_backend(name, Context(_NOBODY, report=report))
         try:
             environments += of_engine(backend)
+        except NoEngineError:
+            # Nothing can be there.
+            continue
         except EnvctlError as error:
             unanswered.append(f"{name} could not be asked: {error.brief}")
         finally:

@@ -90,7 +90,7 @@ def _absolute(path: str) -> str:
     if not path:
         raise UsageError("no path named", hint="write UNIT:PATH, for instance web:/srv/web/app.log")
     trailing = "/." if path.endswith(("/.", "/")) else ""
-    return posixpath.normpath(f"/{path}") + (trailing if path.strip("/.") else "")
+    return posixpath.normpath(f"/{path.lstrip('/')}") + (trailing if path.strip("/.") else "")
 
 
 def _place(

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Final
 
 from envctl.backends.base import Execution, LogLine, RunsOneOffs
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action
 from envctl.plan.model import Plan, Unit
-from envctl.plan.state import Observed
+from envctl.plan.state import Observed, Status, UnitState
 from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.build import make_builds
 from envctl.verbs.supported import unsupported
 from envctl.verbs.up import UpRequest, bring_up
+
+_USABLE: Final = (
+    Status.RUNNING,
+    Status.STARTING,
+    Status.RESTARTING,
+    Status.EXITED,
+    Status.OOM_KILLED,
+)
 
 
 def run(
@@ -41,10 +50,17 @@ def run(
     with ExitStack() as held:
         # Others may change the environment as soon as all that the one-off needs is there.
         held.enter_context(session.locked())
-        include_own = backend.one_offs_need_unit
-        plan = _to_bring_up(session, service, dependencies=dependencies, include_own=include_own)
-        bring_up(session, request=lambda *_: UpRequest(plan))
-        if not include_own:
+        needs_unit = backend.one_offs_need_unit
+
+        def request(_session: Session, observed: Observed) -> UpRequest:
+            include_own = needs_unit and not _exists(observed.units.get(unit.name))
+            plan = _to_bring_up(
+                session, service, dependencies=dependencies, include_own=include_own
+            )
+            return UpRequest(plan)
+
+        bring_up(session, request=request)
+        if not needs_unit:
             make_builds(session, {unit.name})
 
         def ready() -> None:
@@ -99,6 +115,11 @@ def task_output(project: Project, target: Target, task: str) -> Iterator[LogLine
 def _unit(plan: Plan, service: str) -> Unit:
     """The first unit of a service."""
     return plan.replicas(service)[0]
+
+
+def _exists(state: UnitState | None) -> bool:
+    """Whether a command can run beside the unit as it is: its process may have failed, and need the very command."""
+    return state is not None and state.status in _USABLE
 
 
 def _to_bring_up(session: Session, service: str, *, dependencies: bool, include_own: bool) -> Plan:
