@@ -95,7 +95,7 @@ class DockerBackend:
         return findings(host, images_only=images_only)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What is wrong in `options.docker`, or does not go with the rest of a service."""
+        """What is wrong in `options.docker`, or conflicts with the rest of a service."""
         from envctl.backends.docker.problems import problems
 
         return problems(plan)
@@ -105,13 +105,13 @@ class DockerBackend:
         check(self._engine)
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """A Compose file with its Dockerfiles and their contexts; with `trust`, of builds that trust it."""
+        """A Compose file with its Dockerfiles and their contexts; with `trust`, the builds trust that bundle of certificates."""
         from envctl.backends.docker.artifacts import artifacts
 
         return artifacts(plan, trust=trust)
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """What is there; the images of builds only if a plan is given."""
+        """The observed state; images of builds only if a plan is given."""
         from envctl.backends.docker.observe import observe
 
         if plan is not None:
@@ -124,7 +124,7 @@ class DockerBackend:
         return without_old_health(self._engine, observed, self._lifecycle.resumed)
 
     def apply(self, change: Change) -> None:
-        """Do one change."""
+        """Carry out one change."""
         if change.action is Action.BUILD and isinstance(change.target, Build | DockerfileBuild):
             self._build(change.unit, change.target)
             return
@@ -134,7 +134,7 @@ class DockerBackend:
         self._lifecycle.apply(change)
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
-        """By unit, the volumes that its image declares and the spec does not name, as far as images are at hand."""
+        """By unit, the volumes that its image declares and the spec does not name. None for an image that is not on the engine."""
         images = {self._names.image_of(unit) for unit in plan.units}
         declared = {image: self.images.volumes(image) for image in images}
         return {
@@ -145,16 +145,16 @@ class DockerBackend:
         }
 
     def everything(self) -> Sequence[FoundEnvironment]:
-        """All environments that the engine has."""
+        """All environments on the engine."""
         from envctl.backends.docker.observe import everything
 
         return everything(self._engine)
 
     def moved(self, former: Path) -> None:
-        """Nothing here is found by the project's private folder."""
+        """Do nothing: Docker resources are not found by the project's private folder."""
 
     def volume_sizes(self, volumes: Collection[str]) -> Mapping[str, int]:
-        """The bytes in volumes, if the engine tells in time."""
+        """The size of volumes in bytes, if the engine reports it in time."""
         from envctl.backends.docker.observe import volume_sizes
 
         return volume_sizes(self._engine, self._names, volumes)
@@ -164,14 +164,14 @@ class DockerBackend:
         return self._names.image_of_source(source)
 
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
-        """The name of a build's image, which is made if it is not at hand."""
+        """The name of a build's image, which is built if it does not exist."""
         name = self._names.image(build)
         if self.images.find(name) is None:
             self._build(unit, build)
         return name
 
     def run_script(self, image: str, container_script: ContainerScript) -> bytes:
-        """Run a script in a throwaway container of an image; its output."""
+        """Run a script in a temporary container of an image; return its output."""
         from envctl.backends.docker.build_image import proxies
         from envctl.backends.docker.container_scripts import run
 
@@ -191,7 +191,7 @@ class DockerBackend:
         save(self._engine, image, file)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """What the engine's prober heard last; as long as it has not begun to ask, what is heard inside the container."""
+        """The result of the engine's last health check. Until the engine has checked for the first time, run the probe inside the container."""
         from envctl.backends.docker import engine_probe_log
 
         declared = unit.run.probe
@@ -218,7 +218,7 @@ class DockerBackend:
     def _ask_inside(
         self, unit: str, declared: Probe, container: str, seconds: float
     ) -> tuple[bool, str] | None:
-        """Ask inside the container; None if it had to end before its time, as the engine is about to ask."""
+        """Run the probe inside the container; None if it was stopped early because the engine is about to run it."""
         from envctl.backends.docker.streams import execute
 
         grace = min(declared.timeout + _PROBE_GRACE, seconds) - declared.timeout
@@ -242,7 +242,7 @@ class DockerBackend:
         return execute(self._engine, unit, container, execution)
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command in a container of its own, which is gone afterwards; its exit code."""
+        """Run a command in a container of its own, which is removed afterwards; its exit code."""
         return self._one_offs.run(unit, execution, ready)
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
@@ -255,7 +255,7 @@ class DockerBackend:
             yield from archive
 
     def path_kind(self, unit: str, path: str) -> PathKind:
-        """What is at a path of the unit's container, which need not run."""
+        """What is at a path of the unit's container, which may be stopped."""
         from envctl.backends.docker.container_paths import at_its_end
 
         container = self._existing(unit)
@@ -266,7 +266,7 @@ class DockerBackend:
         return PathKind.FOLDER if entry.is_directory else PathKind.FILE
 
     def pack(self, unit: str, path: str) -> Iterator[bytes]:
-        """A file or folder of the unit's container, which need not run, as a tar archive."""
+        """A file or folder of the unit's container, which may be stopped, as a tar archive."""
         from envctl.backends.docker.container_paths import at_its_end
 
         container = self._existing(unit)
@@ -276,7 +276,7 @@ class DockerBackend:
                 yield from archive
 
     def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
-        """Unpack a tar archive into a folder of the unit's container, which need not run."""
+        """Unpack a tar archive into a folder of the unit's container, which may be stopped."""
         container = self._existing(unit)
         with self._engine.doing(f"write to {folder} of {unit}") as api:
             api.put_archive(container, folder, archive)
@@ -290,19 +290,19 @@ class DockerBackend:
             return processes(api, container)
 
     def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
-        """Images of builds, and bootstrapped bases, that no container is made of."""
+        """Images of builds, and bootstrapped bases, that no container uses."""
         from envctl.backends.docker.unused_images import unused_images
 
         return unused_images(self._engine, needed)
 
     def remove_garbage(self, garbage: Garbage) -> bool:
-        """Remove an image, unless a container is made of it by now."""
+        """Remove an image, unless a container uses it."""
         from envctl.backends.docker.unused_images import remove_image
 
         return remove_image(self._engine, garbage)
 
     def _has_every_right(self, container: str) -> bool:
-        """Whether the engine can run a command with all rights; one that is confined itself cannot."""
+        """Whether the engine can run a command with all privileges. An engine that is itself confined cannot."""
         if self._privileges is None:
             from envctl.backends.docker.streams import may_do_everything
 
@@ -321,7 +321,7 @@ class DockerBackend:
         return code
 
     def environments(self) -> Sequence[str]:
-        """Those that have containers of units."""
+        """The names of environments that have containers of units."""
         from envctl.backends.docker.observe import environments
 
         return environments(self._engine, self._names)

@@ -1,4 +1,4 @@
-"""The form of the engine's answers, as far as anything here relies on it. Pure."""
+"""The form of the engine's answers, as far as envctl relies on it. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTAINER: Final[_Keys] = {"Id": str, "Names": _LIST, "Labels": _TEXTS, "State"
 _VOLUME: Final[_Keys] = {"Name": str, "Labels": _TEXTS, "Options": _TEXTS}
 _CREATED: Final[_Keys] = {"Id": str}
 _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
-    # Method and path, what it is, what is in it, or in each of a list, and what list it has.
+    # Method and path; type of the answer; its keys, or those of each list item; the key of the list, if it is not the answer itself.
     (r"GET /containers/json", list, _CONTAINER, ""),
     (r"GET /containers/[^/]+/json", dict, {"Id": str, "State": dict, "Config": dict, "HostConfig": dict, "Mounts": _LIST}, ""),
     (r"GET /containers/[^/]+/top", dict, {"Titles": list, "Processes": list}, ""),
@@ -33,11 +33,11 @@ _FORMS: Final[tuple[tuple[str, type, _Keys, str], ...]] = (
     (r"GET /(info|exec/.+|networks/.+)", dict, {}, ""),
 )  # fmt: skip
 _PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "RepoTags": str, "Ports": dict, "Mounts": dict}  # fmt: skip
-"""What is in texts and lists."""
+"""The types of items in maps and lists."""
 
 
 def fit(method: str, path: str, answer: Any, *, shown: str = "") -> Any:
-    """The answer, empty texts and lists in the place of null. AnswerError, which shows that path, if it is of another form."""
+    """Check an answer and return it, with empty maps and lists instead of null. AnswerError, which names the path, if it has another form."""
     request, url = f"{method} {path}", shown or path
     for pattern, kind, keys, part in _FORMS:
         if not re.fullmatch(pattern, request):
@@ -51,7 +51,7 @@ def fit(method: str, path: str, answer: Any, *, shown: str = "") -> Any:
 
 
 def _items(method: str, url: str, answer: Any, part: str) -> list[Any]:
-    """What of an answer has the keys that are looked at."""
+    """The objects in an answer whose keys are checked."""
     if not part:
         return answer if isinstance(answer, list) else [answer]
     if part not in answer:

@@ -19,7 +19,7 @@ class Client(Requests):
     """One engine; safe to use from threads."""
 
     def info(self) -> Mapping[str, Any]:
-        """What the engine says of itself."""
+        """The engine's system information (`docker info`)."""
         return self._object("/info")
 
     # --- containers
@@ -30,18 +30,18 @@ class Client(Requests):
         all: bool = False,  # noqa: A002 - as the API calls it
         filters: Filters | None = None,
     ) -> list[Mapping[str, Any]]:
-        """Those that run, or all of them, as the engine lists them."""
+        """The running containers, or all of them, as the engine lists them."""
         params = {"all": "1" if all else None, "filters": _filters(filters)}
         return list(self.json("GET", "/containers/json", params=params))
 
     def inspect_container(self, container: str) -> Mapping[str, Any]:
-        """All that the engine knows of a container."""
+        """The details of a container (`docker inspect`)."""
         return self._object(f"/containers/{_word(container)}/json")
 
     def create_container(
         self, body: Mapping[str, Any], name: str | None = None, platform: str | None = None
     ) -> str:
-        """The id of a new container."""
+        """Create a container; return its id."""
         params = {"name": name, "platform": platform}
         return str(self.json("POST", "/containers/create", params=params, data=body)["Id"])
 
@@ -50,15 +50,15 @@ class Client(Requests):
         self.do("POST", f"/containers/{_word(container)}/start")
 
     def stop(self, container: str, *, timeout: float) -> None:
-        """Ask the process of a container to end, and after its own grace end it; the answer comes when it has ended."""
+        """Send a container's stop signal, and SIGKILL after its own time-out. The engine answers when the process has ended."""
         self.do("POST", f"/containers/{_word(container)}/stop", timeout=timeout)
 
     def unpause(self, container: str) -> None:
-        """Have a container go on."""
+        """Resume a paused container."""
         self.do("POST", f"/containers/{_word(container)}/unpause")
 
     def wait(self, container: str, *, timeout: float | None = None) -> int:
-        """The exit code of a container, when it has ended."""
+        """Wait until a container has ended; return its exit code."""
         path = f"/containers/{_word(container)}/wait"
         return int(self.json("POST", path, timeout=timeout)["StatusCode"])
 
@@ -71,12 +71,12 @@ class Client(Requests):
         return listing
 
     def remove_container(self, container: str, *, force: bool = False, v: bool = False) -> None:
-        """Remove a container; with `v` its volumes without names, too."""
+        """Remove a container; with `v` also its anonymous volumes."""
         params = {"force": "1" if force else None, "v": "1" if v else None}
         self.do("DELETE", f"/containers/{_word(container)}", params=params)
 
     def logs(self, container: str, params: Mapping[str, str], *, follow: bool = False) -> Response:
-        """What a container has written, in frames; with `follow` as it comes."""
+        """The output of a container, in frames; with `follow` as it is written."""
         return self.request(
             "GET",
             f"/containers/{_word(container)}/logs",
@@ -85,7 +85,7 @@ class Client(Requests):
         )
 
     def path_stat(self, container: str, path: str) -> str | None:
-        """What the engine says of a path of a container, encoded; None if nothing is there."""
+        """The engine's description of a path in a container, encoded; None if the path does not exist."""
         target = f"/containers/{_word(container)}/archive"
         try:
             answer = self.request("HEAD", target, params={"path": path})
@@ -108,7 +108,7 @@ class Client(Requests):
         return self.stream(f"/containers/{_word(container)}/export")
 
     def attach(self, container: str, *, stdin: bool, detach_keys: str | None) -> Response:
-        """Attach to the streams of a container, which may not have started; the connection is to be taken over."""
+        """Attach to the streams of a container, which may not have started yet; the caller takes the connection over."""
         return self.request(
             "POST",
             f"/containers/{_word(container)}/attach",
@@ -143,7 +143,7 @@ class Client(Requests):
         tty: bool = False,
         detach_keys: str | None = None,
     ) -> str:
-        """The id of a command, which is not started yet."""
+        """Create a command without starting it; return its id."""
         body = {
             "Cmd": list(argv),
             "User": user,
@@ -159,7 +159,7 @@ class Client(Requests):
         return str(self.json("POST", f"/containers/{_word(container)}/exec", data=body)["Id"])
 
     def exec_start(self, identity: str, *, tty: bool = False) -> Response:
-        """Start a command; its streams are the connection, which is to be taken over."""
+        """Start a command. Its streams use the connection, which the caller takes over."""
         return self.request(
             "POST",
             f"/exec/{_word(identity)}/start",
@@ -173,7 +173,7 @@ class Client(Requests):
         )
 
     def exec_inspect(self, identity: str) -> Mapping[str, Any]:
-        """How a command is."""
+        """The state of a command."""
         return self._object(f"/exec/{_word(identity)}/json")
 
     def exec_resize(self, identity: str, *, height: int, width: int) -> None:
@@ -190,21 +190,21 @@ class Client(Requests):
         return listing
 
     def inspect_image(self, image: str) -> Mapping[str, Any]:
-        """All that the engine knows of an image."""
+        """The details of an image."""
         return self._object(f"/images/{_word(image)}/json")
 
     def tag(self, image: str, repository: str, tag: str | None = None) -> None:
-        """Give an image a further name."""
+        """Add a name to an image."""
         params = {"repo": repository, "tag": tag}
         self.do("POST", f"/images/{_word(image)}/tag", params=params)
 
     def remove_image(self, image: str, *, noprune: bool = False) -> None:
-        """Remove an image, or a name of it if it has others."""
+        """Remove an image, or only this name of it if it has others."""
         params = {"noprune": "1" if noprune else None}
         self.do("DELETE", f"/images/{_word(image)}", params=params)
 
     def load_image(self, data: Body, *, quiet: bool = False) -> Iterator[dict[str, Any]]:
-        """Take images in from a file; what the engine tells of that."""
+        """Load images from an archive; the engine's progress messages."""
         with self.request(
             "POST",
             "/images/load",
@@ -216,7 +216,7 @@ class Client(Requests):
             yield from events(answer)
 
     def get_image(self, image: str) -> Response:
-        """An image as a file."""
+        """An image as an archive."""
         return self.stream(f"/images/{_word(image)}/get")
 
     # --- volumes and networks
@@ -227,12 +227,12 @@ class Client(Requests):
         return list(listing["Volumes"] or ())
 
     def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
-        """Make a volume, unless it exists."""
+        """Create a volume, unless it exists."""
         data = {"Name": name, "Driver": "local", "Labels": dict(labels)}
         self.do("POST", "/volumes/create", data=data)
 
     def inspect_volume(self, name: str) -> Mapping[str, Any]:
-        """All that the engine knows of a volume."""
+        """The details of a volume."""
         return self._object(f"/volumes/{_word(name)}")
 
     def remove_volume(self, name: str) -> None:
@@ -240,7 +240,7 @@ class Client(Requests):
         self.do("DELETE", f"/volumes/{_word(name)}")
 
     def volume_sizes(self, *, timeout: float) -> list[Mapping[str, Any]]:
-        """The volumes with the bytes in them: the engine reads all that it has for it."""
+        """The volumes with their sizes. Slow: the engine reads all files to measure them."""
         return list(self.json("GET", "/system/df", timeout=timeout).get("Volumes") or ())
 
     def networks(self, *, filters: Filters | None = None) -> list[Mapping[str, Any]]:
@@ -248,16 +248,16 @@ class Client(Requests):
         return list(self.json("GET", "/networks", params={"filters": _filters(filters)}))
 
     def create_network(self, name: str, *, labels: Mapping[str, str]) -> None:
-        """Make a bridge network. ApiError (conflict) if one has that name."""
+        """Create a bridge network. ApiError (conflict) if the name is taken."""
         data = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": dict(labels)}
         self.do("POST", "/networks/create", data=data)
 
     def inspect_network(self, network: str) -> Mapping[str, Any]:
-        """All that the engine knows of a network."""
+        """The details of a network."""
         return self._object(f"/networks/{_word(network)}")
 
     def disconnect(self, container: str, network: str, *, force: bool = False) -> None:
-        """Take a container off a network."""
+        """Disconnect a container from a network."""
         data = {"Container": container, "Force": force}
         self.do("POST", f"/networks/{_word(network)}/disconnect", data=data)
 

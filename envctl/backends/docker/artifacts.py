@@ -1,4 +1,4 @@
-"""The rendered folder: a Compose file, Dockerfiles and their contexts, complete without envctl."""
+"""The rendered folder: a Compose file, Dockerfiles and their contexts. It works without envctl."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _compose(plan: Plan, names: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _project_name(name: str) -> str:
-    """A name Compose accepts for a project."""
+    """A project name that Compose accepts."""
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_") or "project"
 
 
@@ -163,20 +163,20 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
 
 
 def _volume(name: str) -> str:
-    """What a volume is called in the Compose file."""
+    """The name of a volume in the Compose file."""
     parts = parted(name)
     return f"{parts[0]}.{slug(parts[1])}" if parts else name
 
 
 def _image(plan: Plan, source: Source) -> str:
-    """The tag envctl gives a build's image: one that is at hand already is used."""
+    """The tag envctl gives to a build's image, so that Compose uses an image that exists already."""
     if isinstance(source, ReadyImage):
         return source.image
     return f"envctl/{plan.scope.project}:{source.digest}"
 
 
 def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """How the image is built; said of the first of the units that share it, so that it is built once."""
+    """How the image is built. Only the first of the units that share it gets this, so that it is built once."""
     build, name = unit.source, _dockerfile_name(unit)
     if isinstance(build, ReadyImage) or names[build.digest] != name:
         return None
@@ -214,7 +214,7 @@ def _probe(unit: Unit) -> Mapping[str, Any] | None:
 
 
 def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
-    """The units to wait for, a service's replicas each, and for what."""
+    """The units to wait for (each replica of a service), and the condition."""
     return [
         (needed.name, _CONDITIONS[condition])
         for service, condition in unit.depends_on.items()

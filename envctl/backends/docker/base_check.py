@@ -1,4 +1,4 @@
-"""Whether an image is one that a build can be done on: what its steps call is looked for before the first one runs."""
+"""Checks whether a base has the programs that build steps call, before the first step runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _USERS: Final = "/etc/passwd"
 
 
 def insist_on_fit(build: Build, images: Images) -> None:
-    """EnvctlError, with the place of the step, if the base lacks what a step calls. What is not at hand is not looked into."""
+    """EnvctlError, with the place of the step, if the base lacks a program that a step calls. Bases that are not on the engine are not checked."""
     image = build.base.image
     steps = [step for step in build.steps if type(step) in _NEEDS]
-    # Bases of the catalogue are known to have all of it.
+    # Bases of the catalogue are known to have all of them.
     if build.base.name or not steps or images.find(image) is None:
         return
     missing = images.lacks(image, sorted({_NEEDS[type(step)][0] for step in steps}))
@@ -35,7 +35,7 @@ def insist_on_fit(build: Build, images: Images) -> None:
 
 
 def _has(user: CreateUser, image: str, images: Images) -> bool:
-    """Whether an image has a user already, who need not be made."""
+    """Whether an image already has a user."""
     if images.lacks(image, [_USERS]):
         return False
     lines = images.read_file(image, _USERS).decode("utf-8", "replace").splitlines()

@@ -1,4 +1,4 @@
-"""Images built by BuildKit through the engine's own API, with progress step by step."""
+"""Builds images with BuildKit through the engine's API, and reports progress step by step."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from envctl.progress import Report
 
 NO_SECRETS: Final[Mapping[str, bytes]] = MappingProxyType({})
 QUIET_TIMEOUT: Final = 3600.0
-"""Seconds a build may go without a word, as long as its engine is alive."""
+"""Seconds a build may be silent, as long as its engine is alive."""
 LONGEST: Final = 6 * 3600.0
-"""Seconds it may take."""
+"""Seconds a build may take."""
 
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _NO_SESSION: Final = re.compile(r"no active session|session healthcheck|context canceled|client connection is closing", re.IGNORECASE)  # fmt: skip
@@ -80,7 +80,7 @@ def _session(
     source: Build | DockerfileBuild,
     secrets: Mapping[str, bytes],
 ) -> Iterator[BuildSession | None]:
-    """A session for a build; None where the engine has none, and the build needs none."""
+    """A session for a build; None if the engine has no sessions and the build does not need one."""
     with ExitStack() as stack:
         session = None
         try:
@@ -96,7 +96,7 @@ def _session(
 
 
 def _follow(api: Client, watch: Watch, parameters: Mapping[str, str], context: BinaryIO) -> None:
-    """Have the engine build what is sent to it, and hear of it until the end."""
+    """Send a build to the engine and follow it until it ends."""
     try:
         with api.request(
             "POST",
@@ -140,7 +140,7 @@ def _parameters(
 def _explained(
     registries: Registries, session: BuildSession | None, text: str
 ) -> tuple[str, str] | None:
-    """What is wrong and what to do, of a failure that has to do with a registry or with the session."""
+    """What is wrong and what to do, for failures of registries and of the session."""
     if _NO_SESSION.search(text) and (session is None or session.lost):
         return (
             "the engine asks envctl for credentials and secrets, and has no connection to it (any more)",
@@ -157,7 +157,7 @@ def _explained(
 
 
 def proxies() -> dict[str, str]:
-    """The host's proxies, which the builder passes on without keeping them; not those only the host reaches."""
+    """The host's proxies, which the builder passes on without storing them. Proxies on a loopback address only work on this host and are left out."""
     variables = {name: os.environ.get(name, "") for name in _PROXIES}
     return {
         name: value for name, value in variables.items() if value and not _LOOPBACK.search(value)

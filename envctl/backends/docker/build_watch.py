@@ -1,4 +1,4 @@
-"""Follows a build by what its builder tells: its progress in the spec's words, and what explains its failure."""
+"""Follows a build: reports progress in the spec's words, and explains failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from envctl.plan.text import step_text
 from envctl.progress import Progress, Report, Stage
 
 SHOWN_LINES: Final = 30
-"""How much of a failed step's output an error shows."""
+"""How many lines of a failed step's output an error shows."""
 _LONGEST: Final = 16 * 1024
 """Bytes of a line: what is longer is told in parts, as it comes."""
 """Bytes of a line: what is longer is told in parts, as it comes."""
@@ -23,15 +23,15 @@ _NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
 _NOT_AT_HAND: Final = ("failed to resolve source metadata", "pull access denied", "failed to do request", "failed to authorize", "not found")  # fmt: skip
 
 Explain: TypeAlias = Callable[[str], tuple[str, str] | None]
-"""What is wrong and what to do, of a builder's text that is about more than a step; None if it is not known."""
+"""Explains a builder's error that is not about one step: what is wrong and what to do; None if it is unknown."""
 
 
 def unexplained(_text: str) -> None:
-    """Nothing is known but what the builder says."""
+    """Explain nothing beyond the builder's own message."""
 
 
 class Watch:
-    """Follows one build: tells its progress, keeps what is needed to explain a failure."""
+    """Follows one build: reports progress, and keeps what explains a failure."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Watch:
         self._partial: dict[str, bytes] = {}
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """One record of the builder's answer. EnvctlError if it says that the build failed."""
+        """Handle one record of the builder's answer. EnvctlError if it reports that the build failed."""
         if "error" in event:
             self.failed(str(event["error"]))
         elif event.get("id") == "moby.image.id":
@@ -62,11 +62,11 @@ class Watch:
                 for record in decode(base64.b64decode(event.get("aux", ""))):
                     self._record(record)
             except (ValueError, TypeError):
-                # Progress is not worth a build: an engine may send records of another kind.
+                # Progress must not fail a build: an engine may send records of another form.
                 return
 
     def failed(self, text: str) -> None:
-        """Raise what is known about a failure."""
+        """Raise an error with everything known about a failure."""
         vertex = next((candidate for candidate in self._vertexes.values() if candidate.error), None)
         whole = text if vertex is None else f"{vertex.name}\n{vertex.error}"
         if known := self._explain(whole):
@@ -85,7 +85,7 @@ class Watch:
                 where=self._source.where,
             )
         name, where = self._step(vertex)
-        # A failure in the middle of a line must not lose that line.
+        # If the step failed in the middle of a line, that line would be lost.
         self._flush(vertex.digest)
         lines = self._outputs.get(vertex.digest, ())
         code = re.search(r"exit code: (\d+)", vertex.error)

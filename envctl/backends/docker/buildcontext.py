@@ -1,4 +1,4 @@
-"""What is sent to the builder: one tar of a Dockerfile and the files it copies."""
+"""The build context that is sent to the builder: one tar with a Dockerfile and the files it copies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"
-"""A name of its own, so that it is not taken for a file of the project."""
+"""Unlike any name in a project, so that it never replaces a file of the project."""
 _APT: Final = "trust/apt.conf"
 
 
 def dockerfile_path(build: Build | DockerfileBuild) -> str:
-    """Where the Dockerfile is in what is sent: in its own place, if it lies in the context."""
+    """The path of the Dockerfile in the context: its own path if it lies in the context."""
     if isinstance(build, DockerfileBuild):
         path = posixpath.relpath(build.dockerfile, build.context)
         if not path.startswith("../"):
@@ -76,7 +76,7 @@ class Sender:
                 add_text(tar, path, content)
 
     def _mounted(self) -> Mapping[str, str | Path]:
-        """The files of the folder that is mounted: apt has one file of settings for both purposes."""
+        """The files of the mounted folder. apt reads a single file for certificates and for settings."""
         trusted = trust_files(self.trust.read_text("utf-8", "replace")) if self.trust else {}
         supplied = {f"trust/{path}": content for path, content in self.build_inputs.files.items()}
         apt = [
@@ -99,5 +99,5 @@ class Sender:
 
 
 def labels_text(labels: Mapping[str, str]) -> str:
-    """Labels as the builder's API takes them."""
+    """Labels in the form that the builder's API takes."""
     return json.dumps(labels, ensure_ascii=True, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The connection to the engine, and its errors in the user's terms."""
+"""The connection to the engine, and its errors in words that help the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envctl.backends.docker.tunnel import Tunnel
 
 STOP_TIMEOUT = 10
-"""Seconds a process has to end after SIGTERM."""
+"""Seconds a process gets to end after SIGTERM."""
 
 _PORT_IN_USE = re.compile(
     r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"
@@ -31,7 +31,7 @@ _PORT_IN_USE = re.compile(
 
 
 class Engine:
-    """One engine, connected to when first used. Safe to use from threads."""
+    """One engine, connected to on first use. Safe to use from threads."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self._endpoint = endpoint
@@ -48,14 +48,14 @@ class Engine:
 
     @property
     def api(self) -> Client:
-        """The engine's API; its errors are to be caught with `doing`."""
+        """The engine's API. Use `doing` to translate its errors."""
         with self._guard:
             if self._client is None:
                 self._client = make_client(self.endpoint, self._host())
             return self._client
 
     def close(self) -> None:
-        """Close all connections; the engine may be used again after."""
+        """Close all connections. The engine can be used again afterwards."""
         with self._guard:
             if self._client is not None:
                 self._client.close()
@@ -76,7 +76,7 @@ class Engine:
 
     @contextmanager
     def doing(self, what: str, *, where: Place | None = None) -> Iterator[Client]:
-        """The client, for `what` ("start web"): whatever goes wrong comes out as EnvctlError."""
+        """The client for a task ("start web"). Every failure becomes an EnvctlError that names the task."""
         try:
             yield self.api
         except (EngineError, OSError) as error:
@@ -86,7 +86,7 @@ class Engine:
 def translated(
     error: Exception, what: str, endpoint: Endpoint, where: Place | None = None
 ) -> EnvctlError:
-    """The error as the user should see it, with the remedy as hint."""
+    """The error as the user sees it, with a hint."""
     if isinstance(error, EngineConnectionError):
         return _unreachable(error, endpoint)
     if isinstance(error, NoAnswerError):
@@ -108,7 +108,7 @@ def translated(
 
 
 def _known(text: str) -> tuple[str, str]:
-    """What is wrong and what to do, for what goes wrong often."""
+    """What is wrong and what to do, for common failures."""
     if "no space left on device" in text:
         return "the engine's disk is full", "`docker system df` shows what fills it"
     if "bind source path does not exist" in text:
@@ -138,20 +138,20 @@ def _unreachable(error: EngineConnectionError, endpoint: Endpoint) -> EnvctlErro
 
 
 def version_numbers(text: str) -> tuple[int, ...]:
-    """A version of the API, "1.41", as numbers that can be compared; (0,) if it is none."""
+    """A version of the API ("1.41") as numbers that can be compared; (0,) if it is invalid."""
     parts = text.split(".")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else (0,)
 
 
 def taken_port(error: Exception) -> int | None:
-    """The port of the host that an error of the engine says is in use."""
+    """The port of this host that an error of the engine reports as in use."""
     text = str(error)
     match = _PORT_IN_USE.search(text) if "already" in text else None
     return int(match[1]) if match else None
 
 
 def make_client(endpoint: Endpoint, host: str) -> Client:
-    """A client of the engine at this host ("unix:///PATH", "tcp://HOST:PORT"). EnvctlError if it is no address."""
+    """A client for the engine at this address ("unix:///PATH", "tcp://HOST:PORT"). EnvctlError if the address is invalid."""
     from envctl.backends.docker.connect import parse
 
     address = parse(host, endpoint)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How to connect in so many seconds, the name that requests give the engine, and what stands before their paths."""
+    """How to connect within a number of seconds, the Host header, and the prefix of all paths."""
 
     connect: Callable[[float], socket.socket]
     name: str
@@ -25,14 +25,14 @@ class Address:
 
 
 def parse(host: str, endpoint: Endpoint) -> Address:
-    """The address "unix:///PATH", "tcp://HOST:PORT" or "https://HOST:PORT". EnvctlError if it is none."""
+    """Parse "unix:///PATH", "tcp://HOST:PORT" or "https://HOST:PORT". EnvctlError if the address is invalid."""
     try:
         parts = urlsplit(host)
         port = parts.port
     except ValueError:
         raise _no_address(endpoint) from None
     if parts.scheme == "unix":
-        # unix://PATH is in use, too.
+        # unix://PATH is used, too.
         path = f"{parts.netloc}{parts.path}"
         return Address(lambda timeout: _connect_unix(path, timeout), "docker")
     if parts.scheme not in {"tcp", "http", "https"} or not parts.hostname or not port:

@@ -1,7 +1,7 @@
-"""Where a path of a container leads, and what is there: asked of the engine, which opens nothing for it.
+"""Where a path of a container leads, and what is there. The engine reports it without opening anything.
 
-Who reads or writes a path of an image blindly may wait at a pipe for ever, get gigabytes, or come out, by a link of
-the image, in a folder of the host that is mounted.
+Reading or writing a path of an image unchecked could block on a pipe, return gigabytes, or follow a link of the image
+into a mounted folder of the host.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from envctl.lazy_dataclass import dataclass
 _DIRECTORY: Final = 1 << 31
 _LINK: Final = 1 << 27
 _TYPES: Final = _DIRECTORY | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
-"""Go's bits for what is no regular file."""
+"""Go's mode bits for everything that is not a regular file."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathInfo:
-    """What is at a path; `link` is where a link leads in the end, "" if it is none."""
+    """What is at a path; `link` is the final target of a link, "" if it is none."""
 
     mode: int
     size: int
@@ -44,7 +44,7 @@ class PathInfo:
 
 
 def look(api: Client, container: str, path: str) -> PathInfo | None:
-    """What is at a path of a container; None if nothing is. EnvctlError if the engine does not say."""
+    """What is at a path of a container; None if it does not exist. EnvctlError if the engine does not report it."""
     encoded = api.path_stat(container, path)
     if encoded is None:
         return None
@@ -61,7 +61,7 @@ def look(api: Client, container: str, path: str) -> PathInfo | None:
 
 
 def leads_to(api: Client, container: str, path: str) -> str:
-    """The path without links in its folders: the engine follows those of the image. The last part is left as it is."""
+    """The path with links in its folders resolved, as the engine resolves them in the image. The last part stays as it is."""
     folder, name = posixpath.split(path.rstrip("/") or "/")
     here = "/"
     parts = [part for part in folder.split("/") if part]
@@ -85,7 +85,7 @@ def at_its_end(api: Client, container: str, path: str) -> tuple[str, PathInfo | 
 
 
 def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:
-    """The content of a regular file of a container; None if there is none. EnvctlError if it is something else, or too large."""
+    """The content of a regular file of a container; None if it does not exist. EnvctlError if it is something else, or too large."""
     info = look(api, container, path)
     if info is not None and info.link:
         path = info.link
@@ -101,13 +101,13 @@ def read(api: Client, container: str, path: str, *, largest: int) -> bytes | Non
         raise EnvctlError(
             f"{path} of its image has {info.size:,} bytes, which is more than is read of it"
         )
-    # With the head of the archive and its end.
+    # The archive's header and end come on top.
     with api.get_archive(container, path) as archive:
         return _only_file(read_up_to(archive, largest + 64 * 1024))
 
 
 def read_up_to(stream: Iterable[bytes], largest: int) -> bytes:
-    """What an engine sends, if it is no more than that. EnvctlError if it is."""
+    """The chunks as one. EnvctlError if they are larger than this."""
     data = bytearray()
     for chunk in stream:
         data += chunk

@@ -1,4 +1,4 @@
-"""Scripts in throwaway containers of an image: to look into it, or to fetch with what it has."""
+"""Runs scripts in temporary containers of an image, to read files of it or to download with its tools."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ _SHOWN: Final = 30
 """How many of a script's last lines an error shows."""
 _LONGEST: Final = 64 * 1024
 _FETCHED: Final = 8 << 30
-"""Bytes that a container script brings home at most."""
+"""The most bytes a script may return as files."""
 _FILES: Final = 100_000
-"""Files that it brings at most: each takes memory, also one with nothing in it."""
+"""The most files it may return: even an empty one needs memory."""
 _KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
-"""The rights that copying all of an image as it is takes."""
+"""The capabilities that copying an image's files with owners and modes needs."""
 _FETCHING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
-"""The rights that fetching takes: apt does it as a user of its own."""
+"""The capabilities that downloading needs: apt downloads as a user of its own."""
 _LOG: Final = "256m"
-"""What the engine keeps of the output: as much as is read of it, with what the engine writes around each line.
-When there is more, the beginning is lost, and readers see that it is."""
+"""How much output the engine stores: what is read of it at most, plus the engine's own bytes around each line.
+If there is more, the engine drops the beginning, which readers notice.
+"""
 _NAME: Final = "envctl-errand-"
 _STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]+")
-"""When it is over, and whose it is: where its process is known, and by what number."""
+"""The container's name holds its deadline, the host and the process that created it."""
 _SLACK: Final = 600
-"""Seconds that a container script may take beyond its own time, to begin and to bring things home."""
+"""Seconds a script gets beyond its own time-out, to start and to return files."""
 
 
 def run(
@@ -57,9 +58,9 @@ def run(
     trust: Path | None,
     proxies: Mapping[str, str],
 ) -> bytes:
-    """Run the script; its output. The container is gone afterwards, however this ends.
+    """Run the script and return its output. The container is always removed.
 
-    One that a killed envctl left behind goes with the next script from here, or with another's when its time is over.
+    If envctl is killed, the next script from this host removes its container; scripts from other hosts do after its deadline.
     """
     body = _container(image, container_script, trusts=trust is not None, proxies=proxies)
     what = f"{_what(container_script)} {image}"
@@ -92,7 +93,7 @@ def run(
 
 
 def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
-    """What it wrote, as far as the engine has kept it."""
+    """The output, as far as the engine has stored it."""
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
         contents = (content for data in answer for _, content in demultiplexer.feed(data))
@@ -100,11 +101,11 @@ def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]
 
 
 def _sweep(api: Client) -> None:
-    """Remove containers of scripts whose process or time is over. They are known by their names, which no image can set."""
+    """Remove containers of scripts whose process has ended or whose deadline has passed. They are recognised by name, which no image can set."""
     for container in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
         names = (_STALE.fullmatch(name) for name in container["Names"] or ())
         if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
-            # Another run may have been quicker.
+            # Another run may have removed it first.
             with suppress(ApiError):
                 api.remove_container(container["Id"], force=True, v=True)
 
@@ -121,7 +122,7 @@ def _is_over(until: int, where: str, process: int) -> bool:
 
 
 def here() -> str:
-    """Where the numbers of processes are the same: on this host since it was started, and not in a container's view."""
+    """Identifies this host since its last boot, and the PID namespace: where process numbers mean the same."""
     machine = [socket.gethostname()]
     with suppress(OSError):
         machine.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
@@ -141,7 +142,7 @@ def _container(
         "WorkingDir": "/",
         "Env": [f"{name}={value}" for name, value in env.items()],
         "Healthcheck": {"Test": ["NONE"]},
-        # What the image is labelled with is the container's too: it is no unit.
+        # A container inherits its image's labels: it must not look like a unit.
         "Labels": {n.UNIT: "", n.SECRETS_CONTAINER: ""},
         "HostConfig": {
             **_rights(container_script),
@@ -152,7 +153,7 @@ def _container(
 
 
 def _rights(container_script: ContainerScript) -> Mapping[str, Any]:
-    """As few as a container script can do with."""
+    """As few capabilities as the script needs."""
     if container_script.network:
         return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
     alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
@@ -168,7 +169,7 @@ def _what(container_script: ContainerScript) -> str:
 
 
 def _brought(trust: Path | None) -> bytes:
-    """An empty folder for what is brought, and the certificates."""
+    """An empty folder for returned files, and the certificates."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
         folder = tarfile.TarInfo(BROUGHT.lstrip("/"))
@@ -181,7 +182,7 @@ def _brought(trust: Path | None) -> bytes:
 
 
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
-    """The plain files of what was brought, by their last name: a tar's paths lead nowhere here."""
+    """Save the regular files of an archive by their base names, so that its paths cannot lead anywhere else."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
         for chunk in capped_chunks(stream, _FETCHED, "what was brought"):
             spool.write(chunk)

@@ -1,4 +1,4 @@
-"""A unit as the engine's JSON for a new container. Pure: talks to no engine."""
+"""A unit as the engine's JSON for a new container. Pure."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def container(
     own_volumes: Sequence[Volume] = (),
     start_interval: bool = False,
 ) -> Mapping[str, Any]:
-    """The body of the engine's create call for a unit; `own_volumes` are those that its image declares.
+    """The body of the API call that creates a unit's container; `own_volumes` are those that its image declares.
 
-    `start_interval` says that the engine can be told how often to ask at first.
+    `start_interval` says whether the engine knows `StartInterval` (API 1.44).
     """
     process = unit.run.process
     settings, host = options.bodies(unit.run.options)
@@ -81,7 +81,7 @@ def _host(
         host["NanoCpus"] = round(run.resources.cpus * _NANO)
     if run.resources.memory is not None:
         host["Memory"] = run.resources.memory
-        # Without it the engine allows as much swap again; a machine has none.
+        # Without `MemorySwap` the engine allows the same amount of swap on top; a machine has none.
         host["MemorySwap"] = run.resources.memory
     return host
 
@@ -95,15 +95,15 @@ def _bindings(unit: Unit) -> dict[str, list[dict[str, str]]]:
 
 
 def restart_policy(unit: Unit) -> str:
-    """The engine's name of when it starts the unit again."""
+    """The engine's name of the restart policy."""
     # A task runs once; whether it runs again is for the next `up` to decide.
     policy = Restart.NO if unit.kind is Kind.TASK else unit.run.restart
-    # "unless-stopped" is "always" that respects `envctl stop` when the engine is restarted.
+    # "unless-stopped" is "always", except that it respects `envctl stop` when the engine restarts.
     return {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))
 
 
 def binds(unit: Unit) -> list[str]:
-    """What is mounted of the host, where SELinux is to label it: what `Mounts` cannot say."""
+    """Mounts of the host that SELinux has to label: `Mounts` cannot express that, `Binds` can."""
     label = options.label(unit.run.options)
     return [
         f"{mount.source}:{mount.target}:{'ro' if mount.read_only else 'rw'},{label}"
@@ -128,7 +128,7 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
         for path in covered(unit.run.mounts)
     ]
     volumes = [
-        # One that was begun already stays as it is, also if it is empty.
+        # A volume that already exists stays as it is, even if it is empty.
         {
             **volume_mount(volume.name, volume.target, names, copy=volume.new is None),
             "ReadOnly": volume.read_only,
@@ -144,14 +144,14 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
 
 
 def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> dict[str, Any]:
-    """The mount of the volume, in memory, that holds a unit's secrets; made if it is not there."""
+    """The mount of the in-memory volume with a unit's secrets; the engine creates it if it does not exist."""
     return {
         "Type": "volume",
         "Source": names.secrets(unit),
         "Target": target,
         "ReadOnly": read_only,
         "VolumeOptions": {
-            # Nothing of the image's own folder must be copied into it.
+            # Do not copy files of the image's folder into it.
             "NoCopy": True,
             "Labels": {**names.labels, n.SECRETS: unit},
             "DriverConfig": _MEMORY_VOLUME,
@@ -160,7 +160,7 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
 
 
 def healthcheck(declared: Probe | None, *, start_interval: bool = False) -> dict[str, Any]:
-    """The engine's own health check; without a probe, the image's is turned off too."""
+    """The engine's health check; without a probe, the image's own is switched off."""
     if declared is None:
         return {"Test": ["NONE"]}
     return {
@@ -174,6 +174,6 @@ def healthcheck(declared: Probe | None, *, start_interval: bool = False) -> dict
 
 
 def secret_file(secret: Secret) -> str:
-    """A secret's name in its unit's volume: what its target says, hidden if that is elsewhere."""
+    """The file name of a secret in its unit's volume: the name in its target, or a hidden name if the target is elsewhere."""
     name = secret.target.removeprefix(f"{SECRETS_FOLDER}/")
     return name if name != secret.target and "/" not in name else f".{secret.name}"

@@ -1,6 +1,6 @@
 """A build as a Dockerfile and its context.
 
-`dockerfile` and `context_files` serve `up` and `render` alike, so that both build the same image.
+`up` and `render` use the same functions, so that both build the same image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from envctl.plan.model import Build, RunCommand
 from envctl.plan.platforms import plain_name
 
 MEDIA: Final = "/media"
-"""Where what commands are given while building is mounted."""
+"""Where files for build commands are mounted during the build."""
 TRUSTING: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
@@ -32,7 +32,7 @@ TRUSTING: Final[Mapping[str, str]] = {
     ),
     "APT_CONFIG": f"{MEDIA}/apt.conf",
 }
-"""The variables by which programs trust the certificates that are mounted."""
+"""The environment variables that make programs trust the mounted certificates."""
 Render = Callable[[str, Mapping[str, Any]], str]
 
 
@@ -59,11 +59,11 @@ def dockerfile(
 def dockerfile_context(
     build: Build, *, up: bool, trust: bool = False, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
-    """What the Dockerfile's template is given."""
+    """The variables of the Dockerfile's template."""
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
     return {
         **FUNCTIONS,
-        # What is made without envctl is made on the base by its usual name; one of a dated mirror has none.
+        # Without envctl, a base is only known by its plain name. A base of a mirror snapshot has no plain name.
         "base": build.base.image if up or build.base.snapshot else plain_name(build.base.image)[0],
         "platform": build.platform,
         "apt_cache": f"apt-{digest(build.base)}",
@@ -77,7 +77,7 @@ def dockerfile_context(
 
 
 def trust_files(bundle: str) -> Mapping[str, str]:
-    """The texts, by path in the context, that make commands trust a bundle of CA certificates (PEM)."""
+    """The files, by path in the context, that make commands trust a bundle of CA certificates (PEM)."""
     return {
         "trust/ca.crt": bundle,
         "trust/apt.conf": 'Acquire::https::CaInfo "/media/ca.crt";\n',

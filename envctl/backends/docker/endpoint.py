@@ -1,4 +1,4 @@
-"""Which engine to talk to: DOCKER_HOST, else the docker context in use, else the local socket."""
+"""Which engine to use: DOCKER_HOST, else the current docker context, else the local socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCAL = "unix:///var/run/docker.sock"
 class Endpoint:
     """An engine's address; `certificates` is the folder of ca.pem, cert.pem, key.pem if it uses TLS.
 
-    `variable` is the one that gave it, `context` the docker context; without both it is the local one.
+    `variable` or `context` is where the address comes from; without both it is the local default.
     """
 
     host: str
@@ -28,11 +28,11 @@ class Endpoint:
     context: str = ""
     variable: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What the docker configuration has every request say (`HttpHeaders`)."""
+    """Headers from the docker configuration that every request carries (`HttpHeaders`)."""
 
     @property
     def remedy(self) -> str:
-        """What to do if no engine answers there."""
+        """What to do if no engine answers at this address."""
         if self.variable:
             return f"check {self.variable}, or unset it for the engine of this machine"
         if self.context:
@@ -44,7 +44,7 @@ class Endpoint:
 
 
 def find(environ: Mapping[str, str]) -> Endpoint:
-    """The engine the docker command would talk to. EnvctlError for a context that does not exist."""
+    """The engine that the docker command would use. EnvctlError for a context that does not exist."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     configuration = _json(folder / "config.json")
     endpoint = _find(environ, folder, str(configuration.get("currentContext") or ""))

@@ -1,4 +1,4 @@
-"""A session: a connection over which BuildKit asks envctl for what a build needs, for as long as that build runs."""
+"""A session: a connection over which BuildKit asks envctl for credentials and secrets while a build runs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 
 TIMEOUT: Final = 15.0
-"""Seconds until the engine has to have taken the connection over."""
+"""Seconds within which the engine has to take the connection over."""
 _SWITCHED: Final = 101
 _NO_SESSION: Final = "the engine takes no sessions: it builds without BuildKit"
 
 
 class NoSessionError(EnvctlError):
-    """The engine takes no session: it has no BuildKit."""
+    """The engine has no sessions, because it has no BuildKit."""
 
 
 class BuildSession:
-    """Open while it is entered; its `id` is what a build is started with. NoSessionError if the engine has none."""
+    """A context manager; its `id` is passed to the build. NoSessionError if the engine has no sessions."""
 
     def __init__(
         self, api: Client, *, registries: Registries, values: Mapping[str, bytes] | None = None
@@ -46,11 +46,11 @@ class BuildSession:
 
     @property
     def lost(self) -> bool:
-        """Whether the engine has let go of it."""
+        """Whether the engine has closed the session."""
         return not self._server.serves
 
     def __enter__(self) -> Self:
-        # Imported by builds alone: whatever builds nothing needs no HTTP/2.
+        # Imported only by builds: nothing else needs HTTP/2.
         from envctl.backends.docker.buildkit_session.grpc import Server
 
         self._answer = self._asked_for()
@@ -69,7 +69,7 @@ class BuildSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A helper that still thinks about an answer would be waited for.
+        # Otherwise closing would wait for a credentials helper that has not answered yet.
         self._registries.close()
         self._server.close()
         with suppress(OSError):
@@ -89,10 +89,10 @@ class BuildSession:
             raise NoSessionError(_NO_SESSION) from error
 
     def _connection(self) -> tuple[socket.socket, bytes]:
-        """The connection itself, and the far end's first words."""
+        """The connection, and the first bytes the engine sent on it."""
         if self._answer.status != _SWITCHED:
             raise NoSessionError(_NO_SESSION)
-        # The engine speaks first.
+        # The engine sends first.
         self._answer.be_patient(Patience.of(TIMEOUT))
         first = self._answer.read()
         self._socket, ahead = self._answer.take_over()

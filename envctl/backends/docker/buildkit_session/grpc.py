@@ -1,6 +1,6 @@
-"""Calls of gRPC answered on a connection that is there already: HTTP/2 by `h2`, a message in and a message out.
+"""A gRPC server on an existing connection: HTTP/2 by `h2`, one message in and one message out.
 
-The far end calls, though it was this end that connected: the engine has handed the connection over.
+The engine is the client, although envctl opened the connection: the engine hands it over.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from h2.exceptions import H2Error
 from envctl.lazy_dataclass import dataclass
 
 LARGEST: Final = 1024 * 1024
-"""Bytes of a message that is taken."""
+"""The largest message that is accepted, in bytes."""
 PATIENCE: Final = 10.0
-"""Seconds until a call that was told to end has to have ended."""
+"""Seconds within which a call that was told to end has to end."""
 _CHUNK: Final = 64 * 1024
 _HEAD: Final = 5
-"""Bytes before a message: whether it is compressed, and its length."""
+"""Bytes before a message: a compression flag and its length."""
 _LATER: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -52,7 +52,7 @@ class StatusCode(IntEnum):
 
 
 class RefusedError(Exception):
-    """A call is answered with a status instead of a message; the text goes to the far end."""
+    """Raised to answer a call with a status instead of a message; the engine gets the text."""
 
     def __init__(self, status: StatusCode, text: str = "") -> None:
         super().__init__(text)
@@ -65,7 +65,7 @@ Method: TypeAlias = Callable[[bytes], bytes]
 
 @dataclass(slots=True)
 class _Call:
-    """A call that is still coming, or whose answer is not sent yet."""
+    """A call that is still being received, or whose answer has not been sent yet."""
 
     method: Method
     data: bytearray = field(default_factory=bytearray)
@@ -73,7 +73,7 @@ class _Call:
 
 
 class Server:
-    """Serves one connection, from `start` until `close` or the far end's leave."""
+    """Serves one connection, from `start` until `close` or until the engine disconnects."""
 
     def __init__(
         self, connection: socket.socket, methods: Mapping[str, Method], *, ahead: bytes = b""
@@ -91,17 +91,17 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="grpc", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start serving."""
         self._connection.setblocking(False)
         self._thread.start()
 
     @property
     def serves(self) -> bool:
-        """Whether the far end is still there."""
+        """Whether the engine is still connected."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Answer no more, and have no thread left. The connection is the caller's to close."""
+        """Stop serving and end all threads. The caller closes the connection."""
         self._over.set()
         self._wake()
         if self._thread.ident is not None:
@@ -114,7 +114,7 @@ class Server:
     # --- the connection's thread
 
     def _serve(self) -> None:
-        # A connection that is lost is told by the engine, to whoever waits for what needs it.
+        # If the connection is lost, the engine reports it to the build that needs it.
         with suppress(OSError, H2Error), selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -128,7 +128,7 @@ class Server:
                 goes_on = self._receive()
 
     def _receive(self) -> bool:
-        """Take in what has come; whether the far end is still there."""
+        """Process received data; whether the engine is still connected."""
         self._woken.setblocking(False)
         with suppress(BlockingIOError):
             self._woken.recv(_CHUNK)
@@ -147,11 +147,11 @@ class Server:
         except H2Error:
             self._send()
             raise
-        # All of them, whatever the first says.
+        # A list, so that all events are handled even if the first one ends the connection.
         return sum(not self._heard(event) for event in events) == 0
 
     def _heard(self, event: Event) -> bool:
-        """Follow an event; whether the connection goes on."""
+        """Handle an event; whether the connection continues."""
         match event:
             case RequestReceived():
                 headers = {_text(name): _text(value) for name, value in event.headers or ()}
@@ -191,7 +191,7 @@ class Server:
         worker.start()
 
     def _finish_calls(self) -> None:
-        """Begin the answers that are there, and send of all as much as the far end takes."""
+        """Start the answers that are ready, and send as much of all answers as flow control allows."""
         while not self._answers.empty():
             stream, answer = self._answers.get()
             call = self._calls.get(stream)
@@ -226,7 +226,7 @@ class Server:
             self._http.send_headers(stream, [*_OPENING, status, *text], end_stream=True)
 
     def _send(self) -> bool:
-        """Send what is to be sent; whether something is left."""
+        """Send pending data; whether some is left."""
         self._unsent += self._http.data_to_send()
         with suppress(*_LATER):
             while self._unsent:
@@ -262,7 +262,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _message(data: bytes) -> bytes:
-    """The one message of a call. RefusedError if it is compressed, or not whole."""
+    """The single message of a call. RefusedError if it is compressed or incomplete."""
     if len(data) < _HEAD or len(data) != _HEAD + int.from_bytes(data[1:_HEAD], "big"):
         raise RefusedError(StatusCode.INTERNAL, "a message is not whole")
     if data[0]:

@@ -1,7 +1,7 @@
-"""What a builder may ask while it builds: whether this end is alive, credentials of a registry, secrets of the build.
+"""What a builder may ask for during a build: a health check, credentials of a registry, secrets of the build.
 
-The messages are those of moby/buildkit: `session/auth/auth.proto`, `session/secrets/secrets.proto`. What else there is (files,
-SSH agents, tokens) is not implemented, which is an answer too: a builder that may not have its tokens made here asks for the credentials.
+The messages are those of moby/buildkit: `session/auth/auth.proto`, `session/secrets/secrets.proto`. Other methods (files,
+SSH agents, tokens) are answered with "unimplemented"; a builder that cannot get tokens here asks for credentials instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SERVING: Final = 1
 
 
 class BuildServices:
-    """The answers to one build; `asked_registries` are the registries whose credentials it wanted, in order."""
+    """Answers one build; `asked_registries` are the registries whose credentials it asked for, in order."""
 
     def __init__(self, registries: Registries, secrets: Mapping[str, bytes]) -> None:
         self.asked_registries: list[str] = []
@@ -29,7 +29,7 @@ class BuildServices:
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """By the path of each method that is implemented."""
+        """The implemented methods by path."""
         return {HEALTH: self._health, CREDENTIALS: self._credentials, SECRET: self._secret}
 
     def _health(self, request: bytes) -> bytes:
@@ -40,7 +40,7 @@ class BuildServices:
         host = text(_fields(request).get(1))
         self.asked_registries.append(host)
         login = self._registries.login(host)
-        # Nothing known of a registry is no failure: much of what registries have is for everyone.
+        # Missing credentials are no error: many images are public.
         return message([(1, login.username.encode()), (2, login.secret.encode())]) if login else b""
 
     def _secret(self, request: bytes) -> bytes:

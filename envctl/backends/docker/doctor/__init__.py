@@ -1,4 +1,4 @@
-"""What `envctl doctor` looks at for containers, and how it fixes it."""
+"""What `envctl doctor` checks for containers, and how it repairs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.doctor.host import Host
 def findings(
     host: Host, *, images_only: bool = False, ask: Callable[[], EngineStatus] | None = None
 ) -> tuple[Finding, ...]:
-    """What containers need here; with `images_only`, what making images needs. `ask` stands for the engine."""
+    """What containers need on this host; with `images_only`, what building images needs. Tests replace `ask`."""
     engine = ask() if ask else look(host.environ)
     others = () if images_only else (compose(host),)
     return (*engine_findings(host, engine), *others)

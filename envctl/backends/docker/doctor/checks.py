@@ -1,4 +1,4 @@
-"""The checks of what containers need: an engine that builds, room for images, and what makes bases."""
+"""The checks for containers: an engine that builds, disk space for images, and tools that bootstrap bases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOOTSTRAP_PACKAGES = ("mmdebstrap",)
 
 
 def engine_findings(host: Host, engine: EngineStatus) -> list[Finding]:
-    """Whether the engine answers, and where it does, whether it will do."""
+    """Whether the engine answers, and if so, whether it is suitable."""
     findings = [reachable(host, engine)]
     if engine.state is DaemonState.ANSWERS:
         findings += [version(engine), buildkit(engine), limits(engine)]
@@ -27,7 +27,7 @@ def engine_findings(host: Host, engine: EngineStatus) -> list[Finding]:
 
 
 def reachable(host: Host, engine: EngineStatus) -> Finding:
-    """Whether the engine answers, and how to have one if not."""
+    """Whether the engine answers, and how to get one if not."""
     name = "docker engine"
     if engine.state is DaemonState.ANSWERS:
         return Finding(name, ok=True, observed=f"{engine.version} at {engine.address}")
@@ -77,7 +77,7 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
 
 
 def version(engine: EngineStatus) -> Finding:
-    """The engine's age, by the version of its API."""
+    """The version of the engine's API."""
     observed = f"API {engine.api[0]}.{engine.api[1]}"
     if engine.api >= version_numbers(OLDEST_API):
         return Finding("engine API", ok=True, observed=observed)
@@ -90,7 +90,7 @@ def version(engine: EngineStatus) -> Finding:
 
 
 def buildkit(engine: EngineStatus) -> Finding:
-    """Whether the engine is one whose API builds with BuildKit Linux images."""
+    """Whether the engine builds Linux images with BuildKit through its API."""
     if engine.os_type != "linux":
         return Finding(
             "BuildKit",
@@ -113,7 +113,7 @@ def buildkit(engine: EngineStatus) -> Finding:
 
 
 def limits(engine: EngineStatus) -> Finding:
-    """Whether memory and processor limits of a spec will hold."""
+    """Whether the kernel enforces memory and CPU limits."""
     observed = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
     if engine.limits:
         return Finding(
@@ -129,7 +129,7 @@ def limits(engine: EngineStatus) -> Finding:
 
 
 def space(host: Host, engine: EngineStatus) -> Finding:
-    """Room for images where the engine keeps them; of a remote engine nothing is known."""
+    """Disk space where the engine stores images; unknown for a remote engine."""
     place = engine.data or "/var/lib/docker"
     if not engine.is_local or host.system != "Linux":
         return Finding("disk space", ok=True, observed="kept by an engine elsewhere", needed=False)
@@ -148,7 +148,7 @@ def space(host: Host, engine: EngineStatus) -> Finding:
 
 
 def bootstrap(host: Host) -> Finding:
-    """What makes base images where no registry can be reached."""
+    """The tool that bootstraps bases when no registry can be reached."""
     name = "base bootstrap"
     if host.which("mmdebstrap"):
         return Finding(name, ok=True, observed="mmdebstrap", needed=False)
@@ -168,7 +168,7 @@ def bootstrap(host: Host) -> Finding:
 
 
 def compose(host: Host) -> Finding:
-    """What brings a rendered folder up without envctl; envctl itself has no use for it."""
+    """The tool that runs a rendered folder without envctl; envctl itself does not use it."""
     name = "docker compose"
     for program in ("docker-compose", "docker"):
         path = host.which(program)

@@ -1,4 +1,4 @@
-"""What the doctor knows of the Docker engine: where it should be, and how it answers."""
+"""What the doctor knows about the Docker engine: its address, and how it answers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from envctl.lazy_dataclass import dataclass
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _TOTAL = 20.0
-"""Seconds it gets to answer all that is asked, the way there not counted."""
+"""Seconds the engine gets for all answers, not counting the time to connect through SSH."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
     """An engine's answer, or why there is none.
 
-    `api` is (major, minor). Memory and processor limits tell whether the kernel lets the engine
-    enforce them. `data` is the folder where it keeps images, on the machine where it runs.
+    `api` is (major, minor). `limits` is whether the kernel lets the engine limit memory and CPU. `data` is the folder where
+    it stores images, on the machine where it runs.
     """
 
     address: str
@@ -44,7 +44,7 @@ class EngineStatus:
 
     @property
     def is_default(self) -> bool:
-        """Whether it is the system's own engine, which can be installed and started here."""
+        """Whether it is the system's own engine, which envctl can install and start."""
         return self.address == DEFAULT_ADDRESS
 
     @property
@@ -54,7 +54,7 @@ class EngineStatus:
 
 
 def look(environ: Mapping[str, str] = os.environ) -> EngineStatus:
-    """Ask the engine that every other command would work with, over the same connection. Never raises."""
+    """Ask the engine that every other command would use, over the same connection. Never raises."""
     address = environ.get("DOCKER_HOST", "") or DEFAULT_ADDRESS
     try:
         endpoint = find(environ)
@@ -78,13 +78,13 @@ def _ask(endpoint: Endpoint) -> EngineStatus:
 
 
 def _summary(error: EnvctlError) -> str:
-    """An error in a line: what a program said last says most."""
+    """An error in one line, with the last line of the details, which says most."""
     lines = [line.strip() for line in error.details.splitlines() if line.strip()]
     return f"{error.brief}: {lines[-1]}" if lines else error.brief
 
 
 def _in_time(ask: Callable[[], EngineStatus], seconds: float) -> EngineStatus:
-    """What the engine answers. TimeoutError if it is not done in time: its client's time-outs are of pauses."""
+    """Call `ask` with a time limit. TimeoutError if it takes longer: the client's own time-outs restart with each byte."""
     answers: queue.SimpleQueue[EngineStatus | Exception] = queue.SimpleQueue()
 
     def body() -> None:

@@ -1,4 +1,4 @@
-"""What Debian's packages of the container engine are called elsewhere. Of those that are not here only words are said."""
+"""The names of the engine's packages in other distributions. For distributions that are missing here, doctor only gives advice."""
 
 from __future__ import annotations
 

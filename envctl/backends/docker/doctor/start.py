@@ -1,4 +1,4 @@
-"""Starting the Docker engine: by systemd where it runs, else by hand, with remedies for known failures."""
+"""Starts the Docker engine, with systemd where it runs, else directly, and repairs known failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN = 15
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What helps an engine that ended with `sign` in its log: something done, or other arguments."""
+    """How to repair an engine whose log ended with `sign`: an action, or other arguments."""
 
     sign: str
     note: str
@@ -44,14 +44,14 @@ def _legacy_iptables(host: Host) -> None:
 
 
 def _forget_pid(host: Host) -> None:
-    """Remove the pid file of an engine that was killed, if its number is another program's now."""
+    """Remove the pid file of a killed engine, if another program has its number now."""
     pid = host.read(PID_FILE).strip()
     if host.read(f"proc/{pid}/comm").strip() != "dockerd":
         (host.root / PID_FILE).unlink(missing_ok=True)
 
 
 def _mount_cgroups(host: Host) -> None:
-    """The unified hierarchy, where no init has mounted any: containers do not start without."""
+    """Mount the cgroup v2 hierarchy if no init has done so: containers do not start without it."""
     folder = host.root / "sys/fs/cgroup"
     if folder.is_dir() and not any(folder.iterdir()):
         host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
@@ -69,7 +69,7 @@ REMEDIES = (
 
 
 def start(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
-    """Have the engine running and answering; EnvctlError, with its log's end, if it will not."""
+    """Start the engine and wait until it answers. EnvctlError, with the end of its log, if it does not."""
     if ask().state is DaemonState.ANSWERS:
         return
     report(Progress(WORK, Stage.STARTED))
@@ -133,7 +133,7 @@ def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> Non
 def _attempt(
     argv: tuple[str, ...], log: Path, host: Host, ask: Callable[[], EngineStatus]
 ) -> list[str] | None:
-    """Start the engine, detached from this process; None if it answers, else its last words."""
+    """Start the engine, detached from this process. None if it answers, else the end of its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
     before = os.fstat(descriptor).st_size
@@ -150,7 +150,7 @@ def _attempt(
     finally:
         os.close(descriptor)
     if _answers(ask, lambda: process.poll() is None):
-        # It outlives this process by design: nobody waits for it.
+        # It is meant to outlive this process, so nothing waits for it.
         process.returncode = 0
         return None
     _stop(process)
@@ -158,7 +158,7 @@ def _attempt(
 
 
 def _reason(output: list[str]) -> str:
-    """The line that says why the engine ended; warnings before it name the same things."""
+    """The line that says why the engine ended; warnings before it mention the same things."""
     fatal = [line for line in output if "failed to start daemon" in line or "level=fatal" in line]
     return (fatal or output or [""])[-1]
 
