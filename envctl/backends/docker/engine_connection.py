@@ -14,7 +14,7 @@ from envctl.backends.docker.engine_errors import EngineConnectionError, NoAnswer
 from envctl.lazy_dataclass import dataclass
 
 LOOK: Final = 30.0
-"""Seconds of silence after which an engine is asked whether it is alive."""
+"""Seconds of silence after which envctl checks whether the engine is alive."""
 _LARGEST_HEAD: Final = 256 * 1024
 _CHUNK: Final = 64 * 1024
 
@@ -23,9 +23,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long an answer is waited for. Times are in seconds; `until` is a time of `time.monotonic`.
+    """How long to wait for an answer. Times are in seconds; `until` is a time of `time.monotonic`.
 
-    With `is_alive`, an engine that is silent is asked on another connection; after two noes it is not waited for.
+    With `is_alive`, a silent engine is checked on another connection; after two failed checks nobody waits any longer.
     """
 
     total: float = inf
@@ -37,25 +37,25 @@ class Patience:
     def of(
         cls, total: float, *, silence: float = inf, is_alive: Callable[[], bool] | None = None
     ) -> Patience:
-        """Beginning now."""
+        """Starting now."""
         return cls(total, time.monotonic() + total, silence, is_alive)
 
 
 class Connection:
-    """A connected socket, and what was read ahead from it."""
+    """A connected socket with a read buffer."""
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        # An answer may be abandoned in the middle, as a log is that nobody reads on: then nobody else closes it.
+        # An answer may be abandoned halfway, such as a followed log: then nothing else closes the socket.
         self._closer = weakref.finalize(self, connected.close)
         self._closer.atexit = False
         self.patience = Patience()
         self._ahead = b""
         self._at = 0
-        """How much of what was read ahead is given already."""
+        """How much of the buffer has been returned."""
 
     def read(self, size: int) -> bytes:
-        """At least a byte; nothing at the end."""
+        """Read at least a byte; empty at the end."""
         if self._at == len(self._ahead):
             return self._wait(lambda: self.socket.recv(size))
         data = self._ahead[self._at : self._at + size]
@@ -63,7 +63,7 @@ class Connection:
         return data
 
     def read_until(self, end: bytes) -> bytes:
-        """All that comes before these bytes, which are left out."""
+        """Read everything before these bytes, which are dropped."""
         while (position := self._ahead.find(end, self._at)) < 0:
             before = self.read_ahead()
             data = self._wait(lambda: self.socket.recv(_CHUNK))
@@ -77,7 +77,7 @@ class Connection:
         return data
 
     def read_ahead(self) -> bytes:
-        """What has been read already, and is not given yet."""
+        """The rest of the buffer."""
         data, self._ahead, self._at = self._ahead[self._at :], b"", 0
         return data
 
@@ -89,18 +89,18 @@ class Connection:
             left = left[sent:]
 
     def is_usable(self) -> bool:
-        """Whether the engine has kept an unused connection: on one that it has ended there is something to read."""
+        """Whether the engine has kept an unused connection open: on a closed one there is something to read, the end."""
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         return self._at == len(self._ahead) and not poll.poll(0)
 
     def hand_over(self) -> tuple[socket.socket, bytes]:
-        """The socket, which the caller closes from now on, and what was read ahead from it."""
+        """The socket, which the caller closes from now on, and the rest of the buffer."""
         self._closer.detach()
         return self.socket, self.read_ahead()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the socket."""
         self.socket.close()
 
     def _wait(self, act: Callable[[], _Result]) -> _Result:

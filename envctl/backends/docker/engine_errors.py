@@ -1,14 +1,14 @@
-"""How a call to the engine can fail. The system's own errors come out as EngineConnectionError."""
+"""How a call to the engine can fail. Errors of the operating system become EngineConnectionError."""
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine did not do what it was asked to."""
+    """The engine did not do what was asked."""
 
 
 class ApiError(EngineError):
-    """The engine answered with an error: its HTTP status, and what it says itself."""
+    """The engine answered with an error: its HTTP status and its own explanation."""
 
     def __init__(self, status: int, explanation: str) -> None:
         super().__init__(explanation)
@@ -17,22 +17,22 @@ class ApiError(EngineError):
 
 
 class NotFoundError(ApiError):
-    """What was asked for does not exist (404)."""
+    """The resource does not exist (404)."""
 
 
 class AnswerError(EngineError):
-    """An answer of another form than any engine's."""
+    """An answer that no Docker engine gives."""
 
     def __init__(self, method: str, path: str, reason: str) -> None:
         super().__init__(f"its answer to {method} {path} is not as expected: {reason}")
 
 
 class NoAnswerError(OSError):
-    """The engine did not answer in time. No TimeoutError: that is a command's own."""
+    """The engine did not answer in time. Not a TimeoutError, which means a command's own time-out."""
 
 
 class EngineConnectionError(OSError):
-    """The engine cannot be connected to, or ended the connection; the system's error, if any, is the cause."""
+    """Connecting to the engine failed, or it closed the connection. The operating system's error, if any, is the cause."""
 
     def __init__(self, message: str, *, denied: bool = False, absent: bool = False) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class EngineConnectionError(OSError):
 
     @classmethod
     def because(cls, error: OSError) -> EngineConnectionError:
-        """The system's error in its own words."""
+        """An error with the operating system's message."""
         return cls(
             error.strerror or str(error),
             denied=isinstance(error, PermissionError),
@@ -52,10 +52,10 @@ class EngineConnectionError(OSError):
 
 
 def api_error(status: int, explanation: str) -> ApiError:
-    """The error of an answer's status."""
+    """The error for a status."""
     return (NotFoundError if status == 404 else ApiError)(status, explanation)
 
 
 def is_conflict(error: Exception) -> bool:
-    """Whether an error of the engine says that something exists already, or is in the way."""
+    """Whether the engine reports a conflict (409): something exists already, or is in use."""
     return isinstance(error, ApiError) and error.status == 409

@@ -1,7 +1,7 @@
-"""HTTP/1.1 to an engine: answers with a time limit as a whole, streams, and connections that it hands over.
+"""HTTP/1.1 for the engine's API: time limits for whole answers, streams, and connections that the engine hands over.
 
-Own code, since all else costs too much for commands that end in a tenth of a second: requests takes 110 ms of the
-processor to import, `http.client` 30 (it brings the reader of e-mail). See docs/decisions/engine-http.md.
+Our own code, because libraries are too slow to import for commands that take a tenth of a second: requests takes 110 ms
+of CPU time, `http.client` 30 (it imports the e-mail parser). See docs/decisions/engine-http.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from envctl.backends.docker.engine_errors import EngineConnectionError
 from envctl.errors import EnvctlError
 
 _LARGEST: Final = 256 * 1024 * 1024
-"""Bytes of an answer that is read whole."""
+"""The largest answer that is read as a whole, in bytes."""
 _CHUNK: Final = 64 * 1024
 _IDLE: Final = 64
 """How many unused connections are kept."""
@@ -28,7 +28,7 @@ _WITHOUT_BODY: Final = (204, 304)
 
 
 class Response:
-    """An answer whose head has come: iterate over its body, or read it whole. Close it, unless it was read to its end."""
+    """An answer whose header has been received: iterate over its body, or read it as a whole. Close it unless it was read to its end."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Response:
         return data
 
     def read(self, size: int = _CHUNK) -> bytes:
-        """What comes next of the body, at least a byte; nothing at its end."""
+        """Read the next part of the body, at least a byte; empty at its end."""
         if self._connection is None:
             return b""
         if self._chunked and not self._left:
@@ -90,14 +90,14 @@ class Response:
         return data
 
     def read_at_least(self, size: int) -> bytes:
-        """So much of what comes next, or a little more; less at the end."""
+        """Read this much or slightly more; less at the end."""
         data = b""
         while len(data) < size and (part := self.read()):
             data += part
         return data
 
     def content(self) -> bytes:
-        """All that is left of the body. EnvctlError if that is too much."""
+        """The rest of the body. EnvctlError if it is too large."""
         parts, size = [], 0
         for part in self:
             size += len(part)
@@ -108,7 +108,7 @@ class Response:
         return b"".join(parts)
 
     def lines(self) -> Iterator[bytes]:
-        """The body's lines, each as soon as it has come."""
+        """The lines of the body, each as soon as it is complete."""
         partial = b""
         for data in self:
             *lines, partial = (partial + data).split(b"\n")
@@ -120,12 +120,12 @@ class Response:
             yield partial
 
     def be_patient(self, patience: Patience) -> None:
-        """How long the rest of the body is waited for."""
+        """Set how long to wait for the rest of the body."""
         if self._connection is not None:
             self._connection.patience = patience
 
     def take_over(self) -> tuple[socket.socket, bytes]:
-        """The connection itself, and what of the far end's first words came together with the head."""
+        """The connection, and what the engine sent on it right after the header."""
         connection = self._connection
         if connection is None:
             raise EngineConnectionError(
@@ -134,19 +134,19 @@ class Response:
         return connection.hand_over()
 
     def cut(self) -> None:
-        """End a read that another thread is in; an answer that is complete is left alone."""
+        """Interrupt a read in another thread. A complete answer is left alone."""
         if (connection := self._connection) is not None:
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Do without the rest."""
+        """Discard the rest."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def _ended(self) -> bytes:
-        """The connection has ended: so does a body that does not say how long it is."""
+        """Handle the end of the connection, which is also the end of a body without a length."""
         self.close()
         if self._left != inf:
             raise EngineConnectionError(
@@ -165,7 +165,7 @@ class Response:
 
 
 class Transport:
-    """Requests to one engine; safe to use from threads. `connect` makes a connection, in so many seconds."""
+    """Sends requests to one engine; safe to use from threads. `connect` opens a connection within a number of seconds."""
 
     def __init__(
         self, connect: Callable[[float], socket.socket], headers: Mapping[str, str]
@@ -184,7 +184,7 @@ class Transport:
         patience: Patience,
         connect_timeout: float,
     ) -> Response:
-        """Send a request; the answer as soon as its head has come."""
+        """Send a request; return the answer as soon as its header has been received."""
         connection = self._connection(min(connect_timeout, patience.total))
         connection.patience = patience
         try:
@@ -194,7 +194,7 @@ class Transport:
             raise
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close unused connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -239,7 +239,7 @@ class Transport:
                     connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             connection.write(b"0\r\n\r\n")
         except EngineConnectionError as error:
-            # An engine that wants no more of it may have said why.
+            # An engine that refuses the rest of a request may have sent the reason first.
             connection.patience = Patience.of(1.0)
             if not isinstance(error.__cause__, BrokenPipeError | ConnectionResetError):
                 raise
@@ -266,7 +266,7 @@ class Transport:
 
 
 def _read_head(connection: Connection) -> tuple[int, str, Mapping[str, str]]:
-    """Status, reason and headers (their names in lower case). EngineConnectionError if it is no HTTP."""
+    """Status, reason and headers (names in lower case). EngineConnectionError if it is not HTTP."""
     while True:
         first, *lines = connection.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         version, _, remainder = first.partition(" ")

@@ -1,4 +1,4 @@
-"""What platforms an engine runs, found out before anything is built or started for one."""
+"""Finds out which platforms an engine can run, before anything is built or started for one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMEOUT: Final = 30
 
 
 class Platforms:
-    """Those of one engine: its own, and those that it has emulators for."""
+    """The platforms of one engine: its own, and those it has emulators for."""
 
     def __init__(self, engine: Engine, images: Images, report: Report) -> None:
         self._engine = engine
@@ -37,13 +37,13 @@ class Platforms:
 
     @cached_property
     def native(self) -> str:
-        """The engine's own, in Docker's words: "linux/amd64"."""
+        """The engine's own platform, as Docker writes it: "linux/amd64"."""
         with self._engine.doing("ask the engine for its platform") as api:
             version = api.version()
         return of_image(str(version.get("Os") or "linux"), str(version.get("Arch") or ""))
 
     def require(self, platform: str, where: Place | None = None) -> None:
-        """EnvctlError, with the remedy, unless the engine runs programs of a platform; "" is its own."""
+        """EnvctlError, with the remedy, unless the engine can run programs of a platform; "" is its own."""
         if not platform or architecture(platform) == architecture(self.native):
             return
         with self._guard:
@@ -57,7 +57,7 @@ class Platforms:
             )
 
     def look_at(self, work: str, image: str, platform: str) -> None:
-        """Say, once, that an image is of another platform than the engine, if none was asked for."""
+        """Report once that an image has another platform than the engine, if the spec does not ask for it."""
         actual = "" if platform else self._images.platform(image)
         if architecture(actual) in ("", architecture(self.native)) or image in self._reported:
             return
@@ -69,7 +69,7 @@ class Platforms:
         self._report(Progress(work, Stage.NOTE, text))
 
     def _tried(self, platform: str) -> bool:
-        """Whether a container of a program of the platform ends with 0."""
+        """Whether a container with a program of that platform exits with 0."""
         name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))
         layer = packed({_PROGRAM: (program(platform), 0o755)})
         whole = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What the engine's own prober has heard of a container: where it asks, nobody else does."""
+"""The results of the engine's health checks. Once the engine checks a container, envctl does not run the probe itself."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 
 _START_INTERVAL_API: Final = "1.44"
-"""Of engine 25, the first that asks more often while a container starts."""
+"""Engine 25, the first with `StartInterval`: more frequent checks while a container starts."""
 _SHORTEST: Final = 0.4
-"""Seconds that a command inside takes at the least."""
+"""Seconds that a command inside a container takes at least."""
 _TIMED_OUT: Final = "Health check exceeded timeout"
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a probe of the engine's came to; the exit code is None if its time was over."""
+    """The result of a health check; the exit code is None if it timed out."""
 
     exit_code: int | None
     output: str
 
 
 def knows_start_interval(api_version: str) -> bool:
-    """Whether an engine can be told how often to ask while a container starts."""
+    """Whether the engine knows `StartInterval`."""
     return version_numbers(api_version) >= version_numbers(_START_INTERVAL_API)
 
 
 def last_mark(state: Mapping[str, Any]) -> str:
-    """When the last probe that the engine remembers began; "" if it remembers none."""
+    """The start time of the last health check in the engine's log; "" if there is none."""
     log = (state.get("Health") or {}).get("Log") or [{}]
     return str(log[-1].get("Start") or "")
 
 
 def last_result(state: Mapping[str, Any], *, after: str = "") -> ProbeResult | None:
-    """What the engine heard last, since the container was started and after a mark; None if it has not asked yet."""
+    """The last health check since the container started, and later than `after`; None if there is none yet."""
     health = state.get("Health") or {}
     mark = last_mark(state)
     begun, started = _moment(mark), _moment(str(state.get("StartedAt") or ""))
@@ -54,10 +54,10 @@ def last_result(state: Mapping[str, Any], *, after: str = "") -> ProbeResult | N
 def seconds_left(
     probe: Probe, state: Mapping[str, Any], *, since: float | None, starts_soon: bool, now: float
 ) -> float:
-    """Seconds for somebody else to ask, with a pause before the engine's first probe; 0 if those would be too few.
+    """Seconds left to run the probe before the engine does so for the first time; 0 if they are too few.
 
-    `since` is when a container that was paused went on, in seconds since 1970; `starts_soon` says that the engine knows
-    the probe's `start_interval`.
+    `since` is when a paused container was resumed, in seconds since 1970; `starts_soon` says whether the engine knows
+    `StartInterval`.
     """
     started = _moment(str(state.get("StartedAt") or ""))
     if started is None:
@@ -65,7 +65,7 @@ def seconds_left(
     begun = max(started.timestamp(), since or 0.0)
     first = probe.pause(0.0) if starts_soon else probe.interval
     left = begun + first - probe.pause(0.0) - now
-    # A clock that is not this host's tells nothing.
+    # The clocks of a remote engine and this host may differ.
     return left if _SHORTEST <= left <= first else 0.0
 
 

@@ -24,9 +24,9 @@ from envctl.backends.docker.engine_errors import (
 from envctl.backends.docker.engine_http import Response, Transport
 
 USUAL: Final = 60.0
-"""Seconds in which an answer has to be complete that has no time of its own; so has the text of an error."""
+"""Seconds for a complete answer without a time limit of its own, and for the text of an error."""
 LONGEST: Final = 3600.0
-"""Seconds in which an answer has to be complete that is a stream, or to a request that sends one."""
+"""Seconds for a complete stream, and for the answer to a request that sends one."""
 CONNECT: Final = 15.0
 _PING: Final = 10.0
 _CHUNK: Final = 1 << 20
@@ -45,11 +45,11 @@ class Requests:
 
     @property
     def api_version(self) -> str:
-        """The engine's newest version of the API, which is the one that is used."""
+        """The engine's newest version of the API, which envctl uses."""
         return str(self.version()["ApiVersion"])
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close unused connections."""
         self._transport.close()
 
     # --- requests
@@ -65,9 +65,9 @@ class Requests:
         timeout: float | None = None,
         after_head: Patience | None = None,
     ) -> Response:
-        """An answer whose head has come, within `timeout` seconds. ApiError if it is one.
+        """Send a request; return the answer when its header has been received, within `timeout` seconds. ApiError for an error status.
 
-        `after_head` is how long the rest is waited for; else there is as long for it as a stream gets.
+        `after_head` is how long to wait for the rest; without it, as long as for a stream.
         """
         base = (
             self._prefix
@@ -77,7 +77,7 @@ class Requests:
         query = urlencode({k: v for k, v in (params or {}).items() if v is not None}, doseq=True)
         timeout = USUAL if timeout is None else timeout
         if not isinstance(body, bytes | None):
-            # To send it may take long, too.
+            # Sending it may take long, too.
             timeout = max(timeout, LONGEST)
             body = _chunks(body)
         answer = self._transport.request(
@@ -97,7 +97,7 @@ class Requests:
         return answer
 
     def patience(self, total: float, *, silence: float = inf) -> Patience:
-        """So many seconds; for a long time the engine has to show that it is alive."""
+        """A number of seconds. If it is long, the engine has to show that it is alive."""
         is_alive = self.is_alive if total > engine_connection.LOOK * 2 else None
         return Patience.of(total, silence=silence, is_alive=is_alive)
 
@@ -110,7 +110,7 @@ class Requests:
         data: Any = None,
         timeout: float | None = None,
     ) -> Any:
-        """An answer's data. AnswerError if it is of another form than the engine's documentation has."""
+        """The JSON of an answer. AnswerError if its form differs from the engine's documentation."""
         content = self._content(method, path, params=params, data=data, timeout=timeout)
         shown = path if path == "/version" else f"/v{self.api_version}{path}"
         try:
@@ -133,7 +133,7 @@ class Requests:
         data: Any = None,
         timeout: float | None = None,
     ) -> None:
-        """Have something done, of which the engine has nothing to tell."""
+        """Send a request whose answer has no content."""
         self._content(method, path, params=params, data=data, timeout=timeout)
 
     def _content(
@@ -145,7 +145,7 @@ class Requests:
         data: Any,
         timeout: float | None,
     ) -> bytes:
-        """An answer read whole, to a request that has data or none."""
+        """The content of an answer."""
         body = None if data is None else json.dumps(data).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         with self.request(
@@ -154,7 +154,7 @@ class Requests:
             return answer.content()
 
     def stream(self, path: str, params: Mapping[str, Any] | None = None) -> Response:
-        """An answer to be iterated over."""
+        """An answer to iterate over."""
         return self.request("GET", path, params=params, after_head=Patience.of(LONGEST))
 
     def is_alive(self) -> bool:
@@ -173,7 +173,7 @@ class Requests:
             return False
 
     def version(self) -> Mapping[str, Any]:
-        """What the engine says of its version; it is asked once."""
+        """The engine's version information, read once."""
         with self._guard:
             if self._version is None:
                 version = self.json("GET", "/version")
@@ -184,14 +184,14 @@ class Requests:
 
 
 def events(answer: Response) -> Iterator[dict[str, Any]]:
-    """The objects of an answer that has one a line; what is no object is left out."""
+    """The JSON objects of an answer with one per line; anything else is skipped."""
     for line in answer.lines():
         if event := as_object(line):
             yield event
 
 
 def as_object(text: bytes) -> dict[str, Any]:
-    """The JSON object of a text; an empty one if it is none."""
+    """The JSON object in a text; an empty one if it is something else."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Commands that cannot be started: the engine says so in the place of what they would have written."""
+"""Recognises commands that could not be started: the engine writes the reason in place of their output."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from envctl.backends.base import Execution
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
-"""The exit codes of a shell."""
+"""The exit codes that shells use."""
 
 _SIGNS: Final = (b"OCI runtime exec failed", b"unable to find user", b"unable to find group")
 _LONGEST: Final = 16 * 1024
 
 
 class HeldOutput:
-    """Writes a command's output on, except what may be the engine's word: that is in `text`."""
+    """Passes a command's output on, except what may be an error of the engine, which is kept in `text`."""
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
         self.text = b""
@@ -24,25 +24,25 @@ class HeldOutput:
         self._begun = False
 
     def __call__(self, data: bytes) -> None:
-        """Take what has come."""
+        """Take more output."""
         if self.text or (not self._begun and data.startswith(_SIGNS)):
             self.text += data
             if len(self.text) > _LONGEST:
-                # No engine says as much.
+                # The engine's errors are shorter than this.
                 self.release()
         elif self._write is not None:
             self._write(data)
         self._begun = True
 
     def release(self) -> None:
-        """Write on what was the command's own after all."""
+        """Pass on what turned out to be the command's own output."""
         text, self.text = self.text, b""
         if text and self._write is not None:
             self._write(text)
 
 
 def start_failure(output: bytes, unit: str, execution: Execution) -> tuple[int, str]:
-    """The exit code, and in the user's terms why the command was not started."""
+    """The exit code, and why the command was not started, in the user's terms."""
     text = output.decode("utf-8", "replace").strip()
     program = execution.argv[0] if execution.argv else ""
     if "unable to find user" in text or "unable to find group" in text:

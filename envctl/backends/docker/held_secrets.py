@@ -1,4 +1,4 @@
-"""Whether units have their secrets: these are in memory, and stay there as long as a container has them mounted."""
+"""Whether units still have their secrets. They are in memory, and only as long as a container mounts them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ALIVE = frozenset({"running", "paused"})
 
 
 def held_volumes(secrets_containers: Iterable[Listed]) -> frozenset[str]:
-    """The volumes that a keeper which is alive keeps in memory."""
+    """The in-memory volumes that a running secrets container mounts."""
     return frozenset(
         mount.get("Name", "")
         for container in secrets_containers
@@ -30,7 +30,7 @@ def held_volumes(secrets_containers: Iterable[Listed]) -> frozenset[str]:
 def secrets_defect(
     engine: Engine, names: Names, container: Listed, secrets_containers: Sequence[Listed]
 ) -> tuple[str, bool]:
-    """What is wrong with the secrets of a unit's container, and whether it has to be restarted for that."""
+    """What is wrong with the secrets of a unit's container, and whether it has to be restarted because of that."""
     volume = names.secrets(container["Labels"][n.UNIT])
     mounted = any(mount.get("Name") == volume for mount in container.get("Mounts", ()))
     ended_well = str(container.get("Status", "")).startswith("Exited (0)")
@@ -49,7 +49,7 @@ def secrets_defect(
 
 
 def has_secrets(api: Client, container: Listed) -> bool:
-    """Whether a container that is alive has the files of its secrets."""
+    """Whether a running container has all its secret files."""
     if container["State"] not in _ALIVE:
         return False
     files = _files(container["Labels"])
@@ -60,7 +60,7 @@ def has_secrets(api: Client, container: Listed) -> bool:
 
 
 def _files(labels: Mapping[str, str]) -> Sequence[str]:
-    """The names of the files that a container's label tells of; none if it cannot be read."""
+    """The secret files that a container should have according to its label; none if the label cannot be read."""
     try:
         secrets = json.loads(labels.get(n.RUN, ""))["secrets"]
         return [secret_file(Secret(secret["name"], secret["target"])) for secret in secrets]

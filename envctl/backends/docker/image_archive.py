@@ -1,6 +1,6 @@
-"""An image that was saved as a file, looked at before an engine loads it: which image it is, and that it names none.
+"""Inspects a saved image before an engine loads it: which image it is, and that it has no names.
 
-An engine gives every name in the file to what is in it, and takes that name from the image that had it.
+Loading gives every name in the archive to its image, and takes it from the image that had it before.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _MANIFEST: Final = "manifest.json"
 _INDEX: Final = "index.json"
 _OLD_NAMES: Final = "repositories"
 _MOST: Final = 16 * 1024 * 1024
-"""Bytes of what an image says of itself at most."""
+"""The largest manifest or configuration that is read, in bytes."""
 
 
 def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
-    """The ids by which an engine may know the one image of the file: hashes of what it says of itself.
+    """The ids by which an engine may know the only image in the archive: hashes of its configuration and manifests.
 
-    EnvctlError if the file names an image, has none or several, or is no such file.
+    EnvctlError if the archive names the image, has none or several, or is not an image archive.
     """
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -41,7 +41,7 @@ def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
 
 
 def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
-    """By path; ValueError for what an engine might take for another path, or for the same twice."""
+    """The members by path. ValueError if an engine could read a path differently, or if one appears twice."""
     members: dict[str, tarfile.TarInfo] = {}
     for member in tar:
         path = member.name
@@ -49,7 +49,7 @@ def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
             raise ValueError(f"{path!r} is no plain path")
         if path in members:
             raise ValueError(f"{path} is in it twice")
-        # Some engines write the same layer once, and links to it.
+        # Some engines store a repeated layer once, and links to it.
         link = member.issym() and posixpath.basename(path) == "layer.tar"
         if not (member.isfile() or member.isdir() or link):
             raise ValueError(f"{path} is no plain file")

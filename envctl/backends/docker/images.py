@@ -1,4 +1,4 @@
-"""The engine's images, as the store that bases are kept in."""
+"""The engine's images, including bases."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from envctl.plan.platforms import of_image, plain_name, runs
 from envctl.progress import Progress, Report, Stage, no_progress
 
 PULL_TIMEOUT = 60.0
-"""Seconds without a sign of life after which a pull is given up."""
+"""Seconds without any progress after which a pull is given up."""
 LOAD_TIMEOUT = 3600.0
-"""Seconds until an image that was sent is taken in."""
+"""Seconds in which the engine has to load an image."""
 LONGEST_PULL = 3 * 3600.0
 _CHUNK = 1 << 20
 _RUN = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")  # fmt: skip
-"""What an image's configuration says of how it runs."""
+"""The keys of an image's configuration that affect how it runs."""
 
 
 class Images:
-    """Find, pull, load and look into images."""
+    """Find, pull, load and inspect images."""
 
     def __init__(self, engine: Engine, report: Report = no_progress) -> None:
         self._engine = engine
@@ -45,12 +45,12 @@ class Images:
         self._guards: dict[str, Lock] = {}
 
     def find(self, name: str) -> str | None:
-        """The id of the image of that name; None if it is not there."""
+        """The id of the image with that name; None if it does not exist."""
         inspected = self.inspect(name)
         return str(inspected["Id"]) if inspected else None
 
     def inspect(self, name: str) -> Mapping[str, Any] | None:
-        """All that the engine knows of an image; None if it does not exist."""
+        """The details of an image; None if it does not exist."""
         with self._engine.doing(f"look for the image {name}") as api:
             try:
                 return api.inspect_image(name)
@@ -58,7 +58,7 @@ class Images:
                 return None
 
     def at_hand(self, name: str) -> str | None:
-        """The id of the image; one of a platform may be there under its usual name, and is given its own. None without one."""
+        """The id of an image; None if it does not exist. If the plain name already has the right platform, it is tagged with the platform's name."""
         image, platform = plain_name(name)
         if not platform:
             return self.find(name)
@@ -71,14 +71,14 @@ class Images:
         return None
 
     def platform(self, name: str) -> str:
-        """The platform that an image is for, "" if it is not there."""
+        """The platform of an image, "" if the image does not exist."""
         inspected = self.inspect(name)
         return _platform(inspected) if inspected else ""
 
     def content(self, name: str) -> str:
-        """A digest of an image's layers and configuration, "" if it is not there.
+        """A digest of an image's layers and configuration, "" if the image does not exist.
 
-        The same build has the same one in every project: labels and the time of making, which its id covers, are left out.
+        It is the same for the same build in every project. An image's id is not: it also covers labels and the creation time.
         """
         inspected = self.inspect(name)
         if inspected is None:
@@ -103,16 +103,16 @@ class Images:
         }
 
     def volumes(self, name: str) -> tuple[str, ...] | None:
-        """The paths that an image declares as volumes; None if it is not there."""
+        """The paths that an image declares as volumes; None if the image does not exist."""
         inspected = self.inspect(name)
         if inspected is None:
             return None
         return tuple(sorted((inspected.get("Config") or {}).get("Volumes") or ()))
 
     def pull(self, name: str) -> None:
-        """Fetch an image from its registry. EnvctlError, soon, if the registry cannot be reached or refuses it.
+        """Pull an image. EnvctlError, without long waiting, if the registry cannot be reached or refuses it.
 
-        Of one that is called by its platform, that platform's: what has its usual name keeps it.
+        A name with a platform pulls that platform; the plain name keeps its image.
         """
         image, platform = plain_name(name)
         with self._guard(image):
@@ -144,7 +144,7 @@ class Images:
             raise AccessError(brief, details=message, hint=registries.remedy(registry)) from error
 
     def _insist_on(self, image: str, platform: str) -> None:
-        """A registry that has one platform alone gives that, whatever it is asked for."""
+        """EnvctlError if the registry returned another platform: one that has a single platform returns it, whatever is asked for."""
         actual = self.platform(image)
         if not runs(platform, actual):
             raise EnvctlError(
@@ -153,7 +153,7 @@ class Images:
             )
 
     def _give_back(self, image: str, before: str | None) -> None:
-        """Have a name mean what it meant before."""
+        """Give a name back to the image that had it before."""
         now = self.find(image)
         if now is None or now == before:
             return
@@ -161,7 +161,7 @@ class Images:
             self._tag(before, image)
             return
         with self._engine.doing(f"let go of the name {image}") as api:
-            # Not the image, if it is called otherwise too.
+            # `noprune` keeps the image if it has other names.
             api.remove_image(image, noprune=True)
 
     def _tag(self, identity: str, name: str) -> None:
@@ -170,7 +170,7 @@ class Images:
             api.tag(identity, repository, tag)
 
     def _guard(self, image: str) -> Lock:
-        """Of a name: what it means changes while an image of another platform is fetched."""
+        """A lock for a name, which changes its image while another platform is pulled."""
         with self._all:
             return self._guards.setdefault(image, Lock())
 
@@ -201,10 +201,10 @@ class Images:
         changes: Sequence[str] = (),
         platform: str = "",
     ) -> str:
-        """Make an image of one layer from a root filesystem; its id.
+        """Create an image with one layer from a root filesystem; return its id.
 
-        `changes` are Dockerfile instructions for its configuration. If reading `tar` raises, no
-        image is made and that error is the one that comes out. With `platform` the image is for that one.
+        `changes` are Dockerfile instructions for its configuration. If reading `tar` fails, no image is created and the
+        original error is raised. With `platform` the image is for that one.
         """
         if platform:
             return self._load_for(platform, tar, name, labels=labels, changes=changes)
@@ -248,7 +248,7 @@ class Images:
         labels: Mapping[str, str],
         changes: Sequence[str],
     ) -> str:
-        """As `load` does. Engines before 23 take a root filesystem for one of their own platform, whatever they are told."""
+        """Like `load`. Engines before 23 ignore the platform when they import a root filesystem, so the whole image is written here."""
         from envctl.backends.docker.single_layer_images import configured, write
 
         with tempfile.TemporaryFile() as spooled, tempfile.TemporaryFile() as whole:
@@ -274,10 +274,10 @@ class Images:
             return tuple(path for path in paths if _lacks(api, container, path))
 
     def pinned(self, name: str) -> str:
-        """How a Dockerfile names an image that is at hand, and no other of its name.
+        """How a Dockerfile has to name an image, so that the build uses exactly this one.
 
-        An engine with containerd's image store asks the registry first, and takes what has the name there now; unless a
-        digest says which image it has to be. Its ids are such digests. Other engines take what they have.
+        An engine with the containerd image store asks the registry first and uses what has the name there now, unless a digest
+        pins it; its image ids are such digests. Other engines use the local image.
         """
         if self._asks_registries is None:
             with self._engine.doing("ask the engine how it keeps images") as api:
@@ -302,9 +302,9 @@ class Images:
         return content
 
     def restore(self, file: Path, *, name: str, identity: str = "") -> None:
-        """Take in an image that `save` wrote, under this name, and no other.
+        """Load an image that `save` wrote, under this name only.
 
-        EnvctlError if the file gives names itself, or is not the image with that id: nothing is loaded then.
+        EnvctlError, before anything is loaded, if the archive has names itself, or is not the image with that id.
         """
         from envctl.backends.docker.image_archive import identities
 
@@ -338,7 +338,7 @@ class Images:
 
 
 class _Watched:
-    """A stream sent in chunks, that remembers how reading it failed."""
+    """A stream sent in chunks, which remembers a read error."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -350,12 +350,12 @@ class _Watched:
                 yield chunk
         except Exception as error:
             self.failure = error
-            # Whatever it is must cut the transfer off, as a failing connection would.
+            # Any error has to abort the transfer like a failing connection; otherwise the engine would keep half an image.
             raise OSError(str(error)) from error
 
 
 def file_in(archive: bytes) -> bytes | None:
-    """The content of the first member of a tar, if that is a file."""
+    """The content of the first member of a tar, if it is a file."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         member = tar.next()
         file = tar.extractfile(member) if member is not None and member.isfile() else None
@@ -384,7 +384,7 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
 
 
 def _lacks(api: Client, container: str, path: str) -> bool:
-    """Whether a path is missing; what the engine does not tell is found out by what needs it."""
+    """Whether a path is missing. If the engine does not say, it counts as present: the step that needs it fails with its own error."""
     try:
         return api.path_stat(container, path) is None
     except ApiError:

@@ -1,4 +1,4 @@
-"""A closer look at the containers of a plan: the engine's record of each, and what is mounted into it."""
+"""Inspects the containers of a plan: the engine's record of each, and its mounts as seen from inside."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from envctl.plan.model import Kind, Plan, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 _TIMEOUT: Final = 20.0
-"""Seconds a container may take to tell of its mounts."""
+"""Seconds a container may take to report its mounts."""
 _MOST: Final = 1 << 20
-"""Bytes it may tell."""
+"""The most bytes that are read of that report."""
 
 
 def look_closer(
     engine: Engine, names: Names, plan: Plan, states: Mapping[str, UnitState]
 ) -> dict[str, UnitState]:
-    """The states, those of the plan's units with what was changed by other means since they were made."""
+    """The states, with drift for the plan's units: what was changed since their creation, and not by envctl."""
     pairs = [
         (unit, states[unit.name])
         for unit in plan.units
-        # Of one that was made for another run all is told by that; a task that is over is not run again for it.
+        # A unit of another run is replaced anyway; a finished task does not run again because of drift.
         if unit.name in states
         and is_same_run(states[unit.name].run, unit.run)
         and not (unit.kind is Kind.TASK and states[unit.name].status.is_over)
@@ -82,7 +82,7 @@ def inspect(engine: Engine, container: str) -> Mapping[str, Any] | None:
 
 
 def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.FileStat]:
-    """What its mounts are, as a process inside sees them; of an image without a shell, nothing."""
+    """The mounts as a process inside sees them; nothing for an image without a shell."""
     from envctl.backends.docker.streams import execute
 
     targets = [mount.target for mount in unit.run.mounts]

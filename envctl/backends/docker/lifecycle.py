@@ -1,4 +1,4 @@
-"""One change made on the engine. Each may have been cut off in the middle before and converges."""
+"""Carries out one change. Each can follow an interrupted one, and still leads to the desired state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from envctl.plan.model import ReadyImage, Unit, Volume
 
 
 class Lifecycle:
-    """Makes, starts, stops and removes the units of one environment, and what they share."""
+    """Creates, starts, stops and removes the units of one environment, and what they share."""
 
     def __init__(
         self,
@@ -54,13 +54,13 @@ class Lifecycle:
         self._platforms = platforms
         self.records = Records(engine, names)
         self.resumed: dict[str, str] = {}
-        """By container that this run had go on, when the engine's last probe before that began."""
+        """By container that this run resumed, the start of the last health check before."""
         self._guard = Lock()
         self._network_there = False
         self._log_driver = ""
 
     def apply(self, change: Change) -> None:
-        """Do a change of a unit, a volume, or of what the environment shares."""
+        """Carry out a change of a unit, a volume, or what the environment shares."""
         unit = change.target if isinstance(change.target, Unit) else None
         if change.action in (Action.CREATE, Action.REPLACE) and unit:
             self.create(unit)
@@ -76,7 +76,7 @@ class Lifecycle:
             without_target[change.action](change.unit)
 
     def create(self, unit: Unit) -> None:
-        """Make a unit's container and start it; whatever was there for the unit goes first."""
+        """Create a unit's container and start it. An existing container of the unit is removed first."""
         where = unit.where
         self.have_image(unit)
         self._remove_container(unit.name)
@@ -91,21 +91,21 @@ class Lifecycle:
             _start(api, unit, identity)
 
     def prepare(self, unit: Unit, image_volumes: tuple[Volume, ...] = ()) -> None:
-        """Have what a container of a unit needs: the network and volumes; `image_volumes` are those that its image declares."""
+        """Create what a unit's container needs: the network and volumes; `image_volumes` are those that its image declares."""
         self._have_network(unit.where)
         with self._engine.doing(f"create {unit.name}", where=unit.where) as api:
             claim_volumes(api, with_volumes(unit, image_volumes), self._names)
         self._volumes.begin(unit)
 
     def start(self, unit: Unit, *, anew: bool = False) -> None:
-        """Start a unit that is there, or resume it. One that runs goes on, unless it is to start `anew` or has lost its secrets."""
+        """Start or resume an existing unit. A running one is left alone, unless it has to start `anew` or has lost its secrets."""
         current = self._container(unit.name)
         if current is None:
             self.create(unit)
             return
         if current["State"] == "paused" and not anew:
             with self._engine.doing(f"go on with {unit.name}") as api:
-                # What the engine heard before is no word on how it is now.
+                # A paused container is not probed: the engine still shows the health from before.
                 mark = last_mark(api.inspect_container(current["Id"])["State"])
                 self.resumed[current["Id"]] = mark
                 self._answers.begin(unit.name, after=mark)
@@ -114,7 +114,7 @@ class Lifecycle:
         if current["State"] == "running" and not anew and self._secrets.keep(unit, current):
             return
         self._end(unit.name, current)
-        # What has run after the last start has not after this one.
+        # Hooks that ran after the last start have not run after this one.
         self.records.clear(unit.name)
         self._secrets.give(unit, current["Id"])
         self._answers.begin(unit.name)
@@ -123,13 +123,13 @@ class Lifecycle:
                 _start(api, unit, current["Id"])
                 return
             except ApiError as error:
-                # The network it was made for is gone: another of that name is not the same.
+                # Its network was removed. A container refers to its network by id, so a new network of that name does not help.
                 if "network" not in str(error) or "not found" not in str(error):
                     raise
         self.create(unit)
 
     def stop(self, unit: str) -> None:
-        """End a unit's process, SIGTERM, after a while SIGKILL, and note that it was envctl that did so."""
+        """Stop a unit's process (SIGTERM, later SIGKILL) and record that envctl did so."""
         current = self._container(unit)
         if current is not None and self._end(unit, current):
             with self._engine.doing(f"look at {unit}") as api:
@@ -137,7 +137,7 @@ class Lifecycle:
             self.records.write(unit, current["Id"], STOPPED, ended)
 
     def _end(self, unit: str, current: Listed) -> bool:
-        """End a container's process; whether there was one."""
+        """Stop a container's process; whether there was one."""
         if current["State"] not in {"running", "restarting", "paused"}:
             return False
         with self._engine.doing(f"stop {unit}") as api:
@@ -160,7 +160,7 @@ class Lifecycle:
                 _tolerant(api.remove_volume, listed["Name"])
 
     def tear_down(self, _unit: str = "") -> None:
-        """Remove the keeper, the volumes in memory and the network."""
+        """Remove the secrets container, the in-memory volumes and the network."""
         for twin in containers(self._engine, self._names).twins:
             self._remove_container(twin["Labels"][n.UNIT])
         self._secrets.dismiss()
@@ -180,13 +180,13 @@ class Lifecycle:
     def _remove_container(self, unit: str) -> None:
         for current in containers(self._engine, self._names, unit=unit).of_unit(unit):
             self._end(unit, current)
-            # Volumes without names were made by earlier versions; elsewhere there are none.
+            # Anonymous volumes come from earlier versions of envctl.
             prunable = self._volumes.carry_over(unit, current)
             with self._engine.doing(f"remove {unit}") as api:
                 _tolerant(api.remove_container, current["Id"], v=prunable, force=True)
 
     def have_image(self, unit: Unit) -> None:
-        """Have the unit's image at hand: a ready one is pulled. EnvctlError if it is to be built first."""
+        """Make sure that the unit's image exists; a ready image is pulled. EnvctlError if it has to be built first."""
         name, platform = self._names.image_of(unit), unit.run.platform
         self._platforms.require(platform, unit.origins.get("platform") or unit.where)
         if self._images.at_hand(name) is not None:
@@ -252,17 +252,17 @@ def _start(api: Client, unit: Unit, container: str) -> None:
 
 
 def _stop(api: Client, container: str) -> None:
-    """Ask the process to end; the engine answers when it has, or was killed after its own time-out."""
+    """Stop the process; the engine answers when it has ended, or was killed after its own time-out."""
     grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
     api.stop(container, timeout=grace + USUAL)
 
 
 def _place(unit: Unit) -> Place | None:
-    """What is most often to blame if a container does not start: its ports."""
+    """The place of the ports, which are the most common reason why a container does not start."""
     return unit.origins.get("ports") or unit.where
 
 
 def _tolerant(act: Callable[..., object], *args: Any, **options: Any) -> None:
-    """Do it; that the thing is gone already is fine."""
+    """Call it; do nothing if the resource does not exist any more."""
     with suppress(NotFoundError):
         act(*args, **options)

@@ -1,4 +1,4 @@
-"""What containers logged: oldest first, merged by time, followed on request."""
+"""Reads containers' logs: oldest first, merged by time, followed on request."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
 _LONGEST: Final = 16 * 1024 * 1024
-"""Bytes of a line: what is longer comes as several."""
+"""The longest line in bytes; a longer one is split."""
 _WINDOW: Final = 0.1
 """Seconds within which lines of several units are sorted while following."""
 _PAUSE: Final = 0.3
 _PIECES: Final = 64
-"""Of so many pieces, 16 KiB each, a line can consist that is asked for with few others; longer ones come without their beginning."""
+"""How many pieces of 16 KiB a line can have when only a few lines are requested; the beginning of a longer one is missing."""
 _CALM: Final = 3
-"""How often in a row nothing may run, nor come, until it is over: what was just started is noticed a moment later."""
+"""How many times in a row nothing may run or arrive before following ends: a unit that just started shows up a moment later."""
 _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
@@ -44,9 +44,9 @@ def past(
     since: float | None,
     until: float | None,
 ) -> Iterator[LogLine]:
-    """What these units have logged by now, between two moments; `tail` lines of each."""
+    """The log lines of these units so far, between two times; the last `tail` of each."""
     existing = containers(engine, names).units
-    # The engine counts the pieces of a long line apart, and counts lines before it looks at the time.
+    # The engine counts each piece of a long line as a line, and applies `tail` before `until`.
     more = None if tail is None or until is not None else tail + _PIECES
     lines = [
         _lines(
@@ -68,9 +68,9 @@ def follow(
     since: float | None,
     busy: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """What these units log from a moment on, until none of them runs any more; one that is replaced is followed on.
+    """The log lines of these units from a time on, until none of them runs any more; replaced units are followed on.
 
-    As long as the environment is `busy` being changed, what does not run may be about to.
+    While the environment is `busy` being changed, a unit that does not run may still be started.
     """
     followers = [_Follower(engine, names, unit, tail, _seconds(since)) for unit in units]
     lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
@@ -97,7 +97,7 @@ def follow(
 def _batch(
     lines: queue.SimpleQueue[LogLine | EnvctlError],
 ) -> list[LogLine | EnvctlError]:
-    """What comes within a moment of the first; nothing if nothing comes."""
+    """The lines that arrive shortly after the first one; none if nothing arrives."""
     batch: list[LogLine | EnvctlError] = []
     deadline = time.monotonic() + _PAUSE
     with suppress(queue.Empty):
@@ -110,7 +110,7 @@ def _batch(
 
 @dataclass(slots=True)
 class _Follower:
-    """Follows one unit in a thread; `idle` while it does not run and all it logged is told."""
+    """Follows one unit in a thread; `idle` while it does not run and all its lines have been passed on."""
 
     engine: Engine
     names: Names
@@ -123,7 +123,7 @@ class _Follower:
     _last: str = ""
 
     def run(self, tell: Callable[[LogLine | EnvctlError], None]) -> None:
-        """Tell every line; return when stopped."""
+        """Pass on every line until stopped."""
         try:
             seen = ""
             while not self._stopped.is_set():
@@ -149,7 +149,7 @@ class _Follower:
                 tell(error)
 
     def stop(self) -> None:
-        """End it; a read that it is in is cut off."""
+        """Stop following; interrupts a read."""
         self._stopped.set()
         if self._answer is not None:
             self._answer.cut()
@@ -171,9 +171,9 @@ def _lines(
     until: str = "",
     opened: Callable[[Response], None] | None = None,
 ) -> Iterator[LogLine]:
-    """The lines of one container; with `opened`, followed, and that is told the open answer.
+    """The lines of one container. With `opened` they are followed, and it receives the open answer.
 
-    `since` and `until` are as the engine takes them: seconds since 1970, with a fraction.
+    `since` and `until` are seconds since 1970 with a fraction, as the engine takes them.
     """
     parameters = {
         "stdout": "1",
@@ -197,7 +197,7 @@ def _lines(
 
 
 def _parsed(unit: str, chunks: Iterable[bytes]) -> Iterator[LogLine]:
-    """Each frame is a line with its time before it, or a part of one if it does not end with a newline."""
+    """Each frame is a line that starts with its time, or a part of a line if it does not end with a newline."""
     demultiplexer = Demultiplexer()
     partial: dict[int, tuple[str, bytes]] = {}
     for data in chunks:
@@ -219,12 +219,12 @@ def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:
 
 
 def _seconds(moment: float | None) -> str:
-    """A moment as the engine takes it; "" for none."""
+    """A time in the form the engine takes; "" for none."""
     return "" if moment is None else f"{moment:.9f}"
 
 
 def _after(moment: str) -> str:
-    """The moment after this one (RFC 3339, UTC), as seconds since 1970 with nanoseconds."""
+    """One nanosecond after this time (RFC 3339, UTC), as seconds since 1970 with nanoseconds."""
     whole, _, fraction = moment.rstrip("Z").partition(".")
     seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
     nanoseconds = int(fraction.ljust(9, "0")[:9] or 0) + 1

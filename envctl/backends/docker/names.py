@@ -1,4 +1,4 @@
-"""What resources are called and labelled. Labels are the only state there is."""
+"""Names and labels of resources. Labels hold all state."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Names:
 
     @property
     def prefix(self) -> str:
-        """What every name begins with; tells projects, checkouts and environments apart."""
+        """The prefix of every name; it differs between projects, checkouts and environments."""
         scope = self.scope
         return f"{slug(scope.project)}-{scope.project_id[:6]}-{slug(scope.environment)}"
 
@@ -54,7 +54,7 @@ class Names:
         return f"{self.prefix}_{slug(unit)}"
 
     def secrets_container(self, identity: str) -> str:
-        """A keeper of secrets; there may be two while one takes over from another."""
+        """A secrets container. There may be two while a new one takes over."""
         return f"{self.prefix}.keeper-{identity}"
 
     @property
@@ -72,11 +72,11 @@ class Names:
         return f"{self.prefix}_{slug(unit)}.{slug(path)[:100]}-{mark}"
 
     def helper(self, volume: str) -> str:
-        """The container that a volume, by its name on the engine, is begun with."""
+        """The helper container of a volume, given by its name on the engine."""
         return f"{volume}.helper"
 
     def is_helper(self, container: str) -> bool:
-        """Whether a container of this name can be a helper: the project may have had another name."""
+        """Whether a container of this name can be a helper, also of an earlier name of the project."""
         return f"-{self.scope.project_id[:6]}-{slug(self.scope.environment)}_" in container and (
             container.endswith(".helper")
         )
@@ -86,7 +86,7 @@ class Names:
         return f"{self.prefix}_{slug(unit)}.secrets"
 
     def record(self, unit: str, text: str) -> str:
-        """The empty volume whose labels tell something that happened to a unit."""
+        """The empty volume whose labels record an event of a unit."""
         return f"{self.prefix}_{slug(unit)}.record-{text}"
 
     def image(self, build: Build | DockerfileBuild) -> str:
@@ -110,12 +110,12 @@ class Names:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """On everything that belongs to the environment."""
+        """Labels of everything that belongs to the environment."""
         return {**self.own_labels, PROJECT: self.scope.project, ROOT: self.scope.root}
 
     @property
     def own_labels(self) -> Mapping[str, str]:
-        """What tells this environment's resources from all others; the project's name may change."""
+        """Labels that identify this environment's resources; the project's name is not among them, since it may change."""
         return {PROJECT_ID: self.scope.project_id, ENVIRONMENT: self.scope.environment}
 
     @property
@@ -128,9 +128,9 @@ class Names:
         return {"label": [*self.filters["label"], f"{UNIT}={unit}"]}
 
     def unit_labels(self, unit: Unit) -> Mapping[str, str]:
-        """On a unit's container: who it is and exactly what it was made from.
+        """Labels of a unit's container: which unit it is and exactly what it was created from.
 
-        All are set, if to nothing: the others would be those of the image, which may be made of a unit.
+        All of them are set, if only to "": otherwise a container would inherit those of its image, which may be committed from a unit.
         """
         source = unit.source
         ready = isinstance(source, ReadyImage)
@@ -147,19 +147,19 @@ class Names:
 
     @property
     def secrets_container_labels(self) -> Mapping[str, str]:
-        """On a keeper's container, which is no unit whatever its image says."""
+        """Labels of a secrets container. Unit labels of the image are overridden."""
         return {**self.labels, SECRETS_CONTAINER: "secrets", UNIT: "", SERVICE: ""}
 
     def one_off_labels(self, unit: str) -> Mapping[str, str]:
-        """On the containers of a one-off of a unit, which is no unit itself."""
+        """Labels of the containers of a one-off, which is not a unit itself."""
         return {**self.labels, ONE_OFF: unit, SECRETS_CONTAINER: "", UNIT: "", SERVICE: ""}
 
     @property
     def helper_labels(self) -> Mapping[str, str]:
-        """On a helper's container, which is neither a unit nor a keeper."""
+        """Labels of a helper container, which is neither a unit nor a secrets container."""
         return {**self.labels, HELPER: "volume", SECRETS_CONTAINER: "", UNIT: "", SERVICE: ""}
 
 
 def slug(text: str) -> str:
-    """A text the engine takes in names of all kinds."""
+    """A text in a form that is valid in all kinds of names on the engine."""
     return re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).strip("-_.") or "x"

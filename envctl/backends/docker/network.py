@@ -1,4 +1,4 @@
-"""An environment's network, removed: also where the engine still counts containers that have gone."""
+"""Removes an environment's network, even if the engine still lists containers that were removed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.errors import EnvctlError
 
 PATIENCE: Final = 20.0
-"""Seconds until the engine has counted again: it is late where many containers go at once."""
+"""Seconds until the engine's list of connected containers is up to date; it lags when many are removed at once."""
 _PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 2.0
 _IN_USE: Final = (403, 409)
 
 
 def remove(api: Client, network: Mapping[str, Any]) -> None:
-    """Remove a network; that it is gone already is fine. EnvctlError if something is connected to it, or seems to be."""
+    """Remove a network, if it exists. EnvctlError if containers are connected to it."""
     identity, name = str(network["Id"]), str(network["Name"])
     deadline, pause = time.monotonic() + PATIENCE, _PAUSE
     while True:
@@ -41,7 +41,7 @@ def remove(api: Client, network: Mapping[str, Any]) -> None:
 
 
 def _let_go(api: Client, network: str) -> list[str]:
-    """Disconnect what is gone but still listed; the names of containers that are there."""
+    """Disconnect removed containers that are still listed; the names of those that exist."""
     try:
         listed = api.inspect_network(network).get("Containers") or {}
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""What of an environment is there: from the engine's lists, which are cheap and hold still."""
+"""Reads the observed state from the engine's lists, which are fast and do not fail if a container is removed meanwhile."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _STATUS: Final = {
     "restarting": Status.RESTARTING,
     "paused": Status.PAUSED,
     "exited": Status.EXITED,
-    # One that the engine could not remove: it is good for nothing any more.
+    # The engine could not remove it ("dead"), and it cannot be used any more.
     "dead": Status.UNKNOWN,
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
 _SIZES_TIMEOUT: Final = 5.0
 _DEAD: Final = "the engine could not remove it, and has given it up"
 _KILLED: Final = 137
-"""With what a process ends that SIGKILL ended."""
+"""The exit code of a process that was ended by SIGKILL."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
 
 def environments(engine: Engine, names: Names) -> Sequence[str]:
-    """The names of the environments of the checkout of which units are there."""
+    """The names of this checkout's environments that have units."""
     with engine.doing("list containers") as api:
         filters = {"label": f"{n.PROJECT_ID}={names.scope.project_id}"}
         present = {
@@ -57,7 +57,7 @@ def environments(engine: Engine, names: Names) -> Sequence[str]:
 
 
 def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
-    """The environment; with a plan also which builds are at hand, and what was changed by other means."""
+    """The environment; with a plan also which builds have images, and drift."""
     existing = containers(engine, names)
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))
@@ -97,7 +97,7 @@ def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
 
 
 def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict[str, UnitState]:
-    """The states, with what is said of further containers of the same unit."""
+    """The states, with drift for further containers of the same unit."""
     states = dict(units)
     for twin in twins:
         unit = states[twin["Labels"][n.UNIT]]
@@ -107,7 +107,7 @@ def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict
 
 
 def everything(engine: Engine) -> Sequence[FoundEnvironment]:
-    """All environments that there is something of, by their labels."""
+    """All environments of which anything exists, by their labels."""
     filters = {"label": [n.PROJECT_ID, n.ENVIRONMENT]}
     with engine.doing("look for environments") as api:
         listed = [
@@ -145,7 +145,7 @@ def _scope_of(resource: Listed) -> Scope:
 
 
 def _is_found(api: Client, resource: Listed) -> bool:
-    """Whether something is of the environment that its labels name: a container may inherit them from its image."""
+    """Whether a resource really belongs to the environment in its labels: a container may have inherited them from its image."""
     scope = _scope_of(resource)
     called = resource.get("Names") or [resource.get("Name", "")]
     named = any(str(name).lstrip("/").startswith(Names(scope).prefix) for name in called)
@@ -153,7 +153,7 @@ def _is_found(api: Client, resource: Listed) -> bool:
 
 
 def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:
-    """The bytes in these volumes; nothing where the engine takes long, since it reads all that it has for it."""
+    """The sizes of these volumes in bytes; nothing if the engine takes too long, because it measures all volumes it has."""
     if not volumes:
         return {}
     with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
@@ -169,16 +169,16 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
 
 
 def _is_leftover(volume: Listed) -> bool:
-    # Records are their units', and go with them.
+    # Records are removed together with their unit.
     return n.VOLUME not in volume["Labels"] and not records.is_record(volume)
 
 
 def _built_images(
     engine: Engine, names: Names, plan: Plan, existing: Containers
 ) -> Mapping[str, Listed]:
-    """The images of the plan's builds and of what runs, by digest, as far as they still have the names they are found by.
+    """The images of the plan's builds and of running units by digest, if they still have their names.
 
-    Each is inspected: to list images, an engine reads all that it has, 0.2 s of 500.
+    Each is inspected, because listing is slower: the engine reads all images it has (0.2 s for 500).
     """
     running = {str(listed["Labels"].get(n.BUILD) or "") for listed in existing.units.values()}
     digests = sorted({*plan.builds(), *running} - {""})
@@ -198,10 +198,10 @@ def _labels(image: Listed) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What else there is to know of an environment's containers.
+    """What else is known about an environment's containers.
 
-    `secrets` are what is wrong with those of each unit, and whether it has to be restarted for that; `details` the
-    inspected states of those whose listing does not tell all, by id.
+    `secrets` is what is wrong with the secrets of each unit, and whether it has to be restarted because of that; `details`
+    are the inspected containers whose listing is not enough, by id.
     """
 
     secrets: Mapping[str, tuple[str, bool]]
@@ -213,7 +213,7 @@ class _Seen:
 def _details(
     engine: Engine, existing: Containers, volumes: Sequence[Listed]
 ) -> Mapping[str, Listed]:
-    """The inspected containers of those units of which their listing does not tell how they are, by id."""
+    """The inspected containers of units whose listing does not show their state, by id."""
     noted = {container for container, kind in records.read(volumes) if kind == records.STOPPED}
     ids = [
         container["Id"]
@@ -262,7 +262,7 @@ def _state(seen: _Seen, container: Listed) -> UnitState:
 
 
 def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Status, str]:
-    """What a unit's process does, and what more there is to say of that."""
+    """The status of a unit's process, and the cause."""
     status = _STATUS.get(container["State"], Status.UNKNOWN)
     error = str(inspected.get("Error") or "").strip().partition("\n")[0]
     if status is Status.UNKNOWN:
@@ -271,7 +271,7 @@ def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tup
         ] == "dead" else f"the engine says {container['State']!r}"
     if status is Status.EXITED:
         stops = seen.records.get((container["Id"], records.STOPPED), frozenset())
-        # Somebody may have started it since, by hand.
+        # It may have been started by hand since.
         if stops and inspected.get("FinishedAt") in stops:
             return Status.STOPPED, ""
     if status in (Status.EXITED, Status.RESTARTING) and inspected.get("OOMKilled"):
@@ -284,7 +284,7 @@ def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tup
 
 
 def _probe_said(inspected: Mapping[str, Any]) -> str:
-    """What the engine's health check said last, in a line."""
+    """The last output of the engine's health check, in one line."""
     log = (inspected.get("Health") or {}).get("Log") or [{}]
     lines = str(log[-1].get("Output") or "").strip().splitlines()
     return f"its probe fails: {lines[0]}" if lines else "its probe fails"
@@ -297,9 +297,9 @@ def _is_outdated(container: Listed, current: Mapping[str, str]) -> bool:
 
 
 def _moved(engine: Engine, units: Iterable[Listed]) -> Mapping[str, str]:
-    """The ids of ready images that other images than the units' are called by now.
+    """The ids of ready images whose name now belongs to another image than the unit's.
 
-    The engine lists a container's image by its name only as long as the name means that image.
+    The engine lists a container's image by name only as long as the name belongs to that image.
     """
     image_names = {
         name
@@ -322,7 +322,7 @@ def _health(status: str) -> Health:
 
 
 def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Where published ports can be reached, other than TCP ones with their protocol; those over IPv6 not again."""
+    """The addresses of published ports, with the protocol if it is not TCP; IPv6 duplicates are left out."""
     published = {
         (port["PrivatePort"], _address(port))
         for port in ports
@@ -332,7 +332,7 @@ def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _published(ports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The addresses of this host by port of the container; those over IPv6 not again."""
+    """The addresses on this host by port of the container; IPv6 duplicates are left out."""
     published: dict[str, tuple[str, ...]] = {}
     for port in sorted(ports, key=lambda port: (port["PrivatePort"], port.get("PublicPort", 0))):
         if port.get("PublicPort") and ":" not in port.get("IP", ""):
@@ -357,5 +357,5 @@ def _name(resource: Listed) -> str:
 
 
 def number(text: str) -> int | None:
-    """A number that somebody may have written by hand; None if it is none."""
+    """A number that may have been written by hand; None if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() else None
