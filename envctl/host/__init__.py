@@ -1,1 +1,1 @@
-"""What envctl needs of the host itself: files, locks, private folders, certificates."""
+"""What envctl needs of this host: files, locks, private folders, certificates."""

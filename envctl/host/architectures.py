@@ -1,4 +1,4 @@
-"""Hosts that machines run on: all that depends on the processor, by architecture."""
+"""The hosts that machines run on, and everything that depends on the processor's architecture."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from envctl.lazy_dataclass import dataclass
 
 SYSTEM: Final = "Linux"
 _SAME: Final = {"arm64": "aarch64", "amd64": "x86_64"}
-"""What systems other than Linux call a processor's architecture."""
+"""Other systems' names for processor architectures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What machines of one architecture are made and run with.
+    """What machines of one architecture are created and run with.
 
-    `platform` is Docker's word for it; `kernel` is Debian's package of the kernel; `cpu` QEMU's model of a processor where it is emulated; `emulator` QEMU's
-    program, in the package `emulator_package`; `kvm_flags` are those in /proc/cpuinfo of which one says that KVM works.
+    `platform` is Docker's name; `kernel` is Debian's kernel package; `cpu` QEMU's CPU model for emulation; `emulator` QEMU's
+    program, in the package `emulator_package`; one of `kvm_flags` has to be in /proc/cpuinfo for KVM to work.
     """
 
     platform: str
@@ -40,18 +40,18 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         kvm_flags=("vmx", "svm"),
     )
 }
-"""By the name that Linux has for a processor's architecture. What is not here has no machines."""
+"""By Linux' name of the architecture. Machines do not run on others."""
 NATIVE: Final = ARCHITECTURES["x86_64"]
-"""What all machines are made for."""
+"""The architecture of all machines."""
 
 
 def processor(name: str) -> str:
-    """Linux' name of an architecture that a system calls so: "x86_64", "aarch64"."""
+    """Linux' name of an architecture: "x86_64", "aarch64"."""
     return _SAME.get(name.lower(), name.lower())
 
 
 def why_no_machines(system: str, processor: str) -> str:
-    """Why there can be no machines on such a host; "" if there can."""
+    """Why machines cannot run on such a host; "" if they can."""
     if system == SYSTEM and processor in ARCHITECTURES:
         return ""
     names = " or ".join(ARCHITECTURES)
@@ -59,7 +59,7 @@ def why_no_machines(system: str, processor: str) -> str:
 
 
 def require() -> None:
-    """EnvctlError if this host can have no machines."""
+    """EnvctlError if machines cannot run on this host."""
     if reason := why_no_machines(platform.system(), processor(platform.machine())):
         raise EnvctlError(
             reason,

@@ -1,4 +1,4 @@
-"""Which CA certificates builds trust behind a proxy that inspects TLS; what other programs are trusted with."""
+"""Which CA certificates builds trust behind a proxy that inspects TLS, and which environment other programs get."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from envctl.errors import EnvctlError
 
 VARIABLES = ("ENVCTL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-"""Environment variables that name a bundle; the first that is set wins."""
+"""Environment variables that name a bundle; the first one that is set wins."""
 
 _HANDED_ON = frozenset(
     (
@@ -26,14 +26,15 @@ _SYSTEM: Final = (
     ("etc/pki/ca-trust/source/anchors", "etc/pki/tls/certs/ca-bundle.crt"),
     ("etc/pki/trust/anchors", "var/lib/ca-certificates/ca-bundle.pem"),
 )
-"""Where an administrator adds certificates, and the bundle that they are in then: of Debian and Alpine, of Arch, of Fedora
-and RHEL, of SUSE."""
+"""Where administrators add certificates, and the bundle that then contains them: on Debian and Alpine, Arch, Fedora and
+RHEL, SUSE.
+"""
 
 
 def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None:
-    """The host's CA bundle if it has one of its own, else None; the system's own is looked for below `root`.
+    """The host's CA bundle if it has additional certificates, else None; system bundles are looked up below `root`.
 
-    A variable that names a missing file is an error only for the one that is ours.
+    A missing file is an error only for envctl's own variable.
     """
     for name in VARIABLES:
         value = environ.get(name, "")
@@ -54,9 +55,9 @@ def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None
 
 
 def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
-    """What of the environment a system's program is given: where things are, language, proxies, certificates.
+    """The part of the environment that system programs get: paths, language, proxies, certificates.
 
-    The rest may hold secrets, and an engine that is started keeps its environment for others to read.
+    The rest may contain secrets, and others can read the environment of an engine that envctl starts.
     """
     return {
         name: value

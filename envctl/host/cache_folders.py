@@ -1,4 +1,4 @@
-"""Where a user has what all projects share, and what may be deleted at any time."""
+"""The user's cache, shared by all projects. It may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from pathlib import Path
 
 
 def shared(*parts: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """A folder, or file, of the user's cache; it need not be there."""
+    """A folder or file of the user's cache; it need not exist."""
     base = environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache").joinpath("envctl", *parts)

@@ -1,8 +1,8 @@
-"""Which checkout a folder is: the one that was made there, or one that was moved there and adopted.
+"""Identifies checkouts, including those that were moved and adopted.
 
-What a checkout has up is named after its *home*, the folder in which it first was. A folder that was moved, or that
-took over what another had, has its home in a file of its private state, which is outside the project: a copied folder
-has no such file, and is a checkout of its own.
+Resources of a checkout are named after its *home*, the folder where it first was. A folder that was moved, or that took
+over another's resources, stores its home in its private state, which is outside the project: a copied folder has no such
+file and is a new checkout.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from envctl.host.private_state import (
 
 _HOME: Final = "home"
 _STAYS: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
-"""What of a private folder is the folder's own, and does not move."""
+"""The parts of private state that belong to the folder and are not moved."""
 _LONGEST: Final = 65_536
 
 
 def identify(home: str) -> str:
-    """What tells a checkout from all others."""
+    """The id of a checkout."""
     return hashlib.sha256(home.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def home_of(root: Path) -> str:
-    """The folder that a checkout is known by; "" if that is where it is."""
+    """The home of a checkout; "" if that is where it is."""
     return _read(root, _HOME)
 
 
 def homes() -> Mapping[str, tuple[str, str]]:
-    """By id, the home of each checkout that this user has private state of, and where it is now."""
+    """By id, the home of each checkout of this user, and where it is now."""
     here: dict[str, tuple[str, str]] = {}
     moved: dict[str, tuple[str, str]] = {}
     for file in sorted(state_folder().glob("projects/*/project")):
@@ -58,12 +58,12 @@ def adopt(former: Path, home: str, root: Path) -> None:
     with suppress(FileNotFoundError):
         _move(state_path(former), folder)
     _write(folder / _HOME, home)
-    # What is there, or comes there later, is another checkout from now on: its name is taken.
+    # Whatever is or comes at the former place is another checkout from now on.
     _write(private_folder(former) / _HOME, f"{followed(former)}#{os.urandom(4).hex()}")
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move what a private folder has, but for what is the folder's own."""
+    """Move the contents of a private folder, except what belongs to the folder itself."""
     for part in sorted(source.iterdir()):
         if part.name in _STAYS:
             continue

@@ -1,7 +1,7 @@
-"""Where a path leads, links followed: the same answer in every version of Python, and on every disk.
+"""Follows links, with the same result in every version of Python and on every file system.
 
-Disks of macOS and Windows take `App` and `app` for the same name. Some number what a name leads to anew for each
-spelling, so that device and inode do not tell either; what a folder lists is spelt in one way only.
+File systems of macOS and Windows take `App` and `app` for the same name. Some even give each spelling its own inode
+number, so device and inode do not help; a folder lists only one spelling.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from pathlib import Path
 
 
 def followed(path: Path) -> Path:
-    """The absolute path without links, each name as its folder lists it.
+    """The absolute path without links, with each name spelt as its folder lists it.
 
-    It need not exist; where links lead in a circle, they are left in it. What Path makes of such a circle depends on
-    the version of Python: an error, or the path as it is.
+    It need not exist. Circular links stay in it: depending on Python's version, Path raises an error or leaves them, too.
     """
     return as_listed(Path(os.path.realpath(path)))
 
 
 def as_listed(path: Path) -> Path:
-    """An absolute path with each name as its folder lists it; what does not exist stays as it is. No link is followed."""
+    """An absolute path with each name spelt as its folder lists it; missing parts stay as they are. No link is followed."""
     here = path.anchor
     for name in path.parts[1:]:
         here = os.path.join(here, _listed(here, name))  # noqa: PTH118 - strings are quicker
@@ -28,7 +27,7 @@ def as_listed(path: Path) -> Path:
 
 
 def ignores_case(path: Path) -> bool:
-    """Whether what is at this path can be reached by another spelling of its name, too."""
+    """Whether this path also exists under another spelling of its name."""
     other = path.name.swapcase()
     if other == path.name or not all(map(os.path.lexists, (path, path.with_name(other)))):
         return False
@@ -39,7 +38,7 @@ def ignores_case(path: Path) -> bool:
 
 
 def composed(name: str) -> str:
-    """A name with its accents in the one form that two spellings of them have in common."""
+    """A name in the Unicode form that different spellings of an accent share."""
     if name.isascii():
         return name
     import unicodedata
@@ -48,13 +47,13 @@ def composed(name: str) -> str:
 
 
 def alike(name: str) -> str:
-    """What is the same of all names that some disk takes for this one."""
+    """The same text for all names that some file system takes for this one."""
     return composed(composed(name).casefold())
 
 
 def _listed(folder: str, name: str) -> str:
     path = f"{folder}/{name}"
-    # Where the other case leads nowhere, as on most disks, there is no need to list the folder.
+    # If the other case does not exist, as on most file systems, listing the folder is not needed.
     if name.isascii() and (
         (other := name.swapcase()) == name or not os.path.lexists(f"{folder}/{other}")
     ):

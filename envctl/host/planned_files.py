@@ -1,4 +1,4 @@
-"""The project's files as a plan has them: read for a build, and refused if they have changed meanwhile."""
+"""Reads the project's files for a build, exactly as planned: a file that has changed is an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from envctl.host.source_tree import SourceEntry
 
 
 class _Hashing(io.RawIOBase):
-    """Reads on from a file, and hashes what is read."""
+    """Reads a file and hashes what it reads."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -35,7 +35,7 @@ class _Hashing(io.RawIOBase):
 
 
 class PlannedFiles:
-    """The project's files as a plan has them: what is no longer so is refused. To be used with `with`."""
+    """The project's files as planned. A context manager."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -53,9 +53,9 @@ class PlannedFiles:
 
     @contextmanager
     def opened(self, source: str, entry: SourceEntry) -> Iterator[BinaryIO]:
-        """A file, to be read to its end.
+        """Open a file that has to be read to its end.
 
-        EnvctlError if it cannot be read, or if at the end it was not what was planned.
+        EnvctlError if it cannot be read, or differs from the plan at the end.
         """
         descriptor = self._descriptor(source, entry)
         try:
@@ -69,7 +69,7 @@ class PlannedFiles:
             os.close(descriptor)
 
     def content(self, source: str, entry: SourceEntry) -> bytes:
-        """What is in a file that is not too large for memory. EnvctlError like `opened`."""
+        """The content of a file that fits into memory. EnvctlError like `opened`."""
         descriptor = self._descriptor(source, entry)
         try:
             data = read_up_to(descriptor, entry.size + 1)

@@ -1,7 +1,7 @@
-"""A project's private state: for this user alone, outside the project, and never reached through a link.
+"""A project's private state: for this user only, outside the project, and never reached through a link.
 
-It is kept below `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), under the project's path. So nothing that came
-with a clone can be taken for it, and nothing that sees the project's folder, such as a mount, sees it.
+It is in `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), named after the project's path. So nothing in a clone can be
+mistaken for it, and nothing that mounts the project's folder can read it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from envctl.errors import EnvctlError
 from envctl.host.links import followed
 
 NAME: Final = ".envctl"
-"""Where envctl once kept private state: a folder of the project. It is not read any more."""
+"""The folder in the project where earlier versions kept private state. It is not read any more."""
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""What says that nothing can be written to a disk: it is full, or read-only."""
+"""Errors which mean that nothing can be written: the disk is full or read-only."""
 _FREE_SPACE: Final = "free some space there, or make it writable; `envctl down` works without"
 _HOME: Final = ("envctl", "projects")
 _PROJECT: Final = "project"
-"""The file in a project's private folder that says which project it is for."""
+"""The file in a private folder that names its project."""
 _PRECIOUS: Final = ("secrets", "vagrant")
-"""What in a former folder is more than a cache."""
+"""The parts of a former folder that are more than a cache."""
 _CACHED: Final = ("cache", "locks", "memory", "crash.log", ".gitignore")
-"""What else an earlier envctl kept there."""
+"""What else earlier versions kept there."""
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder where programs keep the user's state. EnvctlError if the user has no home."""
+    """The folder for the user's state. EnvctlError if the user has no home."""
     named = Path(environ.get("XDG_STATE_HOME") or "")
     if named.is_absolute():
         return named
@@ -54,14 +54,14 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def state_path(root: Path, *parts: str) -> Path:
-    """Where a project's private folder `parts…` is, whether or not it exists."""
+    """The path of a project's private folder `parts…`, whether or not it exists."""
     return state_home().joinpath(*_HOME, _key(root), *parts)
 
 
 def private_folder(root: Path, *parts: str) -> Path:
-    """The project's private folder `parts…`, made where it is not there, and closed to others.
+    """The project's private folder `parts…`, created if it does not exist, and closed to other users.
 
-    EnvctlError if any part of it is a link, no folder or another user's, or cannot be made.
+    EnvctlError if any part of it is a link, not a folder or another user's, or cannot be created.
     """
     path = _walk(root, parts, make=True)
     assert path is not None
@@ -69,7 +69,7 @@ def private_folder(root: Path, *parts: str) -> Path:
 
 
 def likely_folder(root: Path, *parts: str) -> Path:
-    """The same folder, or, where nothing can be written, the path that it would have."""
+    """The same folder, or only its path where nothing can be written."""
     try:
         return private_folder(root, *parts)
     except EnvctlError as error:
@@ -79,17 +79,17 @@ def likely_folder(root: Path, *parts: str) -> Path:
 
 
 def existing_folder(root: Path, *parts: str) -> Path | None:
-    """The same folder if it is there; nothing is made."""
+    """The same folder if it exists; nothing is created."""
     return _walk(root, parts, make=False)
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file in a private folder, which others cannot read from now on.
+    """Open a file in a private folder, and close it to other users.
 
-    FileNotFoundError if it is not there (and `flags` do not make it); EnvctlError if it is a link,
-    no regular file, or cannot be opened.
+    FileNotFoundError if it does not exist (and `flags` do not create it); EnvctlError if it is a link, not a regular file,
+    or cannot be opened.
     """
-    # A pipe in its place must not keep us waiting.
+    # Opening a pipe would block otherwise.
     flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -111,9 +111,9 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def is_private(path: Path, root: Path) -> bool:
-    """Whether a path is, or is in, a folder with private state: the user's, or a former one of the project.
+    """Whether a path is in a folder with private state: the user's, or a former one of the project.
 
-    Folders are told by what they are, not by how they are spelt: a link, another case or a bind mount changes nothing.
+    Folders are compared by identity, not by spelling: a link, another case or a bind mount makes no difference.
     """
     real = followed(path)
     return any(
@@ -122,7 +122,7 @@ def is_private(path: Path, root: Path) -> bool:
 
 
 def private_ids(root: Path) -> frozenset[tuple[int, int]]:
-    """What tells the folders with private state from all others, whatever they are called: device and inode."""
+    """The identity of the folders with private state: device and inode."""
     ids = set()
     for folder in _private(root):
         with suppress(OSError):
@@ -132,12 +132,12 @@ def private_ids(root: Path) -> frozenset[tuple[int, int]]:
 
 
 def hidden_below(path: Path, root: Path) -> Iterator[str]:
-    """The folders with private state that are below a path, by their paths from there."""
+    """The folders with private state below a path, relative to it."""
     top = followed(path)
     for private in _private(root):
         real = followed(private)
         above = next((parent for parent in real.parents if _same(parent, top)), None)
-        # A link to one shows it to nobody who does not have what it leads to.
+        # A link to private state exposes nothing to someone who cannot reach its target.
         if above is not None and not private.is_symlink():
             yield real.relative_to(above).as_posix()
 
@@ -149,7 +149,7 @@ def _private(root: Path) -> tuple[Path, ...]:
 
 def _same(path: Path, other: Path) -> bool:
     try:
-        # Some disks number a folder anew for each spelling of its name.
+        # Some file systems give each spelling of a name its own inode number.
         return path == followed(other) or path.samefile(other)
     except OSError:
         return False
@@ -159,9 +159,9 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def refuse_foreign_state(root: Path, environment: str) -> None:
-    """EnvctlError if the project's own folder has secrets or keys of an environment, which are not used.
+    """EnvctlError if the project's own folder has secrets or keys of an environment; they are not used.
 
-    They may have come with the project, or be of an envctl that kept them there: only the user knows.
+    They may have come with the project, or from an earlier version of envctl: only the user knows.
     """
     for part in _PRECIOUS:
         existing = root / NAME / part / environment
@@ -175,9 +175,9 @@ def refuse_foreign_state(root: Path, environment: str) -> None:
 
 
 def take_over_state(root: Path) -> Path | None:
-    """Make the state in the project's own folder this user's private state; the folder it was in, None if none was.
+    """Move the state in the project's own folder to the user's private state; return that folder, or None if there was none.
 
-    What envctl has never kept there stays there.
+    Files that envctl never kept there stay.
 
     EnvctlError if there is a private folder already, or if something in it is a link or another user's.
     """
@@ -208,7 +208,7 @@ def take_over_state(root: Path) -> Path | None:
 
 
 def _key(root: Path) -> str:
-    """What the private folder of a project is called: unique, and to be recognised."""
+    """The name of a project's private folder: unique and recognisable."""
     path = followed(root)
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:40]
@@ -245,7 +245,7 @@ def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
 
 
 def _note_project(folder: Path, root: Path) -> None:
-    """Say in a project's private folder which project it is for."""
+    """Write into a project's private folder which project it belongs to."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
         descriptor = os.open(folder / _PROJECT, flags, 0o600)
@@ -254,12 +254,12 @@ def _note_project(folder: Path, root: Path) -> None:
 
 
 def _owners() -> frozenset[int]:
-    """Whose folders may be used: this user's and root's."""
+    """The owners whose folders may be used: this user and root."""
     return frozenset((os.geteuid(), 0))
 
 
 def _enter(parent: int, path: Path, *, make: bool) -> int | None:
-    """A descriptor of the folder `path`, whose parent is open; None if it is not there."""
+    """Open the folder `path`, whose parent is open; None if it does not exist."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         if make:
@@ -300,7 +300,7 @@ def _open_to_others(path: Path) -> EnvctlError:
 
 def _close_to_others(descriptor: int, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) & ~mode:
-        # Not on a file system without permissions, or one that is read only.
+        # Impossible on read-only file systems and those without permissions.
         with suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & mode)
 

@@ -1,7 +1,7 @@
 """One run per environment and backend at a time; a second one waits and says for whom.
 
-A lock is a file in the folder that it is for. Where none can be made there, because the disk is full or
-read-only, it is one in memory, under $XDG_RUNTIME_DIR or /tmp: `down` has to work just then.
+A lock is a file in the folder that it protects. If that disk is full or read-only, it is in memory, under
+$XDG_RUNTIME_DIR or /tmp, so that `down` still works.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ _MEMORY: Final = ("/dev/shm", "/tmp")  # noqa: S108 - a folder of this user's ow
 def exclusive(
     folder: Path, name: str, report: Report, *, patience: float = PATIENCE
 ) -> Iterator[None]:
-    """Hold the lock called `name` in `folder`. EnvctlError if another holds it for too long.
+    """Hold the lock called `name` in `folder`. EnvctlError if another run holds it for too long.
 
-    The kernel lets go of it when the process ends, however it ends; the holder's pid stands in the
-    file for others to read, if there is room for it.
+    The kernel releases it when the process ends, however it ends. The holder's pid is written to the file if there is space.
     """
     descriptor = _open(folder, name)
     try:
@@ -48,7 +47,7 @@ def exclusive(
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether a run holds the lock called `name` in `folder`, as far as the file tells: it is not touched."""
+    """Whether a run holds the lock called `name` in `folder`, according to the pid in the file, which is only read."""
     try:
         descriptor = open_private(folder / f"{name}.lock", os.O_RDONLY)
     except (OSError, EnvctlError):
@@ -68,14 +67,14 @@ def is_held(folder: Path, name: str) -> bool:
 
 
 def _note(descriptor: int, text: str) -> None:
-    """Have this stand in the file. On a full disk, or in a file that can only be read, it does not."""
+    """Replace the file's content, unless the disk is full or the file read-only."""
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
 
 
 def _open(folder: Path, name: str) -> int:
-    """A descriptor of the lock's file, made if it is not there."""
+    """Open the lock's file; create it if it does not exist."""
     path = folder / f"{name}.lock"
     try:
         for parent in reversed((folder, *folder.parents)):
@@ -85,14 +84,14 @@ def _open(folder: Path, name: str) -> int:
     except (OSError, EnvctlError) as error:
         if _cause(error) not in NO_ROOM:
             raise _unusable(path, error) from error
-    # One that is there can be held though nothing can be written to it.
+    # An existing file can be locked even if nothing can be written.
     with suppress(FileNotFoundError, NotADirectoryError):
         return open_private(path, os.O_RDONLY)
     return _in_memory(path)
 
 
 def _cause(error: BaseException) -> int | None:
-    """The number of the system's own error behind this one."""
+    """The operating system's error number behind an exception."""
     while not isinstance(error, OSError):
         if error.__cause__ is None:
             return None
@@ -101,7 +100,7 @@ def _cause(error: BaseException) -> int | None:
 
 
 def _in_memory(path: Path) -> int:
-    """A lock for a file that cannot be made: the same one for everybody who finds that."""
+    """Open the lock in memory that stands for a file that cannot be created: the same one for every process."""
     name = f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}.lock"
     failures: list[str] = []
     for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), *_MEMORY)):
@@ -119,7 +118,7 @@ def _in_memory(path: Path) -> int:
 
 
 def _have_own(folder: Path) -> None:
-    """Have a folder of this user's own. EnvctlError if it is somebody else's, or a link."""
+    """Create a folder that belongs to this user. EnvctlError if it is another user's, or a link."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()
@@ -159,6 +158,6 @@ def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """The pid in the file; "" if there is none, or what else stands there."""
+    """The pid in the file; "" if there is none, or something else."""
     text = os.pread(descriptor, 32, 0)
     return text.decode("ascii").strip() if _PID.match(text) else ""

@@ -1,7 +1,7 @@
-"""One-offs: containers made of a unit for one command, and gone when it has ended.
+"""One-off containers: created from a unit for one command, and removed when it has ended.
 
-A one-off is labelled as such and never as a unit. It has the unit's image, environment, user, network, mounts, volumes
-and secrets; no ports, probe, log or name that others could find it by, so that nothing else takes it for the unit.
+They are labelled as one-offs and never as units. They have the unit's image, environment, user, network, mounts, volumes
+and secrets; but no ports, probe, log or network alias, so that nothing else takes them for the unit.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 
 _NAME: Final = re.compile(r".+-run-([0-9a-f]{8})-(\d+)-[0-9a-f]{6}(?:\.secrets)?")
-"""Where its process is known by the number that follows."""
+"""The second group is the number of the process that created it, the first identifies where that number is valid."""
 _SECRETS: Final = ".secrets"
-"""What the container that keeps a one-off's secrets is called after it, and their volume."""
+"""The suffix of the container and the volume with a one-off's secrets."""
 _NOT_STARTED: Final = ("OCI runtime", "unable to find user", "unable to find group")
-"""What the engine says if the command cannot be started."""
+"""The engine's errors if the command cannot be started."""
 
 
 class OneOffs:
@@ -60,7 +60,7 @@ class OneOffs:
         self._secret_files = secret_files
 
     def run(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command in a one-off of a unit; its exit code. `ready` is called when all that it needs is there."""
+        """Run a command in a one-off of a unit; its exit code. `ready` is called when everything it needs exists."""
         self.sweep()
         self._lifecycle.have_image(unit)
         self._lifecycle.prepare(unit)
@@ -77,7 +77,7 @@ class OneOffs:
                 self._remove(api, one_off)
 
     def sweep(self, *, running: bool = False) -> None:
-        """Remove the one-offs of processes that are gone; with `running` all."""
+        """Remove the one-offs of processes that have ended; with `running` all."""
         filters = {"label": [*self._names.filters["label"], n.ONE_OFF]}
         with self._engine.doing("remove what interrupted runs left") as api:
             names = map(self._own_name, api.containers(all=True, filters=filters))
@@ -88,7 +88,7 @@ class OneOffs:
                 remove_volume(api, f"{name}{_SECRETS}")
 
     def _own_name(self, listed: Mapping[str, Any]) -> str:
-        """The name of a one-off's container; "" for what has only inherited its label."""
+        """The name of a one-off's container; "" for a container that only inherited its labels."""
         names = (str(name).lstrip("/") for name in listed["Names"])
         start = f"{self._names.prefix}_"
         return next((name for name in names if name.startswith(start) and _NAME.match(name)), "")
@@ -112,11 +112,11 @@ class OneOffs:
 def _body(
     unit_body: Mapping[str, Any], labels: Mapping[str, str], execution: Execution
 ) -> Mapping[str, Any]:
-    """The body of the engine's create call for a one-off, made of that for its unit."""
+    """The body of the API call that creates a one-off, based on that of its unit."""
     listens = _listens(execution)
     body = {
         **unit_body,
-        # All are set: the others would be those of the image, which may be made of a unit.
+        # All are set: otherwise the container would inherit those of its image, which may be committed from a unit.
         "Labels": {**labels, n.RUN: "", n.BUILD: "", n.IMAGE: ""},
         "HostConfig": {**unit_body["HostConfig"], "LogConfig": {"Type": "none"}},
         "Tty": execution.tty,
@@ -125,7 +125,7 @@ def _body(
     }
     if "Hostname" in body:
         body["Hostname"] = labels[n.ONE_OFF]
-    # As with `docker compose run`, nobody finds it by the service's name.
+    # As with `docker compose run`: it does not receive requests for the service.
     for endpoint in body.get("NetworkingConfig", {}).get("EndpointsConfig", {}).values():
         endpoint["Aliases"] = []
     return body
@@ -136,7 +136,7 @@ def _listens(execution: Execution) -> bool:
 
 
 def _attached(api: Client, unit: str, identity: str, execution: Execution) -> int:
-    """Start a one-off with its streams passed on; its exit code. If this ends early, it is told to end."""
+    """Start a one-off and connect its streams; its exit code. If this is interrupted, it is stopped."""
     keys = NO_DETACHING if execution.tty else None
     connection = ExecStream(api.attach(identity, stdin=_listens(execution), detach_keys=keys))
     try:
@@ -163,7 +163,7 @@ def _attached(api: Client, unit: str, identity: str, execution: Execution) -> in
 
 
 def _is_left(name: str) -> bool:
-    """Whether the process that made a one-off is gone; that of another host or engine user is not known to be."""
+    """Whether the process that created a one-off has ended. Unknown, so False, for another host or namespace."""
     match = _NAME.match(name)
     if match is None or match[1] != here():
         return False

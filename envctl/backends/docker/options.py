@@ -36,11 +36,11 @@ Body: TypeAlias = Mapping[str, Any]
 """A part of the engine's JSON for a new container."""
 
 LONGEST_STOP: Final = 3600
-"""Seconds a process may have to end, at most."""
+"""The longest stop time-out in seconds."""
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _LABELS: Final = {"shared": "z", "private": "Z"}
-"""By what they are called here, the engine's marks of how SELinux labels what is mounted."""
+"""Docker's mount options for SELinux labels, by the spec's words."""
 _REFUSED: Final = {
     "privileged": "a privileged container is root on the host: name what it needs under `capabilities` or `devices`",
     "cap_add": "write it as `capabilities` of the service",
@@ -54,7 +54,7 @@ _REFUSED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class InvalidOption:
-    """What is wrong with an option: `path` leads to it within the options."""
+    """A problem with an option; `path` is its path within the options."""
 
     path: str
     message: str
@@ -64,10 +64,10 @@ class InvalidOption:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """`key` in the engine's JSON is that of `host`'s configuration, or of the container's own.
+    """`key` is the option's key in the engine's JSON, in the host configuration if `host`.
 
-    `compose` is the key in a Compose file, if it is another than the option's name. An option without a `key` is
-    part of no configuration, but of each mount.
+    `compose` is its key in a Compose file, if it differs from the option's name. An option without a `key` applies to
+    mounts instead.
     """
 
     expected: str
@@ -78,7 +78,7 @@ class _Option:
 
 
 def problems(options: Mapping[str, Any]) -> list[InvalidOption]:
-    """All that is wrong with these options."""
+    """All problems with these options."""
     invalid: list[InvalidOption] = []
     for name, value in options.items():
         if name not in _OPTIONS:
@@ -93,7 +93,7 @@ def problems(options: Mapping[str, Any]) -> list[InvalidOption]:
 
 
 def conflicts(run: Run) -> Iterator[InvalidOption]:
-    """Options that do not go with the rest of a service; the paths lead from its run."""
+    """Options that conflict with the rest of a service; paths start at its run."""
     if run.ports and run.options.get("network_mode") == "none":
         yield InvalidOption(
             "ports",
@@ -110,7 +110,7 @@ def conflicts(run: Run) -> Iterator[InvalidOption]:
 
 
 def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
-    """The options as parts of the container's own and its host's configuration. They must be right."""
+    """The options as parts of the container's configuration and the host configuration. They must be valid."""
     container: dict[str, Any] = {}
     host: dict[str, Any] = {}
     for name, value in options.items():
@@ -126,12 +126,12 @@ def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
 
 
 def label(options: Mapping[str, Any]) -> str:
-    """The engine's mark of how SELinux labels what is mounted: "z", "Z", or "". The options must be right."""
+    """Docker's mount option for SELinux labels: "z", "Z", or "". The options must be valid."""
     return _LABELS.get(str(options.get("selinux")), "")
 
 
 def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options as keys of a service in a Compose file. They must be right."""
+    """The options as keys of a service in a Compose file. They must be valid."""
     in_compose = {
         name: soft if soft == hard else {"soft": soft, "hard": hard}
         for name, (soft, hard) in ulimits.limits(options).items()
@@ -144,7 +144,7 @@ def compose(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _in_compose(name: str, value: Any) -> Any:
-    """Compose takes most values as the spec does; the others in forms of its own."""
+    """Most values are the same in Compose; the others are converted."""
     match name:
         case "devices":
             return [":".join(_device(item)) for item in value]
@@ -220,7 +220,7 @@ def _devices(value: Any) -> list[dict[str, str]]:
 
 
 def _device(text: str) -> tuple[str, str]:
-    """A device of the host, and where it appears inside."""
+    """A device of the host, and its path inside the container."""
     host, colon, inside = text.partition(":")
     paths = [PurePosixPath(path) for path in (host, inside if colon else host)]
     if not paths[0].is_relative_to("/dev") or paths[0] == PurePosixPath("/dev"):

@@ -1,4 +1,4 @@
-"""Which of the engine's containers are an environment's."""
+"""Finds the containers that belong to an environment."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Listed: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """The containers of an environment: those of its units, by unit, and the keepers of its secrets.
+    """The containers of an environment: those of its units, by unit, and those that keep its secrets.
 
-    `twins` are further containers of a unit that has one already: somebody renamed them before it was made.
+    `twins` are further containers of a unit: the first one was renamed by hand, and envctl created it again.
     """
 
     units: Mapping[str, Listed]
@@ -36,12 +36,12 @@ class Containers:
 
 
 def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
-    """The environment's containers, or those of one unit; what is being removed is left out."""
+    """The environment's containers, or those of one unit, except those that are being removed."""
     filters = names.unit_filters(unit) if unit else names.filters
     with engine.doing("list containers") as api:
         listed: list[Listed] = api.containers(all=True, filters=dict(filters))
         owned = [container for container in listed if is_own(api, container, names.scope)]
-    # Of several containers of a unit the one that still has the name is the unit.
+    # Of several containers of a unit, the one with the right name counts as the unit.
     owned.sort(key=lambda container: not _is_named(container, names.scope))
     units: dict[str, Listed] = {}
     twins = [
@@ -54,10 +54,10 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
 
 
 def is_own(api: Client, container: Listed, scope: Scope) -> bool:
-    """Whether a container with a scope's labels was made for a unit or to keep secrets, and is there.
+    """Whether a container with a scope's labels was created as a unit or for secrets, and exists.
 
-    Labels are inherited by whatever is made from an image that somebody made of a container. So one that has not the
-    name that it was made with counts only if its labels are not its image's: then somebody renamed it.
+    `docker commit` copies labels into the image, and containers of that image inherit them. So a container with another name
+    than it was created with only counts if its image has no such label: then it was renamed.
     """
     labels = container["Labels"]
     key = n.UNIT if labels.get(n.UNIT) else n.SECRETS_CONTAINER
@@ -67,7 +67,7 @@ def is_own(api: Client, container: Listed, scope: Scope) -> bool:
 
 
 def is_renamed(called: Iterable[str], labels: Mapping[str, str], scope: Scope) -> bool:
-    """Whether a unit's container has another name than it was made with."""
+    """Whether a unit's container has another name than it was created with."""
     return f"/{_names_of(labels, scope).container(labels[n.UNIT])}" not in called
 
 
@@ -86,14 +86,14 @@ def _keeps_secrets(container: Listed) -> bool:
 
 
 def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
-    """What it is called by: the project may have another name by now, or none that can be read."""
+    """The names at creation: the project may have been renamed since, or the current name cannot be read."""
     project = labels.get(n.PROJECT) or scope.project
     environment = labels.get(n.ENVIRONMENT) or scope.environment
     return Names(replace(scope, project=project, environment=environment))
 
 
 def _may_inherit(api: Client, container: Listed, key: str) -> bool:
-    """Whether a container's label may be its image's; also if nobody can tell, since the image is gone."""
+    """Whether a container's label may come from its image; also if the image is gone and nobody can tell."""
     try:
         image = api.inspect_image(container.get("ImageID", ""))
     except NotFoundError:

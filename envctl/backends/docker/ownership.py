@@ -1,4 +1,4 @@
-"""Names on the engine that others may have taken: nothing of theirs is used, changed or removed."""
+"""Names on the engine that others may have taken: envctl never uses, changes or removes their resources."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from envctl.errors import EnvctlError, Place
 from envctl.plan.model import Unit
 
 MEMORY: Final = "tmpfs"
-"""The type of the volumes that secrets are in."""
+"""The file system of the volumes with secrets."""
 
 
 def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
-    """The error for a name that something else has: a container, a volume or a network."""
+    """The error for a name that belongs to something else: a container, a volume or a network."""
     return EnvctlError(
         f"the {kind} name {name} is taken by something envctl did not make for this environment",
         hint=f"remove or rename it: `docker {kind} inspect {name}` shows what it is",
@@ -26,7 +26,7 @@ def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
 
 
 def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
-    """See that the engine will make the unit's volumes, or has those that were made for it."""
+    """EnvctlError if a name of the unit's volumes is taken by a volume that envctl did not create for it."""
     where = unit.origins.get("volumes") or unit.where
     for volume in unit.run.volumes:
         name = names.volume(volume.name)
@@ -38,7 +38,7 @@ def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
 
 
 def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None = None) -> None:
-    """See that the volume of a unit's secrets is in memory, so that no value gets to a disk."""
+    """EnvctlError unless the volume for a unit's secrets is in memory, or does not exist yet: no value may be written to disk."""
     name = names.secrets(unit)
     existing = _volume(api, name)
     if existing is None:
@@ -49,7 +49,7 @@ def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None =
 
 
 def is_ours(api: Client, container: str, names: Names, labels: Mapping[str, str]) -> bool:
-    """Whether the container of that name is a leftover of this very environment, or gone by now."""
+    """Whether the container of that name is left over from this environment, or has been removed."""
     try:
         actual = api.inspect_container(container)["Config"].get("Labels")
     except NotFoundError:

@@ -1,7 +1,7 @@
-"""An image of envctl's own for the container that keeps secrets: one program of a few bytes, which waits for ever.
+"""The image of the container that keeps secrets: one program of a few bytes that waits forever.
 
-Nothing of a project's image is in it, so none can make the keeper run, read or wait for something. It is made here,
-of constants alone, and is the same wherever it is made.
+It contains nothing of a project's images, so none of them can make the secrets container run or read anything. It is
+generated from constants, and is the same everywhere.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _CODE: Final[Mapping[str, tuple[int, bytes]]] = {
         ),
     ),
 }
-"""By the engine's name of an architecture: the number that ELF has for it, and the machine code."""
+"""By Docker's name of an architecture: its number in ELF files, and the machine code."""
 _ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def program(architecture: str) -> bytes:
-    """A static ELF program that waits for ever. KeyError for an architecture that there is none for."""
+    """A static ELF program that waits forever. KeyError for an unsupported architecture."""
     machine, code = _CODE[architecture]
     return elf(machine, code)
 
 
 def image(architecture: str) -> tuple[bytes, str]:
-    """The image as `docker load` takes it, and the hash of its only layer."""
+    """The image as `docker load` takes it, and the digest of its only layer."""
     layer = packed(
         {
             PROGRAM: (program(architecture), 0o755),
@@ -62,7 +62,7 @@ def image(architecture: str) -> tuple[bytes, str]:
 
 
 def have(api: Client) -> str:
-    """The id of the image, which is loaded if the engine does not have it, or has another one of that name."""
+    """The id of the image, which is loaded unless the engine has it."""
     machine = str(api.version().get("Arch", ""))
     architecture = _ALIASES.get(machine, machine)
     if architecture not in _CODE:

@@ -1,4 +1,4 @@
-"""Who holds a port of the host: a container, as far as the engine knows."""
+"""Finds out which container uses a port of this host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.plan.model import Unit
 
 
 def in_use(api: Client, port: int, unit: Unit, *, message: str = "") -> EnvctlError:
-    """The error for a unit whose port is another's; `message` is what the engine says of it."""
+    """The error for a unit whose port is in use; `message` is the engine's."""
     holder = _holder(api.containers(), port)
     if holder is None:
         return port_taken(unit, port, message=message)
@@ -26,7 +26,7 @@ def in_use(api: Client, port: int, unit: Unit, *, message: str = "") -> EnvctlEr
         by += f", of the environment {environment} of {project}" + (f" in {root}" if root else "")
         remedy = f"`envctl down {environment}`" + (f" in {root}" if root else "") + " frees it"
         if root and not Path(root).is_dir():
-            # It was moved or deleted: nobody can go there.
+            # The folder was moved or deleted, so the user cannot run envctl there.
             by += ", which does not exist any more"
             identity = labels.get(n.PROJECT_ID, "")
             remedy = f"`envctl down {environment}@docker --id {identity}` frees it"

@@ -1,4 +1,4 @@
-"""What in a plan Docker cannot do: wrong options, options that exclude each other, secrets that would be hidden. Pure."""
+"""Problems of a plan that Docker cannot carry out: invalid options, conflicting options, secrets that would be hidden. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _option_problems(unit: Unit) -> Iterator[Problem]:
 
 
 def _secret_problems(unit: Unit) -> Iterator[Problem]:
-    """Secrets elsewhere than in /run/secrets that a read-only root or a tmpfs would keep from being there."""
+    """Secrets outside /run/secrets that cannot be placed because of a read-only root or a tmpfs."""
     options = unit.run.options
     tmpfs = options.get("tmpfs")
     memory = [str(path) for path in tmpfs] if isinstance(tmpfs, dict) else []
@@ -57,7 +57,7 @@ def _secret_problems(unit: Unit) -> Iterator[Problem]:
 
 
 def _covers(tmpfs: str, target: str) -> bool:
-    """Whether a tmpfs would hide a link at this place; the volume in /run/secrets is mounted over one above it."""
+    """Whether a tmpfs would hide a link at this path. The volume at /run/secrets is mounted on top of a tmpfs above it."""
     return _is_in(target, tmpfs) and not _is_in(target, _FOLDER)
 
 

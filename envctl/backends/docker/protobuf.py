@@ -1,4 +1,4 @@
-"""Protobuf messages without a library: as much of the format as BuildKit's messages use."""
+"""Reads and writes protobuf messages without a library: only what BuildKit's messages need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_VARINT: Final = 10
 
 
 def fields(message: bytes) -> Iterator[tuple[int, Value]]:
-    """The fields of a message: number and value, those of fixed width as bytes."""
+    """The fields of a message: number and value; fixed-width values as bytes."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
@@ -50,12 +50,12 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
 
 
 def text(value: Value | None) -> str:
-    """The text of a field; "" if it is missing or of another kind."""
+    """The text of a field; "" if it is missing or of another type."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
 
 
 def message(values: Iterable[tuple[int, Value]]) -> bytes:
-    """A message of these fields, numbers as varints and bytes with their length; what is 0 or empty is left out."""
+    """A message with these fields: numbers as varints, bytes with their length; zero and empty values are omitted."""
     return b"".join(_field(number, value) for number, value in values if value)
 
 

@@ -1,7 +1,7 @@
-"""How a value is written in a Dockerfile and in a Compose file, so that it is read back as it was.
+"""Quotes values in Dockerfiles and Compose files, so that they are read back unchanged.
 
-Templates may put out only what a function of this module returned (a `Quoted`), so forgetting one
-is an error and not a hole. Where a format has no safe way to write a value, the function refuses it.
+Templates may only output what a function of this module returned (a `Quoted`), so a forgotten function is an error and
+not an injection. A value that cannot be written safely in a format is refused.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ _EXPANDED: Final = re.compile(r"""[\\$"']""")
 
 
 def exec_form(argv: Sequence[str]) -> Quoted:
-    """A RUN command that no shell and no variable expansion touches: a JSON list.
+    """A RUN command as a JSON list, which neither a shell nor variable expansion changes.
 
-    Backslashes and "<<" are written by number: a backslash before a quote confuses linters, and
-    "<<" could be taken for the start of a here-document.
+    Backslashes and "<<" are escaped: linters misread a backslash before a quote, and "<<" could start a here-document.
     """
     text = json.dumps(list(argv)).replace("\\\\", "\\u005c")
     return Quoted(text.replace("<<", "<\\u003c"))
 
 
 def arguments(words: Sequence[str]) -> Quoted:
-    """The last words of such a list, without its brackets."""
+    """Arguments at the end of such a list, without its brackets."""
     return Quoted(exec_form(words)[1:-1])
 
 
 def copy_form(source: str, target: str) -> Quoted:
-    """The two paths of a COPY, as a JSON list. The builder expands variables in these all the same.
+    """The two paths of a COPY, as a JSON list, in which the builder still expands variables.
 
-    All that is unusual in a path is written by number: linters split such lists at spaces.
+    Everything unusual in a path is escaped, because linters split such lists at spaces.
     """
     return Quoted(f"[{_path(source)}, {_path(target)}]")
 
@@ -51,12 +50,12 @@ def _path(text: str) -> str:
 
 
 def expanded(text: str) -> str:
-    """Text that is itself again after the builder's variable expansion and unquoting."""
+    """Text that survives the builder's variable expansion and unquoting unchanged."""
     return _EXPANDED.sub(r"\\\g<0>", text)
 
 
 def word(text: str) -> Quoted:
-    """An image reference, a user or a group: put in as it is, refused if that were not safe."""
+    """An image, user or group, unquoted; refused if that is not safe."""
     if not _WORD.fullmatch(text):
         raise EnvctlError(
             f"{json.dumps(text)} cannot be written in a Dockerfile here",
@@ -66,7 +65,7 @@ def word(text: str) -> Quoted:
 
 
 def setting(name: str, value: str) -> Quoted:
-    """NAME=value for ARG: a path or a word, refused if it is neither."""
+    """NAME=value for ARG: a path or a word; refused if it is neither."""
     if not _SETTING.fullmatch(value):
         raise EnvctlError(f"{json.dumps(value)} cannot be written in a Dockerfile here")
     return Quoted(f"{word(name)}={value}")
@@ -78,7 +77,7 @@ def compose(text: str) -> Quoted:
 
 
 def bind_source(source: str, root: str) -> Quoted:
-    """A mounted path: within the project it starts with a variable, so that a project can move."""
+    """A mounted path. Within the project it starts with a variable, so that the project can be moved."""
     inside = source == root or source.startswith(root.rstrip("/") + "/")
     if not inside or set(root) & set("${}"):
         return compose(source)
@@ -86,7 +85,7 @@ def bind_source(source: str, root: str) -> Quoted:
 
 
 def yaml_string(text: str) -> Quoted:
-    """A double-quoted YAML string; what is not printable is escaped (YAML knows no surrogate pairs)."""
+    """A double-quoted YAML string with unprintable characters escaped. YAML has no surrogate pairs."""
     return Quoted('"' + "".join(_yaml_char(char) for char in text) + '"')
 
 
@@ -107,7 +106,7 @@ def compose_list(values: Sequence[str]) -> Quoted:
 
 
 def compose_value(value: Any) -> Quoted:
-    """Any value of a Compose file: texts, numbers, lists and mappings of them."""
+    """Any value of a Compose file: strings, numbers, lists and mappings."""
     match value:
         case str():
             return compose(value)
@@ -123,12 +122,12 @@ def compose_value(value: Any) -> Quoted:
 
 
 def number(value: float) -> Quoted:
-    """A number without needless digits, never in exponent notation."""
+    """A number without trailing zeros and without an exponent."""
     return Quoted(f"{value:.9f}".rstrip("0").rstrip("."))
 
 
 def raw(text: str) -> Quoted:
-    """The whole of a file that has no syntax of ours: a project's text, a certificate bundle."""
+    """The whole of a file whose syntax is not ours: a text of the project, a certificate bundle."""
     return Quoted(text)
 
 
@@ -149,4 +148,4 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "bind_source": bind_source,
     "raw": raw,
 }
-"""What every template of this backend is given."""
+"""What every template of this backend gets."""

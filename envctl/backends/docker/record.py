@@ -1,8 +1,7 @@
-"""The engine's own record of a container, held against what envctl would make. Pure.
+"""Compares the engine's record of a container with what envctl would create. Pure.
 
-A label tells what a container was made for; what was done to it since, with `docker update`, `docker network` or by
-making it anew under the same name, only the record tells. What is compared is what the spec decides, in forms that
-engines of all versions agree on.
+A label only tells what a container was created for. Later changes, by `docker update`, `docker network` or by recreating
+it under the same name, show only in the record. Compared is what the spec decides, in forms that all engine versions share.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _LIMITS: Final = (
     "BlkioWeight", "CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpuShares",
     "CpusetCpus", "CpusetMems", "MemoryReservation",
 )  # fmt: skip
-"""Limits that `docker update` sets and no field of the spec does."""
+"""Limits that `docker update` can set and the spec does not have."""
 _SHARED: Final = {
     "PidMode": "processes",
     "IpcMode": "memory",
@@ -34,7 +33,7 @@ _SHARED: Final = {
 
 
 def drift(unit: Unit, names: Names, record: Mapping[str, Any]) -> tuple[Drift, ...]:
-    """What the engine has otherwise than the unit, for which the container was made, wants it."""
+    """Differences between the engine's record and the unit that the container was created for."""
     body = container(unit, names)
     host, expected = record.get("HostConfig") or {}, body["HostConfig"]
     return (
@@ -92,7 +91,7 @@ def _limits(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Dr
             texts = ("unlimited" if not limit else tell(limit) for limit in limits)
             yield Drift(_otherwise(name, *texts), ("resources", name))
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
-    # An engine whose kernel does not count swap says so by none, or no limit.
+    # An engine whose kernel does not account for swap reports 0 or -1.
     usual = {0, -1, expected.get("MemorySwap", 0)}
     if memory == (expected.get("Memory") or 0) and swap not in usual:
         yield Drift(f"memory with swap was set to {size_text(swap)}", ("resources", "memory"))
@@ -172,12 +171,12 @@ def _network(names: Names, body: Mapping[str, Any], record: Mapping[str, Any]) -
 
 
 def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
-    """Ports that are not published as they should be; of a stopped container only what is recorded for its start."""
+    """Ports that are not published as in the spec. For a stopped container only its configuration counts."""
     live = (record.get("State") or {}).get("Running") and "network_mode" not in unit.run.options
     networks = (record.get("NetworkSettings") or {}).get("Networks") or {}
     host = record.get("HostConfig") or {}
     recorded = _published(host.get("PortBindings"))
-    # Without a network nothing is published, which is told already.
+    # Without a network nothing is published, and the missing network is reported already.
     actual = _published(record["NetworkSettings"].get("Ports")) if live and networks else recorded
     for index, port in enumerate(unit.run.ports):
         for bindings in (recorded, actual):
@@ -227,7 +226,7 @@ def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> I
             continue
         source, is_bind = str(expected.get("Source")), expected["Type"] == "bind"
         has = str(now.get("Source") if is_bind else now.get("Name"))
-        # Engines in a machine of their own have the host's folders below another one.
+        # Docker Desktop runs the engine in a VM, where the host's folders are below another folder.
         if expected["Type"] != "tmpfs" and has != source and not (is_bind and has.endswith(source)):
             yield Drift(_otherwise(f"mount at {target}", word_text(source), word_text(has)), path)
         elif bool(now.get("RW", True)) == bool(expected.get("ReadOnly")):
@@ -243,7 +242,7 @@ def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> I
 
 
 def _bind(text: str) -> Mapping[str, Any]:
-    """A mount of the host that SELinux labels, as the engine tells others."""
+    """A mount of the host with an SELinux label, in the form in which the engine lists other mounts."""
     source, target, words = text.split(":")
     return {
         "Type": "bind",

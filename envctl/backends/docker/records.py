@@ -1,8 +1,7 @@
-"""What envctl did to a container, kept with the engine: as labels of volumes that stay empty.
+"""Records of what envctl did to a container, stored on the engine as labels of volumes that stay empty.
 
-A container's own labels are fixed when it is made, and its files are its image's and its process's; a file of ours
-here would not be the truth. A record is of one container, by its id, and is written when what it tells has happened.
-If somebody prunes volumes, records go: hooks then run once more.
+A container's labels cannot change after its creation, and a local file could disagree with the engine. A record belongs
+to one container, by its id, and is written after the event. If volumes are pruned, records are lost and hooks run again.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from envctl.backends.docker.names import Names
 HOOK: Final = "hook"
 STOPPED: Final = "stopped"
 Read: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
-"""What records tell, by container and kind."""
+"""The values of records, by container and kind."""
 
 
 class Records:
@@ -30,7 +29,7 @@ class Records:
         self._names = names
 
     def write(self, unit: str, container: str, kind: str, value: str) -> None:
-        """Note something of a unit's container: the hook that has run, or when it ended after envctl stopped it."""
+        """Record an event of a unit's container: a hook that succeeded, or when it ended after envctl stopped it."""
         text = hashlib.sha256("\0".join((container, kind, value)).encode()).hexdigest()[:16]
         labels = {
             **self._names.labels,
@@ -43,7 +42,7 @@ class Records:
             api.create_volume(self._names.record(unit, text), labels=labels)
 
     def clear(self, unit: str) -> None:
-        """Forget what was noted of a unit: it is started anew, or removed."""
+        """Remove a unit's records, because it is started again or removed."""
         filters = {"label": [*self._names.filters["label"], f"{n.RECORD}={unit}"]}
         with self._engine.doing(f"forget what happened to {unit}") as api:
             for volume in api.volumes(filters=filters):
@@ -53,7 +52,7 @@ class Records:
                     continue
 
     def sweep(self) -> None:
-        """Forget all that was noted."""
+        """Remove all records."""
         filters = {"label": [*self._names.filters["label"], n.RECORD]}
         with self._engine.doing("forget what happened") as api:
             listed = api.volumes(filters=filters)
@@ -67,7 +66,7 @@ def is_record(volume: Mapping[str, Any]) -> bool:
 
 
 def read(volumes: Iterable[Mapping[str, Any]]) -> Read:
-    """What records tell, by container and kind."""
+    """The values of records, by container and kind."""
     values: dict[tuple[str, str], frozenset[str]] = {}
     for volume in volumes:
         if is_record(volume):

@@ -1,4 +1,4 @@
-"""What the user's docker configuration knows of registries: what `docker login` left there, or a credentials helper keeps."""
+"""Credentials for registries from the user's docker configuration: from `docker login`, or from a credential helper."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from docker.utils.config import find_config_file, home_dir
 from envctl.lazy_dataclass import dataclass
 
 TIMEOUT: Final = 60.0
-"""Seconds a helper may take: it may ask its user."""
+"""Seconds a helper may take: it may prompt the user."""
 _HUB: Final = "registry-1.docker.io"
-"""Where Docker Hub's images are; its credentials go by another name."""
+"""The host of Docker Hub's images; its credentials have another name."""
 _REFUSED: Final = re.compile(
     r"\b40[13] (?:unauthorized|forbidden)|access denied|access to the resource is denied|authentication required"
     r"|authorization failed|incorrect username or password|no basic auth credentials|unauthorized:|\bdenied:"
-    # Of a realm that wants other credentials, whatever it says to the second way of asking.
+    # The error of a token server that rejected the second way to authenticate.
     r"|failed to authorize:.*unexpected status: 40\d",
     re.IGNORECASE,
 )
@@ -42,16 +42,16 @@ _ABOUT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Credentials; a token in the place of a password has no user."""
+    """Credentials; an identity token has no username."""
 
     username: str
     secret: str = field(repr=False)
     header: str = field(repr=False)
-    """As the engine's API takes them."""
+    """In the form of the engine's X-Registry-Auth header."""
 
 
 class Registries:
-    """Credentials by registry, looked up when asked for; safe to use from threads."""
+    """Credentials by registry, looked up on demand; safe to use from threads."""
 
     def __init__(self) -> None:
         self._helpers: set[subprocess.Popen[bytes]] = set()
@@ -60,7 +60,7 @@ class Registries:
         self._closed = False
 
     def login(self, host: str) -> Login | None:
-        """The credentials of a registry; None if there are none, or they cannot be had: see `trouble`."""
+        """The credentials of a registry; None if there are none, or they cannot be read: see `trouble`."""
         name = _name(host)
         try:
             credentials = self._resolve(name)
@@ -70,7 +70,7 @@ class Registries:
         return _login(credentials) if credentials else None
 
     def trouble(self, host: str) -> str:
-        """Why the credentials of a registry that were asked for could not be had, or ""."""
+        """Why the credentials of a registry could not be read, or ""."""
         return self._troubles.get(_name(host), "")
 
     def remedy(self, host: str) -> str:
@@ -84,7 +84,7 @@ class Registries:
         return f"log in: {command}"
 
     def close(self) -> None:
-        """End the helpers that still run."""
+        """End helpers that are still running."""
         with self._guard:
             self._closed = True
             for helper in self._helpers:
@@ -101,7 +101,7 @@ class Registries:
         except _HelperError as error:
             key = "credHelpers" if name in config.cred_helpers else "credsStore"
             self._troubles[name] = f"{error} (`{key}` in {config_file()})"
-        # What is written down beside the helper is as good.
+        # Credentials stored in the file are used if the helper fails.
         written: Mapping[str, Any] | None
         written = AuthConfig({"auths": config.auths}).resolve_authconfig(name)
         if written:
@@ -109,7 +109,7 @@ class Registries:
         return written
 
     def run(self, program: str, subcommand: str, request: bytes | None) -> bytes:
-        """What a helper answers. _HelperError if it fails, of which nothing that it says is told."""
+        """Run a credential helper; its output. _HelperError if it fails, without its output, which may contain credentials."""
         path = shutil.which(program)
         if path is None:
             raise _HelperError(f"the credentials helper {program} is not installed")
@@ -153,11 +153,11 @@ class Registries:
 
 
 class _HelperError(Exception):
-    """A helper gives no answer."""
+    """A credential helper failed."""
 
 
 class _Config(AuthConfig):
-    """docker-py's reader of the configuration; its helpers are bounded, and warn of nothing themselves."""
+    """docker-py's reader of the configuration, with helpers that have a time-out and do not print warnings."""
 
     registries: Registries
 
@@ -175,23 +175,23 @@ class _Store(Store):
 
 
 def config_file() -> Path:
-    """The docker configuration that is read, or would be."""
+    """The docker configuration file, whether or not it exists."""
     path = find_config_file()
     return Path(str(path)) if path else Path(home_dir()) / ".docker" / "config.json"
 
 
 def refused(text: str) -> bool:
-    """Whether an error of the engine says that a registry wants other credentials, or any."""
+    """Whether an error of the engine means that a registry requires (other) credentials."""
     return bool(_REFUSED.search(text))
 
 
 def registry_of(image: str) -> str:
-    """The registry of an image by its name."""
+    """The registry in an image's name."""
     return str(resolve_repository_name(image)[0])
 
 
 def image_in(text: str) -> str:
-    """The image that a builder's text is about; "" if it names none."""
+    """The image that a builder's message is about; "" if it names none."""
     match = _ABOUT.search(text)
     return match[1] if match else ""
 

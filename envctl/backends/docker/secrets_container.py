@@ -1,9 +1,9 @@
 """Secrets in containers: files in memory, kept there by one small container per environment.
 
-Each unit has a volume in memory, mounted read-only at /run/secrets. Such a volume lives as long as
-something has it mounted, so the keeper, which does nothing else, keeps all of them mounted: a unit
-that crashes and is restarted finds its secrets again. They are filled through the keeper, over the
-engine's API: a value never stands in a container's configuration, on a disk or in an argv.
+Each unit has an in-memory volume (tmpfs), mounted read-only at /run/secrets. The engine keeps the content of such a volume
+only while a container mounts it. The secrets container mounts all of them, so that a unit that crashes finds its secrets
+again. Files are written through it with the engine's API: a value is never in a container's configuration, on a disk or
+in an argv.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from envctl.plan.model import Plan, Secret, Unit
 _HELD = "/held"
 _LARGEST_PASSWD = 4 * 1024 * 1024
 _LARGEST_HELD = 16 * 1024 * 1024
-"""Bytes that are read of a file with users, and of a unit's secrets."""
+"""The most bytes that are read of /etc/passwd, and of a unit's secrets."""
 
 
 class SecretsContainer:
@@ -48,11 +48,11 @@ class SecretsContainer:
         self._guard = Lock()
 
     def expect(self, plan: Plan) -> None:
-        """Know which units will ask, so that the keeper is made once for all of them."""
+        """Remember which units have secrets, so that one secrets container is created for all of them."""
         self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
 
     def give(self, unit: Unit, container: str) -> None:
-        """Put the unit's secrets where its container, which is not started yet, will find them."""
+        """Write the unit's secrets to where its container, which has not started yet, will find them."""
         if not unit.run.secrets:
             return
         values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
@@ -66,9 +66,9 @@ class SecretsContainer:
             _link(api, unit, container)
 
     def lend(self, unit: Unit, container: str, *, name: str, labels: Mapping[str, str]) -> None:
-        """Put the secrets of a one-off where its container, which is not started yet, will find them.
+        """Write the secrets of a one-off to where its container, which has not started yet, will find them.
 
-        A container of that name and labels keeps them; it is to be removed, and so is their volume.
+        A container with that name and those labels keeps them; the caller removes it and the volume.
         """
         if not unit.run.secrets:
             return
@@ -84,7 +84,7 @@ class SecretsContainer:
             _link(api, unit, container)
 
     def keep(self, unit: Unit, container: Listed) -> bool:
-        """Have the secrets kept of a container that is alive; False if it has lost them."""
+        """Make sure that a running container's secrets are kept; False if it has lost them."""
         if not unit.run.secrets:
             return True
         with self._engine.doing(f"keep the secrets of {unit.name}") as api, self._guard:
@@ -94,7 +94,7 @@ class SecretsContainer:
             return True
 
     def forget(self, unit: str) -> None:
-        """Empty what is kept for a unit that is gone; its volume goes with the keeper."""
+        """Empty the files of a removed unit; its volume is removed with the secrets container."""
         volume = self._names.secrets(unit)
         with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
             for holder in _holding(
@@ -108,7 +108,7 @@ class SecretsContainer:
                 api.put_archive(holder["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
 
     def dismiss(self) -> None:
-        """Remove the keeper and all that it kept."""
+        """Remove the secrets container and everything it keeps."""
         with self._engine.doing("forget secrets") as api, self._guard:
             for holder in containers(self._engine, self._names).secrets_containers:
                 _remove(api, holder["Id"])
@@ -120,16 +120,16 @@ class SecretsContainer:
         return f"{_HELD}/{slug(unit)}"
 
     def _hold(self, api: Client, unit: Unit) -> str:
-        """The keeper that holds the unit's volume: the one there is, or a new one that takes over."""
+        """The secrets container that mounts the unit's volume: the existing one, or a new one that takes over."""
         existing = containers(self._engine, self._names)
         holding = _holding(existing.secrets_containers, self._names.secrets(unit.name))
         if holding:
             return str(holding[0]["Id"])
         needed = {unit.name, *self._expected, *self._still_needed(existing)}
-        # Kept, what is empty would look as if it were not lost: who has to be restarted asks for itself.
+        # A unit that has lost its secrets must not look as if it had them: it gets them again when it is restarted.
         needed -= {name for name in needed - {unit.name} if _lacks(api, existing.units.get(name))}
         holder = self._start(api, needed, unit)
-        # The new one has them mounted by now: nothing is lost when the old one goes.
+        # The new container mounts the volumes already, so their content survives the removal of the old one.
         for former in existing.secrets_containers:
             _remove(api, former["Id"])
         self._sweep(api, frozenset(self._names.secrets(name) for name in needed))
@@ -140,7 +140,7 @@ class SecretsContainer:
         return {unit for unit in existing.units if self._names.secrets(unit) in held}
 
     def _start(self, api: Client, units: Iterable[str], unit: Unit) -> str:
-        """A new keeper, made from envctl's own image."""
+        """Start a new secrets container, from envctl's own image."""
         for name in units:
             claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
         mounts = [
@@ -165,20 +165,20 @@ class SecretsContainer:
                 raise
             if not is_ours(api, name, self._names, {n.SECRETS_CONTAINER: "secrets"}):
                 raise name_taken("container", name) from error
-        # One of an interrupted run, or of before the engine was restarted.
+        # Left over from an interrupted run, or from before the engine was restarted.
         _remove(api, name)
         return str(api.create_container(body, name))
 
     def _sweep(self, api: Client, needed: frozenset[str]) -> None:
-        """Remove the volumes of units that are gone."""
+        """Remove the volumes of removed units."""
         for volume in api.volumes(filters=dict(self._names.filters)):
             if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in needed:
-                # One that is in use is none of a unit that is gone.
+                # A volume in use does not belong to a removed unit.
                 with suppress(ApiError):
                     api.remove_volume(volume["Name"])
 
     def _owner(self, api: Client, unit: Unit, container: str) -> tuple[int, int]:
-        """The numbers of the user and group the unit's process runs as."""
+        """The numeric user and group that the unit's process runs as."""
         user = unit.run.process.user
         if user is None:
             user = api.inspect_container(container)["Config"].get("User") or "0"
@@ -190,7 +190,7 @@ class SecretsContainer:
             fields = line.split(":")
             if fields[0] == name and len(fields) > 3:
                 return number(fields[2]) or 0, number(fields[3]) or 0
-        # Without such a user the container will not start, and the engine says so.
+        # Without such a user the container does not start, and the engine reports it.
         return 0, 0
 
 
@@ -199,7 +199,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
         "Image": image,
         "Entrypoint": [pause_image.PROGRAM],
         "User": "65534:65534",
-        # It has no init, so that the engine says at once if it cannot run; nothing tells it to end.
+        # It runs without an init, so that the engine reports a failed start at once; nothing sends it a signal.
         "StopSignal": "SIGKILL",
         "Env": [],
         "Labels": dict(labels),
@@ -209,7 +209,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
-            # Not started again with the engine: that it does not run tells that its memory is gone.
+            # Not restarted with the engine: its state then shows that its memory is lost.
             "RestartPolicy": {"Name": "no"},
             "PidsLimit": 8,
             "LogConfig": {"Type": "none"},
@@ -219,9 +219,9 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
 
 
 def _insist_on_own_places(api: Client, unit: Unit, container: str) -> None:
-    """EnvctlError if a secret's place lies, by links of the image, in something that is mounted: it would be written to.
+    """EnvctlError if a secret's path leads, through links in the image, into a mount: the value would be written there.
 
-    What the spec itself says was held against it when it was planned.
+    The paths in the spec were checked when it was planned.
     """
     mounted = {
         container_paths.leads_to(api, container, mount["Destination"]): mount["Destination"]
@@ -292,7 +292,7 @@ def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
 
 
 def _link(api: Client, unit: Unit, container: str) -> None:
-    """Link the secrets that are wanted in other places."""
+    """Create links for the secrets whose target is elsewhere."""
     links = {
         secret.target: _own_file(secret)
         for secret in unit.run.secrets
@@ -303,7 +303,7 @@ def _link(api: Client, unit: Unit, container: str) -> None:
 
 
 def _links(links: Mapping[str, str]) -> bytes:
-    """Links to the files, for secrets that are wanted in other places."""
+    """An archive of links to the files."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, to in links.items():

@@ -1,4 +1,4 @@
-"""Images of one layer that are made here, as `docker load` takes them."""
+"""Images with a single layer, generated here in the form that `docker load` takes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def write(
     config: Mapping[str, Any],
     created: datetime = _BEGINNING,
 ) -> str:
-    """Write an image of a layer, a tar that can be read from its beginning; the layer's hash.
+    """Write an image with one layer, a seekable tar; return the layer's digest.
 
-    The same bytes come out for the same, if it is said when it was `created`.
+    The output is reproducible if `created` is given.
     """
     digest, size = _hashed(layer)
     moment = created.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -54,7 +54,7 @@ def write(
 
 
 def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """Contents and permissions by path as an archive, with the same bytes for the same files."""
+    """An archive of contents and permissions by path; the same files give the same bytes."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, (data, mode) in files.items():
@@ -63,7 +63,7 @@ def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
 
 
 def configured(changes: Sequence[str]) -> Mapping[str, Any]:
-    """Instructions of a Dockerfile as an image's configuration; of those only CMD, as a list. ValueError for others."""
+    """Dockerfile instructions as an image's configuration. ValueError for anything but CMD in list form."""
     config: dict[str, Any] = {}
     for change in changes:
         word, _, value = change.partition(" ")
@@ -80,7 +80,7 @@ def _add(tar: tarfile.TarFile, path: str, content: BinaryIO, size: int, mode: in
 
 
 def _hashed(file: BinaryIO) -> tuple[str, int]:
-    """A file's hash and size; it is at its beginning again."""
+    """A file's hash and size. It is rewound before and after."""
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK):

@@ -11,12 +11,12 @@ from envctl.lazy_dataclass import dataclass
 STDERR: Final = 2
 _HEADER: Final = 8
 _LONGEST: Final = 16 * 1024 * 1024
-"""Bytes of a frame: engines send some thousand at a time."""
+"""The most bytes of a frame; engines send a few thousand at a time."""
 
 
 @dataclass(slots=True)
 class Demultiplexer:
-    """Takes bytes as they come, gives back whole frames."""
+    """Takes bytes as they arrive and returns whole frames."""
 
     _pending: bytes = b""
 

@@ -1,4 +1,4 @@
-"""Commands inside running containers: streams kept apart, exit code, terminal, time-out."""
+"""Runs commands in running containers: separate streams, exit code, terminal, time-out."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
 NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
-"""The engine's keys to let go of a terminal; its own choice would swallow Ctrl-P."""
+"""The key sequence that detaches from a terminal. Docker's default would swallow Ctrl-P."""
 _SETTLE: Final = 5.0
 _LONGEST_PAUSE: Final = 0.5
 
 _MOST_TOLD: Final = 64 * 1024
-"""Bytes that a program tells which is only asked whether it runs."""
+"""The most bytes that are read of a test command's output."""
 
 
 class ExecStream:
-    """A connection the engine has handed over to a command's streams."""
+    """A connection that the engine has handed over for a command's streams."""
 
     def __init__(self, answer: Response) -> None:
         self._answer = answer
         self._socket, self._ahead = answer.take_over()
 
     def read(self, timeout: float | None = None) -> bytes:
-        """What has come, at least a byte; nothing at the end. TimeoutError after `timeout` seconds."""
+        """Read at least a byte; empty at the end. TimeoutError after `timeout` seconds."""
         if self._ahead:
             data, self._ahead = self._ahead, b""
             return data
@@ -63,8 +63,8 @@ class ExecStream:
     def write(self, data: bytes) -> None:
         """Send all of it.
 
-        Meanwhile another thread reads, and sets how long the socket waits: `sendall` would then give up in the middle, and
-        not say where.
+        Another thread reads meanwhile and changes the socket's time-out, with which `sendall` would stop halfway without
+        saying where.
         """
         left = memoryview(data)
         while left:
@@ -74,22 +74,22 @@ class ExecStream:
                 select.select([], [self._socket], [], _LONGEST_PAUSE)
 
     def end_input(self) -> None:
-        """Tell the command that its standard input has ended."""
+        """Close the command's standard input."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Let go of it, also of a read that another thread is in."""
+        """Close the connection, and interrupt a read in another thread."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._answer.close()
 
 
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
-    """Run a command in a unit's container; its exit code. EnvctlError if its time-out passes.
+    """Run a command in a unit's container; its exit code. EnvctlError if it times out.
 
-    As in a shell, what cannot be started ends with 127 or 126, and its standard error says why. If this ends before
-    the command does, for whatever reason, the command is ended.
+    As in a shell, a command that cannot be started gives 127 or 126, and the reason on standard error. If this ends
+    before the command, for whatever reason, the command is ended.
     """
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
     output = HeldOutput(writing(to_screen if execution.tty else execution.stdout))
@@ -100,7 +100,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
             output.release()
             return int(ended["ExitCode"])
     except OutputError as error:
-        # That nobody reads is no failure of the engine's.
+        # A closed output is no failure of the engine.
         raise reason(error) from None
     code, text = start_failure(output.text, unit, execution)
     if write := to_screen if execution.tty else execution.stderr:
@@ -111,7 +111,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
 def _run(
     api: Client, unit: str, container: str, execution: Execution, output: HeldOutput
 ) -> Mapping[str, Any]:
-    """Run it; what the engine says of it when it has ended."""
+    """Run a command; its state after it has ended."""
     mark = new_mark()
     identity = api.exec_create(
         container,
@@ -133,7 +133,7 @@ def _run(
             pass_streams(connection, execution, output, deadline)
         return _ended(api, identity, container, deadline)
     except BaseException as error:
-        # As long as nobody reads, an engine that is flooded may do nothing else for this container.
+        # As long as its output is not read, a busy engine may do nothing else for this container.
         connection.close()
         gone = _end(api, container, execution, mark)
         if isinstance(error, TimeoutError) and deadline is not None:
@@ -146,9 +146,9 @@ def _run(
 
 
 def may_do_everything(engine: Engine, container: str) -> bool:
-    """Whether commands can be given all rights: an engine that lacks one itself cannot give it.
+    """Whether the engine can give commands all privileges. An engine that is itself confined cannot.
 
-    Only one that ran says so: a busy engine refuses in many words.
+    Only a command that ran proves it, because engines report the failure in many ways.
     """
     output = CappedBuffer(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
@@ -160,7 +160,7 @@ def may_do_everything(engine: Engine, container: str) -> bool:
 def _heard(
     api: Client, identity: str, output: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
 ) -> None:
-    """Start a command and hear what it tells, until its end. TimeoutError if that does not come in time."""
+    """Start a command and collect its output until it ends. TimeoutError if that takes too long."""
     deadline = time.monotonic() + timeout
     connection = ExecStream(api.exec_start(identity))
     try:
@@ -170,7 +170,7 @@ def _heard(
 
 
 def _ended(api: Client, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
-    """What the engine says of a command that has ended: it may do so after its streams have."""
+    """The state of a command that has ended. The engine may report it later than the end of its streams."""
     settle_until, pause = time.monotonic() + _SETTLE, 0.01
     while True:
         state: Mapping[str, Any] = api.exec_inspect(identity)
@@ -191,7 +191,7 @@ def _is_running(api: Client, container: str) -> bool:
 
 
 def _end(api: Client, container: str, execution: Execution, mark: str) -> bool:
-    """End a command with all that it started; whether nothing of it is left."""
+    """End a command and everything it started; whether that succeeded."""
     argv = ["/bin/sh", "-c", SCRIPT, "end", f"{VARIABLE}={mark}"]
     try:
         identity = api.exec_create(
@@ -232,7 +232,7 @@ def pass_streams(
 
 def _feed(connection: ExecStream, source: BinaryIO) -> None:
     read = getattr(source, "read1", source.read)
-    # A command may end without having read all of its input.
+    # A command may exit without reading all of its input.
     with suppress(OSError, ValueError):
         while data := read(_CHUNK):
             connection.write(data)
@@ -295,7 +295,7 @@ def _resize(resize: Callable[..., object]) -> None:
 
 @contextmanager
 def _raw(keyboard: int) -> Iterator[None]:
-    """The terminal passes every key on as it is; as before at the end."""
+    """Put the terminal into raw mode, and restore it at the end."""
     import termios
     import tty
 
@@ -304,7 +304,7 @@ def _raw(keyboard: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(keyboard)
     try:
-        # What has been typed ahead is kept.
+        # Keeps what the user has typed ahead.
         tty.setraw(keyboard, termios.TCSADRAIN)
         yield
     finally:
@@ -313,7 +313,7 @@ def _raw(keyboard: int) -> Iterator[None]:
 
 @contextmanager
 def _resizes(wake: int) -> Iterator[None]:
-    """Write "w" whenever the terminal's size changes. Signals can be had in the main thread only."""
+    """Write "w" whenever the terminal's size changes. Python handles signals only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,7 +1,7 @@
-"""An engine behind `ssh://`: the `ssh` command forwards a socket of this machine to the engine's.
+"""Connects to an engine behind `ssh://`: the `ssh` command forwards a local socket to the engine's.
 
-docker-py would need a library for this, or start an `ssh` for every connection. One that forwards has
-as many connections as are wanted, and they are sockets in full: with time-outs, and halves that end.
+docker-py needs another library for this, or starts an `ssh` for every connection. A forwarded socket allows any number
+of connections, with time-outs and half-close.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from urllib.parse import urlsplit
 from envctl.errors import EnvctlError
 
 TIMEOUT: Final = 30.0
-"""Seconds until the other machine has to have let us in."""
+"""Seconds to log in to the other machine."""
 SOCKET: Final = "/var/run/docker.sock"
 _PAUSE: Final = 0.02
-# Ctrl-C is for envctl, which still needs the engine to clean up.
+# Ctrl-C is meant for envctl, which still needs the engine to clean up.
 _UNDISTURBED: Final = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "ssh")
 
 
 class Tunnel:
-    """Open from its making until it is closed, or this process ends in whatever way."""
+    """Open from its creation until it is closed or this process ends."""
 
     def __init__(self, address: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="envctl-ssh-"))
@@ -47,11 +47,11 @@ class Tunnel:
 
     @property
     def host(self) -> str:
-        """The near end, as an engine's address."""
+        """The local end, as an engine's address."""
         return f"unix://{self._socket}"
 
     def close(self) -> None:
-        """End it; that it is closed already is fine."""
+        """Close the tunnel, if it is open."""
         if ssh := getattr(self, "_ssh", None):
             ssh.stdin.close()
             ssh.terminate()
@@ -74,7 +74,7 @@ class Tunnel:
 
 
 def command(address: str, socket: Path) -> tuple[str, ...]:
-    """The argv of ssh; what it runs there ends with its input, which ends with this process."""
+    """The argv of ssh. The remote command ends when its input does, which happens when this process ends."""
     parts = urlsplit(address)
     try:
         port = parts.port

@@ -1,4 +1,4 @@
-"""Images that envctl has made and that nothing uses: of builds, and bases that it has bootstrapped."""
+"""Finds images that envctl created and nothing uses: images of builds, and bootstrapped bases."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from envctl.plan.image_names import base_image
 from envctl.plan.platforms import image_name
 
 _BUILD: Final = re.compile(r"envctl/[a-z0-9_.-]+:([0-9a-f]{24})")
-"""The names that envctl gives to images of builds; the digest of the build is the tag."""
+"""The names of build images; the tag is the build's digest."""
 _BASE_LABEL: Final = "dev.envctl.base"
 
 
 def unused_images(engine: Engine, needed: Collection[str]) -> Sequence[Garbage]:
-    """The images that no container is made of, running or not, and no other image that stays stands on.
+    """The images that no container uses, running or not, and that no remaining image is based on.
 
-    Only those with names that envctl gives: an image that somebody has named, too, is theirs.
+    Only images that have no other names: one that a user has tagged belongs to the user.
     """
     with engine.doing("look for images that nothing uses") as api:
         images = api.images(filters={"label": [n.BUILD]})
@@ -32,7 +32,7 @@ def unused_images(engine: Engine, needed: Collection[str]) -> Sequence[Garbage]:
         unused = list(_builds(built, needed))
         going = {garbage.id for garbage in unused}
         free = [base for base in bases if base["Id"] not in used and _is_base(base)]
-        # What somebody has built on a base has its label, too: that base is needed.
+        # An image that a user built on a base has inherited its label: that base is needed.
         staying = [image for image in (*images, *bases) if image["Id"] not in going]
         others = [image for image in staying if image not in free]
         return [*unused, *_bases(api, free, needed=needed, layers=_layers(api, others))]
@@ -49,7 +49,7 @@ def _builds(images: Sequence[Mapping[str, Any]], needed: Collection[str]) -> Ite
 
 
 def _is_base(image: Mapping[str, Any]) -> bool:
-    """Whether an image is a base that envctl has made, and has no other name."""
+    """Whether an image is a base that envctl created, without any other name."""
     labels = image["Labels"]
     name, snapshot, platform = (
         str(labels.get(f"{_BASE_LABEL}{key}") or "") for key in ("", ".snapshot", ".platform")
@@ -87,12 +87,12 @@ def _size(image: Mapping[str, Any]) -> int | None:
 
 
 def remove_image(engine: Engine, garbage: Garbage) -> bool:
-    """Remove an image with its names; False if a container is made of it by now, or another image stands on it."""
+    """Remove an image with its names; False if a container uses it now, or another image is based on it."""
     with engine.doing(f"remove {garbage.name}") as api:
         try:
             names = api.inspect_image(garbage.id).get("RepoTags") or [garbage.id]
             for name in names:
-                # Never by force: the engine refuses what is in use.
+                # Without force the engine refuses to remove an image in use.
                 api.remove_image(name)
         except NotFoundError:
             return True

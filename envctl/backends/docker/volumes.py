@@ -1,7 +1,7 @@
-"""Volumes that take more than a name: new ones that are begun for several units, and those that images declare.
+"""Volumes that the engine alone cannot create: shared ones with an owner, and those that images declare.
 
-Both are worked on through a container that is made, never started, and removed again: the helper. While one is
-there its volume is not whole, and is begun again by whoever comes next.
+Both are prepared through a helper container that is created, never started, and removed. While a helper exists, its
+volume is incomplete, and the next run starts over.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from envctl.progress import Progress, Report, Stage
 
 _NAMELESS: Final = re.compile(r"[0-9a-f]{64}")
 _HEAD: Final = 1 << 20
-"""Bytes of an archive that its first entry is in for certain."""
+"""Bytes at the beginning of an archive that certainly contain its first header."""
 _PLACE: Final = BROUGHT
-"""Where a helper has the volume, too."""
+"""A second mount point of the volume in a helper."""
 
 
 class Volumes:
@@ -47,14 +47,14 @@ class Volumes:
         self._guard = Lock()
 
     def of_image(self, unit: Unit) -> tuple[Volume, ...] | None:
-        """What the unit's image declares and the spec does not name; None if the image is not at hand."""
+        """The volumes that the unit's image declares and the spec does not name; None if the image does not exist."""
         declared = self._images.volumes(self._names.image_of(unit))
         return None if declared is None else unnamed(unit, declared)
 
     # --- new ones
 
     def begin(self, unit: Unit) -> None:
-        """Make the volumes that the unit shares, or that belong to somebody, unless they are there."""
+        """Create the unit's shared or owned volumes, unless they exist."""
         for volume in unit.run.volumes:
             if volume.new is not None:
                 with self._guard:
@@ -82,7 +82,7 @@ class Volumes:
                     api.put_archive(helper, "/", _folder(owner, _mode(api, helper)))
 
     def _image(self, new: NewVolume, unit: Unit) -> str:
-        """The image that the volume begins as; the unit's own where the first one's is gone."""
+        """The image whose files a volume starts with; the unit's own if that image was removed."""
         image = self._names.image_of_source(new.source)
         if self._images.at_hand(image) is None:
             if not isinstance(new.source, ReadyImage):
@@ -93,9 +93,9 @@ class Volumes:
     # --- those of images
 
     def carry_over(self, unit: str, container: Mapping[str, Any]) -> bool:
-        """Have what a unit's container keeps in volumes without names in volumes of the unit's own.
+        """Copy the data in a container's anonymous volumes into named volumes of the unit.
 
-        Whether all of it is there now: then nothing is lost with the container's own volumes.
+        Whether everything was copied: then the anonymous volumes can be removed with the container.
         """
         whole = True
         for mount in nameless(container):
@@ -115,7 +115,7 @@ class Volumes:
             if self._is_cut_off(api, name):
                 remove_volume(api, name)
             if _is_there(api, name):
-                # It has data of its own, which is not to be mixed with this.
+                # The existing volume has its own data, which must not be mixed with this.
                 raise EnvctlError(f"there is a volume {name} already")
             self._report(Progress(unit, Stage.WORKING, f"keeping the data of {path}"))
             mount = volume_mount(volume, path, self._names, copy=False)
@@ -136,7 +136,7 @@ class Volumes:
     def _helper(
         self, api: Client, image: str, volume: str, mount: Mapping[str, Any]
     ) -> Iterator[str]:
-        """A container of the image with the volume, which is made with it; if this fails, neither stays."""
+        """Create a container of the image with the volume, which is created with it. On failure both are removed."""
         body = {
             "Image": image,
             "Cmd": ["-"],
@@ -150,11 +150,11 @@ class Volumes:
             api.remove_container(container, force=True, v=True)
             remove_volume(api, volume)
             raise
-        # What else its image declares is nobody's data.
+        # Its other anonymous volumes contain no user's data.
         api.remove_container(container, force=True, v=True)
 
     def _is_cut_off(self, api: Client, volume: str) -> bool:
-        """Whether a helper of an interrupted run is there; it goes."""
+        """Whether a helper of an interrupted run existed; it is removed."""
         try:
             api.remove_container(self._names.helper(volume), force=True, v=True)
         except NotFoundError:
@@ -162,17 +162,17 @@ class Volumes:
         return True
 
     def sweep(self, api: Client) -> None:
-        """Remove what interrupted runs left of helpers."""
+        """Remove helpers of interrupted runs."""
         filters = {"label": [*self._names.filters["label"], n.HELPER]}
         for listed in api.containers(all=True, filters=filters):
-            # Labels alone are inherited by whatever is made from an image that somebody made of one.
+            # A label alone is no proof: `docker commit` copies labels into the image, and its containers inherit them.
             named = any(self._names.is_helper(name.lstrip("/")) for name in listed["Names"])
             if named and (listed["Labels"] or {}).get(n.HELPER):
                 api.remove_container(listed["Id"], force=True, v=True)
 
 
 def volume_mount(volume: str, target: str, names: Names, *, copy: bool) -> dict[str, Any]:
-    """The mount of a volume, which is made if it is not there; with `copy` it begins with what the image has."""
+    """The mount of a volume, which the engine creates if it does not exist; with `copy` it starts with the image's files."""
     options: dict[str, Any] = {"Labels": {**names.labels, n.VOLUME: volume}}
     return {
         "Type": "volume",
@@ -184,7 +184,7 @@ def volume_mount(volume: str, target: str, names: Names, *, copy: bool) -> dict[
 
 
 def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The mounts of a container, as listed, that are volumes which the engine named itself."""
+    """The anonymous volumes among a listed container's mounts: the engine names them with 64 hex digits."""
     return [
         mount
         for mount in container.get("Mounts") or ()
@@ -193,13 +193,13 @@ def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def remove_volume(api: Client, name: str) -> None:
-    """Remove a volume; that it is gone already is fine."""
+    """Remove a volume, if it exists."""
     with suppress(NotFoundError):
         api.remove_volume(name)
 
 
 def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same volume where no image has a link in its place, so that the folder itself can be unpacked."""
+    """The same volume at a path where no image has a link, so that the folder itself can be changed."""
     return {**mount, "Target": _PLACE, "VolumeOptions": {**mount["VolumeOptions"], "NoCopy": True}}
 
 
@@ -214,14 +214,14 @@ def _is_there(api: Client, name: str) -> bool:
 def _mode(api: Client, helper: str) -> int:
     """The permissions of the volume's folder."""
     entry = look(api, helper, _PLACE)
-    # As Go has it: what is special about a folder stands far above.
+    # Go keeps the sticky, setuid and setgid bits at other positions.
     mode = 0o755 if entry is None else entry.mode
     special = ((1 << 20, 0o1000), (1 << 22, 0o2000), (1 << 23, 0o4000))
     return (mode & 0o777) | sum(bit for mark, bit in special if mode & mark)
 
 
 def _folder(owner: tuple[int, int], mode: int) -> bytes:
-    """An archive that gives the volume's folder to another."""
+    """An archive that changes the owner and mode of the volume's folder."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         entry = tarfile.TarInfo(_PLACE.lstrip("/"))
@@ -232,7 +232,7 @@ def _folder(owner: tuple[int, int], mode: int) -> bytes:
 
 
 def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
-    """The numbers of a user and a group as a container's image has them; None if it does not know one."""
+    """The numeric user and group for names in a container's image; None if a name is unknown."""
     user, _, group = owner.partition(":")
     known = _fields(api, container, "/etc/passwd", user)
     uid = known[2] if len(known) > 3 else user
@@ -244,7 +244,7 @@ def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
 
 
 def _fields(api: Client, container: str, path: str, name: str) -> list[str]:
-    """The line of a name, or of a number, in a file like /etc/passwd."""
+    """The fields of a user or group, given by name or number, in a file like /etc/passwd."""
     try:
         with api.get_archive(container, path) as archive:
             text = file_in(b"".join(capped_chunks(archive, MAX_OUTPUT, path))) or b""
