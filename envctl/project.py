@@ -18,7 +18,6 @@ from envctl.trust.approval import Ask, nobody
 if TYPE_CHECKING:
     from envctl.definition.resolved import Resolved
     from envctl.planner.planned_services import PlannedServices
-    from envctl.planner.service_context import PackageSets
     from envctl.render.templates import Templates
 
 
@@ -94,13 +93,8 @@ class Project:
         return definition.valid_parts(self.root, environment, sets=self.sets, environ=self.environ)
 
     @cached_property
-    def package_sets(self) -> PackageSets:
-        """The package sets of all services of all environments."""
-        return self.loader.package_sets(cache=self.shared is None)
-
-    @cached_property
     def alike(self) -> Mapping[str, None]:
-        """The environments that are known to mount and install the same."""
+        """The environments that are known to mount the same."""
         return self.loader.alike
 
     @cached_property

@@ -278,8 +278,7 @@ class Session:
         return make_plan(
             resolved,
             backend=self.backend.name,
-            package_sets=self.project.package_sets,
-            template_digest=self._template_digest,
+            recipe=self._template_digest,
             needed=self.needed,
             also=lambda plan: plan_problems(plan, resolved, self.backend),
             shared=self.project.shared,

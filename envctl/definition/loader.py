@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from envctl import definition
 from envctl.definition.resolved import Resolved
-from envctl.errors import SpecError, UsageError
-from envctl.plan.image_names import base_image
-from envctl.plan.platforms import image_name
+from envctl.errors import SpecError
 
 
 class SpecLoader:
@@ -32,7 +30,7 @@ class SpecLoader:
 
     @cached_property
     def alike(self) -> Mapping[str, None]:
-        """The environments that are known to mount and install the same."""
+        """The environments that are known to mount the same."""
         return definition.alike(self._root)
 
     def load(
@@ -66,35 +64,3 @@ class SpecLoader:
             )
         except SpecError as error:
             return error
-
-    def package_sets(
-        self, *, equal: Collection[str] | None = None, cache: bool = True
-    ) -> frozenset[tuple[str, frozenset[str]]]:
-        """(base image, packages) of every service of every environment that can be read; others are left out.
-
-        Of environments that are known to have `equal` packages one is read; by default of those that are `alike`.
-        """
-        sets: set[tuple[str, frozenset[str]]] = set()
-        equal = self.alike if equal is None else equal
-        stands_for_all = False
-        for environment in (*equal, *sorted({*self.environments} - {*equal})):
-            if stands_for_all and environment in equal:
-                continue
-            try:
-                resolved = self.load(environment, cache=cache)
-            except (SpecError, UsageError):
-                continue
-            stands_for_all = stands_for_all or environment in equal
-            sets |= _package_sets(resolved)
-        return frozenset(sets)
-
-
-def _package_sets(resolved: Resolved) -> set[tuple[str, frozenset[str]]]:
-    sets = set()
-    for service in resolved.data["services"].values():
-        base = service["base"]
-        if base is not None and service["packages"]:
-            plain = base["image"] or base_image(base["name"], base["snapshot"])
-            image = image_name(plain, service["platform"] or "")
-            sets.add((image, frozenset(service["packages"])))
-    return sets

@@ -16,12 +16,12 @@ _CHANGES: Final = re.compile(rb"services|base|vars|[\\&*<]")
 """What an overlay holds that may change services: those keys, escapes in a key, anchors."""
 _EVERYWHERE: Final = frozenset({"base", "project", "vars"})
 """Keys that may change any part of any service."""
-_OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts", "packages"})
-"""Keys of a service that say what it mounts and installs, or by which it may come to what another has."""
+_OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts"})
+"""Keys of a service that say what it mounts, or by which it may come to what another has."""
 
 
 def alike(root: Path) -> dict[str, None]:
-    """In order, the environments whose overlay files leave the packages and mounts of all services as the root file has them.
+    """In order, the environments whose overlay files leave the mounts of all services as the root file has them.
 
     One of which a look does not tell is left out; so is one that is a link.
     """

@@ -38,8 +38,9 @@ from envctl.planner.base_names import base_problems
 from envctl.planner.build import source
 from envctl.planner.new_volumes import with_new_volumes
 from envctl.planner.overlaps import is_within, overlaps
+from envctl.planner.package_layers import package_sets
 from envctl.planner.planned_services import Planned, PlannedServices
-from envctl.planner.service_context import PackageSets, ServiceContext
+from envctl.planner.service_context import ServiceContext
 from envctl.trust.git_folders import git_below
 
 if TYPE_CHECKING:
@@ -54,16 +55,14 @@ def make_plan(
     resolved: Resolved,
     *,
     backend: str,
-    package_sets: PackageSets = frozenset(),
-    template_digest: str = "",
+    recipe: str = "",
     needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
     shared: PlannedServices | None = None,
 ) -> Plan:
     """Decide everything about one environment, but for what the values of its secrets tell.
 
-    `package_sets` are those of all services of all environments: package installs are laid out
-    so that as many of them as possible share layers. `template_digest` is a digest of the project's own
+    `recipe` is a digest of the project's own
     templates that images are made from: it makes their builds others. Services other than those `needed`, if that
     is given, are left out where they cannot be planned. `shared` are those that were planned for other environments. Reads the files that builds
     copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
@@ -75,10 +74,9 @@ def make_plan(
     users = [(name, one["user"], one["base"] is not None) for name, one in data["services"].items()]
     taken: dict[tuple[str, tuple[str, ...]], files.Taken] = {}
     depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
+    sets = package_sets(resolved)
     for name in dependency_order(depends_on):
-        context = ServiceContext(
-            name, resolved, backend, package_sets, template_digest, users, taken
-        )
+        context = ServiceContext(name, resolved, backend, sets, recipe, users, taken)
         made, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:
             left_out.append(name)

@@ -31,7 +31,7 @@ from envctl.plan.model import (
 )
 from envctl.plan.platforms import image_name
 from envctl.planner.mount_shadow import MountShadow
-from envctl.planner.package_layers import install_order
+from envctl.planner.package_layers import Chain, install_order
 from envctl.planner.service_context import ServiceContext
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def source(context: ServiceContext) -> Source:
     platform_at = context.where("platform") if service["platform"] else None
     base = _base(service["base"], service["platform"] or "")
     base = replace(base, where=context.where("base"), platform_at=platform_at)
-    steps = (*_package_steps(context, base), *_build_steps(context))
-    identity = build_digest(base, steps, context.template_digest)
-    return Build(
-        base, steps, identity, context.where("build"), template_digest=context.template_digest
-    )
+    installs_at = context.where("packages")
+    packages = (InstallPackages(names, installs_at) for names in package_layers(context))
+    steps = (*packages, *_build_steps(context))
+    identity = build_digest(base, steps, context.recipe)
+    return Build(base, steps, identity, context.where("build"), recipe=context.recipe)
 
 
 def _dockerfile(context: ServiceContext, own: DockerfileData) -> DockerfileBuild:
@@ -95,11 +95,13 @@ def _base(base: BaseData | None, platform: str) -> Base:
     return Base(base["name"], name, base["box"], base["snapshot"], platform=platform)
 
 
-def _package_steps(context: ServiceContext, base: Base) -> Iterator[InstallPackages]:
-    packages_needed = frozenset(context.service["packages"])
-    known = {packages for image, packages in context.package_sets if image == base.image}
-    for names in install_order(packages_needed, known | {packages_needed}):
-        yield InstallPackages(names, context.where("packages"))
+def package_layers(context: ServiceContext) -> Chain:
+    """The packages of a service, layer by layer; the lowest first."""
+    base, packages = context.service["base"], frozenset(context.service["packages"])
+    if base is None or not packages:
+        return ()
+    image = _base(base, context.service["platform"] or "").image
+    return install_order(packages, context.package_sets[image])
 
 
 def _uid(name: str) -> int:

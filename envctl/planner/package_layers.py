@@ -1,23 +1,63 @@
-"""In what order packages are installed, so that builds share layers."""
+"""The order in which packages are installed, so that builds share layers. Pure.
+
+Services of one environment share what they have in common. Environments share what their services have from the
+root file, which each of them is made of anyway: so no environment has to read another one to be planned.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
+from envctl.definition.names import ROOT_FILE
+from envctl.definition.resolved import Resolved
+from envctl.plan.image_names import base_image
+from envctl.plan.platforms import image_name
+
 Packages: TypeAlias = frozenset[str]
 Chain: TypeAlias = tuple[tuple[str, ...], ...]
+PackageSets: TypeAlias = Mapping[str, frozenset[Packages]]
+"""By base image, sets of packages that may be layers of their own."""
 
 _MOST_SETS = 200
 
 
-def install_order(packages_wanted: Packages, known: set[Packages]) -> Chain:
-    """The packages in the order they are installed, so that sets with a common part share layers.
+def package_sets(resolved: Resolved) -> PackageSets:
+    """The packages of each service of an environment, and those of them that the root file adds."""
+    sets: dict[str, set[Packages]] = {}
+    for image, packages in _package_sets(resolved):
+        sets.setdefault(image, set()).add(packages)
+    return {image: frozenset(of_image) for image, of_image in sets.items()}
 
-    What all known sets that overlap have in common comes first. The result depends on the sets
-    only, so every service and environment of a project lays the common part out alike.
+
+def _package_sets(resolved: Resolved) -> Iterator[tuple[str, Packages]]:
+    for name, service in resolved.data["services"].items():
+        base, packages = service["base"], service["packages"]
+        if base is None or not packages:
+            continue
+        plain = base["image"] or base_image(base["name"], base["snapshot"])
+        image = image_name(plain, service["platform"] or "")
+        yield image, frozenset(packages)
+        places = (
+            resolved.where("services", name, "packages", index) for index in range(len(packages))
+        )
+        in_root_file = frozenset(
+            package
+            for package, place in zip(packages, places, strict=True)
+            if place is not None and place.file == ROOT_FILE
+        )
+        if in_root_file:
+            yield image, in_root_file
+
+
+def install_order(packages: Packages, known: frozenset[Packages]) -> Chain:
+    """The packages in the order in which they are installed, so that sets with a common part share layers.
+
+    What all known sets that overlap have in common comes first. The result depends on the sets only, so every service
+    lays out the common part in the same way.
     """
-    return _layers(frozenset(known)).chain(packages_wanted)
+    return _layers(known).chain(packages)
 
 
 class _Layers:

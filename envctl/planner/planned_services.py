@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from envctl.errors import Problem
 from envctl.plan.model import Unit
+from envctl.planner.build import package_layers
 from envctl.planner.service_context import ServiceContext
 
 Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
@@ -48,8 +49,8 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
     return (
         context.backend,
-        context.template_digest,
-        context.package_sets,
+        context.recipe,
+        package_layers(context),
         service,
         context.resolved.origins.of_service(context.name),
         [problem for name, problem in context.resolved.missing_files if name == context.name],

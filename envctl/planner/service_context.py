@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place
 from envctl.files import Taken
 from envctl.lazy_dataclass import dataclass
+from envctl.planner.package_layers import PackageSets
 
 if TYPE_CHECKING:
     from envctl.definition.keys.service import ServiceData
-
-PackageSets: TypeAlias = frozenset[tuple[str, frozenset[str]]]
-"""The package sets of all services of all environments, each with its base image."""
 
 
 @dataclass(frozen=True, slots=True)

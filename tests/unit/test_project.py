@@ -12,17 +12,32 @@ from pathlib import Path
 import pytest
 
 from envctl import definition
+from envctl import project as envctl_project
 from envctl.backends.base import NotRunningError
 from envctl.backends.memory import MemoryBackend
+from envctl.definition.loader import SpecLoader
 from envctl.errors import EnvctlError, SpecError, UsageError
 from envctl.host.private_state import state_path
 from envctl.plan.state import Health
 from envctl.plan.target import Target
 from envctl.secrets import SecretStore
+from envctl.session import Session
 from tests.support.project import Project
 from tests.support.verbs import Workspace
 
 DEV = Target("dev")
+
+
+class RecordingLoader(SpecLoader):
+    """Notes which environments are loaded."""
+
+    names: frozenset[str] = frozenset()
+
+    def load(self, environment, **options):
+        self.names |= {environment}
+        return super().load(environment, **options)
+
+
 ALLOWED = {"B": "value-of-b", "ENVCTL_TRUSTED": "*"}
 SERVICES = """
 web: {image: x, secrets: [a, b]}
@@ -32,6 +47,15 @@ web: {image: x, secrets: [a, b]}
 @pytest.fixture
 def project(tmp_path):
     return Project(tmp_path, backend="memory", environ={}).spec("web: {image: x}\ndb: {image: y}")
+
+
+def test_a_plan_reads_no_other_environment(project):
+    project.write("environments/other.yaml", "services: {web: {packages: [a]}}\n")
+    loader = RecordingLoader(project.root, sets={}, environ={})
+    session = Session(envctl_project.Project(project.root, environ={}, loader=loader), DEV)
+
+    assert [unit.name for unit in session.plan.units] == ["web", "db"]
+    assert loader.names == {"dev"}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which environments are known to mount and install the same, without resolving each."""
+"""Which environments are known to mount the same, without resolving each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envctl import definition
-from envctl.definition.loader import SpecLoader
+from envctl.trust.declared_access import mounted_by
 from tests.support.project import Project
 
 BASE = "web: {packages: [aa, bb], command: [x], mounts: {./app: /app}}\ndb: {packages: [aa, cc], command: [y]}"
@@ -27,11 +27,11 @@ def project(tmp_path: Path) -> Project:
     [
         "",
         "backend: memory\n",
-        "services: {web: {env: {A: b}}, new: {command: [z]}}\n",
+        "services: {web: {env: {A: b}, packages: [dd]}, new: {command: [z]}}\n",
         "secrets: {s: {env: A}}\n",
     ],
 )
-def test_an_overlay_that_says_nothing_of_packages_or_mounts_is_like_the_others(project, text):
+def test_an_overlay_that_says_nothing_of_mounts_is_like_the_others(project, text):
     project.write("environments/one.yaml", text)
 
     assert list(definition.alike(project.root)) == ["dev", "one"]
@@ -40,7 +40,6 @@ def test_an_overlay_that_says_nothing_of_packages_or_mounts_is_like_the_others(p
 @pytest.mark.parametrize(
     "text",
     [
-        "services: {web: {packages: [dd]}}\n",
         "services: {web: {mounts: {}}}\n",
         "services: {web: null}\n",
         "services: {web: }\n",
@@ -49,9 +48,9 @@ def test_an_overlay_that_says_nothing_of_packages_or_mounts_is_like_the_others(p
         "services: {db: {base: debian:trixie}}\n",
         "base: debian:trixie\n",
         "vars: {v: b}\n",
-        '"\\x73ervices": {web: {"\\x70ackages": [dd]}}\n',
-        "x-one: &one {packages: [dd]}\nservices: {web: *one}\n",
-        "x-one: &one {packages: [dd]}\nservices: {web: {<<: *one}}\n",
+        '"\\x73ervices": {web: {"\\x6dounts": {}}}\n',
+        "x-one: &one {mounts: {}}\nservices: {web: *one}\n",
+        "x-one: &one {mounts: {}}\nservices: {web: {<<: *one}}\n",
         "services: [\n",
     ],
 )
@@ -99,25 +98,28 @@ def written(services: dict[str, str | dict[str, str]]) -> str:
 
 
 @given(overlays=st.lists(SERVICES, max_size=3))
-def test_a_look_finds_the_packages_that_reading_every_environment_does(tmp_path_factory, overlays):
+def test_a_look_finds_the_mounts_that_reading_every_environment_does(tmp_path_factory, overlays):
     project = Project(tmp_path_factory.mktemp("p"), backend="memory", environ={}).spec(BASE)
     (project.root / "app").mkdir()
     for number, services in enumerate(overlays):
         project.write(f"environments/e{number}.yaml", written(services))
 
-    equal = definition.alike(project.root)
+    workspace = project.workspace()
     every, looked = (
-        SpecLoader(project.root, sets={}, environ={}).package_sets(cache=False, equal=one)
-        for one in ((), equal)
+        set(mounted_by(workspace.environments(), workspace.resolved, alike=alike))
+        for alike in ((), workspace.alike)
     )
 
-    assert looked == every != set()
+    # One that cannot be read is taken to mount what the others do.
+    readable = {mounted.environment for mounted in every}
+    assert {mounted for mounted in looked if mounted.environment in readable} == every != set()
 
 
 def test_of_environments_that_are_alike_one_that_has_problems_hides_nothing(project):
     project.write("environments/a.yaml", "services: {web: {enw: {A: b}}}\n")
+    workspace = project.workspace()
 
-    found = project.workspace().package_sets
+    found = list(mounted_by(["a", "dev"], workspace.resolved, alike=workspace.alike))
 
-    assert list(project.workspace().alike) == ["a", "dev"]
-    assert {names for _, names in found} == {frozenset({"aa", "bb"}), frozenset({"aa", "cc"})}
+    assert list(workspace.alike) == ["a", "dev"]
+    assert [(mounted.environment, mounted.target) for mounted in found] == [("dev", "/app")]

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import pytest
 
 from envctl import definition
-from envctl.definition.loader import SpecLoader
 from envctl.plan.model import Plan
 from envctl.plan.text import plan_text
 from envctl.planner import make_plan, with_digests
@@ -33,8 +32,7 @@ def planned(tmp_path: Path) -> Planner:
     ) -> Plan:
         write(tmp_path, f"{top}services:\n{services}", **overlays)
         resolved = definition.load(tmp_path, environment, environ={}, cache=False)
-        sets = SpecLoader(tmp_path, sets={}, environ={}).package_sets(cache=False)
-        plan = make_plan(resolved, backend=backend, package_sets=sets)
+        plan = make_plan(resolved, backend=backend)
         return with_digests(plan, digests or {})
 
     return make

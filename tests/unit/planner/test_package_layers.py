@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from envctl.planner.package_layers import install_order
 
-SETS = st.sets(st.frozensets(st.sampled_from("abcdef"), min_size=1), min_size=1, max_size=6)
+SETS = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1), min_size=1, max_size=6)
 
 
 def order(wanted: str, *others: str):
-    known = {frozenset(wanted), *(frozenset(other) for other in others)}
+    known = frozenset(frozenset(packages) for packages in (wanted, *others))
     return ["".join(names) for names in install_order(frozenset(wanted), known)]
 
 
@@ -30,7 +30,7 @@ def test_what_two_sets_have_in_common_comes_first_in_both():
 
 
 def test_no_packages_are_no_step():
-    assert install_order(frozenset(), {frozenset("a")}) == ()
+    assert install_order(frozenset(), frozenset({frozenset("a")})) == ()
 
 
 @given(SETS)
@@ -46,7 +46,7 @@ def test_a_set_within_all_others_is_always_the_shared_first_layer(known):
     smallest = frozenset.intersection(*known)
     if smallest:
         firsts = {install_order(wanted, known)[0] for wanted in known}
-        assert firsts == {install_order(smallest, {*known, smallest})[0]}
+        assert firsts == {install_order(smallest, known)[0]}
 
 
 @given(SETS)
@@ -54,20 +54,14 @@ def test_two_sets_share_what_they_have_in_common_as_their_first_layers(known):
     for left in known:
         for right in known:
             common = left & right
-            layers = install_order(left, {left, right})
+            layers = install_order(left, frozenset({left, right}))
             if common and left != right:
                 assert layers[0] == tuple(sorted(common))
-                assert layers[0] == install_order(right, {left, right})[0]
-
-
-@given(SETS)
-def test_the_layout_depends_on_the_sets_only_not_on_who_asks(known):
-    for wanted in known:
-        assert install_order(wanted, known) == install_order(wanted, {*known, wanted})
+                assert layers[0] == install_order(right, frozenset({left, right}))[0]
 
 
 def test_very_many_sets_are_laid_out_in_bearable_time():
-    known = {frozenset({f"p{n}", f"p{n + 1}", f"p{n * 7 % 300}"}) for n in range(300)}
+    known = frozenset(frozenset({f"p{n}", f"p{n + 1}", f"p{n * 7 % 300}"}) for n in range(300))
     for wanted in list(known)[:20]:
         steps = install_order(wanted, known)
         assert sorted(name for step in steps for name in step) == sorted(wanted)

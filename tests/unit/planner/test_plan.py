@@ -398,8 +398,15 @@ def test_environments_share_what_their_services_have_in_common(planned: Planner)
         "  step packages curl python3",
         "  step packages git",
     ]
-    # What another environment installs changes the layout, never the identity.
-    assert list(planned(text).builds()) == list(dev.builds())
+
+
+def test_the_layout_of_packages_is_no_part_of_a_builds_identity(planned: Planner) -> None:
+    in_one_file = "  web: {command: [a], packages: [curl, git]}\n"
+    in_two = "  web: {command: [a], packages: [curl]}\n"
+    one = planned(in_one_file)
+    two = planned(in_two, dev="services: {web: {packages: !append [git]}}\n")
+    assert lines(one) != lines(two)
+    assert list(one.builds()) == list(two.builds())
 
 
 # --- scopes ---------------------------------------------------------------------------------
