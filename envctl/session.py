@@ -256,7 +256,7 @@ class Session:
         Values of secrets are not looked at: to look at a project must not run what it brings.
         """
         from envctl.plan import hooks
-        from envctl.planner import with_free_ports
+        from envctl.plan.plan_changes import with_free_ports
 
         if self._same_as:
             return self._same_as.plan
@@ -272,13 +272,13 @@ class Session:
         return self.backend.lay_out(plan) if isinstance(self.backend, LaysOutPlans) else plan
 
     def _make_plan(self, resolved: Resolved) -> Plan:
-        from envctl.planner import make_plan
+        from envctl.planner.make_plan import make_plan
         from envctl.reconcile.plan_problems import plan_problems
 
         return make_plan(
             resolved,
             backend=self.backend.name,
-            recipe=self._template_digest,
+            template_digest=self._template_digest,
             needed=self.needed,
             also=lambda plan: plan_problems(plan, resolved, self.backend),
             shared=self.project.shared,
@@ -293,7 +293,7 @@ class Session:
         return session._problems_of_plan(parts)
 
     def _problems_of_plan(self, resolved: Resolved) -> Sequence[Problem]:
-        from envctl.planner import make_plan
+        from envctl.planner.make_plan import make_plan
         from envctl.reconcile.plan_problems import plan_problems
 
         try:

@@ -20,7 +20,7 @@ from envctl.backends.common.emulation import remedy, runs_here
 from envctl.bases.image_store import LABEL, Loader
 from envctl.bases.manifest import digest
 from envctl.bases.mirrors import sources_for
-from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, Recipe
+from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, RootfsSpec
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
 from envctl.plan.model import Base
@@ -56,18 +56,18 @@ class BootstrapLog:
         self.complete.set()
 
     def _take(self, line: str) -> None:
-        mark, _, rest = line.partition(" ")
+        mark, _, text = line.partition(" ")
         if mark == PACKAGE_MARK:
-            name, _, version = rest.partition(" ")
+            name, _, version = text.partition(" ")
             self.packages[name] = version
         elif mark == SOURCE_MARK:
-            self.sources.append(rest)
+            self.sources.append(text)
         elif mark == END_MARK:
             self.complete.set()
         else:
             self.last.append(line)
-            if mark == "I:" and "hook" not in rest:
-                self._report(Progress(self._work, Stage.WORKING, rest.rstrip(".")))
+            if mark == "I:" and "hook" not in text:
+                self._report(Progress(self._work, Stage.WORKING, text.rstrip(".")))
 
 
 class CheckedStream(io.RawIOBase):
@@ -96,13 +96,13 @@ class CheckedStream(io.RawIOBase):
         return len(data)
 
 
-def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
+def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> str:
     """Make the base's image; its id. EnvctlError, with mmdebstrap's last lines, if that fails.
 
     However this ends, mmdebstrap ends with it and removes what it made.
     """
-    program = _program(recipe)
-    _require_runnable(recipe, base)
+    program = _program(rootfs)
+    _require_runnable(rootfs, base)
     work = f"base {base.image}"
     log = BootstrapLog(work, report)
 
@@ -114,8 +114,8 @@ def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
             hint=_hint(log.last),
         )
 
-    environ = {**for_programs(os.environ), **recipe.environment()}
-    with _running(recipe.argv(program), environ) as process:
+    environ = {**for_programs(os.environ), **rootfs.environment()}
+    with _running(rootfs.argv(program), environ) as process:
         assert process.stderr is not None
         reader = threading.Thread(target=log.read, args=(process.stderr,), daemon=True)
         reader.start()
@@ -127,27 +127,27 @@ def bootstrap(base: Base, recipe: Recipe, store: Loader, report: Report) -> str:
         return store.load(
             stream,
             name=base.image,
-            labels=labels(recipe, log),
+            labels=labels(rootfs, log),
             changes=CONFIGURATION,
-            platform=recipe.platform,
+            platform=rootfs.platform,
         )
 
 
-def labels(recipe: Recipe, log: BootstrapLog) -> dict[str, str]:
+def labels(rootfs: RootfsSpec, log: BootstrapLog) -> dict[str, str]:
     """What an image says about itself: base, suite, how and when made, from which mirror, manifest."""
     return {
-        LABEL: recipe.entry.name,
+        LABEL: rootfs.entry.name,
         f"{LABEL}.how": PROGRAM,
-        f"{LABEL}.suite": recipe.entry.suite,
+        f"{LABEL}.suite": rootfs.entry.suite,
         f"{LABEL}.mirror": log.sources[0] if log.sources else "",
-        f"{LABEL}.snapshot": recipe.snapshot,
+        f"{LABEL}.snapshot": rootfs.snapshot,
         f"{LABEL}.created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         f"{LABEL}.manifest": digest(log.packages),
-        **({f"{LABEL}.platform": recipe.platform} if recipe.platform else {}),
+        **({f"{LABEL}.platform": rootfs.platform} if rootfs.platform else {}),
     }
 
 
-def recipe_for(base: Base) -> Recipe | None:
+def rootfs_spec(base: Base) -> RootfsSpec | None:
     """How to make the base; None if the catalogue does not have it."""
     from envctl.bases.catalogue import CATALOGUE
 
@@ -156,40 +156,40 @@ def recipe_for(base: Base) -> Recipe | None:
     if entry is None:
         return None
     sources = sources_for(entry, snapshot=base.snapshot, platform=base.platform)
-    return Recipe(entry, sources, base.snapshot, platform=base.platform)
+    return RootfsSpec(entry, sources, base.snapshot, platform=base.platform)
 
 
-def _program(recipe: Recipe) -> str:
+def _program(rootfs: RootfsSpec) -> str:
     program = shutil.which(PROGRAM)
     if program is None:
         raise EnvctlError(
-            f"the base {recipe.entry.name} has to be bootstrapped, and {PROGRAM} is not installed",
+            f"the base {rootfs.entry.name} has to be bootstrapped, and {PROGRAM} is not installed",
             hint="`envctl doctor --fix` installs it on Debian and Ubuntu, `envctl doctor` says what helps elsewhere; or make a registry "
-            f"reachable, or load an image named {recipe.entry.name} into the engine",
+            f"reachable, or load an image named {rootfs.entry.name} into the engine",
         )
-    if not Path(recipe.entry.keyring).is_file():
+    if not Path(rootfs.entry.keyring).is_file():
         raise EnvctlError(
-            f"the keys that verify the base {recipe.entry.name} are not on this machine",
-            details=f"{recipe.entry.keyring} does not exist",
-            hint=f"install the package {recipe.entry.keyring_package}, as Debian and Ubuntu call it",
+            f"the keys that verify the base {rootfs.entry.name} are not on this machine",
+            details=f"{rootfs.entry.keyring} does not exist",
+            hint=f"install the package {rootfs.entry.keyring_package}, as Debian and Ubuntu call it",
         )
     return program
 
 
-def _require_runnable(recipe: Recipe, base: Base) -> None:
+def _require_runnable(rootfs: RootfsSpec, base: Base) -> None:
     """EnvctlError unless mmdebstrap can make the base for its platform here: programs of it are run for that."""
-    platform = recipe.platform
+    platform = rootfs.platform
     if not platform:
         return
-    if processor(platform).debian not in recipe.entry.architectures:
+    if processor(platform).debian not in rootfs.entry.architectures:
         raise EnvctlError(
-            f"there are no packages for {platform} that the base {recipe.entry.name} could be made of",
+            f"there are no packages for {platform} that the base {rootfs.entry.name} could be made of",
             hint="take another base, or an image of it: base: {image: …}",
             where=base.platform_at,
         )
     if not runs_here(platform):
         raise EnvctlError(
-            f"the base {recipe.entry.name} for {platform} has to be bootstrapped, and this host cannot run programs of {platform}",
+            f"the base {rootfs.entry.name} for {platform} has to be bootstrapped, and this host cannot run programs of {platform}",
             hint=f"{remedy(platform)}; or make a registry reachable that has it",
             where=base.platform_at,
         )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.bootstrap import bootstrap, rootfs_spec
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, InstallPackages, RunCommand, Step, WriteFile
@@ -25,8 +25,8 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
 
     EnvctlError if its base is none of the catalogue, or with mmdebstrap's last lines if it fails.
     """
-    recipe = recipe_for(build.base)
-    if recipe is None:
+    rootfs = rootfs_spec(build.base)
+    if rootfs is None:
         raise EnvctlError(
             f"the base {build.base.image} cannot be had without a container engine",
             hint="take a base of the catalogue (`envctl base list`), or start an engine",
@@ -42,7 +42,7 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
             file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
             file.chmod(0o755)
             files.append(str(file))
-        whole = replace(recipe, hooks=tuple(files))
+        whole = replace(rootfs, hooks=tuple(files))
         bootstrap(build.base, whole, _Folder(folder), report)
 
 

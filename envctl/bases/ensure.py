@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.bootstrap import bootstrap, rootfs_spec
 from envctl.bases.image_store import LABEL, AvailableBase, ImageStore
-from envctl.bases.rootfs import Recipe
+from envctl.bases.rootfs import RootfsSpec
 from envctl.errors import AccessError, EnvctlError
 from envctl.host.cache_folders import shared
 from envctl.host.run_lock import exclusive
@@ -50,7 +50,7 @@ def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
         note = _not_pulled(error)
         report(Progress(f"base {base.image}", Stage.NOTE, note))
         # One that was brought here by hand has no newer one.
-        return ensure(base, store, report, force=recipe_for(base) is not None)
+        return ensure(base, store, report, force=rootfs_spec(base) is not None)
 
 
 def is_made(image: str, info: Mapping[str, Any]) -> bool:
@@ -74,7 +74,7 @@ def _local(base: Base, store: ImageStore) -> AvailableBase | None:
 def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> AvailableBase:
     work = f"base {base.image}"
     report(Progress(work, Stage.STARTED))
-    recipe = recipe_for(base)
+    rootfs = rootfs_spec(base)
     registry_error = None
     if not base.snapshot and not force:
         try:
@@ -83,10 +83,10 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Ava
             registry_error = error
             report(Progress(work, Stage.NOTE, _not_pulled(error)))
     try:
-        if recipe is None:
+        if rootfs is None:
             raise _nowhere(base, registry_error)
         started = time.monotonic()
-        identity = _bootstrapped(base, recipe, store, report, registry_error)
+        identity = _bootstrapped(base, rootfs, store, report, registry_error)
     except BaseException:
         report(Progress(work, Stage.FAILED))
         raise
@@ -109,14 +109,14 @@ def _nowhere(base: Base, registry_error: EnvctlError | None) -> EnvctlError:
 
 def _bootstrapped(
     base: Base,
-    recipe: Recipe,
+    rootfs: RootfsSpec,
     store: ImageStore,
     report: Report,
     registry_error: EnvctlError | None,
 ) -> str:
     """Bootstrap a base; its id. An error tells of a registry that refused it first: that is what is to be mended."""
     try:
-        return bootstrap(base, recipe, store, report)
+        return bootstrap(base, rootfs, store, report)
     except EnvctlError as error:
         if not isinstance(registry_error, AccessError):
             raise

@@ -56,7 +56,7 @@ def known_distribution(name: str) -> str:
     distribution = name.partition(":")[0]
     if distribution in DISTRIBUTIONS:
         return distribution
-    return next((one for one in sorted(DISTRIBUTIONS) if is_near(distribution, one)), "")
+    return next((known for known in sorted(DISTRIBUTIONS) if is_near(distribution, known)), "")
 
 
 def without_apt(image: str) -> str:

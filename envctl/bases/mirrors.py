@@ -115,8 +115,8 @@ def _usable(uri: str) -> bool:
 
 def _lines(text: str) -> Iterator[Source]:
     for raw in text.splitlines():
-        kind, _, rest = raw.partition("#")[0].strip().partition(" ")
-        words = _OPTIONS.sub("", rest.strip()).split()
+        kind, _, fields = raw.partition("#")[0].strip().partition(" ")
+        words = _OPTIONS.sub("", fields.strip()).split()
         if kind == "deb" and len(words) >= 3:
             yield Source(words[0], words[1], tuple(words[2:]))
 

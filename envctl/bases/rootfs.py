@@ -68,7 +68,7 @@ class Line(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class RootfsSpec:
     """What to make: the base, where its packages come from, the dated mirror if one is asked for.
 
     `platform` is the one that it is made for, "" for this host's. `packages` are more than the base has, `hooks` programs that are run with the root directory
@@ -98,7 +98,7 @@ class Recipe:
             *((f"--hook-dir={MERGED_USR}",) if MERGED_USR.is_dir() else ()),
             *self._dated(),
             *self._elsewhere(),
-            *(f"--customize-hook={one}" for one in self.hooks),
+            *(f"--customize-hook={program_hook}" for program_hook in self.hooks),
             f"--customize-hook={hook()}",
             self.entry.suite,
             "-",

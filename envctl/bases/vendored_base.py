@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from envctl.bases.bootstrap import bootstrap, recipe_for
+from envctl.bases.bootstrap import bootstrap, rootfs_spec
 from envctl.bases.image_store import Loader
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
@@ -56,18 +56,18 @@ def bootstrap_kept(
             f"the base {base.image} cannot be made of what is kept",
             details="\n".join(f"{name!r} is no name of a package" for name in strange),
         )
-    recipe = recipe_for(base)
-    if recipe is None:
+    rootfs = rootfs_spec(base)
+    if rootfs is None:
         raise EnvctlError(
             f"the base {base.image} is none of the catalogue, and was not kept as an image",
             hint="`envctl lock --vendor`, where there is a network, keeps it",
         )
-    (folder / "Release").write_text(_release(recipe.entry.suite, folder / "Packages"), "utf-8")
+    (folder / "Release").write_text(_release(rootfs.entry.suite, folder / "Packages"), "utf-8")
     script = folder / "sources.sh"
     script.write_text(f'#!/bin/sh\nprintf %s {shlex.quote(sources)} >"$1{SOURCES}"\n', "utf-8")
     script.chmod(0o755)
     whole = replace(
-        recipe, sources=(_Folder(folder),), packages=tuple(packages), hooks=(str(script),)
+        rootfs, sources=(_Folder(folder),), packages=tuple(packages), hooks=(str(script),)
     )
     return bootstrap(base, whole, store, report)
 

@@ -47,15 +47,15 @@ def show(parity: Parity, out: Stream) -> None:
 def show_verdicts(parity: Parity, out: Stream) -> None:
     """Print one line per comparison: whether undeclared differences remain."""
     for pair in parity.pairs:
-        count = len(pair.found.open)
-        verdict = _open(pair.found) if count else "no differences"
+        count = len(pair.comparison.open)
+        verdict = _open(pair.comparison) if count else "no differences"
         out.line(
             out.safe(f"{pair.before.name} compared with {pair.after.name}: ")
             + out.paint(
                 f"{verdict}, undeclared" if count else "no undeclared differences",
                 "red" if count else "green",
             )
-            + f", {_compared(pair.found)}"
+            + f", {_compared(pair.comparison)}"
         )
 
 
@@ -69,7 +69,7 @@ def _open(comparison: Comparison) -> str:
 
 def accepting(parity: Parity) -> str:
     """How to declare the first difference in the spec."""
-    finding = next(finding for pair in parity.pairs for finding in pair.found.open)
+    finding = next(finding for pair in parity.pairs for finding in pair.comparison.open)
     words = {
         "unit": finding.unit,
         "category": finding.category,
@@ -88,7 +88,7 @@ def _compared(comparison: Comparison) -> str:
 
 
 def _pair(pair: Pair, out: Stream) -> None:
-    comparison = pair.found
+    comparison = pair.comparison
     out.line(out.paint(f"{pair.before.name} compared with {pair.after.name}", "bold"))
     _table(comparison, out)
     parts = [f"{comparison.total(verdict):,} {word}" for verdict, word in _WORDS.items()]

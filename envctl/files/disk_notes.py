@@ -45,13 +45,13 @@ def _is_program(path: Path) -> bool:
 
 def of_line_ends(ends: Mapping[str, int]) -> Iterator[str]:
     """Of files that are read line by line inside, by how their first line ends."""
-    scripts = sorted(path for path, one in ends.items() if one == WINDOWS_SCRIPT)
+    scripts = sorted(path for path, end in ends.items() if end == WINDOWS_SCRIPT)
     if scripts:
         yield (
             f"{_names(scripts)}: the line that says what runs the script ends as on Windows (CRLF), so that no such"
             f" program is found; {_remedy(scripts[0])}"
         )
-    values = sorted(path for path, one in ends.items() if one == WINDOWS and _is_read(path))
+    values = sorted(path for path, end in ends.items() if end == WINDOWS and _is_read(path))
     if values:
         yield (
             f"{_names(values)}: lines end as on Windows (CRLF), which most programs take for part of a value or pattern;"
@@ -63,12 +63,12 @@ def of_mount(source: Path, root: Path) -> Iterator[str]:
     """The same of a mounted file or folder of the project."""
     home = followed(root)
     if source.is_relative_to(home):
-        found = {
+        line_ends_by_path = {
             path.relative_to(home).as_posix(): ends
             for path in _looked_at(source)
             if (ends := _ends_of(path))
         }
-        yield from of_line_ends(found)
+        yield from of_line_ends(line_ends_by_path)
 
 
 def _looked_at(source: Path) -> Iterator[Path]:
@@ -81,7 +81,7 @@ def _looked_at(source: Path) -> Iterator[Path]:
     for folder in folders:
         try:
             with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda one: one.name):
+                for entry in sorted(entries, key=lambda item: item.name):
                     left -= 1
                     if left < 0:
                         return
@@ -113,7 +113,7 @@ def _is_read(path: str) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
-    names = ", ".join(shown(one)[1:-1] for one in paths[:_SHOWN])
+    names = ", ".join(shown(path)[1:-1] for path in paths[:_SHOWN])
     return f"{names} and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else names
 
 

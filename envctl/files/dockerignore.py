@@ -71,8 +71,8 @@ class DockerIgnore:
 
     def __init__(self, text: str) -> None:
         self._patterns = tuple(_patterns(text))
-        self._exceptions = [one for one in self._patterns if one.negated]
-        self._plain = all(_is_plain(_without_stars(one.text)) for one in self._exceptions)
+        self._exceptions = [pattern for pattern in self._patterns if pattern.negated]
+        self._plain = all(_is_plain(_without_stars(pattern.text)) for pattern in self._exceptions)
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
@@ -81,7 +81,8 @@ class DockerIgnore:
         """Where a walk begins: in a folder of the context, as if no pattern matched that itself."""
         prefix = f"{folder}/" if folder not in {"", "."} else ""
         states = tuple(
-            one.glob.after(prefix, one.glob.start) if one.glob else None for one in self._patterns
+            pattern.glob.after(prefix, pattern.glob.start) if pattern.glob else None
+            for pattern in self._patterns
         )
         return Below(prefix, tuple(False for _ in self._patterns), states)
 
@@ -108,8 +109,8 @@ class DockerIgnore:
     def _below(self, above: Below, name: str, matched: Sequence[bool]) -> Below:
         prefix = f"{above.prefix}{name}/"
         states = tuple(
-            one.glob.after(f"{name}/", state) if one.glob and state else None
-            for one, state in zip(self._patterns, above.states, strict=True)
+            pattern.glob.after(f"{name}/", state) if pattern.glob and state else None
+            for pattern, state in zip(self._patterns, above.states, strict=True)
         )
         return Below(prefix, tuple(matched), states)
 
@@ -118,7 +119,8 @@ class DockerIgnore:
         if not self._plain:
             return True
         return any(
-            f"{_without_stars(one.text)}/".startswith(f"{folder}/") for one in self._exceptions
+            f"{_without_stars(pattern.text)}/".startswith(f"{folder}/")
+            for pattern in self._exceptions
         )
 
 
@@ -163,7 +165,7 @@ def _patterns(text: str) -> Iterator[_Pattern]:
 def _compiled(text: str, *, negated: bool) -> _Pattern:
     """A pattern in the kind of comparison that moby's has for it: some compare text where one would expect a glob."""
     tokens = list(_tokens(text))
-    wild = [one for one in tokens if not isinstance(one, str)]
+    wild = [token for token in tokens if not isinstance(token, str)]
     if not wild:
         return _Pattern(text, negated, "exact")
     if text.startswith("**") and wild in ([Wild.FOLDERS], [Wild.ALL]):
@@ -190,8 +192,8 @@ def _tokens(text: str) -> Iterator[Token]:
         elif char == "?":
             yield ANY_CHARACTER
         elif char == "[":
-            found, place = _one_of(text, place)
-            yield found
+            one_of, place = _one_of(text, place)
+            yield one_of
         elif char == "\\":
             literal = _escaped(text, place)
             yield OneOf(((literal, literal),), slash=True)

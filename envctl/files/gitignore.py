@@ -38,9 +38,9 @@ class GitIgnore:
     """Patterns in their order: the last one that matches decides. What never matches is left out of `patterns`."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.patterns = tuple(found for line in lines if (found := _pattern(line)))
-        self._by_name = [n for n, one in enumerate(self.patterns) if not one.anchored]
-        self._by_path = [n for n, one in enumerate(self.patterns) if one.anchored]
+        self.patterns = tuple(pattern for line in lines if (pattern := _pattern(line)))
+        self._by_name = [n for n, pattern in enumerate(self.patterns) if not pattern.anchored]
+        self._by_path = [n for n, pattern in enumerate(self.patterns) if pattern.anchored]
         self._names = Globs(self.patterns[n].tokens for n in self._by_name)
         self._paths = Globs(self.patterns[n].tokens for n in self._by_path)
         self.top = self._paths.start
@@ -52,13 +52,19 @@ class GitIgnore:
         by_path = self._paths.ending(name, state)
         if not by_name and not by_path:
             return []
-        found = [self._by_name[one] for one in by_name] + [self._by_path[one] for one in by_path]
-        return [one for one in sorted(found) if is_folder or not self.patterns[one].folders_only]
+        matches = [self._by_name[index] for index in by_name] + [
+            self._by_path[index] for index in by_path
+        ]
+        return [
+            number
+            for number in sorted(matches)
+            if is_folder or not self.patterns[number].folders_only
+        ]
 
     def ignored(self, state: State, name: str, *, is_folder: bool) -> bool | None:
         """Whether such a thing is ignored; None if no pattern matches."""
-        found = self.matching(state, name, is_folder=is_folder)
-        return not self.patterns[found[-1]].negated if found else None
+        matches = self.matching(state, name, is_folder=is_folder)
+        return not self.patterns[matches[-1]].negated if matches else None
 
     def below(self, state: State, name: str) -> State:
         """What is known in a folder."""
@@ -118,8 +124,8 @@ def _tokens(word: str, *, anchored: bool) -> Iterator[Token]:
         if char == "?":
             yield ANY_CHARACTER
         elif char == "[":
-            found, place = _one_of(word, place)
-            yield found
+            one_of, place = _one_of(word, place)
+            yield one_of
         elif char == "\\":
             if place >= len(word):
                 raise ValueError("nothing is escaped")

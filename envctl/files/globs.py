@@ -95,8 +95,8 @@ class Globs:
             self._states.clear()
             state.then.clear()
         places = {after for place in state.places for after in self._moves[place](char)}
-        found = state.then[char] = self._state(places)
-        return found
+        next_state = state.then[char] = self._state(places)
+        return next_state
 
     def _state(self, places: set[int]) -> State:
         todo = list(places)

@@ -23,7 +23,7 @@ from envctl.host.source_tree import content_time
 
 _FORMAT: Final = "envctl hashes 2"
 _FOLDER: Final = "cache"
-_SETTLED: Final = 2_000_000_000
+_SETTLES_AFTER: Final = 2_000_000_000
 """Nanoseconds after which a change gives a file another time, on the coarsest of file systems."""
 _CHUNK: Final = 1 << 20
 
@@ -85,8 +85,8 @@ class Hashes:
             raise ChangedError
         known = Known(*_signature(after), digest, _time_for(digest, before), ends)
         # What may still change without getting another time is not remembered as unchanged.
-        settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLED
-        self._now[path] = known if settled else known._replace(size=-1)
+        is_settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLES_AFTER
+        self._now[path] = known if is_settled else known._replace(size=-1)
         return known
 
     def keep(self) -> None:
@@ -130,15 +130,15 @@ def _time_for(digest: str, before: Known | None) -> int:
 
     Who asks a web server for what has changed since is told by that time.
     """
-    made = content_time(digest)
+    by_content = content_time(digest)
     if before is None:
-        return made
-    return before.time if before.digest == digest else max(made, before.time + 1)
+        return by_content
+    return before.time if before.digest == digest else max(by_content, before.time + 1)
 
 
 def _known(value: list[int | str]) -> Known:
     known = Known(*value)  # type: ignore[arg-type]
-    numbers = all(type(one) is int for one in (*known[:4], known.time, known.ends))
+    numbers = all(type(value) is int for value in (*known[:4], known.time, known.ends))
     if not numbers or not isinstance(known.digest, str) or len(known.digest) != 64:
         raise ValueError("no hash of ours")
     return known
@@ -150,8 +150,8 @@ def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:
 
 def line_ends(data: bytes) -> int:
     """How the first line ends of a file that begins with this."""
-    first, found, _ = data[:_LONGEST_LINE].partition(b"\n")
-    if not found or not first.endswith(b"\r"):
+    first, line_feed, _ = data[:_LONGEST_LINE].partition(b"\n")
+    if not line_feed or not first.endswith(b"\r"):
         return PLAIN
     return WINDOWS_SCRIPT if first.startswith(b"#!") else WINDOWS
 

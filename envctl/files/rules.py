@@ -56,14 +56,16 @@ class ContextRules:
         """As Rules say."""
         if thing in self._private:
             return False, None
-        found = self._ignore.decide(above, thing.name, is_folder=thing.is_folder)
-        taken = not found.ignored
-        if taken and not (thing.is_folder or _is_plain(thing) or stat.S_ISFIFO(thing.seen.st_mode)):
+        decision = self._ignore.decide(above, thing.name, is_folder=thing.is_folder)
+        is_included = not decision.ignored
+        if is_included and not (
+            thing.is_folder or _is_plain(thing) or stat.S_ISFIFO(thing.seen.st_mode)
+        ):
             self.left_out.append(thing.path)
             return False, None
-        if taken and thing.path.lower() == _GIT:
+        if is_included and thing.path.lower() == _GIT:
             self.has_git = True
-        return taken, found.below if found.enter else None
+        return is_included, decision.below if decision.enter else None
 
     def entered(self, state: Below, _path: str, _folder: int, /) -> Below:
         """As Rules say."""
@@ -101,7 +103,7 @@ class CopyRules:
     """How many things the ignore file leaves out."""
 
     def __post_init__(self) -> None:
-        words = [_from_here(one) for one in self.exclude]
+        words = [_from_here(word) for word in self.exclude]
         self._patterns = GitIgnore([*NEVER_COPIED, *words])
 
     def top(self, folder: str, git: Git) -> At:
@@ -111,13 +113,13 @@ class CopyRules:
     def forget(self, tracked: Collection[str], top: str) -> None:
         """Ignore no more what git tracks, though a pattern names it; `top` is the folder that is copied."""
         prefix = "" if top in {"", "."} else f"{top}/"
-        for path in [one for one in self.ignored_sizes if prefix + one in tracked]:
+        for path in [path for path in self.ignored_sizes if prefix + path in tracked]:
             del self.ignored_sizes[path]
 
     def unused(self) -> Sequence[str]:
         """The patterns of `exclude` that matched nothing."""
-        used = {self._patterns.patterns[one].text for one in self._used}
-        return [one for one in self.exclude if _from_here(one).rstrip() not in used]
+        used = {self._patterns.patterns[index].text for index in self._used}
+        return [word for word in self.exclude if _from_here(word).rstrip() not in used]
 
     def decide(self, above: At, thing: Thing[At]) -> tuple[bool, At | None]:
         """As Rules say."""
@@ -130,24 +132,26 @@ class CopyRules:
         self._used.update(matching)
         if matching and not self._patterns.patterns[matching[-1]].negated:
             return False, None
-        found = self.ignore.decide(above.ignore, thing.name, is_folder=is_folder)
-        if found.ignored:
+        decision = self.ignore.decide(above.ignore, thing.name, is_folder=is_folder)
+        if decision.ignored:
             self.by_ignore_file += 1
         elif not is_folder and not _is_plain(thing):
             self.left_out.append(thing.path)
             return False, None
-        ignored = self._noted(above, thing, taken=not found.ignored)
-        if not is_folder or not found.enter:
-            return not found.ignored, None
-        below = At(found.below, self._patterns.below(above.exclude, thing.name), above.git, ignored)
-        return not found.ignored, below
+        ignored = self._noted(above, thing, is_included=not decision.ignored)
+        if not is_folder or not decision.enter:
+            return not decision.ignored, None
+        below = At(
+            decision.below, self._patterns.below(above.exclude, thing.name), above.git, ignored
+        )
+        return not decision.ignored, below
 
-    def _noted(self, above: At, thing: Thing[At], *, taken: bool) -> str:
+    def _noted(self, above: At, thing: Thing[At], *, is_included: bool) -> str:
         """What git ignores that this is in or is; its size is counted."""
         name = above.ignored
         if not name and above.git and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
             name = thing.path + ("/" if thing.is_folder else "")
-        if name and taken:
+        if name and is_included:
             size = 0 if thing.is_folder else thing.seen.st_size
             self.ignored_sizes[name] = self.ignored_sizes.get(name, 0) + size
         return name
@@ -158,16 +162,16 @@ class CopyRules:
             return state
         name = path.rpartition("/")[2]
         git = below(state.git, name) if name else state.git
-        own = gitignore_in(folder) if path else None
-        return replace(state, git=(*git, (own, own.top)) if own else git)
+        patterns = gitignore_in(folder) if path else None
+        return replace(state, git=(*git, (patterns, patterns.top)) if patterns else git)
 
 
 def is_ignored(git: Git, name: str, *, is_folder: bool) -> bool:
     """Whether git ignores a thing in a folder: the innermost file that says something decides."""
     for patterns, state in reversed(git):
-        said = patterns.ignored(state, name, is_folder=is_folder)
-        if said is not None:
-            return said
+        ignored = patterns.ignored(state, name, is_folder=is_folder)
+        if ignored is not None:
+            return ignored
     return False
 
 
@@ -186,8 +190,8 @@ def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         text = file.read(_LARGEST).decode("utf-8", "surrogateescape")
-    found = GitIgnore(text.removeprefix("\ufeff").split("\n"))
-    return found if found.patterns else None
+    patterns = GitIgnore(text.removeprefix("\ufeff").split("\n"))
+    return patterns if patterns.patterns else None
 
 
 def ignored_text(source: str, top: str, sizes: Mapping[str, int]) -> str:

@@ -82,14 +82,14 @@ def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
             thing = _thing(level, entry)
             if thing is None:
                 continue
-            taken, below = rules.decide(level.state, thing)
-            if taken:
+            is_included, below = rules.decide(level.state, thing)
+            if is_included:
                 yield from _held(levels)
                 yield thing
             if below is not None and thing.is_folder:
                 if len(levels) >= DEEPEST:
                     raise TooDeepError(thing.path)
-                below_level = _enter(rules, thing, below, held=None if taken else thing)
+                below_level = _enter(rules, thing, below, held=None if is_included else thing)
                 if below_level:
                     levels.append(below_level)
     finally:

@@ -219,7 +219,7 @@ class LockCreator:
             )
         of_images = {image.architecture for image in contents.values()} - {""}
         platforms = {request.source.platform for request in self._requests} - {""}
-        of_platforms = {processor(platform).said[0] for platform in platforms}
+        of_platforms = {processor(platform).architectures[0] for platform in platforms}
         others = (self._before.architecture, *sorted(of_images), *sorted(of_platforms))
         return next(filter(None, [*architectures, *others]), "")
 

@@ -115,7 +115,7 @@ def require_architecture(
 
 def require_platform(platform: str, architecture: str, subject: str) -> None:
     """EnvctlError if a subject has another architecture than its platform."""
-    if architecture and architecture not in processor(platform).said:
+    if architecture and architecture not in processor(platform).architectures:
         raise EnvctlError(
             f"{subject} should be for {platform}, but is for {architecture}",
             hint="remove the image (`docker image rm`) and run the same command again",

@@ -26,7 +26,18 @@ _OF_EVERY_UNIT: Final = (
 )  # fmt: skip
 """What every unit is asked once, as collect.sh calls it."""
 _AS_THE_UNIT: Final = frozenset(
-    {"name", "given", "argv", "environ", "status", "limits", "cwd", "cgroup", "size", "timezone"}
+    {
+        "name",
+        "exec_environ",
+        "argv",
+        "environ",
+        "status",
+        "limits",
+        "cwd",
+        "cgroup",
+        "size",
+        "timezone",
+    }
 )
 """What hangs on who asks: root without all its rights cannot look into another's process."""
 _AS_BOTH: Final = _AS_THE_UNIT | {"secret"}
@@ -55,9 +66,9 @@ def collect(
             return no_facts(mask(error.brief.encode()).decode("utf-8", "replace"))
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        told = dict(zip([unit.name for unit in units], pool.map(facts_of, units), strict=True))
-    told |= {name: no_facts(why) for name, why in idle.items()}
-    return Facts(plan.scope.project, plan.scope.environment, plan.backend, told)
+        by_unit = dict(zip([unit.name for unit in units], pool.map(facts_of, units), strict=True))
+    by_unit |= {name: no_facts(why) for name, why in idle.items()}
+    return Facts(plan.scope.project, plan.scope.environment, plan.backend, by_unit)
 
 
 def no_facts(why: str) -> UnitFacts:
@@ -79,24 +90,31 @@ def ask(
 
     Root is asked, who sees most; what hangs on who one is is asked as the unit's own user, or as `user`.
     """
-    asked = [*inquiry(plan, unit), *also]
-    by_root = [*(one for one in asked if one[0] not in _AS_THE_UNIT), ("processes", str(LOOKS))]
-    by_unit = [*(one for one in asked if one[0] in _AS_BOTH), ("processes", "1")]
+    questions = [*inquiry(plan, unit), *also]
+    by_root = [
+        *(question for question in questions if question[0] not in _AS_THE_UNIT),
+        ("processes", str(LOOKS)),
+    ]
+    by_unit = [*(question for question in questions if question[0] in _AS_BOTH), ("processes", "1")]
     script = CollectorScript(unit, backend, key, mask)
     with ThreadPoolExecutor(2) as pool:
         asking = pool.submit(script.ask, by_unit, user=user)
         files = pool.submit(file_search.files, script, covered(unit))
         answer = script.ask(by_root, everything=True)
-    told = _without_altered(_merged(script.facts(answer, by_root), files.result()))
-    own: Answer | None = None
+    facts = _without_altered(_merged(script.facts(answer, by_root), files.result()))
+    unit_answer: Answer | None = None
     try:
-        own = asking.result()
-        of_its_own = script.facts(own, by_unit)
+        unit_answer = asking.result()
+        unit_facts = script.facts(unit_answer, by_unit)
     except EnvctlError as error:
-        of_its_own = {
-            UNKNOWN: {parse_facts.unknown_without(*one): error.brief for one in by_unit[:-1]}
+        unit_facts = {
+            UNKNOWN: {
+                parse_facts.unknown_without(*question): error.brief for question in by_unit[:-1]
+            }
         }
-    return _ours(_merged(told, of_its_own, _programs(unit, answer, own, told.get(SUBSTRATE))))
+    return _ours(
+        _merged(facts, unit_facts, _programs(unit, answer, unit_answer, facts.get(SUBSTRATE)))
+    )
 
 
 def _programs(
@@ -105,62 +123,62 @@ def _programs(
     """The programs that run, as facts."""
     prefix = fact_id(Category.FILES, "")
     parts = [
-        parse_facts.parts(one.data, one.mark, "processes") if one else ()
-        for one in (by_root, by_unit)
+        parse_facts.parts(answer.data, answer.mark, "processes") if answer else ()
+        for answer in (by_root, by_unit)
     ]
     try:
-        found = processes.read(
+        running = processes.read(
             parts[0][0] if parts[0] else {},
             parts[1][0] if parts[1] else {},
             unit=unit.name,
             # In a machine there is the init, at least.
             substrate=None
             if substrate is None
-            else {one.removeprefix(prefix) for one in substrate},
+            else {key.removeprefix(prefix) for key in substrate},
             probe=probe.test(unit.run.probe) if unit.run.probe else (),
         )
     except ValueError as error:
         return {UNKNOWN: {fact_id(Category.PROCESSES, ""): str(error)}}
-    if not found.substrate:
-        return {Category.PROCESSES: found.own}
+    if not running.substrate:
+        return {Category.PROCESSES: running.of_unit}
     return {
-        Category.PROCESSES: {**found.own, **dict.fromkeys(found.substrate, "runs")},
-        SUBSTRATE: {fact_id(Category.PROCESSES, path): "" for path in found.substrate},
+        Category.PROCESSES: {**running.of_unit, **dict.fromkeys(running.substrate, "runs")},
+        SUBSTRATE: {fact_id(Category.PROCESSES, path): "" for path in running.substrate},
     }
 
 
-def _merged(*told: UnitFacts) -> UnitFacts:
+def _merged(*parts: UnitFacts) -> UnitFacts:
     """What several voices told of one unit."""
-    found: dict[str, dict[str, str]] = {}
-    for one in told:
-        for category, values in one.items():
-            found.setdefault(category, {}).update(values)
+    merged: dict[str, dict[str, str]] = {}
+    for part in parts:
+        for category, values in part.items():
+            merged.setdefault(category, {}).update(values)
     # What one knows the other need not.
-    secrets, prefix = found.get(Category.SECRETS, {}), fact_id(Category.SECRETS, "")
-    for name in [one for one in found.get(UNKNOWN, {}) if one.startswith(prefix)]:
+    secrets, prefix = merged.get(Category.SECRETS, {}), fact_id(Category.SECRETS, "")
+    for name in [key for key in merged.get(UNKNOWN, {}) if key.startswith(prefix)]:
         if name.removeprefix(prefix) in secrets:
-            del found[UNKNOWN][name]
-    return found
+            del merged[UNKNOWN][name]
+    return merged
 
 
 def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
     """What a unit is asked beyond what every one is: (kind, value). Paths with a newline are left out."""
     steps = unit.source.steps if isinstance(unit.source, Build) else ()
     npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
-    asked: dict[str, Sequence[str]] = {
+    questions: dict[str, Sequence[str]] = {
         **dict.fromkeys(_OF_EVERY_UNIT, ("",)),
         "sockets": [
-            " ".join(str(one.container) for one in unit.run.ports if one.protocol == "udp")
+            " ".join(str(port.container) for port in unit.run.ports if port.protocol == "udp")
         ],
         "sysctls": [" ".join(sysctls.READ)],
         # A task's name means something only while it runs.
         "name": sorted(
-            {one for other in plan.units for one in _names(other) if other.kind is Kind.SERVICE}
+            {name for other in plan.units for name in _names(other) if other.kind is Kind.SERVICE}
         ),
         "secret": sorted(secret.target for secret in unit.run.secrets),
         "npm": sorted(set(npm)),
     }
-    for kind, values in asked.items():
+    for kind, values in questions.items():
         yield from ((kind, value) for value in values if "\n" not in value)
 
 
@@ -172,27 +190,27 @@ _DNS: Final = " 127.0.0.11:"
 """Docker's own name server, which is in the network of each container."""
 
 
-def _without_altered(told: UnitFacts) -> UnitFacts:
+def _without_altered(facts: UnitFacts) -> UnitFacts:
     """What came with a machine and was changed in it counts as the unit's own."""
-    changed = told.get(ALTERED, {})
-    found = {category: values for category, values in told.items() if category != ALTERED}
-    if SUBSTRATE in found:
-        listed = found[SUBSTRATE]
-        found[SUBSTRATE] = {key: one for key, one in listed.items() if key not in changed}
-    return found
+    changed = facts.get(ALTERED, {})
+    kept_facts = {category: values for category, values in facts.items() if category != ALTERED}
+    if SUBSTRATE in kept_facts:
+        listed = kept_facts[SUBSTRATE]
+        kept_facts[SUBSTRATE] = {key: value for key, value in listed.items() if key not in changed}
+    return kept_facts
 
 
-def _ours(told: UnitFacts) -> UnitFacts:
+def _ours(facts: UnitFacts) -> UnitFacts:
     """Without what is the engine's."""
-    sockets = {key: who for key, who in told.get("sockets", {}).items() if _DNS not in key}
-    return {**told, "sockets": sockets}
+    sockets = {key: who for key, who in facts.get("sockets", {}).items() if _DNS not in key}
+    return {**facts, "sockets": sockets}
 
 
 def covered(unit: Unit) -> Sequence[str]:
     """Where a unit has what it was not made with: volumes, the host's files, secrets."""
-    mounts, volumes, given = unit.run.mounts, unit.run.volumes, unit.run.secrets
-    targets = [*(one.target for one in mounts), *(one.target for one in volumes)]
-    return [*targets, *(one.target for one in given)]
+    mounts, volumes, secrets = unit.run.mounts, unit.run.volumes, unit.run.secrets
+    targets = [*(place.target for place in mounts), *(place.target for place in volumes)]
+    return [*targets, *(secret.target for secret in secrets)]
 
 
 def is_covered(unit: Unit, path: str) -> bool:

@@ -314,7 +314,7 @@ ask() {
                 [ ! "$folder/" -nt "$reference" ] || echo "$path"
             done
         ;;
-    given) cat /proc/self/environ ;;
+    exec_environ) cat /proc/self/environ ;;
     tool) if has "$2"; then echo "$2"; fi ;;
     provides)
         # shellcheck disable=SC2016  # the format is dpkg's

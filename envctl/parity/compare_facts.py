@@ -86,17 +86,17 @@ class Comparison:
     @property
     def open(self) -> Sequence[FactDifference]:
         """All that needs a reason and has none."""
-        return [one for one in self.findings if one.verdict in _OPEN]
+        return [finding for finding in self.findings if finding.verdict in _OPEN]
 
     def of(self, verdict: Verdict) -> Sequence[FactDifference]:
         """The findings that are so."""
-        return [one for one in self.findings if one.verdict is verdict]
+        return [finding for finding in self.findings if finding.verdict is verdict]
 
     @property
     def subjects(self) -> Sequence[tuple[str, str]]:
         """Units and categories that anything was compared of, in order."""
-        known = {*self.equal, *((one.unit, one.category) for one in self.findings)}
-        return sorted(known, key=lambda one: (one[0], COMPARED.index(one[1])))
+        known = {*self.equal, *((finding.unit, finding.category) for finding in self.findings)}
+        return sorted(known, key=lambda subject: (subject[0], COMPARED.index(subject[1])))
 
     def count(self, unit: str, category: str, verdict: Verdict) -> int:
         """How many facts of a unit and a category are so."""
@@ -106,7 +106,9 @@ class Comparison:
 
     @cached_property
     def _counts(self) -> Counter[tuple[str, str, Verdict]]:
-        return Counter((one.unit, one.category, one.verdict) for one in self.findings)
+        return Counter(
+            (finding.unit, finding.category, finding.verdict) for finding in self.findings
+        )
 
     def total(self, verdict: Verdict) -> int:
         """How many of all facts are so."""
@@ -119,25 +121,25 @@ def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -
     findings: list[FactDifference] = []
     same = (before.project, before.environment) == (after.project, after.environment)
     for unit in sorted({*before.units, *after.units}):
-        one, other = before.units.get(unit), after.units.get(unit)
-        found = _presence(unit, one, other)
-        if found is None and one is not None and other is not None:
-            found = []
-            for category, key, left, right in _pairs(one, other, digests=same):
+        left_facts, right_facts = before.units.get(unit), after.units.get(unit)
+        differences = _presence(unit, left_facts, right_facts)
+        if differences is None and left_facts is not None and right_facts is not None:
+            differences = []
+            for category, key, left, right in _pairs(left_facts, right_facts, digests=same):
                 if left == right:
                     equal[unit, category] += 1
                 else:
-                    verdict = _verdict(category, key, one, other, (left, right))
-                    found.append(FactDifference(unit, category, key, left, right, verdict))
-        findings += [_declared(finding, accept) for finding in found or ()]
+                    verdict = _verdict(category, key, left_facts, right_facts, (left, right))
+                    differences.append(FactDifference(unit, category, key, left, right, verdict))
+        findings += [_declared(finding, accept) for finding in differences or ()]
     return Comparison(equal, findings)
 
 
 def _presence(
-    unit: str, one: UnitFacts | None, other: UnitFacts | None
+    unit: str, left_facts: UnitFacts | None, right_facts: UnitFacts | None
 ) -> list[FactDifference] | None:
     """What there is to tell of a unit that a side lacks, or where it does not run; None if both have facts of it."""
-    left, right = _presence_of(one), _presence_of(other)
+    left, right = _presence_of(left_facts), _presence_of(right_facts)
     if left == right == "runs":
         return None
     unknown = isinstance(left, Unknown) or isinstance(right, Unknown)
@@ -153,37 +155,46 @@ def _presence_of(side: UnitFacts | None) -> Fact:
 
 
 def _pairs(
-    one: UnitFacts, other: UnitFacts, *, digests: bool
+    left_facts: UnitFacts, right_facts: UnitFacts, *, digests: bool
 ) -> Iterator[tuple[str, str, Fact, Fact]]:
     """All facts side by side; `digests` of secrets mean something within one environment only.
 
     What is unknown with a whole folder or category is told once, by that.
     """
     for category in Category:
-        known = [*one.get(category, {}), *other.get(category, {})]
-        asked = [*unknown_keys(one, category), *unknown_keys(other, category)]
-        for key in sorted({*known, *asked}):
-            at = [unknown_at(side, category, key) for side in (one, other)]
+        known = [*left_facts.get(category, {}), *right_facts.get(category, {})]
+        unknown = [*unknown_keys(left_facts, category), *unknown_keys(right_facts, category)]
+        for key in sorted({*known, *unknown}):
+            at = [unknown_at(side, category, key) for side in (left_facts, right_facts)]
             if any(broader not in (None, key) for broader in at):
                 continue
             if digests or category != Category.SECRETS or not key.endswith(DIGEST):
-                yield category, key, fact(one, category, key), fact(other, category, key)
+                yield (
+                    category,
+                    key,
+                    fact(left_facts, category, key),
+                    fact(right_facts, category, key),
+                )
 
 
 def _verdict(
-    category: str, key: str, one: UnitFacts, other: UnitFacts, values: tuple[Fact, Fact]
+    category: str,
+    key: str,
+    left_facts: UnitFacts,
+    right_facts: UnitFacts,
+    values: tuple[Fact, Fact],
 ) -> Verdict:
     """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
 
     The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package. The processor is:
     a `platform` may ask for it, and an engine may play it.
     """
-    machines = [side[SUBSTRATE] for side in (one, other) if SUBSTRATE in side]
+    machines = [side[SUBSTRATE] for side in (left_facts, right_facts) if SUBSTRATE in side]
     if len(machines) == 2:
         came_along = category == Category.FILES and key.startswith(_FIRST_BOOT)
     else:
-        beside = values[SUBSTRATE in one] if machines else None
-        came_along = any(_came_along(listed, category, key, beside) for listed in machines)
+        container_value = values[SUBSTRATE in left_facts] if machines else None
+        came_along = any(_came_along(listed, category, key, container_value) for listed in machines)
     if came_along or (category == Category.KERNEL and key != PROCESSOR):
         return Verdict.SUBSTRATE
     if len(machines) < 2 and _is_of_the_host(category, key, values):
@@ -192,10 +203,10 @@ def _verdict(
     return Verdict.UNKNOWN if unknown else Verdict.UNDECLARED
 
 
-def _came_along(listed: Mapping[str, str], category: str, key: str, beside: Fact) -> bool:
+def _came_along(listed: Mapping[str, str], category: str, key: str, container_value: Fact) -> bool:
     """Whether it came with a machine. Of a file that was changed for it, a container has to have what the image has."""
     before = listed.get(fact_id(category, key))
-    return before is not None and before in ("", beside)
+    return before is not None and before in ("", container_value)
 
 
 def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
@@ -208,9 +219,9 @@ def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
     return sysctls.is_of_the_host(key) or None in values
 
 
-def _declared(found: FactDifference, accept: Sequence[Acceptance]) -> FactDifference:
+def _declared(finding: FactDifference, accept: Sequence[Acceptance]) -> FactDifference:
     """The finding, declared if it needs a reason and an entry gives one."""
-    if found.verdict not in _OPEN:
-        return found
-    entry = next((one for one in accept if found.covered_by(one)), None)
-    return replace(found, verdict=Verdict.DECLARED, accepted=entry) if entry else found
+    if finding.verdict not in _OPEN:
+        return finding
+    entry = next((entry for entry in accept if finding.covered_by(entry)), None)
+    return replace(finding, verdict=Verdict.DECLARED, accepted=entry) if entry else finding

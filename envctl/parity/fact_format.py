@@ -89,32 +89,34 @@ def fact_id(category: str, key: str) -> str:
     return f"{category}\t{key}"
 
 
-def unknown_keys(told: UnitFacts, category: str) -> list[str]:
+def unknown_keys(facts: UnitFacts, category: str) -> list[str]:
     """The keys of a category of which it is told that they are unknown; "" stands for all that are not known."""
     prefix = fact_id(category, "")
-    return [one.removeprefix(prefix) for one in told.get(UNKNOWN, {}) if one.startswith(prefix)]
+    return [name.removeprefix(prefix) for name in facts.get(UNKNOWN, {}) if name.startswith(prefix)]
 
 
-def unknown_at(told: UnitFacts, category: str, key: str) -> str | None:
+def unknown_at(facts: UnitFacts, category: str, key: str) -> str | None:
     """The key under which a fact is unknown: its own, the folder's it is in, or the whole category's; None if it is known or absent."""
-    unknown = told.get(UNKNOWN)
+    unknown = facts.get(UNKNOWN)
     if not unknown:
         return None
     if fact_id(category, key) in unknown:
         return key
-    if key in told.get(category, {}):
+    if key in facts.get(category, {}):
         return None
     above = PurePosixPath(key).parents if category == Category.FILES else ()
     broader = (*map(str, above), "")
-    return next((one for one in broader if fact_id(category, one) in unknown), None)
+    return next(
+        (key_above for key_above in broader if fact_id(category, key_above) in unknown), None
+    )
 
 
-def fact(told: UnitFacts, category: str, key: str) -> Fact:
+def fact(facts: UnitFacts, category: str, key: str) -> Fact:
     """A fact of a unit: its value, None if there is none, or that it is unknown."""
-    at = unknown_at(told, category, key)
+    at = unknown_at(facts, category, key)
     if at is not None:
-        return Unknown(told[UNKNOWN][fact_id(category, at)])
-    return told.get(category, {}).get(key)
+        return Unknown(facts[UNKNOWN][fact_id(category, at)])
+    return facts.get(category, {}).get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +149,17 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "project": facts.project,
         "environment": facts.environment,
         "backend": facts.backend,
-        "units": {unit: _unit_to_json(told) for unit, told in sorted(facts.units.items())},
+        "units": {
+            unit: _unit_to_json(unit_facts) for unit, unit_facts in sorted(facts.units.items())
+        },
     }
 
 
-def _unit_to_json(told: UnitFacts) -> dict[str, Any]:
+def _unit_to_json(facts: UnitFacts) -> dict[str, Any]:
     written: dict[str, dict[str, Any]] = {
-        category: dict(values) for category, values in told.items() if category != UNKNOWN
+        category: dict(values) for category, values in facts.items() if category != UNKNOWN
     }
-    for name, reason in told.get(UNKNOWN, {}).items():
+    for name, reason in facts.get(UNKNOWN, {}).items():
         category, _, key = name.partition("\t")
         written.setdefault(category, {})[key] = {UNKNOWN: reason}
     return {category: dict(sorted(values.items())) for category, values in sorted(written.items())}
@@ -201,15 +205,15 @@ def _units(data: Mapping[str, Any]) -> Mapping[str, UnitFacts]:
 
 
 def _unit_from_json(categories: Mapping[str, Any]) -> UnitFacts:
-    told: dict[str, dict[str, str]] = {}
+    facts: dict[str, dict[str, str]] = {}
     unknown: dict[str, str] = {}
     for category, values in categories.items():
-        known = told[category] = {}
+        known = facts[category] = {}
         for key, value in values.items():
             if isinstance(value, dict):
                 unknown[fact_id(category, key)] = str(value[UNKNOWN])
             else:
                 known[key] = str(value)
         if not known and values:
-            del told[category]
-    return {**told, UNKNOWN: unknown} if unknown else told
+            del facts[category]
+    return {**facts, UNKNOWN: unknown} if unknown else facts

@@ -36,19 +36,19 @@ def files(script: CollectorScript, covered: Sequence[str]) -> UnitFacts:
     )
     try:
         answer = script.ask([("tree", value)], everything=True)
-        told = parse_facts.parts(answer.data, answer.mark, "tree")
+        parts = parse_facts.parts(answer.data, answer.mark, "tree")
         unknown = parse_facts.unknown_told(answer.data, answer.mark)
-        found = file_tree.read(told[0]) if told else None
+        tree = file_tree.read(parts[0]) if parts else None
     except (EnvctlError, ValueError) as error:
         return _nothing(error.brief if isinstance(error, EnvctlError) else str(error))
     if unknown:
         return {UNKNOWN: unknown}
-    if found is None:
+    if tree is None:
         return _nothing(answer.cut)
-    _read_again(script, found)
-    _fetch(script, found)
-    facts = found.facts()
-    npm = file_tree.npm_folders(found.entries)
+    _read_again(script, tree)
+    _fetch(script, tree)
+    facts = tree.facts()
+    npm = file_tree.npm_folders(tree.entries)
     return {**facts, **_npm(script, npm)} if npm else facts
 
 
@@ -61,31 +61,31 @@ def _nothing(why: str) -> UnitFacts:
     return {UNKNOWN: {fact_id(category, ""): why for category in (Category.FILES, Category.PYTHON)}}
 
 
-def _read_again(script: CollectorScript, found: file_tree.Tree) -> None:
+def _read_again(script: CollectorScript, tree: file_tree.Tree) -> None:
     """Read what was not, which may have changed, or gone, in the meantime."""
-    unread = [path for path in found.unread if "\t" not in path and "\n" not in path]
+    unread = [path for path in tree.unread if "\t" not in path and "\n" not in path]
     if not unread:
         return
-    asked = [
+    questions = [
         ("sums", "\t".join(unread[start : start + _BATCH]))
         for start in range(0, min(len(unread), _MOST), _BATCH)
     ]
     try:
-        answer = script.ask(asked, everything=True)
+        answer = script.ask(questions, everything=True)
     except EnvctlError:
         return
     for parts in parse_facts.parts(answer.data, answer.mark, "sums"):
-        found.has_digests(dict(file_tree.sums(parts.get("sums", ""))))
+        tree.has_digests(dict(file_tree.sums(parts.get("sums", ""))))
         for path in parts.get("gone", "").split("\0"):
-            found.entries.pop(path, None)
+            tree.entries.pop(path, None)
 
 
-def _fetch(script: CollectorScript, found: file_tree.Tree) -> None:
+def _fetch(script: CollectorScript, tree: file_tree.Tree) -> None:
     """Fetch what root inside could not look at, where the engine can: rights that a unit lacks it need not lack."""
     backend, left = script.backend, engine_archive.MOST
     if not isinstance(backend, ReadsFiles):
         return
-    for path in [*found.denied, *found.unread][:_FETCHED]:
+    for path in [*tree.denied, *tree.unread][:_FETCHED]:
         try:
             entries, size = engine_archive.entries(
                 backend.archive(script.unit.name, path), path, most=left
@@ -93,14 +93,14 @@ def _fetch(script: CollectorScript, found: file_tree.Tree) -> None:
         except (EnvctlError, ValueError):
             continue
         left -= size
-        found.unknown.pop(path, None)
-        owner = found.entries.get(path)
-        found.entries |= entries
+        tree.unknown.pop(path, None)
+        owner = tree.entries.get(path)
+        tree.entries |= entries
         if owner is not None and owner.kind == "d":
             try:
-                found.entries |= _sockets(script, path, f"{owner.uid}:{owner.gid}")
+                tree.entries |= _sockets(script, path, f"{owner.uid}:{owner.gid}")
             except EnvctlError as error:
-                found.unknown[path] = f"its sockets cannot be listed: {error.brief}"
+                tree.unknown[path] = f"its sockets cannot be listed: {error.brief}"
 
 
 def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, FileEntry]:
@@ -108,25 +108,25 @@ def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, File
 
     EnvctlError if they cannot be listed.
     """
-    said = CappedBuffer(1 << 20)
+    output = CappedBuffer(1 << 20)
     execution = Execution(
-        ("/bin/sh", "-c", _FIND_SOCKETS, "sockets", folder), stdout=said, timeout=60, user=owner
+        ("/bin/sh", "-c", _FIND_SOCKETS, "sockets", folder), stdout=output, timeout=60, user=owner
     )
     code = script.backend.exec(script.unit.name, execution)
-    if code or said.too_much:
-        raise EnvctlError("there are too many" if said.too_much else f"exit code {code}")
-    found: dict[str, FileEntry] = {}
-    for line in said.data.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+    if code or output.too_much:
+        raise EnvctlError("there are too many" if output.too_much else f"exit code {code}")
+    sockets: dict[str, FileEntry] = {}
+    for line in output.data.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         match = _SOCKET.fullmatch(line)
         if match is None:
             raise EnvctlError("a name has a line end in it")
-        found[match[4]] = FileEntry("s", match[1], match[2], match[3])
-    return found
+        sockets[match[4]] = FileEntry("s", match[1], match[2], match[3])
+    return sockets
 
 
 def _npm(script: CollectorScript, folders: Sequence[str]) -> UnitFacts:
-    asked = [("npm", folder) for folder in folders if "\n" not in folder]
+    questions = [("npm", folder) for folder in folders if "\n" not in folder]
     try:
-        return script.facts(script.ask(asked, everything=True), asked)
+        return script.facts(script.ask(questions, everything=True), questions)
     except EnvctlError as error:
         return {UNKNOWN: {fact_id(Category.NPM, ""): error.brief}}

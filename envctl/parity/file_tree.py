@@ -96,8 +96,8 @@ class Tree:
         """Files whose content is not known, and small enough to be."""
         return [
             path
-            for path, one in self.entries.items()
-            if one.kind == "f" and not one.digest and one.size <= LARGEST
+            for path, entry in self.entries.items()
+            if entry.kind == "f" and not entry.digest and entry.size <= LARGEST
         ]
 
     @property
@@ -224,10 +224,10 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
     """Take the digests of a box's own list where nothing was touched since the disk was made."""
     boxed = dict(_boxed(parts.get("manifest", "")))
     tree.boxed.update(boxed)
-    made = parts.get("made", "").split()
-    if len(made) != 3:
+    times = parts.get("made", "").split()
+    if len(times) != 3:
         return
-    written, changed, booted = map(int, made)
+    written, changed, booted = map(int, times)
     # Whoever touched the reference, or runs with a clock that is behind it, is not trusted.
     if written != changed or booted < written:
         return
@@ -250,15 +250,15 @@ def _boxed(manifest: str) -> Iterator[tuple[str, FileEntry]]:
 
 
 def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:
-    told = parts.get("capabilities")
-    if told is None:
+    listing = parts.get("capabilities")
+    if listing is None:
         tree.unknown[CAPABILITIES] = "there is no GNU tar and no getcap"
         return
     # What `getcap` says, or the heads of archives that `tar` made.
-    for part in filter(None, told.split("\0\0\0\0envctl\n")):
-        path, _, rest = part.partition("\n")
+    for part in filter(None, listing.split("\0\0\0\0envctl\n")):
+        path, _, content = part.partition("\n")
         if path not in tree.entries:
             continue
-        match = _CAPABILITY.search(rest.encode("utf-8", "surrogateescape"))
-        value = match[1].hex() if match else rest.strip()[:200]
+        match = _CAPABILITY.search(content.encode("utf-8", "surrogateescape"))
+        value = match[1].hex() if match else content.strip()[:200]
         tree.entries[path] = replace(tree.entries[path], capability=value)

@@ -69,28 +69,30 @@ class RunningProcess:
 class Programs:
     """The programs that run: by command line how, and by file those that came with a machine."""
 
-    own: Mapping[str, str]
+    of_unit: Mapping[str, str]
     substrate: Collection[str] = ()
 
 
 Look = Mapping[int, RunningProcess]
 
 
-def look(told: str) -> Look:
+def look(text: str) -> Look:
     """The processes that one look saw. ValueError if there are none."""
-    data = told.encode("utf-8", "surrogateescape")
+    data = text.encode("utf-8", "surrogateescape")
     heads = [
-        one for one in _STAT.finditer(data) if one.start() == 0 or data[one.start() - 1] in b"\0\n"
+        head
+        for head in _STAT.finditer(data)
+        if head.start() == 0 or data[head.start() - 1] in b"\0\n"
     ]
-    found: dict[int, RunningProcess] = {}
+    processes: dict[int, RunningProcess] = {}
     for head, after in zip(heads, [*heads[1:], None], strict=True):
         body = data[head.end() : after.start() if after else len(data)]
         process = _process(head, body)
         if process is not None:
-            found[process.pid] = process
-    if not found:
+            processes[process.pid] = process
+    if not processes:
         raise ValueError("it shows no process")
-    return found
+    return processes
 
 
 def _process(head: re.Match[bytes], body: bytes) -> RunningProcess | None:
@@ -100,8 +102,8 @@ def _process(head: re.Match[bytes], body: bytes) -> RunningProcess | None:
     if not blank:
         return None  # it ended while it was looked at
     status = {name.decode(): value.split() for name, value in _STATUS.findall(about)}
-    oom, _, rest = about.partition(b"\n")
-    groups = rest.rpartition(b"_switches:")[2].partition(b"\n")[2]
+    oom, _, after_score = about.partition(b"\n")
+    groups = after_score.rpartition(b"_switches:")[2].partition(b"\n")[2]
     words = _words(line)
     try:
         return RunningProcess(
@@ -143,13 +145,15 @@ def programs(
     brought: Counter[str] = Counter()
     values: dict[str, str] = {}
     for seen in looks:
-        told, came_along = _of(seen, stacks, files, unit=unit, substrate=substrate, probe=probe)
-        values |= told
-        counted.update(told.keys())
+        attributes, came_along = _of(
+            seen, stacks, files, unit=unit, substrate=substrate, probe=probe
+        )
+        values |= attributes
+        counted.update(attributes.keys())
         brought.update(came_along)
     most = len(looks) // 2 + 1
-    own = {key: values[key] for key, count in counted.items() if count >= most}
-    return Programs(own, [path for path, count in brought.items() if count >= most])
+    of_unit = {key: values[key] for key, count in counted.items() if count >= most}
+    return Programs(of_unit, [path for path, count in brought.items() if count >= most])
 
 
 def _of(
@@ -165,7 +169,7 @@ def _of(
     ours = _ours(seen, probe)
     families: dict[int, list[RunningProcess]] = {}
     came_along: set[str] = set()
-    for process in sorted(seen.values(), key=lambda one: (one.started, one.pid)):
+    for process in sorted(seen.values(), key=lambda process: (process.started, process.pid)):
         if process.pid in ours or process.flags & _KERNEL_THREAD or not process.argv:
             continue
         if substrate is None:
@@ -180,11 +184,11 @@ def _of(
                 continue
         root = _root(process, seen, stacks, families)
         families.setdefault(root, []).append(process)
-    told: dict[str, list[str]] = {}
+    attributes: dict[str, list[str]] = {}
     for root, members in families.items():
         key = json.dumps(seen[root].argv, ensure_ascii=False)
-        told.setdefault(key, []).extend(one.attributes for one in members)
-    return {key: "; ".join(sorted(set(how))) for key, how in told.items()}, came_along
+        attributes.setdefault(key, []).extend(process.attributes for process in members)
+    return {key: "; ".join(sorted(set(how))) for key, how in attributes.items()}, came_along
 
 
 def _is_a_machines(process: RunningProcess, file: str) -> bool:
@@ -206,34 +210,36 @@ def _is_in(process: RunningProcess, unit: str) -> bool:
 
 def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
     """The processes that do the looking, and those of the health check: they come and go."""
-    own = {
+    ours = {
         pid
-        for pid, one in seen.items()
-        if any(_OURS in word for word in one.argv)
-        or _runs(one, probe)
-        or _asks(one, probe)
-        or (one.parent == 0 and one.argv == _BEGINNING)
+        for pid, process in seen.items()
+        if any(_OURS in word for word in process.argv)
+        or _runs(process, probe)
+        or _asks(process, probe)
+        or (process.parent == 0 and process.argv == _BEGINNING)
     }
-    while more := {pid for pid, one in seen.items() if one.parent in own} - own:
-        own |= more
-    return own
+    while more := {pid for pid, process in seen.items() if process.parent in ours} - ours:
+        ours |= more
+    return ours
 
 
 def _asks(process: RunningProcess, probe: Sequence[str]) -> bool:
     """Whether it is a tool by which a probe of envctl's own asks: an engine whose patience is over ends its shell alone."""
-    own = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
-    return own and {*probe[4:]} <= {*process.argv}
+    is_ours = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
+    return is_ours and {*probe[4:]} <= {*process.argv}
 
 
 def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
     """Whether it runs a command, which may be a script: then its interpreter is named first, and its whole path."""
     if not command:
         return False
-    program, *rest = _words("\0".join(command).encode())
-    words = process.argv[-1 - len(rest) :]
-    if not len(words) == 1 + len(rest) >= len(process.argv) - 2:
+    program, *arguments = _words("\0".join(command).encode())
+    words = process.argv[-1 - len(arguments) :]
+    if not len(words) == 1 + len(arguments) >= len(process.argv) - 2:
         return False
-    return list(words[1:]) == rest and words[0].rpartition("/")[2] == program.rpartition("/")[2]
+    return (
+        list(words[1:]) == arguments and words[0].rpartition("/")[2] == program.rpartition("/")[2]
+    )
 
 
 def _words(line: bytes) -> list[str]:
@@ -279,10 +285,10 @@ def read(
     looks = [look(by_root[name]) for name in _looks(by_root)]
     if not looks:
         raise ValueError("it shows no process")
-    own = [look(by_unit[name]) for name in _looks(by_unit)]
+    unit_looks = [look(by_unit[name]) for name in _looks(by_unit)]
     stacks: dict[int, RunningProcess] = {}
-    for one in own:
-        stacks |= one
+    for seen in unit_looks:
+        stacks |= seen
     exes = by_root.get("exes", "")
     return programs(looks, stacks=stacks, exes=exes, unit=unit, substrate=substrate, probe=probe)
 

@@ -32,12 +32,14 @@ class AcceptedRow:
     keys: Sequence[str]
 
 
-def declared(found: Comparison) -> Sequence[AcceptedRow]:
+def declared(comparison: Comparison) -> Sequence[AcceptedRow]:
     """The declared differences, those with one reason together, in the order of the units."""
     groups: dict[tuple[str, str, Acceptance], list[str]] = {}
-    for one in found.findings:
-        if one.accepted is not None:
-            groups.setdefault((one.unit, one.category, one.accepted), []).append(one.key)
+    for finding in comparison.findings:
+        if finding.accepted is not None:
+            groups.setdefault((finding.unit, finding.category, finding.accepted), []).append(
+                finding.key
+            )
     return [AcceptedRow(*about, keys) for about, keys in groups.items()]
 
 
@@ -84,34 +86,34 @@ def unknown_rows(pair: Pair) -> Sequence[UnknownRow]:
     """The unknown facts of a pair that nobody has given a reason for, in their order."""
     return [
         UnknownRow(
-            one,
+            finding,
             {
                 side.name: value.reason
-                for side, value in ((pair.before, one.before), (pair.after, one.after))
+                for side, value in ((pair.before, finding.before), (pair.after, finding.after))
                 if isinstance(value, Unknown)
             },
         )
-        for one in pair.found.unknown
+        for finding in pair.comparison.unknown
     ]
 
 
 def folded(findings: Sequence[FactDifference]) -> Sequence[ReportRow]:
     """Differences in their order: of a folder that one side lacks, nobody need be told file by file."""
-    found: list[ReportRow] = []
+    rows: list[ReportRow] = []
     lacking: dict[tuple[str, str, bool], ReportRow] = {}
-    for one in findings:
-        before = one.before is None
-        is_file = one.category == Category.FILES and None in (one.before, one.after)
-        above = PurePosixPath(one.key).parents if is_file else ()
-        folders = (lacking.get((one.unit, str(folder), before)) for folder in above)
+    for finding in findings:
+        before = finding.before is None
+        is_file = finding.category == Category.FILES and None in (finding.before, finding.after)
+        above = PurePosixPath(finding.key).parents if is_file else ()
+        folders = (lacking.get((finding.unit, str(folder), before)) for folder in above)
         if folder := next(filter(None, folders), None):
-            folder.below.append(one)
+            folder.below.append(finding)
             continue
-        told = ReportRow(one)
-        found.append(told)
+        row = ReportRow(finding)
+        rows.append(row)
         if is_file:
-            lacking[one.unit, one.key, before] = told
-    return found
+            lacking[finding.unit, finding.key, before] = row
+    return rows
 
 
 def to_json(parity: Parity) -> dict[str, Any]:
@@ -120,25 +122,25 @@ def to_json(parity: Parity) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "comparisons": [_comparison(pair) for pair in parity.pairs],
-        "stale": [_entry(one) for one in parity.stale],
+        "stale": [_entry(entry) for entry in parity.stale],
     }
 
 
 def _comparison(pair: Pair) -> dict[str, Any]:
-    found = pair.found
+    comparison = pair.comparison
     return {
         "before": _side(pair.before),
         "after": _side(pair.after),
-        "facts": {str(verdict): found.total(verdict) for verdict in Verdict},
+        "facts": {str(verdict): comparison.total(verdict) for verdict in Verdict},
         "subjects": [
             {
                 "unit": unit,
                 "category": category,
-                **_counts(found, unit, category),
+                **_counts(comparison, unit, category),
             }
-            for unit, category in found.subjects
+            for unit, category in comparison.subjects
         ],
-        "findings": [_finding(one) for one in found.findings],
+        "findings": [_finding(finding) for finding in comparison.findings],
     }
 
 
@@ -153,15 +155,15 @@ def _side(side: Side) -> dict[str, Any]:
     }
 
 
-def _finding(one: FactDifference) -> dict[str, Any]:
-    accepted = one.accepted
+def _finding(finding: FactDifference) -> dict[str, Any]:
+    accepted = finding.accepted
     return {
-        "unit": one.unit,
-        "category": one.category,
-        "key": one.key,
-        "before": _value(one.before),
-        "after": _value(one.after),
-        "verdict": str(one.verdict),
+        "unit": finding.unit,
+        "category": finding.category,
+        "key": finding.key,
+        "before": _value(finding.before),
+        "after": _value(finding.after),
+        "verdict": str(finding.verdict),
         "reason": accepted.reason if accepted else None,
         "where": str(accepted.where) if accepted else None,
     }
@@ -171,13 +173,13 @@ def _value(value: Fact) -> str | dict[str, str] | None:
     return {UNKNOWN: value.reason} if isinstance(value, Unknown) else value
 
 
-def _entry(one: Acceptance) -> dict[str, str]:
+def _entry(entry: Acceptance) -> dict[str, str]:
     return {
-        "where": str(one.where),
-        "unit": one.unit,
-        "category": one.category,
-        "key": one.key,
-        "reason": one.reason,
+        "where": str(entry.where),
+        "unit": entry.unit,
+        "category": entry.category,
+        "key": entry.key,
+        "reason": entry.reason,
     }
 
 
@@ -207,27 +209,27 @@ def to_html(parity: Parity, *, at: datetime, version: str) -> str:
 
 def _shown(pair: Pair) -> Mapping[str, Any]:
     """A pair as the template wants it: what belongs together in one place."""
-    found = pair.found
+    comparison = pair.comparison
     return {
         "before": pair.before,
         "after": pair.after,
-        "totals": {str(verdict): found.total(verdict) for verdict in Verdict},
+        "totals": {str(verdict): comparison.total(verdict) for verdict in Verdict},
         "subjects": [
-            (unit, [(category, _counts(found, unit, category)) for _, category in group])
-            for unit, group in groupby(found.subjects, key=itemgetter(0))
+            (unit, [(category, _counts(comparison, unit, category)) for _, category in group])
+            for unit, group in groupby(comparison.subjects, key=itemgetter(0))
         ],
         "undeclared": [
             (unit, category, folded(group))
-            for unit, category, group in _by_subject(found.undeclared)
+            for unit, category, group in _by_subject(comparison.undeclared)
         ],
         "unknown": unknown_rows(pair),
-        "declared": declared(found),
-        "substrate": _by_subject(found.of(Verdict.SUBSTRATE)),
+        "declared": declared(comparison),
+        "substrate": _by_subject(comparison.of(Verdict.SUBSTRATE)),
     }
 
 
-def _counts(found: Comparison, unit: str, category: str) -> Mapping[str, int]:
-    return {str(verdict): found.count(unit, category, verdict) for verdict in Verdict}
+def _counts(comparison: Comparison, unit: str, category: str) -> Mapping[str, int]:
+    return {str(verdict): comparison.count(unit, category, verdict) for verdict in Verdict}
 
 
 def _by_subject(

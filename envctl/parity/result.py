@@ -31,12 +31,12 @@ class Pair:
     before: Side
     after: Side
     accept: Sequence[Acceptance]
-    found: Comparison
+    comparison: Comparison
 
     @property
     def used(self) -> Iterator[Acceptance]:
         """The entries that a declared difference needs; those that say the same, all of them."""
-        declared = self.found.of(Verdict.DECLARED)
+        declared = self.comparison.of(Verdict.DECLARED)
         return (
             entry
             for entry in self.accept
@@ -54,12 +54,12 @@ class Parity:
     @property
     def differences(self) -> int:
         """How many there are that nobody has given a reason for."""
-        return sum(len(pair.found.undeclared) for pair in self.pairs)
+        return sum(len(pair.comparison.undeclared) for pair in self.pairs)
 
     @property
     def unknown(self) -> int:
         """How many facts are unknown, and nobody has given a reason for."""
-        return sum(len(pair.found.unknown) for pair in self.pairs)
+        return sum(len(pair.comparison.unknown) for pair in self.pairs)
 
     @property
     def holds(self) -> bool:

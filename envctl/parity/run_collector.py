@@ -45,18 +45,22 @@ class CollectorScript:
     mask: Callable[[bytes], bytes]
 
     def ask(
-        self, asked: Sequence[tuple[str, str]], *, user: str | None = None, everything: bool = False
+        self,
+        questions: Sequence[tuple[str, str]],
+        *,
+        user: str | None = None,
+        everything: bool = False,
     ) -> Answer:
         """Its answer to these questions, as far as it came. EnvctlError if nothing did."""
         mark = secrets.token_hex(16)
         script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
-        questions = "".join(f"{kind}\t{value}\n" for kind, value in asked)
-        told = CappedBuffer(MOST)
+        lines = "".join(f"{kind}\t{value}\n" for kind, value in questions)
+        output = CappedBuffer(MOST)
         execution = Execution(
             ("/bin/sh", "-c", script, "facts"),
             # Whoever is in there, too, can read a command line, and so could tell things in our name.
-            stdin=io.BytesIO(f"{mark}\n{self.key}\n{questions}".encode("utf-8", "surrogateescape")),
-            stdout=told,
+            stdin=io.BytesIO(f"{mark}\n{self.key}\n{lines}".encode("utf-8", "surrogateescape")),
+            stdout=output,
             timeout=TIMEOUT,
             user="0" if everything else user,
             everything=everything,
@@ -66,17 +70,17 @@ class CollectorScript:
             code = self.backend.exec(self.unit.name, execution)
         except EnvctlError as error:
             # What it has told by then is true all the same.
-            if not told.data:
+            if not output.data:
                 raise
             cut = error.brief
-        if told.too_much:
+        if output.too_much:
             cut = f"it tells more than {MOST >> 20} MiB"
-        return Answer(self.mask(told.data), mark, cut, code)
+        return Answer(self.mask(output.data), mark, cut, code)
 
-    def facts(self, answer: Answer, asked: Sequence[tuple[str, str]]) -> UnitFacts:
+    def facts(self, answer: Answer, questions: Sequence[tuple[str, str]]) -> UnitFacts:
         """The facts of an answer to these questions. EnvctlError if there are none."""
         try:
-            return parse_facts.facts(answer.data, answer.mark, asked, cut=answer.cut)
+            return parse_facts.facts(answer.data, answer.mark, questions, cut=answer.cut)
         except ValueError as error:
             raise EnvctlError(
                 f"{self.unit.name} does not tell what is in it (exit code {answer.exit_code}): {error}",

@@ -12,7 +12,7 @@ class VerifyCategory(StrEnum):
     """By path, when it was last changed at all, and when its content was: seconds of the epoch."""
     GONE = "gone"
     """Paths of which it is certain that nothing is there."""
-    GIVEN = "given"
+    EXEC_ENVIRONMENT = "exec_environ"
     """The environment that the unit gives a new process."""
     TOOLS = "tools"
     """Programs that are there."""

@@ -189,12 +189,12 @@ def _counterparts(come: Sequence[_Part], gone: list[_Part]) -> list[_Part | None
     return counterparts
 
 
-def _same_text(one: _Part, other: _Part) -> bool:
-    return one.text == other.text
+def _same_text(part: _Part, other: _Part) -> bool:
+    return part.text == other.text
 
 
-def _same_kind(one: _Part, other: _Part) -> bool:
-    return one.text.partition(" ")[0] == other.text.partition(" ")[0]
+def _same_kind(part: _Part, other: _Part) -> bool:
+    return part.text.partition(" ")[0] == other.text.partition(" ")[0]
 
 
 def _change(was: _Part, part: _Part) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action, Change, because
-from envctl.plan.holdings import Holding, held, wanted
+from envctl.plan.holdings import Holding, observed_holdings, planned_holdings
 from envctl.plan.model import Plan, Unit
 from envctl.plan.state import Observed
 
@@ -63,9 +63,9 @@ def _handovers(
 ) -> list[_Handover]:
     givers: dict[tuple[str, str], list[tuple[str, Holding]]] = {}
     for name, state in observed.units.items():
-        for holding in held(state):
+        for holding in observed_holdings(state):
             givers.setdefault((holding.kind, holding.name), []).append((name, holding))
-    wanted_by = {name: wanted(unit) for name, unit in units.items()}
+    wanted_by = {name: planned_holdings(unit) for name, unit in units.items()}
     holdings: dict[tuple[str, str], list[Holding]] = {}
     for change in changes:
         if change.action not in _TAKES or not isinstance(change.target, Unit):

@@ -19,15 +19,15 @@ DIGEST_LENGTH = 24
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON types; dataclasses name their class, `about` fields are left out, and empty ones that came later."""
+    """The value as JSON types; dataclasses name their class, metadata fields are left out, and added fields that are empty."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
         shown = {
             item.name: plain(getattr(value, item.name))
             for item in fields(value)
-            if not item.metadata.get("about")
-            and not (item.metadata.get("later") and not getattr(value, item.name))
+            if not item.metadata.get("is_metadata")
+            and not (item.metadata.get("is_added") and not getattr(value, item.name))
         }
         return {"is": type(value).__name__, **shown}
     if isinstance(value, Mapping):

@@ -36,7 +36,7 @@ class Holding:
         return self.address == other.address or bool({self.address, other.address} & _EVERYWHERE)
 
 
-def wanted(unit: Unit) -> frozenset[Holding]:
+def planned_holdings(unit: Unit) -> frozenset[Holding]:
     """What a unit of the plan is going to have."""
     run: Run = unit.run
     return frozenset(
@@ -48,7 +48,7 @@ def wanted(unit: Unit) -> frozenset[Holding]:
     )
 
 
-def held(state: UnitState) -> frozenset[Holding]:
+def observed_holdings(state: UnitState) -> frozenset[Holding]:
     """What a unit that is there has, as it was made and as it was seen."""
     if state.status in _NOTHING_HELD:
         return frozenset()

@@ -1,7 +1,8 @@
 """The plan: one environment, fully decided, in terms no backend owns.
 
-Sizes are bytes, durations seconds, modes octal strings ("0644"). Fields marked `about` say
-where a value came from or how it is laid out; they are no part of a unit's identity.
+What units are made from is in `build_model`, how they run is here. Sizes are bytes, durations seconds, modes octal
+strings ("0644"). Fields made by `metadata_field` say where a value came from or how it is laid out; they are no part
+of a unit's identity.
 """
 
 from __future__ import annotations
@@ -9,219 +10,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 from envctl.errors import Place
-from envctl.host.source_tree import NOTHING, SourceTree
 from envctl.lazy_dataclass import dataclass
+from envctl.plan.build_model import (
+    Base,
+    Build,
+    BuildSecret,
+    CopyFiles,
+    CreateUser,
+    DockerfileBuild,
+    InstallPackages,
+    MakeDirectories,
+    NpmInstall,
+    PipInstall,
+    ReadyImage,
+    RunCommand,
+    Source,
+    Step,
+    WriteFile,
+)
+from envctl.plan.model_fields import added_field, metadata_field
 from envctl.plan.scope import Scope
 
-
-def about(default: Any = None) -> Any:
-    """A field that two equal things may differ in: left out of digests and comparisons."""
-    return field(default=default, compare=False, metadata={"about": True})
-
-
-def later(default: Any) -> Any:
-    """A field that came later: as long as it is empty, digests are what they were without it."""
-    return field(default=default, metadata={"later": True})
-
-
-# --- building -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What a build starts from: an image on a container engine, a box on a VM provider.
-
-    `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set. With a `platform`
-    ("linux/arm64") the image is of that one, and `image` a name of its own; "" is the engine's.
-    """
-
-    name: str
-    image: str
-    box: str = ""
-    snapshot: str = ""
-    where: Place | None = about()
-    platform: str = later("")
-    platform_at: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class InstallPackages:
-    """Packages of the distribution, in sorted order."""
-
-    names: tuple[str, ...]
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class CreateUser:
-    """A system user, made unless the packages already made it; `uid` doubles as its gid."""
-
-    name: str
-    uid: int
-    home: str
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class MakeDirectories:
-    """Directories that the unit's user owns: made if missing, left alone if there."""
-
-    paths: tuple[str, ...]
-    owner: str
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class CopyFiles:
-    """A file or folder of the project (`source`, relative, POSIX) put at `target`.
-
-    A folder's content goes into `target`; a file goes into `target` if that ends in "/", else it
-    becomes `target`. `content` is the hash of what is copied, names and execute bits included; `tree` is what that
-    consists of, without what is left out.
-    """
-
-    source: str
-    target: str
-    content: str
-    owner: str = ""
-    mode: str = ""
-    tree: SourceTree = about(NOTHING)
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class WriteFile:
-    """A text made at plan time (the `template` step)."""
-
-    target: str
-    text: str
-    owner: str = ""
-    mode: str = "0644"
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class BuildSecret:
-    """A secret that a command reads at /run/secrets/NAME while it builds, and that is in nothing it makes.
-
-    What is built is known by its name: another value builds nothing anew. `env` is the environment variable the spec names
-    as a source, if it does.
-    """
-
-    name: str
-    env: str = about("")
-
-
-@dataclass(frozen=True, slots=True)
-class RunCommand:
-    """A command while building: `argv` as it is; a shell script is ("/bin/sh", "-ec", script)."""
-
-    argv: tuple[str, ...]
-    user: str = "root"
-    workdir: str = "/"
-    env: Mapping[str, str] = field(default_factory=dict)
-    where: Place | None = about()
-    secrets: tuple[BuildSecret, ...] = later(())
-
-
-@dataclass(frozen=True, slots=True)
-class PipInstall:
-    """Python packages, into a virtual environment made if missing. `requirements` is a path inside."""
-
-    venv: str
-    requirements: str = ""
-    packages: tuple[str, ...] = ()
-    where: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class NpmInstall:
-    """`npm ci` (or `install` where no lock file is) in `directory`, or named packages globally."""
-
-    directory: str = ""
-    packages: tuple[str, ...] = ()
-    production: bool = False
-    where: Place | None = about()
-
-
-Step: TypeAlias = (
-    InstallPackages
-    | CreateUser
-    | MakeDirectories
-    | CopyFiles
-    | WriteFile
-    | RunCommand
-    | PipInstall
-    | NpmInstall
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """An image to be made: a base and ordered steps.
-
-    `digest` names what it is (see `digest.build_digest`), however its package installs are laid
-    out in steps; units with the same digest share one image. `how` is a wish to the backend, in its
-    own words, of the way it is made. `template_digest` is the digest of the project's own templates
-    it is made by, "" without any; `digest` covers it.
-    """
-
-    base: Base
-    steps: tuple[Step, ...]
-    digest: str = ""
-    where: Place | None = about()
-    how: str = about("")
-    template_digest: str = about("")
-
-    @property
-    def platform(self) -> str:
-        """The platform that it is made for; "" for the engine's own."""
-        return self.base.platform
-
-    @property
-    def platform_at(self) -> Place | None:
-        """The place that asks for that platform."""
-        return self.base.platform_at
-
-
-@dataclass(frozen=True, slots=True)
-class DockerfileBuild:
-    """An image made from the project's own Dockerfile; paths are project-relative.
-
-    `dockerfile_digest` is that of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
-    `own_file` the Dockerfile. `platform` is the one that it is made for, "" for the engine's own.
-    """
-
-    dockerfile: str
-    context: str
-    target: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
-    content: str = ""
-    digest: str = ""
-    tree: SourceTree = about(NOTHING)
-    own_file: SourceTree = about(NOTHING)
-    where: Place | None = about()
-    dockerfile_digest: str = about("")
-    platform: str = later("")
-    platform_at: Place | None = about()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyImage:
-    """A container image used as it is; of a `platform`, if one is given, and not of the engine's own."""
-
-    image: str
-    where: Place | None = about()
-    platform: str = later("")
-
-
-Source: TypeAlias = Build | DockerfileBuild | ReadyImage
-
-
-# --- running --------------------------------------------------------------------------------
+__all__ = [
+    "Base",
+    "Build",
+    "BuildSecret",
+    "Check",
+    "Condition",
+    "CopyFiles",
+    "CreateUser",
+    "DockerfileBuild",
+    "Hooks",
+    "InstallPackages",
+    "Kind",
+    "MakeDirectories",
+    "Mount",
+    "NewVolume",
+    "NpmInstall",
+    "PipInstall",
+    "Plan",
+    "Port",
+    "Probe",
+    "ProbeKind",
+    "Process",
+    "ReadyImage",
+    "Resources",
+    "Restart",
+    "Run",
+    "RunCommand",
+    "Secret",
+    "Source",
+    "Step",
+    "Unit",
+    "Volume",
+    "WriteFile",
+]
 
 
 class Kind(StrEnum):
@@ -279,8 +125,8 @@ class Mount:
     source: str
     target: str
     read_only: bool = False
-    hidden: tuple[str, ...] = about(())
-    protected: tuple[str, ...] = about(())
+    hidden: tuple[str, ...] = metadata_field(())
+    protected: tuple[str, ...] = metadata_field(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +152,7 @@ class Volume:
     name: str
     target: str
     read_only: bool = False
-    new: NewVolume | None = about()
+    new: NewVolume | None = metadata_field()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +165,7 @@ class Secret:
     name: str
     target: str
     digest: str = ""
-    env: str = about("")
+    env: str = metadata_field("")
 
 
 class ProbeKind(StrEnum):
@@ -343,7 +189,7 @@ class Probe:
     timeout: float = 3.0
     retries: int = 3
     start_period: float = 30.0
-    start_interval: float = about(1.0)
+    start_interval: float = metadata_field(1.0)
 
     def pause(self, waited: float) -> float:
         """Seconds between two probes of a unit that is not healthy yet, so many seconds after it was started."""
@@ -366,7 +212,7 @@ class Check:
     name: str
     argv: tuple[str, ...]
     timeout: float = 300.0
-    where: Place | None = about()
+    where: Place | None = metadata_field()
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +238,7 @@ class Run:
     aliases: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.SERVICE
-    platform: str = later("")
+    platform: str = added_field("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,9 +257,9 @@ class Unit:
     depends_on: Mapping[str, Condition] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     hooks: Hooks = Hooks()
-    where: Place | None = about()
+    where: Place | None = metadata_field()
     origins: Mapping[str, Place] = field(
-        default_factory=dict, compare=False, metadata={"about": True}
+        default_factory=dict, compare=False, metadata={"is_metadata": True}
     )
 
     @property
@@ -443,7 +289,7 @@ class Plan:
     scope: Scope
     backend: str
     units: tuple[Unit, ...]
-    left_out: tuple[str, ...] = about(())
+    left_out: tuple[str, ...] = metadata_field(())
 
     def unit(self, name: str) -> Unit:
         """The unit of that name. KeyError if there is none."""

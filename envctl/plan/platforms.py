@@ -19,12 +19,12 @@ _PORT: Final = re.compile(r"(.+)__(\d+)")
 class Processor:
     """What others call the processor of a platform.
 
-    `debian` is Debian's and Ubuntu's word for it, "" where they have none; `said` are the words that a system inside may
+    `debian` is Debian's and Ubuntu's word for it, "" where they have none; `architectures` are the words that a system inside may
     have for it, those of a kernel that runs it on a larger one included; `qemu` is the end of the name of the emulator that runs its programs.
     """
 
     debian: str
-    said: tuple[str, ...]
+    architectures: tuple[str, ...]
     qemu: str
 
 
@@ -100,13 +100,13 @@ def variant(platform: str) -> str:
     return "/".join(platform.split("/")[2:])
 
 
-def runs(wanted: str, image: str) -> bool:
+def runs(platform: str, image: str) -> bool:
     """Whether an image of one platform is what was asked for as another: later processors run what earlier ones do."""
-    if architecture(wanted) != architecture(image):
+    if architecture(platform) != architecture(image):
         return False
-    if architecture(wanted) not in ("amd64", "arm"):
-        return variant(wanted) == variant(image)
-    return variant(image) <= variant(wanted)
+    if architecture(platform) not in ("amd64", "arm"):
+        return variant(platform) == variant(image)
+    return variant(image) <= variant(platform)
 
 
 # --- what images are called ------------------------------------------------------------------
@@ -117,9 +117,9 @@ def image_name(image: str, platform: str) -> str:
     if not platform:
         return image
     repository, at, digest = image.partition("@")
-    host, slash, rest = repository.partition("/")
+    host, slash, path = repository.partition("/")
     if slash and ":" in host:
-        repository = f"{host.replace(':', '__')}/{rest}"
+        repository = f"{host.replace(':', '__')}/{path}"
     if at:
         # A name has a tag or a digest, and only an engine can give the latter.
         named, colon, tag = repository.rpartition(":")
@@ -136,10 +136,10 @@ def plain_name(name: str) -> tuple[str, str]:
     platform = normalized(marked.replace("-", "/"))
     if not platform or not image:
         return name, ""
-    host, slash, rest = image.partition("/")
+    host, slash, path = image.partition("/")
     port = _PORT.fullmatch(host) if slash else None
     if port:
-        image = f"{port[1]}:{port[2]}/{rest}"
+        image = f"{port[1]}:{port[2]}/{path}"
     repository, _, tag = image.rpartition(":")
     digest = _DIGEST.fullmatch(tag)
     return (f"{repository}@sha256:{digest[1]}" if digest else image), platform

@@ -27,18 +27,18 @@ class Requirement:
 
     text: str
     name: str
-    wanted: str = ""
+    required: str = ""
 
     def is_met(self, version: str) -> bool | None:
         """Whether a version is what is asked for; None if any may be, or if nobody can tell."""
-        if not self.wanted:
+        if not self.required:
             return None
-        if self.wanted in (version, f"==={version}"):
+        if self.required in (version, f"==={version}"):
             return True
-        plain = self.wanted[0] not in "<>=!~"
-        wanted = f"=={self.wanted}" if plain else self.wanted
+        plain = self.required[0] not in "<>=!~"
+        specifier = f"=={self.required}" if plain else self.required
         try:
-            return SpecifierSet(wanted).contains(Version(version), prereleases=True)
+            return SpecifierSet(specifier).contains(Version(version), prereleases=True)
         except ValueError:
             return None
 
@@ -54,36 +54,38 @@ def pip_word(word: str) -> Requirement | None:
     Addresses may have a password in them, and requirements are shown.
     """
     try:
-        found = requirements.Requirement(word) if len(word) <= _LONGEST else None
+        requirement = requirements.Requirement(word) if len(word) <= _LONGEST else None
     except ValueError:
         return None
-    if found is None or found.url or found.marker:
+    if requirement is None or requirement.url or requirement.marker:
         return None
-    (only, *more) = (*found.specifier, None)
+    (only, *more) = (*requirement.specifier, None)
     exact = (
         only is not None and len(more) == 1 and only.operator == "==" and "*" not in only.version
     )
-    return Requirement(word, found.name, only.version if exact else str(found.specifier))
+    return Requirement(
+        word, requirement.name, only.version if exact else str(requirement.specifier)
+    )
 
 
 def pip_lines(text: str) -> Iterator[Requirement]:
     """What the plain lines of a file of requirements ask for."""
     for line in text.replace("\\\n", " ").splitlines():
-        found = pip_word(line.partition(" #")[0].partition(" --")[0].strip())
-        if found is not None:
-            yield found
+        requirement = pip_word(line.partition(" #")[0].partition(" --")[0].strip())
+        if requirement is not None:
+            yield requirement
 
 
 def npm_dependencies(text: str) -> Iterator[Requirement]:
     """What a package.json asks for that is needed at run time, by name; where else it is from is not told."""
     try:
-        told = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return
-    wanted = told.get("dependencies") if isinstance(told, dict) else None
-    for name, version in sorted(wanted.items()) if isinstance(wanted, dict) else ():
-        said = version if isinstance(version, str) else ""
-        shown = said if _NPM_RANGE.fullmatch(said) else _HIDDEN
+    dependencies = data.get("dependencies") if isinstance(data, dict) else None
+    for name, version in sorted(dependencies.items()) if isinstance(dependencies, dict) else ():
+        version_text = version if isinstance(version, str) else ""
+        shown = version_text if _NPM_RANGE.fullmatch(version_text) else _HIDDEN
         if _NPM_NAME.fullmatch(name):
-            exact = said if _EXACT.fullmatch(said) else ""
+            exact = version_text if _EXACT.fullmatch(version_text) else ""
             yield Requirement(f"{name} {shown}".rstrip(), name, exact)

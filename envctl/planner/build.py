@@ -64,28 +64,32 @@ def source(context: ServiceContext) -> Source:
     installs_at = context.where("packages")
     packages = (InstallPackages(names, installs_at) for names in package_layers(context))
     steps = (*packages, *_build_steps(context))
-    identity = build_digest(base, steps, context.recipe)
-    return Build(base, steps, identity, context.where("build"), recipe=context.recipe)
+    identity = build_digest(base, steps, context.template_digest)
+    return Build(
+        base, steps, identity, context.where("build"), template_digest=context.template_digest
+    )
 
 
-def _dockerfile(context: ServiceContext, own: DockerfileData) -> DockerfileBuild:
+def _dockerfile(context: ServiceContext, dockerfile: DockerfileData) -> DockerfileBuild:
     where = context.where("dockerfile")
-    build_context = files.context(context.root, own["context"], dockerfile=own["file"], where=where)
-    dockerfile = files.single(context.root, own["file"], where=where)
+    build_context = files.hash_context(
+        context.root, dockerfile["context"], dockerfile=dockerfile["file"], where=where
+    )
+    file = files.hash_file(context.root, dockerfile["file"], where=where)
     build = DockerfileBuild(
-        own["file"],
-        own["context"],
-        own["target"],
-        own["args"],
+        dockerfile["file"],
+        dockerfile["context"],
+        dockerfile["target"],
+        dockerfile["args"],
         build_context.content,
         tree=build_context.tree,
-        own_file=dockerfile.tree,
+        own_file=file.tree,
         where=where,
-        dockerfile_digest=dockerfile.content,
+        dockerfile_digest=file.content,
         platform=context.service["platform"] or "",
         platform_at=context.where("platform") if context.service["platform"] else None,
     )
-    return replace(build, digest=digest([build, dockerfile.content]))
+    return replace(build, digest=digest([build, file.content]))
 
 
 def _base(base: BaseData | None, platform: str) -> Base:
@@ -172,18 +176,18 @@ def _copy(
     """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
     shadow = MountShadow.of(context, item, later)
     key = (item["source"], tuple(item["exclude"]))
-    taken = None if shadow.mounts else context.taken.get(key)
-    if taken is None:
-        taken = files.copied(
+    hashed = None if shadow.mounts else context.copies.get(key)
+    if hashed is None:
+        hashed = files.hash_copy(
             context.root, item["source"], exclude=item["exclude"], where=where, covered=shadow.hides
         )
     if not shadow.mounts:
-        context.taken[key] = taken
-    tree = replace(taken.tree, notes=(*taken.tree.notes, *shadow.notes()))
+        context.copies[key] = hashed
+    tree = replace(hashed.tree, notes=(*hashed.tree.notes, *shadow.notes()))
     return CopyFiles(
         item["source"],
         shadow.target_of_nothing(item["target"]) if shadow.hides("") else item["target"],
-        taken.content,
+        hashed.content,
         item["owner"],
         item["mode"],
         tree=tree,

@@ -49,7 +49,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
     return (
         context.backend,
-        context.recipe,
+        context.template_digest,
         package_layers(context),
         service,
         context.resolved.origins.of_service(context.name),

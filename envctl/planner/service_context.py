@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place
-from envctl.files import Taken
+from envctl.files import HashedTree
 from envctl.lazy_dataclass import dataclass
 from envctl.planner.package_layers import PackageSets
 
@@ -31,7 +31,7 @@ class ServiceContext:
     template_digest: str = ""
     users: Sequence[object] = ()
     """What the users of all services are decided from."""
-    taken: dict[tuple[str, tuple[str, ...]], Taken] = field(default_factory=dict)
+    copies: dict[tuple[str, tuple[str, ...]], HashedTree] = field(default_factory=dict)
     """By source and what is excluded, what copies of services that are planned together take."""
 
     @property

@@ -10,8 +10,8 @@ from envctl.errors import Place, Problem, SpecError
 from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan
+from envctl.plan.plan_changes import with_digests, with_recorded_digests
 from envctl.plan.state import Observed
-from envctl.planner import with_digests, with_recorded_digests
 from envctl.secrets.sources import SecretError
 from envctl.secrets.store import SecretStore
 

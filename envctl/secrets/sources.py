@@ -34,7 +34,7 @@ class NotEvaluatedError(SecretError):
     """Its value would come from a program or a file of the host, which this run must not use."""
 
 
-def given(
+def source_value(
     name: str,
     declared: SecretData,
     *,
@@ -50,13 +50,13 @@ def given(
     allowed it: it is read there, wherever its path leads by now.
     """
     value: bytes | None = None
-    own = own_path(root, declared["file"]) if declared["file"] else None
+    own_file = own_path(root, declared["file"]) if declared["file"] else None
     if (variable := variable_value(declared, environ)) is not None:
         if not reach_host:
             raise _not_evaluated(name, "a variable of your environment")
         value = variable
-    elif own:
-        value = _own_content(name, root, own)
+    elif own_file:
+        value = _own_content(name, root, own_file)
     elif declared["file"]:
         if not reach_host:
             raise _not_evaluated(name, "a file outside the project")
@@ -116,9 +116,9 @@ def _own_content(name: str, root: Path, file: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except (InsideError, OSError) as error:
-        said = error.brief if isinstance(error, InsideError) else f"{file}: {error.strerror}"
+        reason = error.brief if isinstance(error, InsideError) else f"{file}: {error.strerror}"
         hint = error.hint if isinstance(error, InsideError) else ""
-        raise SecretError(f"secret {name}: {said}", hint=hint) from error
+        raise SecretError(f"secret {name}: {reason}", hint=hint) from error
 
 
 def _content(name: str, path: Path) -> bytes | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import create_file, replace_file
 from envctl.host.private_state import existing_folder, open_private, private_folder, state_path
-from envctl.secrets.sources import NotEvaluatedError, given, missing, variable_value
+from envctl.secrets.sources import NotEvaluatedError, missing, source_value, variable_value
 
 if TYPE_CHECKING:
     from envctl.definition.keys.spec_file import SecretData
@@ -58,7 +58,7 @@ class SecretStore:
         self._root = root
         self._declared = declared
         self._environ = environ
-        self._own = (_FOLDER, environment)
+        self._path = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
         self.reach_host = False
         """Whether variables may be taken, commands be run, and files outside the project be read: only what was allowed may set it."""
@@ -112,51 +112,55 @@ class SecretStore:
         length = declared["generate"]
         if length is None:
             raise missing(name, declared)
-        made = "".join(secrets.choice(ALPHABET) for _ in range(length)).encode()
-        self._values[name] = _write_once(private_folder(self._root, *self._own) / name, made)
+        generated = "".join(secrets.choice(ALPHABET) for _ in range(length)).encode()
+        self._values[name] = _write_once(private_folder(self._root, *self._path) / name, generated)
         return self._values[name]
 
     def use(self, backend: str, names: Collection[str] | None = None) -> bool:
         """Note that a backend has this environment up; whether values, of these or all, had to be generated for it."""
-        made = False
+        has_generated = False
         for name, declared in self._declared.items():
             if names is not None and name not in names:
                 continue
             if declared["generate"] is not None and self._find(name) is None:
                 self.value(name)
-                made = True
+                has_generated = True
         if self._declared:
-            note = private_folder(self._root, *self._own, _USERS) / backend
+            note = private_folder(self._root, *self._path, _USERS) / backend
             if self.is_releasing(backend):
                 note.unlink()
             _write_once(note, b"")
         self._record()
-        return made
+        return has_generated
 
     def _record(self) -> None:
         """Keep the digests, for facts, of values that later runs must not look up: they say nothing of the values."""
         names = [
             name
-            for name, one in self._declared.items()
-            if one["env"] or one["command"] or one["file"]
+            for name, secret in self._declared.items()
+            if secret["env"] or secret["command"] or secret["file"]
         ]
         known = {name: self.facts_digest(name) for name in names if name in self._values}
         if not known:
             return
-        path = private_folder(self._root, *self._own) / _RECORD
+        path = private_folder(self._root, *self._path) / _RECORD
         replace_file(path, json.dumps({**self._recorded(), **known}).encode(), mode=0o600)
 
     def _recorded(self) -> Mapping[str, str]:
-        folder = existing_folder(self._root, *self._own)
+        folder = existing_folder(self._root, *self._path)
         try:
             data = json.loads((_read_private(folder / _RECORD) if folder else None) or b"{}")
         except ValueError:
             return {}
-        return {str(name): str(one) for name, one in data.items()} if isinstance(data, dict) else {}
+        return (
+            {str(name): str(digest) for name, digest in data.items()}
+            if isinstance(data, dict)
+            else {}
+        )
 
     def begin_release(self, backend: str) -> None:
         """Note that the values are about to be forgotten: a run that is killed before it has done so leaves that to the next."""
-        users = existing_folder(self._root, *self._own, _USERS)
+        users = existing_folder(self._root, *self._path, _USERS)
         if users is None:
             return
         # Without room for a note the values are forgotten all the same, unless the run is killed.
@@ -168,7 +172,7 @@ class SecretStore:
 
     def is_releasing(self, backend: str) -> bool:
         """Whether a run began to forget the values for a backend, and was killed."""
-        users = existing_folder(self._root, *self._own, _USERS)
+        users = existing_folder(self._root, *self._path, _USERS)
         return users is not None and _read_private(users / backend) == _LEAVING
 
     def release(self, backend: str) -> None:
@@ -186,17 +190,17 @@ class SecretStore:
             ) from error
 
     def _release(self, backend: str) -> None:
-        users = existing_folder(self._root, *self._own, _USERS)
+        users = existing_folder(self._root, *self._path, _USERS)
         others = [path for path in users.iterdir() if path.name != backend] if users else []
-        own = existing_folder(self._root, *self._own)
-        if own is not None and not others:
-            _remove_files(own)
+        folder_of_environment = existing_folder(self._root, *self._path)
+        if folder_of_environment is not None and not others:
+            _remove_files(folder_of_environment)
         if users is not None:
             # Last: as long as it is there, a run that is killed is taken up by the next.
             (users / backend).unlink(missing_ok=True)
             _removed(users)
-        if own is not None:
-            _removed(own)
+        if folder_of_environment is not None:
+            _removed(folder_of_environment)
         folder = existing_folder(self._root, _FOLDER)
         if folder is not None and not any(path.is_dir() for path in folder.iterdir()):
             _remove_files(folder)
@@ -233,7 +237,7 @@ class SecretStore:
 
     def keeps_any(self) -> bool:
         """Whether values that were generated are kept for this environment."""
-        return existing_folder(self._root, *self._own) is not None
+        return existing_folder(self._root, *self._path) is not None
 
     def _declaration(self, name: str) -> SecretData:
         return self._declared[name]
@@ -241,7 +245,7 @@ class SecretStore:
     def _find(self, name: str) -> bytes | None:
         if name not in self._values:
             declared = self._declaration(name)
-            value = given(
+            value = source_value(
                 name,
                 declared,
                 root=self._root,
@@ -250,7 +254,7 @@ class SecretStore:
                 allowed_file=self.allowed_files.get(name),
             )
             if value is None and declared["generate"] is not None:
-                folder = existing_folder(self._root, *self._own)
+                folder = existing_folder(self._root, *self._path)
                 value = _read_private(folder / name) if folder else None
             if value is None:
                 return None
@@ -292,13 +296,13 @@ def _write_once(path: Path, content: bytes) -> bytes:
 
     Two that write at the same time end with the same content: that of the first.
     """
-    there = _read_private(path)
-    if there is not None:
-        return there
+    existing = _read_private(path)
+    if existing is not None:
+        return existing
     try:
         if create_file(path, content, mode=0o600):
             return content
     except OSError as error:
         raise EnvctlError(f"{path} cannot be written: {error.strerror}") from error
-    there = _read_private(path)
-    return content if there is None else there
+    existing = _read_private(path)
+    return content if existing is None else existing

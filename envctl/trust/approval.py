@@ -26,7 +26,7 @@ Ask: TypeAlias = Callable[[Sequence[Reach]], bool | None]
 """Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
 
 
-def nobody(_wanted: Sequence[Reach]) -> None:
+def nobody(_reaches: Sequence[Reach]) -> None:
     """Nobody can be asked."""
 
 
@@ -34,10 +34,10 @@ def nobody(_wanted: Sequence[Reach]) -> None:
 
 
 def require(
-    root: Path, wanted: Sequence[Reach], *, environ: Mapping[str, str], ask: Ask = nobody
+    root: Path, reaches: Sequence[Reach], *, environ: Mapping[str, str], ask: Ask = nobody
 ) -> None:
     """Return if all this is allowed, after asking for what is not yet. EnvctlError, which lists it, if it is not."""
-    new = missing(root, wanted, environ=environ)
+    new = missing(root, reaches, environ=environ)
     if not new:
         return
     answer = ask(new)
@@ -48,25 +48,25 @@ def require(
     raise EnvctlError(
         "this project reaches beyond its folder, and "
         + ("you did not allow it" if refused else "nobody has allowed that yet"),
-        details="\n".join(f"  {one}" for one in new),
+        details="\n".join(f"  {reach}" for reach in new),
         hint="read that; if you trust it, `envctl trust` or `envctl up --yes` allows exactly this"
         f" (automation: CI=true, or the folder in {VARIABLE})",
     )
 
 
 def missing(
-    root: Path, wanted: Sequence[Reach], *, environ: Mapping[str, str]
+    root: Path, reaches: Sequence[Reach], *, environ: Mapping[str, str]
 ) -> tuple[Reach, ...]:
     """What of this has not been allowed."""
-    if not wanted or _is_automation(environ) or is_trusted(root, environ):
+    if not reaches or _is_automation(environ) or is_trusted(root, environ):
         return ()
     known = _allowed(root)
-    return tuple(one for one in wanted if one.key not in known)
+    return tuple(reach for reach in reaches if reach.key not in known)
 
 
-def allow(root: Path, wanted: Iterable[Reach]) -> None:
+def allow(root: Path, reaches: Iterable[Reach]) -> None:
     """Remember that all this is allowed."""
-    keys = sorted(_allowed(root) | {one.key for one in wanted})
+    keys = sorted(_allowed(root) | {reach.key for reach in reaches})
     _write(root, {"version": 1, "allowed": keys})
 
 
@@ -108,8 +108,8 @@ def _is_automation(environ: Mapping[str, str]) -> bool:
 def _listed(environ: Mapping[str, str]) -> list[str]:
     file = trusted_file(environ)
     try:
-        found = file.stat()
-        if found.st_uid not in (os.geteuid(), 0) or found.st_mode & 0o002:
+        state = file.stat()
+        if state.st_uid not in (os.geteuid(), 0) or state.st_mode & 0o002:
             raise EnvctlError(
                 f"{file} can be changed by other users",
                 hint=f"chmod go-w {file}, and make it yours",

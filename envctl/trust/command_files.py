@@ -91,9 +91,9 @@ def _pieces(word: str) -> Iterator[str]:
         words = shlex.split(word)
     except ValueError:
         words = []
-    for one in words:
-        yield one
-        yield from filter(None, _BETWEEN.split(one))
+    for part in words:
+        yield part
+        yield from filter(None, _BETWEEN.split(part))
     yield from filter(None, _BETWEEN.split(word))
 
 

@@ -14,18 +14,18 @@ from envctl.trust.host_access import Mounted, SecretSource
 
 def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[str, SecretSource]:
     """Where the values of secrets come from; of a file outside the project also where it leads now."""
-    root, found = resolved.root, {}
+    root, sources = resolved.root, {}
     for name, secret in resolved.data["secrets"].items():
         file = secret["file"] or ""
         outside = bool(file) and own_path(root, file) is None
-        found[name] = SecretSource(
+        sources[name] = SecretSource(
             (secret["env"] or "") if variable_value(secret, environ) is not None else "",
             tuple(secret["command"] or ()),
             file if outside else "",
             real_place(root, file) if outside else None,
             resolved.where("secrets", name),
         )
-    return found
+    return sources
 
 
 def mounted(resolved: Resolved) -> Iterator[Mounted]:

@@ -17,7 +17,7 @@ def git_below(path: Path, root: Path) -> Iterator[str]:
 
     Looked for in the folder itself, in the project's and in those that this is in. One that is a link is not among them.
     """
-    yield from (one for one in _all_below(path, root) if not (path / one).is_symlink())
+    yield from (git for git in _all_below(path, root) if not (path / git).is_symlink())
 
 
 def changeable_git(path: Path, root: Path) -> Path | None:
@@ -30,8 +30,8 @@ def changeable_git(path: Path, root: Path) -> Path | None:
     for folder in (real, *real.parents):
         if _is_git(folder) or any(followed(git) == folder for git in _of_project(root)):
             return folder
-    below = (path / one for one in _all_below(path, root))
-    return next((one for one in below if one.is_symlink() or ignores_case(one)), None)
+    below = (path / git for git in _all_below(path, root))
+    return next((git for git in below if git.is_symlink() or ignores_case(git)), None)
 
 
 def _is_git(folder: Path) -> bool:
@@ -42,8 +42,8 @@ def _is_git(folder: Path) -> bool:
 
 def _all_below(path: Path, root: Path) -> Iterator[str]:
     real = followed(path)
-    found = dict.fromkeys((real / NAME, *_of_project(root)))
-    for git in found:
+    candidates = dict.fromkeys((real / NAME, *_of_project(root)))
+    for git in candidates:
         if git.parent.is_relative_to(real) and os.path.lexists(git):
             yield git.relative_to(real).as_posix()
 

@@ -128,19 +128,19 @@ def reaches(
     # It takes the whole model of a plan, which a command in a machine does without.
     from envctl.plan.build_secrets import secret_names
 
-    found: dict[Reach, None] = {}
+    reaches_found: dict[Reach, None] = {}
     used = secret_names(plan.units)
     for name in sorted(used & set(sources)):
-        found |= dict.fromkeys(_of_secret(name, sources[name], root))
+        reaches_found |= dict.fromkeys(_of_secret(name, sources[name], root))
     for unit in plan.units:
-        found |= dict.fromkeys(_of_unit(unit, plan, root, machines=machines))
+        reaches_found |= dict.fromkeys(_of_unit(unit, plan, root, machines=machines))
         if shares_kernel:
-            found |= dict.fromkeys(_beyond_its_container(unit))
-    own = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
-    found |= dict.fromkeys(_below_others(own, elsewhere, followed(root)))
+            reaches_found |= dict.fromkeys(_beyond_its_container(unit))
+    mounts = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
+    reaches_found |= dict.fromkeys(_below_others(mounts, elsewhere, followed(root)))
     templates = [f"{plan.backend}/{name}" for name in host_templates]
-    found |= dict.fromkeys(_templates(root, templates, plan.backend))
-    return tuple(found)
+    reaches_found |= dict.fromkeys(_templates(root, templates, plan.backend))
+    return tuple(reaches_found)
 
 
 def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
@@ -158,17 +158,17 @@ def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
 
 def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
     """A secret's command; programs and scripts of the project that it names are part of it."""
-    found = named(root, argv)
+    command = named(root, argv)
     notes = [f"secret {name}"]
-    if found.files:
-        notes.append(f"with {', '.join(map(quoted, found.files))} of the project")
-    notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in found.links]
-    if found.may_run_more:
+    if command.files:
+        notes.append(f"with {', '.join(map(quoted, command.files))} of the project")
+    notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in command.links]
+    if command.may_run_more:
         notes.append("and whatever it runs of this folder")
     return Reach(
         f"runs {' '.join(map(quoted, argv))} ({', '.join(notes)})",
-        ("command", name, str(len(argv)), *argv, *itertools.chain(*found.links)),
-        _content(root, found.files) if found.files else "",
+        ("command", name, str(len(argv)), *argv, *itertools.chain(*command.links)),
+        _content(root, command.files) if command.files else "",
         where,
     )
 
@@ -247,19 +247,19 @@ def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
 
 
 def _below_others(
-    own: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
+    mounts: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
 ) -> Iterator[Reach]:
     """Mounts of what is in a folder that some unit can write.
 
     Engines follow a mount's path again whenever a unit starts, and that unit can put a link in its way.
     """
-    every = list(dict.fromkeys((*own, *elsewhere)))
-    ours = frozenset(own)
+    every = list(dict.fromkeys((*mounts, *elsewhere)))
+    ours = frozenset(mounts)
 
     def name(mounted: Mounted) -> str:
         return mounted.service + ("" if mounted in ours else f" of {mounted.environment}")
 
-    pairs = ((outer, inner) for outer in every for inner in (every if outer in ours else own))
+    pairs = ((outer, inner) for outer in every for inner in (every if outer in ours else mounts))
     for outer, inner in pairs:
         if not outer.read_only and Path(outer.source) in Path(inner.source).parents:
             yield Reach(
@@ -277,9 +277,9 @@ def _below_others(
 
 def _path(path: str, root: Path) -> str:
     """A path, from the project's folder if it is in that."""
-    found = Path(path)
-    if found.is_relative_to(root):
-        return quoted(f"./{found.relative_to(root)}" if found != root else ".")
+    absolute = Path(path)
+    if absolute.is_relative_to(root):
+        return quoted(f"./{absolute.relative_to(root)}" if absolute != root else ".")
     return quoted(path)
 
 

@@ -35,7 +35,7 @@ def test_hooks_are_part_of_what_up_brings_about(stage):
     cause = causes(stage)["hooked"]
     assert cause.startswith("after_start hook 2 has not succeeded: ")
     assert rows(stage)["hooked"].cause == cause
-    assert cause in [one.found for one in stage.workspace().verify(stage.target).findings]
+    assert cause in [one.observed for one in stage.workspace().verify(stage.target).findings]
 
     # The next `up` runs what has not run, and goes on to what waited for it.
     assert stage.run("hooked", "touch", "/data/ready")[0] == 0

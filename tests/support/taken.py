@@ -23,5 +23,7 @@ def tree(origin: str, *paths: str) -> SourceTree:
 
 def tree_of(root: Path, *paths: str) -> SourceTree:
     """A project with nothing in it but these files, as they are there."""
-    found = (replace(files.single(root, path).tree.entries[0], path=path) for path in sorted(paths))
+    found = (
+        replace(files.hash_file(root, path).tree.entries[0], path=path) for path in sorted(paths)
+    )
     return SourceTree(".", tuple(found))

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from envctl.files import context, copied, disk_notes
+from envctl.files import disk_notes, hash_context, hash_copy
 from envctl.files.hashes import PLAIN, WINDOWS, WINDOWS_SCRIPT, line_ends
 from envctl.plan.target import Target
 from envctl.project import Project
@@ -37,7 +37,7 @@ FILES = {
     "environments/dev.yaml": "backend: docker\nservices:\n  web:\n    env: {MODE: 'dev'}\n",
     "environments/prod.yaml": "# as in the root file\nbackend: docker\n",
     "page.j2": "level {{ level }}\n{% if level %}\nyes\n{% endif %}\n",
-    ".envctlignore": "# what is not copied\napp/left\n*.tmp\n",
+    ".envctlignore": "# what is not hash_copy\napp/left\n*.tmp\n",
     ".gitignore": "junk\n",
 }
 AS_THEY_ARE = {
@@ -71,12 +71,12 @@ def test_what_envctl_reads_itself_makes_the_same_builds_with_either_line_ends(tm
 
 def test_an_ignore_file_with_such_ends_leaves_out_what_it_names(tmp_path):
     checkout(tmp_path, "\r\n")
-    assert [one.path for one in copied(tmp_path, "app").tree.entries] == [
+    assert [one.path for one in hash_copy(tmp_path, "app").tree.entries] == [
         "junk",
         "main.py",
         "requirements.txt",
     ]
-    assert any("git ignores: app/junk" in note for note in copied(tmp_path, "app").tree.notes)
+    assert any("git ignores: app/junk" in note for note in hash_copy(tmp_path, "app").tree.notes)
 
 
 def test_own_templates_are_the_same_with_either_line_ends(tmp_path):
@@ -125,11 +125,11 @@ def broken(tmp_path):
 
 
 def taken_by_copy(root):
-    return copied(root, "app").tree.notes
+    return hash_copy(root, "app").tree.notes
 
 
 def taken_as_context(root):
-    return context(root, ".", dockerfile="Dockerfile").tree.notes
+    return hash_context(root, ".", dockerfile="Dockerfile").tree.notes
 
 
 def mounted(root):

@@ -185,7 +185,7 @@ def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
     (row,) = project.workspace().status(DEV)
     assert row.cause.endswith(masked)
     (finding,) = project.workspace().verify(DEV).findings
-    assert finding.found.endswith(masked)
+    assert finding.observed.endswith(masked)
     told = str(caught.value) + "".join(event.text for event in project.events)
     assert "hush" not in told
 

@@ -24,7 +24,7 @@ from envctl.plan.artifact import Artifact, Quoted
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
-from envctl.plan.holdings import Holding, held, wanted
+from envctl.plan.holdings import Holding, observed_holdings, planned_holdings
 from envctl.plan.model import Build, DockerfileBuild, Kind, Plan, ReadyImage, Unit
 from envctl.plan.scope import FoundEnvironment, Scope
 from envctl.plan.state import Health, Observed, Status, UnitState
@@ -58,7 +58,7 @@ class _Units:
             self.states.pop(name, None)
             return
         state = self.states[name] = _state(value)
-        for holding in held(state) if state.status is Status.RUNNING else ():
+        for holding in observed_holdings(state) if state.status is Status.RUNNING else ():
             if holding.kind == "port":
                 self._ports.setdefault(holding.name, {})[name] = holding
                 self._ports_of.setdefault(name, []).append(holding.name)
@@ -216,7 +216,7 @@ class MemoryBackend:
 
     def _require_free_ports(self, unit: Unit) -> None:
         """EnvctlError if another running unit has one of the unit's ports."""
-        for holding in wanted(unit):
+        for holding in planned_holdings(unit):
             if holding.kind == "port" and (holder := self._units.holder(holding, but=unit.name)):
                 raise port_taken(unit, int(holding.name.partition("/")[0]), by=holder)
 

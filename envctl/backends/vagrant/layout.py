@@ -120,7 +120,7 @@ def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> U
         run_options[_MACHINE] = machine
     box_source = source or unit.source
     if isinstance(box_source, Build):
-        box_source = replace(box_source, how=str(unit_options.get("build") or options.AUTO))
+        box_source = replace(box_source, strategy=str(unit_options.get("build") or options.AUTO))
     return replace(unit, source=box_source, run=replace(unit.run, options=run_options))
 
 

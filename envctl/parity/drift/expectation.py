@@ -28,7 +28,7 @@ class Expectation:
     category: str
     key: str
     expected: str
-    found: str
+    observed: str
     where: Place | None = None
     hint: str = ""
     unchecked: str = ""
@@ -37,7 +37,7 @@ class Expectation:
     @property
     def passed(self) -> bool:
         """Whether it is so."""
-        return not self.unchecked and not self.details and self.found == self.expected
+        return not self.unchecked and not self.details and self.observed == self.expected
 
     @property
     def findings(self) -> tuple[Expectation, ...]:
@@ -50,13 +50,13 @@ class Expectation:
         if self.unchecked:
             return f"cannot be checked: {self.unchecked}"
         if self.category in (UNITS, CHECKS):
-            return self.found
-        if self.found.startswith(f"not {self.expected}"):
-            return f"declared, {self.found}"
-        expected, found = (
-            readable(self.category, self.key, value) for value in (self.expected, self.found)
+            return self.observed
+        if self.observed.startswith(f"not {self.expected}"):
+            return f"declared, {self.observed}"
+        expected, observed = (
+            readable(self.category, self.key, value) for value in (self.expected, self.observed)
         )
-        return f"declared {expected}, found {found}"
+        return f"declared {expected}, found {observed}"
 
 
 def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Expectation:

@@ -85,8 +85,10 @@ def _pip(
                 where=step.where,
             )
         else:
-            seen = requirement.wanted if met else version
-            yield Expectation(unit.name, Category.PYTHON, key, requirement.wanted, seen, step.where)
+            seen = requirement.required if met else version
+            yield Expectation(
+                unit.name, Category.PYTHON, key, requirement.required, seen, step.where
+            )
 
 
 # --- npm ------------------------------------------------------------------------------------

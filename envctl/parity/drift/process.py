@@ -125,7 +125,10 @@ def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> It
     A command may be a script that changes its environment before it becomes the program: then what any new
     process is given counts as well.
     """
-    has, new_process_env = facts.get(Category.ENVIRONMENT, {}), facts.get(VerifyCategory.GIVEN, {})
+    has, new_process_env = (
+        facts.get(Category.ENVIRONMENT, {}),
+        facts.get(VerifyCategory.EXEC_ENVIRONMENT, {}),
+    )
     same = has and _is_started_directly(unit, facts, mask)
     for name, plain in sorted(unit.run.process.env.items()):
         value, process_value = mask(plain), has.get(name)
@@ -136,7 +139,7 @@ def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> It
             seen = new_process_env.get(name)
         else:
             why = why_unknown(facts, Category.ENVIRONMENT) or why_unknown(
-                facts, VerifyCategory.GIVEN
+                facts, VerifyCategory.EXEC_ENVIRONMENT
             )
             why = why or "it does not tell its environment"
             yield cannot_check(unit.name, Category.ENVIRONMENT, name, why, where)

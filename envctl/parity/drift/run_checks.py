@@ -49,7 +49,7 @@ def run(
             result = _run(unit, check, backend, mask)
             expectation = result.expectation
             stage = Stage.DONE if expectation.passed else Stage.FAILED
-            report(Progress(work, stage, "" if expectation.passed else expectation.found))
+            report(Progress(work, stage, "" if expectation.passed else expectation.observed))
             yield result
 
 

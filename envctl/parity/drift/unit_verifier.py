@@ -118,7 +118,7 @@ def _may_come(expectation: Expectation) -> bool:
 
 
 def _waited_for(expectation: Expectation) -> Expectation:
-    return replace(expectation, found=f"{expectation.found} within {PATIENCE:g} s")
+    return replace(expectation, observed=f"{expectation.observed} within {PATIENCE:g} s")
 
 
 def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
@@ -132,7 +132,7 @@ def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
     for step in built_files.steps(unit):
         if isinstance(step, PipInstall):
             questions["python", f"{step.venv.rstrip('/')}/lib"] = None
-    questions["given", "environment"] = None
+    questions["exec_environ", "environment"] = None
     questions["tool", process.LOOK_UP] = None
     questions["provides", "all"] = None
     questions["removed", "all"] = None

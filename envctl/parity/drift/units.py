@@ -30,7 +30,9 @@ def expectations(
         if why and expectation.passed:
             expectation = cannot_check(unit.name, UNITS, "", why, unit.where)
         elif why:
-            expectation = replace(expectation, found=f"{expectation.found}; nobody can tell {why}")
+            expectation = replace(
+                expectation, observed=f"{expectation.observed}; nobody can tell {why}"
+            )
         yield expectation
     for name, change in due.items():
         if name and name not in planned:

@@ -30,7 +30,7 @@ class Verification:
     @property
     def findings(self) -> Sequence[Expectation]:
         """What is not so, or cannot be checked: drift, and checks that fail."""
-        return [finding for one in self._all for finding in one.findings]
+        return [finding for expectation in self._all for finding in expectation.findings]
 
     @property
     def expectation_counts(self) -> Mapping[str, int]:
@@ -51,46 +51,50 @@ class Verification:
 
     @property
     def _all(self) -> Sequence[Expectation]:
-        expectations = [*self.expectations, *(one.expectation for one in self.checks)]
+        expectations = [*self.expectations, *(check.expectation for check in self.checks)]
         # The units as the plan has them; of each first what it is as a whole.
         order = {name: index for index, name in enumerate(self.units)}
         return sorted(
-            expectations, key=lambda one: (order.get(one.unit, len(order)), one.category != UNITS)
+            expectations,
+            key=lambda expectation: (
+                order.get(expectation.unit, len(order)),
+                expectation.category != UNITS,
+            ),
         )
 
 
-def to_json(found: Verification) -> dict[str, Any]:
+def to_json(verification: Verification) -> dict[str, Any]:
     """What `verify --json` prints."""
     return {
         "format": FORMAT,
         "version": VERSION,
-        "target": found.target,
+        "target": verification.target,
         "units": [
-            {"unit": name, "claims": found.expectation_counts[name], "holding": count}
-            for name, count in found.passed_counts.items()
+            {"unit": name, "claims": verification.expectation_counts[name], "holding": count}
+            for name, count in verification.passed_counts.items()
         ],
         "findings": [
             {
-                "unit": one.unit,
-                "category": one.category,
-                "key": one.key,
-                "expected": one.expected,
-                "found": one.found,
-                "where": str(one.where) if one.where else None,
-                "hint": one.hint,
-                "unchecked": one.unchecked or None,
+                "unit": finding.unit,
+                "category": finding.category,
+                "key": finding.key,
+                "expected": finding.expected,
+                "found": finding.observed,
+                "where": str(finding.where) if finding.where else None,
+                "hint": finding.hint,
+                "unchecked": finding.unchecked or None,
             }
-            for one in found.findings
+            for finding in verification.findings
         ],
         "checks": [
             {
-                "unit": one.unit,
-                "check": one.check.name,
-                "exit_code": one.exit_code,
-                "cause": one.cause,
-                "seconds": one.seconds,
-                "output": list(one.output),
+                "unit": check.unit,
+                "check": check.check.name,
+                "exit_code": check.exit_code,
+                "cause": check.cause,
+                "seconds": check.seconds,
+                "output": list(check.output),
             }
-            for one in found.checks
+            for check in verification.checks
         ],
     }

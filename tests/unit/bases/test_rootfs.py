@@ -8,7 +8,7 @@ import pytest
 
 from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.mirrors import sources_for
-from envctl.bases.rootfs import TWEAKS, Recipe, hook, source_date
+from envctl.bases.rootfs import TWEAKS, RootfsSpec, hook, source_date
 from envctl.plan.platforms import PLATFORMS, processor
 
 BOOKWORM = CATALOGUE["debian:bookworm"]
@@ -128,8 +128,8 @@ def test_a_dated_mirror_goes_before_the_hosts(host):
 
 def test_a_dated_mirrors_signatures_may_be_past_their_date():
     option = '--aptopt=Acquire::Check-Valid-Until "false"'
-    assert option in Recipe(BOOKWORM, snapshot=DATED).argv("mmdebstrap")
-    assert option not in Recipe(BOOKWORM).argv("mmdebstrap")
+    assert option in RootfsSpec(BOOKWORM, snapshot=DATED).argv("mmdebstrap")
+    assert option not in RootfsSpec(BOOKWORM).argv("mmdebstrap")
 
 
 def test_a_machine_without_apt_leaves_the_mirror_to_mmdebstrap(tmp_path):
@@ -145,13 +145,13 @@ def test_a_dated_mirror_brings_its_security_updates(tmp_path):
 
 
 def test_a_dated_mirror_gives_the_same_bytes_on_any_day():
-    assert Recipe(BOOKWORM, snapshot=DATED).environment() == {"SOURCE_DATE_EPOCH": "1747699200"}
-    assert Recipe(BOOKWORM).environment() == {}
+    assert RootfsSpec(BOOKWORM, snapshot=DATED).environment() == {"SOURCE_DATE_EPOCH": "1747699200"}
+    assert RootfsSpec(BOOKWORM).environment() == {}
     assert source_date("http://mirror.example/debian") is None
 
 
 def test_mmdebstrap_is_asked_for_a_minimal_system_with_certificates():
-    argv = Recipe(BOOKWORM).argv("mmdebstrap")
+    argv = RootfsSpec(BOOKWORM).argv("mmdebstrap")
 
     assert argv[0] == "mmdebstrap"
     assert "--variant=minbase" in argv
@@ -161,7 +161,7 @@ def test_mmdebstrap_is_asked_for_a_minimal_system_with_certificates():
 
 
 def test_a_slim_base_leaves_out_documentation_and_keeps_licences():
-    argv = Recipe(CATALOGUE["debian:bookworm-slim"]).argv("mmdebstrap")
+    argv = RootfsSpec(CATALOGUE["debian:bookworm-slim"]).argv("mmdebstrap")
 
     assert "--dpkgopt=path-exclude=/usr/share/doc/*" in argv
     assert "--dpkgopt=path-include=/usr/share/doc/*/copyright" in argv
@@ -203,7 +203,10 @@ def test_the_hook_writes_the_files_of_an_official_image(tmp_path):
 
 
 def test_a_base_for_another_platform_is_made_of_its_packages_and_nothing_else_is_another():
-    plain, arm = Recipe(BOOKWORM).argv("m"), Recipe(BOOKWORM, platform="linux/arm64").argv("m")
+    plain, arm = (
+        RootfsSpec(BOOKWORM).argv("m"),
+        RootfsSpec(BOOKWORM, platform="linux/arm64").argv("m"),
+    )
     more = [word for word in arm if word not in plain]
 
     assert more[0] == "--architectures=arm64"

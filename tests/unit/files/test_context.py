@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from envctl.errors import Place, SpecError
-from envctl.files import context
+from envctl.files import hash_context
 from envctl.host.source_tree import EntryKind
 
 WHERE = Place("envctl.yaml", 9, 7)
 
 
 def sent(root, folder="app", dockerfile="app/Dockerfile"):
-    return context(root, folder, dockerfile=dockerfile, where=WHERE)
+    return hash_context(root, folder, dockerfile=dockerfile, where=WHERE)
 
 
 def paths(root, *given):

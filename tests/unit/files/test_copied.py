@@ -10,7 +10,7 @@ import pytest
 
 from envctl import files
 from envctl.errors import Place, SpecError
-from envctl.files import copied, read_text
+from envctl.files import hash_copy, read_text
 from envctl.files.walk import DEEPEST
 from envctl.host.source_tree import EntryKind
 
@@ -18,7 +18,7 @@ WHERE = Place("envctl.yaml", 9, 7)
 
 
 def taken(root, relative="app", exclude=(), **options):
-    return copied(root, relative, exclude=exclude, where=WHERE, **options)
+    return hash_copy(root, relative, exclude=exclude, where=WHERE, **options)
 
 
 def paths(root, relative="app", exclude=()):
@@ -299,7 +299,7 @@ def test_links_are_copied_as_links_wherever_they_lead(project):
 def test_a_link_to_what_is_not_copied_is_noted(project):
     (project / "app" / "sub" / "lib").symlink_to("../../shared/lib")
     assert notes(project) == [
-        "copy app takes app/sub/lib as a link to ../../shared/lib, which is outside what is copied"
+        "copy app takes app/sub/lib as a link to ../../shared/lib, which is outside what is hash_copy"
     ]
 
 
@@ -553,7 +553,7 @@ def test_links_out_of_what_is_copied_are_noted_three_at_most(project):
     (project / "app" / "absolute").symlink_to("/etc/passwd")
     (project / "app" / "odd").symlink_to("..x")
     assert notes(project) == [
-        f"copy app takes app/out{number} as a link to ../x, which is outside what is copied"
+        f"copy app takes app/out{number} as a link to ../x, which is outside what is hash_copy"
         for number in range(3)
     ]
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from envctl.files import copied, hashes
+from envctl.files import hash_copy, hashes
 from envctl.host.private_state import state_path
 
 LONG_AGO = 1_500_000_000
@@ -39,26 +39,26 @@ def kept(root):
 
 
 def test_a_file_is_read_again_only_when_it_changed(old, reads):
-    first = copied(old, "app")
+    first = hash_copy(old, "app")
     assert sorted(reads) == ["data.txt", "main.py"]
-    assert copied(old, "app") == first
+    assert hash_copy(old, "app") == first
     (old / "app" / "main.py").write_text("print(2)\n")
-    assert copied(old, "app").content != first.content
+    assert hash_copy(old, "app").content != first.content
     assert sorted(reads) == ["data.txt", "main.py", "main.py"]
 
 
 def test_a_change_that_puts_the_former_time_and_size_back_is_seen(old):
     main = old / "app" / "main.py"
     os.utime(main, (LONG_AGO, LONG_AGO))
-    first = copied(old, "app")
+    first = hash_copy(old, "app")
     main.write_text("print(9)\n")
     os.utime(main, (LONG_AGO, LONG_AGO))
-    assert copied(old, "app").content != first.content
+    assert hash_copy(old, "app").content != first.content
 
 
 def test_what_was_changed_just_now_is_read_again(project, reads):
-    copied(project, "app")
-    copied(project, "app")
+    hash_copy(project, "app")
+    hash_copy(project, "app")
     assert len(reads) == 4
 
 
@@ -66,22 +66,22 @@ def test_what_was_changed_just_now_is_read_again(project, reads):
     "text", ["", "{", "[]", '{"is": "envctl hashes 1", "files": {"main.py": [1]}}', '{"is": 2}']
 )
 def test_a_broken_cache_is_made_anew(old, text):
-    first = copied(old, "app")
+    first = hash_copy(old, "app")
     (file,) = kept(old)
     file.write_text(text)
-    assert copied(old, "app").content == first.content
+    assert hash_copy(old, "app").content == first.content
     file.unlink()
-    assert copied(old, "app").content == first.content
+    assert hash_copy(old, "app").content == first.content
 
 
 def test_what_others_could_have_written_is_not_believed(old, tmp_path):
-    first = copied(old, "app")
+    first = hash_copy(old, "app")
     (file,) = kept(old)
     other = tmp_path / "other"
     other.write_text(file.read_text().replace(first.tree.entries[0].digest, "0" * 64))
     file.unlink()
     file.symlink_to(other)
-    assert copied(old, "app").content == first.content
+    assert hash_copy(old, "app").content == first.content
     assert file.stat().st_mode & 0o077 == 0 or file.is_symlink()
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_written_all_the_time_is_told(old, monkeypatch):
 
     monkeypatch.setattr(os, "read", growing)
     with pytest.raises(Exception, match="is changed while it is read"):
-        copied(old, "app/main.py")
+        hash_copy(old, "app/main.py")
 
 
 @pytest.mark.slow
@@ -106,8 +106,8 @@ def test_twenty_thousand_files_are_looked_at_in_seconds(old):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / str(number)).write_text(str(number))
     begun = time.process_time()
-    first = copied(old, "data")
-    again = copied(old, "data")
+    first = hash_copy(old, "data")
+    again = hash_copy(old, "data")
     assert again == first
     assert len(first.tree.entries) == 20_040
     assert time.process_time() - begun < 15

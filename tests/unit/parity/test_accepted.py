@@ -62,7 +62,7 @@ def test_what_either_of_two_accepts_is_declared():
 
 def test_what_a_third_accepts_declares_nothing_between_the_first_two():
     found = compare_sides(side(PACKAGES), side(OTHERS), side(OTHERS, entry()))
-    assert [len(pair.found.undeclared) for pair in found.pairs] == [2, 0]
+    assert [len(pair.comparison.undeclared) for pair in found.pairs] == [2, 0]
     assert found.differences == 2
     assert not found.stale
 

@@ -97,13 +97,13 @@ def test_what_hangs_on_who_asks_is_asked_as_the_unit_and_all_else_as_root():
 
     backend = Noting()
     web = unit("web")
-    collect.ask(plan(web), web, backend, key="", mask=bytes, also=[("given", "all")])
+    collect.ask(plan(web), web, backend, key="", mask=bytes, also=[("exec_environ", "all")])
     everything, by_root = backend.asked["0"]
     assert everything
     assert {"tree", "packages", "sockets"} <= by_root
     everything, by_unit = backend.asked[None]
     assert not everything
-    assert {"given", "environ", "name"} <= by_unit
+    assert {"exec_environ", "environ", "name"} <= by_unit
     assert by_root & by_unit == {"processes", "secret"} - ({"secret"} - by_root)
 
 

@@ -427,7 +427,7 @@ LEVEL = {"process.env.LEVEL": AT}
 )
 def test_declared_variables_are_what_the_process_has(argv, has, given, expected):
     one = web(process=Process(("app",), None, "/", {"LEVEL": "debug"}), origins=LEVEL)
-    told = {"process": {"argv": argv}, "environment": has, "given": given}
+    told = {"process": {"argv": argv}, "environment": has, "exec_environ": given}
     assert looked(one, told) == [f"environment LEVEL: {line} (envctl.yaml:9:5)" for line in expected]  # fmt: skip
 
 
@@ -707,7 +707,7 @@ def test_the_script_tells_what_is_gone_and_when_things_were_changed(tmp_path):
     assert told["times"] == {f"{tmp_path}/here": f"{int(state.st_ctime)} {int(state.st_mtime)}"}
     same = tmp_path.stat().st_dev == tmp_path.parents[len(tmp_path.parents) - 1].stat().st_dev
     assert told.get("gone", {}) == ({f"{tmp_path}/a/b": ""} if same else {})
-    assert told["given"]["LEVEL"] == "a\nb"
+    assert told["exec_environ"]["LEVEL"] == "a\nb"
     assert told["tools"] == {"sh": ""}
 
 
@@ -770,14 +770,16 @@ def test_what_a_unit_should_be_is_told_with_what_it_is():
     )
     decided = plan(task, probed, plain)
     states = {one.name: made(one, status=Status.PAUSED) for one in decided.units}
-    found = {one.unit: (one.expected, one.found) for one in units.expectations(decided, (), states)}
+    found = {
+        one.unit: (one.expected, one.observed) for one in units.expectations(decided, (), states)
+    }
     assert found == {
         "job": ("completed", "it has not completed: it is paused"),
         "web": ("healthy", "it is not running: it is paused"),
         "db": ("running", "it is not running: it is paused"),
     }
     states = {**states, "db": made(plain, status=Status.MISSING, cause="somebody removed it")}
-    found = {one.unit: one.found for one in units.expectations(decided, (), states)}
+    found = {one.unit: one.observed for one in units.expectations(decided, (), states)}
     assert found["db"] == "it is not running: it is missing; somebody removed it"
 
 

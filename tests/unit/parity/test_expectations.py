@@ -44,7 +44,7 @@ FULL = {
     "groups": {"web": "gid 20001"},
     "process": {"uid": "20001", "argv": '["app"]', "no new privileges": "1", "capabilities at most": "0"},
     "environment": {"LEVEL": "debug"},
-    "given": {"LEVEL": "debug"},
+    "exec_environ": {"LEVEL": "debug"},
     "limits": {"memory": "1048576", "processors": "0.5"},
     "sockets": {"tcp 0.0.0.0:8000": "uid 1"},
     "names": {"db": "known"},
@@ -196,7 +196,7 @@ def told(changed=(), lost=(), users=("web",)):
 
 def said(one, facts):
     return [
-        f"{detail.key}: {detail.found}"
+        f"{detail.key}: {detail.observed}"
         for expectation in package_files.expectations(one, facts)
         for detail in expectation.findings
     ]

@@ -75,12 +75,12 @@ def found(*looks, own=(), exes="", substrate=None, probe=()):
 
 
 def programs(*looks, **more):
-    return [json.loads(key) for key in found(*looks, **more).own]
+    return [json.loads(key) for key in found(*looks, **more).of_unit]
 
 
 def test_every_program_is_told_with_its_user_and_how_it_runs():
     look = [INIT, process(7, "web", "--port", "80", nice=5, oom=300)]
-    assert found(look).own == {
+    assert found(look).of_unit == {
         '["web", "--port", "80"]': "user 5:5, nice 5, oom_score_adj 300, capabilities 0000000000000000, no new privileges 1"
     }
 
@@ -159,7 +159,7 @@ def test_workers_of_another_user_are_told_as_a_way_the_program_runs():
         process(7, "nginx", stack=1, uid=0),
         process(8, "nginx: worker process", parent=7, stack=1, uid=33),
     ]
-    assert sorted(found(look).own["[\"nginx\"]"].split("; ")) == [
+    assert sorted(found(look).of_unit["[\"nginx\"]"].split("; ")) == [
         f"user {uid}:{uid}, nice 0, oom_score_adj 0, capabilities 0000000000000000, no new privileges 1"
         for uid in (0, 33)
     ]  # fmt: skip
@@ -229,7 +229,7 @@ def test_in_a_machine_what_came_with_it_is_substrate_and_all_else_is_told():
     )
     substrate = {"/usr/lib/systemd/systemd", "/usr/sbin/sshd"}
     seen = found(look, exes=exes, substrate=substrate)
-    assert [json.loads(key) for key in seen.own] == [["web"], ["sleep", "infinity"]]
+    assert [json.loads(key) for key in seen.of_unit] == [["web"], ["sleep", "infinity"]]
     assert sorted(seen.substrate) == [
         "/run/envctl/busybox",
         "/usr/lib/systemd/systemd",
@@ -255,7 +255,7 @@ def test_a_machines_init_is_the_machines_though_the_units_image_has_that_program
         )
     )
     seen = found(look, exes=exes, substrate=())
-    assert [json.loads(key) for key in seen.own] == [["own"], ["web"]]
+    assert [json.loads(key) for key in seen.of_unit] == [["own"], ["web"]]
     assert len(seen.substrate) == 3
 
 
@@ -275,4 +275,4 @@ def test_whatever_is_told_of_processes_is_read_or_refused(told):
         seen = found([process(7, "web"), told])
     except ValueError:
         return
-    assert all(isinstance(value, str) for value in seen.own.values())
+    assert all(isinstance(value, str) for value in seen.of_unit.values())

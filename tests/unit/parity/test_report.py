@@ -167,5 +167,5 @@ def test_files_of_a_folder_that_one_side_lacks_are_told_with_it() -> None:
 
 def test_what_one_entry_declares_is_told_together() -> None:
     (pair,) = sides({"packages": {"a": "1", "b": "1"}}, {}, entry()).pairs
-    (one,) = declared(pair.found)
+    (one,) = declared(pair.comparison)
     assert (one.unit, one.category, one.keys) == ("web", "packages", ["a", "b"])

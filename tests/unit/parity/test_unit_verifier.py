@@ -38,7 +38,7 @@ def test_a_unit_is_asked_for_all_that_its_claims_go_by_and_for_each_once():
         ("times", "/etc/app.conf"),
         ("gone", "/etc/app.conf"),
         ("python", "/opt/web/lib"),
-        ("given", "environment"),
+        ("exec_environ", "environment"),
         ("tool", "getent"),
         ("provides", "all"),
         ("removed", "all"),
@@ -106,7 +106,7 @@ def test_what_may_still_come_is_waited_for_and_nothing_else_is(monkeypatch):
             return 0
 
     found = verifier(one, backend=Deaf()).expectations({})
-    assert [expectation.found for expectation in found if expectation.category == "sockets"] == [
+    assert [expectation.observed for expectation in found if expectation.category == "sockets"] == [
         "not listened on within 5 s"
     ]
     assert slept == [0.5, 0.5]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envctl.plan.changes import Action
-from envctl.plan.holdings import held, wanted
+from envctl.plan.holdings import observed_holdings, planned_holdings
 from envctl.plan.model import Port, Volume
 from envctl.plan.state import Status
 from envctl.reconcile.compare import compare, only
@@ -202,7 +202,7 @@ def test_no_two_have_the_same_at_once_in_any_order_that_the_needs_allow(
     old, new, reconfigure, data
 ):
     before, after = _plan(old), _plan(new)
-    has = {one.name: held(made(one)) for one in before.units}
+    has = {one.name: observed_holdings(made(one)) for one in before.units}
     left = list(compare(after, observed(*before.units), reconfigure=reconfigure))
     done = set()
     while left:
@@ -214,7 +214,7 @@ def test_no_two_have_the_same_at_once_in_any_order_that_the_needs_allow(
         if change.action in (Action.STOP, Action.REMOVE):
             has[change.unit] = frozenset()
         elif change.action is not Action.BUILD:
-            has[change.unit] = wanted(change.target)
+            has[change.unit] = planned_holdings(change.target)
             for name, what in has.items():
                 mine = {one for one in has[change.unit] if one.kind == "port"}
                 others = what if name != change.unit else ()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envctl.plan.holdings import Holding, held, wanted
+from envctl.plan.holdings import Holding, observed_holdings, planned_holdings
 from envctl.plan.model import Port, Volume
 from envctl.plan.state import Status, UnitState
 from tests.support.plans import made, unit
@@ -53,7 +53,7 @@ def test_different_things_do_not_clash_whichever_is_asked(one, other):
 def test_a_unit_wants_the_ports_that_are_chosen_its_names_and_its_volumes():
     ports = (Port(80, 8080), Port(81), Port(53, 53, "::", "udp"))
     one = unit("web", ports=ports, volumes=(Volume("data", "/data"),))
-    assert {(str(thing), thing.address) for thing in wanted(one)} == {
+    assert {(str(thing), thing.address) for thing in planned_holdings(one)} == {
         ("port 8080", "127.0.0.1"),
         ("port 53/udp", "::"),
         ("name web", ""),
@@ -63,17 +63,19 @@ def test_a_unit_wants_the_ports_that_are_chosen_its_names_and_its_volumes():
 
 def test_what_was_made_has_what_was_wanted():
     one = unit("web", ports=(Port(80, 8080), Port(53, 53, "::", "udp")), volumes=(Volume("data", "/data"),))  # fmt: skip
-    assert held(made(one)) == wanted(one)
+    assert observed_holdings(made(one)) == planned_holdings(one)
 
 
 @pytest.mark.parametrize("status", [Status.MISSING, Status.CREATED])
 def test_what_never_ran_has_nothing(status):
-    assert held(made(unit("web", ports=(Port(80, 8080),)), status=status)) == frozenset()
+    assert (
+        observed_holdings(made(unit("web", ports=(Port(80, 8080),)), status=status)) == frozenset()
+    )
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.MISSING, Status.CREATED}))
 def test_all_else_has_its_names_even_if_it_does_not_run(status):
-    assert Holding("name", "web") in held(made(unit("web"), status=status))
+    assert Holding("name", "web") in observed_holdings(made(unit("web"), status=status))
 
 
 @pytest.mark.parametrize(
@@ -86,12 +88,12 @@ def test_all_else_has_its_names_even_if_it_does_not_run(status):
     ],
 )
 def test_addresses_that_the_engine_shows_are_ports_of_the_host(shown, name, address):
-    assert port(name, address) in held(state(addresses=(shown,)))
+    assert port(name, address) in observed_holdings(state(addresses=(shown,)))
 
 
 def test_a_record_without_protocol_or_address_means_tcp_at_every_address():
     run = json.dumps({"ports": [{"host": 80}], "volumes": [{"name": "data"}], "aliases": ["www"]})
-    assert held(state(run=run)) == {
+    assert observed_holdings(state(run=run)) == {
         Holding("name", "web-2"),
         Holding("name", "web"),
         Holding("name", "www"),
@@ -104,4 +106,4 @@ def test_a_record_without_protocol_or_address_means_tcp_at_every_address():
     "run", ["", "{", "[" * 100_000, "[]", "7", "{}", '{"ports": [{"container": 80}, {"host": 0}, 5]}']
 )  # fmt: skip
 def test_a_record_that_tells_nothing_leaves_the_names(run):
-    assert held(state(run=run)) == {Holding("name", "web-2"), Holding("name", "web")}
+    assert observed_holdings(state(run=run)) == {Holding("name", "web-2"), Holding("name", "web")}

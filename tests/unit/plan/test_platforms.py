@@ -117,4 +117,4 @@ def test_every_platform_has_the_words_that_others_have_for_it():
     for platform in PLATFORMS:
         found = processor(platform)
         assert found.qemu
-        assert not found.debian or found.debian in found.said
+        assert not found.debian or found.debian in found.architectures

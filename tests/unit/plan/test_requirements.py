@@ -11,7 +11,7 @@ from envctl.plan.requirements import Requirement, npm_dependencies, pip_lines, p
 
 
 def names(text):
-    return [(one.name, one.wanted) for one in pip_lines(text)]
+    return [(one.name, one.required) for one in pip_lines(text)]
 
 
 def test_plain_lines_are_read_and_all_else_is_left_out():
@@ -58,7 +58,7 @@ def test_a_package_json_without_dependencies_asks_for_nothing(text):
 
 def test_dependencies_are_told_in_their_order_and_exact_ones_are_pinned():
     text = '{"dependencies": {"b": "1.2.3", "@a/b": "^1.0.0", "c": null}, "devDependencies": {"d": "1"}}'
-    assert [(one.text, one.wanted) for one in npm_dependencies(text)] == [
+    assert [(one.text, one.required) for one in npm_dependencies(text)] == [
         ("@a/b ^1.0.0", ""),
         ("b 1.2.3", "1.2.3"),
         ("c", ""),
@@ -97,7 +97,7 @@ def test_no_line_that_may_have_a_password_in_it_is_a_requirement(line):
 )
 def test_where_npm_is_to_find_a_package_is_not_told(version):
     (one,) = npm_dependencies(json.dumps({"dependencies": {"x": version}}))
-    assert (one.text, one.name, one.wanted) == ("x …", "x", "")
+    assert (one.text, one.name, one.required) == ("x …", "x", "")
 
 
 def test_a_name_that_is_none_of_a_package_is_left_out():

@@ -10,8 +10,9 @@ import pytest
 
 from envctl import definition
 from envctl.plan.model import Plan
+from envctl.plan.plan_changes import with_digests
 from envctl.plan.text import plan_text
-from envctl.planner import make_plan, with_digests
+from envctl.planner.make_plan import make_plan
 from tests.unit.definition.helpers import HEAD, write
 
 Planner: TypeAlias = Callable[..., Plan]

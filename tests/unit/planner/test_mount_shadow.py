@@ -100,7 +100,7 @@ def test_services_that_copy_the_same_are_planned_from_one_look(
     planned: Planner, app: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = []
-    real = files.copied
+    real = files.hash_copy
 
     def looking(root, relative, **given):
         looks.append(relative)

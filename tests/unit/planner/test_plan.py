@@ -16,7 +16,7 @@ from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.image_names import base_image
 from envctl.plan.model import Build, CopyFiles, CreateUser, DockerfileBuild, Process, Run, WriteFile
 from envctl.plan.scope import make_scope
-from envctl.planner import dependency_order
+from envctl.planner.make_plan import dependency_order
 from tests.unit.definition.helpers import HEAD
 from tests.unit.planner.conftest import Planner, lines
 

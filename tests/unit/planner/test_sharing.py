@@ -13,7 +13,7 @@ from envctl import definition
 from envctl.definition import yaml_reader
 from envctl.errors import EnvctlError, SpecError
 from envctl.plan.text import plan_text
-from envctl.planner import make_plan
+from envctl.planner.make_plan import make_plan
 from envctl.planner.planned_services import PlannedServices
 from tests.unit.definition.helpers import write
 

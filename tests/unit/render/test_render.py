@@ -198,7 +198,7 @@ def listing(folder: Path) -> dict[str, str]:
 def copies(root, path, mode=0o644):
     return [
         Artifact(
-            f"c/{path}", copy_of=path, mode=mode, entry=files.single(root, path).tree.entries[0]
+            f"c/{path}", copy_of=path, mode=mode, entry=files.hash_file(root, path).tree.entries[0]
         )
     ]
 
@@ -217,7 +217,10 @@ def test_templates_and_copies_become_files_with_the_modes_they_should_have(tmp_p
         *copies(root, "run.sh", 0o755),
         *copies(root, "data"),
         Artifact(
-            "c/fixed", copy_of="data", mode=0o640, entry=files.single(root, "data").tree.entries[0]
+            "c/fixed",
+            copy_of="data",
+            mode=0o640,
+            entry=files.hash_file(root, "data").tree.entries[0],
         ),
         Artifact(
             "c/link", copy_of="link", entry=SourceEntry("link", EntryKind.LINK, digest="data")

@@ -27,7 +27,9 @@ class Boxes:
 
     def builds_in_vm(self, build: Build) -> bool:
         """Whether a build is done in a machine: the spec says so, or no container engine answers."""
-        return build.how == _PROVISION or (build.how != _IMAGE and self.store.engine is None)
+        return build.strategy == _PROVISION or (
+            build.strategy != _IMAGE and self.store.engine is None
+        )
 
     def make(self, unit: str, source: Build | DockerfileBuild) -> None:
         """Make the box of a build."""

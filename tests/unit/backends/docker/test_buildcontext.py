@@ -12,7 +12,7 @@ from envctl import definition, files
 from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, dockerfile_path, labels_text
 from envctl.errors import EnvctlError
 from envctl.plan.model import CopyFiles, DockerfileBuild, WriteFile
-from envctl.planner import make_plan
+from envctl.planner.make_plan import make_plan
 from envctl.render.templates import Templates
 from tests.support.plans import build, script
 from tests.unit.definition.helpers import write
@@ -31,7 +31,7 @@ def members(data):
 
 
 def copy(root):
-    taken = files.copied(root, "app")
+    taken = files.hash_copy(root, "app")
     return build(CopyFiles("app", "/srv", taken.content, tree=taken.tree), script("a"))
 
 
@@ -152,7 +152,7 @@ def test_a_projects_own_context_is_sent_with_modes_times_empty_folders_and_links
 
 
 def test_no_permissions_at_all_are_kept(tmp_path, app):
-    taken = files.copied(tmp_path, "app/run.sh")
+    taken = files.hash_copy(tmp_path, "app/run.sh")
     steps = (
         CopyFiles("app/run.sh", "/a", taken.content, mode="0000", tree=taken.tree),
         WriteFile("/b", "x", mode="0000"),

@@ -68,7 +68,7 @@ def awkward_plan(root) -> Plan:
         packages("python3"),
         CreateUser("web", 1234, "/srv/it's"),
         MakeDirectories(("/srv/a b", "/srv/$x"), "web"),
-        CopyFiles("src", "/srv/`id`/", "0123", tree=files.copied(root, "src").tree),
+        CopyFiles("src", "/srv/`id`/", "0123", tree=files.hash_copy(root, "src").tree),
         WriteFile("/etc/#{x}", TEXT, "web", "0600"),
         RunCommand(
             tuple(AWKWARD),
@@ -101,7 +101,7 @@ def awkward_plan(root) -> Plan:
         args={"A": TEXT},
         digest="d" * 24,
         tree=tree_of(root, "src/page"),
-        own_file=files.single(root, "Dockerfile").tree,
+        own_file=files.hash_file(root, "Dockerfile").tree,
     )
     asked = Probe(ProbeKind.HTTP, ("http://127.0.0.1:8000/it's",))
     return replace(

@@ -1,0 +1,167 @@
+"""What a build takes of the project: a hash of it, and the files that it consists of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from envctl.errors import Place
+from envctl.files import rules
+from envctl.files.git_index import knows_no_modes, tracked
+from envctl.files.ignore_files import (
+    DOCKERIGNORE,
+    ENVCTLIGNORE,
+    context_ignore,
+    git_above,
+    project_ignore,
+    spelling_notes,
+)
+from envctl.files.project_paths import located, problem
+from envctl.files.tree_reader import TreeReader
+from envctl.host.private_state import hidden_below, private_ids
+from envctl.host.source_tree import EntryKind, SourceEntry, SourceTree
+from envctl.plan.text import shown
+
+
+class HashedTree(NamedTuple):
+    """What a build takes: a hash of it, and what it is."""
+
+    content: str
+    tree: SourceTree
+
+
+def _nothing_covered(_path: str) -> bool:
+    return False
+
+
+def hash_copy(
+    root: Path,
+    relative: str,
+    *,
+    exclude: Sequence[str] = (),
+    where: Place | None = None,
+    covered: Callable[[str], bool] = _nothing_covered,
+) -> HashedTree:
+    """A file, or a folder with all that is in it but what `exclude` or the project's ignore file leaves out.
+
+    `exclude` has the meaning of `.gitignore` in the folder, the ignore file that of `.dockerignore` in the project.
+    Neither leaves out `relative` itself. `covered` says of a path in the folder that it is not wanted.
+    """
+    origin = located(root, relative, where)
+    modes = tracked(root) if knows_no_modes(root) else {}
+    reader = TreeReader(root, relative, origin, f"copy\0{origin}", where, modes=modes)
+    if covered(""):
+        return HashedTree(_digest((), _copied_line), SourceTree(origin))
+    if (root / origin).is_file():
+        return _hash_file(reader.file())
+    name, ignore = project_ignore(root, where)
+    ours = rules.CopyRules(exclude, ignore, _private(root, origin), covered)
+    with reader.open(origin) as (home, top):
+        entries = reader.entries(top, ours, ours.top(origin, git_above(home, origin)))
+    if not entries and ours.by_ignore_file:
+        raise problem(
+            f"copy {relative} would take nothing: {name} leaves all of it out",
+            where,
+            hint=f"change {name}"
+            + (f", or write {ENVCTLIGNORE}, which is used instead" if name == DOCKERIGNORE else ""),
+        )
+    if ours.ignored_sizes:
+        ours.forget(tracked(root), origin)
+    notes = (
+        *spelling_notes(root, name),
+        *_copy_notes(relative, origin, ours, entries),
+        *reader.notes(entries),
+    )
+    tree = SourceTree(origin, entries, notes)
+    return HashedTree(_digest(entries, _copied_line), tree)
+
+
+def hash_context(
+    root: Path, relative: str, *, dockerfile: str, where: Place | None = None
+) -> HashedTree:
+    """A folder as the context of a Dockerfile: what `docker build` sends of it."""
+    origin = located(root, relative, where)
+    if not (root / origin).is_dir():
+        raise problem(f"{relative!r} is not a folder", where, hint="a context is a folder")
+    reader = TreeReader(root, relative, origin, f"context\0{origin}", where)
+    name, ignore = context_ignore(root, relative, dockerfile, where)
+    ours = rules.ContextRules(ignore, _private(root, origin))
+    with reader.open(origin) as (_, top):
+        entries = reader.entries(top, ours, ours.top(), times=True)
+    notes = [*spelling_notes(root, name)]
+    if ours.has_git:
+        notes.append(
+            f"the context of {dockerfile} has .git in it, as with `docker build`, so every commit builds it anew;"
+            f" name .git in {DOCKERIGNORE} if the build does not need it"
+        )
+    notes += _left_out(f"the context of {dockerfile}", ours.left_out)
+    notes += reader.notes(entries)
+    return HashedTree(_digest(entries, _sent_line), SourceTree(origin, entries, tuple(notes)))
+
+
+def hash_file(root: Path, relative: str, *, where: Place | None = None) -> HashedTree:
+    """A single file, with the time that it has."""
+    origin = located(root, relative, where)
+    if not (root / origin).is_file():
+        raise problem(f"{relative!r} is not a file", where)
+    reader = TreeReader(root, relative, origin, f"file\0{origin}", where)
+    return _hash_file(reader.file(times=True))
+
+
+def _private(root: Path, origin: str) -> rules.Private:
+    return rules.Private(private_ids(root), frozenset(hidden_below(root / origin, root)))
+
+
+def _hash_file(tree: SourceTree) -> HashedTree:
+    return HashedTree(_digest(tree.entries, _copied_line), tree)
+
+
+def _digest(entries: Iterable[SourceEntry], line: Callable[[SourceEntry], str]) -> str:
+    summary = hashlib.sha256()
+    for entry in entries:
+        summary.update(line(entry).encode("utf-8", "surrogateescape"))
+    return summary.hexdigest()
+
+
+def _copied_line(entry: SourceEntry) -> str:
+    kind = "program" if entry.kind is EntryKind.FILE and entry.is_program else entry.kind.value
+    return f"{kind}\0{entry.path}\0{entry.digest}\n"
+
+
+def _sent_line(entry: SourceEntry) -> str:
+    return f"{entry.kind.value} {entry.mode:o}\0{entry.path}\0{entry.digest}\n"
+
+
+def _copy_notes(
+    relative: str, origin: str, ours: rules.CopyRules, entries: Sequence[SourceEntry]
+) -> Iterator[str]:
+    if ours.ignored_sizes:
+        yield rules.ignored_text(relative, origin, ours.ignored_sizes)
+    for pattern in ours.unused():
+        yield f"copy {relative}: the pattern {shown(pattern)} of its `exclude` matches nothing"
+    yield from _left_out(f"copy {relative}", ours.left_out)
+    outside = [entry for entry in entries if _leads_out(entry)]
+    for entry in outside[:3]:
+        place = SourceTree(origin).place(entry)
+        yield (
+            f"copy {relative} takes {shown(place)[1:-1]} as a link to {shown(entry.digest)[1:-1]},"
+            " which is outside what is copied"
+        )
+
+
+def _leads_out(entry: SourceEntry) -> bool:
+    """Whether a relative link leads out of the folder that is copied."""
+    if entry.kind is not EntryKind.LINK or entry.digest.startswith("/"):
+        return False
+    to = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.digest))  # noqa: PTH118, PTH120
+    return to == ".." or to.startswith("../")
+
+
+def _left_out(what: str, paths: Sequence[str]) -> Iterator[str]:
+    if paths:
+        names = ", ".join(shown(path)[1:-1] for path in sorted(paths)[:5])
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        yield f"{what} leaves out what is no file, folder or link: {names}{more}"

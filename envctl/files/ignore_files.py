@@ -1,0 +1,96 @@
+"""Which ignore files say what a build leaves out: .envctlignore, .dockerignore, and those of git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import Place, Problem, SpecError
+from envctl.files import rules
+from envctl.files.dockerignore import DockerIgnore, PatternError
+from envctl.files.project_paths import problem
+from envctl.host.links import as_listed, followed
+from envctl.host.safe_read import FOLDER, InsideError, open_below, read_inside
+
+ENVCTLIGNORE: Final = ".envctlignore"
+DOCKERIGNORE: Final = ".dockerignore"
+_LARGEST_IGNORE_FILE: Final = 1024 * 1024
+
+
+def project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]:
+    """What copies leave out of the project, and the name of the file that says so."""
+    for name in (ENVCTLIGNORE, DOCKERIGNORE):
+        ignore = _ignore(root, name, where)
+        if ignore is not None:
+            return name, ignore
+    return "", DockerIgnore("")
+
+
+def context_ignore(
+    root: Path, relative: str, dockerfile: str, where: Place | None
+) -> tuple[str, DockerIgnore]:
+    """What a context leaves out, and by which file: the ignore file of its Dockerfile, or else the context's."""
+    for path in (f"{dockerfile}{DOCKERIGNORE}", os.path.normpath(f"{relative}/{DOCKERIGNORE}")):
+        ignore = _ignore(root, path, where)
+        if ignore is not None:
+            return path, ignore
+    return "", DockerIgnore("")
+
+
+def spelling_notes(root: Path, path: str) -> Iterator[str]:
+    """What is said of an ignore file that is found only since its disk takes capital for small letters."""
+    name, listed = os.path.basename(path), as_listed(followed(root) / path).name  # noqa: PTH119
+    if path and listed != name:
+        yield (
+            f"{listed} is followed as {name}, since this disk takes capital for small letters; on others it is not:"
+            f" rename it to {name}"
+        )
+
+
+def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
+    """The patterns of an ignore file; None if there is none. SpecError at the line that is no pattern."""
+    try:
+        data = read_inside(root, path, largest=_LARGEST_IGNORE_FILE)
+    except FileNotFoundError:
+        return None
+    except InsideError as error:
+        raise problem(error.brief, where, hint=error.hint) from error
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        return DockerIgnore(text)
+    except PatternError as error:
+        lines = text.split("\n")
+        source = lines[error.line - 1] if error.line <= len(lines) else ""
+        raise SpecError(
+            (
+                Problem(
+                    Place(path, error.line, error.column),
+                    error.reason,
+                    expected="a pattern, as docs.docker.com says of .dockerignore files",
+                    source=source,
+                ),
+            )
+        ) from error
+
+
+def git_above(home: int, origin: str) -> rules.Git:
+    """What git ignores in a folder of the project, by the files there and above: without its own, for what is in it."""
+    git: rules.Git = ()
+    parts = [] if origin == "." else origin.split("/")
+    for depth in range(len(parts) + 1):
+        if depth:
+            git = rules.below(git, parts[depth - 1])
+        try:
+            folder = open_below(home, "/".join(parts[:depth]), FOLDER)
+        except OSError:
+            return git
+        try:
+            files = [rules.gitignore_in(folder)]
+            if not depth:
+                files.insert(0, rules.gitignore_in(folder, ".git/info/exclude"))
+        finally:
+            os.close(folder)
+        git += tuple((patterns, patterns.top) for patterns in files if patterns)
+    return git

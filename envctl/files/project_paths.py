@@ -1,0 +1,76 @@
+"""Paths of the project that a spec names: inside of it, spelled as they are, and readable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import Place, Problem, SpecError
+from envctl.host.links import as_listed, composed, followed
+from envctl.host.private_state import is_private
+from envctl.host.safe_read import InsideError, read_inside, real_path
+
+_NOWHERE: Final = Place("envctl.yaml", 1, 1)
+
+
+def problem(message: str, where: Place | None, *, hint: str = "") -> SpecError:
+    """A SpecError of one problem, with its line of the spec where that can be read."""
+    return SpecError((Problem(where or _NOWHERE, message, hint=hint),))
+
+
+def located(root: Path, relative: str, where: Place | None) -> str:
+    """Where a file or folder of the project really is, relative to it, links followed.
+
+    SpecError if it is missing, outside, private or another kind of thing.
+    """
+    try:
+        real = real_path(root, relative)
+    except FileNotFoundError as error:
+        raise problem(f"{relative!r} does not exist{_dangling(root / relative)}", where) from error
+    except InsideError as error:
+        raise problem(
+            error.brief.replace(relative, repr(relative), 1),
+            where,
+            hint="a build takes files of the project only; copy it in, or mount it",
+        ) from error
+    if is_private(real, root):
+        raise problem(f"{relative!r} is in envctl's own folder, where secrets are kept", where)
+    require_spelling(root, relative, where)
+    if not (real.is_file() or real.is_dir()):
+        raise problem(
+            f"{relative!r} is neither a file nor a folder",
+            where,
+            hint="pipes, sockets and devices cannot be copied",
+        )
+    return real.relative_to(followed(root)).as_posix()
+
+
+def require_spelling(root: Path, relative: str, where: Place | None) -> None:
+    """SpecError if a path of the project is there only since its disk takes capital for small letters."""
+    written = os.path.normpath(relative)
+    if Path(written).is_absolute() or written.split("/")[0] == "..":
+        return
+    home = followed(root)
+    listed = as_listed(home / written).relative_to(home).as_posix()
+    if composed(listed) != composed(written):
+        raise problem(
+            f"{relative!r} is not there under this name, but as {listed!r}",
+            where,
+            hint=f"write {listed}: this disk takes capital for small letters, others do not",
+        )
+
+
+def _dangling(path: Path) -> str:
+    return f": it is a link to {path.readlink()}" if path.is_symlink() else ""
+
+
+def read_text(root: Path, relative: str, *, where: Place | None) -> str:
+    """The text of a project file, UTF-8."""
+    located(root, relative, where)
+    try:
+        return read_inside(root, relative).decode("utf-8")
+    except InsideError as error:
+        raise problem(error.brief, where, hint=error.hint) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise problem(f"{relative!r} cannot be read as UTF-8 text: {error}", where) from error

@@ -1,0 +1,52 @@
+"""Answers that only `verify` asks for: times, files and packages that were changed. Pure."""
+
+from __future__ import annotations
+
+from envctl.parity.answers import MODE, Values, lines
+
+
+def parse_times(body: str) -> Values:
+    """By path, when it was changed."""
+    for line in lines(body):
+        times, tab, path = line.partition("\t")
+        if tab:
+            yield path, times
+
+
+def parse_changed(body: str) -> Values:
+    """Files with mode and owner; those that packages name are told after them."""
+    files: dict[str, str] = {}
+    for line in lines(body):
+        if match := MODE.fullmatch(line):
+            mode, uid, gid, _, path = match.groups()
+            files[path] = f"mode {mode}, owner {uid}:{gid}, nobody's"
+        elif line.startswith("packaged "):
+            # A package may name a file by where its folder was before it became a link.
+            package, _, path = line.removeprefix("packaged ").partition(".list:")
+            path = path if path in files else f"/usr{path}"
+            if path in files:
+                about = files[path].rpartition(", ")[0]
+                files[path] = f"{about}, of {package.partition(':')[0]}"
+    yield from files.items()
+
+
+def parse_provides(body: str) -> Values:
+    """Names that installed packages provide."""
+    for line in lines(body):
+        state, _, provided = line.partition("\t")
+        if state == "installed":
+            for name in filter(str.strip, provided.split(",")):
+                yield name.split()[0].partition(":")[0], ""
+
+
+def parse_removed(body: str) -> Values:
+    """Packages that were removed, and when."""
+    for line in lines(body):
+        if len(fields := line.split()) > 3:
+            day, time, _, package = fields[:4]
+            yield package.partition(":")[0], f"{day} {time}"
+
+
+def parse_words(body: str) -> Values:
+    """One fact a line."""
+    yield from ((line, "") for line in lines(body))

@@ -1,0 +1,203 @@
+"""What units are made from: a base and ordered steps, a Dockerfile, or a ready image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import TypeAlias
+
+from envctl.errors import Place
+from envctl.host.source_tree import NOTHING, SourceTree
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.model_fields import added_field, metadata_field
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a build starts from: an image on a container engine, a box on a VM provider.
+
+    `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set. With a `platform`
+    ("linux/arm64") the image is of that one, and `image` a name of its own; "" is the engine's.
+    """
+
+    name: str
+    image: str
+    box: str = ""
+    snapshot: str = ""
+    where: Place | None = metadata_field()
+    platform: str = added_field("")
+    platform_at: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPackages:
+    """Packages of the distribution, in sorted order."""
+
+    names: tuple[str, ...]
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """A system user, made unless the packages already made it; `uid` doubles as its gid."""
+
+    name: str
+    uid: int
+    home: str
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectories:
+    """Directories that the unit's user owns: made if missing, left alone if there."""
+
+    paths: tuple[str, ...]
+    owner: str
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFiles:
+    """A file or folder of the project (`source`, relative, POSIX) put at `target`.
+
+    A folder's content goes into `target`; a file goes into `target` if that ends in "/", else it
+    becomes `target`. `content` is the hash of what is copied, names and execute bits included; `tree` is what that
+    consists of, without what is left out.
+    """
+
+    source: str
+    target: str
+    content: str
+    owner: str = ""
+    mode: str = ""
+    tree: SourceTree = metadata_field(NOTHING)
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A text made at plan time (the `template` step)."""
+
+    target: str
+    text: str
+    owner: str = ""
+    mode: str = "0644"
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSecret:
+    """A secret that a command reads at /run/secrets/NAME while it builds, and that is in nothing it makes.
+
+    What is built is known by its name: another value builds nothing anew. `env` is the environment variable the spec names
+    as a source, if it does.
+    """
+
+    name: str
+    env: str = metadata_field("")
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """A command while building: `argv` as it is; a shell script is ("/bin/sh", "-ec", script)."""
+
+    argv: tuple[str, ...]
+    user: str = "root"
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    where: Place | None = metadata_field()
+    secrets: tuple[BuildSecret, ...] = added_field(())
+
+
+@dataclass(frozen=True, slots=True)
+class PipInstall:
+    """Python packages, into a virtual environment made if missing. `requirements` is a path inside."""
+
+    venv: str
+    requirements: str = ""
+    packages: tuple[str, ...] = ()
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class NpmInstall:
+    """`npm ci` (or `install` where no lock file is) in `directory`, or named packages globally."""
+
+    directory: str = ""
+    packages: tuple[str, ...] = ()
+    production: bool = False
+    where: Place | None = metadata_field()
+
+
+Step: TypeAlias = (
+    InstallPackages
+    | CreateUser
+    | MakeDirectories
+    | CopyFiles
+    | WriteFile
+    | RunCommand
+    | PipInstall
+    | NpmInstall
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image to be made: a base and ordered steps.
+
+    `digest` names what it is (see `digest.build_digest`), however its package installs are laid
+    out in steps; units with the same digest share one image. `strategy` is a wish to the backend, in its
+    own words, of the way it is made. `template_digest` is the digest of the project's own templates
+    it is made by, "" without any; `digest` covers it.
+    """
+
+    base: Base
+    steps: tuple[Step, ...]
+    digest: str = ""
+    where: Place | None = metadata_field()
+    strategy: str = metadata_field("")
+    template_digest: str = metadata_field("")
+
+    @property
+    def platform(self) -> str:
+        """The platform that it is made for; "" for the engine's own."""
+        return self.base.platform
+
+    @property
+    def platform_at(self) -> Place | None:
+        """The place that asks for that platform."""
+        return self.base.platform_at
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileBuild:
+    """An image made from the project's own Dockerfile; paths are project-relative.
+
+    `dockerfile_digest` is the hash of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
+    `own_file` the Dockerfile. `platform` is the one that it is made for, "" for the engine's own.
+    """
+
+    dockerfile: str
+    context: str
+    target: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+    content: str = ""
+    digest: str = ""
+    tree: SourceTree = metadata_field(NOTHING)
+    own_file: SourceTree = metadata_field(NOTHING)
+    where: Place | None = metadata_field()
+    dockerfile_digest: str = metadata_field("")
+    platform: str = added_field("")
+    platform_at: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyImage:
+    """A container image used as it is; of a `platform`, if one is given, and not of the engine's own."""
+
+    image: str
+    where: Place | None = metadata_field()
+    platform: str = added_field("")
+
+
+Source: TypeAlias = Build | DockerfileBuild | ReadyImage

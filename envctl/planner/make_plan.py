@@ -1,0 +1,115 @@
+"""From the resolved spec to the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from envctl import files
+from envctl.definition.resolved import Resolved
+from envctl.errors import Problem, SpecError
+from envctl.host.checkout_id import home_of
+from envctl.plan.model import Plan, Unit
+from envctl.plan.scope import make_scope
+from envctl.planner.base_names import base_problems
+from envctl.planner.mounts import mount_problems
+from envctl.planner.new_volumes import with_new_volumes
+from envctl.planner.overlaps import overlaps
+from envctl.planner.package_layers import package_sets
+from envctl.planner.planned_services import Planned, PlannedServices
+from envctl.planner.service_context import ServiceContext
+from envctl.planner.units import units_of
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.service import ServiceData
+
+
+def _nothing_else(_plan: Plan) -> Sequence[Problem]:
+    return ()
+
+
+def make_plan(
+    resolved: Resolved,
+    *,
+    backend: str,
+    template_digest: str = "",
+    needed: Collection[str] | None = None,
+    also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
+    shared: PlannedServices | None = None,
+) -> Plan:
+    """Decide everything about one environment, but for what the values of its secrets tell.
+
+    `template_digest` is a digest of the project's own
+    templates that images are made from: it makes their builds others. Services other than those `needed`, if that
+    is given, are left out where they cannot be planned. `shared` are those that were planned for other environments. Reads the files that builds
+    copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
+    """
+    data = resolved.data
+    problems: list[Problem] = []
+    units: list[Unit] = []
+    left_out: list[str] = []
+    users = [
+        (name, service["user"], service["base"] is not None)
+        for name, service in data["services"].items()
+    ]
+    copies: dict[tuple[str, tuple[str, ...]], files.HashedTree] = {}
+    depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
+    sets = package_sets(resolved)
+    for name in dependency_order(depends_on):
+        context = ServiceContext(name, resolved, backend, sets, template_digest, users, copies)
+        service_units, wrong = shared.planned(context, _planned) if shared else _planned(context)
+        if wrong and needed is not None and name not in needed:
+            left_out.append(name)
+            continue
+        units += service_units
+        problems += wrong
+    root = resolved.root
+    scope = make_scope(data["project"], data["environment"], root, home=home_of(root))
+    begun = with_new_volumes(units, _owners(data["services"]))
+    plan = Plan(scope, backend, begun, tuple(left_out))
+    problems += also(plan)
+    if problems:
+        raise SpecError(tuple(problems))
+    return plan
+
+
+def _planned(context: ServiceContext) -> Planned:
+    """The units of a service, and what is wrong with them."""
+    missing_files = [
+        problem for name, problem in context.resolved.missing_files if name == context.name
+    ]
+    problems = [*missing_files, *mount_problems(context)]
+    if missing_files:
+        return (), problems
+    try:
+        units = list(units_of(context))
+    except SpecError as error:
+        return (), (*problems, *error.problems)
+    return units, (*problems, *base_problems(context, units[0]), *overlaps(units[0]))
+
+
+def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
+    """By volume, whose the spec says that it is."""
+    return {
+        name: volume["owner"]
+        for service in services.values()
+        for name, volume in service["volumes"].items()
+        if volume["owner"]
+    }
+
+
+def dependency_order(needed: Mapping[str, Collection[str]]) -> list[str]:
+    """Names so that each comes after what it depends on, otherwise as written."""
+    done: dict[str, None] = {}
+    stack = [*needed][::-1]
+    visited: set[str] = set()
+    while stack:
+        name = stack.pop()
+        # A service is met a second time when all it depends on is done.
+        if name in visited:
+            done.setdefault(name)
+            continue
+        visited.add(name)
+        stack.append(name)
+        stack += (other for other in reversed([*needed[name]]) if other not in visited)
+    return list(done)
