@@ -274,10 +274,12 @@ class Session:
     def _make_plan(self, resolved: Resolved) -> Plan:
         from envctl.planner.make_plan import make_plan
         from envctl.reconcile.plan_problems import plan_problems
+        from envctl.render.templates import render_text
 
         return make_plan(
             resolved,
             backend=self.backend.name,
+            render_text=render_text,
             template_digest=self._template_digest,
             needed=self.needed,
             also=lambda plan: plan_problems(plan, resolved, self.backend),
@@ -295,12 +297,14 @@ class Session:
     def _problems_of_plan(self, resolved: Resolved) -> Sequence[Problem]:
         from envctl.planner.make_plan import make_plan
         from envctl.reconcile.plan_problems import plan_problems
+        from envctl.render.templates import render_text
 
         try:
             backend = self.backend
             make_plan(
                 resolved,
                 backend=backend.name,
+                render_text=render_text,
                 also=lambda plan: plan_problems(plan, resolved, backend),
                 shared=self.project.shared,
             )
@@ -365,7 +369,7 @@ class Session:
     def access(self) -> SessionAccess:
         """What of this host `up` uses, and the user's approval of it."""
         from envctl.trust.declared_access import mounted_by, secret_sources
-        from envctl.trust.host_access import reaches
+        from envctl.trust.host_access import host_accesses
         from envctl.trust.session_access import SessionAccess
 
         project, root, environ = self.project, self.project.root, self.project.environ
@@ -373,7 +377,7 @@ class Session:
         others = (name for name in project.environments() if name != self.target.environment)
         elsewhere = mounted_by(others, project.resolved, alike=project.alike)
         capabilities = self.backend.capabilities
-        accesses = reaches(
+        accesses = host_accesses(
             self.plan,
             sources,
             root=root,

@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from envctl.backends.common.emulation import remedy, runs_here
 from envctl.bases.image_store import LABEL, Loader
 from envctl.bases.manifest import digest
 from envctl.bases.mirrors import sources_for
 from envctl.bases.rootfs import END_MARK, PACKAGE_MARK, SOURCE_MARK, RootfsSpec
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
+from envctl.host.emulation import remedy, runs_here
 from envctl.plan.model import Base
-from envctl.plan.platforms import plain_name, processor
+from envctl.plan.platforms import architecture, plain_name, processor
 from envctl.progress import Progress, Report, Stage
 
 PROGRAM = "mmdebstrap"
@@ -187,10 +187,10 @@ def _require_runnable(rootfs: RootfsSpec, base: Base) -> None:
             hint="take another base, or an image of it: base: {image: …}",
             where=base.platform_at,
         )
-    if not runs_here(platform):
+    if not runs_here(architecture(platform)):
         raise EnvctlError(
             f"the base {rootfs.entry.name} for {platform} has to be bootstrapped, and this host cannot run programs of {platform}",
-            hint=f"{remedy(platform)}; or make a registry reachable that has it",
+            hint=f"{remedy(processor(platform).qemu)}; or make a registry reachable that has it",
             where=base.platform_at,
         )
 

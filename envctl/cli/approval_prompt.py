@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from envctl.cli.output import Stream
 
 if TYPE_CHECKING:
-    from envctl.trust.host_access import Reach
+    from envctl.trust.host_access import HostAccess
 
 
 def approval_prompt(
     err: Stream, *, pause: Callable[[], object], yes: bool = False
-) -> Callable[[Sequence[Reach]], bool | None]:
+) -> Callable[[Sequence[HostAccess]], bool | None]:
     """A function that asks on the terminal, if there is one. With `yes` it shows what is allowed and does not ask.
 
     `pause` stops what shows progress meanwhile.
     """
 
-    def ask(accesses: Sequence[Reach]) -> bool | None:
+    def ask(accesses: Sequence[HostAccess]) -> bool | None:
         can_answer = sys.stdin is not None and sys.stdin.isatty() and err.file.isatty()
         if not yes and not can_answer:
             return None

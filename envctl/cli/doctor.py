@@ -39,8 +39,8 @@ def doctor(
     JSON: an object with `backend`, `ok` and `findings`, each with `name`, `ok`, `found`, `remedy`,
     `needed` (whether it is required) and `fixable` (whether --fix can fix it).
     """
-    from envctl.doctor.examine import examine
     from envctl.doctor.repair import fix as repair
+    from envctl.verbs.examine import examine
 
     findings: Sequence[Finding] = examine(backend)
     if fix and any(finding.fixable for finding in findings):

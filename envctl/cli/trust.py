@@ -12,7 +12,7 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
 
 if TYPE_CHECKING:
-    from envctl.trust.host_access import Reach
+    from envctl.trust.host_access import HostAccess
 
 
 def trust(
@@ -73,7 +73,7 @@ def trust(
         )
 
 
-def _allow(invocation: Invocation, accesses: Sequence[Reach], *, yes: bool) -> None:
+def _allow(invocation: Invocation, accesses: Sequence[HostAccess], *, yes: bool) -> None:
     from envctl.trust.approval import allow, missing
 
     distinct = tuple(dict.fromkeys(accesses))

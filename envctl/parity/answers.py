@@ -17,7 +17,7 @@ _LONGEST: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AnswerSection:
     """An answer to one question; one that is cut off is not whole."""
 
     name: str
@@ -25,13 +25,13 @@ class Section:
     is_whole: bool
 
 
-def sections(output: bytes, mark: str) -> Sequence[Section]:
+def sections(output: bytes, mark: str) -> Sequence[AnswerSection]:
     """The sections of a telling; only the last can have been cut off, unless it says that this is the end."""
     parts = output.decode("utf-8", "surrogateescape").split(f"{mark}:")[1:]
-    whole: list[Section] = []
+    whole: list[AnswerSection] = []
     for number, part in enumerate(parts, start=1):
         name, nul, body = part.partition("\0")
-        whole.append(Section(name, body, bool(nul) and number < len(parts)))
+        whole.append(AnswerSection(name, body, bool(nul) and number < len(parts)))
     return whole
 
 

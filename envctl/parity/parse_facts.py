@@ -9,7 +9,7 @@ from typing import Final
 
 from envctl.lazy_dataclass import dataclass
 from envctl.parity import parse_changes, parse_process, parse_system
-from envctl.parity.answers import Section, Values, sections
+from envctl.parity.answers import AnswerSection, Values, sections
 from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category, UnitFacts, Unknown, fact_id
 from envctl.parity.verify_categories import VerifyCategory
 
@@ -36,7 +36,7 @@ def facts(
     answered = sections(output, mark)
     if not answered:
         raise ValueError("it told nothing")
-    answers: dict[str, deque[Section]] = defaultdict(deque)
+    answers: dict[str, deque[AnswerSection]] = defaultdict(deque)
     for section in answered:
         answers[section.name].append(section)
     for kind, value in questions:
@@ -80,7 +80,7 @@ def unknown_told(output: bytes, mark: str) -> Mapping[str, str]:
     return dict(_unknown(section) for section in sections(output, mark) if section.name == UNKNOWN)
 
 
-def _unknown(section: Section) -> tuple[str, str]:
+def _unknown(section: AnswerSection) -> tuple[str, str]:
     category, tab, key_and_reason = section.body.partition("\t")
     key, _, reason = key_and_reason.partition("\t")
     return fact_id(category, key) if tab else section.body, reason or "it cannot be told"

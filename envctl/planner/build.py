@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envctl import files
-from envctl.definition.resolved import Resolved
 from envctl.errors import Place, Problem, SpecError
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.image_names import base_image
@@ -162,7 +161,7 @@ def _own_steps(context: ServiceContext) -> list[Step]:
             if item["step"] == "copy":
                 steps.append(_copy(item, context, items[index + 1 :], where))
             else:
-                steps.append(_step(item, context.resolved, where))
+                steps.append(_step(item, context, where))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -206,12 +205,12 @@ def _named_users(step: Step, user: str | None) -> Iterator[str]:
 
 
 def _step(
-    item: RunStep | PipStep | NpmStep | TemplateStep, resolved: Resolved, where: Place | None
+    item: RunStep | PipStep | NpmStep | TemplateStep, context: ServiceContext, where: Place | None
 ) -> Step:
     match item["step"]:
         case "run":
             user, workdir = item["user"] or "root", item["workdir"] or "/"
-            declared = resolved.data["secrets"]
+            declared = context.resolved.data["secrets"]
             secrets = (
                 BuildSecret(secret, declared[secret]["env"] or "") for secret in item["secrets"]
             )
@@ -223,13 +222,11 @@ def _step(
         case "npm":
             return NpmInstall(item["directory"], tuple(item["packages"]), item["production"], where)
         case "template":
-            return _template(item, resolved, where)
+            return _template(item, context, where)
 
 
-def _template(item: TemplateStep, resolved: Resolved, where: Place | None) -> WriteFile:
-    from envctl.render.templates import render_text
-
-    source = files.read_text(resolved.root, item["source"], where=where)
-    values = {**resolved.data["vars"], **item["values"]}
-    text = render_text(source, values, name=item["source"])
+def _template(item: TemplateStep, context: ServiceContext, where: Place | None) -> WriteFile:
+    source = files.read_text(context.root, item["source"], where=where)
+    values = {**context.resolved.data["vars"], **item["values"]}
+    text = context.render_text(source, values, name=item["source"])
     return WriteFile(item["target"], text, item["owner"], item["mode"] or "0644", where)

@@ -17,8 +17,8 @@ from envctl.planner.new_volumes import with_new_volumes
 from envctl.planner.overlaps import overlaps
 from envctl.planner.package_layers import package_sets
 from envctl.planner.planned_services import Planned, PlannedServices
-from envctl.planner.service_context import ServiceContext
-from envctl.planner.units import units_of
+from envctl.planner.service_context import RenderText, ServiceContext
+from envctl.planner.service_units import units_of
 
 if TYPE_CHECKING:
     from envctl.definition.keys.service import ServiceData
@@ -32,17 +32,18 @@ def make_plan(
     resolved: Resolved,
     *,
     backend: str,
+    render_text: RenderText,
     template_digest: str = "",
     needed: Collection[str] | None = None,
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
     shared: PlannedServices | None = None,
 ) -> Plan:
-    """Decide everything about one environment, but for what the values of its secrets tell.
+    """Decide everything about one environment, except the digests of its secrets' values.
 
-    `template_digest` is a digest of the project's own
-    templates that images are made from: it makes their builds others. Services other than those `needed`, if that
-    is given, are left out where they cannot be planned. `shared` are those that were planned for other environments. Reads the files that builds
-    copy; SpecError tells which are missing or unsafe, and `also` what else is wrong with the plan.
+    Reads the files that builds copy. SpecError lists which of them are missing or unsafe, and all other problems;
+    `also` finds problems of the whole plan. `template_digest` is a digest of the project's own templates that images
+    are made from; it is part of their builds' identity. With `needed`, other services that cannot be planned are left
+    out. `shared` remembers services that were planned for other environments.
     """
     data = resolved.data
     problems: list[Problem] = []
@@ -56,7 +57,9 @@ def make_plan(
     depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
     sets = package_sets(resolved)
     for name in dependency_order(depends_on):
-        context = ServiceContext(name, resolved, backend, sets, template_digest, users, copies)
+        context = ServiceContext(
+            name, resolved, backend, sets, render_text, template_digest, users, copies
+        )
         service_units, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:
             left_out.append(name)

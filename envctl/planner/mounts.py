@@ -7,12 +7,12 @@ from pathlib import Path
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
+from envctl.host.git_folders import git_below
 from envctl.host.links import followed, ignores_case
 from envctl.host.private_state import hidden_below, is_private
 from envctl.plan.model import Mount
 from envctl.planner.overlaps import is_within
 from envctl.planner.service_context import ServiceContext
-from envctl.trust.git_folders import git_below
 
 
 def mounts(context: ServiceContext) -> Iterator[Mount]:

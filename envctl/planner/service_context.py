@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from envctl.definition.resolved import Resolved
 from envctl.errors import Place
@@ -15,6 +15,13 @@ from envctl.planner.package_layers import PackageSets
 
 if TYPE_CHECKING:
     from envctl.definition.keys.service import ServiceData
+
+
+class RenderText(Protocol):
+    """Fills in a project's own text, the source of a `template` step; `name` is its file."""
+
+    def __call__(self, source: str, values: Mapping[str, Any], name: str) -> str:
+        """The text. EnvctlError, which names file and line, if it cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class ServiceContext:
     resolved: Resolved
     backend: str
     package_sets: PackageSets
+    render_text: RenderText
     template_digest: str = ""
     users: Sequence[object] = ()
     """What the users of all services are decided from."""

@@ -17,16 +17,16 @@ from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
 from envctl.host.links import followed
 from envctl.host.private_state import existing_folder, open_private, private_folder
-from envctl.trust.host_access import Reach
+from envctl.trust.host_access import HostAccess
 
 FILE: Final = "allowed.json"
 VARIABLE: Final = "ENVCTL_TRUSTED"
 """Folders whose projects are trusted, as the file `trusted` in envctl's configuration folder names them."""
-Ask: TypeAlias = Callable[[Sequence[Reach]], bool | None]
+Ask: TypeAlias = Callable[[Sequence[HostAccess]], bool | None]
 """Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
 
 
-def nobody(_reaches: Sequence[Reach]) -> None:
+def nobody(_accesses: Sequence[HostAccess]) -> None:
     """Nobody can be asked."""
 
 
@@ -34,10 +34,10 @@ def nobody(_reaches: Sequence[Reach]) -> None:
 
 
 def require(
-    root: Path, reaches: Sequence[Reach], *, environ: Mapping[str, str], ask: Ask = nobody
+    root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str], ask: Ask = nobody
 ) -> None:
     """Return if all this is allowed, after asking for what is not yet. EnvctlError, which lists it, if it is not."""
-    new = missing(root, reaches, environ=environ)
+    new = missing(root, accesses, environ=environ)
     if not new:
         return
     answer = ask(new)
@@ -48,25 +48,25 @@ def require(
     raise EnvctlError(
         "this project reaches beyond its folder, and "
         + ("you did not allow it" if refused else "nobody has allowed that yet"),
-        details="\n".join(f"  {reach}" for reach in new),
+        details="\n".join(f"  {access}" for access in new),
         hint="read that; if you trust it, `envctl trust` or `envctl up --yes` allows exactly this"
         f" (automation: CI=true, or the folder in {VARIABLE})",
     )
 
 
 def missing(
-    root: Path, reaches: Sequence[Reach], *, environ: Mapping[str, str]
-) -> tuple[Reach, ...]:
+    root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str]
+) -> tuple[HostAccess, ...]:
     """What of this has not been allowed."""
-    if not reaches or _is_automation(environ) or is_trusted(root, environ):
+    if not accesses or _is_automation(environ) or is_trusted(root, environ):
         return ()
     known = _allowed(root)
-    return tuple(reach for reach in reaches if reach.key not in known)
+    return tuple(access for access in accesses if access.key not in known)
 
 
-def allow(root: Path, reaches: Iterable[Reach]) -> None:
+def allow(root: Path, accesses: Iterable[HostAccess]) -> None:
     """Remember that all this is allowed."""
-    keys = sorted(_allowed(root) | {reach.key for reach in reaches})
+    keys = sorted(_allowed(root) | {access.key for access in accesses})
     _write(root, {"version": 1, "allowed": keys})
 
 

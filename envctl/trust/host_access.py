@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from envctl.errors import EnvctlError, Place
+from envctl.host.git_folders import changeable_git
 from envctl.host.links import followed, ignores_case
 from envctl.host.safe_read import InsideError, read_inside
 from envctl.lazy_dataclass import dataclass
 from envctl.trust.command_files import named
-from envctl.trust.git_folders import changeable_git
 
 if TYPE_CHECKING:
     from envctl.plan.model import Mount, Plan, Unit
@@ -60,7 +60,7 @@ Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt,
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class HostAccess:
     """One thing of this host that a project runs, reads or shows to its services.
 
     `text` is what a user reads. `exact` is what it is: its kind, and every word and path to the byte. `content` is a
@@ -109,7 +109,7 @@ class Mounted:
     where: Place | None = field(default=None, compare=False)
 
 
-def reaches(
+def host_accesses(
     plan: Plan,
     sources: Mapping[str, SecretSource],
     *,
@@ -118,7 +118,7 @@ def reaches(
     host_templates: Sequence[str] = (),
     machines: bool = False,
     shares_kernel: bool = False,
-) -> tuple[Reach, ...]:
+) -> tuple[HostAccess, ...]:
     """What bringing this plan up would run, read or show of this host, each once.
 
     `sources` are of the plan's secrets.
@@ -128,35 +128,35 @@ def reaches(
     # It takes the whole model of a plan, which a command in a machine does without.
     from envctl.plan.build_secrets import secret_names
 
-    reaches_found: dict[Reach, None] = {}
+    accesses: dict[HostAccess, None] = {}
     used = secret_names(plan.units)
     for name in sorted(used & set(sources)):
-        reaches_found |= dict.fromkeys(_of_secret(name, sources[name], root))
+        accesses |= dict.fromkeys(_of_secret(name, sources[name], root))
     for unit in plan.units:
-        reaches_found |= dict.fromkeys(_of_unit(unit, plan, root, machines=machines))
+        accesses |= dict.fromkeys(_of_unit(unit, plan, root, machines=machines))
         if shares_kernel:
-            reaches_found |= dict.fromkeys(_beyond_its_container(unit))
+            accesses |= dict.fromkeys(_beyond_its_container(unit))
     mounts = [mounted for unit in plan.units for mounted in _mounted(unit, plan)]
-    reaches_found |= dict.fromkeys(_below_others(mounts, elsewhere, followed(root)))
+    accesses |= dict.fromkeys(_below_others(mounts, elsewhere, followed(root)))
     templates = [f"{plan.backend}/{name}" for name in host_templates]
-    reaches_found |= dict.fromkeys(_templates(root, templates, plan.backend))
-    return tuple(reaches_found)
+    accesses |= dict.fromkeys(_templates(root, templates, plan.backend))
+    return tuple(accesses)
 
 
-def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[Reach]:
+def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[HostAccess]:
     if source.variable:
         text = f"takes the variable {source.variable} of your environment (secret {name})"
-        yield Reach(text, ("variable", name, source.variable), "", source.where)
+        yield HostAccess(text, ("variable", name, source.variable), "", source.where)
     if source.command:
-        yield command_reach(name, source.command, root, source.where)
+        yield command_access(name, source.command, root, source.where)
     if source.file:
         real = str(source.real_file)
         to = "" if real == source.file else f", which is {quoted(real)}"
         text = f"reads {quoted(source.file)}{to} (secret {name})"
-        yield Reach(text, ("file", name, source.file, real), "", source.where)
+        yield HostAccess(text, ("file", name, source.file, real), "", source.where)
 
 
-def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | None) -> Reach:
+def command_access(name: str, argv: Sequence[str], root: Path, where: Place | None) -> HostAccess:
     """A secret's command; programs and scripts of the project that it names are part of it."""
     command = named(root, argv)
     notes = [f"secret {name}"]
@@ -165,7 +165,7 @@ def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | Non
     notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in command.links]
     if command.may_run_more:
         notes.append("and whatever it runs of this folder")
-    return Reach(
+    return HostAccess(
         f"runs {' '.join(map(quoted, argv))} ({', '.join(notes)})",
         ("command", name, str(len(argv)), *argv, *itertools.chain(*command.links)),
         _content(root, command.files) if command.files else "",
@@ -173,7 +173,7 @@ def command_reach(name: str, argv: Sequence[str], root: Path, where: Place | Non
     )
 
 
-def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[Reach]:
+def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[HostAccess]:
     service = unit.service
     for index, mount in enumerate(unit.run.mounts):
         if not _is_own(mount, root):
@@ -181,7 +181,7 @@ def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[
             shown = f"{service} {does} {quoted(mount.source)}, as {quoted(mount.target)}"
             where = unit.origins.get(f"mounts.{index}") or unit.origins.get("mounts") or unit.where
             kind = "mount, read-only" if mount.read_only else "mount"
-            yield Reach(shown, (kind, service, mount.source, mount.target), "", where)
+            yield HostAccess(shown, (kind, service, mount.source, mount.target), "", where)
         git = (
             None if mount.read_only else _changeable_git(mount, unit, plan, root, machines=machines)
         )
@@ -196,19 +196,19 @@ def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[
                 f"{service} can change {_path(str(git), followed(root))}, which names programs that git runs on this host"
                 f"{why}"
             )
-            yield Reach(text, ("git", service, str(git)), "", where)
+            yield HostAccess(text, ("git", service, str(git)), "", where)
     devices = unit.run.options.get("devices")
     for device in devices if isinstance(devices, list) else ():
         where = unit.origins.get("options.devices") or unit.where
         text = f"{service} uses the device {quoted(str(device))}"
-        yield Reach(text, ("device", service, str(device)), "", where)
+        yield HostAccess(text, ("device", service, str(device)), "", where)
 
 
-def _beyond_its_container(unit: Unit) -> Iterator[Reach]:
+def _beyond_its_container(unit: Unit) -> Iterator[HostAccess]:
     for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
         where = unit.origins.get("process.capabilities") or unit.where
         text = f"{unit.service} has the capability {name}, which reaches beyond its container"
-        yield Reach(text, ("capability", unit.service, name), "", where)
+        yield HostAccess(text, ("capability", unit.service, name), "", where)
 
 
 def _changeable_git(
@@ -248,7 +248,7 @@ def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
 
 def _below_others(
     mounts: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
-) -> Iterator[Reach]:
+) -> Iterator[HostAccess]:
     """Mounts of what is in a folder that some unit can write.
 
     Engines follow a mount's path again whenever a unit starts, and that unit can put a link in its way.
@@ -262,7 +262,7 @@ def _below_others(
     pairs = ((outer, inner) for outer in every for inner in (every if outer in ours else mounts))
     for outer, inner in pairs:
         if not outer.read_only and Path(outer.source) in Path(inner.source).parents:
-            yield Reach(
+            yield HostAccess(
                 f"{name(outer)} can write {_path(outer.source, root)}, and so can make"
                 f" {_path(inner.source, root)}, which {name(inner)} mounts at {quoted(inner.target)},"
                 " lead anywhere on this host",
@@ -294,7 +294,7 @@ def _is_own(mount: Mount, root: Path) -> bool:
     return source.is_relative_to(followed(root))
 
 
-def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[Reach]:
+def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[HostAccess]:
     """The project's own templates of what runs on this host; they may take in any other one, but nothing through a link."""
     folder = root / "templates"
     if folder.is_symlink() or (folder / backend).is_symlink():
@@ -308,7 +308,7 @@ def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[Reach
                 if file.endswith(".j2") and not Path(parent, file).is_symlink()
             )
             text = f"runs what templates/{name} says, in {backend} on this host"
-            yield Reach(text, ("template", name), _content(root, every))
+            yield HostAccess(text, ("template", name), _content(root, every))
 
 
 def _content(root: Path, files: Iterable[str]) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from envctl.secrets.store import SecretStore
 from envctl.trust.approval import Ask, missing, require
-from envctl.trust.host_access import Reach, SecretSource
+from envctl.trust.host_access import HostAccess, SecretSource
 
 
 class SessionAccess:
-    """What bringing a target up would run, read or show of this host (`reaches`), and the user's approval of it.
+    """What bringing a target up would run, read or show of this host (`accesses`), and the user's approval of it.
 
     From the moment it is approved the values of secrets may come from where `sources` says.
     """
@@ -19,26 +19,26 @@ class SessionAccess:
     def __init__(
         self,
         root: Path,
-        reaches: tuple[Reach, ...],
+        accesses: tuple[HostAccess, ...],
         *,
         environ: Mapping[str, str],
         store: SecretStore,
         sources: Mapping[str, SecretSource],
     ) -> None:
-        self.reaches = reaches
+        self.accesses = accesses
         self._root = root
         self._environ = environ
         self._store = store
         self._sources = sources
 
     @property
-    def unapproved(self) -> tuple[Reach, ...]:
+    def unapproved(self) -> tuple[HostAccess, ...]:
         """What of that the user has not approved yet."""
-        return missing(self._root, self.reaches, environ=self._environ)
+        return missing(self._root, self.accesses, environ=self._environ)
 
     def require(self, ask: Ask) -> None:
         """Return once all of it is approved, asking if need be. EnvctlError if it is not."""
-        require(self._root, self.reaches, environ=self._environ, ask=ask)
+        require(self._root, self.accesses, environ=self._environ, ask=ask)
         self._allow()
 
     def use_what_is_approved(self) -> None:

@@ -11,7 +11,7 @@ from envctl.plan.model import Plan, ReadyImage, Source
 
 if TYPE_CHECKING:
     from envctl.reconcile.volume_notes import VolumeNote
-    from envctl.trust.host_access import Reach
+    from envctl.trust.host_access import HostAccess
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
 """Called with what was decided, before any of it is done."""
@@ -28,7 +28,7 @@ class Decision:
     plan: Plan
     changes: tuple[Change, ...]
     volumes: tuple[VolumeNote, ...]
-    unapproved: tuple[Reach, ...]
+    unapproved: tuple[HostAccess, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,11 @@ REASONS: dict[str, tuple[int, str]] = {
         2,
         "`box` of a base is what Vagrant calls its images; an example of a path",
     ),
-    "files/__init__.py": (
-        2,
-        "`docker build` is what a Dockerfile's context is compared with; the pages on .dockerignore",
+    "files/hash_tree.py": (
+        1,
+        "`docker build` is what a Dockerfile's context is compared with",
     ),
+    "files/ignore_files.py": (1, "the pages that say what a .dockerignore file means"),
     "host/architectures.py": (1, "containers run where machines do not: a hint"),
     "host/ca_bundle.py": (
         2,

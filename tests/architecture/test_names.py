@@ -1,7 +1,4 @@
-"""Names are the standard words of the field: a name says what a thing is, or what it does.
-
-`MOST` may only fall. Whoever removes such a name lowers its package's number.
-"""
+"""Names are the standard words of the field: a name says what a thing is, or what it does."""
 
 from __future__ import annotations
 
@@ -48,16 +45,6 @@ NOUNS = frozenset({"quoting"})
 MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
 """Each backend has the same rooms, and each verb its command; these may share names of modules."""
 
-MOST = {
-    "bases": 12,
-    "files": 50,
-    "parity": 129,
-    "plan": 14,
-    "planner": 8,
-    "secrets": 12,
-    "trust": 24,
-}
-"""How many names of each package are vague, at most; packages that are not named have none."""
 SHARED_CLASSES = frozenset[str]()
 """Names of classes that still mean two things."""
 SHARED_MODULES = words("base build model names problems process progress reference store")
@@ -97,9 +84,7 @@ def vague_names() -> Counter[str]:
 
 
 def test_names_say_what_they_stand_for():
-    counts = vague_names()
-
-    assert {name: count for name, count in counts.items() if count > MOST.get(name, 0)} == {}
+    assert vague_names() == {}
 
 
 def test_modules_are_named_by_what_is_in_them():

@@ -8,12 +8,12 @@ import json
 import pytest
 from docker.errors import APIError
 
-from envctl.backends.common.emulation import program
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
-from envctl.plan.platforms import image_name
+from envctl.host.emulation import program
+from envctl.plan.platforms import architecture, image_name
 from tests.support.project import unique
 from tests.support.registry import Registry
 
@@ -54,7 +54,9 @@ def own_engine(engine):
 def load(engine, name, platform):
     """Load an image of the smallest program of a platform."""
     whole = io.BytesIO()
-    layer = packed({"/program": (program(platform), 0o755), "/etc/passwd": (b"", 0o644)})
+    layer = packed(
+        {"/program": (program(architecture(platform)), 0o755), "/etc/passwd": (b"", 0o644)}
+    )
     write(whole, io.BytesIO(layer), f"{name}:1", platform=platform, config={})
     for _ in engine.api.load_image(whole.getvalue()):
         pass
@@ -164,7 +166,7 @@ def test_a_build_is_for_its_platform_whatever_it_is_made_by(make_project, engine
     project.spec(
         "job: {kind: task, dockerfile: Dockerfile, command: [/program], platform: linux/386}\n"
     )
-    project.write("program", program("linux/386"))
+    project.write("program", program("386"))
     (project.root / "program").chmod(0o755)
     done = project.cli("up", "dev")
 

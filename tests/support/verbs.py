@@ -76,7 +76,7 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "open": Session,
     "plan": plan,
     "pull": pull,
-    "reaches": host_access,
+    "host_accesses": host_access,
     "render": render,
     "restart": restart,
     "run": run,

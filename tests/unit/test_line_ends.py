@@ -37,7 +37,7 @@ FILES = {
     "environments/dev.yaml": "backend: docker\nservices:\n  web:\n    env: {MODE: 'dev'}\n",
     "environments/prod.yaml": "# as in the root file\nbackend: docker\n",
     "page.j2": "level {{ level }}\n{% if level %}\nyes\n{% endif %}\n",
-    ".envctlignore": "# what is not hash_copy\napp/left\n*.tmp\n",
+    ".envctlignore": "# what is not copied\napp/left\n*.tmp\n",
     ".gitignore": "junk\n",
 }
 AS_THEY_ARE = {

@@ -8,14 +8,14 @@ from functools import cached_property
 from threading import Lock
 from typing import Final
 
-from envctl.backends.common.emulation import program, remedy
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError, Place
-from envctl.plan.platforms import architecture, of_image
+from envctl.host.emulation import program, remedy
+from envctl.plan.platforms import architecture, of_image, processor
 from envctl.progress import Progress, Report, Stage
 
 _PROGRAM: Final = "/program"
@@ -52,7 +52,7 @@ class Platforms:
         if not self._known[platform]:
             raise EnvctlError(
                 f"the engine at {self._engine.endpoint} runs {self.native}, and no programs of {platform}",
-                hint=f"on the engine's host, {remedy(platform)}; or leave `platform` out for this environment",
+                hint=f"on the engine's host, {remedy(processor(platform).qemu)}; or leave `platform` out for this environment",
                 where=where,
             )
 
@@ -71,7 +71,7 @@ class Platforms:
     def _tried(self, platform: str) -> bool:
         """Whether a container with a program of that platform exits with 0."""
         name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))
-        layer = packed({_PROGRAM: (program(platform), 0o755)})
+        layer = packed({_PROGRAM: (program(architecture(platform)), 0o755)})
         whole = io.BytesIO()
         config = {"Entrypoint": [_PROGRAM], "User": "65534:65534", "Labels": {_LABEL: "1"}}
         write(whole, io.BytesIO(layer), name, platform=platform, config=config)

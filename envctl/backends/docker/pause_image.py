@@ -11,11 +11,11 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
-from envctl.backends.common.emulation import elf
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
+from envctl.host.emulation import elf
 
 NAME: Final = "envctl/keeper:1"
 PROGRAM: Final = "/pause"

@@ -279,7 +279,7 @@ def test_targets_that_are_up_are_asked_and_their_specs_accept(
     found = parity.parity(workspace, "dev", "test", "dev@memory")
 
     assert [pair.after.name for pair in found.pairs] == ["test@memory", "dev@memory"]
-    assert [len(pair.found.undeclared) for pair in found.pairs] == [0, 1]
+    assert [len(pair.comparison.undeclared) for pair in found.pairs] == [0, 1]
     assert not found.stale
 
 

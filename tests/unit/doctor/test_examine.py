@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envctl.doctor.examine import examine
 from envctl.errors import UsageError
+from envctl.verbs.examine import examine
 
 
 def findings(host):

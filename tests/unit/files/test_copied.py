@@ -8,9 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from envctl import files
 from envctl.errors import Place, SpecError
-from envctl.files import hash_copy, read_text
+from envctl.files import hash_copy, hash_tree, read_text, rules, tree_reader
 from envctl.files.walk import DEEPEST
 from envctl.host.source_tree import EntryKind
 
@@ -71,7 +70,7 @@ def test_what_is_private_is_told_by_device_and_inode_as_on_a_disk_where_case_doe
 ):
     put({".ENVCTL/secrets/.key": "secret"})
     seen = (project / ".ENVCTL").stat()
-    monkeypatch.setattr(files, "private_ids", lambda _: {(seen.st_dev, seen.st_ino)})
+    monkeypatch.setattr(hash_tree, "private_ids", lambda _: {(seen.st_dev, seen.st_ino)})
     assert [one for one in paths(project, ".") if "ENVCTL" in one] == []
 
 
@@ -272,7 +271,7 @@ def test_what_git_tracks_is_not_said_to_be_ignored(project, put):
 
 def notes_in_full(project):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files.rules, "_SHOWN", 100)
+        patch.setattr(rules, "_SHOWN", 100)
         return notes(project, ".")
 
 
@@ -299,7 +298,7 @@ def test_links_are_copied_as_links_wherever_they_lead(project):
 def test_a_link_to_what_is_not_copied_is_noted(project):
     (project / "app" / "sub" / "lib").symlink_to("../../shared/lib")
     assert notes(project) == [
-        "copy app takes app/sub/lib as a link to ../../shared/lib, which is outside what is hash_copy"
+        "copy app takes app/sub/lib as a link to ../../shared/lib, which is outside what is copied"
     ]
 
 
@@ -470,8 +469,8 @@ def test_a_file_that_is_none_shows_that_the_disk_keeps_permissions(all_programs,
 @pytest.fixture
 def small(monkeypatch):
     """A build takes 1,000 bytes and 6 things at most."""
-    monkeypatch.setattr(files, "MOST_BYTES", 1000)
-    monkeypatch.setattr(files, "MOST_ENTRIES", 6)
+    monkeypatch.setattr(tree_reader, "MOST_BYTES", 1000)
+    monkeypatch.setattr(tree_reader, "MOST_ENTRIES", 6)
 
 
 def test_a_build_may_take_so_many_bytes_and_no_more(project, put, small):
@@ -553,7 +552,7 @@ def test_links_out_of_what_is_copied_are_noted_three_at_most(project):
     (project / "app" / "absolute").symlink_to("/etc/passwd")
     (project / "app" / "odd").symlink_to("..x")
     assert notes(project) == [
-        f"copy app takes app/out{number} as a link to ../x, which is outside what is hash_copy"
+        f"copy app takes app/out{number} as a link to ../x, which is outside what is copied"
         for number in range(3)
     ]
 

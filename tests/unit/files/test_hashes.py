@@ -16,7 +16,7 @@ LONG_AGO = 1_500_000_000
 @pytest.fixture
 def old(project, monkeypatch):
     """The project, as if its files had been changed long ago."""
-    monkeypatch.setattr(hashes, "_SETTLED", -10_000_000_000)
+    monkeypatch.setattr(hashes, "_SETTLES_AFTER", -10_000_000_000)
     return project
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from envctl.host.git_folders import changeable_git, git_below
 from envctl.host.links import alike, as_listed, followed, ignores_case
 from envctl.host.private_state import is_private
 from envctl.trust.approval import is_trusted
-from envctl.trust.git_folders import changeable_git, git_below
 from tests.support.project import Project
 
 TREE = Path(__file__).parents[3]

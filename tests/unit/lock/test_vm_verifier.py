@@ -28,7 +28,7 @@ class Machines(MemoryBackend):
         self.made = []
 
     def builds_in_vm(self, build):
-        return build.how != "image"
+        return build.strategy != "image"
 
     def pin_images(self, source_ids):
         self.held = source_ids

@@ -690,7 +690,7 @@ def test_the_script_tells_what_is_gone_and_when_things_were_changed(tmp_path):
         f"gone\t{tmp_path}/here",
         f"gone\t{tmp_path}/a/b",
         "gone\t/proc/nothing",
-        "given\tall",
+        "exec_environ\tall",
         "tool\tsh",
         "tool\tno-such-tool",
     ]

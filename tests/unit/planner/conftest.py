@@ -13,6 +13,7 @@ from envctl.plan.model import Plan
 from envctl.plan.plan_changes import with_digests
 from envctl.plan.text import plan_text
 from envctl.planner.make_plan import make_plan
+from envctl.render.templates import render_text
 from tests.unit.definition.helpers import HEAD, write
 
 Planner: TypeAlias = Callable[..., Plan]
@@ -33,7 +34,7 @@ def planned(tmp_path: Path) -> Planner:
     ) -> Plan:
         write(tmp_path, f"{top}services:\n{services}", **overlays)
         resolved = definition.load(tmp_path, environment, environ={}, cache=False)
-        plan = make_plan(resolved, backend=backend)
+        plan = make_plan(resolved, backend=backend, render_text=render_text)
         return with_digests(plan, digests or {})
 
     return make

@@ -43,7 +43,7 @@ def protected(project: Project, target: Target = DOCKER) -> list[tuple[str, ...]
 
 
 def asked(project: Project, target: Target) -> list[str]:
-    return [one.text for one in project.workspace().reaches(target)[0]]
+    return [one.text for one in project.workspace().host_accesses(target)[0]]
 
 
 @pytest.mark.parametrize("target", [DOCKER, VAGRANT])

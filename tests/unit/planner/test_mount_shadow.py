@@ -106,7 +106,7 @@ def test_services_that_copy_the_same_are_planned_from_one_look(
         looks.append(relative)
         return real(root, relative, **given)
 
-    monkeypatch.setattr(files, "copied", looking)
+    monkeypatch.setattr(files, "hash_copy", looking)
     text = "".join(f"  web{n}: {{command: [a], build: [{APP}]}}\n" for n in range(5))
     text += "  bare: {command: [a], build: [{copy: {from: app, to: /x, exclude: ['*.j2']}}]}\n"
     plan = planned(text)

@@ -15,6 +15,7 @@ from envctl.errors import EnvctlError, SpecError
 from envctl.plan.text import plan_text
 from envctl.planner.make_plan import make_plan
 from envctl.planner.planned_services import PlannedServices
+from envctl.render.templates import render_text
 from tests.unit.definition.helpers import write
 
 BASE = """\
@@ -92,7 +93,7 @@ def outcome(root: Path, environment: str, shared: PlannedServices | None) -> obj
     except EnvctlError as error:
         return str(error)
     try:
-        plan = make_plan(resolved, backend="docker", shared=shared)
+        plan = make_plan(resolved, backend="docker", render_text=render_text, shared=shared)
     except SpecError as error:
         return resolved.data, dict(resolved.origins), error.problems
     return resolved.data, dict(resolved.origins), plan_text(plan), plan
@@ -131,7 +132,10 @@ def test_what_differs_is_planned_and_what_does_not_is_shared(project: Path) -> N
     shared = PlannedServices()
     plans = [
         make_plan(
-            definition.load(project, name, environ={}, cache=False), backend="docker", shared=shared
+            definition.load(project, name, environ={}, cache=False),
+            backend="docker",
+            render_text=render_text,
+            shared=shared,
         )
         for name in names
     ]

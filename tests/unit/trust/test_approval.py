@@ -14,7 +14,7 @@ from envctl.errors import EnvctlError
 from envctl.host.private_state import state_path
 from envctl.plan.target import Target
 from envctl.trust.approval import is_trusted, trusted_file
-from envctl.trust.host_access import command_reach, quoted
+from envctl.trust.host_access import command_access, quoted
 from envctl.verbs.list_environments import running
 from tests.support.project import Project
 
@@ -310,7 +310,7 @@ def test_a_mount_that_another_environment_s_unit_can_lead_elsewhere_is_asked_for
     project.write("environments/wrong.yaml", wrong)
     project.write("environments/broken.yaml", "services: {web: {imagine: 1}}\n")
     texts = [
-        [one.text for one in project.workspace().reaches(Target(name))[0]]
+        [one.text for one in project.workspace().host_accesses(Target(name))[0]]
         for name in ("dev", "test")
     ]
     assert texts == [
@@ -322,12 +322,12 @@ def test_a_mount_that_another_environment_s_unit_can_lead_elsewhere_is_asked_for
 def test_only_capabilities_that_reach_beyond_a_container_are_asked_for(tmp_path):
     services = "web: {image: x, capabilities: [NET_BIND_SERVICE, SYS_ADMIN, CHOWN]}"
     project = make(tmp_path, services, "")
-    every, new = project.workspace().reaches(Target("dev", "docker"))
+    every, new = project.workspace().host_accesses(Target("dev", "docker"))
     assert [one.text for one in every] == [
         "web has the capability SYS_ADMIN, which reaches beyond its container"
     ]
     assert new == every
-    assert project.workspace().reaches(Target("dev", "memory"))[0] == ()
+    assert project.workspace().host_accesses(Target("dev", "memory"))[0] == ()
 
 
 def test_a_file_outside_the_project_is_read_by_up_alone_and_asked_for(tmp_path):
@@ -495,7 +495,7 @@ ARGV = st.lists(CHARACTERS, min_size=1, max_size=4)
 @given(one=ARGV, other=ARGV)
 def test_two_commands_have_neither_one_key_nor_one_look(one, other):
     assume(one != other)
-    first, second = (command_reach("key", argv, Path("/nowhere"), None) for argv in (one, other))
+    first, second = (command_access("key", argv, Path("/nowhere"), None) for argv in (one, other))
     assert first.key != second.key
     assert first.text != second.text
 
@@ -513,12 +513,12 @@ def test_a_template_that_vagrant_runs_on_this_host_is_asked_for_by_its_content(t
     project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
     project.write(f"templates/vagrant/{name}", "system('id')\n")
     target = Target("dev", "vagrant")
-    (one,), _ = project.workspace().reaches(target)
+    (one,), _ = project.workspace().host_accesses(target)
     assert one.text == f"runs what templates/vagrant/{name} says, in vagrant on this host"
     project.write(f"templates/vagrant/{name}", "system('rm')\n")
-    (other,), _ = project.workspace().reaches(target)
+    (other,), _ = project.workspace().host_accesses(target)
     assert other.key != one.key
-    assert project.workspace().reaches(DEV)[0] == ()
+    assert project.workspace().host_accesses(DEV)[0] == ()
 
 
 def test_templates_that_vagrant_runs_are_not_looked_for_through_a_link(tmp_path):
@@ -527,7 +527,7 @@ def test_templates_that_vagrant_runs_are_not_looked_for_through_a_link(tmp_path)
     (tmp_path / "theirs/vagrant/Vagrantfile.j2").write_text("hush-hush")
     (project.root / "templates").symlink_to("../theirs")
     with pytest.raises(EnvctlError) as caught:
-        project.workspace().reaches(Target("dev", "vagrant"))
+        project.workspace().host_accesses(Target("dev", "vagrant"))
     assert "templates leads outside the project" in str(caught.value)
     assert "Vagrantfile" not in str(caught.value)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envctl.trust.command_files import named
-from envctl.trust.host_access import command_reach
+from envctl.trust.host_access import command_access
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_files_are_found_in_words_and_their_parts(root, argv, files):
 )
 def test_what_may_run_more_than_its_words_tell_is_said(root, argv, more):
     assert named(root, argv).may_run_more is more
-    assert ("whatever it runs of this folder" in command_reach("k", argv, root, None).text) is more
+    assert ("whatever it runs of this folder" in command_access("k", argv, root, None).text) is more
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ def test_what_may_run_more_than_its_words_tell_is_said(root, argv, more):
     ],
 )
 def test_another_script_behind_the_same_words_is_another_thing_to_allow(root, argv):
-    before = command_reach("key", argv, root, None)
+    before = command_access("key", argv, root, None)
     (root / "tools/tok.sh").write_text("echo evil\n")
-    after = command_reach("key", argv, root, None)
+    after = command_access("key", argv, root, None)
     assert before.text == after.text
     assert before.key != after.key
 
 
 def test_a_link_out_of_the_project_is_shown_with_its_place_which_is_part_of_what_is_allowed(root):
-    before = command_reach("key", ["./out"], root, None)
+    before = command_access("key", ["./out"], root, None)
     assert f"with ./out, which leads to {root.parent}/theirs" in before.text
     (root / "out").unlink()
     (root / "out").symlink_to("/bin/sh")
-    assert command_reach("key", ["./out"], root, None).key != before.key
+    assert command_access("key", ["./out"], root, None).key != before.key
 
 
 RUNNERS = sorted(

@@ -13,7 +13,7 @@ from envctl.backends.docker.buildcontext import DOCKERFILE, Sender, dockerfile_p
 from envctl.errors import EnvctlError
 from envctl.plan.model import CopyFiles, DockerfileBuild, WriteFile
 from envctl.planner.make_plan import make_plan
-from envctl.render.templates import Templates
+from envctl.render.templates import Templates, render_text
 from tests.support.plans import build, script
 from tests.unit.definition.helpers import write
 
@@ -39,7 +39,11 @@ def own(root, file="app/Dockerfile", context="app"):
     """The build of a Dockerfile of the project's own."""
     text = f"project: p\nservices: {{web: {{dockerfile: {{file: {file}, context: {context}}}}}}}\n"
     write(root, text)
-    plan = make_plan(definition.load(root, "dev", environ={}, cache=False), backend="docker")
+    plan = make_plan(
+        definition.load(root, "dev", environ={}, cache=False),
+        backend="docker",
+        render_text=render_text,
+    )
     (wanted,) = plan.builds().values()
     return wanted
 

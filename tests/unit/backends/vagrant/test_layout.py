@@ -94,7 +94,7 @@ def test_how_a_box_is_made_changes_no_unit():
 
     assert isinstance(one.source, Build)
     assert isinstance(two.source, Build)
-    assert (one.source.how, two.source.how) == ("provision", options.AUTO)
+    assert (one.source.strategy, two.source.strategy) == ("provision", options.AUTO)
     assert one == two
 
 

@@ -1,6 +1,6 @@
-"""Whether this host runs programs of a platform: tries the smallest possible program, which exits at once.
+"""Whether this host runs programs for a processor: tries a tiny program that exits at once.
 
-It runs on its own kind of processor, and on others if Linux has an emulator for it (binfmt_misc).
+It runs on the processor it is made for, and on another one if Linux has an emulator for it (binfmt_misc).
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from envctl.plan.platforms import architecture, processor
-
 _ADDRESS: Final = 0x400000
 _TIMEOUT: Final = 20.0
 """Seconds that an emulator may take to run three instructions."""
 
 
 class _Machine(NamedTuple):
-    """A processor in ELF: its number, flags, word size and byte order, and the code of exit(0)."""
+    """How ELF describes a processor: number, flags, word size, byte order; and the code that exits with 0."""
 
     number: int
     code: bytes
@@ -48,9 +46,9 @@ _MACHINES: Final[Mapping[str, _Machine]] = {
 """By Docker's name for the architecture."""
 
 
-def program(platform: str) -> bytes:
-    """A static program of the platform that exits at once with 0. KeyError if the platform is unknown."""
-    machine = _MACHINES[architecture(platform)]
+def program(architecture: str) -> bytes:
+    """A static program for an architecture ("arm64", as Docker calls it) that exits with 0. KeyError for an unknown one."""
+    machine = _MACHINES[architecture]
     return elf(
         machine.number, machine.code, flags=machine.flags, bits=machine.bits, order=machine.order
     )
@@ -74,11 +72,11 @@ def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str 
     return head + code
 
 
-def runs_here(platform: str) -> bool:
-    """Whether this host runs programs of a platform."""
+def runs_here(architecture: str) -> bool:
+    """Whether this host runs programs for an architecture."""
     with tempfile.TemporaryDirectory(prefix="envctl-runs-") as folder:
         path = Path(folder) / "program"
-        path.write_bytes(program(platform))
+        path.write_bytes(program(architecture))
         path.chmod(0o700)
         try:
             done = subprocess.run([path], capture_output=True, timeout=_TIMEOUT, check=False)
@@ -87,10 +85,9 @@ def runs_here(platform: str) -> bool:
         return done.returncode == 0
 
 
-def remedy(platform: str) -> str:
-    """What to do so that this host runs programs of a platform."""
-    handler = f"qemu-{processor(platform).qemu}"
+def remedy(qemu: str) -> str:
+    """How to make a host run programs for another processor; `qemu` is what QEMU calls that."""
     return (
         "install an emulator (on Debian and Ubuntu the packages qemu-user-static and binfmt-support),"
-        f" after which /proc/sys/fs/binfmt_misc/{handler} exists"
+        f" after which /proc/sys/fs/binfmt_misc/qemu-{qemu} exists"
     )

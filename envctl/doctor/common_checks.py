@@ -1,25 +1,18 @@
-"""Checks this machine: what every backend needs, and what the chosen backend checks."""
+"""What every backend needs of this machine."""
 
 from __future__ import annotations
 
-from envctl.backends import backend_findings
 from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError
 from envctl.host import ca_bundle
-from envctl.plan.target import DEFAULT_BACKEND
 
 OLDEST_PYTHON = (3, 11)
 
 
-def examine(backend: str = DEFAULT_BACKEND, *, host: Host | None = None) -> tuple[Finding, ...]:
-    """Check everything that the backend needs on this machine; changes nothing.
-
-    `host` stands for the machine. UsageError if there is no backend of that name.
-    """
-    host = host or Host()
-    specific = backend_findings(backend, host)
-    return (python(host), certificates(host), *specific)
+def common_findings(host: Host) -> tuple[Finding, ...]:
+    """What this machine has, or lacks, whatever the backend."""
+    return (python(host), certificates(host))
 
 
 def python(host: Host) -> Finding:
