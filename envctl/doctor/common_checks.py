@@ -19,11 +19,9 @@ def python(host: Host) -> Finding:
     """The Python that runs envctl."""
     observed = ".".join(str(part) for part in host.python)
     if host.python[:2] >= OLDEST_PYTHON:
-        return Finding("python", ok=True, observed=observed)
+        return Finding.passed("python", observed)
     oldest = ".".join(str(part) for part in OLDEST_PYTHON)
-    return Finding(
-        "python", ok=False, observed=observed, remedy=f"install Python {oldest} or newer"
-    )
+    return Finding.failed("python", observed, f"install Python {oldest} or newer")
 
 
 def certificates(host: Host) -> Finding:
@@ -31,10 +29,10 @@ def certificates(host: Host) -> Finding:
     try:
         bundle = ca_bundle.bundle(host.environ, root=host.root)
     except EnvctlError as error:
-        return Finding("certificates", ok=False, observed=error.brief, remedy=error.hint)
+        return Finding.failed("certificates", error.brief, error.hint)
     if bundle is None:
         observed = "public ones only; this machine has no bundle of its own"
         if host.system == "Darwin":
             observed = f"public ones only; to trust the keychain's, export them to a file and set {ca_bundle.VARIABLES[0]}"
-        return Finding("certificates", ok=True, observed=observed)
-    return Finding("certificates", ok=True, observed=f"builds trust {bundle} while they run")
+        return Finding.passed("certificates", observed)
+    return Finding.passed("certificates", f"builds trust {bundle} while they run")

@@ -52,6 +52,25 @@ class Finding:
     packages: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
 
+    @classmethod
+    def passed(cls, name: str, observed: str, *, needed: bool = True) -> Finding:
+        """The finding of a check that passed."""
+        return cls(name, ok=True, observed=observed, needed=needed)
+
+    @classmethod
+    def failed(
+        cls,
+        name: str,
+        observed: str,
+        remedy: str,
+        *,
+        needed: bool = True,
+        packages: tuple[str, ...] = (),
+        repairs: tuple[Repair, ...] = (),
+    ) -> Finding:
+        """The finding of a check that failed, with the remedy."""
+        return cls(name, False, observed, remedy, needed, packages, repairs)
+
     @property
     def fixable(self) -> bool:
         """Whether `doctor --fix` knows how to fix it on this system."""

@@ -17,9 +17,6 @@ from envctl.host import architectures
 from envctl.host.ca_bundle import for_programs
 from envctl.lazy_dataclass import dataclass
 
-LEAST_SPACE = 3 * 1000**3
-"""Bytes: two bases, a few packages and a build's intermediate files; or the disks of a few machines."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

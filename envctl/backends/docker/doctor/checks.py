@@ -9,8 +9,9 @@ from envctl.backends.docker.doctor.engine import EngineStatus
 from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
 from envctl.backends.docker.engine_check import OLDEST_API
+from envctl.doctor.disk_space import disk_space
 from envctl.doctor.findings import DaemonState, Finding
-from envctl.doctor.host import LEAST_SPACE, Host
+from envctl.doctor.host import Host
 from envctl.doctor.install_commands import install_command
 from envctl.errors import EnvctlError
 
@@ -30,35 +31,30 @@ def reachable(host: Host, engine: EngineStatus) -> Finding:
     """Whether the engine answers, and how to get one if not."""
     name = "docker engine"
     if engine.state is DaemonState.ANSWERS:
-        return Finding(name, ok=True, observed=f"{engine.version} at {engine.address}")
+        return Finding.passed(name, f"{engine.version} at {engine.address}")
     if engine.state is DaemonState.DENIED:
-        return Finding(
+        return Finding.failed(
             name,
-            ok=False,
-            observed=f"{engine.address} refuses this user",
-            remedy="sudo usermod -aG docker $USER, then log in anew (members of that group are as good as root)",
+            f"{engine.address} refuses this user",
+            "sudo usermod -aG docker $USER, then log in again (members of that group are as good as root)",
         )
     if not engine.is_default:
-        return Finding(
+        return Finding.failed(
             name,
-            ok=False,
-            observed=f"nothing answers at {engine.address}: {engine.error}",
-            remedy="start that engine, or choose another: DOCKER_HOST, or `docker context use`",
+            f"nothing answers at {engine.address}: {engine.error}",
+            "start that engine, or choose another: DOCKER_HOST, or `docker context use`",
         )
     if engine.state is DaemonState.FAILS:
-        return Finding(
-            name, ok=False, observed=engine.error, remedy="look into the engine's own log"
-        )
+        return Finding.failed(name, engine.error, "look at the engine's own log")
     return _absent(host, engine)
 
 
 def _absent(host: Host, engine: EngineStatus) -> Finding:
     installed = host.which("dockerd") is not None
-    return Finding(
+    return Finding.failed(
         "docker engine",
-        ok=False,
-        observed=f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
-        remedy=_engine_remedy(host, installed=installed),
+        f"{'installed, not running' if installed else 'not installed'} ({engine.address})",
+        _engine_remedy(host, installed=installed),
         packages=() if installed or not host.has_apt else ENGINE_PACKAGES,
         repairs=(START,) if installed or host.has_apt else (),
     )
@@ -80,30 +76,23 @@ def version(engine: EngineStatus) -> Finding:
     """The version of the engine's API."""
     observed = f"API {engine.api[0]}.{engine.api[1]}"
     if engine.api >= version_numbers(OLDEST_API):
-        return Finding("engine API", ok=True, observed=observed)
-    return Finding(
-        "engine API",
-        ok=False,
-        observed=observed,
-        remedy="install Docker engine 20.10 (API 1.41) or newer",
-    )
+        return Finding.passed("engine API", observed)
+    return Finding.failed("engine API", observed, "install Docker engine 20.10 (API 1.41) or newer")
 
 
 def buildkit(engine: EngineStatus) -> Finding:
     """Whether the engine builds Linux images with BuildKit through its API."""
     if engine.os_type != "linux":
-        return Finding(
+        return Finding.failed(
             "BuildKit",
-            ok=False,
-            observed=f"the engine runs {engine.os_type} containers",
-            remedy="switch it to Linux containers",
+            f"the engine runs {engine.os_type} containers",
+            "switch it to Linux containers",
         )
     if "podman" in engine.product.lower():
-        return Finding(
+        return Finding.failed(
             "BuildKit",
-            ok=False,
-            observed=f"{engine.product} has Docker's API but not its BuildKit",
-            remedy="point DOCKER_HOST or the docker context to a Docker engine",
+            f"{engine.product} has Docker's API but not its BuildKit",
+            "point DOCKER_HOST or the docker context to a Docker engine",
         )
     return Finding(
         "BuildKit",
@@ -116,14 +105,11 @@ def limits(engine: EngineStatus) -> Finding:
     """Whether the kernel enforces memory and CPU limits."""
     observed = f"cgroup v{engine.cgroup}" if engine.cgroup else "cgroups"
     if engine.limits:
-        return Finding(
-            "resource limits", ok=True, observed=f"{observed}: memory and CPU can be limited"
-        )
-    return Finding(
+        return Finding.passed("resource limits", f"{observed}: memory and CPU can be limited")
+    return Finding.failed(
         "resource limits",
-        ok=False,
-        observed=f"{observed}: the engine cannot limit memory or CPU here",
-        remedy="switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
+        f"{observed}: the engine cannot limit memory or CPU here",
+        "switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
         needed=False,
     )
 
@@ -132,39 +118,28 @@ def space(host: Host, engine: EngineStatus) -> Finding:
     """Disk space where the engine stores images; unknown for a remote engine."""
     place = engine.data or "/var/lib/docker"
     if not engine.is_local or host.system != "Linux":
-        return Finding("disk space", ok=True, observed="kept by an engine elsewhere", needed=False)
-    free = host.free(place)
-    observed = f"{free / 1000**3:.1f} GB free at {place}"
-    if engine.storage:
-        observed += f" ({engine.storage})"
-    if free >= LEAST_SPACE:
-        return Finding("disk space", ok=True, observed=observed)
-    return Finding(
-        "disk space",
-        ok=False,
-        observed=observed,
-        remedy="make room: `docker system df` shows what takes it",
-    )
+        return Finding.passed("disk space", "kept by an engine elsewhere", needed=False)
+    note = f" ({engine.storage})" if engine.storage else ""
+    return disk_space(host, "disk space", place, usage_command="docker system df", note=note)
 
 
 def bootstrap(host: Host) -> Finding:
     """The tool that bootstraps bases when no registry can be reached."""
     name = "base bootstrap"
     if host.which("mmdebstrap"):
-        return Finding(name, ok=True, observed="mmdebstrap", needed=False)
+        return Finding.passed(name, "mmdebstrap", needed=False)
     observed = "no mmdebstrap: bases come from a registry only"
     if host.has_apt:
-        return Finding(
+        return Finding.failed(
             name,
-            ok=False,
-            observed=observed,
-            remedy=install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES),
+            observed,
+            install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES),
             needed=False,
             packages=BOOTSTRAP_PACKAGES,
         )
     command = install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES)
     remedy = f"{command}, or have a registry reachable" if command else "have a registry reachable"
-    return Finding(name, ok=False, observed=observed, remedy=remedy, needed=False)
+    return Finding.failed(name, observed, remedy, needed=False)
 
 
 def compose(host: Host) -> Finding:
@@ -178,13 +153,10 @@ def compose(host: Host) -> Finding:
         with suppress(EnvctlError):
             outcome = host.run(argv, timeout=10)
             if outcome.code == 0 and outcome.text.strip():
-                return Finding(
-                    name, ok=True, observed=outcome.text.strip().splitlines()[0], needed=False
-                )
-    return Finding(
+                return Finding.passed(name, outcome.text.strip().splitlines()[0], needed=False)
+    return Finding.failed(
         name,
-        ok=False,
-        observed="not installed",
-        remedy="only needed to bring a rendered folder up by hand; the package is docker-compose",
+        "not installed",
+        "only needed to bring a rendered folder up by hand; the package is docker-compose",
         needed=False,
     )

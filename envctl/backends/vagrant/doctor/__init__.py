@@ -1,4 +1,4 @@
-"""What `envctl doctor` looks at for virtual machines, and how it fixes it."""
+"""What `envctl doctor` checks and repairs for virtual machines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from envctl.host.architectures import why_no_machines
 def findings(
     host: Host, *, engine: Callable[[Host], Sequence[Finding]] = image_engine_findings
 ) -> tuple[Finding, ...]:
-    """What machines need here, and what `engine` finds of the engine that makes the images they start from.
+    """What machines need on this host, and the findings of `engine` about the engine that makes their images.
 
-    Where there can be no machines, that is all there is to say: nothing that is installed would help.
+    If this host cannot run machines, that is the only finding: installing something would not help.
     """
     if why_no_machines(host.system, host.processor):
         return (no_machines(host),)
@@ -25,8 +25,8 @@ def findings(
 
 
 def _for_images(finding: Finding) -> Finding:
-    """A finding about the engine, with what the engine is for where there are machines."""
+    """A finding about the engine, with what machines need the engine for."""
     if finding.ok or not finding.needed:
         return finding
-    remedy = f"{finding.remedy}\nmachines are made from the images that it builds"
+    remedy = f"{finding.remedy}\nmachines are made from its images"
     return replace(finding, remedy=remedy)

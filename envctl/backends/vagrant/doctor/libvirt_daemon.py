@@ -1,4 +1,4 @@
-"""libvirt: how it answers, and starting it, by systemd where it runs and else by hand."""
+"""Checks whether libvirt answers, and starts it: with systemd if that runs, or else directly."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from envctl.progress import Progress, Report, Stage
 URI = "qemu:///system"
 WORK = "libvirt"
 DAEMONS = ("virtlogd", "libvirtd")
-"""In the order of their start: the second writes machines' consoles through the first."""
+"""In the order of their start: the second needs the first for machines' consoles."""
 LOGS = "var/log/libvirt"
 _PATIENCE = 60.0
-"""Seconds from a start to the first answer; before it libvirt examines every QEMU there is."""
+"""Seconds from the start to the first answer; libvirt examines every installed QEMU first."""
 _PAUSE = 0.2
 _NO_BUS = "unable to get system bus connection"
-"""What it says to all but root where it cannot ask polkit who may."""
+"""Its message to other users than root if it cannot ask polkit for their permissions."""
 _ANSWER = 20.0
-"""Seconds for one answer."""
+"""Seconds to wait for one answer."""
 _SHOWN = 15
 """How many of the logs' last lines an error shows."""
 
@@ -39,7 +39,7 @@ class Libvirt:
 
     @property
     def serves_root_only(self) -> bool:
-        """Whether no group would help, for nobody can be asked who is in it."""
+        """Whether membership in a group would not help, because it cannot be checked."""
         return _NO_BUS in self.error.lower()
 
 
@@ -56,7 +56,7 @@ def look(host: Host) -> Libvirt:
     library = re.search(r"^Using library: libvirt ([\d.]+)", text, re.MULTILINE)
     if library is None:
         return Libvirt(_state_of(text), error=_last(text))
-    # It answers this much also where no QEMU is there to tell the version of.
+    # The library's version is printed even if no QEMU is installed.
     hypervisor = re.search(r"^Running hypervisor: (.+)", text, re.MULTILINE)
     return Libvirt(
         DaemonState.ANSWERS,
@@ -79,11 +79,11 @@ def _state_of(text: str) -> DaemonState:
 
 def _last(text: str) -> str:
     lines = [line.removeprefix("error: ") for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "virsh says nothing"
+    return lines[-1] if lines else "virsh prints nothing"
 
 
 def start_command(host: Host) -> str:
-    """What a user types to start it."""
+    """The command that starts it."""
     if not host.has_systemd:
         return "sudo virtlogd -d; sudo libvirtd -d"
     if host.which("libvirtd") or not host.which("virtqemud"):
@@ -93,7 +93,7 @@ def start_command(host: Host) -> str:
 
 
 def start(host: Host, report: Report) -> None:
-    """Have libvirt running and answering; EnvctlError, with its logs' end, if it will not."""
+    """Start libvirt unless it answers. EnvctlError, with the end of its logs, if it does not start."""
     if look(host).state is DaemonState.ANSWERS:
         return
     report(Progress(WORK, Stage.STARTED))
@@ -125,12 +125,12 @@ def _by_systemd(host: Host) -> None:
 
 
 def _by_hand(host: Host) -> None:
-    """Start what does not run yet. A pid file that a killed daemon left hinders nobody: it is not locked."""
+    """Start the daemons that do not run. A pid file of a killed daemon does not matter: it is not locked."""
     programs = {name: host.which(name) for name in DAEMONS}
     if None in programs.values():
         raise EnvctlError(
             "libvirtd is not installed",
-            hint="`envctl doctor --backend vagrant` says how to install it",
+            hint="`envctl doctor --backend vagrant` shows how to install it",
         )
     (host.root / "run/libvirt").mkdir(parents=True, exist_ok=True)
     before = {name: len(_log(host, name)) for name in DAEMONS}
@@ -143,25 +143,25 @@ def _by_hand(host: Host) -> None:
         last = _wait(host, stays=True)
         if last.state is DaemonState.ANSWERS:
             return
-        # One that was about to end when we came makes way for another.
+        # The daemon that ran at first was about to exit: start another one.
         if not ending or running(host, "libvirtd"):
             break
         ending = False
     logs = "".join(_log(host, name)[before[name] :] for name in DAEMONS)
-    ends = [] if running(host, "libvirtd") else ["libvirtd has ended"]
+    ends = [] if running(host, "libvirtd") else ["libvirtd has exited"]
     lines = [line for line in (output + logs).splitlines() if line.strip()]
     raise EnvctlError(
         "libvirt does not start",
         details="\n".join([*lines[-_SHOWN:], *ends, last.error]),
-        hint=f"its whole logs are in {host.root / LOGS}",
+        hint=f"its complete logs are in {host.root / LOGS}",
     )
 
 
 def _wait(host: Host, *, stays: bool) -> Libvirt:
-    """The answer, or the last attempt at one; with `stays` no longer than the daemon lives."""
+    """Wait for an answer; the last one. With `stays`, no longer than the daemon lives."""
     deadline = time.monotonic() + _PATIENCE
     while True:
-        # In this order: a daemon that is gone gets one more question after that is known.
+        # In this order: ask once more after the daemon has exited.
         alive = not stays or running(host, "libvirtd")
         last = look(host)
         if last.state is DaemonState.ANSWERS or not alive or time.monotonic() > deadline:
@@ -170,7 +170,7 @@ def _wait(host: Host, *, stays: bool) -> Libvirt:
 
 
 def running(host: Host, name: str) -> bool:
-    """Whether the daemon whose pid file is there lives, and is not another program with its number."""
+    """Whether the daemon of the pid file runs; another program may have its number by now."""
     pid = host.read(f"run/{name}.pid").strip()
     return pid.isdecimal() and host.read(f"proc/{pid}/comm").strip() == name
 

@@ -118,7 +118,7 @@ def test_a_user_who_may_not_is_told_the_group(machine):
     finding = findings(machine("apt-get", "dockerd"), denied)["docker engine"]
 
     assert finding.observed == "unix:///var/run/docker.sock refuses this user"
-    assert finding.remedy.startswith("sudo usermod -aG docker $USER, then log in anew")
+    assert finding.remedy.startswith("sudo usermod -aG docker $USER, then log in again")
     assert not finding.fixable
 
 
@@ -139,7 +139,7 @@ def test_an_engine_that_fails_is_told_with_its_own_words(machine):
         "docker engine"
     ]
 
-    assert (finding.observed, finding.remedy) == ("boom", "look into the engine's own log")
+    assert (finding.observed, finding.remedy) == ("boom", "look at the engine's own log")
     assert not finding.fixable
 
 
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told(machine):
     host = machine("mmdebstrap", free_bytes=10**9)
 
     assert lines(host, RUNNING)[0] == (
-        "disk space: 1.0 GB free at /var/lib/docker (overlay2) | make room: `docker system df` shows what takes it"
+        "disk space: 1.0 GB free at /var/lib/docker (overlay2) | free some space: `docker system df` shows what uses it"
     )
 
 

@@ -130,7 +130,7 @@ def test_on_other_processors_machines_are_not_promised(well, processor):
     [
         ("Vagrant 2.2.19\n", "2.2.19"),
         ((1, "in `require': cannot load\n"), "`vagrant --version`: in `require': cannot load"),
-        ("", "`vagrant --version`: it says nothing"),
+        ("", "`vagrant --version`: no output"),
         (EnvctlError("it took longer"), "it took longer"),
     ],
 )
@@ -234,7 +234,7 @@ def test_without_a_system_bus_no_group_helps_a_user(well):
     ("said", "found"),
     [
         ((1, "error: failed to connect\nerror: boom\n"), "boom"),
-        ((1, "\n"), "virsh says nothing"),
+        ((1, "\n"), "virsh prints nothing"),
         (EnvctlError("`virsh` took longer than 20 s"), "`virsh` took longer than 20 s"),
     ],
 )
@@ -254,7 +254,7 @@ def test_a_libvirt_without_any_emulator_answers_all_the_same(well):
 
 
 @pytest.mark.parametrize(
-    ("version", "found"), [("9.0.0", "not installed"), ("10.4.0", "nft in its place")]
+    ("version", "found"), [("9.0.0", "not installed"), ("10.4.0", "nft instead")]
 )
 def test_a_newer_libvirt_takes_nft_in_place_of_iptables(machine, version, found):
     host = machine("nft", "virsh", answers=answering(virsh=VIRSH.replace("9.0.0", version)))
@@ -265,24 +265,24 @@ def test_a_newer_libvirt_takes_nft_in_place_of_iptables(machine, version, found)
 @pytest.mark.parametrize(
     ("lacks", "files", "found"),
     [
-        ((), {"proc/cpuinfo": "flags : fpu svmx\n"}, "the processor shows no vmx or svm flag"),
-        (("dev/kvm",), {}, "there is no /dev/kvm"),
+        ((), {"proc/cpuinfo": "flags : fpu svmx\n"}, "the processor has no vmx or svm flag"),
+        (("dev/kvm",), {}, "/dev/kvm does not exist"),
     ],
 )
 def test_without_kvm_machines_are_emulated_which_is_advice(well, lacks, files, found):
     finding = findings(well(lacks=lacks, files=files))["KVM"]
 
     assert (finding.ok, finding.needed, finding.fixable) == (False, False, False)
-    assert finding.observed == f"plain emulation: {found}"
-    assert finding.remedy.endswith("without it a machine is emulated, and boots in 20–60 s")
+    assert finding.observed == f"emulation: {found}"
+    assert finding.remedy.endswith("without KVM, a machine is emulated and boots in 20–60 s")
 
 
 def test_a_kvm_that_this_user_cannot_open_is_told_with_its_group(well, monkeypatch):
     monkeypatch.setattr(FakeHost, "opens", lambda _self, _path: False)
     finding = findings(well())["KVM"]
 
-    assert finding.observed == "plain emulation: /dev/kvm cannot be opened"
-    assert finding.remedy.startswith("sudo usermod -aG kvm $USER, then log in anew")
+    assert finding.observed == "emulation: /dev/kvm cannot be opened"
+    assert finding.remedy.startswith("sudo usermod -aG kvm $USER, then log in again")
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_an_engine_is_needed_for_it_makes_the_images(well):
     finding = findings(well(lacks=("dockerd",)), ABSENT)["docker engine"]
 
     assert finding.needed
-    assert finding.remedy.endswith("\nmachines are made from the images that it builds")
+    assert finding.remedy.endswith("\nmachines are made from its images")
     assert finding.packages == ("docker.io", "iptables")
     assert finding.repairs == (START_DOCKER,)
 

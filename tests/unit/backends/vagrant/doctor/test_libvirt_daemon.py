@@ -135,9 +135,9 @@ def test_a_daemon_that_fails_is_told_with_the_end_of_this_runs_logs_only(machine
     assert caught.value.details.splitlines()[:3] == [
         "libvirtd: initialisation failed",
         "error : no user libvirt-qemu",
-        "libvirtd has ended",
+        "libvirtd has exited",
     ]
-    assert caught.value.hint == f"its whole logs are in {tmp_path}/var/log/libvirt"
+    assert caught.value.hint == f"its complete logs are in {tmp_path}/var/log/libvirt"
     assert [str(event.stage) for event in events] == ["started", "failed"]
 
 
@@ -153,7 +153,7 @@ def test_a_daemon_that_never_answers_is_waited_for_no_longer_than_patience(machi
     with pytest.raises(EnvctlError) as caught:
         libvirt_daemon.start(host, lambda _event: None)
 
-    assert "has ended" not in caught.value.details
+    assert "has exited" not in caught.value.details
     assert caught.value.details.endswith("No such file or directory")
 
 
@@ -161,7 +161,7 @@ def test_without_the_daemons_the_package_is_named(machine):
     with pytest.raises(EnvctlError) as caught:
         libvirt_daemon.start(machine("libvirtd"), lambda _event: None)
 
-    assert caught.value.hint == "`envctl doctor --backend vagrant` says how to install it"
+    assert caught.value.hint == "`envctl doctor --backend vagrant` shows how to install it"
 
 
 def test_where_systemd_runs_it_starts_them(machine):

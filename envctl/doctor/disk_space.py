@@ -1,0 +1,20 @@
+"""The check of free disk space."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from envctl.doctor.findings import Finding
+from envctl.doctor.host import Host
+
+MIN_SPACE: Final = 3 * 1000**3
+"""Bytes: two bases, some packages and a build's intermediate files; or the disks of some machines."""
+
+
+def disk_space(host: Host, name: str, path: str, *, usage_command: str, note: str = "") -> Finding:
+    """Whether there is enough free space at a path. `note` is added to what was observed."""
+    free = host.free(path)
+    observed = f"{free / 1000**3:.1f} GB free at {path}{note}"
+    if free >= MIN_SPACE:
+        return Finding.passed(name, observed)
+    return Finding.failed(name, observed, f"free some space: `{usage_command}` shows what uses it")
