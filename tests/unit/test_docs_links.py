@@ -67,9 +67,16 @@ def test_every_decision_is_listed() -> None:
     assert listed == {page.name for page in (DOCS / "decisions").glob("*.md")} - {"README.md"}
 
 
+@pages
+def test_pages_name_modules_and_folders_that_exist(page: Path) -> None:
+    named = re.findall(r"`((?:envctl|tests|bench)/[\w./-]*)`", page.read_text())
+
+    assert [path for path in named if not (TREE / path).exists()] == []
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-def test_guides_name_places_that_exist(page: Path) -> None:
-    named = re.findall(r"`((?:envctl|tests|templates|docs|bench)/[\w./-]*)`", page.read_text())
+def test_guides_name_templates_and_pages_that_exist(page: Path) -> None:
+    named = re.findall(r"`((?:templates|docs)/[\w./-]*)`", page.read_text())
 
     assert [path for path in named if not (TREE / path).exists()] == []
 
