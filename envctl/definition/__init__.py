@@ -68,8 +68,8 @@ def _trusted(file: Path, *, asked_for: bool) -> None:
     owner, user = file.lstat().st_uid, os.geteuid()
     if owner not in (user, 0) and not (user == 0 and asked_for):
         raise EnvctlError(
-            f"{file} belongs to another user (number {owner})",
-            hint="it could run anything as you: work on a copy of your own, if you trust it",
+            f"{file} belongs to another user (uid {owner})",
+            hint="it could run anything as you; if you trust it, work on your own copy",
         )
 
 

@@ -112,7 +112,7 @@ class _Extension:
         if target is None:
             self._report(
                 parent.position,
-                f"services.{name} extends {quoted(parent)}, which is no service",
+                f"services.{name}.extends: no such service: {quoted(parent)}",
                 hint=suggestion(parent, [other for other in self.services if other != name]),
             )
             return None

@@ -17,10 +17,10 @@ from envctl.definition.problems import suggestion
 from envctl.definition.tree import MapNode, Node, ScalarNode
 from envctl.suggest import nearest
 
-_ALONE: Final = "services of an environment reach each other by name as it is"
-_COMMAND: Final = "command is all there is: it holds the whole command line"
+_ALONE: Final = "services of an environment reach each other by name without it"
+_COMMAND: Final = "command holds the whole command line"
 _SERVICE: Final = {
-    "environment": "environment variables stand under env",
+    "environment": "environment variables go under env",
     "env_file": "list the variables under env; a different one per environment goes into its overlay",
     "working_dir": "the key is workdir",
     "entrypoint": _COMMAND,
@@ -33,16 +33,16 @@ _SERVICE: Final = {
     "networks": _ALONE,
     "networks_mode": _ALONE,
     "links": _ALONE,
-    "expose": "services of an environment reach each other's ports as it is",
+    "expose": "services of an environment reach each other's ports without it",
     "container_name": "names are made from project, environment and service",
     "hostname": "a service's name is its host name",
     "privileged": "list the needed capabilities",
-    "run": "commands of the build stand under build: [{run: …}]",
-    "copy": "copies stand under build: [{copy: …}]",
-    "pip": "Python packages stand under build: [{pip: …}]",
-    "npm": "npm packages stand under build: [{npm: …}]",
+    "run": "build commands go under build: [{run: …}]",
+    "copy": "copies go under build: [{copy: …}]",
+    "pip": "Python packages go under build: [{pip: …}]",
+    "npm": "npm packages go under build: [{npm: …}]",
     "apt": "the key is packages",
-    "tmpfs": "give it under options.docker",
+    "tmpfs": "set it under options.docker",
 }
 _COPY: Final = {
     "source": "the key is from",
@@ -57,11 +57,11 @@ OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
         "version": "envctl.yaml has no version",
         "name": "the key is project",
         "networks": _ALONE,
-        "volumes": "volumes stand in the services that use them",
+        "volumes": "declare volumes in the services that use them",
     },
     COPY: _COPY,
     TEMPLATE: _COPY,
-    STEP: {"apt": "packages of the distribution stand under packages of the service"},
+    STEP: {"apt": "distribution packages go under packages of the service"},
     RUN: {"working_dir": "the key is workdir", "environment": "the key is env"},
     DOCKERFILE: {"dockerfile": "the key is file"},
     PORT: {
@@ -71,7 +71,7 @@ OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
     },
     MOUNT: {
         "readonly": "the key is read_only",
-        "type": "a path of the host is all there is",
+        "type": "only paths of the host can be mounted",
     },
     VOLUME: {"readonly": "the key is read_only"},
     HEALTHCHECK: {
@@ -102,7 +102,7 @@ class ReadingWithHints(Reading):
             and isinstance(node, MapNode)
             and set(SERVICE.fields) & set(node)
         ):
-            return f"a service stands below services: indent {word} deeper"
+            return f"services go below services: indent {word} deeper"
         return hint
 
     def hint_for_value(self, key: Key, word: str, node: Node) -> str:

@@ -169,7 +169,7 @@ class Interpolation:
             if "${" in key:
                 self.problems.add(
                     node.positions[key],
-                    f"variables do not work in keys: {quoted(key)}",
+                    f"variables are not allowed in keys: {quoted(key)}",
                     hint="mounts have a list form: [{source: …, target: …}]",
                 )
             new = self.node(item)
@@ -219,8 +219,8 @@ class Interpolation:
     def _stop_too_long(self, position: Position) -> None:
         self.problems.add(
             position,
-            f"here variables have made the spec longer than {MAX_CHARACTERS:,} characters",
-            hint="put what is long into a file, and copy or mount that",
+            f"variables make the spec longer than {MAX_CHARACTERS:,} characters",
+            hint="move long content into a file, and copy or mount it",
         )
         self.problems.stop()
 
@@ -231,8 +231,8 @@ class Interpolation:
         if not match[2] or not VAR_NAME.match(name):
             self.problems.add(
                 position,
-                f"{quoted(match[0])} is no variable",
-                expected="${name}, the name in small letters, digits and _",
+                f"{quoted(match[0])} is not a valid variable",
+                expected="${name}, the name in lower-case letters, digits and _",
                 hint=literal,
             )
             return None

@@ -192,6 +192,6 @@ def _report_nothing_to_remove(key: str, table: MapNode, path: Path, problems: Pr
     problems.add(
         table.positions[key],
         f"{'.'.join((*path, key))} has no value",
-        expected="a value; null removes what the base file or an extended service set, and here is nothing",
-        hint=similar(key, others) or "what belongs to it is indented deeper than it is",
+        expected="a value; null only removes what the base file or an extended service set",
+        hint=similar(key, others) or "indent what belongs to it deeper than the key",
     )

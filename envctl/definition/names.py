@@ -15,7 +15,7 @@ from envctl.host.safe_read import InsideError, read_inside, real_path
 ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
-ALLOWED = "at most 40 small letters, digits and -, a letter first and no - last"
+ALLOWED = "at most 40 lower-case letters, digits and -, a letter first and no - last"
 _INLINE = re.compile(rb"environments[\'\"]?\s*:")
 _MAY_HAVE_DEFAULT = re.compile(rb"default[\'\"]?\s*:")
 _DEFAULT_LINE = re.compile(

@@ -34,20 +34,20 @@ def unit_folder(value: Any) -> str:
 
 
 def mount_target(value: Any) -> str:
-    """Where a mount or volume appears; the `:ro` of other tools is a field of its own here."""
+    """Where a mount or volume appears. The `:ro` of other tools is a key of its own here."""
     result = unit_folder(value)
     if re.search(r":(ro|rw|z|Z)\Z", result):
         raise InvalidValue(
-            f"{quoted(result)}: options do not follow the path",
+            f"{quoted(result)}: options after the path are not supported",
             hint="write {target: …, read_only: true}",
         )
     if result == "/":
-        raise InvalidValue("nothing can be mounted over /")
+        raise InvalidValue("cannot mount over /")
     return result
 
 
 def project_path(value: Any) -> str:
-    """A relative path within the project, tidied: "./app/" is "app"."""
+    """A relative path within the project, normalized: "./app/" is "app"."""
     result = filled(value)
     if result.startswith(("/", "~")) or _DRIVE.match(result):
         raise InvalidValue(
@@ -76,13 +76,13 @@ def host_path(value: Any) -> str:
 
 
 def secret_target(value: Any) -> str:
-    """Read where a secret appears; what lies in /run/secrets is one plain file for each."""
+    """The path of a secret. /run/secrets holds one plain file per secret, and nothing else."""
     result = mount_target(value)
     folder, name = posixpath.split(result)
     within = f"{result}/".startswith((f"{SECRETS}/", f"/var{SECRETS}/"))
     if within and (folder != SECRETS or name.startswith(".")):
         raise InvalidValue(
-            f"{quoted(result)} cannot be a secret's file",
-            expected=f"{SECRETS}/NAME, where NAME begins with no dot, or a path elsewhere",
+            f"{quoted(result)} is not a valid path for a secret",
+            expected=f"{SECRETS}/NAME, where NAME does not begin with a dot, or a path elsewhere",
         )
     return result

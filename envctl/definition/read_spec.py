@@ -98,7 +98,7 @@ def _read_service(
         if name:
             problems.add(
                 position,
-                f"services: {quoted(name)} is no name for a service",
+                f"services: {quoted(name)} is not a valid name for a service",
                 expected=ALLOWED,
             )
         return None

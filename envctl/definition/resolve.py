@@ -119,7 +119,7 @@ def _overlay(
     if inline is not None and base is not None:
         problems.add(
             base["environments"].positions[environment],  # type: ignore[union-attr]
-            f"the environment {environment!r} stands here and in {file}",
+            f"the environment {environment!r} is declared here and in {file}",
             expected="one of the two",
         )
     return _parse(root, file, contents, problems)
@@ -139,7 +139,7 @@ def _inline_overlay(base: MapNode, environment: str, problems: Problems) -> MapN
         if not is_name(name):
             problems.add(
                 position,
-                f"environments: {quoted(name)} is no name for an environment",
+                f"environments: {quoted(name)} is not a valid name for an environment",
                 expected=ALLOWED,
             )
         elif not isinstance(node, MapNode | NullNode):
@@ -154,7 +154,7 @@ def _check_default(root: Path, base: MapNode, problems: Problems) -> None:
     """Report a `default` that names no environment."""
     name, inline = base.get("default"), base.get("environments")
     if isinstance(name, ScalarNode) and "${" in name:
-        problems.add(name.position, "default: variables do not work here")
+        problems.add(name.position, "default: variables are not allowed here")
     if not isinstance(name, ScalarNode) or not is_name(name):
         return
     names = {*with_files(root), *(inline if isinstance(inline, MapNode) else ())}
@@ -181,7 +181,7 @@ def _merge_overlay(base: MapNode, overlay: MapNode | None, problems: Problems) -
         return result
     for key in ("project", "environments", "default"):
         if key in overlay and key not in result:
-            problems.add(overlay.positions[key], f"{key} stands in {ROOT_FILE} only")
+            problems.add(overlay.positions[key], f"{key} is only allowed in {ROOT_FILE}")
             overlay = without(overlay, key)
     merged = merge(result, overlay, problems=problems)
     assert isinstance(merged, MapNode)  # two mappings make one
@@ -207,14 +207,14 @@ def _interpolation(
         if not VAR_NAME.match(name) or len(name) > 64:
             problems.add(
                 variables.positions[name],
-                f"vars: {quoted(name)} is no name for a variable",
-                expected="small letters, digits and _, no digit first",
+                f"vars: {quoted(name)} is not a valid name for a variable",
+                expected="lower-case letters, digits and _, no digit first",
             )
     declared = normalize(variables, path=("vars",), problems=problems)
     assert isinstance(declared, MapNode)  # normalizing keeps the kind
     project = tree.get("project")
     if isinstance(project, ScalarNode) and "${" in project:
-        problems.add(project.position, "project: variables do not work here")
+        problems.add(project.position, "project: variables are not allowed here")
     relevant = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
 

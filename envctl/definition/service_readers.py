@@ -20,7 +20,7 @@ from envctl.definition.value_readers import (
 from envctl.plan import platforms
 
 DEFAULT_CONDITION: Final = "default"
-"""Stands for the condition that follows from what a service is, until all services are known."""
+"""The condition until all services are known: it depends on what the other service is."""
 
 
 CONDITIONS: Final = ("started", "healthy", "completed")
@@ -51,7 +51,7 @@ _MIRROR = re.compile(r"https?://[A-Za-z0-9\[][!-~]{0,200}\Z")
 
 
 def platform(value: Any) -> str:
-    """A platform as Docker writes it, in the one way that it is written from then on."""
+    """A platform as Docker writes it, normalized: linux/arm64/v8 is linux/arm64."""
     if not isinstance(value, str):
         raise unexpected_type(value, "a platform, such as linux/arm64")
     if normalized := platforms.normalized(value):
@@ -72,16 +72,16 @@ def platform(value: Any) -> str:
 
 
 def mirror(value: Any) -> str:
-    """The address of a package mirror, without a trailing slash; it ends up in images."""
+    """The address of a package mirror, without a trailing slash. It becomes part of images, so it must hold no password."""
     expected = "an address such as http://snapshots.example/archive/debian/20260801T000000Z/"
     result = filled(value)
     if not _MIRROR.match(result):
-        raise InvalidValue(f"{quoted(result)} is no mirror's address", expected=expected)
+        raise InvalidValue(f"{quoted(result)} is not a valid mirror address", expected=expected)
     if "@" in result.split("/")[2]:
         raise InvalidValue(
-            "an address with a user or a password in it",
+            "the address contains a user name or a password",
             expected=expected,
-            hint="it is kept in the image: have the mirror readable without",
+            hint="it would end up in the image: use a mirror that needs no login",
         )
     return result.rstrip("/")
 
@@ -105,7 +105,7 @@ def owner(value: Any) -> str:
 
 
 def command(value: Any) -> list[str]:
-    """An argv; a text becomes a shell script."""
+    """The arguments of a command; a text is a shell script."""
     if isinstance(value, str):
         return [*SHELL, filled(value)]
     if isinstance(value, list):
@@ -114,7 +114,7 @@ def command(value: Any) -> list[str]:
 
 
 def argv(value: Iterable[Any]) -> list[str]:
-    """The words of a command, the first of which names the program."""
+    """The arguments of a command, of which the first names the program."""
     words: list[str] = []
     for word in value:
         if not isinstance(word, str):
@@ -141,11 +141,11 @@ def commands(value: Any) -> list[list[str]]:
 
 
 def url(value: Any) -> list[str]:
-    """The address that a probe asks for."""
+    """The URL that a probe requests."""
     result = filled(value)
     if not result.startswith(("http://", "https://")) or any(char.isspace() for char in result):
         raise InvalidValue(
-            f"{quoted(result)} is no address", expected="http://127.0.0.1:8000/healthz"
+            f"{quoted(result)} is not a valid address", expected="http://127.0.0.1:8000/healthz"
         )
     return [result]
 
@@ -154,7 +154,9 @@ def tcp(value: Any) -> list[str]:
     """A host and a port, read from a port or host:port."""
     host, colon, port = text(value).rpartition(":")
     if colon and not host:
-        raise InvalidValue(f"{quoted(value)} is no address", expected="a port, or 127.0.0.1:5432")
+        raise InvalidValue(
+            f"{quoted(value)} is not a valid address", expected="a port, or 127.0.0.1:5432"
+        )
     return [host or "127.0.0.1", str(integer(port, low=1, high=65_535, name="a port"))]
 
 
@@ -170,7 +172,9 @@ def port_parts(value: Any) -> dict[str, str]:
         if part or key == "container" or colon:
             if not part.isascii() or not part.isdigit() or len(part) > 9:
                 hint = "list the ports one by one" if "-" in part else ""
-                raise InvalidValue(f"{quoted(value)} is no port", expected=expected, hint=hint)
+                raise InvalidValue(
+                    f"{quoted(value)} is not a valid port", expected=expected, hint=hint
+                )
             result[key] = part
     return {**result, "protocol": protocol} if slash else result
 
@@ -182,18 +186,18 @@ def _with_address(text: str) -> tuple[str, str, str]:
         return ports.rpartition(":")
     *_, host, container = text.split(":")
     raise InvalidValue(
-        f"{quoted(text)}: an address does not stand before the port",
+        f"{quoted(text)}: an address before the port is not supported",
         expected='"8080:8000", reachable on 127.0.0.1',
-        hint=f"to let other machines reach it: {{host: {host or container}, container: {container}, public: true}}",
+        hint=f"to make it reachable from other machines, write {{host: {host or container}, container: {container}, public: true}}",
     )
 
 
 def requirement(value: Any) -> str:
-    """A word that pip or npm must not take for an option."""
+    """A package for pip or npm; no option."""
     word = filled(value)
     if word.startswith("-") or "\n" in word:
         raise InvalidValue(
-            f"{quoted(word)} is no package", expected="a package, such as flask==3.1"
+            f"{quoted(word)} is not a valid package", expected="a package, such as flask==3.1"
         )
     return word
 
@@ -210,6 +214,6 @@ def condition(value: Any) -> str:
 
 
 def capability(value: Any) -> str:
-    """A Linux capability, without its CAP_."""
+    """A Linux capability, without the prefix CAP_."""
     name = text(value).upper().removeprefix("CAP_")
     return str(one_of(*CAPABILITIES)(ScalarNode(name, value.position)))

@@ -42,9 +42,9 @@ class Size:
                 part = values if unit == "values" else characters
                 self._problems.add(
                     position,
-                    f"with {name} the spec comes to more than {most:,} {unit}",
-                    hint=f"{part:,} of them are its own, with all that variables, aliases and extends bring; "
-                    "put what is long into a file, and copy or mount that",
+                    f"with {name} the spec has more than {most:,} {unit}",
+                    hint=f"{part:,} of them come from it, including its variables, aliases and extends; "
+                    "move long content into a file, and copy or mount it",
                 )
                 self._problems.stop()
 

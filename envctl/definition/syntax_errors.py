@@ -58,10 +58,8 @@ class _Search:
         """The mistake."""
         for number, line in enumerate(self.lines[: self.line + 1]):
             if line.startswith("<<<<<<< "):
-                hint = "take one of the two sides, and remove the lines of <, = and >"
-                return SyntaxMistake(
-                    number + 1, 1, "a merge stopped here, at a conflict", hint=hint
-                )
+                hint = "keep one of the two sides, and remove the lines with <, = and >"
+                return SyntaxMistake(number + 1, 1, "an unresolved merge conflict", hint=hint)
         if "quoted scalar" in self.context and self.start:
             return self._unclosed_quote()
         if "flow" in self.context and self.start:
@@ -73,7 +71,7 @@ class _Search:
         if "alias" in self.context or "anchor" in self.context:
             char = self._text(self.start.line)[self.start.column : self.start.column + 1]
             return self._here(
-                f"a value that begins with {char!r} is more than a text for YAML",
+                f"a value that begins with {char!r} has a special meaning in YAML",
                 hint=f"quote a value that begins with {char!r}",
             )
         if "did not find expected key" in self.problem or "block" in self.context:
@@ -96,14 +94,14 @@ class _Search:
         return SyntaxMistake(
             line + 1,
             column + 1,
-            f"the quote that is opened here is not closed: {quote}",
-            hint=f"put {quote} where the text ends, or take this one out",
+            f"this quote is never closed: {quote}",
+            hint=f"put {quote} where the text ends, or remove this one",
         )
 
     def _in_brackets(self) -> SyntaxMistake:
         word = _unquoted_variable(self._text(self.line), self.column)
         if word:
-            return self._here("a { within a value without quotes", hint=f'quote it: "{word}"')
+            return self._here("a { in an unquoted value", hint=f'quote it: "{word}"')
         if "node" in self.context:
             return self._no_value()
         line, column = self.start.line, self.start.column
@@ -111,7 +109,7 @@ class _Search:
         if line == self.line:
             return self._here(
                 f"expected ',' or '{closed}' here",
-                hint=f"the '{opened}' is in column {column + 1}; quote a text that holds one of []{{}},",
+                hint=f"the '{opened}' is in column {column + 1}; quote text that contains one of []{{}},",
             )
         return _unclosed(line, column, opened)
 
@@ -183,8 +181,8 @@ class _Search:
         indent = _indent(text)
         if self.column > indent:
             return self._here(
-                "something is left over after the value",
-                hint="quote a text that begins with a quote, *, & or !, or put what follows on a line of its own",
+                "unexpected text after the value",
+                hint="quote a text that begins with a quote, *, & or !, or move the rest to its own line",
             )
         if text[indent : indent + 1] == ":":
             return self._here("a key is missing before the ':'", expected="a name")
@@ -196,7 +194,7 @@ class _Search:
             message = "this item does not continue the list above"
             at = _indent(self._text(line - 1))
             if at == indent:
-                return self._here(message, hint=f"put it right behind that list, in line {line}")
+                return self._here(message, hint=f"move it directly after that list, in line {line}")
             return self._here(message, expected=f"{at} spaces before it, as in line {line}")
         if indent in known:
             message = f"this line does not continue what is above it, from line {known[indent]} on"
@@ -204,7 +202,7 @@ class _Search:
                 message, hint="a list's items begin with '- ', a mapping's keys do not"
             )
         return self._here(
-            f"this line is indented by {indent} spaces, and none that it could belong to is",
+            f"this line is indented by {indent} spaces, unlike every line that it could belong to",
             expected=", or ".join(columns[:3]),
         )
 
@@ -240,8 +238,8 @@ class _Search:
                 return SyntaxMistake(
                     number + 1,
                     column + 1,
-                    f"the quote that is opened here is not closed in its line: {quote}",
-                    hint=f"put {quote} where the text ends, or take this one out",
+                    f"this quote is not closed on its line: {quote}",
+                    hint=f"put {quote} where the text ends, or remove this one",
                 )
         return None
 
@@ -272,7 +270,7 @@ def _unclosed(line: int, column: int, opened: str) -> SyntaxMistake:
     return SyntaxMistake(
         line + 1,
         column + 1,
-        f"the '{opened}' that is opened here is not closed",
+        f"this '{opened}' is never closed",
         hint=f"put '{closed}' where the {kind} ends",
     )
 

@@ -1,6 +1,6 @@
-"""The short forms and the scalars: how an authored value is read, and what is said if it cannot be.
+"""Readers of scalars: texts, numbers, durations, sizes.
 
-Each reader takes a node and returns a plain value, or raises `Wrong`. Durations are seconds, sizes bytes.
+Each reader takes a node and returns a plain value, or raises InvalidValue. Durations are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _DAY = 86_400.0
 
 
-class InvalidValue(ValueError):  # noqa: N818 — it says what the value is
-    """An authored value that cannot be read: what is wrong, what was expected, what helps."""
+class InvalidValue(ValueError):  # noqa: N818 — the name says enough
+    """A value that is not valid: what is wrong, what was expected, and what to write instead."""
 
     def __init__(self, message: str, *, expected: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class InvalidValue(ValueError):  # noqa: N818 — it says what the value is
 
 
 def unexpected_type(value: object, expected: str) -> InvalidValue:
-    """It is not even the right kind of thing."""
+    """The error for a value of another type."""
     hint = ""
     if isinstance(value, MapNode) and len(value) == 1:
         key = next(iter(value))
@@ -67,10 +67,10 @@ def filled(value: Any) -> str:
 
 
 def plain_text(value: Any) -> str:
-    """A text for an environment: unquoted booleans are refused, as YAML tools differ on them."""
+    """A text for an environment variable. Unquoted booleans are refused, since YAML tools differ on them."""
     if isinstance(value, ScalarNode) and value.plain and value.lower() in _BOOLEANS:
         raise InvalidValue(
-            f"{value} is a boolean in YAML, and this is a text",
+            f"{value} is a boolean in YAML, but this is a text",
             expected="a text or a number",
             hint=f'quote it: "{value}"',
         )
@@ -121,10 +121,10 @@ def duration(value: Any) -> float:
 
 
 def positive_duration(value: Any) -> float:
-    """A duration that takes some time."""
+    """A duration of more than 0."""
     result = duration(value)
     if result <= 0:
-        raise InvalidValue("expected a duration of more than nothing, got '0'")
+        raise InvalidValue("a duration of 0 is not allowed")
     return result
 
 
@@ -139,14 +139,16 @@ def size(value: Any) -> int:
 
 
 def memory(value: Any) -> int:
-    """A limit of memory in bytes, not so small that nothing could start."""
+    """A memory limit in bytes, with which something can still start."""
     result = size(value)
     if result < 6 * 1024**2:
         raise InvalidValue(
             f"{value} is {result} bytes, too little to start anything", expected="6M or more"
         )
     if result > 1024**5:
-        raise InvalidValue(f"{value} is more than a machine has", expected="512M, 1GiB, or bytes")
+        raise InvalidValue(
+            f"{value} is more memory than any machine has", expected="512M, 1GiB, or bytes"
+        )
     return result
 
 
@@ -175,7 +177,7 @@ def one_of(*words: str) -> Any:
         if value not in words:
             hint = suggestion(value, words)
             raise InvalidValue(
-                f"{quoted(value)} is not known here",
+                f"{quoted(value)} is not a valid choice",
                 expected=" or ".join(words),
                 hint=hint if "did you mean" in hint else "",
             )
@@ -196,14 +198,14 @@ def items(value: Any, *, least: int = 0, name: str = "texts") -> list[Any]:
 
 
 def settings(value: Any) -> Any:
-    """A mapping of what only a backend knows."""
+    """Settings that only a backend knows."""
     if not isinstance(value, dict):
         raise InvalidValue(f"expected a mapping of the backend's settings, got {describe(value)}")
     return free(value)
 
 
 def free(value: Any) -> Any:
-    """Data that only a backend or a template knows: typed as JSON would be, ambiguities refused."""
+    """Data that only a backend or a template knows: typed as in JSON. What YAML tools read differently is refused."""
     match value:
         case ScalarNode() if value.plain:
             return _typed(value)
@@ -222,7 +224,7 @@ def _typed(value: ScalarNode) -> Any:
         return value.lower() == "true"
     if value.lower() in _BOOLEANS:
         raise InvalidValue(
-            f"{value} is read as a boolean by some", hint=f'write true or false, or "{value}"'
+            f"{value} is a boolean for some YAML tools", hint=f'write true or false, or "{value}"'
         )
     if re.match(r"-?(0|[1-9]\d{0,17})\Z", value):
         return int(value)

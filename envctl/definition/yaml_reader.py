@@ -91,7 +91,7 @@ def _decode(data: bytes, file: str, problems: Problems) -> str | None:
         name = "a NUL" if bad[0] == "\0" else f"the control character U+{ord(bad[0]):04X}"
         problems.add(
             _spot_after(text[: bad.start()], file),
-            f"{name} cannot stand in YAML",
+            f"{name} is not allowed in YAML",
             hint="" if bad[0] == "\0" else f'write it as an escape: "\\u{ord(bad[0]):04X}"',
         )
         return None
@@ -206,10 +206,10 @@ class _Reader:
             self._tag(event.tag, position, "a list")
         value = event.value
         if "\0" in value:
-            self._add(position, "a NUL character cannot stand in any value")
+            self._add(position, "a value must not contain a NUL character")
             value = value.replace("\0", "")
         if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            self._add(position, "half of a surrogate pair is no character")
+            self._add(position, "half of a surrogate pair is not a character")
             value = value.encode("utf-8", "replace").decode()
         plain = event.implicit[0]
         node: ScalarNode | NullNode = ScalarNode(value, position, plain=plain)
@@ -225,9 +225,11 @@ class _Reader:
     def _tag(self, tag: str, position: Position, only: str) -> None:
         short = tag.replace("tag:yaml.org,2002:", "!!")
         if short in ("!append", "!prepend"):
-            self._add(position, f"{short} stands before {only}", "", f"write {short} [ … ]")
+            self._add(
+                position, f"{short} is only allowed before {only}", "", f"write {short} [ … ]"
+            )
         else:
-            hint = "quote a value that is to be text" if short == "!!str" else ""
+            hint = "quote the value to make it a text" if short == "!!str" else ""
             self._add(position, f"unknown tag {short}", "!append or !prepend before a list", hint)
 
     def _open(self, node: MapNode | ListNode, event: Any) -> None:
@@ -276,12 +278,12 @@ class _Reader:
             raise self._stop(position, f"there is no anchor &{name} above")
         known = self.anchors[name]
         if known is None:
-            raise self._stop(position, f"*{name} stands within what it stands for")
+            raise self._stop(position, f"*{name} refers to a value that contains it")
         node, size = known
         self.count += size
         self.aliased += size
         if self.aliased > MAX_ALIASED:
-            raise self._stop(position, f"aliases stand for more than {MAX_ALIASED} values in all")
+            raise self._stop(position, f"aliases expand to more than {MAX_ALIASED} values in all")
         self._no_key(node)
         self._take(node)
 

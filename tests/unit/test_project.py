@@ -438,6 +438,6 @@ def test_mistakes_that_only_the_plan_shows_are_told_with_those_of_the_spec(proje
         "envctl.yaml:4:23: services.web has no key 'packges'",
         "envctl.yaml:4:46: nothing to mount at 'gone'",
         "envctl.yaml:4:69: no such backend: 'dokcer'",
-        "envctl.yaml:5:35: services.db depends on 'wbe', which is no service",
+        "envctl.yaml:5:35: services.db.depends_on: no such service: 'wbe'",
         "envctl.yaml:5:50: nothing to mount at 'lost'",
     ]

@@ -25,7 +25,7 @@ def _check_replica_names(spec: SpecToCheck) -> None:
             spec.report(
                 spec.tree.positions[name],
                 f"services.{name} has the name of a replica of {service!r}",
-                hint=f"give it another name, or {service} fewer replicas",
+                hint=f"rename it, or reduce the replicas of {service}",
             )
 
 
@@ -54,7 +54,7 @@ def _check_ports(spec: SpecToCheck) -> None:
                 owner = "itself" if other == name else f"services.{other}"
                 spec.report(
                     position,
-                    f"services.{name}: the host's port {port['host']} is taken by {owner}",
+                    f"services.{name}: the host's port {port['host']} is already used by {owner}",
                     hint="; ".join(filter(None, [see(where), _variables_of(spec, name, index)])),
                 )
             used.setdefault(key, (name, position))
@@ -78,8 +78,8 @@ def _check_volume_owners(spec: SpecToCheck) -> None:
             if owner != data["owner"]:
                 spec.report(
                     position,
-                    f"services.{name}: the volume {volume} cannot belong to {data['owner']}:"
-                    f" services.{other} gives it to {owner}",
+                    f"services.{name}: the volume {volume} cannot have the owner {data['owner']}:"
+                    f" services.{other} sets {owner}",
                     hint=f"{see(where)}; write `owner` once",
                 )
 

@@ -72,12 +72,12 @@ class ServiceCheck:
                     self._report(
                         self.table.positions[key],
                         f": {key} needs a base to build on, and this service has {sources[0]}",
-                        hint=f"{key}: null removes it; a base instead of the {sources[0]} can be built on",
+                        hint=f"{key}: null removes it; or use a base instead of the {sources[0]}",
                     )
         if not sources and not spec.has_base and not spec.is_invalid(name, *SOURCES, "extends"):
             self._report(
                 spec.tree.positions[name],
-                " does not say what it is made from",
+                " has no base, image or dockerfile",
                 expected="base, image or dockerfile (or a base for all services at the top)",
                 hint=spec.hint_misplaced(name),
             )
@@ -89,13 +89,13 @@ class ServiceCheck:
         if self.spec.has(self.name, "replicas") and service["replicas"] != 1:
             self._report(positions["replicas"], ".replicas: a task runs once")
         if self.spec.has(self.name, "healthcheck"):
-            message = ".healthcheck: a task is done when it has completed"
+            message = ".healthcheck: a task runs to completion, so it is never probed"
             self._report(positions["healthcheck"], message)
         if service["hooks"]["after_start"]:
             self._report(
                 positions["hooks"],
-                ".hooks.after_start: a task has ended when it is done",
-                hint="hooks: null drops an inherited one; what is to follow can be a task of its own",
+                ".hooks.after_start: a task has ended by then",
+                hint="hooks: null removes an inherited one; to run something afterwards, add another task",
             )
         if service["restart"] == "always":
             position = self.spec.position(self.name, "restart")
@@ -119,14 +119,14 @@ class ServiceCheck:
             return
         reason = ""
         if len(self.name) > LONGEST_USER:
-            reason = f"is longer than the {LONGEST_USER} characters of a user's name"
+            reason = f"is longer than the {LONGEST_USER} characters that a user name may have"
         elif self.name in SYSTEM_NAMES:
             reason = f"is the name of {SYSTEM_NAMES[self.name]}"
         if reason:
             self._report(
                 self.spec.tree.positions[self.name],
-                f" would run as a user of its name, which {reason}",
-                hint="write user: explicitly",
+                f" would run as a user of that name, which {reason}",
+                hint="set `user` explicitly",
             )
 
     def _check_secrets(self) -> None:
@@ -135,7 +135,7 @@ class ServiceCheck:
             position = self.spec.position(self.name, "secrets", index, "name")
             self._check_declared(use["name"], position)
             if use["name"] in seen:
-                self._report(position, f" names the secret {use['name']!r} twice")
+                self._report(position, f" lists the secret {use['name']!r} twice")
             seen.add(use["name"])
 
     def _check_build_secrets(self) -> None:
@@ -146,7 +146,7 @@ class ServiceCheck:
                 position = self.spec.position(self.name, "build", index, "secrets", number)
                 self._check_declared(secret, position)
                 if secret in step["secrets"][:number]:
-                    self._report(position, f": the step names the secret {secret!r} twice")
+                    self._report(position, f": the step lists the secret {secret!r} twice")
 
     def _check_declared(self, secret: str, position: Position) -> None:
         if secret not in self.spec.secrets:
@@ -165,7 +165,7 @@ class ServiceCheck:
             if needed not in self.spec.tree:
                 self._report(
                     position,
-                    f" depends on {needed!r}, which is no service",
+                    f".depends_on: no such service: {needed!r}",
                     expected="the name of a service",
                     hint=suggestion(needed, [key for key in self.spec.tree if key != self.name]),
                 )
@@ -184,7 +184,7 @@ class ServiceCheck:
         if condition == "healthy" and not other["healthcheck"]:
             self.spec.report(
                 position,
-                f"{needed!r} has no healthcheck and is never healthy",
+                f"{needed!r} has no healthcheck, so it never becomes healthy",
                 hint="write completed"
                 if is_task
                 else f"give {needed} a healthcheck, or write started",
@@ -192,7 +192,7 @@ class ServiceCheck:
         elif condition == "completed" and not is_task:
             self.spec.report(
                 position,
-                f"{needed!r} is no task and never completes",
+                f"{needed!r} is not a task, so it never completes",
                 hint="write healthy or started",
             )
 

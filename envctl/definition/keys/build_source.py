@@ -35,14 +35,14 @@ class BaseData(TypedDict):
     """What a service's build starts from."""
 
     # "" if it is given by image and box: the catalogue knows those of a name.
-    name: Annotated[str, Key(IMAGE, "A name of the base catalogue.", "debian:bookworm", "")]
+    name: Annotated[str, Key(IMAGE, "A name from the base catalogue.", "debian:bookworm", "")]
     image: Annotated[str, Key(IMAGE, "A container image.", "debian:bookworm", "")]
     box: Annotated[str, Key(FILLED, "A Vagrant box.", "debian/bookworm64", "")]
     snapshot: Annotated[
         str,
         Key(
             SNAPSHOT,
-            "The dated mirror that its packages come from, instead of today's.",
+            "A dated mirror that its packages come from, instead of the current one.",
             "http://snapshots.example/archive/debian/20260801T000000Z/",
             "",
         ),
@@ -55,10 +55,10 @@ def _check_base(base: MapNode) -> None:
             "a base needs a name or an image", expected="debian:bookworm, or {image: …, box: …}"
         )
     if "name" in base and {"image", "box"} & set(base):
-        raise InvalidValue("a base has a name or an image and a box, not both")
+        raise InvalidValue("a base has either a name, or an image and a box")
     if "snapshot" in base and "name" not in base:
         raise InvalidValue(
-            "a dated mirror is for a base that is made from it",
+            "a snapshot needs a base with a name",
             expected="{name: debian:bookworm, snapshot: …}",
         )
 
@@ -77,7 +77,7 @@ class DockerfileData(TypedDict):
     file: Annotated[str, Key(PROJECT_PATH, "The Dockerfile.", "docker/Dockerfile")]
     context: Annotated[
         str,
-        Key(PROJECT_PATH, "The build context; by default the Dockerfile's folder.", ".", ""),
+        Key(PROJECT_PATH, "The build context; by default the folder of the Dockerfile.", ".", ""),
     ]
     target: Annotated[str, Key(TEXT, "The stage to build.", "runtime", "")]
     args: Annotated[dict[str, str], Key(ENV, "Build arguments.", {"VERSION": "3"}, {})]
@@ -104,11 +104,18 @@ class CopyStep(TypedDict):
     ]
     target: Annotated[
         str,
-        Key(UNIT_PATH, "Where to; a trailing / makes it a folder.", "/srv/web/", name="to"),
+        Key(
+            UNIT_PATH,
+            "Where to copy it; with a trailing / this is a folder.",
+            "/srv/web/",
+            name="to",
+        ),
     ]
-    owner: Annotated[str, Key(OWNER, "The files' owner; root by default.", "web", "")]
-    mode: Annotated[str, Key(MODE, "The files' permissions.", "0644", "")]
-    exclude: Annotated[list[str], Key(FILLED_TEXTS, "Patterns left out.", ["*.pyc"], [])]
+    owner: Annotated[str, Key(OWNER, "The owner of the files; root by default.", "web", "")]
+    mode: Annotated[str, Key(MODE, "The permissions of the files.", "0644", "")]
+    exclude: Annotated[
+        list[str], Key(FILLED_TEXTS, "Patterns of what is not copied.", ["*.pyc"], [])
+    ]
 
 
 class RunStep(TypedDict):
@@ -116,16 +123,18 @@ class RunStep(TypedDict):
 
     step: Literal["run"]
     command: Annotated[
-        list[str], Key(COMMAND, "A shell script, or a list of words.", "make install")
+        list[str], Key(COMMAND, "A shell script, or a list of arguments.", "make install")
     ]
-    user: Annotated[str, Key(USER_NAME, "Who runs it; root by default.", "web", "")]
-    workdir: Annotated[str, Key(UNIT_FOLDER, "Where; / by default.", "/srv/web", "")]
-    env: Annotated[dict[str, str], Key(ENV, "Its environment.", {"LANG": "C.UTF-8"}, {})]
+    user: Annotated[str, Key(USER_NAME, "The user that runs it; root by default.", "web", "")]
+    workdir: Annotated[
+        str, Key(UNIT_FOLDER, "The folder that it runs in; / by default.", "/srv/web", "")
+    ]
+    env: Annotated[dict[str, str], Key(ENV, "Its environment variables.", {"LANG": "C.UTF-8"}, {})]
     secrets: Annotated[
         list[str],
         Key(
             ListOf(VARIABLE, items_name="texts"),
-            "Secrets it can read at /run/secrets/NAME while it runs; the image has none of them.",
+            "Secrets that it can read at /run/secrets/NAME while it runs; they are not part of the image.",
             ["npm_token"],
             [],
         ),
@@ -133,7 +142,7 @@ class RunStep(TypedDict):
 
 
 class PipStep(TypedDict):
-    """Install Python packages into a virtual environment, made if missing."""
+    """Install Python packages into a virtual environment, which is created if it does not exist."""
 
     step: Literal["pip"]
     venv: Annotated[str, Key(UNIT_FOLDER, "The virtual environment.", "/opt/web")]
@@ -146,7 +155,7 @@ class PipStep(TypedDict):
             "",
         ),
     ]
-    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages.", ["flask==3.1.0"], [])]
+    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages to install.", ["flask==3.1.0"], [])]
 
 
 class NpmStep(TypedDict):
@@ -154,11 +163,17 @@ class NpmStep(TypedDict):
 
     step: Literal["npm"]
     directory: Annotated[str, Key(UNIT_FOLDER, "A folder with a package.json.", "/srv/web", "")]
-    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages.", ["serve@14"], [])]
+    packages: Annotated[list[str], Key(REQUIREMENTS, "Packages to install.", ["serve@14"], [])]
     production: Annotated[
         bool,
         # Written only where it is true.
-        Key(BOOLEAN, "Leave development packages out.", True, False, write=lambda it: it or None),
+        Key(
+            BOOLEAN,
+            "Whether to leave out development packages.",
+            True,
+            False,
+            write=lambda it: it or None,
+        ),
     ]
 
 
@@ -169,10 +184,11 @@ class TemplateStep(TypedDict):
     source: Annotated[str, Key(PROJECT_PATH, "The template.", "web.conf.j2", name="from")]
     target: Annotated[str, Key(UNIT_PATH, "The file to write.", "/etc/web.conf", name="to")]
     values: Annotated[
-        dict[str, Any], Key(SETTINGS, "Values, besides the spec's vars.", {"workers": 4}, {})
+        dict[str, Any],
+        Key(SETTINGS, "Values for the template, besides the spec's vars.", {"workers": 4}, {}),
     ]
-    owner: Annotated[str, Key(OWNER, "The file's owner; root by default.", "web", "")]
-    mode: Annotated[str, Key(MODE, "The file's permissions; 0644 by default.", "0600", "")]
+    owner: Annotated[str, Key(OWNER, "The owner of the file; root by default.", "web", "")]
+    mode: Annotated[str, Key(MODE, "The permissions of the file; 0644 by default.", "0600", "")]
 
 
 StepData: TypeAlias = CopyStep | RunStep | PipStep | NpmStep | TemplateStep

@@ -38,31 +38,31 @@ def _address(node: Any) -> str:
 
 
 class PortData(TypedDict):
-    """A port of the service that the host can reach, on 127.0.0.1 unless public."""
+    """A port of the service that is reachable from the host, on 127.0.0.1 unless public."""
 
     host: Annotated[
         int,
         Key(
             PORT_NUMBER,
-            "The host's; the engine chooses one if missing.",
+            "The port of the host; by default the engine chooses one.",
             8080,
             0,
             write=lambda port: port or None,
         ),
     ]
-    container: Annotated[int, Key(PORT_NUMBER, "The port inside.", 8000)]
+    container: Annotated[int, Key(PORT_NUMBER, "The port inside the service.", 8000)]
     address: Annotated[
         str,
         Key(
             Scalar(_address, "boolean", BOOLEAN.schema),
-            "Reachable from other machines.",
+            "Whether other machines can reach it.",
             True,
             LOOPBACK,
             name="public",
             write=lambda address: True if address == _EVERYWHERE else None,
         ),
     ]
-    protocol: Annotated[str, Key(words("tcp", "udp"), "tcp or udp.", "udp", "tcp")]
+    protocol: Annotated[str, Key(words("tcp", "udp"), "The protocol.", "udp", "tcp")]
 
 
 PORT: Final = Form(
@@ -71,27 +71,29 @@ PORT: Final = Form(
 
 
 class MountData(TypedDict):
-    """A path of the host, live inside."""
+    """A path of the host that appears inside."""
 
     source: Annotated[str, Key(HOST_PATH, "A path relative to the project, or absolute.", "./app")]
     target: Annotated[str, Key(MOUNT_TARGET, "Where it appears.", "/srv/web")]
-    read_only: Annotated[bool, Key(BOOLEAN, "Cannot be written from inside.", True, False)]
+    read_only: Annotated[bool, Key(BOOLEAN, "Whether it is read-only inside.", True, False)]
 
 
 MOUNT: Final = Form(MountData, title="Mount")
 
 
 class VolumeData(TypedDict):
-    """Storage that outlives the service."""
+    """Storage that is kept when the service is replaced."""
 
     target: Annotated[str, Key(MOUNT_TARGET, "Where it appears.", "/var/lib/data")]
-    read_only: Annotated[bool, Key(BOOLEAN, "Cannot be written from this service.", True, False)]
+    read_only: Annotated[
+        bool, Key(BOOLEAN, "Whether it is read-only for this service.", True, False)
+    ]
     owner: Annotated[
         str,
         Key(
             OWNER,
-            "Whose it is when it is made: a user of the service's image, or a number; "
-            "`user:group` sets the group too. What the image has there by default.",
+            "Its owner when it is created: a user of the service's image, or a number; "
+            "`user:group` sets the group too. By default the owner that the image has there.",
             "app",
             "",
         ),
@@ -104,12 +106,17 @@ VOLUME: Final = Form(
 
 
 class SecretUseData(TypedDict):
-    """A declared secret, as a file that only the service's user can read."""
+    """A declared secret as a file that only the service's user can read."""
 
     name: Annotated[str, Key(VARIABLE, "A name declared under `secrets`.", "db_password")]
     target: Annotated[
         str,
-        Key(SECRET_TARGET, "The file; /run/secrets/NAME by default.", "/run/secrets/db", ""),
+        Key(
+            SECRET_TARGET,
+            "The path of the file; /run/secrets/NAME by default.",
+            "/run/secrets/db",
+            "",
+        ),
     ]
 
 
@@ -126,7 +133,7 @@ SECRET_USE: Final = Form(
 
 
 class ProbeData(TypedDict):
-    """When the service is healthy: exactly one of http, tcp, command, asked inside the unit."""
+    """How to tell that the service is healthy: exactly one of http, tcp, command, checked inside the unit."""
 
     kind: Literal["http", "tcp", "command"]
     # [url], [host, port] or an argv, by kind.
@@ -151,13 +158,14 @@ class ProbeData(TypedDict):
             },
         ),
     ]
-    interval: Annotated[float, Key(TIME, "Time between probes.", "5s", 5.0)]
-    timeout: Annotated[float, Key(TIME, "How long one probe may take.", "3s", 3.0)]
+    interval: Annotated[float, Key(TIME, "The time between two probes.", "5s", 5.0)]
+    timeout: Annotated[float, Key(TIME, "The time that one probe may take.", "3s", 3.0)]
     retries: Annotated[
         int, Key(whole_number(1, 100), "Failures in a row that make it unhealthy.", 3, 3)
     ]
     start_period: Annotated[
-        float, Key(DURATION, "Time in which failures do not count.", "30s", 30.0)
+        float,
+        Key(DURATION, "The time after the start in which failures do not count.", "30s", 30.0),
     ]
     start_interval: Annotated[
         float,
@@ -174,7 +182,7 @@ HEALTHCHECK: Final = Form(ProbeData, title="Healthcheck", choice_reason="one kin
 
 
 class ResourcesData(TypedDict):
-    """Limits."""
+    """Limits of CPU and memory."""
 
     cpus: Annotated[float | None, Key(CORES, "CPU cores.", 0.5, None)]
     memory: Annotated[int | None, Key(SIZE, "Memory; K, M, G, T are powers of 1024.", "512M", None)]
@@ -184,10 +192,10 @@ RESOURCES: Final = Form(ResourcesData, title="Resources")
 
 
 class UserData(TypedDict):
-    """The user a service runs as; made unless it is there."""
+    """The user that a service runs as; created if it does not exist."""
 
     name: Annotated[str, Key(USER_NAME, "Its name.", "web")]
-    uid: Annotated[int | None, Key(whole_number(0, 2_000_000_000), "Its number.", 1000, None)]
+    uid: Annotated[int | None, Key(whole_number(0, 2_000_000_000), "Its number (uid).", 1000, None)]
 
 
 USER: Final = Form(
@@ -199,8 +207,10 @@ class CheckData(TypedDict):
     """A command that `verify` runs inside the unit."""
 
     name: str
-    command: Annotated[list[str], Key(COMMAND, "A shell script, or a list of words.", "pytest -q")]
-    timeout: Annotated[float, Key(TIME, "How long it may take.", "5m", 300.0)]
+    command: Annotated[
+        list[str], Key(COMMAND, "A shell script, or a list of arguments.", "pytest -q")
+    ]
+    timeout: Annotated[float, Key(TIME, "The time that it may take.", "5m", 300.0)]
 
 
 CHECK: Final = Form(
@@ -217,7 +227,7 @@ class HooksData(TypedDict):
         list[list[str]],
         Key(
             COMMANDS,
-            "Run when it is ready, each time that envctl started it; what has failed, changed or not been reached is run by the next `up`.",
+            "Run when it is ready, each time after envctl started it. The next `up` runs what failed, changed or was not reached.",
             ["touch /tmp/up"],
             [],
         ),

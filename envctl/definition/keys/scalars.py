@@ -39,21 +39,23 @@ def whole_number(low: int, high: int, title: str = "") -> Scalar:
 
 
 def words(*words: str, also: tuple[object, ...] = ()) -> Scalar:
-    """One of some words; for an editor `also` what YAML takes them for."""
+    """One of some words; `also` is what YAML makes of them, for editors."""
     title = " or ".join(f"`{word}`" for word in words)
     return Scalar(value_readers.one_of(*words), title, {"enum": [*words, *also]})
 
 
-_SMALL = "small letters, digits and"
+_LOWER_CASE = "lower-case letters, digits and"
 NAME: Final = matching("name", NAME_PATTERN, names.ALLOWED)
-VARIABLE: Final = matching("variable name", "[a-z_][a-z0-9_]{0,63}", f"{_SMALL} _, no digit first")
+VARIABLE: Final = matching(
+    "variable name", "[a-z_][a-z0-9_]{0,63}", f"{_LOWER_CASE} _, no digit first"
+)
 ENV_NAME: Final = matching(
     "environment variable", "[A-Za-z_][A-Za-z0-9_]{0,254}", "letters, digits and _, no digit first"
 )
 STORED: Final = matching(
     "stored name",
     STORED_PATTERN,
-    f"at most 40 {_SMALL} - or _, a letter first and no - or _ last",
+    f"at most 40 {_LOWER_CASE} - or _, a letter first and no - or _ last",
 )
 IMAGE: Final = matching(
     "image name",

@@ -68,7 +68,7 @@ class ServiceData(TypedDict):
         BaseData | None,
         Key(
             BASE,
-            "What its build starts from; the file's base by default.",
+            "What its build starts from; by default the base of the file.",
             "debian:bookworm",
             None,
             replaces="image and box belong together",
@@ -83,7 +83,7 @@ class ServiceData(TypedDict):
         str | None,
         Key(
             PLATFORM,
-            "The platform of its image, as Docker writes it; the engine's own by default.",
+            "The platform of its image, as Docker writes it; by default that of the engine.",
             "linux/arm64",
             None,
             run="platform",
@@ -93,7 +93,7 @@ class ServiceData(TypedDict):
         list[str],
         Key(
             ListOf(PACKAGE, items_name="texts", unique=True),
-            "Packages of the distribution.",
+            "Distribution packages to install.",
             ["python3", "curl"],
             [],
         ),
@@ -105,23 +105,25 @@ class ServiceData(TypedDict):
         UserData | None,
         Key(
             USER,
-            "Who runs it; a user of the service's name by default.",
+            "The user that it runs as; by default one with the service's name.",
             "web",
             None,
             run="process.user",
         ),
     ]
     workdir: Annotated[
-        str | None, Key(UNIT_FOLDER, "Where it runs.", "/srv/web", None, run="process.workdir")
+        str | None,
+        Key(UNIT_FOLDER, "The folder that it runs in.", "/srv/web", None, run="process.workdir"),
     ]
     env: Annotated[
-        dict[str, str], Key(ENV, "Its environment.", {"LOG_LEVEL": "info"}, {}, run="process.env")
+        dict[str, str],
+        Key(ENV, "Its environment variables.", {"LOG_LEVEL": "info"}, {}, run="process.env"),
     ]
     command: Annotated[
         list[str] | None,
         Key(
             COMMAND,
-            "What it runs: a list of words, or a shell script.",
+            "What it runs: a list of arguments, or a shell script.",
             ["/opt/web/bin/gunicorn", "app:app"],
             None,
             run="process.argv",
@@ -129,13 +131,15 @@ class ServiceData(TypedDict):
     ]
     ports: Annotated[
         list[PortData],
-        Key(ListOf(PORT), "Ports that the host can reach.", ["8080:8000"], [], run="ports"),
+        Key(
+            ListOf(PORT), "Ports that are reachable from the host.", ["8080:8000"], [], run="ports"
+        ),
     ]
     mounts: Annotated[
         list[MountData],
         Key(
             ListOf(MOUNT, items_name="mounts", map_keys=("source", "target")),
-            "Paths of the host, live inside.",
+            "Paths of the host that appear inside; changes show at once.",
             {"./app": "/srv/web"},
             [],
             run="mounts",
@@ -145,7 +149,7 @@ class ServiceData(TypedDict):
         dict[str, VolumeData],
         Key(
             MapOf(STORED, VOLUME),
-            "Storage that outlives it, by name.",
+            "Storage that is kept when the service is replaced, by name.",
             {"data": "/var/lib/data"},
             {},
             run="volumes",
@@ -153,13 +157,13 @@ class ServiceData(TypedDict):
     ]
     secrets: Annotated[
         list[SecretUseData],
-        Key(ListOf(SECRET_USE), "Secrets it can read.", ["db_password"], [], run="secrets"),
+        Key(ListOf(SECRET_USE), "Secrets that it can read.", ["db_password"], [], run="secrets"),
     ]
     healthcheck: Annotated[
         ProbeData | None,
         Key(
             HEALTHCHECK,
-            "When it is healthy.",
+            "How to tell that it is healthy.",
             {"http": "http://127.0.0.1:8000/healthz"},
             None,
             run="probe",
@@ -169,18 +173,18 @@ class ServiceData(TypedDict):
         dict[str, Literal["started", "healthy", "completed"]],
         Key(
             DEPENDS_ON,
-            "Services that come first. By default a task must be completed, "
+            "Services that start first. By default a task must be completed, "
             "a service with a healthcheck healthy, any other started.",
             ["db"],
             {},
         ),
     ]
-    replicas: Annotated[int, Key(whole_number(1, 1000), "How many of it.", 2, 1)]
+    replicas: Annotated[int, Key(whole_number(1, 1000), "The number of replicas.", 2, 1)]
     resources: Annotated[
         ResourcesData,
         Key(
             RESOURCES,
-            "Limits.",
+            "Limits of CPU and memory.",
             {"cpus": 0.5, "memory": "512M"},
             RESOURCES.defaults,
             run="resources",
@@ -190,7 +194,7 @@ class ServiceData(TypedDict):
         Literal["no", "on-failure", "always"],
         Key(
             words("no", "on-failure", "always", also=(False,)),
-            "When the engine starts it again.",
+            "When the engine restarts it.",
             "on-failure",
             "no",
             run="restart",
@@ -200,20 +204,25 @@ class ServiceData(TypedDict):
         list[CheckData],
         Key(
             MapOf(STORED, CHECK, name_key="name"),
-            "Commands that `verify` runs inside.",
+            "Commands that `verify` runs inside its units.",
             {"tests": "pytest -q"},
             [],
         ),
     ]
     hooks: Annotated[
         HooksData,
-        Key(HOOKS, "Commands around its life.", {"after_start": ["touch /tmp/up"]}, HOOKS.defaults),
+        Key(
+            HOOKS,
+            "Commands that run after it started and before it stops.",
+            {"after_start": ["touch /tmp/up"]},
+            HOOKS.defaults,
+        ),
     ]
     capabilities: Annotated[
         list[str],
         Key(
             ListOf(CAPABILITY, items_name="texts", unique=True),
-            "Linux capabilities; none by default.",
+            "Linux capabilities that it has; none by default.",
             ["NET_BIND_SERVICE"],
             [],
             run="process.capabilities",
@@ -236,11 +245,14 @@ SERVICE: Final = Form(
     title="Service",
     extra_keys={
         "extends": Key(
-            NAME, "Another service that this one is like, but for what it sets.", "web", None
+            NAME,
+            "Another service whose keys this one takes over, unless it sets them itself.",
+            "web",
+            None,
         )
     },
     choices=("base", "image", "dockerfile"),
-    choice_reason="a service is made in one way",
+    choice_reason="a service has one source",
 )
 RUN_PATHS: Final[Mapping[str, str]] = {
     word: field.key.run for word, field in SERVICE.fields.items() if field.key.run

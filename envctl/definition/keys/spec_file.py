@@ -28,7 +28,7 @@ class SecretData(TypedDict):
 
     env: Annotated[
         str | None,
-        Key(ENV_NAME, "An environment variable of envctl's own process.", "APP_TOKEN", None),
+        Key(ENV_NAME, "An environment variable of the envctl process.", "APP_TOKEN", None),
     ]
     file: Annotated[str | None, Key(FILLED, "A file of the host.", "secrets/token", None)]
     command: Annotated[
@@ -39,7 +39,7 @@ class SecretData(TypedDict):
         int | None,
         Key(
             whole_number(8, 256),
-            "Make a random one of this many characters, once, and keep it.",
+            "Generate a random value of this many characters once, and keep it.",
             24,
             None,
         ),
@@ -50,15 +50,17 @@ SECRET: Final = Form(SecretData, title="Secret's source")
 
 
 class AcceptanceData(TypedDict):
-    """Differences that `parity` may find, and why they are no mistake."""
+    """Differences that `parity` may find, and why they are accepted."""
 
-    unit: Annotated[str, Key(FILLED, "The units, by name; `*`, `?` and `[…]` work.", "web*", "*")]
-    category: Annotated[str, Key(words(*COMPARED), "What facts it is about.", "packages")]
+    unit: Annotated[
+        str, Key(FILLED, "Names of units; `*`, `?` and `[…]` are wildcards.", "web*", "*")
+    ]
+    category: Annotated[str, Key(words(*COMPARED), "The category of the facts.", "packages")]
     key: Annotated[
         str,
         Key(
             FILLED,
-            "The facts of the category, by key; `*`, `?` and `[…]` work.",
+            "Keys of the facts; `*`, `?` and `[…]` are wildcards.",
             "/etc/ssl/*",
             "*",
         ),
@@ -67,7 +69,7 @@ class AcceptanceData(TypedDict):
         str,
         Key(
             LINE,
-            "Why the two may differ there; stands in the report.",
+            "Why they may differ there; shown in the report.",
             "dev has tools for debugging",
         ),
     ]
@@ -85,13 +87,19 @@ class SpecData(TypedDict):
             NAME,
             "The project's name.",
             "guestbook",
-            fixed="one project, whatever the environment",
+            fixed="all environments share one project",
         ),
     ]
-    # The name of the one that this is resolved for.
+    # The name of the environment that this was resolved for.
     environment: str
     backend: Annotated[
-        str, Key(NAME, "Where it runs unless asked otherwise.", DEFAULT_BACKEND, DEFAULT_BACKEND)
+        str,
+        Key(
+            NAME,
+            "The backend that it runs on unless the target names another.",
+            DEFAULT_BACKEND,
+            DEFAULT_BACKEND,
+        ),
     ]
     vars: Annotated[
         dict[str, str],
@@ -125,52 +133,54 @@ class OverlayData(TypedDict):
     """`environments/NAME.yaml`, or an entry of `environments`: what differs in one environment."""
 
 
-_BEFORE: Final = {
+_EXTRA_KEYS: Final = {
     "base": Key(
         BASE,
-        "What builds start from, unless a service says.",
+        "What builds start from, unless a service has its own base.",
         "debian:bookworm",
         None,
         replaces="image and box belong together",
     ),
     "options": Key(
         OPTIONS,
-        "Settings of one backend, by its name, that every service has unless it says otherwise.",
+        "Settings of one backend, by its name, for every service that does not set them itself.",
         {"vagrant": {"layout": "single"}},
         {},
     ),
 }
-_OF_SPEC: Final = Form(SpecData, extra_keys=_BEFORE)
+_WITHOUT_ENVIRONMENTS: Final = Form(SpecData, extra_keys=_EXTRA_KEYS)
 OVERLAY: Final = Form(
     OverlayData,
     title="An environment",
-    extra_keys={word: field.key for word, field in _OF_SPEC.fields.items() if word != "project"},
+    extra_keys={
+        word: field.key for word, field in _WITHOUT_ENVIRONMENTS.fields.items() if word != "project"
+    },
 )
 SPEC: Final = Form(
     SpecData,
     title="envctl.yaml",
     extra_keys={
-        **_BEFORE,
+        **_EXTRA_KEYS,
         "environments": Key(
             MapOf(NAME, OVERLAY),
-            "Overlays kept in this file.",
+            "Overlays in this file instead of files of their own.",
             {"dev": {"backend": DEFAULT_BACKEND}},
             {},
-            fixed="an environment holds no environments",
+            fixed="environments cannot be nested",
         ),
         "default": Key(
             NAME,
             "The environment that commands without a TARGET mean.",
             "dev",
             None,
-            fixed="one default, whatever the environment",
+            fixed="all environments share one default",
         ),
     },
 )
 
 
 def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """Where merging is not by the defaults: path, how, why, and the choices of a form."""
+    """The exceptions from the defaults of merging: path, strategy, reason, and the choices of a form."""
     rules: list[tuple[str, str, str, tuple[str, ...]]] = []
     for word, field in form.fields.items():
         here = f"{path}.{word}" if path else word

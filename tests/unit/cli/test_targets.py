@@ -114,7 +114,7 @@ def test_a_default_that_is_no_name_is_a_mistake_in_the_spec(
 
 def test_a_default_stands_in_the_root_file_only(envctl: Run, shop: Path) -> None:
     (shop / "environments" / "dev.yaml").write_text("backend: memory\ndefault: dev\n")
-    assert "default stands in envctl.yaml only" in envctl("validate", "dev").err
+    assert "default is only allowed in envctl.yaml" in envctl("validate", "dev").err
 
 
 @pytest.mark.parametrize("line", ['default: "test"', "'default': test", "default:\n  test"])

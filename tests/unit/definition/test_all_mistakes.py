@@ -13,7 +13,7 @@ TOKEN = HEAD + "secrets: {token: {env: T}}\n"
 AT_ONCE = {
     "a misspelt key hides no bad dependency": (
         WEB + "    packges: [curl]\n    depends_on: [bd]\n  db: {command: [a]}\n",
-        ["services.web has no key 'packges'", "services.web depends on 'bd', which is no service"],
+        ["services.web has no key 'packges'", "services.web.depends_on: no such service: 'bd'"],
     ),
     "a bad value hides neither a clash of ports nor a circle": (
         HEAD + "services:\n"
@@ -21,7 +21,7 @@ AT_ONCE = {
         "  b: {command: [x], ports: ['80:81'], depends_on: [a]}\n",
         [
             "services.a.replicas: expected a whole number, got 'two'",
-            "services.b: the host's port 80 is taken by services.a",
+            "services.b: the host's port 80 is already used by services.a",
             "services depend on each other in a circle: a → b → a",
         ],
     ),
@@ -43,10 +43,10 @@ AT_ONCE = {
         WEB + "    ports: [http, {container: 99999}, {hots: 1, container: 2}]\n"
         "    env: {A: yes, B-C: d}\n",
         [
-            "services.web.ports.0: 'http' is no port",
+            "services.web.ports.0: 'http' is not a valid port",
             "services.web.ports.1.container: 99999 is out of range",
             "services.web.ports.2 has no key 'hots'",
-            "services.web.env.A: yes is a boolean in YAML, and this is a text",
+            "services.web.env.A: yes is a boolean in YAML, but this is a text",
             "services.web.env.B-C: 'B-C' is not allowed here",
         ],
     ),
@@ -101,7 +101,7 @@ ONCE = {
     ),
     "a bad kind is no reason that nobody can wait for completion": (
         WEB + "    depends_on: {db: completed}\n  db: {command: [a], kind: tsk}\n",
-        ["services.db.kind: 'tsk' is not known here"],
+        ["services.db.kind: 'tsk' is not a valid choice"],
     ),
     "a bad base is no service without one": (
         "project: p\nbase: [a]\nservices: {web: {packages: [a1]}}\n",
@@ -113,7 +113,7 @@ ONCE = {
     ),
     "an extended service that is not there is no reason for a missing command": (
         HEAD + "services: {web: {extends: gone}}\n",
-        ["services.web extends 'gone', which is no service"],
+        ["services.web.extends: no such service: 'gone'"],
     ),
     "a missing key is no reason to check what is below it": (
         WEB + "'': {ports: null}\n",
@@ -121,7 +121,7 @@ ONCE = {
     ),
     "a variable in a key is no unknown key": (
         WEB + "    '${a}': b\n",
-        ["variables do not work in keys: '${a}'"],
+        ["variables are not allowed in keys: '${a}'"],
     ),
 }  # fmt: skip
 

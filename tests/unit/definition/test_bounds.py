@@ -74,7 +74,7 @@ def test_a_large_variable_used_many_times_is_refused_where_it_gets_too_much(tmp_
     text = (
         HEAD + f"vars:\n  big: {'x' * 1_000_000}\n" + WEB.removeprefix(HEAD) + "    env:\n" + uses
     )
-    assert "envctl.yaml:17:11: here variables have made the spec longer than 8,388,608" in said(
+    assert "envctl.yaml:17:11: variables make the spec longer than 8,388,608" in said(
         problems(tmp_path, text)
     )
 
@@ -82,7 +82,7 @@ def test_a_large_variable_used_many_times_is_refused_where_it_gets_too_much(tmp_
 def test_a_large_text_that_aliases_repeat_is_refused(tmp_path: Path) -> None:
     uses = "".join(f"      V{number}: *big\n" for number in range(20))
     text = f"x-big: &big {'x' * 1_000_000}\n" + WEB + "    env:\n" + uses
-    assert "services.web the spec comes to more than 8,388,608 characters" in said(
+    assert "services.web the spec has more than 8,388,608 characters" in said(
         problems(tmp_path, text)
     )
 
@@ -90,7 +90,7 @@ def test_a_large_text_that_aliases_repeat_is_refused(tmp_path: Path) -> None:
 def test_a_large_text_that_services_inherit_is_refused(tmp_path: Path) -> None:
     text = WEB + f"    env: {{A: {'x' * 100_000}}}\n"
     text += "".join(f"  w{number}: {{extends: web}}\n" for number in range(200))
-    assert "the spec comes to more than 8,388,608 characters" in said(problems(tmp_path, text))
+    assert "the spec has more than 8,388,608 characters" in said(problems(tmp_path, text))
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_lists_that_services_extend_over_and_over_are_refused_before_they_are_ma
         for number in range(1, 2000)
     )
     [problem] = problems(tmp_path, text)
-    assert problem.message == f"with services.s1 the spec comes to more than {MAX_VALUES:,} values"
+    assert problem.message == f"with services.s1 the spec has more than {MAX_VALUES:,} values"
 
 
 @pytest.mark.slow

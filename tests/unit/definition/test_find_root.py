@@ -50,7 +50,7 @@ def test_a_project_of_another_user_is_refused(
     owned(monkeypatch, project / "envctl.yaml", by=OTHER, me=me)
     with pytest.raises(EnvctlError, match=r"envctl\.yaml belongs to another user") as caught:
         find_root(project / start)
-    assert "copy of your own" in caught.value.hint
+    assert "on your own copy" in caught.value.hint
 
 
 def test_root_may_ask_for_the_project_of_another_user(

@@ -193,7 +193,7 @@ def test_a_key_without_a_value_is_told_with_its_path_and_the_key_that_may_be_mea
     )
     assert "did you mean 'ports'" in nothing_there({"ports": "1", "port": None})[1]
     for data in ({"command": None}, {"command": None, "x": "1"}):
-        assert nothing_there(data)[1] == "what belongs to it is indented deeper than it is"
+        assert nothing_there(data)[1] == "indent what belongs to it deeper than the key"
 
 
 def test_lists_are_settled_too_and_remember_what_they_replaced() -> None:
@@ -420,8 +420,8 @@ def test_overlays_mean_the_same_whichever_two_are_merged_first(
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("environments:\n  ci:\n    vars: {}\n  Ci/x:\n", "envctl.yaml:7:3", "environments: 'Ci/x' is no name for an environment"),
-        ("environments:\n  ../up: {}\n", "envctl.yaml:5:3", "environments: '../up' is no name for an environment"),
+        ("environments:\n  ci:\n    vars: {}\n  Ci/x:\n", "envctl.yaml:7:3", "environments: 'Ci/x' is not a valid name for an environment"),
+        ("environments:\n  ../up: {}\n", "envctl.yaml:5:3", "environments: '../up' is not a valid name for an environment"),
         ("environments:\n  ci: [a]\n", "envctl.yaml:5:3", "environments.ci: expected a mapping, got a list"),
         ("environments: [ci]\n", "envctl.yaml:4:1", "environments: expected a mapping, got a list"),
     ],

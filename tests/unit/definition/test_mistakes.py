@@ -34,13 +34,13 @@ MISTAKES = [
     # --- secrets of builds
     Mistake("a build secret that is not declared", web("build: [{run: {command: make, secrets: [token]}}]"), "6:45", "the secret 'token' is not declared"),
     Mistake("a build secret misspelt", web("build: [{run: {command: make, secrets: [tokne]}}]") + "secrets: {token: {env: T}}\n", "6:45", "did you mean 'token'?"),
-    Mistake("a build secret twice", web("build: [{run: {command: make, secrets: [token, token]}}]") + "secrets: {token: {env: T}}\n", "6:52", "the step names the secret 'token' twice"),
+    Mistake("a build secret twice", web("build: [{run: {command: make, secrets: [token, token]}}]") + "secrets: {token: {env: T}}\n", "6:52", "the step lists the secret 'token' twice"),
     Mistake("secrets of another build step", web("build: [{npm: {directory: /srv, secrets: [token]}}]") + "secrets: {token: {env: T}}\n", "6:37", "has no key 'secrets'"),
     # --- YAML itself
     Mistake("a tab for indentation", "project: shop\nservices:\n\tweb: {}\n", "3:1", "spaces"),
     Mistake("an unquoted colon", web("workdir: a: b"), "6:15", "quote"),
     Mistake("an unquoted at-sign", web("user: @web"), "6:11", "quote a value that begins with '@'"),
-    Mistake("a quote that is not closed", web("user: 'web"), "6:11", "the quote that is opened here is not closed"),
+    Mistake("a quote that is not closed", web("user: 'web"), "6:11", "this quote is never closed"),
     Mistake("a bracket that is not closed", web("ports: ['80:80'"), "6:12", "put ']' where the list ends"),
     Mistake("a file that ends within a list", "project: [\n", "1:10", "put ']' where the list ends"),
     Mistake("a key set twice", web("user: a\nuser: b"), "7:5", "'user' is set twice"),
@@ -51,14 +51,14 @@ MISTAKES = [
     Mistake("an empty file", "", "1:1", "expected: for example project: guestbook"),
     Mistake("a Python object", web("user: !!python/name:os.system x"), "6:11", "unknown tag"),
     Mistake("an unknown tag", web("packages: !extend [a1]"), "6:15", "unknown tag !extend"),
-    Mistake("an append of a scalar", web("user: !append web"), "6:11", "!append stands before a list"),
+    Mistake("an append of a scalar", web("user: !append web"), "6:11", "!append is only allowed before a list"),
     Mistake("an unknown anchor", web("env: *common"), "6:10", "no anchor &common"),
     Mistake("Jinja braces in a value", web("user: {{ user }}"), "6:12", "cannot be a key"),
     Mistake("a control character", web("user: we\x07b"), "6:13", "U+0007"),
     Mistake("an escaped NUL", web('env: {A: "x\\0"}'), "6:14", "NUL"),
     # --- keys
     Mistake("a misspelt key", web("packges: [curl]"), "6:5", "did you mean 'packages'?"),
-    Mistake("Compose's environment", web("environment: {A: b}"), "6:5", "stand under env"),
+    Mistake("Compose's environment", web("environment: {A: b}"), "6:5", "go under env"),
     Mistake("Compose's working_dir", web("working_dir: /srv"), "6:5", "workdir"),
     Mistake("Compose's networks", web("networks: [front]"), "6:5", "reach each other by name"),
     Mistake("a misspelt top key", top("sevices: {}"), "3:1", "did you mean 'services'?"),
@@ -66,8 +66,8 @@ MISTAKES = [
     Mistake("a key without a value", web("packages:"), "6:5", "services.web.packages has no value"),
     Mistake("no project", "services: {web: {image: a}}\n", "1:1", "lacks 'project'"),
     Mistake("no services", HEAD, "1:1", "there are no services"),
-    Mistake("a project name with a capital", "project: Shop\nservices: {web: {image: a}}\n", "1:10", "small letters"),
-    Mistake("a service name with an underscore", HEAD + "services: {my_web: {}}\n", "3:12", "no name for a service"),
+    Mistake("a project name with a capital", "project: Shop\nservices: {web: {image: a}}\n", "1:10", "lower-case letters"),
+    Mistake("a service name with an underscore", HEAD + "services: {my_web: {}}\n", "3:12", "not a valid name for a service"),
     # --- types
     Mistake("a text for a list", web("packages: curl"), "6:15", "expected a list of texts, got 'curl'"),
     Mistake("a list for a mapping", web("env:\n  - A=b"), "6:5", "env: expected a mapping, got a list"),
@@ -75,9 +75,9 @@ MISTAKES = [
     Mistake("Norway", web("env: {COUNTRY: no}"), "6:20", 'quote it: "no"'),
     Mistake("a mapping in a command", web("command: [a]\nbuild:\n  - run: [echo, b: c]"), "6:5", "set twice"),
     Mistake("an unquoted colon in a list", web("checks:\n  t:\n    - echo\n    - a: b"), "7:7", "it contains a mapping"),
-    Mistake("a service named like a system user", HEAD + "services: {backup: {command: [a]}}\n", "3:12", "write user: explicitly"),
+    Mistake("a service named like a system user", HEAD + "services: {backup: {command: [a]}}\n", "3:12", "set `user` explicitly"),
     Mistake("a service named like a system group", HEAD + "services: {video: {command: [a]}}\n", "3:12", "system group"),
-    Mistake("a service name too long for a user", HEAD + "services: {" + 33 * "a" + ": {command: [a]}}\n", "3:12", "write user: explicitly"),
+    Mistake("a service name too long for a user", HEAD + "services: {" + 33 * "a" + ": {command: [a]}}\n", "3:12", "set `user` explicitly"),
     Mistake("text for a number", web("replicas: two"), "6:15", "expected a whole number, got 'two'"),
     Mistake("a number too high", web("ports: [{container: 80000}]"), "6:25", "80000 is out of range"),
     Mistake("a bad duration", web("healthcheck: {tcp: 80, interval: 5 seconds}"), "6:38", "expected a duration"),
@@ -90,8 +90,8 @@ MISTAKES = [
     # --- ports
     Mistake("an address before a port", web('ports: ["0.0.0.0:80:8000"]'), "6:13", "public: true"),
     Mistake("a port range", web('ports: ["3000-3005:3000"]'), "6:13", "one by one"),
-    Mistake("a word for a port", web('ports: ["http:80"]'), "6:13", "is no port"),
-    Mistake("a port taken by another service", web('ports: ["80:80"]') + '  b:\n    command: [b]\n    ports: ["80:81"]\n', "9:13", "taken by services.web"),
+    Mistake("a word for a port", web('ports: ["http:80"]'), "6:13", "is not a valid port"),
+    Mistake("a port taken by another service", web('ports: ["80:80"]') + '  b:\n    command: [b]\n    ports: ["80:81"]\n', "9:13", "already used by services.web"),
     Mistake("a fixed port with replicas", web('ports: ["80:80"]\nreplicas: 2'), "6:13", "2 replicas cannot share"),
     # --- paths
     Mistake("a relative workdir", web("workdir: srv"), "6:14", "is not an absolute path"),
@@ -106,16 +106,16 @@ MISTAKES = [
     Mistake("two kinds in one step", web("build: [{run: a, copy: {from: app, to: /b}}]"), "6:13", "exactly one kind"),
     Mistake("an unknown kind of step", web("build: [{apt: [a]}]"), "6:14", "packages"),
     Mistake("a copy without a target", web("build: [{copy: {from: app}}]"), "6:14", "lacks 'to'"),
-    Mistake("an option for a package", web("build: [{pip: {venv: /v, packages: [--user]}}]"), "6:41", "is no package"),
+    Mistake("an option for a package", web("build: [{pip: {venv: /v, packages: [--user]}}]"), "6:41", "is not a valid package"),
     Mistake("a package with a space", web("packages: [curl wget]"), "6:16", "a package name"),
     # --- what is made from what
     Mistake("an image and a base", web("image: redis\nbase: debian:bookworm"), "6:5", "both base and image"),
     Mistake("packages in an image", HEAD + "services: {a: {image: redis, packages: [curl]}}\n", "3:30", "needs a base"),
-    Mistake("nothing to be made from", "project: p\nservices: {web: {command: [a]}}\n", "2:12", "made from"),
+    Mistake("nothing to be made from", "project: p\nservices: {web: {command: [a]}}\n", "2:12", "has no base, image or dockerfile"),
     Mistake("no command on a base", HEAD + "services: {web: {packages: [curl]}}\n", "3:12", "has no command"),
-    Mistake("a date in place of a dated mirror", web("base: {name: debian:bookworm, snapshot: 20260801T000000Z}"), "6:45", "is no mirror's address"),
-    Mistake("a password in a mirror's address", web("base: {name: debian:bookworm, snapshot: 'http://a:b@m.example/20260801T000000Z'}"), "6:45", "a user or a password"),
-    Mistake("a dated mirror for an image", web("base: {image: mine, snapshot: 'http://m.example/x'}"), "6:11", "for a base that is made from it"),
+    Mistake("a date in place of a dated mirror", web("base: {name: debian:bookworm, snapshot: 20260801T000000Z}"), "6:45", "is not a valid mirror address"),
+    Mistake("a password in a mirror's address", web("base: {name: debian:bookworm, snapshot: 'http://a:b@m.example/20260801T000000Z'}"), "6:45", "a user name or a password"),
+    Mistake("a dated mirror for an image", web("base: {image: mine, snapshot: 'http://m.example/x'}"), "6:11", "needs a base with a name"),
     # --- references
     Mistake("an unknown dependency", web("depends_on: [wed]") + "  wet: {command: [a]}\n", "6:18", "did you mean 'wet'?"),
     Mistake("a circle of dependencies", web("depends_on: [b]") + "  b: {command: [a], depends_on: [web]}\n", "7:34", "web → b → web"),
@@ -126,13 +126,13 @@ MISTAKES = [
     Mistake("a service whose name ends with a dash", WEB + "  web-: {command: [a]}\n", "6:3", "no - last"),
     Mistake("a volume whose name ends with a dash", web("volumes: {data-: /d}"), "6:15", "no - or _ last"),
     Mistake("a secret below a folder of secrets", web("secrets: [{name: a, target: /run/secrets/b/c}]"), "6:33", "expected: /run/secrets/NAME"),
-    Mistake("a hidden secret", web("secrets: [{name: a, target: /run/secrets/.a}]"), "6:33", "begins with no dot"),
-    Mistake("a secret over all secrets", web("secrets: [{name: a, target: /run/secrets/}]"), "6:33", "cannot be a secret's file"),
+    Mistake("a hidden secret", web("secrets: [{name: a, target: /run/secrets/.a}]"), "6:33", "does not begin with a dot"),
+    Mistake("a secret over all secrets", web("secrets: [{name: a, target: /run/secrets/}]"), "6:33", "is not a valid path for a secret"),
     Mistake("a secret in /run by its other name", web("secrets: [{name: a, target: /var/run/secrets/a}]"), "6:33", "expected: /run/secrets/NAME"),
     Mistake("two secrets in one file", top("secrets: {a: {env: A}, b: {env: B}}").replace("[serve]", "[a], secrets: [{name: a, target: /run/secrets/b}, b]"), "4:77", "both appear at /run/secrets/b"),
     Mistake("a secret without a source", top("secrets: {token: {}}"), "3:11", "has no source"),
     Mistake("a task with replicas", web("kind: task\nreplicas: 2"), "7:5", "a task runs once"),
-    Mistake("an unknown service to extend", web("extends: wbe"), "6:14", "which is no service"),
+    Mistake("an unknown service to extend", web("extends: wbe"), "6:14", "no such service"),
     Mistake("services that extend each other", web("extends: b") + "  b: {extends: web}\n", "7:16", "web → b → web"),
     Mistake("two probes", web("healthcheck: {tcp: 80, command: a}"), "6:28", "tcp and command"),
     # --- what parity accepts
@@ -150,19 +150,19 @@ MISTAKES = [
     Mistake("a misspelt variable", top("vars: {http_port: 1}").replace("[serve]", "['${http_prt}']"), "4:28", "did you mean 'http_port'?"),
     Mistake("a shell variable in braces", web("command: [a]\nenv: {A: '${HOME}'}"), "6:5", "set twice"),
     Mistake("a shell default", web("env: {A: '${HOME:-x}'}"), "6:14", "$${"),
-    Mistake("a brace that is not closed", web("env: {A: 'x${y'}"), "6:14", "is no variable"),
+    Mistake("a brace that is not closed", web("env: {A: 'x${y'}"), "6:14", "is not a valid variable"),
     Mistake("variables in a circle", top("vars: {a: '${b}', b: '${a}'}"), "3:11", "a → b → a"),
     Mistake("an unquoted variable in braces", web("env: {A: ${port}}"), "6:15", 'quote it: "${port}"'),
     Mistake("an unquoted variable in brackets", web("ports: ['1:1', ${port}:80]"), "6:21", 'quote it: "${port}:80"'),
     Mistake("an unquoted variable in an address", web("env: {A: http://${h}-${i}/, B: c}"), "6:22", 'quote it: "http://${h}-${i}/"'),
     Mistake("a list as a variable", top("vars: {a: [1]}"), "3:8", "expected a text or a number"),
-    Mistake("a variable that is no port", top("vars: {p: http}").replace("[serve]", "[a], ports: ['${p}:80']"), "4:40", "p is 'http'"),
+    Mistake("a variable that is not a valid port", top("vars: {p: http}").replace("[serve]", "[a], ports: ['${p}:80']"), "4:40", "p is 'http'"),
     # --- overlays
     Mistake("another project in an overlay", WEB, "dev:1:10", "cannot be changed", "project: other\n"),
     Mistake("a removal of nothing", WEB, "dev:1:18", "services.web.pots has no value", "services: {web: {pots: null}}\n"),
     Mistake("an append to a mapping", web("env: {A: b}"), "dev:1:23", "only a list can be extended", "services: {web: {env: !append [a]}}\n"),
     Mistake("a misspelt key in an overlay", WEB, "dev:3:5", "did you mean 'env'?", "services:\n  web:\n    envv: {A: b}\n"),
-    Mistake("an environment in two places", WEB + "environments: {dev: {}}\n", "6:16", "stands here and in"),
+    Mistake("an environment in two places", WEB + "environments: {dev: {}}\n", "6:16", "is declared here and in"),
 ]  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def test_a_volume_belongs_to_one_and_both_places_are_told(tmp_path):
 
     assert str(problem.where) == "envctl.yaml:5:60"
     assert problem.message == (
-        "services.db: the volume data cannot belong to 33:33: services.web gives it to web"
+        "services.db: the volume data cannot have the owner 33:33: services.web sets web"
     )
     assert problem.hint == "see envctl.yaml:4:62; write `owner` once"
     assert not problems(tmp_path, text.replace("33:33", "web"))

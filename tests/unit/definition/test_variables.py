@@ -43,7 +43,7 @@ def test_a_port_that_another_service_has_is_told_with_the_variable_that_made_it_
     with pytest.raises(SpecError) as caught:
         load(tmp_path, text, environ={"ENVCTL_VAR_port": "80"})
     (problem,) = caught.value.problems
-    assert problem.message == "services.b: the host's port 80 is taken by services.a"
+    assert problem.message == "services.b: the host's port 80 is already used by services.a"
     assert problem.hint == "see envctl.yaml:5:29; port is '80', from ENVCTL_VAR_port"
 
 
@@ -110,13 +110,13 @@ def test_a_boolean_from_the_command_line_is_a_text_where_a_text_stands(tmp_path:
 def test_the_project_cannot_be_called_by_a_variable(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, SPEC.replace("project: shop", "project: '${level}'"))
     assert str(found.where) == "envctl.yaml:1:10"
-    assert "variables do not work here" in found.message
+    assert "variables are not allowed here" in found.message
 
 
 def test_variables_do_not_work_in_keys(tmp_path: Path) -> None:
     found = problems(tmp_path, SPEC.replace("M:", "'${level}':"))
     assert "envctl.yaml:4:59" in {str(one.where) for one in found}
-    assert "variables do not work in keys: '${level}'" in found[0].message
+    assert "variables are not allowed in keys: '${level}'" in found[0].message
 
 
 def test_a_long_chain_of_variables_is_no_problem(tmp_path: Path) -> None:
