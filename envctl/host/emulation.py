@@ -6,8 +6,6 @@ It runs on the processor it is made for, and on another one if Linux has an emul
 from __future__ import annotations
 
 import struct
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -74,6 +72,9 @@ def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str 
 
 def runs_here(architecture: str) -> bool:
     """Whether this host runs programs for an architecture."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="envctl-runs-") as folder:
         path = Path(folder) / "program"
         path.write_bytes(program(architecture))

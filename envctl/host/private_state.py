@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -190,6 +189,8 @@ def take_over_state(root: Path) -> Path | None:
             raise _no_file(path)
         if status.st_uid not in _owners():
             raise _foreign(path, status.st_uid)
+    import shutil
+
     home = private_folder(root)
     for part in _PRECIOUS:
         if (former / part).is_dir():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
 from envctl.errors import Place
@@ -167,6 +166,8 @@ def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
 
 def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
     """The parts of each that the other does not have in the same place."""
+    from difflib import SequenceMatcher
+
     gone: list[_Part] = []
     come: list[_Part] = []
     digests = [part.digest for part in old], [part.digest for part in new]

@@ -11,18 +11,20 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
 from envctl.host.links import followed
 from envctl.host.private_state import existing_folder, open_private, private_folder
-from envctl.trust.host_access import HostAccess
+
+if TYPE_CHECKING:
+    from envctl.trust.host_access import HostAccess
 
 FILE: Final = "allowed.json"
 VARIABLE: Final = "ENVCTL_TRUSTED"
 """Folders whose projects are trusted, as the file `trusted` in envctl's configuration folder names them."""
-Ask: TypeAlias = Callable[[Sequence[HostAccess]], bool | None]
+Ask: TypeAlias = "Callable[[Sequence[HostAccess]], bool | None]"
 """Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -13,9 +14,24 @@ def all_at_once(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
     """The results, in the order of the items. The first error is raised when all calls have ended."""
     items = list(items)
     if len(items) < 2:
-        # Importing threads takes longer than most single calls.
         return [function(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor
+    # The executors of `concurrent.futures` import `logging`, which takes longer than what most calls wait for.
+    from threading import Thread
 
-    with ThreadPoolExecutor(max_workers=len(items)) as pool:
-        return list(pool.map(function, items))
+    results: dict[int, _Result] = {}
+    errors: dict[int, BaseException] = {}
+
+    def call(index: int, item: _Item) -> None:
+        try:
+            results[index] = function(item)
+        except BaseException as error:  # noqa: BLE001 - raised where the results are asked for
+            errors[index] = error
+
+    threads = [Thread(target=partial(call, *numbered)) for numbered in enumerate(items)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[min(errors)]
+    return [results[index] for index in range(len(items))]

@@ -10,7 +10,6 @@ import base64
 import io
 import json
 import posixpath
-import tarfile
 from collections.abc import Iterable
 from typing import Final
 
@@ -117,6 +116,8 @@ def read_up_to(stream: Iterable[bytes], largest: int) -> bytes:
 
 
 def _only_file(archive: bytes) -> bytes | None:
+    import tarfile
+
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             entry = tar.next()

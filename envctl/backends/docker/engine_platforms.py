@@ -12,7 +12,6 @@ from envctl.backends.docker.api import Client
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.images import Images
-from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError, Place
 from envctl.host.emulation import program, remedy
 from envctl.plan.platforms import architecture, of_image, processor
@@ -70,6 +69,8 @@ class Platforms:
 
     def _tried(self, platform: str) -> bool:
         """Whether a container with a program of that platform exits with 0."""
+        from envctl.backends.docker.single_layer_images import packed, write
+
         name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))
         layer = packed({_PROGRAM: (program(architecture(platform)), 0o755)})
         whole = io.BytesIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,8 @@ def stopped_container(api: Client, image: str) -> Iterator[str]:
 
 def export(engine: Engine, image: str, folder: Path) -> None:
     """Unpack an image's root filesystem, with owners and modes, into a folder. Needs root."""
+    import subprocess
+
     argv = ("tar", "-x", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", str(folder))
     with (
         engine.doing(f"export {image}") as api,

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -249,6 +245,10 @@ class Images:
         changes: Sequence[str],
     ) -> str:
         """Like `load`. Engines before 23 ignore the platform when they import a root filesystem, so the whole image is written here."""
+        import shutil
+        import tempfile
+        from datetime import UTC, datetime
+
         from envctl.backends.docker.single_layer_images import configured, write
 
         with tempfile.TemporaryFile() as spooled, tempfile.TemporaryFile() as whole:
@@ -356,6 +356,8 @@ class _Watched:
 
 def file_in(archive: bytes) -> bytes | None:
     """The content of the first member of a tar, if it is a file."""
+    import tarfile
+
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         member = tar.next()
         file = tar.extractfile(member) if member is not None and member.isfile() else None

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
@@ -163,6 +162,8 @@ def _in_compose(name: str, value: Any) -> Any:
 def _unknown(name: str) -> InvalidOption:
     if name in _REFUSED:
         return InvalidOption(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
+    from difflib import get_close_matches
+
     matches = get_close_matches(name, _OPTIONS, n=1)
     hint = f"did you mean {matches[0]!r}?" if matches else ""
     return InvalidOption(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import posixpath
-import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
@@ -95,6 +94,8 @@ class SecretsContainer:
 
     def forget(self, unit: str) -> None:
         """Empty the files of a removed unit; its volume is removed with the secrets container."""
+        import tarfile
+
         volume = self._names.secrets(unit)
         with self._engine.doing(f"forget the secrets of {unit}") as api, self._guard:
             for holder in _holding(
@@ -281,6 +282,8 @@ def _remove(api: Client, container: str) -> None:
 
 
 def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
+    import tarfile
+
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name, value in files.items():
@@ -304,6 +307,8 @@ def _link(api: Client, unit: Unit, container: str) -> None:
 
 def _links(links: Mapping[str, str]) -> bytes:
     """An archive of links to the files."""
+    import tarfile
+
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, to in links.items():

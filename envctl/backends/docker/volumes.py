@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -109,6 +108,8 @@ class Volumes:
         return whole
 
     def _carry_over(self, unit: str, path: str, container: Mapping[str, Any]) -> bool:
+        import tarfile
+
         volume = called(unit, path)
         name = self._names.volume(volume)
         with self._guard, self._engine.doing(f"keep the data of {path} of {unit}") as api:
@@ -222,6 +223,8 @@ def _mode(api: Client, helper: str) -> int:
 
 def _folder(owner: tuple[int, int], mode: int) -> bytes:
     """An archive that changes the owner and mode of the volume's folder."""
+    import tarfile
+
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         entry = tarfile.TarInfo(_PLACE.lstrip("/"))
