@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envctl.bases.bootstrap import bootstrap, rootfs_spec
 from envctl.bases.image_store import LABEL, AvailableBase, ImageStore
 from envctl.bases.rootfs import RootfsSpec
 from envctl.errors import AccessError, EnvctlError
@@ -49,6 +48,8 @@ def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
     except EnvctlError as error:
         note = _not_pulled(error)
         report(Progress(f"base {base.image}", Stage.NOTE, note))
+        from envctl.bases.bootstrap import rootfs_spec
+
         # One that was brought here by hand has no newer one.
         return ensure(base, store, report, force=rootfs_spec(base) is not None)
 
@@ -72,6 +73,8 @@ def _local(base: Base, store: ImageStore) -> AvailableBase | None:
 
 
 def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> AvailableBase:
+    from envctl.bases.bootstrap import rootfs_spec
+
     work = f"base {base.image}"
     report(Progress(work, Stage.STARTED))
     rootfs = rootfs_spec(base)
@@ -115,6 +118,8 @@ def _bootstrapped(
     registry_error: EnvctlError | None,
 ) -> str:
     """Bootstrap a base; its id. An error tells of a registry that refused it first: that is what is to be mended."""
+    from envctl.bases.bootstrap import bootstrap
+
     try:
         return bootstrap(base, rootfs, store, report)
     except EnvctlError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +110,8 @@ class RootfsSpec:
 
     def _elsewhere(self) -> Sequence[str]:
         """Of another platform; without arch-test mmdebstrap cannot try whether its programs run here, as envctl has done."""
+        import shutil
+
         if not self.platform:
             return ()
         architecture = f"--architectures={processor(self.platform).debian}"

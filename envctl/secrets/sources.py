@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import stat
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from envctl.host.links import followed
 from envctl.host.safe_read import InsideError, read_inside
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from envctl.definition.keys.spec_file import SecretData
 
 COMMAND_TIMEOUT = 60.0
@@ -141,6 +142,8 @@ def _at_once(path: str, flags: int) -> int:
 
 def _output(name: str, argv: list[str], root: Path) -> bytes:
     """A command's standard output. What it printed is never shown, nor its arguments: they may be the secret."""
+    import subprocess
+
     hint = f"run the command that secrets.{name} names by hand, in {root}"
     try:
         process = subprocess.Popen(
@@ -170,8 +173,10 @@ def _output(name: str, argv: list[str], root: Path) -> bytes:
     return output.removesuffix(b"\n")
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+def _read(process: Popen[bytes], deadline: float) -> bytes:
     """The output, up to the bound; the process has ended if it is shorter. TimeoutExpired if it has not by then."""
+    import subprocess
+
     assert process.stdout is not None
     output = bytearray()
     with selectors.DefaultSelector() as selector:

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import stat
 import string
 from collections.abc import Collection, Mapping, Sequence
@@ -112,6 +111,8 @@ class SecretStore:
         length = declared["generate"]
         if length is None:
             raise missing(name, declared)
+        import secrets
+
         generated = "".join(secrets.choice(ALPHABET) for _ in range(length)).encode()
         self._values[name] = _write_once(private_folder(self._root, *self._path) / name, generated)
         return self._values[name]
@@ -262,9 +263,8 @@ class SecretStore:
         return self._values[name]
 
     def _key(self) -> bytes:
-        return _write_once(
-            private_folder(self._root, _FOLDER) / _KEY, secrets.token_bytes(_KEY_LENGTH)
-        )
+        key = os.urandom(_KEY_LENGTH)
+        return _write_once(private_folder(self._root, _FOLDER) / _KEY, key)
 
 
 def _removed(folder: Path) -> bool:

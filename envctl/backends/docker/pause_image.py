@@ -13,7 +13,6 @@ from typing import Final
 
 from envctl.backends.docker.api import Client
 from envctl.backends.docker.engine_errors import NotFoundError
-from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError
 from envctl.host.emulation import elf
 
@@ -48,6 +47,8 @@ def program(architecture: str) -> bytes:
 
 def image(architecture: str) -> tuple[bytes, str]:
     """The image as `docker load` takes it, and the digest of its only layer."""
+    from envctl.backends.docker.single_layer_images import packed, write
+
     layer = packed(
         {
             PROGRAM: (program(architecture), 0o755),
