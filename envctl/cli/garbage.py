@@ -36,7 +36,7 @@ def gc(
         envctl gc --dry-run
         envctl gc --yes
 
-    JSON: an object with `unused` and `removed`, lists of objects with `backend`, `kind` (image, box or base), `name`,
+    JSON: an object with `unused` and `removed`, lists of objects with `backend`, `kind` (image, box, base or cache), `name`,
     `id` and `size` (bytes, or null if unknown).
     """
     from envctl.plan.text import rough_size

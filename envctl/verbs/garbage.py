@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from envctl.backends import backend_names, open_backend
-from envctl.backends.base import CollectsGarbage, Context, Garbage, NoEngineError
+from envctl.backends.base import (
+    Backend,
+    CollectsGarbage,
+    Context,
+    Garbage,
+    MachineBuilds,
+    NoEngineError,
+)
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build
@@ -35,10 +42,20 @@ def needed_by(project: Project | None) -> frozenset[str]:
         return frozenset()
     needed: set[str] = set()
     for name in project.environments():
-        plan = Session(project, Target(name)).plan
+        session = Session(project, Target(name))
+        plan = session.plan
         needed |= plan.builds().keys()
-        needed |= {build.base.image for build in plan.builds().values() if isinstance(build, Build)}
+        sources = [build for build in plan.builds().values() if isinstance(build, Build)]
+        needed |= {source.base.image for source in sources}
+        needed |= _extra_builds(session.backend, sources)
     return frozenset(needed)
+
+
+def _extra_builds(backend: Backend, sources: Iterable[Build]) -> set[str]:
+    """The digests of what a backend builds beside, or on top of, these builds."""
+    if not isinstance(backend, MachineBuilds):
+        return set()
+    return {extra.build.digest for source in sources for extra in backend.extra_builds(source)}
 
 
 def unused(

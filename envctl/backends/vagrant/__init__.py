@@ -298,15 +298,19 @@ class VagrantBackend:
         ]
 
     def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
-        """The boxes that no machine uses."""
+        """The boxes that no machine uses, and kernels of earlier versions."""
         from envctl.backends.vagrant.box.prune_boxes import unused_boxes
+        from envctl.backends.vagrant.box.unused_kernels import unused_kernels
 
-        return unused_boxes(needed)
+        return (*unused_boxes(needed), *unused_kernels(needed, self.context.template_digest))
 
     def remove_garbage(self, garbage: Garbage) -> bool:
-        """Remove a box, unless something uses it by now."""
+        """Remove a box, unless something uses it by now, or a kernel."""
         from envctl.backends.vagrant.box.prune_boxes import remove_unused
+        from envctl.backends.vagrant.box.unused_kernels import KIND, remove_kernel
 
+        if garbage.kind == KIND:
+            return remove_kernel(garbage.id, self.context.report)
         return remove_unused(garbage.id, self.context.report)
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:

@@ -62,10 +62,22 @@ def prune(report: Report) -> None:
 def unused_boxes(needed_builds: Collection[str]) -> Sequence[Garbage]:
     """The boxes that no machine uses, nobody has used of late, and that are of none of these builds."""
     used = dict(_used())
-    needed, now = _needed(used), time.time()
+    boxes = without_use(used, _needed(used), needed_builds, now=time.time())
+    return [Garbage("box", box, box, _size(box)) for box in boxes]
+
+
+def without_use(
+    used: Mapping[str, float],
+    needed: Collection[str],
+    needed_builds: Collection[str],
+    *,
+    now: float,
+) -> list[str]:
+    """The boxes that neither a machine nor a build needs, given when each was last used. Pure."""
     return [
-        Garbage("box", box, box, _size(box))
-        for box in sorted(used.keys() - needed)
+        box
+        for box in sorted(used.keys() - set(needed))
+        # Named after the build: envctl-DIGEST-….
         if now - used[box] > GRACE and box.split("-")[1] not in needed_builds
     ]
 

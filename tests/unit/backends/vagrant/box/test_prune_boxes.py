@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envctl.backends.vagrant.box.prune_boxes import GRACE, MAX_UNUSED, prunable
+from envctl.backends.vagrant.box.prune_boxes import GRACE, MAX_UNUSED, prunable, without_use
 
 NOW = 1_000_000.0
 AGES = st.dictionaries(
@@ -22,6 +22,15 @@ def test_those_used_last_are_kept():
     assert prunable(used, [f"box{MAX_UNUSED:02}"], NOW) == [f"box{MAX_UNUSED + 1:02}"]
     assert prunable(used, ["box00", "box01"], NOW) == []
     assert prunable(used, (), NOW - 2 * GRACE) == []
+
+
+def test_a_box_that_a_machine_or_a_build_needs_or_that_was_used_of_late_is_not_unused():
+    old, young = NOW - 2 * GRACE, NOW - GRACE / 2
+    used = {f"envctl-{name * 24}-00000000": old for name in "abc"} | {"envctl-d-0": young}
+
+    boxes = without_use(used, [f"envctl-{'a' * 24}-00000000"], ["b" * 24], now=NOW)
+
+    assert boxes == [f"envctl-{'c' * 24}-00000000"]
 
 
 @given(AGES, st.data())
