@@ -96,7 +96,7 @@ class OneOffs:
     def _make(self, api: Client, unit: Unit, one_off: Unit, execution: Execution) -> str:
         claim_volumes(api, one_off, self._names)
         labels = self._names.one_off_labels(unit.name)
-        body = _body(container(one_off, self._names), labels, execution)
+        body = one_off_body(container(one_off, self._names), labels, execution)
         name = self._names.container(one_off.name)
         identity = api.create_container(body, name, unit.run.platform or None)
         self._secret_files.lend(one_off, identity, name=f"{name}{_SECRETS}", labels=labels)
@@ -109,7 +109,7 @@ class OneOffs:
         remove_volume(api, self._names.secrets(one_off.name))
 
 
-def _body(
+def one_off_body(
     unit_body: Mapping[str, Any], labels: Mapping[str, str], execution: Execution
 ) -> Mapping[str, Any]:
     """The body of the API call that creates a one-off, based on that of its unit."""

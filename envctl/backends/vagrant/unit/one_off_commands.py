@@ -22,15 +22,16 @@ def run(unit: Unit, note: Mapping[str, Any], machine: SshMachine, execution: Exe
     """Run a command, or without one the unit's own; its exit code. `note` is the unit's note in the machine's stamp."""
     paths = UnitPaths(unit.name, bool(note.get("shared")))
 
-    def script(mark: str) -> str:
+    def marked_script(mark: str) -> str:
         # All that it starts is found by the mark, if it has to be ended.
         marked = replace(execution, env={**execution.env, VARIABLE: mark})
-        return _script(one_off_unit(unit, unit.name, marked), paths, tty=execution.tty)
+        return script(one_off_unit(unit, unit.name, marked), paths, tty=execution.tty)
 
-    return exec_stream.run(unit.name, machine, execution, script)
+    return exec_stream.run(unit.name, machine, execution, marked_script)
 
 
-def _script(unit: Unit, paths: UnitPaths, *, tty: bool) -> str:
+def script(unit: Unit, paths: UnitPaths, *, tty: bool) -> str:
+    """The shell command that runs the process of a one-off's unit. Pure."""
     if container.runs_in_container(unit):
         return container.one_off_command(unit, tty=tty)
     process = unit.run.process
