@@ -29,8 +29,9 @@ commands, targets, services, variables and bases.
 
 ## All commands
 
-A TARGET is an environment (`dev`) or an environment on a backend (`dev@docker`). It is optional if the project has
-only one environment.
+A TARGET is an environment (`dev`) or an environment on a backend (`dev@docker`). Without one, commands use
+`ENVCTL_ENV`, the spec's `default`, the only environment, or the only one that is up, and say which if there was a choice. A service in
+place of TARGET is one of that environment.
 
 | exit code | meaning |
 | --- | --- |

@@ -85,6 +85,25 @@ def test_down_with_volumes_removes_data_too_and_down_again_nothing(stage):
     assert printed(stage, "cat", NOTE) is None
 
 
+def test_single_services_are_stopped_and_taken_down_and_come_back(stage):
+    stage.spec(f"{WEB}\nother: {{command: [sleep, infinity]}}", top=TOP).up()
+    printed(stage, "sh", "-c", f"echo kept > {NOTE}")
+    verbs = stage.workspace()
+
+    assert [change.unit for change in verbs.stop(stage.target, services=["web"])] == ["web"]
+    assert stage.states() == {"web": "stopped", "other": "running"}
+    assert [row.state for row in verbs.status(stage.target, ["web"])] == ["stopped"]
+    assert [change.unit for change in verbs.down(stage.target, services=["web"])] == ["web"]
+    assert stage.states() == {"web": "missing", "other": "running"}
+    assert verbs.observed(stage.target).volumes == {"data"}
+    assert verbs.down(stage.target, services=["web"]) == ()
+
+    assert stage.up() == ["create web"]
+    assert printed(stage, "cat", NOTE) == (
+        "kept\n" if capabilities(stage.backend).executes else None
+    )
+
+
 def test_down_works_though_the_spec_is_broken(stage):
     stage.spec(WEB, top=TOP).up()
     stage.write("envctl.yaml", "project: [")

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
 NEEDS_AN_ENGINE = {
     "doctor", "base", "exec", "shell", "logs", "facts", "parity", "verify",
-    "run", "cp", "pull", "top", "events", "open", "ssh-config", "list", "gc",
+    "run", "cp", "pull", "top", "events", "open", "port", "ssh-config", "list", "gc",
 }  # fmt: skip
 """Verbs that mean nothing on the memory backend: their lines are only parsed."""
 
