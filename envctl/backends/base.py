@@ -238,17 +238,17 @@ class RecordsHooks(Protocol):
 
 @runtime_checkable
 class RunsOneOffs(Protocol):
-    """A backend that can run a command as a unit of its own, for `envctl run`."""
+    """A backend that can run a command as a separate unit, for `envctl run`."""
 
     one_offs_need_unit: bool
-    """A one-off is beside the unit, which has to be there; else it is made of the plan alone."""
+    """Whether a one-off needs the existing unit; otherwise it is made from the plan."""
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command with all that a unit has: image, user, environment, network, mounts, volumes, secrets; its exit code.
+        """Run a command with everything that a unit has: image, user, environment, network, mounts, volumes, secrets; its exit code.
 
-        Without a command the unit's own is run. The unit is not touched, and nothing is left of the one-off, however this
-        ends. `ready` is called when nothing else of the environment is changed for it any more. NotRunningError if it needs
-        the unit and that is not there.
+        Without a command, the unit's own is run. The unit itself does not change, and the one-off is always removed.
+        `ready` is called when the rest of the environment does not change any more because of it. NotRunningError if it
+        needs the unit and that does not exist.
         """
 
 
@@ -286,7 +286,7 @@ class ReadsFiles(Protocol):
 
 
 class PathKind(StrEnum):
-    """What is at a path of a unit, at the end of links."""
+    """What is at a path of a unit, with links followed."""
 
     FOLDER = "folder"
     FILE = "file"
@@ -295,7 +295,7 @@ class PathKind(StrEnum):
 
 @runtime_checkable
 class CopiesFiles(Protocol):
-    """A backend that can copy files out of and into units, for `envctl cp`. NotRunningError where a unit is not there."""
+    """A backend that can copy files out of and into units, for `envctl cp`. NotRunningError if a unit does not exist."""
 
     def path_kind(self, unit: str, path: str) -> PathKind:
         """What is at an absolute path of a unit."""
@@ -304,7 +304,7 @@ class CopiesFiles(Protocol):
         """A tar archive of a file or folder, which is its first member. A link at the path itself is followed."""
 
     def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
-        """Unpack a tar archive into a folder of a unit, with the owners and modes that are in it."""
+        """Unpack a tar archive into a folder of a unit, with the owners and modes in the archive."""
 
 
 @dataclass(frozen=True, slots=True)

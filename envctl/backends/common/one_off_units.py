@@ -1,4 +1,4 @@
-"""The unit that a one-off is: a service's or task's, for another command. Pure."""
+"""The unit of a one-off: that of a service or task, with another command. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def one_off_unit(unit: Unit, name: str, execution: Execution) -> Unit:
-    """The unit, named otherwise and with the command, without what others find or restart it by.
+    """The unit with another name and command, without ports, probe, restarts and aliases.
 
-    An execution without a command keeps the unit's own.
+    Without a command in the execution, the unit's own is used.
     """
     process = unit.run.process
     process = replace(

@@ -57,7 +57,7 @@ class UnitLifecycle:
             Action.REPLACE: self._create,
             Action.RECONFIGURE: partial(self._start, new_run=True),
             Action.START: self._start,
-            Action.RESTART: partial(self._start, anew=True),
+            Action.RESTART: partial(self._start, restart=True),
         }
         without: Mapping[Action, Callable[[str], None]] = {
             Action.STOP: self._stop,
@@ -95,14 +95,14 @@ class UnitLifecycle:
             and domain.source_id == source_id
         )
 
-    def _start(self, unit: Unit, *, new_run: bool = False, anew: bool = False) -> None:
-        """Have the unit run as planned, in its running machine; one that does goes on, unless it is to start `anew`."""
+    def _start(self, unit: Unit, *, new_run: bool = False, restart: bool = False) -> None:
+        """Start the unit in its machine, unless it already runs as planned; with `restart`, in any case."""
         name = layout.machine_of(unit).name
         if self.control.domain(name) is None:
             self._create(unit)
             return
         domain = self._repaired(unit, self.control.running(name))
-        if anew or not self._runs_as_planned(unit, domain):
+        if restart or not self._runs_as_planned(unit, domain):
             self._set_up(unit, domain, new_run=new_run)
 
     def _repaired(self, unit: Unit, domain: Domain) -> Domain:

@@ -60,7 +60,7 @@ def prune(report: Report) -> None:
 
 
 def unused_boxes(needed_builds: Collection[str]) -> Sequence[Garbage]:
-    """The boxes that no machine uses, nobody has used of late, and that are of none of these builds."""
+    """The boxes that no machine uses, that were not used recently, and that do not belong to these builds."""
     used = dict(_used())
     boxes = without_use(used, _needed(used), needed_builds, now=time.time())
     return [Garbage("box", box, box, _size(box)) for box in boxes]
@@ -83,7 +83,7 @@ def without_use(
 
 
 def remove_unused(box: str, report: Report) -> bool:
-    """Remove a box that `unused_boxes` gave, unless somebody uses it by now; whether it is gone."""
+    """Remove a box from `unused_boxes`, unless it is used by now; whether it was removed."""
     locks = cache_folder() / "locks"
     with exclusive(locks, "prune", report):
         used = last_used(box)
@@ -108,7 +108,7 @@ def _remove_unused(box: str, used: float, report: Report) -> None:
 
 
 def _size(box: str) -> int:
-    """The bytes that a box takes on the disk, without its disk in libvirt's pool."""
+    """The bytes that a box uses, without its disk in libvirt's pool."""
     files = (file for _, folder in box_files.find(box) for file in folder.rglob("*"))
     return sum(file.stat().st_blocks * 512 for file in files if file.is_file())
 

@@ -1,4 +1,4 @@
-"""A command with its streams passed on in threads, until it has ended or enough was heard."""
+"""Runs a command and passes its streams on in threads, until it exits or is no longer needed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_streaming(
         # Errors from here on are caused by closing the streams, not by writers.
         failed = failures[:1]
         if process.poll() is None:
-            # Enough was heard.
+            # `over` was set: it is no longer needed.
             process.kill()
         else:
             for reader in readers:

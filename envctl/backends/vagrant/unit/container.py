@@ -92,7 +92,7 @@ def client_script(unit: Unit) -> str:
 
 
 def one_off_command(unit: Unit, *, tty: bool) -> str:
-    """A shell command that runs a one-off of the unit in a container of its own, which the engine then removes."""
+    """A shell command that runs a one-off of the unit in a separate container, which the engine removes afterwards."""
     terminal = ("--tty",) if tty else ()
     return f"exec {words(tuple(_run(unit, '--rm', '--interactive', *terminal)))}"
 

@@ -73,7 +73,7 @@ def command(
     """A shell command that runs `argv` with the user, folder and rights of the unit's process.
 
     In a shared machine it enters the mount namespace of the unit's main process `main`, which has the unit's secrets.
-    With `apart`, the unit need not run: the command is no part of it, and in a shared machine it has a namespace of its own.
+    With `apart`, the unit need not run: the command is separate, and in a shared machine it has its own namespace.
     """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
@@ -106,7 +106,7 @@ def command(
 
 
 def _bind_secrets(paths: UnitPaths) -> str:
-    """Shell commands that have the unit's secrets, if there are some, in their place."""
+    """Shell commands that mount the unit's secrets, if there are any."""
     return (
         f"[ ! -d {paths.secrets} ] || {{ mkdir -p {SECRETS} && mount --bind {paths.secrets} {SECRETS}"
         f" && mount -o remount,bind,ro {SECRETS}; }} || exit 126"

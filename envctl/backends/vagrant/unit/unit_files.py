@@ -1,4 +1,4 @@
-"""Copies files out of and into a unit, in its running machine; those of a container by way of the machine's engine."""
+"""Copies files out of and into a unit in its running machine; for a container, with the machine's Docker engine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LONGEST: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class UnitFiles:
-    """The files of a unit; `contained` if they are those of a container in its machine."""
+    """The files of a unit; `contained` if it runs in a container in its machine."""
 
     unit: str
     machine: SshMachine
     contained: bool
 
     def path_kind(self, path: str) -> PathKind:
-        """What is at a path, at the end of links."""
+        """What is at a path, with links followed."""
         return PathKind(self.machine.run(self._kind_script(path)).strip())
 
     def _kind_script(self, path: str) -> str:
@@ -39,7 +39,7 @@ class UnitFiles:
                 f"if [ -d {place} ]; then echo folder;"
                 f" elif [ -e {place} ]; then echo file; else echo nothing; fi"
             )
-        # The first letter of a listing tells; an image need not have a shell.
+        # From the first letter of tar's listing: the image may have no shell.
         return (
             f"case $({self._pack_script(path)} 2>/dev/null | tar -tvf - 2>/dev/null | head -n 1) in"
             " d*) echo folder;; ?*) echo file;; *) echo nothing;; esac"
