@@ -7,7 +7,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure import ENVIRON
@@ -17,6 +17,7 @@ BEFORE = "Each input is a file of some hundred kilobytes at most. Memory is the 
 HEADING = "project: bounds\nbase: debian:bookworm\n"
 WEB = HEADING + "services:\n  web:\n    command: [sleep, infinity]\n"
 MEMORY_BACKEND = "backend: memory\n"
+COPY = WEB + "    build: [{copy: {from: app/, to: /srv/}}]\n"
 TEMPLATE = WEB + "    build: [{template: {from: t.j2, to: /etc/t}}]\n"
 
 
@@ -42,15 +43,32 @@ class Measured:
 
 def measure(envctl: str, folder: Path) -> list[Measured]:
     """All there is to measure, in a folder of its own."""
-    found = []
+    measured = []
     for number, (title, make, verb) in enumerate(INPUTS):
-        where = folder / f"input{number}"
-        (where / "environments").mkdir(parents=True)
-        (where / "environments/dev.yaml").write_text(MEMORY_BACKEND)
-        make(where)
-        found.append(run(title, [envctl, *verb], where))
-        print(found[-1].row(), flush=True)
-    return found
+        where = _project(folder / f"input{number}", make)
+        measured.append(run(title, [envctl, *verb], where))
+        print(measured[-1].row(), flush=True)
+    for number, (title, make, earlier, verb, most_cpu) in enumerate(AIMED):
+        where = _project(folder / f"aimed{number}", make)
+        for words in earlier:
+            run(title, [envctl, *words], where)
+            _change_a_line(where)
+        measured.append(replace(run(title, [envctl, *verb], where), most_cpu=most_cpu))
+        print(measured[-1].row(), flush=True)
+    return measured
+
+
+def _project(folder: Path, make: Callable[[Path], None]) -> Path:
+    (folder / "environments").mkdir(parents=True)
+    (folder / "environments/dev.yaml").write_text(MEMORY_BACKEND)
+    make(folder)
+    return folder
+
+
+def _change_a_line(folder: Path) -> None:
+    """Change a file of the context, if there is a rendered folder that has to follow."""
+    if (folder / "out").exists():
+        (folder / "app/d0/f0.txt").write_text("changed\n")
 
 
 def run(title: str, argv: list[str], folder: Path) -> Measured:
@@ -88,6 +106,19 @@ def template(text: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         (folder / "envctl.yaml").write_text(TEMPLATE)
         (folder / "t.j2").write_text(text)
+
+    return make
+
+
+def context(files: int) -> Callable[[Path], None]:
+    """A project with a service that copies so many files."""
+
+    def make(folder: Path) -> None:
+        (folder / "envctl.yaml").write_text(COPY)
+        for number in range(files):
+            file = folder / f"app/d{number // 100}/f{number}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{number}\n" * 50)
 
     return make
 
@@ -136,6 +167,14 @@ INPUTS: list[tuple[str, Callable[[Path], None], list[str]]] = [
     ("a template that asks for 100 GB", template("{{ 'x' * 99999999999 }}"), VALIDATE),
     ("a template that calls itself", template("{% macro m(x) %}{{ m(x) }}{{ m(x) }}{% endmacro %}{{ m(1) }}"), VALIDATE),
     ("`plan` of one of 3,000 environments", environments(WEB, 3000), ["plan", "e1"]),
-    ("`validate` of 100 services in 200 environments", environments(services(100), 200), VALIDATE),
     ("`up` of 1,000 services on paper", spec(services(1000)), UP),
 ]  # fmt: skip
+RENDER = ["render", "dev@docker", "-o", "out"]
+AIMED: list[tuple[str, Callable[[Path], None], list[list[str]], list[str], float]] = [
+    ("`validate` of 100 services in 200 environments", environments(services(100), 200), [], VALIDATE, 3.0),
+    ("`render` of 2,000 files", context(2_000), [], RENDER, 2.0),
+    ("`render` again, one line of 2,000 files changed", context(2_000), [RENDER], RENDER, 2.0),
+    ("`status` beside a context of 20,000 files", context(20_000), [UP], ["status", "dev"], 0.4),
+    ("`up` beside it, nothing to do", context(20_000), [UP], UP, 0.4),
+]  # fmt: skip
+"""Commands with an aim of their own, in seconds of the processor, and what is run before them."""

@@ -89,7 +89,9 @@ def about() -> str:
     engine = said("docker", "version", "--format", "engine {{.Server.Version}}")
     return (
         f"{said('docker-compose', 'version')}, {engine}; median of {RUNS}. Compose runs the folder that `envctl render` wrote; "
-        "for `status` it is asked for `ps`, for `plan` for `--dry-run up -d`, for TAB for `__complete`."
+        f"The load of the machine was {os.getloadavg()[0]:.0f} at the end: with more than its cores, processor times hold as "
+        "ratios, and times on the clock tell little. "
+        "For `status` it is asked for `ps`, for `plan` for `--dry-run up -d`, for TAB for `__complete`."
     )
 
 

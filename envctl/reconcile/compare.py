@@ -18,8 +18,9 @@ what the engine has of it is otherwise  REPLACE (START where that mends it)
 anything else                           none
 ======================================  =====================================
 
-What a unit lets go of, such as a port, another one takes after that: see `plan.handovers`. A build is made only if a unit that has to be made needs it and it is not at hand. Units that are
-in the spec no more are removed. Volumes are never touched here, see `down`.
+A unit takes a port or volume after another one has released it: see `plan.handovers`. A build is made only if a unit
+needs it that has to be made, and its image does not exist. Units that were removed from the spec are removed. Volumes are
+never touched here, see `down`.
 """
 
 from __future__ import annotations

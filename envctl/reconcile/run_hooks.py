@@ -68,7 +68,7 @@ def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[
 
 
 def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool = True) -> None:
-    """Run before_stop hooks: one that fails is told, and does not keep the unit from stopping.
+    """Run before_stop hooks. One that fails is reported, and the unit stops all the same.
 
     A unit that is not `reachable` is not waited for.
     """
@@ -81,7 +81,7 @@ def before_stop(unit: Unit, backend: Backend, report: Report, *, reachable: bool
             code = backend.exec(unit.name, _execution(argv)[0])
             failure = f"ended with {exit_text(code)}" if code else ""
         except NotRunningError:
-            # There is nothing that could be told that it is about to stop.
+            # It does not run: there is nothing to prepare for a stop.
             return
         except EnvctlError as error:
             failure = f"failed: {error.brief}"

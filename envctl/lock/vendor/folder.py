@@ -29,7 +29,7 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 def read_file(root: Path, name: str, most: int) -> bytes:
     """Read a file of the folder, of at most `most` bytes. FileNotFoundError if it is missing, else OSError."""
-    with _folder(root) as here, _session(here, name) as file:
+    with _folder(root) as here, _opened(here, name) as file:
         data = file.read(most + 1)
         if len(data) > most:
             raise OSError(f"more than {most} bytes")
@@ -49,7 +49,7 @@ def write_file(root: Path, name: str, data: bytes) -> None:
 @contextmanager
 def open_file(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
     """Open the file with that hash for reading. OSError unless it is a regular file of that size."""
-    with _folder(root) as here, _entered(here, HASHES) as hashes, _session(hashes, digest) as file:
+    with _folder(root) as here, _entered(here, HASHES) as hashes, _opened(hashes, digest) as file:
         actual_size = os.fstat(file.fileno()).st_size
         if actual_size != size:
             raise OSError(f"it has {actual_size} bytes instead of {size}")
@@ -134,7 +134,7 @@ def _entered(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
 
 
 @contextmanager
-def _session(folder: int, name: str) -> Iterator[BinaryIO]:
+def _opened(folder: int, name: str) -> Iterator[BinaryIO]:
     descriptor = os.open(name, _READ, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
