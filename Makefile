@@ -25,7 +25,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-elsewhere test-oldest test-machines soak mutants check lint unit bench docs pins wheel clean
+.PHONY: help up test test-here test-elsewhere test-oldest test-containers test-usual-machines test-machines soak mutants check lint unit bench docs pins wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this
@@ -35,14 +35,19 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 	$(BIN)/envctl doctor --fix
 	$(BIN)/envctl up $(ENVIRONMENT)
 
-test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes up to an hour on two cores
+test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes some forty minutes on two cores
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	.ci/disks
-	$(MAKE) --no-print-directory lint
+	+MAKE="$(MAKE)" .ci/stages $(REPORTS) "lint test-here test-elsewhere" "test-containers test-usual-machines"
+
+test-here: $(VENV)/.dev
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
-	$(MAKE) --no-print-directory test-elsewhere
+
+test-containers: $(VENV)/.dev
 	$(BIN)/pytest -m "engine and not machines" $(ON_ENGINES) --junitxml=$(REPORTS)/engine.xml $(PYTEST_ARGS)
+
+test-usual-machines: $(VENV)/.dev
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m "machines and not long" $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -78,6 +79,11 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
     items.sort(key=lambda item: together(item.nodeid) == item.nodeid)
+
+
+def pytest_collection_finish():
+    """Thousands of collected tests stay until the end: the garbage collector need not look at them again and again."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -61,8 +61,9 @@ REASONS: dict[str, tuple[int, str]] = {
 
 def mentions(tree: ast.AST) -> Iterator[str]:
     """Where a tree names a backend: in a name that is bound or read, or in a text."""
-    docstrings = {id(text) for node in ast.walk(tree) for text in _docstring(node)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    docstrings = {id(text) for node in nodes for text in _docstring(node)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
             if id(node) not in docstrings:
