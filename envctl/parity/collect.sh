@@ -140,7 +140,19 @@ tree() {
     part end
 }
 
-# All processes, as the kernel tells of them, a given number of times.
+# Most processes of a machine, and no program of its: to read all that is told of them takes seconds without KVM.
+is_kernel_thread() {
+    IFS= read -r rest <"$1/stat" || return 1
+    # The seventh word behind the name: PF_KTHREAD is one of its bits.
+    rest=${rest##*) }
+    for _ in 1 2 3 4 5 6; do rest=${rest#* }; done
+    rest=${rest%% *}
+    # A name may have a line end in it. No such name is long enough to have this bit.
+    case $rest in '' | *[!0-9]*) return 1 ;; esac
+    [ $((rest & 2097152)) != 0 ]
+}
+
+# All processes but the kernel's own, as the kernel tells of them, a given number of times.
 processes() {
     times=$1 look=0
     while [ "$look" -lt "$times" ]; do
@@ -149,6 +161,7 @@ processes() {
         part "look$look"
         set --
         for folder in /proc/[0-9]*; do
+            ! is_kernel_thread "$folder" || continue
             # A word that is always the same, before what a process may write itself.
             set -- "$@" "$folder/stat" "$folder/oom_score_adj" "$folder/status" "$folder/cgroup" \
                 /proc/sys/kernel/ostype "$folder/cmdline"
@@ -296,12 +309,13 @@ ask() {
     changed)
         find_reference || { unknown changed "" "it is not told when the unit was made" && return 0; }
         need changed "" find stat grep sed sort || return 0
-        find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
-*' -exec stat -c "%a %u %g %F$tab%n" {} +
+        found=$(find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
+*' -exec stat -c "%a %u %g %F$tab%n" {} +)
+        [ -n "$found" ] || return 0
+        printf '%s\n' "$found"
         # A package may name a file by where its folder was before it became a link.
         # shellcheck disable=SC2062  # it is no pattern: the patterns come on standard input
-        find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
-*' | sed 'p; s|^/usr/|/|' | grep -F -x -f - /var/lib/dpkg/info/*.list /dev/null | sed 's|^/var/lib/dpkg/info/|packaged |' | sort -u
+        printf '%s\n' "$found" | sed "s/^[^$tab]*$tab//; p; s|^/usr/|/|" | grep -F -x -f - /var/lib/dpkg/info/*.list /dev/null | sed 's|^/var/lib/dpkg/info/|packaged |' | sort -u
         ;;
     lost)
         [ -d /var/lib/dpkg/info ] || return 0
