@@ -136,6 +136,8 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
     user = "root" if contained else unit.run.process.user or "root"
     # `user:` also sets the user's group; a number may have no entry in /etc/passwd, and then no group.
     owner = shell(user if user.isdigit() else f"{user}:")
+    services = words([_file(paths), log_scripts.SERVICE_FILE])
+    folder = paths.script.rpartition("/")[0]
     lines = [
         "set -e",
         "umask 022",
@@ -146,9 +148,11 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         exit_records.forget_script(paths),
         _REFUSE_MOUNT,
         f"refuse_mount {paths.secrets}; refuse_mount {paths.script}; refuse_mount {_file(paths)}",
-        f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {paths.script.rpartition('/')[0]}",
+        f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {folder}",
         *_covers(unit),
         *_protections(unit),
+        # What another run unpacked and did not live to have systemd read is as good as another file.
+        f"before=; [ -e {folder}/unread ] || before=$(cat {services} 2>/dev/null) || :; : >{folder}/unread",
         "tar -xpf - -C /",
         *log_scripts.setup_commands(paths, owner, new_run=new_run),
     ]
@@ -160,8 +164,10 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         )
         lines += _links(secrets)
     lines += [
-        # Takes a second or more on an emulated processor; systemd reads a new service file without it.
-        f'[ -z "$known" ] || {{ systemctl daemon-reload; systemctl reset-failed {paths.service} 2>/dev/null || :; }}',
+        # Takes seconds on an emulated processor; systemd reads a new service file without it, and knows an unchanged one.
+        f'[ -z "$known" ] || [ "$before" = "$(cat {services})" ] || systemctl daemon-reload',
+        f"rm -f {folder}/unread",
+        f'[ -z "$known" ] || systemctl reset-failed {paths.service} 2>/dev/null || :',
         f"systemctl start --no-block {paths.log_service} {paths.service}",
     ]
     return "\n".join(lines)

@@ -75,7 +75,7 @@ def test_secrets_travel_as_files_of_the_archive_only():
     assert subprocess.run(["/bin/sh", "-n", "-c", settled], check=False).returncode == 0
 
 
-def test_systemd_is_asked_to_stop_and_forget_only_services_that_it_has(tmp_path):
+def test_systemd_is_asked_to_stop_forget_and_read_no_more_than_it_must(tmp_path):
     web, room = unit("web"), UnitPaths("web")
     for name in ("etc/systemd/system", "bin"):
         (tmp_path / name).mkdir(parents=True)
@@ -101,13 +101,19 @@ def test_systemd_is_asked_to_stop_and_forget_only_services_that_it_has(tmp_path)
     both = "envctl-log@web.service envctl-web.service"
     start = f"start --no-block {both}"
     assert asked() == [start]
-    again = [
+    stop, reset = (
         "stop envctl-web.service envctl-log@web.service",
-        "daemon-reload",
         "reset-failed envctl-web.service",
-        start,
-    ]
-    assert asked() == again
+    )
+    assert asked() == [stop, reset, start]
+
+    # Its service file is read again if it is another now, or may not have been read since it became another.
+    with (tmp_path / "etc/systemd/system/envctl-web.service").open("a") as file:
+        file.write("Nice=1\n")
+    assert asked() == [stop, "daemon-reload", reset, start]
+    (tmp_path / "etc/envctl/web/unread").touch()
+    assert asked() == [stop, "daemon-reload", reset, start]
+    assert asked() == [stop, reset, start]
 
 
 def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
