@@ -94,13 +94,15 @@ def test_all_that_was_printed_before_the_end_has_come(machine):
     os.kill(int(process), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("script", ["sleep 98773 & setsid sleep 98773; wait", "yes 98773"])
+@pytest.mark.parametrize("script", ["sleep NUMBER & setsid sleep NUMBER; wait", "yes NUMBER"])
 def test_a_command_whose_time_is_over_is_ended_with_all_that_it_started(machine, script):
+    # Other runs of these tests may go on beside this one.
+    number = f"98773{os.getpid()}"
     with pytest.raises(EnvctlError, match=r"did not finish within 0\.5 s") as caught:
-        run(machine, script, timeout=0.5)
+        run(machine, script.replace("NUMBER", number), timeout=0.5)
     assert isinstance(caught.value.__cause__, TimeoutError)
     assert caught.value.hint.startswith("it was ended")
-    assert subprocess.run(["pgrep", "-f", "98773"], check=False).returncode == 1
+    assert subprocess.run(["pgrep", "-f", number], check=False).returncode == 1
 
 
 def test_a_command_that_cannot_be_ended_is_reported_as_still_running(machine, monkeypatch):
