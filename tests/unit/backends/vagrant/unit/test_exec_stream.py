@@ -101,7 +101,7 @@ def test_a_command_whose_time_is_over_is_ended_with_all_that_it_started(machine,
     with pytest.raises(EnvctlError, match=r"did not finish within 0\.5 s") as caught:
         run(machine, script.replace("NUMBER", number), timeout=0.5)
     assert isinstance(caught.value.__cause__, TimeoutError)
-    assert caught.value.hint.startswith("it was ended")
+    assert caught.value.hint.startswith("it was killed")
     assert subprocess.run(["pgrep", "-f", number], check=False).returncode == 1
 
 
