@@ -83,7 +83,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started_however
         stage.run("web", "sh", "-c", flood, timeout=2.0)
 
     assert time.monotonic() - before < 40
-    assert caught.value.hint.startswith("it was ended")
+    assert caught.value.hint.startswith("it was killed")
     assert left(stage, "98761") == ""
 
 
