@@ -109,7 +109,7 @@ def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> 
     def failure() -> EnvctlError:
         reader.join(_GRACE)
         return EnvctlError(
-            f"{PROGRAM} could not make the base {base.image}",
+            f"{PROGRAM} failed to bootstrap the base {base.image}",
             details="\n".join(log.last),
             hint=_hint(log.last),
         )
@@ -183,8 +183,8 @@ def _require_runnable(rootfs: RootfsSpec, base: Base) -> None:
         return
     if processor(platform).debian not in rootfs.entry.architectures:
         raise EnvctlError(
-            f"there are no packages for {platform} that the base {rootfs.entry.name} could be made of",
-            hint="take another base, or an image of it: base: {image: …}",
+            f"the base {rootfs.entry.name} has no packages for {platform}",
+            hint="use another base, or an image: base: {image: …}",
             where=base.platform_at,
         )
     if not runs_here(architecture(platform)):
@@ -198,9 +198,9 @@ def _require_runnable(rootfs: RootfsSpec, base: Base) -> None:
 def _hint(lines: deque[str]) -> str:
     text = "\n".join(lines)
     if "unshare" in text or "subuid" in text or "newuidmap" in text:
-        return "as another user than root this needs the package uidmap and entries in /etc/subuid"
+        return "for users other than root this needs the package uidmap and entries in /etc/subuid"
     if "No space left" in text:
-        return "make room in the temporary folder, or set TMPDIR to another"
+        return "free some space in the temporary folder, or set TMPDIR to another folder"
     if "Could not resolve" in text or "Could not connect" in text or "Unable to connect" in text:
         return "the distribution's mirror cannot be reached from here: check the network and proxy"
     return ""

@@ -28,8 +28,8 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
     rootfs = rootfs_spec(build.base)
     if rootfs is None:
         raise EnvctlError(
-            f"the base {build.base.image} cannot be had without a container engine",
-            hint="take a base of the catalogue (`envctl base list`), or start an engine",
+            f"the base {build.base.image} needs a container engine",
+            hint="use a base from the catalogue (`envctl base list`), or start an engine",
             where=build.where,
         )
     with tempfile.TemporaryDirectory(prefix="envctl-hooks-") as temporary:
@@ -70,7 +70,7 @@ def _hooks(step: Step) -> Iterator[str]:
         case RunCommand():
             yield f'exec chroot "$1" {shlex.join(step.argv)} >&2'
         case _:
-            raise EnvctlError(f"{type(step).__name__} cannot be done without a container engine")
+            raise EnvctlError(f"{type(step).__name__} needs a container engine")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def _fetch(base: Base, store: ImageStore, report: Report, *, force: bool) -> Ava
 def _nowhere(base: Base, registry_error: EnvctlError | None) -> EnvctlError:
     remedy = registry_error.hint if registry_error and registry_error.hint else "check the name"
     return EnvctlError(
-        f"the base image {base.image} not found, locally or in its registry",
+        f"base image {base.image} not found, locally or in its registry",
         details=_error_text(registry_error) if registry_error else "",
         hint=f"{remedy}; or take a base of the catalogue (`envctl base list`)",
         where=base.where,
@@ -126,7 +126,7 @@ def _bootstrapped(
         if not isinstance(registry_error, AccessError):
             raise
         raise EnvctlError(
-            f"the base image {base.image} can neither be pulled nor be made here",
+            f"the base image {base.image} can be neither pulled nor bootstrapped",
             details=f"{_error_text(registry_error)}\n{_error_text(error)}",
             hint="; or ".join(hint for hint in (registry_error.hint, error.hint) if hint),
             where=base.where,
@@ -148,7 +148,7 @@ def _pulled(base: Base, store: ImageStore, report: Report) -> AvailableBase:
     store.pull(base.image)
     image = store.find(base.image)
     if image is None:
-        raise EnvctlError(f"{base.image} was pulled and is not there")
+        raise EnvctlError(f"{base.image} was pulled, but does not exist")
     report(Progress(f"base {base.image}", Stage.DONE, "pulled from its registry"))
     return AvailableBase(base.image, "registry", image)
 

@@ -53,14 +53,14 @@ def bootstrap_kept(
     strange = [name for name in packages if not _PACKAGE.fullmatch(name)]
     if strange:
         raise EnvctlError(
-            f"the base {base.image} cannot be made of what is kept",
-            details="\n".join(f"{name!r} is no name of a package" for name in strange),
+            f"the base {base.image} cannot be built from the vendored packages",
+            details="\n".join(f"{name!r} is not a package name" for name in strange),
         )
     rootfs = rootfs_spec(base)
     if rootfs is None:
         raise EnvctlError(
-            f"the base {base.image} is none of the catalogue, and was not kept as an image",
-            hint="`envctl lock --vendor`, where there is a network, keeps it",
+            f"the base {base.image} is not in the catalogue, and its image is not vendored",
+            hint="run `envctl lock --vendor` on a machine with network access",
         )
     (folder / "Release").write_text(_release(rootfs.entry.suite, folder / "Packages"), "utf-8")
     script = folder / "sources.sh"

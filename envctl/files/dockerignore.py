@@ -153,7 +153,7 @@ def _patterns(text: str) -> Iterator[_Pattern]:
             word = word[1:].strip()
         column = len(line) - len(line.lstrip()) + 1
         if not word:
-            raise PatternError(number, column, "an exception needs a pattern after the `!`")
+            raise PatternError(number, column, "an exception needs a pattern after `!`")
         word = posixpath.normpath(word).removeprefix("/")
         word = word.removeprefix("/") or "/"
         try:

@@ -63,7 +63,7 @@ def hash_copy(
         entries = reader.entries(top, ours, ours.top(origin, git_above(home, origin)))
     if not entries and ours.by_ignore_file:
         raise problem(
-            f"copy {relative} would take nothing: {name} leaves all of it out",
+            f"copy {relative} would copy nothing: {name} excludes all of it",
             where,
             hint=f"change {name}"
             + (f", or write {ENVCTLIGNORE}, which is used instead" if name == DOCKERIGNORE else ""),
@@ -164,4 +164,4 @@ def _left_out(what: str, paths: Sequence[str]) -> Iterator[str]:
     if paths:
         names = ", ".join(shown(path)[1:-1] for path in sorted(paths)[:5])
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        yield f"{what} leaves out what is no file, folder or link: {names}{more}"
+        yield f"{what} skips what is neither file, folder nor link: {names}{more}"

@@ -44,7 +44,7 @@ def spelling_notes(root: Path, path: str) -> Iterator[str]:
     name, listed = os.path.basename(path), as_listed(followed(root) / path).name  # noqa: PTH119
     if path and listed != name:
         yield (
-            f"{listed} is followed as {name}, since this disk takes capital for small letters; on others it is not:"
+            f"{listed} is used as {name}, because this disk ignores case; on other disks it is not used:"
             f" rename it to {name}"
         )
 

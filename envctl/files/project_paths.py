@@ -32,10 +32,10 @@ def located(root: Path, relative: str, where: Place | None) -> str:
         raise problem(
             error.brief.replace(relative, repr(relative), 1),
             where,
-            hint="a build takes files of the project only; copy it in, or mount it",
+            hint="a build uses files of the project only; copy it into the project, or mount it",
         ) from error
     if is_private(real, root):
-        raise problem(f"{relative!r} is in envctl's own folder, where secrets are kept", where)
+        raise problem(f"{relative!r} is in envctl's own folder, which contains secrets", where)
     require_spelling(root, relative, where)
     if not (real.is_file() or real.is_dir()):
         raise problem(
@@ -55,9 +55,9 @@ def require_spelling(root: Path, relative: str, where: Place | None) -> None:
     listed = as_listed(home / written).relative_to(home).as_posix()
     if composed(listed) != composed(written):
         raise problem(
-            f"{relative!r} is not there under this name, but as {listed!r}",
+            f"{relative!r} is spelled {listed!r} on disk",
             where,
-            hint=f"write {listed}: this disk takes capital for small letters, others do not",
+            hint=f"write {listed}: this disk ignores case, others do not",
         )
 
 

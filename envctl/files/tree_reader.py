@@ -21,8 +21,8 @@ from envctl.plan.text import rough_size
 MOST_BYTES: Final = 16_000_000_000
 """What one copy or context may come to."""
 MOST_ENTRIES: Final = 1_000_000
-_AGAIN: Final = "run the same command again when nothing writes to it, or leave it out"
-_LEAVE_OUT: Final = "leave it out, by the `exclude` of a copy or in an ignore file"
+_AGAIN: Final = "run the command again when nothing writes to it, or leave it out"
+_LEAVE_OUT: Final = "exclude it, with `exclude` of the copy or in an ignore file"
 _S = TypeVar("_S")
 
 
@@ -104,7 +104,7 @@ class TreeReader:
         except walk.TooDeepError as error:
             shown_path = self._shown(f"{str(error)[:60]}…")
             raise problem(
-                f"{shown_path} has more than {walk.DEEPEST} folders in each other",
+                f"{shown_path} has folders nested more than {walk.DEEPEST} deep",
                 self._where,
                 hint=_LEAVE_OUT,
             ) from error
@@ -133,7 +133,7 @@ class TreeReader:
         except OSError as error:
             raise self.unreadable(path, error) from error
         except ChangedError as error:
-            message = f"{self._shown(path)} is changed while it is read"
+            message = f"{self._shown(path)} changed while it was read"
             raise problem(message, self._where, hint=_AGAIN) from error
         place = SourceTree(self.origin).place(SourceEntry(path))
         if known.ends:
@@ -157,16 +157,16 @@ class TreeReader:
 
     def _too_much(self, what: str) -> SpecError:
         return problem(
-            f"{self._relative!r} has too much in it for a build: {what}",
+            f"{self._relative!r} is too large for a build: {what}",
             self._where,
-            hint="leave out what the build does not need, by the `exclude` of a copy or in an ignore file,"
+            hint="exclude what the build does not need, with `exclude` of the copy or in an ignore file,"
             " or mount it",
         )
 
     def unreadable(self, path: str, error: OSError) -> SpecError:
         """The SpecError for what cannot be read."""
         message = f"{self._shown(path)} cannot be read: {error.strerror or error}"
-        return problem(message, self._where, hint=f"allow it, or {_LEAVE_OUT}")
+        return problem(message, self._where, hint=f"make it readable, or {_LEAVE_OUT}")
 
     def _shown(self, path: str) -> str:
         return repr(SourceTree(self.origin).place(SourceEntry(path)))

@@ -45,7 +45,7 @@ find_main() {
 main=''
 # A file of the main process, or that it cannot be read.
 of_main() {
-    if ! find_main; then unknown "$1" "$2" "the main process is not found"
+    if ! find_main; then unknown "$1" "$2" "the main process was not found"
     elif need "$1" "$2" cat; then cat "/proc/$main/$3" || unknown "$1" "$2" "/proc/$main/$3 cannot be read"; fi
 }
 
@@ -213,7 +213,7 @@ ask() {
         elif has apk; then
             apk info -v
         else
-            unknown packages "" "there is no dpkg-query, rpm or apk"
+            unknown packages "" "neither dpkg-query, rpm nor apk is installed"
         fi || unknown packages "" "the package manager does not answer"
         ;;
     users) show users "" /etc/passwd ;;
@@ -247,7 +247,7 @@ ask() {
             readlink "/proc/$main/cwd" || unknown process directory "/proc/$main/cwd cannot be read"
         fi
         ;;
-    cgroup) if find_main && need limits memory cat grep; then limits_up; else unknown limits memory "the main process is not found"; fi ;;
+    cgroup) if find_main && need limits memory cat grep; then limits_up; else unknown limits memory "the main process was not found"; fi ;;
     size)
         need limits "memory visible" grep && grep -E '^(MemTotal|SwapTotal):' /proc/meminfo
         grep -s '^Cpus_allowed_list:' /proc/self/status
@@ -307,7 +307,7 @@ ask() {
         )
         ;;
     changed)
-        find_reference || { unknown changed "" "it is not told when the unit was made" && return 0; }
+        find_reference || { unknown changed "" "it is unknown when the unit was created" && return 0; }
         need changed "" find stat grep sed sort || return 0
         found=$(find / -xdev \( -type f -o -type l \) -cnewer "$reference" ! -name '*
 *' -exec stat -c "%a %u %g %F$tab%n" {} +)
@@ -319,7 +319,7 @@ ask() {
         ;;
     lost)
         [ -d /var/lib/dpkg/info ] || return 0
-        find_reference || { unknown lost "" "it is not told when the unit was made" && return 0; }
+        find_reference || { unknown lost "" "it is unknown when the unit was created" && return 0; }
         need lost "" cat xargs stat sed sort || return 0
         cat /var/lib/dpkg/info/*.list | sort -u | xargs -d '\n' stat -c '' 2>&1 >/dev/null |
             sed -n "s/^[^']*'\(\/.*\)': No such file or directory$/\1/p" | while IFS= read -r path; do

@@ -170,7 +170,7 @@ def from_file(name: str) -> Facts:
     try:
         text = Path(name).read_text("utf-8")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EnvctlError(f"{name} cannot be read: {why}", hint=_AGAIN) from error
     return from_json(text, name=name)
 
@@ -180,14 +180,13 @@ def from_json(text: str, *, name: str) -> Facts:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise EnvctlError(f"{name} is no JSON: {error}", hint=_AGAIN) from error
+        raise EnvctlError(f"{name} is not JSON: {error}", hint=_AGAIN) from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise EnvctlError(f"{name} has no facts in it", hint=_AGAIN)
+        raise EnvctlError(f"{name} is not a facts file", hint=_AGAIN)
     if data.get("version") != VERSION:
         raise EnvctlError(
-            f"{name} has facts of version {data.get('version')}, and this envctl compares version {VERSION}:"
-            " it knows other facts, which cannot be held against those",
-            hint=f"compare it with the envctl that wrote it, or write it again: {_AGAIN}",
+            f"{name} has facts of version {data.get('version')}, and this envctl compares version {VERSION} only",
+            hint=f"use the version of envctl that wrote it, or write it again: {_AGAIN}",
         )
     try:
         return Facts(
@@ -197,7 +196,7 @@ def from_json(text: str, *, name: str) -> Facts:
             _units(data["units"]),
         )
     except (KeyError, AttributeError, TypeError) as error:
-        raise EnvctlError(f"{name} is not whole: {error}", hint=_AGAIN) from error
+        raise EnvctlError(f"{name} is incomplete: {error}", hint=_AGAIN) from error
 
 
 def _units(data: Mapping[str, Any]) -> Mapping[str, UnitFacts]:

@@ -119,7 +119,7 @@ def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, File
     for line in output.data.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         match = _SOCKET.fullmatch(line)
         if match is None:
-            raise EnvctlError("a name has a line end in it")
+            raise EnvctlError("a name contains a line break")
         sockets[match[4]] = FileEntry("s", match[1], match[2], match[3])
     return sockets
 

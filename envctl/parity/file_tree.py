@@ -73,7 +73,7 @@ class FileEntry:
         more = f", capability {self.capability}" if self.capability else ""
         more += f", {self.mounted} mounted" if self.mounted else ""
         if self.kind != "f":
-            return f"{self.about}, {_KINDS.get(self.kind, 'of no known kind')}{more}"
+            return f"{self.about}, {_KINDS.get(self.kind, 'of unknown kind')}{more}"
         if self.digest:
             return f"{self.about}, sha256 {self.digest}{more}"
         if self.size > LARGEST:
@@ -166,7 +166,9 @@ def read(parts: Mapping[str, str]) -> Tree:
     tree.entries.update(_plain(parts.get("plain", ""), parts.get("links", "")))
     for path in parts.get("newlines", "").split("\0"):
         if path:
-            tree.unknown[path] = "its name has a line break, which this unit's programs cannot tell"
+            tree.unknown[path] = (
+                "its name contains a line break, which the tools in this unit cannot list"
+            )
     for line in parts.get("denied", "").split("\n"):
         if (match := _DENIED.fullmatch(line)) and "No such file" not in match[2]:
             tree.unknown[match[1]] = f"cannot be listed: {match[2]}"
@@ -176,7 +178,7 @@ def read(parts: Mapping[str, str]) -> Tree:
         if path in tree.entries:
             tree.entries[path] = replace(tree.entries[path], mounted=kind.partition(" ")[0])
         else:
-            tree.unknown[path] = "a file system is mounted there, which is not looked into"
+            tree.unknown[path] = "another file system is mounted there; it is not read"
     _trust(tree, parts)
     _capabilities(tree, parts)
     return tree
@@ -185,11 +187,11 @@ def read(parts: Mapping[str, str]) -> Tree:
 def _entries(listing: str) -> Iterator[tuple[str, FileEntry]]:
     fields = listing.split("\0")
     if len(fields) % 2 == 0:
-        raise ValueError("its list of files is not whole")
+        raise ValueError("its list of files is incomplete")
     for about, target in zip(fields[:-1:2], fields[1::2], strict=True):
         match = _ENTRY.fullmatch(about)
         if match is None:
-            raise ValueError("its list of files is none")
+            raise ValueError("its list of files is malformed")
         kind, mode, uid, gid, size, written, changed, path = match.groups()
         yield path, FileEntry(kind, mode, uid, gid, int(size), int(written), float(changed), target)
 
@@ -204,7 +206,7 @@ def _plain(listing: str, links: str) -> Iterator[tuple[str, FileEntry]]:
     for line in filter(None, listing.split("\n")):
         match = _PLAIN.fullmatch(line)
         if match is None:
-            raise ValueError("its list of files is none")
+            raise ValueError("its list of files is malformed")
         raw, uid, gid, size, written, changed, path = match.groups()
         bits = int(raw, 16)
         kind = _MODES.get(bits >> 12, "?")
@@ -252,7 +254,7 @@ def _boxed(manifest: str) -> Iterator[tuple[str, FileEntry]]:
 def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:
     listing = parts.get("capabilities")
     if listing is None:
-        tree.unknown[CAPABILITIES] = "there is no GNU tar and no getcap"
+        tree.unknown[CAPABILITIES] = "neither GNU tar nor getcap is installed"
         return
     # What `getcap` says, or the heads of archives that `tar` made.
     for part in filter(None, listing.split("\0\0\0\0envctl\n")):

@@ -24,18 +24,18 @@ def facts(
     mark: str,
     questions: Sequence[tuple[str, str]],
     *,
-    cut: str = "it stopped before that",
+    cut: str = "its output ended before this",
 ) -> UnitFacts:
     """By category and key what a unit told; `mark` is what it was given, `asked` are its questions in their order.
 
     What it did not tell, or not in words that can be read, is unknown; `cut` says why its answers may end early.
-    ValueError if it told nothing at all.
+    ValueError if there was no output at all.
     """
     facts_found: dict[str, dict[str, str]] = defaultdict(dict)
     unknown: dict[str, str] = {}
     answered = sections(output, mark)
     if not answered:
-        raise ValueError("it told nothing")
+        raise ValueError("there was no output")
     answers: dict[str, deque[AnswerSection]] = defaultdict(deque)
     for section in answered:
         answers[section.name].append(section)
@@ -54,7 +54,7 @@ def facts(
                 else:
                     facts_found[reader.category][name] = fact
         except _UNREADABLE as error:
-            why = "what it tells cannot be read"
+            why = "the answer is malformed"
             unknown[lacking] = f"{why}: {error}" if error.args else why
     unknown.update(map(_unknown, answers[UNKNOWN]))
     known = {category: values for category, values in facts_found.items() if values}
@@ -83,7 +83,7 @@ def unknown_told(output: bytes, mark: str) -> Mapping[str, str]:
 def _unknown(section: AnswerSection) -> tuple[str, str]:
     category, tab, key_and_reason = section.body.partition("\t")
     key, _, reason = key_and_reason.partition("\t")
-    return fact_id(category, key) if tab else section.body, reason or "it cannot be told"
+    return fact_id(category, key) if tab else section.body, reason or "no reason is known"
 
 
 def unknown_without(kind: str, value: str) -> str:

@@ -52,7 +52,7 @@ def parse_limits(body: str) -> Values:
     for line in lines(body)[1:]:
         match = _LIMIT.match(line)
         if match is None:
-            raise ValueError("it is no table of limits")
+            raise ValueError("it is not a table of limits")
         yield match[1], f"{match[2]} to {match[3]}"
 
 
@@ -73,7 +73,7 @@ def parse_cgroup(body: str) -> Values:
         values[name].append(value)
     old = {"memory": ("memory.limit_in_bytes", "hierarchical_memory_limit"),
            "both": ("memory.memsw.limit_in_bytes", "hierarchical_memsw_limit")}  # fmt: skip
-    default = "none" if values["version"] else Unknown("no control group tells it")
+    default = "none" if values["version"] else Unknown("no control group shows it")
     memory = _least(values, "memory.max", *old["memory"])
     yield "memory", default if memory is None else _limit(memory)
     if "memory.max" in values:

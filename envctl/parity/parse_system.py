@@ -67,9 +67,9 @@ def parse_npm(body: str) -> Values:
         for line in reversed(lines(listing)):
             path, is_package, line_version = line.partition("/package.json:")
             if not is_package:
-                raise ValueError("it is no list of packages") from None
+                raise ValueError("it is not a list of packages") from None
             match = _NPM_VERSION.fullmatch(line_version)
-            version = match[1] if match else Unknown("its package.json tells no version")
+            version = match[1] if match else Unknown("its package.json has no version")
             yield f"{folder}: {path.rpartition('/node_modules/')[2]}", version
         return
     for path, package in packages:

@@ -91,7 +91,7 @@ def look(text: str) -> Look:
         if process is not None:
             processes[process.pid] = process
     if not processes:
-        raise ValueError("it shows no process")
+        raise ValueError("it lists no process")
     return processes
 
 
@@ -284,7 +284,7 @@ def read(
     """The programs of what root and the unit's own user saw, in parts. ValueError if it makes no sense."""
     looks = [look(by_root[name]) for name in _looks(by_root)]
     if not looks:
-        raise ValueError("it shows no process")
+        raise ValueError("it lists no process")
     unit_looks = [look(by_unit[name]) for name in _looks(by_unit)]
     stacks: dict[int, RunningProcess] = {}
     for seen in unit_looks:

@@ -65,7 +65,7 @@ class CollectorScript:
             user="0" if everything else user,
             everything=everything,
         )
-        cut, code = "it stopped before that", None
+        cut, code = "its output ended before this", None
         try:
             code = self.backend.exec(self.unit.name, execution)
         except EnvctlError as error:
@@ -74,7 +74,7 @@ class CollectorScript:
                 raise
             cut = error.brief
         if output.too_much:
-            cut = f"it tells more than {MOST >> 20} MiB"
+            cut = f"it reports more than {MOST >> 20} MiB"
         return Answer(self.mask(output.data), mark, cut, code)
 
     def facts(self, answer: Answer, questions: Sequence[tuple[str, str]]) -> UnitFacts:
@@ -83,6 +83,6 @@ class CollectorScript:
             return parse_facts.facts(answer.data, answer.mark, questions, cut=answer.cut)
         except ValueError as error:
             raise EnvctlError(
-                f"{self.unit.name} does not tell what is in it (exit code {answer.exit_code}): {error}",
-                hint="facts need a shell inside",
+                f"{self.unit.name} cannot be examined (exit code {answer.exit_code}): {error}",
+                hint="facts need /bin/sh inside the unit",
             ) from error

@@ -36,14 +36,14 @@ def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
     if packages and (family := without_apt(image)):
         yield Problem(
             _place(context.where("packages")),
-            f"services.{context.name}: packages are installed by apt, which {_named(image, family)} does not have",
+            f"services.{context.name}: packages are installed by apt, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or install them in a `run` step",
         )
     user = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
     if user is not None and (family := without_useradd(image)):
         yield Problem(
             _place(context.where("base")),
-            f"services.{context.name}: the user {user!r} is made by useradd, which {_named(image, family)} does not have",
+            f"services.{context.name}: the user {user!r} is made by useradd, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
 

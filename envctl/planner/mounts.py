@@ -45,9 +45,11 @@ def mount_problems(context: ServiceContext) -> Iterator[Problem]:
     for index, mount in enumerate(context.service["mounts"]):
         source, where = context.root / mount["source"], context.where("mounts", index)
         if not source.exists():
-            yield from files.problem(f"nothing to mount at {mount['source']!r}", where).problems
+            yield from files.problem(
+                f"cannot mount {mount['source']!r}: it does not exist", where
+            ).problems
         elif is_private(source, context.root):
-            message = f"{mount['source']!r} cannot be mounted: envctl keeps secrets and keys there"
+            message = f"{mount['source']!r} cannot be mounted: envctl keeps secrets and keys in it"
             yield from files.problem(message, where, hint="mount another folder").problems
         else:
             yield from _misspelt(context, mount["source"], where)

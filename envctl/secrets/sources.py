@@ -91,7 +91,7 @@ def real_place(root: Path, file: str) -> Path:
 
 def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
     return NotEvaluatedError(
-        f"secret {name} comes from {source}, which only `envctl up` uses",
+        f"secret {name} comes from {source}, which only `envctl up` may use",
         hint="`envctl up` shows what it would use, and asks",
     )
 
@@ -105,7 +105,7 @@ def missing(name: str, declared: SecretData) -> SecretError:
         ways.append(f"write it to {declared['file']}")
     return SecretError(
         f"secret {name} has no value",
-        hint=" or ".join(ways or ["give it a source"])
+        hint=" or ".join(ways or ["declare a source for it"])
         + f"; or let envctl make one: secrets: {{{name}: {{generate: 24}}}}",
     )
 

@@ -186,8 +186,8 @@ class SecretStore:
         except OSError as error:
             where = error.filename or state_path(self._root, _FOLDER)
             raise EnvctlError(
-                f"all is removed but {where}: {error.strerror}",
-                hint="remove it by hand: it has values of generated secrets",
+                f"everything was removed except {where}: {error.strerror}",
+                hint="remove it by hand: it contains values of generated secrets",
             ) from error
 
     def _release(self, backend: str) -> None:

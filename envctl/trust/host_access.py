@@ -317,7 +317,7 @@ def _content(root: Path, files: Iterable[str]) -> str:
         try:
             data = read_inside(root, file, largest=_LARGEST_PROGRAM)
         except (OSError, InsideError) as error:
-            raise EnvctlError(f"{file} cannot be read, so nobody can allow it: {error}") from error
+            raise EnvctlError(f"{file} cannot be read, so it cannot be allowed: {error}") from error
         summary.update(os.fsencode(file) + b"\0" + hashlib.sha256(data).digest())
     return summary.hexdigest()
 

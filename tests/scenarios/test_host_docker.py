@@ -184,10 +184,10 @@ def test_a_command_s_secret_is_verified_by_what_up_recorded_and_never_run_for_it
     assert found()[0]
     state_path(project.root, "secrets", "dev", ".digests.json").write_text('{"key": "other"}')
     holds, said = found()
-    assert (holds, "another value" in said) == (False, True), said
+    assert (holds, "a different value" in said) == (False, True), said
     state_path(project.root, "secrets", "dev", ".digests.json").unlink()
     holds, said = found()
-    assert (holds, "another value" in said) == (False, False), said
+    assert (holds, "a different value" in said) == (False, False), said
     project.write("get.sh", "#!/bin/sh\necho >>ran; echo another-value-of-a-command\n")
     assert project.workspace().changes(project.target)[1] == ()
     assert (project.root / "ran").read_text() == "\n"

@@ -123,7 +123,7 @@ def test_private_state_is_not_mounted_whatever_case_it_is_written_in(project, so
     project.spec(f"web: {{command: [sleep, '9'], mounts: {{{source}: /m}}}}")
     done = project.cli("validate")
     assert done.returncode == 1
-    assert "cannot be mounted: envctl keeps secrets and keys there" in done.stderr
+    assert "cannot be mounted: envctl keeps secrets and keys in it" in done.stderr
 
 
 def test_private_state_that_cannot_be_hidden_is_not_mounted_with_what_it_is_in(project):
@@ -182,13 +182,13 @@ def test_what_is_written_in_another_case_is_refused_with_its_name(project):
     done = project.cli("validate")
     assert done.returncode == 1
     assert "envctl.yaml:5:" in done.stderr
-    assert "'APP' is not there under this name, but as 'app'" in done.stderr
-    assert "write app: this disk takes capital for small letters, others do not" in done.stderr
+    assert "'APP' is spelled 'app' on disk" in done.stderr
+    assert "write app: this disk ignores case, others do not" in done.stderr
     assert (
-        "'./App' is not there under this name, but as 'app'" in done.stderr
+        "'./App' is spelled 'app' on disk" in done.stderr
         or "'App'" in done.stderr
     )
-    assert "'dockerfile' is not there under this name, but as 'Dockerfile'" in done.stderr
+    assert "'dockerfile' is spelled 'Dockerfile' on disk" in done.stderr
 
 
 def test_an_ignore_file_in_another_case_is_followed_as_docker_does_and_told(project, tmp_path):

@@ -120,16 +120,18 @@ def test_every_drift_is_found_where_it_was_planted(web):
         "/etc/web/",
         user="web",
     )
-    plant("rm /etc/web/b.conf", "web files /etc/web/b.conf", "not there", "/etc/web/", user="web")
+    plant("rm /etc/web/b.conf", "web files /etc/web/b.conf", "not present", "/etc/web/", user="web")
     plant(
         "echo hello again > /srv/page.txt",
         "web files /srv/page.txt",
-        "another content",
+        "different content",
         "/srv/page.txt",
     )
     plant("dpkg --purge less", "web packages less", "not installed", "packages:")
     planted["web checks page"] = ("exit code 1", place("checks:"))
-    plant("echo bye > /srv/page.txt", "web files /srv/page.txt", "another content", "/srv/page.txt")
+    plant(
+        "echo bye > /srv/page.txt", "web files /srv/page.txt", "different content", "/srv/page.txt"
+    )
     # While `web` is still who runs it.
     web.by_hand(END_SOCAT, "web")
     planted["web sockets tcp 8000"] = ("not listened on within 5 s", place("ports:"))
@@ -145,7 +147,7 @@ def test_what_was_done_to_the_container_is_found_and_repaired_and_no_claim_is_lo
     web.by_hand("rm /usr/bin/perl; chmod u+s /usr/bin/env; echo >/usr/local/bin/evil", "root")
     rest = set(web.found().items())
     assert rest > {
-        ("web files /usr/bin/perl", ("not there", place("build:"))),
+        ("web files /usr/bin/perl", ("missing", place("build:"))),
         ("web files /usr/bin/env", ("changed since it was created, setuid", place("build:"))),
         (
             "web files /usr/local/bin/evil",

@@ -436,8 +436,8 @@ def test_mistakes_that_only_the_plan_shows_are_told_with_those_of_the_spec(proje
     assert told == [
         "envctl.yaml:2:1: there is no base 'debian:bokworm' in the catalogue",
         "envctl.yaml:4:23: services.web has no key 'packges'",
-        "envctl.yaml:4:46: nothing to mount at 'gone'",
+        "envctl.yaml:4:46: cannot mount 'gone': it does not exist",
         "envctl.yaml:4:69: no such backend: 'dokcer'",
         "envctl.yaml:5:35: services.db.depends_on: no such service: 'wbe'",
-        "envctl.yaml:5:50: nothing to mount at 'lost'",
+        "envctl.yaml:5:50: cannot mount 'lost': it does not exist",
     ]

@@ -23,7 +23,7 @@ def shop(make_project):
 LACKING = [
     ("secrets: [token]", "secret token has no value"),
     ("secrets: [kept]", "nowhere.txt"),
-    ("mounts: {./nowhere: /m}", "nothing to mount at 'nowhere'"),
+    ("mounts: {./nowhere: /m}", "cannot mount 'nowhere': it does not exist"),
     ("build: [copy: {from: nothing, to: /x}]", "'nothing' does not exist"),
     ("build: [template: {from: nothing.j2, to: /x}]", "'nothing.j2' does not exist"),
     ("secrets: [made], mounts: {live: /run/secrets}", "overlaps /run/secrets"),

@@ -117,7 +117,7 @@ class ChangeTracker:
         if self.created_at is not None:
             return ""
         why = (self._why(path) for path in REFERENCES)
-        return next(filter(None, why), "it is not told when the unit was made")
+        return next(filter(None, why), "it is unknown when the unit was created")
 
     def _why(self, path: str) -> str:
         at = unknown_at(self._facts, VerifyCategory.TIMES, path)

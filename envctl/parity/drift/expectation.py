@@ -72,7 +72,7 @@ def cannot_check(unit: str, category: str, key: str, why: str, where: Place | No
 def why_unknown(facts: UnitFacts, category: str, key: str = "") -> str:
     """Why a fact, or a whole category, is not known; "" if it is, or is known to be absent."""
     at = unknown_at(facts, category, key)
-    return "" if at is None else facts[UNKNOWN][fact_id(category, at)] or "it is not told"
+    return "" if at is None else facts[UNKNOWN][fact_id(category, at)] or "it was not reported"
 
 
 def presence(

@@ -42,13 +42,13 @@ def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
         elif built_file.path in facts.get(Category.FILES, {}) and changes.created_at is not None:
             yield _expectation(unit, facts, built_file, changes)
         else:
-            nothing = "it is not told whether it is there"
+            nothing = "it is unknown whether it exists"
             yield cannot_check(unit.name, Category.FILES, built_file.path, why or nothing, where)
 
 
 def _presence(unit: Unit, path: str, *, is_present: bool, where: Place | None) -> Expectation:
     return presence(
-        unit.name, Category.FILES, path, word="there", is_present=is_present, where=where
+        unit.name, Category.FILES, path, word="present", is_present=is_present, where=where
     )
 
 
@@ -104,7 +104,7 @@ def _aspects(unit: Unit, facts: UnitFacts, built_file: BuiltFile) -> Iterator[tu
         same = (
             match[4] == f"sha256 {entry.digest if entry else _sha256(built_file.file.text or '')}"
         )
-        yield about, about if same else "another content"
+        yield about, about if same else "different content"
     yield f"mode {built_file.file.mode:o}", f"mode {match[1]}"
     user, _, group = (view(built_file.step)["owner"] or "0:0").partition(":")
     for what, name, number in (("owner", user, match[2]), ("group", group, match[3])):
@@ -159,7 +159,7 @@ def secrets(
                     unit.name,
                     Category.SECRETS,
                     secret.target,
-                    word="there",
+                    word="present",
                     is_present=False,
                     where=where,
                 )
@@ -174,17 +174,17 @@ def secrets(
         digest = facts[Category.SECRETS].get(f"{secret.target}{DIGEST}", nothing)
         right = digests.get(secret.name)
         if secret.name in unevaluated:
-            why = "its value is not known here before `envctl up` asks its source, and records what is needed"
+            why = "its value is unknown until `envctl up` has read its source"
         if right and digest == nothing != right:
             why = why_unknown(facts, Category.SECRETS, f"{secret.target}{DIGEST}")
             why = why or "its value cannot be read"
         elif right and digest != right:
             expected_parts.append(f"the value of {secret.name}")
-            found_parts.append("another value")
+            found_parts.append("a different value")
         if why and not found_parts:
             yield cannot_check(unit.name, Category.SECRETS, secret.target, why, where)
             continue
         expected, seen = (
-            ", ".join(words) or "as it was given" for words in (expected_parts, found_parts)
+            ", ".join(words) or "as declared" for words in (expected_parts, found_parts)
         )
         yield Expectation(unit.name, Category.SECRETS, secret.target, expected, seen, where)

@@ -79,7 +79,7 @@ def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     changed = list(_changed(unit, facts))
     texts = {
         PACKAGED: [
-            *((path, "not there") for path in _lost(unit, facts)),
+            *((path, "missing") for path in _lost(unit, facts)),
             *(
                 (file.path, _file_text(file, "changed since it was created"))
                 for file in changed

@@ -93,7 +93,7 @@ def changed_since(facts: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]
         name = name.partition(":")[0]
         if extension == ".list":
             version = next(iter(installed.get(name, "").split()), "an unknown version")
-            now = f"{version}, put there" if name in installed else "removed"
+            now = f"{version}, installed" if name in installed else "removed"
             changed[name] = f"{now} since"
     if changes.written(STATUS):
         for name, when in facts.get(VerifyCategory.REMOVED, {}).items():

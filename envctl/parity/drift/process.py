@@ -82,7 +82,7 @@ def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
         uid, seen = uid_of(unit, facts), facts.get(Category.PROCESS, {}).get("uid")
         if not uid or seen is None:
             why = why_unknown(facts, Category.PROCESS, "uid" if uid else "")
-            why = why or (f"the number of {name} is not known" if not uid else "it is not told")
+            why = why or (f"the number of {name} is unknown" if not uid else "it was not reported")
             yield cannot_check(unit.name, Category.PROCESS, "uid", why, where)
         else:
             yield Expectation(unit.name, Category.PROCESS, "uid", uid, seen, where)
@@ -108,7 +108,12 @@ def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expe
             found_parts.append(f"home {match[3]}")
     if not expected_parts:
         return presence(
-            unit.name, Category.USERS, name, word="there", is_present=text is not None, where=where
+            unit.name,
+            Category.USERS,
+            name,
+            word="present",
+            is_present=text is not None,
+            where=where,
         )
     where = place(unit, "process.user", "uid")
     return Expectation(
@@ -141,7 +146,7 @@ def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> It
             why = why_unknown(facts, Category.ENVIRONMENT) or why_unknown(
                 facts, VerifyCategory.EXEC_ENVIRONMENT
             )
-            why = why or "it does not tell its environment"
+            why = why or "its environment was not reported"
             yield cannot_check(unit.name, Category.ENVIRONMENT, name, why, where)
             continue
         if seen is None:
@@ -179,7 +184,7 @@ def _limits(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
             continue
         where, observed = place(unit, "resources", field), facts.get(Category.LIMITS, {}).get(key)
         if observed is None:
-            why = why_unknown(facts, Category.LIMITS, key) or "it is not told"
+            why = why_unknown(facts, Category.LIMITS, key) or "it was not reported"
             yield cannot_check(unit.name, Category.LIMITS, key, why, where)
             continue
         # The kernel rounds.
@@ -218,7 +223,7 @@ def _powers(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
 def _of_process(facts: UnitFacts, key: str) -> str | Unknown:
     value = facts.get(Category.PROCESS, {}).get(key)
     if value is None:
-        return Unknown(why_unknown(facts, Category.PROCESS, key) or "it is not told")
+        return Unknown(why_unknown(facts, Category.PROCESS, key) or "it was not reported")
     return value
 
 

@@ -30,13 +30,11 @@ def expectations(
         if why and expectation.passed:
             expectation = cannot_check(unit.name, UNITS, "", why, unit.where)
         elif why:
-            expectation = replace(
-                expectation, observed=f"{expectation.observed}; nobody can tell {why}"
-            )
+            expectation = replace(expectation, observed=f"{expectation.observed}; it is unknown {why}")
         yield expectation
     for name, change in due.items():
         if name and name not in planned:
-            yield Expectation(name, UNITS, "", "not there", change.cause, change.where)
+            yield Expectation(name, UNITS, "", "absent", change.cause, change.where)
 
 
 def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, UnitState]) -> str:

@@ -144,7 +144,7 @@ def test_a_failing_bootstrap_shows_its_last_lines_and_leaves_no_image(store, fak
     with pytest.raises(EnvctlError) as caught:
         ensure(BOOKWORM, store, no_progress)
 
-    assert caught.value.brief == "mmdebstrap could not make the base debian:bookworm"
+    assert caught.value.brief == "mmdebstrap failed to bootstrap the base debian:bookworm"
     assert "Could not resolve mirror.example" in caught.value.details
     assert "network" in caught.value.hint
     assert store.images == {}
@@ -300,7 +300,7 @@ def test_a_base_without_packages_for_a_platform_is_not_made(store, fake):
         AMD, image="envctl-platform/linux-arm-v6/debian:bookworm", platform="linux/arm/v6"
     )
 
-    with pytest.raises(EnvctlError, match="there are no packages for linux/arm/v6"):
+    with pytest.raises(EnvctlError, match="has no packages for linux/arm/v6"):
         ensure(six, store, no_progress)
 
     assert not runs.exists()

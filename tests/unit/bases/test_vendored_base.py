@@ -24,7 +24,7 @@ from envctl.progress import no_progress
     ],
 )
 def test_what_is_no_package_never_reaches_a_command_line(store, tmp_path, name):
-    with pytest.raises(EnvctlError, match="cannot be made of what is kept") as caught:
+    with pytest.raises(EnvctlError, match="cannot be built from the vendored packages") as caught:
         bootstrap_kept(
             Base("debian:bookworm", "debian:bookworm"),
             tmp_path,
@@ -34,6 +34,6 @@ def test_what_is_no_package_never_reaches_a_command_line(store, tmp_path, name):
             report=no_progress,
         )
 
-    assert "is no name of a package" in caught.value.details
+    assert "is not a package name" in caught.value.details
     assert not store.images
     assert not list(tmp_path.iterdir())

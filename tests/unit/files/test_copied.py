@@ -160,7 +160,7 @@ def test_what_a_copy_names_is_copied_though_an_ignore_file_names_it_too(project,
 def test_a_copy_of_which_the_ignore_file_leaves_nothing_is_an_error(project, put):
     put({".dockerignore": "app/**\n"})
     with pytest.raises(
-        SpecError, match=r"copy app would take nothing: \.dockerignore leaves all"
+        SpecError, match=r"copy app would copy nothing: .dockerignore excludes all"
     ) as caught:
         taken(project)
     assert ".envctlignore" in str(caught.value)
@@ -329,7 +329,7 @@ def test_pipes_are_not_waited_for_told_where_they_are_named_and_noted_where_not(
         with pytest.raises(SpecError, match=r"9:7: 'pipe' is neither a file nor a folder"):
             take(project, "pipe")
     assert "pipe" not in paths(project)
-    assert notes(project) == ["copy app leaves out what is no file, folder or link: pipe"]
+    assert notes(project) == ["copy app skips what is neither file, folder nor link: pipe"]
 
 
 def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(project, put, monkeypatch):
@@ -373,7 +373,7 @@ def test_a_huge_sparse_file_is_a_clear_error_and_not_read(project):
         file.truncate(30_000_000_000)
     with pytest.raises(
         SpecError,
-        match=r"'app' has too much in it .*'app/disk.img' alone 30 GB, of which 0 bytes are used",
+        match=r"'app' is too large for a build.*'app/disk.img' alone 30 GB, of which 0 bytes are used",
     ) as caught:
         taken(project)
     assert "exclude" in str(caught.value)
@@ -480,11 +480,11 @@ def test_a_build_may_take_so_many_bytes_and_no_more(project, put, small):
     put({"app/z": "x" * (1001 - there)})
     with pytest.raises(
         SpecError,
-        match=r"'app' has too much in it for a build: more than 1.0 kB, 'app/z' alone 987 bytes\n",
+        match=r"'app' is too large for a build: more than 1.0 kB, 'app/z' alone 987 bytes\n",
     ) as caught:
         taken(project)
     assert str(caught.value).startswith("envctl.yaml:9:7: ")
-    assert "by the `exclude` of a copy or in an ignore file" in str(caught.value)
+    assert "with `exclude` of the copy or in an ignore file" in str(caught.value)
 
 
 def test_of_many_files_that_are_too_much_none_is_named_unless_it_is_a_large_one(
@@ -517,16 +517,14 @@ def test_a_build_may_take_so_many_things_and_no_more(project, put, small):
     put({f"app/more{number}": "" for number in range(3)})
     assert len(paths(project)) == 6
     put({"app/one-too-many": ""})
-    with pytest.raises(
-        SpecError, match=r"'app' has too much in it for a build: more than 6 files\n"
-    ):
+    with pytest.raises(SpecError, match=r"'app' is too large for a build: more than 6 files\n"):
         taken(project)
 
 
 def test_a_single_file_that_is_too_large_is_told_too(project, put, small):
     put({"app/main.py": "x" * 1001})
     with pytest.raises(
-        SpecError, match=r"'app/main.py' has too much in it .* 'app/main.py' alone 1.0 kB\n"
+        SpecError, match=r"'app/main.py' is too large for a build.* 'app/main.py' alone 1.0 kB\n"
     ):
         taken(project, "app/main.py")
 
@@ -535,12 +533,12 @@ def test_of_what_is_left_out_five_are_named_and_the_rest_are_counted(project):
     for number in range(5):
         os.mkfifo(project / "app" / f"pipe{number}")
     assert notes(project) == [
-        "copy app leaves out what is no file, folder or link: pipe0, pipe1, pipe2, pipe3, pipe4"
+        "copy app skips what is neither file, folder nor link: pipe0, pipe1, pipe2, pipe3, pipe4"
     ]
     for number in (5, 6):
         os.mkfifo(project / "app" / f"pipe{number}")
     assert notes(project) == [
-        "copy app leaves out what is no file, folder or link: pipe0, pipe1, pipe2, pipe3, pipe4 and 2 more"
+        "copy app skips what is neither file, folder nor link: pipe0, pipe1, pipe2, pipe3, pipe4 and 2 more"
     ]
 
 

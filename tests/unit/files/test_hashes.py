@@ -95,7 +95,7 @@ def test_a_file_that_is_written_all_the_time_is_told(old, monkeypatch):
         return real(descriptor, 1) if main.stat().st_size < 40 else b""
 
     monkeypatch.setattr(os, "read", growing)
-    with pytest.raises(Exception, match="is changed while it is read"):
+    with pytest.raises(Exception, match="changed while it was read"):
         hash_copy(old, "app/main.py")
 
 

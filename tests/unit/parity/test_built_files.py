@@ -55,7 +55,7 @@ def test_where_nobody_knows_when_it_was_made_nothing_was_changed_and_the_reason_
     unknown = since(edit="150 150")
     assert not unknown.touched("/edit")
     assert not unknown.written("/edit")
-    assert unknown.unknown == "it is not told when the unit was made"
+    assert unknown.unknown == "it is unknown when the unit was created"
     assert since(made="1 1").unknown == ""
     at = REFERENCES[1]
     told = ChangeTracker({UNKNOWN: {fact_id(VerifyCategory.TIMES, at): "permission denied"}})

@@ -61,7 +61,7 @@ def test_a_unit_that_tells_without_end_is_not_kept_in_memory(monkeypatch):
     monkeypatch.setattr(run_collector, "MOST", 1 << 20)
     found = told(Telling(b"MARK:os\0ID=debian\n", b"MARK:kernel\0" + b"x" * (2 << 20)))
     assert found["os"] == {"id": "debian"}
-    assert found["unknown"]["kernel\t"] == "it tells more than 1 MiB"
+    assert found["unknown"]["kernel\t"] == "it reports more than 1 MiB"
     assert "packages\t" in found["unknown"]
 
 
@@ -77,7 +77,7 @@ def test_a_unit_without_a_shell_has_no_facts_and_the_others_have_theirs():
     ).units  # fmt: skip
     assert found["web"]["os"] == {"id": "debian"}
     assert found["mute"] == {
-        "unknown": {"units\t": "mute does not tell what is in it (exit code 127): it told nothing"}
+        "unknown": {"units\t": "mute cannot be examined (exit code 127): there was no output"}
     }
     assert found["db"] == {"unknown": {"units\t": "exited (exit code 1): no facts"}}
 
@@ -114,7 +114,7 @@ def test_what_the_unit_s_own_user_cannot_be_asked_is_unknown():
 
     found = told(Nobody(b"MARK:os\0ID=debian\n"))
     assert found["os"] == {"id": "debian"}
-    assert "does not tell" in found["unknown"]["environment\t"]
+    assert "cannot be examined" in found["unknown"]["environment\t"]
 
 
 def test_what_is_told_beside_the_categories_has_names_of_its_own():

@@ -331,11 +331,11 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "x.json is no JSON"),
-        ("[" * 100_000, "x.json is no JSON"),
-        ("[]", "x.json has no facts in it"),
+        ("{", "x.json is not JSON"),
+        ("[" * 100_000, "x.json is not JSON"),
+        ("[]", "x.json is not a facts file"),
         ('{"format": "envctl facts", "version": 3}', "has facts of version 3"),
-        ('{"format": "envctl facts", "version": 2}', "is not whole"),
+        ('{"format": "envctl facts", "version": 2}', "is incomplete"),
     ],
 )
 def test_a_file_that_is_none_is_told(text, said):

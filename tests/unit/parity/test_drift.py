@@ -158,7 +158,7 @@ def test_packages_changed_by_hand_are_found_once():
     )  # fmt: skip
     assert said(packages.expectations(web(CURL), told)) == [
         "packages libc6: declared as it was built, found removed since (envctl.yaml:9:5)",
-        "packages nmap: declared as it was built, found 1.0-1, put there since (envctl.yaml:9:5)",
+        "packages nmap: declared as it was built, found 1.0-1, installed since (envctl.yaml:9:5)",
         "packages vim: declared as it was built, found removed since (envctl.yaml:9:5)",
     ]
     told = installed("curl", times=STATUS_NOW)
@@ -260,7 +260,7 @@ PAGE = copy("page.txt", "/srv/page.txt")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("mode 644, owner 0:0, sha256 77", "declared the content of page.txt, found another content"),
+        ("mode 644, owner 0:0, sha256 77", "declared the content of page.txt, found different content"),
         (f"mode 666, owner 0:0, sha256 {HELLO}", "declared mode 644, found mode 666"),
         (f"mode 644, owner 20001:20001, sha256 {HELLO}", "declared owner 0, group 0, found owner 20001, group 20001"),
         ("mode 644, owner 0:0, folder", "declared a file, found a folder"),
@@ -294,7 +294,7 @@ def test_a_file_that_a_later_step_may_have_changed_must_have_been_written_since(
     gone = {"gone": {"/srv/page.txt": ""}}
     assert said(files.expectations(web(*steps), gone)) == []
     assert said(files.expectations(web(PAGE), gone)) == [
-        "files /srv/page.txt: declared, not there (envctl.yaml:9:5)"
+        "files /srv/page.txt: declared, not present (envctl.yaml:9:5)"
     ]
 
 
@@ -354,10 +354,10 @@ def secret(mode="mode 400, owner 20001:20001", digest=DIGESTS["token"]):
     ("told", "expected"),
     [
         (secret(), None),
-        ({"secrets": {}}, "declared, not there"),
+        ({"secrets": {}}, "declared, not present"),
         (secret("mode 444, owner 20001:20001"), "declared mode 400, owner 20001, found mode 444, owner 20001"),
         (secret("mode 400, owner 0:0"), "declared mode 400, owner 20001, found mode 400, owner 0"),
-        (secret(digest="77"), "declared the value of token, found another value"),
+        (secret(digest="77"), "declared the value of token, found a different value"),
         (secret(digest=hashlib.sha256(b"key").hexdigest()), None),
     ],
 )  # fmt: skip
@@ -384,7 +384,7 @@ USER = CreateUser("web", 20001, "/home/web", AT)
     ("users", "uid", "expected"),
     [
         ({"web": WEB}, "20001", []),
-        ({"root": "uid 0, gid 0, /root, /bin/sh"}, "20001", ["users web: declared, not there"]),
+        ({"root": "uid 0, gid 0, /root, /bin/sh"}, "20001", ["users web: declared, not present"]),
         ({"web": WEB.replace("uid 20001", "uid 7")}, "20001", ["users web: declared uid 20001, found uid 7"]),
         ({"web": WEB.replace("/home/web", "/tmp")}, "20001", ["users web: declared home /home/web, found home /tmp"]),
         ({"web": WEB}, "0", ["process uid: declared 20001, found 0"]),
@@ -543,7 +543,7 @@ def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
 
     assert told() == ["cannot be checked: whether /etc/x is the host's"]
     assert told(health=Health.UNHEALTHY) == [
-        "it is unhealthy; nobody can tell whether /etc/x is the host's"
+        "it is unhealthy; it is unknown whether /etc/x is the host's"
     ]
 
 
@@ -655,7 +655,7 @@ def test_what_a_unit_that_does_not_tell_has_cannot_be_checked_and_is_not_fewer()
     ]
     assert len(unchecked(silent)) == len(silent) == len(told)
     assert {one.hint for one in silent} == {"so"}
-    assert "users web: declared, not there (envctl.yaml:2:3)" in said(told)
+    assert "users web: declared, not present (envctl.yaml:2:3)" in said(told)
 
 
 class Deaf(Silent):

@@ -259,7 +259,7 @@ def test_root_may_do_nearly_anything_but_rewrite_what_packages_brought():
 
 def test_files_of_packages_that_are_gone_are_found():
     assert said(everything(), told(lost=["/usr/bin/perl", "/var/cache/x"])) == [
-        "/usr/bin/perl: not there"
+        "/usr/bin/perl: missing"
     ]
 
 
@@ -306,7 +306,7 @@ def test_the_script_knows_when_nobody_can_tell_what_was_changed():
     if any(os.path.exists(path) for path in ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")):  # noqa: PTH110
         source_says = ""
     else:
-        source_says = "it is not told when the unit was made"
+        source_says = "it is unknown when the unit was created"
     mark = "0123456789abcdef"
     source = (resources("envctl.parity") / "collect.sh").read_text()
     done = subprocess.run(

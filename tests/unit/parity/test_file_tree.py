@@ -155,7 +155,7 @@ def test_what_cannot_be_listed_or_read_is_unknown_with_its_place():
     assert found["unknown"] == {
         "files\t/etc/key": "cannot be read (mode 600, owner 0:0)",
         "files\t/root": "cannot be listed: Permission denied",
-        "files\tcapabilities of files": "there is no GNU tar and no getcap",
+        "files\tcapabilities of files": "neither GNU tar nor getcap is installed",
     }
 
 

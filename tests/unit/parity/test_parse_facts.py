@@ -116,19 +116,19 @@ def test_what_was_cut_off_is_unknown_and_so_is_what_would_have_come_after_it():
 
 
 def test_who_tells_nothing_has_no_facts():
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="no output"):
         parse_facts.facts(b"sh: not found", MARK, [("os", "")])
 
 
 def test_what_a_missing_program_cannot_tell_is_unknown():
-    found = read(packages="", unknown="packages\t\tthere is no dpkg-query, rpm or apk")
-    assert found == {"unknown": {"packages\t": "there is no dpkg-query, rpm or apk"}}
+    found = read(packages="", unknown="packages\t\tneither dpkg-query, rpm nor apk is installed")
+    assert found == {"unknown": {"packages\t": "neither dpkg-query, rpm nor apk is installed"}}
 
 
 def test_a_line_too_long_makes_its_category_unknown():
     found = read(packages=f"bash\tamd64\t5\tinstalled\n{'x' * 20_000}\n", os="ID=debian\n")
     assert found["os"] == {"id": "debian"}
-    assert found["unknown"] == {"packages\t": "what it tells cannot be read: a line is too long"}
+    assert found["unknown"] == {"packages\t": "the answer is malformed: a line is too long"}
 
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(parse_facts.KINDS)))
@@ -165,7 +165,7 @@ def test_whatever_sections_a_unit_tells_they_are_read_or_unknown(told):
 )
 def test_what_cannot_be_read_is_said(section):
     reasons = read(**section)["unknown"].values()
-    assert any(reason.startswith("what it tells cannot be read") for reason in reasons)
+    assert any(reason.startswith("the answer is malformed") for reason in reasons)
 
 
 def test_text_inside_that_looks_like_a_section_is_text():

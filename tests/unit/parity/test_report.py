@@ -80,7 +80,7 @@ def test_it_says_what_was_compared_when_and_with_which_version() -> None:
 )
 def test_the_verdict_is_at_the_top(other: str, verdict: str) -> None:
     text = page(sides({"packages": {"bash": "1"}}, {"packages": {"bash": other}})).text
-    assert -1 < text.find(verdict) < text.find("dev@docker against dev@vagrant")
+    assert -1 < text.find(verdict) < text.find("dev@docker compared with dev@vagrant")
 
 
 def test_it_has_both_values_reasons_with_their_places_and_stale_entries() -> None:
@@ -89,7 +89,7 @@ def test_it_has_both_values_reasons_with_their_places_and_stale_entries() -> Non
     accept = entry(key="bash", reason="dev is newer"), entry("npm", "left-pad", "long gone")
     text = page(sides(one, other, accept[0], replace(accept[1], where=Place("x.yaml", 9, 1)))).text
     assert "2 differences" in text
-    for said in ("vim", "9", "not there", "empty", "dev is newer", "envctl.yaml:7:5"):
+    for said in ("vim", "9", "absent", "empty", "dev is newer", "envctl.yaml:7:5"):
         assert said in text
     assert "Accepted, but not different" in text
     assert "* npm left-pad" in text

@@ -64,7 +64,7 @@ def test_private_state_itself_is_not_mounted_by_whatever_name(project, source):
     (project.root / "link").symlink_to(".envctl")
     (project.root / "sub").mkdir()
     (state_folder() / "projects").mkdir()
-    with pytest.raises(SpecError, match="cannot be mounted: envctl keeps secrets and keys there"):
+    with pytest.raises(SpecError, match="cannot be mounted: envctl keeps secrets and keys in it"):
         mounted(project, source)
 
 

@@ -288,9 +288,9 @@ def test_a_missing_mount_is_told_at_its_place(planned: Planner) -> None:
     with pytest.raises(SpecError) as caught:
         planned(text + "  api: {image: x, mounts: {./api: /srv}}\n")
     assert told(caught.value) == [
-        "envctl.yaml:7:7: nothing to mount at 'src'",
-        "envctl.yaml:8:7: nothing to mount at 'lib'",
-        "envctl.yaml:9:28: nothing to mount at 'api'",
+        "envctl.yaml:7:7: cannot mount 'src': it does not exist",
+        "envctl.yaml:8:7: cannot mount 'lib': it does not exist",
+        "envctl.yaml:9:28: cannot mount 'api': it does not exist",
     ]
 
 

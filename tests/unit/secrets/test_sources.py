@@ -134,12 +134,12 @@ def test_without_leave_no_variable_is_taken_no_command_run_and_no_file_outside_r
     (tmp_path / "project").mkdir()
     trace = declared(command=["touch", str(tmp_path / "trace")])
     for one in (trace, declared(file=file)):
-        with pytest.raises(NotEvaluatedError, match="only `envctl up` uses"):
+        with pytest.raises(NotEvaluatedError, match="only `envctl up` may use"):
             source_value("t", one, root=tmp_path / "project", environ={}, reach_host=False)
     assert not (tmp_path / "trace").exists()
     both = declared(env="TOKEN", command=["touch", str(tmp_path / "trace")])
     environ = {"TOKEN": "of the variable"}
-    with pytest.raises(NotEvaluatedError, match="only `envctl up` uses"):
+    with pytest.raises(NotEvaluatedError, match="only `envctl up` may use"):
         source_value("t", both, root=tmp_path, environ=environ, reach_host=False)
     unset = declared(env="TOKEN", file="file")
     assert source_value("t", unset, root=tmp_path, environ={}, reach_host=False) is None
