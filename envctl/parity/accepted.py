@@ -1,4 +1,4 @@
-"""What a spec accepts of the differences that there may be, entry by entry. Pure."""
+"""Entries of `accept`: differences that a spec declares, with a reason. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from envctl.lazy_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An entry of `accept`: patterns of units and keys, a category, why, and where it stands."""
+    """An entry of `accept`: patterns for units and keys, a category, the reason, and its place in the spec."""
 
     unit: str
     category: str
@@ -19,15 +19,15 @@ class Acceptance:
     where: Place
 
     def covers(self, unit: str, category: str, key: str) -> bool:
-        """Whether it is about this difference."""
+        """Whether the entry declares this difference."""
         return category == self.category and matches(self.unit, unit) and matches(self.key, key)
 
     @property
     def subject(self) -> str:
-        """What it is about, in a line: "web files /etc/ssl/*"."""
+        """The entry on one line: "web files /etc/ssl/*"."""
         return f"{self.unit} {self.category} {self.key}"
 
 
 def matches(pattern: str, text: str) -> bool:
-    """A text matches itself, too: keys such as "tcp [::]:80" have brackets in them."""
+    """Whether a text matches a pattern. A text also matches itself: keys such as "tcp [::]:80" contain brackets."""
     return pattern == text or fnmatchcase(text, pattern)

@@ -1,4 +1,4 @@
-"""What a unit answered, in sections and lines. Pure."""
+"""Splits the output of collect.sh into answers and lines. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
 MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
 """Mode, user, group, kind and path, as `stat` prints them."""
 _LONGEST: Final = 16 * 1024
-"""Characters of a line; nothing that is told in lines has longer ones, two paths included."""
+"""Characters of a line; no valid line is longer, not even one with two paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class AnswerSection:
 
 
 def sections(output: bytes, mark: str) -> Sequence[AnswerSection]:
-    """The sections of a telling; only the last can have been cut off, unless it says that this is the end."""
+    """The answers in the script's output; only the last one can be cut off, unless it is the end mark."""
     parts = output.decode("utf-8", "surrogateescape").split(f"{mark}:")[1:]
     whole: list[AnswerSection] = []
     for number, part in enumerate(parts, start=1):
@@ -36,9 +36,9 @@ def sections(output: bytes, mark: str) -> Sequence[AnswerSection]:
 
 
 def lines(body: str) -> list[str]:
-    """The lines of a text, as programs end them: whatever else is a line's end to some may be in a name.
+    """The lines of a text, split at line feeds only: other line separators may be part of a file name.
 
-    ValueError if one is so long that nothing told in lines has it.
+    ValueError if a line is too long.
     """
     split = body.removesuffix("\n").split("\n") if body else []
     if any(len(line) > _LONGEST for line in split):

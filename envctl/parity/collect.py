@@ -1,4 +1,4 @@
-"""Facts collected: a round trip or two to each running unit, through whatever backend it is on."""
+"""Collects facts, with one or two round trips to each running unit, on any backend."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from envctl.plan.model import Build, Kind, NpmInstall, Plan, Unit
 
 WORKERS: Final = 4
 LOOKS: Final = 3
-"""How often the processes are looked at: what most looks see is a fact."""
+"""How many times processes are listed. What most lists contain is a fact."""
 _OF_EVERY_UNIT: Final = (
     "os", "kernel", "packages", "users", "groups", "timezone", "locale", "substrate",
     "argv", "environ", "status", "limits", "cwd", "cgroup", "size",
 )  # fmt: skip
-"""What every unit is asked once, as collect.sh calls it."""
+"""Questions for every unit, asked once, by their names in collect.sh."""
 _AS_THE_UNIT: Final = frozenset(
     {
         "name",
@@ -39,7 +39,7 @@ _AS_THE_UNIT: Final = frozenset(
         "timezone",
     }
 )
-"""What hangs on who asks: root without all its rights cannot look into another's process."""
+"""Questions whose answer depends on the user: root without all capabilities cannot examine other users' processes."""
 _AS_BOTH: Final = _AS_THE_UNIT | {"secret"}
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -53,10 +53,10 @@ def collect(
     mask: Callable[[bytes], bytes],
     idle: Mapping[str, str] = _NOTHING,
 ) -> Facts:
-    """The facts of these units, which run. Of one that cannot be asked nothing is known but why.
+    """Collect the facts of these running units. For a unit that cannot be examined, only the reason is recorded.
 
-    `key` is what digests of secrets are made with, `mask` takes their values out of what is told. `idle` has of
-    units that do not run the reason, by name.
+    Digests of secrets are made with `key`; `mask` removes secrets from output. `idle` maps the names of units that do
+    not run to the reason.
     """
 
     def facts_of(unit: Unit) -> UnitFacts:
@@ -72,7 +72,7 @@ def collect(
 
 
 def no_facts(why: str) -> UnitFacts:
-    """The facts of a unit of which nothing is known."""
+    """The facts of a unit about which only this reason is known."""
     return {UNKNOWN: {fact_id(UNITS, ""): why}}
 
 
@@ -86,9 +86,9 @@ def ask(
     also: Iterable[tuple[str, str]] = (),
     user: str | None = None,
 ) -> UnitFacts:
-    """The facts of one unit, as `collect` has them; `also` is asked beyond what every one is. EnvctlError if it tells nothing.
+    """Collect the facts of one unit; `also` are further questions. EnvctlError if there is no answer.
 
-    Root is asked, who sees most; what hangs on who one is is asked as the unit's own user, or as `user`.
+    Questions are asked as root, who sees most; those that depend on the user also as the unit's own user, or as `user`.
     """
     questions = [*inquiry(plan, unit), *also]
     by_root = [
@@ -120,7 +120,7 @@ def ask(
 def _programs(
     unit: Unit, by_root: Answer, by_unit: Answer | None, substrate: Mapping[str, str] | None
 ) -> UnitFacts:
-    """The programs that run, as facts."""
+    """The running programs, as facts."""
     prefix = fact_id(Category.FILES, "")
     parts = [
         parse_facts.parts(answer.data, answer.mark, "processes") if answer else ()
@@ -148,12 +148,12 @@ def _programs(
 
 
 def _merged(*parts: UnitFacts) -> UnitFacts:
-    """What several voices told of one unit."""
+    """Facts of one unit from several sources, merged."""
     merged: dict[str, dict[str, str]] = {}
     for part in parts:
         for category, values in part.items():
             merged.setdefault(category, {}).update(values)
-    # What one knows the other need not.
+    # A secret that one user can read is known, even if the other cannot read it.
     secrets, prefix = merged.get(Category.SECRETS, {}), fact_id(Category.SECRETS, "")
     for name in [key for key in merged.get(UNKNOWN, {}) if key.startswith(prefix)]:
         if name.removeprefix(prefix) in secrets:
@@ -162,7 +162,7 @@ def _merged(*parts: UnitFacts) -> UnitFacts:
 
 
 def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
-    """What a unit is asked beyond what every one is: (kind, value). Paths with a newline are left out."""
+    """All questions for a unit, as (kind, value). Paths with a newline are left out: questions are lines."""
     steps = unit.source.steps if isinstance(unit.source, Build) else ()
     npm = [step.directory for step in steps if isinstance(step, NpmInstall) and step.directory]
     questions: dict[str, Sequence[str]] = {
@@ -191,7 +191,7 @@ _DNS: Final = " 127.0.0.11:"
 
 
 def _without_altered(facts: UnitFacts) -> UnitFacts:
-    """What came with a machine and was changed in it counts as the unit's own."""
+    """Files that came with a machine but were changed in it count as the unit's own."""
     changed = facts.get(ALTERED, {})
     kept_facts = {category: values for category, values in facts.items() if category != ALTERED}
     if SUBSTRATE in kept_facts:
@@ -201,20 +201,20 @@ def _without_altered(facts: UnitFacts) -> UnitFacts:
 
 
 def _ours(facts: UnitFacts) -> UnitFacts:
-    """Without what is the engine's."""
+    """The facts without the sockets of the engine itself."""
     sockets = {key: who for key, who in facts.get("sockets", {}).items() if _DNS not in key}
     return {**facts, "sockets": sockets}
 
 
 def covered(unit: Unit) -> Sequence[str]:
-    """Where a unit has what it was not made with: volumes, the host's files, secrets."""
+    """Paths in a unit whose content is not part of its image: volumes, mounts, secrets."""
     mounts, volumes, secrets = unit.run.mounts, unit.run.volumes, unit.run.secrets
     targets = [*(place.target for place in mounts), *(place.target for place in volumes)]
     return [*targets, *(secret.target for secret in secrets)]
 
 
 def is_covered(unit: Unit, path: str) -> bool:
-    """Whether what is at a path is a volume's or the host's, and not what the unit was made with."""
+    """Whether a volume or mount is at a path, rather than the content of the unit's image."""
     targets = [mount.target for mount in unit.run.mounts]
     targets += [volume.target for volume in unit.run.volumes]
     return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)

@@ -1,4 +1,4 @@
-"""Facts of two targets compared: what is the same, and of what is not, why. Pure."""
+"""Compares the facts of two targets and gives each difference a verdict. Pure."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from envctl.plan import sysctls
 from envctl.plan.categories import COMPARED, UNITS
 
 _FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
-"""Files that each machine makes for itself when it boots for the first time: no two have the same."""
+"""Files that each machine generates when it boots for the first time: they are never equal."""
 _NOT_RUNNING: Final = fact_id(UNITS, "")
-"""What is unknown of a unit that does not run: all."""
+"""The unknown fact of a unit that does not run: everything."""
 
 
 class Verdict(StrEnum):
-    """What it is worth that a fact is so on both sides, or not."""
+    """How two values of a fact compare."""
 
     EQUAL = "equal"
     DECLARED = "declared"
@@ -50,7 +50,7 @@ _OPEN: Final = frozenset({Verdict.UNDECLARED, Verdict.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class FactDifference:
-    """A fact that is not known to be the same on both sides; None where a side has no such fact."""
+    """A fact that is not known to be equal on both sides; None where a side has no such fact."""
 
     unit: str
     category: str
@@ -59,7 +59,7 @@ class FactDifference:
     after: Fact
     verdict: Verdict
     accepted: Acceptance | None = None
-    """The first entry of the spec that declares it."""
+    """The first entry of `accept` that declares the difference."""
 
     def covered_by(self, entry: Acceptance) -> bool:
         """Whether an entry of the spec is about it."""
@@ -68,38 +68,38 @@ class FactDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared: by unit and category how many facts were the same, and what was not."""
+    """The outcome: the number of equal facts by unit and category, and all differences."""
 
     equal: Mapping[tuple[str, str], int]
     findings: Sequence[FactDifference]
 
     @property
     def undeclared(self) -> Sequence[FactDifference]:
-        """The differences that nobody has given a reason for."""
+        """Differences without a declared reason."""
         return self.of(Verdict.UNDECLARED)
 
     @property
     def unknown(self) -> Sequence[FactDifference]:
-        """The facts that a side does not know, and nobody has given a reason for."""
+        """Facts that are unknown on a side, without a declared reason."""
         return self.of(Verdict.UNKNOWN)
 
     @property
     def open(self) -> Sequence[FactDifference]:
-        """All that needs a reason and has none."""
+        """Everything that needs a reason and has none."""
         return [finding for finding in self.findings if finding.verdict in _OPEN]
 
     def of(self, verdict: Verdict) -> Sequence[FactDifference]:
-        """The findings that are so."""
+        """The findings with this verdict."""
         return [finding for finding in self.findings if finding.verdict is verdict]
 
     @property
     def subjects(self) -> Sequence[tuple[str, str]]:
-        """Units and categories that anything was compared of, in order."""
+        """The units and categories that were compared, in order."""
         known = {*self.equal, *((finding.unit, finding.category) for finding in self.findings)}
         return sorted(known, key=lambda subject: (subject[0], COMPARED.index(subject[1])))
 
     def count(self, unit: str, category: str, verdict: Verdict) -> int:
-        """How many facts of a unit and a category are so."""
+        """How many facts of a unit and category have this verdict."""
         if verdict is Verdict.EQUAL:
             return self.equal.get((unit, category), 0)
         return self._counts[unit, category, verdict]
@@ -111,12 +111,12 @@ class Comparison:
         )
 
     def total(self, verdict: Verdict) -> int:
-        """How many of all facts are so."""
+        """How many facts have this verdict in total."""
         return sum(self.equal.values()) if verdict is Verdict.EQUAL else len(self.of(verdict))
 
 
 def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
-    """All facts of the units that both have; a unit that one of them lacks is a difference, one that does not run unknown."""
+    """Compare all facts of both targets. A unit that only one of them has is a difference; one that does not run is unknown."""
     equal: Counter[tuple[str, str]] = Counter()
     findings: list[FactDifference] = []
     same = (before.project, before.environment) == (after.project, after.environment)
@@ -138,7 +138,7 @@ def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -
 def _presence(
     unit: str, left_facts: UnitFacts | None, right_facts: UnitFacts | None
 ) -> list[FactDifference] | None:
-    """What there is to tell of a unit that a side lacks, or where it does not run; None if both have facts of it."""
+    """The difference if a side lacks the unit or it does not run there; None if both have facts of it."""
     left, right = _presence_of(left_facts), _presence_of(right_facts)
     if left == right == "runs":
         return None
@@ -159,7 +159,7 @@ def _pairs(
 ) -> Iterator[tuple[str, str, Fact, Fact]]:
     """All facts side by side; `digests` of secrets mean something within one environment only.
 
-    What is unknown with a whole folder or category is told once, by that.
+    If a whole folder or category is unknown, only that is reported.
     """
     for category in Category:
         known = [*left_facts.get(category, {}), *right_facts.get(category, {})]
@@ -184,10 +184,10 @@ def _verdict(
     right_facts: UnitFacts,
     values: tuple[Fact, Fact],
 ) -> Verdict:
-    """Substrate is what only a machine has, beside a container; two machines have to agree on it, too.
+    """Substrate is what a machine has and a container has not; two machines have to agree on it.
 
-    The kernel is never a unit's own: a container has its host's, and a machine's own is told by its package. The processor is:
-    a `platform` may ask for it, and an engine may play it.
+    The kernel never belongs to a unit: a container uses its host's, and a machine's own is listed as a package. The processor
+    does: a `platform` may ask for one, and an engine may emulate it.
     """
     machines = [side[SUBSTRATE] for side in (left_facts, right_facts) if SUBSTRATE in side]
     if len(machines) == 2:
@@ -204,13 +204,13 @@ def _verdict(
 
 
 def _came_along(listed: Mapping[str, str], category: str, key: str, container_value: Fact) -> bool:
-    """Whether it came with a machine. Of a file that was changed for it, a container has to have what the image has."""
+    """Whether a fact came with the machine. If the machine changed an image's file, the container must have the original."""
     before = listed.get(fact_id(category, key))
     return before is not None and before in ("", container_value)
 
 
 def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
-    """Whether a container has it from its host: what can be seen of memory and processors, settings of the kernel."""
+    """Whether a container inherits it from its host: visible memory and processors, settings of the kernel."""
     if category == Category.LIMITS:
         return key.endswith(" visible")
     if category != Category.SYSCTLS:
@@ -220,7 +220,7 @@ def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
 
 
 def _declared(finding: FactDifference, accept: Sequence[Acceptance]) -> FactDifference:
-    """The finding, declared if it needs a reason and an entry gives one."""
+    """The finding, marked as declared if it needs a reason and an entry gives one."""
     if finding.verdict not in _OPEN:
         return finding
     entry = next((entry for entry in accept if finding.covered_by(entry)), None)

@@ -1,4 +1,4 @@
-"""Files that root inside a unit cannot read, fetched from an engine that can: as archives, which are read and not kept."""
+"""Reads files that root inside a unit cannot read from archives of the engine, without storing them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from envctl.parity.file_tree import LARGEST, FileEntry
 
 MOST: Final = 1 << 30
-"""Bytes that are fetched of a unit, all in all."""
+"""Bytes fetched from one unit in total."""
 _CHUNK: Final = 1 << 20
 _CAPABILITY: Final = "SCHILY.xattr.security.capability"
 _KINDS: Final[Mapping[bytes, str]] = {
@@ -23,7 +23,7 @@ _KINDS: Final[Mapping[bytes, str]] = {
 
 
 class _Stream(io.RawIOBase):
-    """Chunks as a file that can be read once, up to a number of bytes."""
+    """Makes chunks readable as a file, once, up to a number of bytes."""
 
     def __init__(self, chunks: Iterator[bytes], most: int) -> None:
         self._chunks, self._left, self._most = chunks, b"", most
@@ -48,7 +48,7 @@ class _Stream(io.RawIOBase):
 def entries(
     archive: Iterator[bytes], path: str, *, most: int = MOST
 ) -> tuple[dict[str, FileEntry], int]:
-    """What an archive of a path has, by whole path, and how many bytes it took. ValueError if it is none, or too large."""
+    """The entries of an archive by absolute path, and its size in bytes. ValueError if it is invalid or too large."""
     stream = _Stream(archive, most)
     files: dict[str, FileEntry] = {}
     folder = posixpath.dirname(path.rstrip("/"))

@@ -1,9 +1,8 @@
-"""Facts: what is true inside a unit, by category and key. And the file they are kept in.
+"""Facts: what is true inside a unit, by category and key; and their file format.
 
-A fact is known, and then its value is a text; absent; or unknown, and then there is a reason. The file is JSON:
-`format`, `version`, `project`, `environment`, `backend`, and `units`, which has by unit and category a mapping of keys
-to values; that of an unknown fact is `{"unknown": REASON}`. Secrets are told of by presence, mode, owner and a keyed
-digest alone.
+A fact is known, with a text as its value; absent; or unknown, with a reason. The file is JSON:
+`format`, `version`, `project`, `environment`, `backend`, and `units`, which maps units to categories to keys to
+values; an unknown fact is `{"unknown": REASON}`. Secrets are recorded by presence, mode, owner and a keyed digest only.
 """
 
 from __future__ import annotations
@@ -47,27 +46,27 @@ _AGAIN: Final = "`envctl facts ENV --json > FILE` writes such a file"
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
 """By category, by key: the known facts.
 
-Two entries beside the categories tell of facts by their `fact_id`: SUBSTRATE has those that came with a machine, with what
-they are in the image where its making changed them; UNKNOWN has the reasons of those that are not known.
+Two further entries refer to facts by their `fact_id`: SUBSTRATE lists those that came with a machine, with their value in the
+image if building the machine changed it; UNKNOWN has the reasons of unknown facts.
 """
 SUBSTRATE: Final = "substrate"
 UNKNOWN: Final = "unknown"
 PROCESSOR: Final = "machine"
-"""The fact of the kernel's that is a unit's own."""
+"""The only fact of the category kernel that belongs to the unit."""
 DIGEST: Final = " digest"
-"""What the key of a secret's digest ends with."""
+"""The suffix of the key for a secret's digest."""
 _IN_BYTES: Final = frozenset(
     {
         "memory", "memory high", "swap", "memory visible", "swap visible", "address space", "core file size", "data size", "file size",
         "locked memory", "msgqueue size", "resident set", "stack size",
     }
 )  # fmt: skip
-"""The limits that are numbers of bytes (https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html)."""
+"""Limits in bytes (https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unknown:
-    """A fact that is not known, and why. It equals nothing, not even itself."""
+    """An unknown fact and the reason. It equals nothing, not even itself."""
 
     reason: str
 
@@ -85,18 +84,18 @@ Fact: TypeAlias = str | Unknown | None
 
 
 def fact_id(category: str, key: str) -> str:
-    """A fact as SUBSTRATE and UNKNOWN call it; with no key a whole category."""
+    """How SUBSTRATE and UNKNOWN refer to a fact; without a key, to a whole category."""
     return f"{category}\t{key}"
 
 
 def unknown_keys(facts: UnitFacts, category: str) -> list[str]:
-    """The keys of a category of which it is told that they are unknown; "" stands for all that are not known."""
+    """The unknown keys of a category; "" stands for all that were not reported."""
     prefix = fact_id(category, "")
     return [name.removeprefix(prefix) for name in facts.get(UNKNOWN, {}) if name.startswith(prefix)]
 
 
 def unknown_at(facts: UnitFacts, category: str, key: str) -> str | None:
-    """The key under which a fact is unknown: its own, the folder's it is in, or the whole category's; None if it is known or absent."""
+    """The key under which a fact is unknown: its own, that of a parent folder, or "" for the category; None if it is known or absent."""
     unknown = facts.get(UNKNOWN)
     if not unknown:
         return None
@@ -112,7 +111,7 @@ def unknown_at(facts: UnitFacts, category: str, key: str) -> str | None:
 
 
 def fact(facts: UnitFacts, category: str, key: str) -> Fact:
-    """A fact of a unit: its value, None if there is none, or that it is unknown."""
+    """A fact of a unit: its value, None if absent, or Unknown."""
     at = unknown_at(facts, category, key)
     if at is not None:
         return Unknown(facts[UNKNOWN][fact_id(category, at)])
@@ -121,7 +120,7 @@ def fact(facts: UnitFacts, category: str, key: str) -> Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts of a target's units, by unit. Of one that does not run nothing is known but why."""
+    """The facts of a target by unit. For a unit that does not run, only the reason is recorded."""
 
     project: str
     environment: str
@@ -130,12 +129,12 @@ class Facts:
 
     @property
     def name(self) -> str:
-        """The target they are of."""
+        """The target, such as dev@docker."""
         return f"{self.environment}@{self.backend}"
 
 
 def readable(category: str, key: str, value: str) -> str:
-    """A fact's value for people: bytes as MiB, say, and all else as it is."""
+    """A fact's value for people: bytes as MiB, for example."""
     if category != Category.LIMITS or key not in _IN_BYTES:
         return value
     return re.sub(r"\b[0-9]{1,20}\b", lambda match: size_text(int(match[0])), value)
@@ -166,7 +165,7 @@ def _unit_to_json(facts: UnitFacts) -> dict[str, Any]:
 
 
 def from_file(name: str) -> Facts:
-    """The facts kept in a file. EnvctlError, which names it, if it cannot be read or has none."""
+    """Read facts from a file. EnvctlError, which names it, if it cannot be read or is not a facts file."""
     try:
         text = Path(name).read_text("utf-8")
     except (OSError, ValueError) as error:
@@ -176,7 +175,7 @@ def from_file(name: str) -> Facts:
 
 
 def from_json(text: str, *, name: str) -> Facts:
-    """The facts a file has. EnvctlError, which names the file, if it has none or of a version to come."""
+    """Read facts from JSON. EnvctlError, which names the file, if it has none or those of another version."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""All files of a unit looked at: listed and read in one go, what remains unread asked for again."""
+"""Reads all files of a unit: lists and hashes them in one go, then retries what could not be read."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from envctl.parity.run_collector import CollectorScript
 from envctl.plan.volatile_places import PATTERNS, literally
 
 _BATCH: Final = 100
-"""Files asked for together."""
+"""Files read in one request."""
 _FETCHED: Final = 200
-"""Files and folders fetched one by one."""
+"""Files and folders fetched from the engine, at most."""
 _FIND_SOCKETS: Final = 'find "$1" -xdev -type s -exec stat -c "%a %u %g %n" {} + 2>/dev/null'
 _SOCKET: Final = re.compile(r"([0-7]+) ([0-9]+) ([0-9]+) (/.+)")
 _MOST: Final = 20_000
-"""Files asked for a second time."""
+"""Files that are read a second time, at most."""
 
 
 def files(script: CollectorScript, covered: Sequence[str]) -> UnitFacts:
-    """The facts of all files but those of volatile places, and of `covered` ones: volumes, mounts, secrets.
+    """The facts of all files except those in volatile and `covered` places: volumes, mounts, secrets.
 
-    Python's and npm's packages are among them, wherever they are.
+    Includes packages of Python and npm, wherever they are.
     """
     patterns = [*PATTERNS, *(pattern for path in covered for pattern in _below(path))]
     value = "\t".join(
@@ -62,7 +62,7 @@ def _nothing(why: str) -> UnitFacts:
 
 
 def _read_again(script: CollectorScript, tree: file_tree.Tree) -> None:
-    """Read what was not, which may have changed, or gone, in the meantime."""
+    """Read files that were missed; they may have changed or been deleted in the meantime."""
     unread = [path for path in tree.unread if "\t" not in path and "\n" not in path]
     if not unread:
         return
@@ -81,7 +81,7 @@ def _read_again(script: CollectorScript, tree: file_tree.Tree) -> None:
 
 
 def _fetch(script: CollectorScript, tree: file_tree.Tree) -> None:
-    """Fetch what root inside could not look at, where the engine can: rights that a unit lacks it need not lack."""
+    """Fetch from the engine what root inside the unit could not read: the engine is not limited to the unit's capabilities."""
     backend, left = script.backend, engine_archive.MOST
     if not isinstance(backend, ReadsFiles):
         return
@@ -104,7 +104,7 @@ def _fetch(script: CollectorScript, tree: file_tree.Tree) -> None:
 
 
 def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, FileEntry]:
-    """The sockets in a folder, as its owner sees them: an engine's archive has everything else, but none of these.
+    """The sockets in a folder, listed as its owner: archives of engines contain everything except sockets.
 
     EnvctlError if they cannot be listed.
     """

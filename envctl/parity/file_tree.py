@@ -1,8 +1,8 @@
-"""A unit's file system, as collect.sh lists it, read: what each file is, and what of it is known. Pure.
+"""Parses the file list of collect.sh: what each file is, and what is known about it. Pure.
 
-A machine's box has a list of what is in it, made while it was built. What the file system says was not touched since
-the disk was made, and has the size and time of that list, has the list's digest: to read it all again takes an emulated
-machine minutes. Everything else is read where it is.
+A machine's box contains a list of its files, made while it was built. A file that was not changed since the disk was made,
+and has the size and time of that list, is given the digest in the list: reading everything again takes an emulated machine
+minutes. All other files are read.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from envctl.lazy_dataclass import dataclass
 from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, Unknown, fact_id
 
 UNREADABLE: Final = "sha256 unreadable"
-"""What the known fact of a file ends with whose content is unknown: mode and owner are known all the same."""
+"""The end of the value of a file whose content is unknown, though mode and owner are known."""
 LARGEST: Final = 1 << 30
-"""Bytes of a file that is read; of a larger one the content is unknown."""
+"""Bytes of a file that is read; the content of a larger one is unknown."""
 ALTERED: Final = "altered"
-"""The files and links that are not what a machine's box has: an entry beside the categories, for `collecting`."""
+"""Files and links that differ from the machine's box: an entry beside the categories, for `collect`."""
 CAPABILITIES: Final = "capabilities of files"
-"""The key of what is unknown where capabilities cannot be looked at."""
+"""The key of the unknown fact if capabilities cannot be read."""
 _KINDS: Final = {
     "f": "file", "d": "folder", "l": "link", "p": "named pipe", "s": "socket",
     "b": "block device", "c": "character device",
@@ -51,14 +51,14 @@ class FileEntry:
     gid: str
     size: int = 0
     written: int = 0
-    """Seconds of the epoch, when the content was last changed."""
+    """When the content was last changed, in seconds since 1970."""
     changed: float = 0.0
-    """When anything of it was."""
+    """When anything about the file was last changed."""
     target: str = ""
     digest: str = ""
     capability: str = ""
     mounted: str = ""
-    """The kind of the file system that is mounted there."""
+    """The type of the file system that is mounted there."""
 
     @property
     def about(self) -> str:
@@ -67,7 +67,7 @@ class FileEntry:
 
     @property
     def value(self) -> str | Unknown:
-        """The fact of it."""
+        """The value of the fact."""
         if self.kind == "l":
             return f"link to {self.target}, owner {self.uid}:{self.gid}"
         more = f", capability {self.capability}" if self.capability else ""
@@ -83,17 +83,17 @@ class FileEntry:
 
 @dataclass(slots=True)
 class Tree:
-    """What is known of a unit's files so far."""
+    """What is known about a unit's files so far."""
 
     entries: dict[str, FileEntry] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
-    """By path, or "" for all: why more is not known."""
+    """Reasons by path, or by "" for all files."""
     boxed: dict[str, FileEntry] = field(default_factory=dict)
-    """What a machine's box has: files and links."""
+    """The files and links of the machine's box."""
 
     @property
     def unread(self) -> Sequence[str]:
-        """Files whose content is not known, and small enough to be."""
+        """Files whose content is unknown, though they are small enough to be read."""
         return [
             path
             for path, entry in self.entries.items()
@@ -112,7 +112,7 @@ class Tree:
                 self.entries[path] = replace(self.entries[path], digest=digest)
 
     def facts(self) -> UnitFacts:
-        """All of it as facts, Python's packages among them."""
+        """Everything as facts, including packages of Python."""
         files: dict[str, str] = {}
         unknown = {fact_id(Category.FILES, path): why for path, why in self.unknown.items()}
         for path, entry in self.entries.items():
@@ -140,7 +140,7 @@ _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)
 
 
 def python_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Python's packages, which folders (or files) beside them tell of: FOLDER: NAME, and the version."""
+    """Packages of Python as ("FOLDER: NAME", version), by the .dist-info and .egg-info beside them."""
     for path in paths:
         if path.endswith("-info") and (match := _PYTHON.fullmatch(path)):
             folder, name, version = match.groups()
@@ -148,7 +148,7 @@ def python_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def npm_folders(paths: Mapping[str, object]) -> Sequence[str]:
-    """The folders that have npm's packages, but for those inside of another package."""
+    """The folders with npm packages, except those inside another package."""
     return [
         path.removesuffix("/node_modules") or "/"
         for path in paths
@@ -156,11 +156,11 @@ def npm_folders(paths: Mapping[str, object]) -> Sequence[str]:
     ]
 
 
-# --- what the script tells ------------------------------------------------------------------
+# --- parsing ------------------------------------------------------------------
 
 
 def read(parts: Mapping[str, str]) -> Tree:
-    """A tree of the parts that collect.sh tells of it: ValueError if they make no sense."""
+    """Parse the parts that collect.sh prints. ValueError if they are malformed."""
     tree = Tree()
     tree.entries.update(_entries(parts.get("listing", "")))
     tree.entries.update(_plain(parts.get("plain", ""), parts.get("links", "")))
@@ -197,7 +197,7 @@ def _entries(listing: str) -> Iterator[tuple[str, FileEntry]]:
 
 
 def _plain(listing: str, links: str) -> Iterator[tuple[str, FileEntry]]:
-    """As a small `stat` tells it."""
+    """Entries as the `stat` of BusyBox prints them."""
     targets = {}
     for line in links.split("\n"):
         path, arrow, target = line.removeprefix("'").partition(_ARROW)
@@ -216,21 +216,21 @@ def _plain(listing: str, links: str) -> Iterator[tuple[str, FileEntry]]:
 
 
 def sums(body: str) -> Iterator[tuple[str, str]]:
-    """Digests by path, each line ended by NUL, or by a line break where `sha256sum` knows no other end."""
+    """Digests by path. Lines end with NUL, or with a line break if `sha256sum` has no -z."""
     for line in body.split("\0" if "\0" in body else "\n"):
         if match := _SUM.fullmatch(line):
             yield match[2], match[1]
 
 
 def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
-    """Take the digests of a box's own list where nothing was touched since the disk was made."""
+    """Use the digests of the box's list for files that were not changed since the disk was made."""
     boxed = dict(_boxed(parts.get("manifest", "")))
     tree.boxed.update(boxed)
     times = parts.get("made", "").split()
     if len(times) != 3:
         return
     written, changed, booted = map(int, times)
-    # Whoever touched the reference, or runs with a clock that is behind it, is not trusted.
+    # The list is not trusted if somebody touched the reference file, or the clock is behind it.
     if written != changed or booted < written:
         return
     for path, listed in boxed.items():
@@ -242,7 +242,7 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
 
 
 def _boxed(manifest: str) -> Iterator[tuple[str, FileEntry]]:
-    """What a machine's box has, by its own list."""
+    """The files of a machine's box, by its own list."""
     for line in manifest.split("\n"):
         if match := _LISTED.fullmatch(line):
             path, digest, size, time, mode, uid, gid = match.groups()
@@ -256,7 +256,7 @@ def _capabilities(tree: Tree, parts: Mapping[str, str]) -> None:
     if listing is None:
         tree.unknown[CAPABILITIES] = "neither GNU tar nor getcap is installed"
         return
-    # What `getcap` says, or the heads of archives that `tar` made.
+    # Output of `getcap`, or headers of archives made by `tar`.
     for part in filter(None, listing.split("\0\0\0\0envctl\n")):
         path, _, content = part.partition("\n")
         if path not in tree.entries:

@@ -14,7 +14,7 @@ def parse_times(body: str) -> Values:
 
 
 def parse_changed(body: str) -> Values:
-    """Files with mode and owner; those that packages name are told after them."""
+    """Files with mode and owner; lines that name their packages follow."""
     files: dict[str, str] = {}
     for line in lines(body):
         if match := MODE.fullmatch(line):

@@ -14,9 +14,9 @@ from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category, UnitFacts, U
 from envctl.parity.verify_categories import VerifyCategory
 
 IN_PARTS: Final = frozenset({"tree", "sums", "processes"})
-"""What is told in parts, which others read."""
+"""Questions whose answers have parts; other modules parse those."""
 _UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
-"""What readers raise at words that mean nothing to them."""
+"""What parsers raise for a malformed answer."""
 
 
 def facts(
@@ -26,10 +26,10 @@ def facts(
     *,
     cut: str = "its output ended before this",
 ) -> UnitFacts:
-    """By category and key what a unit told; `mark` is what it was given, `asked` are its questions in their order.
+    """Parse the script's output: facts by category and key. `questions` are in the order in which they were asked.
 
-    What it did not tell, or not in words that can be read, is unknown; `cut` says why its answers may end early.
-    ValueError if there was no output at all.
+    Answers that are missing or malformed make their facts unknown; `cut` is the reason if the output may end early.
+    `mark` is the separator that the script was given. ValueError if there is no output.
     """
     facts_found: dict[str, dict[str, str]] = defaultdict(dict)
     unknown: dict[str, str] = {}
@@ -62,7 +62,7 @@ def facts(
 
 
 def parts(output: bytes, mark: str, kind: str) -> Sequence[Mapping[str, str]]:
-    """What a unit told in parts: of each whole answer to questions of a kind its parts, by name."""
+    """The parts, by name, of each complete answer to questions of a kind."""
     return [
         {
             name: body
@@ -76,7 +76,7 @@ def parts(output: bytes, mark: str, kind: str) -> Sequence[Mapping[str, str]]:
 
 
 def unknown_told(output: bytes, mark: str) -> Mapping[str, str]:
-    """What a unit says it cannot tell: the reasons, by `fact_id`."""
+    """The reasons that the script itself gives for unknown facts, by `fact_id`."""
     return dict(_unknown(section) for section in sections(output, mark) if section.name == UNKNOWN)
 
 
@@ -87,14 +87,14 @@ def _unknown(section: AnswerSection) -> tuple[str, str]:
 
 
 def unknown_without(kind: str, value: str) -> str:
-    """What is not known, as `fact_id` calls it, if a question has no answer."""
+    """The `fact_id` that is unknown if a question has no answer."""
     reader = _READERS[kind]
     return fact_id(reader.category, value if reader.key is None else reader.key)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How a section is read: into facts of a category. `key` is what is unknown without it: None for what was asked."""
+    """How an answer is parsed into facts of a category. Without it `key` is unknown; None stands for the question's value."""
 
     category: str
     read: Callable[[str], Values]
@@ -133,4 +133,4 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "lost": _Reader(VerifyCategory.LOST, parse_changes.parse_words),
 }
 KINDS: Final = frozenset(_READERS)
-"""What can be asked."""
+"""All kinds of questions."""

@@ -17,7 +17,7 @@ _STATUS: Final = {
 }  # fmt: skip
 _LIMIT: Final = re.compile(r"Max ((?:\S+ )*\S+)\s{2,}(\S+)\s+(\S+)")
 _NO_LIMIT: Final = 1 << 60
-"""Bytes: above it the kernel means that there is none."""
+"""From this many bytes on the kernel means "no limit"."""
 _UNLIMITED: Final = 1 << 62
 _VISIBLE: Final = {"MemTotal": "memory visible", "SwapTotal": "swap visible"}
 
@@ -42,7 +42,7 @@ def parse_status(body: str) -> Values:
         name, _, value = line.partition(":")
         if name in _STATUS:
             fields = value.split()
-            # Of four ids, real, effective, saved and of the file system, one is told where they are one.
+            # Four ids (real, effective, saved, file system) are shown as one if they are equal.
             are_equal = len(set(fields)) == 1 and name in ("Uid", "Gid")
             yield _STATUS[name], fields[0] if are_equal else " ".join(fields)
 
@@ -63,10 +63,7 @@ def parse_cwd(body: str) -> Values:
 
 
 def parse_cgroup(body: str) -> Values:
-    """What the control groups of a unit allow, its own and those above it, whatever version they are of.
-
-    Memory in bytes, processors as a number.
-    """
+    """The limits of a unit's control group and those above it, of either version. Memory is in bytes."""
     values: dict[str, list[str]] = defaultdict(list)
     for line in lines(body):
         name, _, value = line.partition(" ")
@@ -103,7 +100,7 @@ def parse_cgroup(body: str) -> Values:
 
 
 def _least(values: Mapping[str, Sequence[str]], *names: str) -> int | None:
-    """The least of the limits of these names; None if there is none, not even one that says that there is no limit."""
+    """The lowest of the limits with these names; None if there is no such file at all."""
     limits = [
         _UNLIMITED if value == "max" or int(value) >= _NO_LIMIT else int(value)
         for name in names
@@ -117,13 +114,13 @@ def _limit(value: int) -> str:
 
 
 def parse_size(body: str) -> Values:
-    """How much memory, and how many processors, can be seen: of the machine, or the host."""
+    """The visible memory and processors, of the machine or the host."""
     for line in lines(body):
         name, _, value = line.partition(":")
         if name == "Cpus_allowed_list":
             yield "processors visible", str(sum(map(_count, value.strip().split(","))))
         elif name in _VISIBLE:
-            # The kernel takes a few KiB for itself, more or less.
+            # Rounded: the kernel reserves a few KiB, not always the same.
             yield _VISIBLE[name], str(round(int(value.split()[0]) / 1024) << 20)
 
 

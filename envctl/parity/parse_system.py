@@ -16,7 +16,7 @@ from envctl.parity.file_tree import python_packages
 from envctl.plan.sysctls import is_left_out
 
 _LISTENING: Final = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
-"""By table of the kernel, the state of a socket that waits for somebody."""
+"""By table of the kernel, the state of a socket that receives."""
 _NPM_VERSION: Final = re.compile(r'"version"\s*:\s*"([^"]*)"')
 
 
@@ -63,7 +63,7 @@ def parse_npm(body: str) -> Values:
     try:
         packages = json.loads(listing)["packages"].items()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # Of a file on one line there may be several; a package's own version stands first.
+        # A package.json on one line may contain several versions; the package's own comes first.
         for line in reversed(lines(listing)):
             path, is_package, line_version = line.partition("/package.json:")
             if not is_package:
@@ -113,9 +113,8 @@ def parse_locale(body: str) -> Values:
 def parse_sockets(body: str) -> Values:
     """Sockets that are bound to receive.
 
-    A UDP socket that a client just sends from looks the same, but has a port of the range that the kernel takes such
-    ports from. What is in that range, and not declared, is told without its port, which is another one each time, and
-    only if it stayed.
+    A UDP socket of a client looks the same, but has a port of the kernel's ephemeral range. A socket in that range that is not
+    declared is reported without its port, which differs each time, and only if it is still open at the second look.
     """
     tables, declared, ephemeral = parse_tables(body)
     again = {fields[9] for name in ("again udp", "again udp6") for fields in tables[name]}
@@ -133,7 +132,7 @@ def parse_sockets(body: str) -> Values:
 
 
 def parse_tables(body: str) -> tuple[Mapping[str, list[list[str]]], set[int], range]:
-    """The waiting sockets of each of the kernel's tables, the ports declared, and those that clients are given."""
+    """The receiving sockets by table of the kernel, the declared ports, and the range of ephemeral ports."""
     tables: dict[str, list[list[str]]] = defaultdict(list)
     table, declared, ephemeral = "", set[int](), range(0)
     for line in lines(body):
@@ -152,7 +151,7 @@ def parse_tables(body: str) -> tuple[Mapping[str, list[list[str]]], set[int], ra
 
 
 def _address(text: str) -> str:
-    """An address as the kernel writes it, in words of the machine's own byte order."""
+    """An address in the kernel's notation: hexadecimal words in the machine's byte order."""
     words = (int(text[start : start + 8], 16) for start in range(0, len(text), 8))
     address = ipaddress.ip_address(b"".join(struct.pack("=I", word) for word in words))
     return f"[{address}]" if address.version == 6 else str(address)

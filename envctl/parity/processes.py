@@ -1,7 +1,7 @@
-"""The processes of a unit, as collect.sh saw them several times, read: which programs run, and how. Pure.
+"""Parses the process lists of collect.sh: which programs run, and how. Pure.
 
-Processes come and go, and rewrite what they are called; programs that stay are the facts. A program counts if most looks
-saw it, by its command line. A process that is only a fork of another one, a worker, is a part of that one's program.
+Processes come and go and may change their names; programs that stay are facts. A program is identified by its command line
+and counts if it is in most of the lists. A forked worker counts as part of the program that it was forked from.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _KERNEL_THREAD: Final = 0x00200000
 """PF_KTHREAD (https://github.com/torvalds/linux/blob/master/include/linux/sched.h)."""
 _INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "init"})
 _OURS: Final = "# Tells what is true in here"
-"""What a process of ours has in its command line."""
+"""Identifies processes of the collector by their command line."""
 _BEGINNING: Final = ("runc", "init")
-"""What a command that an engine runs in a container is called until it begins."""
+"""The command line of a process that an engine is about to start in a container."""
 _UNITS: Final = "/envctl-"
-"""What the control group of a unit in a machine has in its path."""
+"""Identifies control groups of units in a machine."""
 _MACHINES: Final = {
     ":/init.scope": "/usr/lib/systemd/",
     ":/system.slice/systemd-": "/usr/lib/systemd/",
     ":/system.slice/ssh.service": "/usr/sbin/sshd",
 }
-"""The control groups that a machine's own programs run in, and where these programs are."""
+"""The control groups of a machine's own programs, and where these programs are."""
 _LONGEST: Final = 4096
 
 
@@ -44,7 +44,7 @@ class RunningProcess:
     command: str
     started: int
     stack: int
-    """Where its stack begins: chosen at random when a program starts, kept by a fork. 0 if nobody may know."""
+    """Where the stack begins: random for each program, inherited by forks. 0 if it is not readable."""
     flags: int
     nice: int
     uid: str
@@ -67,7 +67,7 @@ class RunningProcess:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The programs that run: by command line how, and by file those that came with a machine."""
+    """The running programs: the unit's own by command line with their attributes, and files of those that came with a machine."""
 
     of_unit: Mapping[str, str]
     substrate: Collection[str] = ()
@@ -77,7 +77,7 @@ Look = Mapping[int, RunningProcess]
 
 
 def look(text: str) -> Look:
-    """The processes that one look saw. ValueError if there are none."""
+    """Parse one list of processes. ValueError if it is empty."""
     data = text.encode("utf-8", "surrogateescape")
     heads = [
         head
@@ -96,11 +96,11 @@ def look(text: str) -> Look:
 
 
 def _process(head: re.Match[bytes], body: bytes) -> RunningProcess | None:
-    """One, of what the kernel tells of it: stat, oom_score_adj, status, control groups, a blank, and its command line."""
+    """Parse one process: stat, oom_score_adj, status, control groups, a separator and its command line."""
     numbers = [int(word) for word in head[4].split()]
     about, blank, line = body.partition(b"\nLinux\n")
     if not blank:
-        return None  # it ended while it was looked at
+        return None  # it ended while it was being read
     status = {name.decode(): value.split() for name, value in _STATUS.findall(about)}
     oom, _, after_score = about.partition(b"\n")
     groups = after_score.rpartition(b"_switches:")[2].partition(b"\n")[2]
@@ -135,9 +135,9 @@ def programs(
     substrate: Collection[str] | None,
     probe: Sequence[str] = (),
 ) -> Programs:
-    """The programs that most of the looks saw, without the unit's health check, whose command is `probe`.
+    """The programs that are in most of the lists, without the unit's health check, whose command is `probe`.
 
-    `stacks` is what the unit's own user saw, who may know more of its processes; `exes` tells the processes' files.
+    `stacks` is a list made as the unit's own user, who may read more about its processes; `exes` has the processes' files.
     `substrate` are the files that came with a machine, or None in a container, where all processes are the unit's.
     """
     files = {int(match[1]): match[2] for match in _EXE.finditer(exes)}
@@ -165,7 +165,7 @@ def _of(
     substrate: Collection[str] | None,
     probe: Sequence[str],
 ) -> tuple[dict[str, str], set[str]]:
-    """Of one look: how each program runs, and the files of those that came with the machine."""
+    """From one list: the attributes of each program, and the files of those that came with the machine."""
     ours = _ours(seen, probe)
     families: dict[int, list[RunningProcess]] = {}
     came_along: set[str] = set()
@@ -192,7 +192,7 @@ def _of(
 
 
 def _is_a_machines(process: RunningProcess, file: str) -> bool:
-    """Whether it is of a machine's init or SSH server, which the unit's own image may have, too, but does not run."""
+    """Whether it belongs to the machine's init or SSH server. The unit's image may contain them, but does not run them."""
     if file.startswith("/run/envctl/"):
         return True
     groups = process.groups.split("\n")
@@ -204,12 +204,12 @@ def _is_a_machines(process: RunningProcess, file: str) -> bool:
 
 
 def _is_in(process: RunningProcess, unit: str) -> bool:
-    """Whether it is in the control group of the unit."""
+    """Whether it runs in the unit's control group."""
     return f"{_UNITS}{unit}.service" in process.groups
 
 
 def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
-    """The processes that do the looking, and those of the health check: they come and go."""
+    """The processes of the collector and the health check, which come and go."""
     ours = {
         pid
         for pid, process in seen.items()
@@ -224,13 +224,13 @@ def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
 
 
 def _asks(process: RunningProcess, probe: Sequence[str]) -> bool:
-    """Whether it is a tool by which a probe of envctl's own asks: an engine whose patience is over ends its shell alone."""
+    """Whether it is the tool of an envctl probe: when a probe times out, an engine may end its shell only."""
     is_ours = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
     return is_ours and {*probe[4:]} <= {*process.argv}
 
 
 def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
-    """Whether it runs a command, which may be a script: then its interpreter is named first, and its whole path."""
+    """Whether it runs a command. If that is a script, the interpreter comes first, then the full path."""
     if not command:
         return False
     program, *arguments = _words("\0".join(command).encode())
@@ -243,7 +243,7 @@ def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
 
 
 def _words(line: bytes) -> list[str]:
-    """A command line's words, of its beginning if it is long."""
+    """The words of a command line, cut if it is long."""
     return line[:_LONGEST].decode("utf-8", "backslashreplace").rstrip("\0").split("\0")
 
 
@@ -253,7 +253,7 @@ def _root(
     stacks: Look,
     families: Mapping[int, Sequence[RunningProcess]],
 ) -> int:
-    """The process that began the program this one runs: itself, unless it is but a fork."""
+    """The process that started the program which this one runs: itself, unless it is a fork."""
     stack = _stack(process, stacks)
     if stack:
         for root in families:
@@ -281,7 +281,7 @@ def read(
     substrate: Collection[str] | None,
     probe: Sequence[str] = (),
 ) -> Programs:
-    """The programs of what root and the unit's own user saw, in parts. ValueError if it makes no sense."""
+    """The programs, from the lists made as root and as the unit's own user. ValueError if they are malformed."""
     looks = [look(by_root[name]) for name in _looks(by_root)]
     if not looks:
         raise ValueError("it lists no process")

@@ -1,4 +1,4 @@
-"""A comparison as data, which docs/schemas/parity-2.json describes, and as a page to keep, report.html.j2."""
+"""The outcome of a comparison as JSON (docs/schemas/parity-2.json) and as an HTML page (report.html.j2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERSION: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRow:
-    """The differences of a unit and a category that one entry of `accept` declares."""
+    """The differences of one unit and category that one entry of `accept` declares."""
 
     unit: str
     category: str
@@ -33,7 +33,7 @@ class AcceptedRow:
 
 
 def declared(comparison: Comparison) -> Sequence[AcceptedRow]:
-    """The declared differences, those with one reason together, in the order of the units."""
+    """The declared differences, grouped by reason, in the order of the units."""
     groups: dict[tuple[str, str, Acceptance], list[str]] = {}
     for finding in comparison.findings:
         if finding.accepted is not None:
@@ -45,14 +45,14 @@ def declared(comparison: Comparison) -> Sequence[AcceptedRow]:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A difference; `below` are those of the files in it, where it is a folder that one side lacks."""
+    """A difference. If it is a folder that one side lacks, `below` has the files in it."""
 
     top: FactDifference
     below: list[FactDifference] = field(default_factory=list)
 
     @property
     def before(self) -> str | None:
-        """The first side's value, for people."""
+        """The first side's value, as text for people."""
         return self._readable(self.top.before)
 
     @property
@@ -68,14 +68,14 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRow:
-    """A fact that a side does not know: for each such side its name and the reason."""
+    """An unknown fact, with the reason for each side on which it is unknown."""
 
     finding: FactDifference
     reasons: Mapping[str, str]
 
     @property
     def message(self) -> str:
-        """Why, and where: "cannot be read (dev@docker)"."""
+        """The reasons and their sides: "cannot be read (dev@docker)"."""
         sides: dict[str, list[str]] = {}
         for side, reason in self.reasons.items():
             sides.setdefault(reason, []).append(side)
@@ -83,7 +83,7 @@ class UnknownRow:
 
 
 def unknown_rows(pair: Pair) -> Sequence[UnknownRow]:
-    """The unknown facts of a pair that nobody has given a reason for, in their order."""
+    """The unknown facts of a pair without a declared reason, in order."""
     return [
         UnknownRow(
             finding,
@@ -98,7 +98,7 @@ def unknown_rows(pair: Pair) -> Sequence[UnknownRow]:
 
 
 def folded(findings: Sequence[FactDifference]) -> Sequence[ReportRow]:
-    """Differences in their order: of a folder that one side lacks, nobody need be told file by file."""
+    """The differences in order; files in a folder that one side lacks are folded into it."""
     rows: list[ReportRow] = []
     lacking: dict[tuple[str, str, bool], ReportRow] = {}
     for finding in findings:
@@ -184,9 +184,9 @@ def _entry(entry: Acceptance) -> dict[str, str]:
 
 
 def to_html(parity: Parity, *, at: datetime, version: str) -> str:
-    """The report as one page that needs nothing else; `at` is when it was made, `version` envctl's.
+    """The report as one self-contained page, made at `at` by this version of envctl.
 
-    The template is ours, and a project's own templates do not replace it: it is evidence.
+    A project's own templates cannot replace its template: the report is evidence.
     """
     import jinja2
 
@@ -208,7 +208,7 @@ def to_html(parity: Parity, *, at: datetime, version: str) -> str:
 
 
 def _shown(pair: Pair) -> Mapping[str, Any]:
-    """A pair as the template wants it: what belongs together in one place."""
+    """A pair in the form that the template uses."""
     comparison = pair.comparison
     return {
         "before": pair.before,
@@ -235,13 +235,13 @@ def _counts(comparison: Comparison, unit: str, category: str) -> Mapping[str, in
 def _by_subject(
     findings: Sequence[FactDifference],
 ) -> Sequence[tuple[str, str, Sequence[FactDifference]]]:
-    """Findings by unit and category; they come in that order."""
+    """Findings grouped by unit and category; they are sorted that way already."""
     groups = groupby(findings, key=attrgetter("unit", "category"))
     return [(unit, category, list(group)) for (unit, category), group in groups]
 
 
 def _visible(value: object) -> object:
-    r"""A text in which nothing hides: control characters, and those that turn the reading direction, as \x1b, \u202e."""
+    r"""A text whose control characters, and those that change the reading direction, are escaped: \x1b, \u202e."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(

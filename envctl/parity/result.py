@@ -1,4 +1,4 @@
-"""Several targets compared, each with the first; and what the spec accepts that nowhere differs. Pure."""
+"""Compares several targets with the first one, and finds entries of `accept` that match nothing. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envctl.parity.fact_format import Facts
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A target that is compared: its facts, what its spec accepts, and the file they were kept in, if any."""
+    """A target that is compared: its facts, its `accept` entries, and the facts file, if it was read from one."""
 
     facts: Facts
     accept: Sequence[Acceptance] = ()
@@ -20,13 +20,13 @@ class Side:
 
     @property
     def name(self) -> str:
-        """What it is called in a report."""
+        """Its name in reports."""
         return f"{self.facts.name} ({self.file})" if self.file else self.facts.name
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two sides and how they compare, what either accepts being declared."""
+    """Two sides and their comparison; entries of both count as declared."""
 
     before: Side
     after: Side
@@ -35,7 +35,7 @@ class Pair:
 
     @property
     def used(self) -> Iterator[Acceptance]:
-        """The entries that a declared difference needs; those that say the same, all of them."""
+        """The entries that match a declared difference, including duplicates."""
         declared = self.comparison.of(Verdict.DECLARED)
         return (
             entry
@@ -46,24 +46,24 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The outcome: all pairs, and the entries that matched nothing in any of them."""
+    """The outcome: all pairs, and the `accept` entries that match nothing in any of them."""
 
     pairs: Sequence[Pair]
     stale: Sequence[Acceptance]
 
     @property
     def differences(self) -> int:
-        """How many there are that nobody has given a reason for."""
+        """How many differences have no declared reason."""
         return sum(len(pair.comparison.undeclared) for pair in self.pairs)
 
     @property
     def unknown(self) -> int:
-        """How many facts are unknown, and nobody has given a reason for."""
+        """How many unknown facts have no declared reason."""
         return sum(len(pair.comparison.unknown) for pair in self.pairs)
 
     @property
     def holds(self) -> bool:
-        """Whether the targets are known to be the same, but for what has a reason."""
+        """Whether the targets are known to be equal, apart from declared differences."""
         return not self.differences and not self.unknown
 
 

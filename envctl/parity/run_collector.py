@@ -1,4 +1,4 @@
-"""A unit asked, through whatever backend it is on: a shell script that needs nothing installed, and its answers."""
+"""Runs collect.sh in a unit, on any backend. The script needs only a POSIX shell."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from envctl.parity.fact_format import UnitFacts
 from envctl.plan.model import Unit
 
 TIMEOUT: Final = 300.0
-"""Seconds that one unit may take; a machine that is emulated and busy needs most of a minute."""
+"""Seconds for one unit; a busy emulated machine needs most of a minute."""
 MOST: Final = 64 * 2**20
-"""Bytes that a unit may tell; a large one tells a few MiB."""
+"""Bytes of output; a large unit prints a few MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a unit told, its secrets masked. `cut` says why it may have ended early."""
+    """The output of the script, with secrets masked. `cut` is the reason if it may have ended early."""
 
     data: bytes
     mark: str
@@ -34,9 +34,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class CollectorScript:
-    """Asks a unit, as whoever is wanted.
+    """Runs the collector script in one unit.
 
-    `key` is what digests of secrets are made with, `mask` takes their values out of what is told.
+    Digests of secrets are made with `key`; `mask` removes secrets from output.
     """
 
     unit: Unit
@@ -51,14 +51,14 @@ class CollectorScript:
         user: str | None = None,
         everything: bool = False,
     ) -> Answer:
-        """Its answer to these questions, as far as it came. EnvctlError if nothing did."""
+        """Ask these questions; the output may be cut off. EnvctlError if there is none."""
         mark = secrets.token_hex(16)
         script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
         lines = "".join(f"{kind}\t{value}\n" for kind, value in questions)
         output = CappedBuffer(MOST)
         execution = Execution(
             ("/bin/sh", "-c", script, "facts"),
-            # Whoever is in there, too, can read a command line, and so could tell things in our name.
+            # Other processes in the unit can read command lines; with the mark they could forge answers.
             stdin=io.BytesIO(f"{mark}\n{self.key}\n{lines}".encode("utf-8", "surrogateescape")),
             stdout=output,
             timeout=TIMEOUT,
@@ -69,7 +69,7 @@ class CollectorScript:
         try:
             code = self.backend.exec(self.unit.name, execution)
         except EnvctlError as error:
-            # What it has told by then is true all the same.
+            # Output up to the error is valid.
             if not output.data:
                 raise
             cut = error.brief
@@ -78,7 +78,7 @@ class CollectorScript:
         return Answer(self.mask(output.data), mark, cut, code)
 
     def facts(self, answer: Answer, questions: Sequence[tuple[str, str]]) -> UnitFacts:
-        """The facts of an answer to these questions. EnvctlError if there are none."""
+        """Parse the answer to these questions. EnvctlError if there is no output."""
         try:
             return parse_facts.facts(answer.data, answer.mark, questions, cut=answer.cut)
         except ValueError as error:

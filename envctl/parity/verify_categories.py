@@ -1,4 +1,4 @@
-"""What only `verify` asks a unit: it bears on what the spec declares, and is nothing to compare units by."""
+"""Facts that only `verify` needs. They depend on the spec, so units are not compared by them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from enum import StrEnum
 
 
 class VerifyCategory(StrEnum):
-    """Categories beside those of facts, which no other verb has in what it is told."""
+    """Categories that only `verify` collects."""
 
     TIMES = "times"
-    """By path, when it was last changed at all, and when its content was: seconds of the epoch."""
+    """By path, when anything and when the content was last changed, in seconds since 1970."""
     GONE = "gone"
-    """Paths of which it is certain that nothing is there."""
+    """Paths that certainly do not exist."""
     EXEC_ENVIRONMENT = "exec_environ"
-    """The environment that the unit gives a new process."""
+    """The environment of a new process in the unit."""
     TOOLS = "tools"
-    """Programs that are there."""
+    """Installed programs."""
     PROVIDES = "provides"
-    """Names that installed packages provide beside their own."""
+    """Names that installed packages provide."""
     REMOVED = "removed"
-    """Packages that were removed, as the packager's log has it: when."""
+    """Removed packages, with the time from the package manager's log."""
     CHANGED = "changed"
-    """Files of the root file system that were changed since the unit was made: mode, owner, and whether a package has them."""
+    """Files changed since the unit was created: mode, owner, and the package that owns them."""
     LOST = "lost"
-    """Files of packages that are not there, in folders that were changed since the unit was made."""
+    """Missing files of packages, in folders that were changed since the unit was created."""

@@ -184,10 +184,7 @@ def test_what_is_written_in_another_case_is_refused_with_its_name(project):
     assert "envctl.yaml:5:" in done.stderr
     assert "'APP' is spelled 'app' on disk" in done.stderr
     assert "write app: this disk ignores case, others do not" in done.stderr
-    assert (
-        "'./App' is spelled 'app' on disk" in done.stderr
-        or "'App'" in done.stderr
-    )
+    assert "'./App' is spelled 'app' on disk" in done.stderr or "'App'" in done.stderr
     assert "'dockerfile' is spelled 'Dockerfile' on disk" in done.stderr
 
 

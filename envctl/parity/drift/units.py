@@ -30,7 +30,9 @@ def expectations(
         if why and expectation.passed:
             expectation = cannot_check(unit.name, UNITS, "", why, unit.where)
         elif why:
-            expectation = replace(expectation, observed=f"{expectation.observed}; it is unknown {why}")
+            expectation = replace(
+                expectation, observed=f"{expectation.observed}; it is unknown {why}"
+            )
         yield expectation
     for name, change in due.items():
         if name and name not in planned:
