@@ -55,7 +55,7 @@ def why_no_machines(system: str, processor: str) -> str:
     if system == SYSTEM and processor in ARCHITECTURES:
         return ""
     names = " or ".join(ARCHITECTURES)
-    return f"machines need {SYSTEM} on {names}, and this is {system} on {processor}"
+    return f"machines need {SYSTEM} on {names}; this is {system} on {processor}"
 
 
 def require() -> None:
@@ -63,5 +63,5 @@ def require() -> None:
     if reason := why_no_machines(platform.system(), processor(platform.machine())):
         raise EnvctlError(
             reason,
-            hint="run envctl on such a host, or the environment on docker: containers run here",
+            hint="run envctl on such a host, or use the docker backend here",
         )

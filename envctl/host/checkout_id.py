@@ -72,8 +72,8 @@ def _move(source: Path, target: Path) -> None:
             names = [path.name for path in existing.iterdir() if path.is_dir()]
             if clash := sorted({path.name for path in part.iterdir()} & {*names}):
                 raise EnvctlError(
-                    f"{existing / clash[0]} has state of this folder's own",
-                    hint=f"take what it belongs to down first: `envctl down {clash[0]} --volumes`",
+                    f"{existing / clash[0]} has state that belongs to this folder",
+                    hint=f"take that environment down first: `envctl down {clash[0]} --volumes`",
                 )
             for path in part.iterdir():
                 path.replace(existing / path.name)

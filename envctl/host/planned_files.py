@@ -104,12 +104,12 @@ class PlannedFiles:
 def _unreadable(source: str, error: OSError) -> EnvctlError:
     return EnvctlError(
         f"{source} cannot be read for the build: {error.strerror or error}",
-        hint="it may have changed meanwhile: run the same command again",
+        hint="it may have changed: run the same command again",
     )
 
 
 def _changed(source: str) -> EnvctlError:
     return EnvctlError(
         f"{source} was changed after the build was planned",
-        hint="run the same command again: it takes the file as it is then",
+        hint="run the same command again to use its current content",
     )

@@ -23,7 +23,7 @@ NAME: Final = ".envctl"
 """The folder in the project where earlier versions kept private state. It is not read any more."""
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors which mean that nothing can be written: the disk is full or read-only."""
-_FREE_SPACE: Final = "free some space there, or make it writable; `envctl down` works without"
+_FREE_SPACE: Final = "free some space there, or make it writable; `envctl down` works without it"
 _HOME: Final = ("envctl", "projects")
 _PROJECT: Final = "project"
 """The file in a private folder that names its project."""
@@ -42,8 +42,8 @@ def state_home(environ: Mapping[str, str] = os.environ) -> Path:
         return Path.home() / ".local" / "state"
     except RuntimeError as error:
         raise EnvctlError(
-            "there is no home folder to keep private state in",
-            hint="set HOME, or XDG_STATE_HOME, to a folder of yours",
+            "there is no home folder for private state",
+            hint="set HOME or XDG_STATE_HOME to a folder of your own",
         ) from error
 
 
@@ -166,10 +166,10 @@ def refuse_foreign_state(root: Path, environment: str) -> None:
         existing = root / NAME / part / environment
         if os.path.lexists(existing) and not os.path.lexists(state_path(root, part, environment)):
             raise EnvctlError(
-                f"{existing} is in the project's folder, where private state is not kept any more",
-                details="If it came with the project, others know the secrets and keys in it.",
-                hint="remove it if you did not make it yourself;"
-                " if an earlier envctl made it for you, `envctl trust --state` takes it over",
+                f"{existing} is in the project's folder, where envctl no longer keeps private state",
+                details="If it came with the project, other people know the secrets and keys in it.",
+                hint="remove it unless it is yours;"
+                " if an earlier version of envctl created it, `envctl trust --state` moves it",
             )
 
 
@@ -227,7 +227,7 @@ def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
             return None
         raise EnvctlError(
             f"{path} cannot be used: {error.strerror}",
-            hint="envctl keeps private state there: set XDG_STATE_HOME to a folder of yours",
+            hint="envctl keeps private state there: set XDG_STATE_HOME to a folder of your own",
         ) from error
     project = state_path(root)
     try:
@@ -292,9 +292,9 @@ def _is_read_only(descriptor: int) -> bool:
 
 def _open_to_others(path: Path) -> EnvctlError:
     return EnvctlError(
-        f"{path} cannot be closed to other users: its disk keeps no permissions",
-        details="Generated secrets and keys are kept there; everybody on this machine could read them.",
-        hint="set XDG_STATE_HOME to a folder on a disk that does (in WSL: not below /mnt/c), or mount this one for you alone"
+        f"{path} cannot be closed to other users: its file system has no permissions",
+        details="Generated secrets and keys are stored there; everyone on this machine could read them.",
+        hint="set XDG_STATE_HOME to a folder on another file system (in WSL: not below /mnt/c), or mount this one for yourself only"
         " (on vfat and drvfs: umask=077)",
     )
 
@@ -314,7 +314,7 @@ def _foreign(path: Path, owner: int) -> EnvctlError:
 
 
 def _no_folder(path: Path, error: OSError) -> EnvctlError:
-    hint = f"remove it (`rm {path}`): envctl makes a folder of its own in its place"
+    hint = f"remove it (`rm {path}`): envctl will create a folder in its place"
     if path.is_symlink():
         return EnvctlError(f"{path} is a link", hint=hint)
     if path.exists() and not path.is_dir():
@@ -328,5 +328,5 @@ def _no_folder(path: Path, error: OSError) -> EnvctlError:
 def _no_file(path: Path) -> EnvctlError:
     what = "a link" if path.is_symlink() else "not a regular file"
     return EnvctlError(
-        f"{path} is {what}", hint="remove it: envctl makes a file of its own in its place"
+        f"{path} is {what}", hint="remove it: envctl will create a file in its place"
     )

@@ -111,9 +111,9 @@ def _in_memory(path: Path) -> int:
         except (OSError, EnvctlError) as error:
             failures.append(str(error))
     raise EnvctlError(
-        f"no lock can be had: neither {path} nor a file in its place can be written",
+        f"cannot lock: neither {path} nor a replacement in memory can be created",
         details="\n".join(failures),
-        hint="free some space, or name a folder that can be written in XDG_RUNTIME_DIR",
+        hint="free some space, or set XDG_RUNTIME_DIR to a writable folder",
     )
 
 
@@ -123,7 +123,7 @@ def _have_own(folder: Path) -> None:
         folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise EnvctlError(f"{folder} is not this user's own folder")
+        raise EnvctlError(f"{folder} is not a folder of this user")
 
 
 def _unusable(path: Path, error: OSError | EnvctlError) -> EnvctlError:
@@ -141,13 +141,15 @@ def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
         lock(
             descriptor,
             patience=patience,
-            on_wait=lambda: report(Progress(name, Stage.NOTE, f"{holder()} works on it; waiting")),
+            on_wait=lambda: report(
+                Progress(name, Stage.NOTE, f"{holder()} is running for it; waiting")
+            ),
         )
     except BlockingIOError:
         pid = _holder(descriptor)
         end = f", or end it with `kill {pid}`," if pid else ""
         raise EnvctlError(
-            f"{holder()} has been working on {name} for {patience:g} s",
+            f"{holder()} has been running for {name} for more than {patience:g} s",
             hint=f"wait for it{end} and try again",
         ) from None
     except OSError as error:

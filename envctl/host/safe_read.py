@@ -49,7 +49,7 @@ def real_path(root: Path, relative: str | Path) -> Path:
         raise FileNotFoundError(*error.args[:2], str(path)) from error
     except OSError as error:
         circle = error.errno == errno.ELOOP
-        reason = "its links lead in a circle" if circle else error.strerror or error
+        reason = "its links are circular" if circle else error.strerror or error
         raise InsideError(f"{_shown(path, root)} cannot be read: {reason}") from error
     if not real.is_relative_to(home):
         raise _outside(path, home, real)
@@ -130,7 +130,7 @@ def refuse_links(root: Path, relative: Path) -> None:
                     real_path(root, path)
                 raise InsideError(
                     f"{_shown(path, root)} is a link",
-                    hint="put what it leads to in its place: here no link is followed",
+                    hint="replace it with its target: links are not followed here",
                 )
             return
 
@@ -146,7 +146,7 @@ def _insist_regular(mode: int, shown: str) -> None:
         (stat.S_ISBLK, "a device"),
     )
     kind = next((name for is_kind, name in kinds if is_kind(mode)), "not a regular file")
-    raise InsideError(f"{shown} is {kind}", hint="put a regular file in its place")
+    raise InsideError(f"{shown} is {kind}", hint="replace it with a regular file")
 
 
 def read_up_to(descriptor: int, most: int) -> bytes:
@@ -169,7 +169,7 @@ def _outside(path: Path, home: Path, real: Path) -> InsideError:
         how = f"{name} is a link to {real}"
     return InsideError(
         f"{shown} leads outside the project: {how}",
-        hint="copy what it leads to into the project",
+        hint="copy its target into the project",
     )
 
 

@@ -155,7 +155,7 @@ def test_what_used_too_much_is_told_as_killed_with_its_limit_and_the_remedy(proj
     text = str(caught.value)
     assert "greedy: it was killed for memory (limit 64 MiB)" in text
     assert "raise `resources.memory`" in text
-    ended = "exit code 5: a process in it was killed for memory"
+    ended = "exit code 5: a process in it was killed: out of memory"
     assert f"parent: it exited with {ended}" in text
     found = rows(project)
     assert (found["greedy"].state, found["parent"].state) == ("oom-killed", "exited")

@@ -82,7 +82,7 @@ def test_two_runs_at_once_give_one_environment(project, engine):
 
     assert [first.returncode, second.returncode] == [0, 0], outputs
     assert sum("no changes" in output for output in outputs) == 1
-    assert sum("works on it; waiting" in output for output in outputs) == 1
+    assert sum("is running for it; waiting" in output for output in outputs) == 1
     converges(project, engine)
 
 

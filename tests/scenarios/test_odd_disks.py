@@ -285,7 +285,7 @@ def test_secrets_and_locks_are_never_on_a_disk_without_permissions(bare, on, mon
     )
     done = project.cli("up", "dev")
     assert done.returncode == 1
-    assert "its disk keeps no permissions" in done.stderr
+    assert "its file system has no permissions" in done.stderr
     assert "XDG_STATE_HOME" in done.stderr
     assert [path for path in (bare / "state").rglob("*") if path.is_file()] == []
 

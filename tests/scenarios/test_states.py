@@ -143,7 +143,7 @@ def test_a_renamed_container_is_the_unit_that_it_was(project, engine):
                 "Labels": dict(names.unit_labels(project.workspace().plan(project.target).unit("web")))}  # fmt: skip
         api.start(api.create_container_from_config(body, names.container("web")))
         assert (
-            f"a further container of it was renamed: {project.name}-twin"
+            f"another container of it was renamed: {project.name}-twin"
             in row_of(project, "web").cause
         )
         assert sorted(project.down(volumes=True)) == ["dismantle", "remove job", "remove web"]
@@ -176,7 +176,7 @@ def test_a_secret_is_lost_only_where_its_unit_has_lost_it(project, engine):
     # Units that run still have what the one that keeps it for them has no more: they go on.
     before = started("a"), started("b")
     keeper().kill()
-    cause = "its secrets are lost when it ends: the container that keeps them is stopped"
+    cause = "its secrets will be lost when it exits: the container that kept them is stopped"
     assert {row_of(project, unit).cause for unit in "ab"} == {cause}
     assert "its secrets are lost when it ends" in project.cli("verify", "dev").stdout
     assert sorted(project.up()) == ["start a", "start b"]
@@ -195,7 +195,7 @@ def test_a_secret_is_lost_only_where_its_unit_has_lost_it(project, engine):
     keeper().kill()
     engine.containers.get(ids["b"]).restart(timeout=0)
     plan = project.cli("plan", "dev").stdout
-    assert "> restart b  its secrets are lost: the container that keeps them is stopped" in plan
+    assert "> restart b  its secrets are lost: the container that kept them is stopped" in plan
     # What another one asked to be kept does not hide that.
     assert project.up("a") == ["start a"]
     assert row_of(project, "b").cause.startswith("its secrets are lost")

@@ -173,7 +173,7 @@ def test_what_was_done_to_the_container_is_found_and_repaired_and_no_claim_is_lo
 
 def test_what_was_replaced_by_other_means_is_found(web):
     web.replace(Env=["LOG_LEVEL=info"], Hostname="elsewhere")
-    changed = 'env LOG_LEVEL "debug" → "info"; the name web does not lead to it'
+    changed = 'env LOG_LEVEL "debug" → "info"; the name web does not resolve to it'
     assert web.found() == {
         "web unit": (f"changed by other means: {changed}", place("env:")),
         "web environment LOG_LEVEL": ('"info"', place("env:")),

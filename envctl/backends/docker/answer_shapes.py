@@ -64,18 +64,18 @@ def _items(method: str, url: str, answer: Any, part: str) -> list[Any]:
 
 def _fit(method: str, url: str, item: Any, keys: _Keys) -> None:
     if not isinstance(item, dict):
-        raise AnswerError(method, url, f"it has {_called(item)} in the place of an object")
+        raise AnswerError(method, url, f"it has {_called(item)} instead of an object")
     for key, kinds in keys.items():
         value = item.get(key)
         if not isinstance(value, kinds):
             problem = f"has no {key}" if key not in item else f"has {_called(value)} as {key}"
-            raise AnswerError(method, url, f"something in it {problem}")
+            raise AnswerError(method, url, f"an item {problem}")
         if value is None:
             item[key] = [] if kinds is _LIST else {}
         elif key in _PARTS:
             parts: Any = item[key].values() if isinstance(value, dict) else value
             if not all(isinstance(part, _PARTS[key]) for part in parts):
-                raise AnswerError(method, url, f"something in {key} is of another kind")
+                raise AnswerError(method, url, f"{key} has an item of another type")
 
 
 def _called(value: object) -> str:

@@ -10,8 +10,8 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import Build, CreateUser, InstallPackages
 
 _NEEDS: Final[Mapping[type, tuple[str, str]]] = {
-    InstallPackages: ("/usr/bin/apt-get", "packages are installed by apt"),
-    CreateUser: ("/usr/sbin/useradd", "users are made by useradd"),
+    InstallPackages: ("/usr/bin/apt-get", "packages are installed with apt"),
+    CreateUser: ("/usr/sbin/useradd", "users are created with useradd"),
 }
 _USERS: Final = "/etc/passwd"
 
@@ -28,8 +28,8 @@ def insist_on_fit(build: Build, images: Images) -> None:
         path, why = _NEEDS[type(step)]
         if path in missing and not (isinstance(step, CreateUser) and _has(step, image, images)):
             raise EnvctlError(
-                f"the base {image} cannot be built on: {why}, and it has no {path}",
-                hint="take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …",
+                f"the base {image} cannot be built on: {why}, but it has no {path}",
+                hint="use a Debian or Ubuntu base (`envctl base list`), or your own Dockerfile: `dockerfile: …`",
                 where=step.where or build.base.where or build.where,
             )
 

@@ -88,7 +88,7 @@ def _session(
         except NoSessionError as error:
             if secrets:
                 raise EnvctlError(
-                    "the engine cannot give a build secrets: it builds without BuildKit",
+                    "the engine cannot pass secrets to a build: it builds without BuildKit",
                     hint="Docker 20.10 or later has it; `docker version` shows what answers there",
                     where=source.where,
                 ) from error
@@ -143,8 +143,8 @@ def _explained(
     """What is wrong and what to do, for failures of registries and of the session."""
     if _NO_SESSION.search(text) and (session is None or session.lost):
         return (
-            "the engine asks envctl for credentials and secrets, and has no connection to it (any more)",
-            "run the same command again; `docker info` shows how the engine is",
+            "the engine needs credentials or secrets from envctl, but its connection to envctl was lost",
+            "run the same command again; `docker info` shows the state of the engine",
         )
     if not refused(text):
         return None

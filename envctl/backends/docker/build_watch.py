@@ -98,7 +98,7 @@ class Watch:
             f"cannot build {self._unit}: {name} failed ({ending})",
             details="\n".join(f"  {line}" for line in lines),
             hint=self._hint(vertex.error)
-            or "mend the step and run the same command again; the steps before it are not repeated",
+            or "fix the step and run the same command again; earlier steps are not repeated",
             where=where,
         )
 
@@ -161,5 +161,5 @@ class Watch:
         if isinstance(self._source, Build) and any(sign in text for sign in _NOT_AT_HAND):
             image = self._source.base.image
             if image in text or image.split(":")[0] in text:
-                return f"the base {image} is not at hand: `envctl base build {image}`"
+                return f"the base {image} does not exist yet: `envctl base build {image}`"
         return ""

@@ -112,22 +112,25 @@ def _known(text: str) -> tuple[str, str]:
     if "no space left on device" in text:
         return "the engine's disk is full", "`docker system df` shows what fills it"
     if "bind source path does not exist" in text:
-        return "a mounted path is not on the engine's host", "mounts need an engine on this machine"
+        return (
+            "a mounted path does not exist on the engine's host",
+            "mounts need an engine on this machine",
+        )
     if text.startswith("Container ") and text.rstrip().endswith("is not running"):
-        return "it has ended meanwhile", "`envctl logs` shows what it said last"
+        return "it has exited", "`envctl logs` shows its last output"
     if "executable file not found" in text or "no such file or directory: unknown" in text:
         return "its command is not in the image", "check `command`, and what the build installs"
-    if text.startswith("its answer to "):
+    if text.startswith("unexpected answer to "):
         return text, "`docker version` shows what answers there: Docker 20.10 or later is needed"
     if "unable to find user" in text or "no matching entries in passwd" in text:
-        return "its user is not in the image", "check `user`, or leave it to the image"
+        return "its user is not in the image", "check `user`, or leave it out to use the image's"
     return "", ""
 
 
 def _unreachable(error: EngineConnectionError, endpoint: Endpoint) -> EnvctlError:
     if error.denied:
         return EnvctlError(
-            f"this user may not talk to the Docker engine at {endpoint}",
+            f"this user has no access to the Docker engine at {endpoint}",
             hint='`sudo usermod -aG docker "$USER"` and log in again; or use a rootless engine',
         )
     return EnvctlError(

@@ -55,7 +55,7 @@ def parse(host: str, endpoint: Endpoint) -> Address:
 
 def _no_address(endpoint: Endpoint) -> EnvctlError:
     return EnvctlError(
-        f"{endpoint} is not an engine's address",
+        f"{endpoint} is not a valid engine address",
         hint=f"write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST: {endpoint.remedy}",
     )
 

@@ -54,7 +54,7 @@ def look(api: Client, container: str, path: str) -> PathInfo | None:
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise EnvctlError(
-            f"the engine does not tell what is at {path} of a container",
+            f"the engine does not report what is at {path} in a container",
             hint="`docker version` shows what answers there: Docker 20.10 or later is needed",
         ) from error
 
@@ -93,13 +93,11 @@ def read(api: Client, container: str, path: str, *, largest: int) -> bytes | Non
         return None
     if not info.is_regular:
         raise EnvctlError(
-            f"{path} of its image is not a regular file",
+            f"{path} in its image is not a regular file",
             hint="an image has to have a regular file there, or the engine cannot run it",
         )
     if info.size > largest:
-        raise EnvctlError(
-            f"{path} of its image has {info.size:,} bytes, which is more than is read of it"
-        )
+        raise EnvctlError(f"{path} in its image has {info.size:,} bytes, which is too large")
     # The archive's header and end come on top.
     with api.get_archive(container, path) as archive:
         return _only_file(read_up_to(archive, largest + 64 * 1024))
@@ -124,4 +122,4 @@ def _only_file(archive: bytes) -> bytes | None:
             content = tar.extractfile(entry) if entry is not None and entry.isfile() else None
             return content.read() if content is not None else None
     except tarfile.TarError as error:
-        raise EnvctlError("the engine sent what is no archive") from error
+        raise EnvctlError("the engine sent an invalid archive") from error

@@ -97,7 +97,7 @@ def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
         contents = (content for data in answer for _, content in demultiplexer.feed(data))
-        return b"".join(capped_chunks(contents, MAX_OUTPUT, f"what comes of the attempt to {what}"))
+        return b"".join(capped_chunks(contents, MAX_OUTPUT, f"the output of the attempt to {what}"))
 
 
 def _sweep(api: Client) -> None:
@@ -184,13 +184,13 @@ def _brought(trust: Path | None) -> bytes:
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
     """Save the regular files of an archive by their base names, so that its paths cannot lead anywhere else."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
-        for chunk in capped_chunks(stream, _FETCHED, "what was brought"):
+        for chunk in capped_chunks(stream, _FETCHED, "what the script returned"):
             spool.write(chunk)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:
             for number, member in enumerate(tar):
                 if number > _FILES:
-                    raise EnvctlError(f"what was brought is more than {_FILES} files")
+                    raise EnvctlError(f"the script returned more than {_FILES} files")
                 content = tar.extractfile(member) if member.isfile() else None
                 name = PurePosixPath(member.name).name
                 if content is not None and name not in {"", ".", ".."}:

@@ -34,9 +34,9 @@ class Endpoint:
     def remedy(self) -> str:
         """What to do if no engine answers at this address."""
         if self.variable:
-            return f"check {self.variable}, or unset it for the engine of this machine"
+            return f"check {self.variable}, or unset it to use the engine of this machine"
         if self.context:
-            return "check `docker context ls`; `docker context use default` is for this machine's"
+            return "check `docker context ls`; `docker context use default` selects the engine of this machine"
         return "`envctl doctor --fix` installs and starts it"
 
     def __str__(self) -> str:
@@ -71,8 +71,8 @@ def _context(folder: Path, name: str) -> Endpoint:
     endpoint = data.get("Endpoints", {}).get("docker", {})
     if not endpoint.get("Host"):
         raise EnvctlError(
-            f"there is no docker context {name!r}",
-            hint="`docker context ls` lists them; `docker context use default` goes back to the local engine",
+            f"no such docker context: {name!r}",
+            hint="`docker context ls` lists them; `docker context use default` selects the local engine",
         )
     certificates = folder / "contexts" / "tls" / identity / "docker"
     return Endpoint(

@@ -35,6 +35,6 @@ def _os_type(engine: Engine) -> str:
     if not system:
         raise EnvctlError(
             f"the Docker engine at {engine.endpoint} does not report which containers it runs",
-            hint="`docker info` shows what answers there, and what is wrong with it",
+            hint="`docker info` shows what answers there and its errors",
         )
     return system

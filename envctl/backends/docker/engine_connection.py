@@ -68,9 +68,9 @@ class Connection:
             before = self.read_ahead()
             data = self._wait(lambda: self.socket.recv(_CHUNK))
             if not data:
-                raise EngineConnectionError("the engine ended the connection without an answer")
+                raise EngineConnectionError("the engine closed the connection without an answer")
             if len(before) > _LARGEST_HEAD:
-                raise EngineConnectionError("what answers there does not speak HTTP")
+                raise EngineConnectionError("the answer is not HTTP")
             self._ahead = before + data
         data = self._ahead[self._at : position]
         self._at = position + len(end)
@@ -119,6 +119,6 @@ class Connection:
                 if patience.is_alive is not None and step < left:
                     misses = 0 if patience.is_alive() else misses + 1
                     if misses >= 2:
-                        raise NoAnswerError("the engine does not answer any more") from None
+                        raise NoAnswerError("the engine has stopped answering") from None
             except OSError as error:
                 raise EngineConnectionError.because(error) from error

@@ -24,7 +24,7 @@ class AnswerError(EngineError):
     """An answer that no Docker engine gives."""
 
     def __init__(self, method: str, path: str, reason: str) -> None:
-        super().__init__(f"its answer to {method} {path} is not as expected: {reason}")
+        super().__init__(f"unexpected answer to {method} {path}: {reason}")
 
 
 class NoAnswerError(OSError):

@@ -103,7 +103,9 @@ class Response:
             size += len(part)
             if size > _LARGEST:
                 self.close()
-                raise EnvctlError(f"the Docker engine answers with more than {_LARGEST >> 20} MB")
+                raise EnvctlError(
+                    f"the Docker engine sent an answer of more than {_LARGEST >> 20} MB"
+                )
             parts.append(part)
         return b"".join(parts)
 
@@ -114,7 +116,7 @@ class Response:
             *lines, partial = (partial + data).split(b"\n")
             if len(partial) > _LARGEST:
                 self.close()
-                raise EnvctlError("the Docker engine answers with a line without end")
+                raise EnvctlError("the Docker engine sent a line that is too long")
             yield from lines
         if partial:
             yield partial
@@ -129,7 +131,7 @@ class Response:
         connection = self._connection
         if connection is None:
             raise EngineConnectionError(
-                "the engine ended the connection instead of handing it over"
+                "the engine closed the connection instead of handing it over"
             )
         return connection.hand_over()
 
@@ -150,7 +152,7 @@ class Response:
         self.close()
         if self._left != inf:
             raise EngineConnectionError(
-                "the engine ended the connection in the middle of an answer"
+                "the engine closed the connection in the middle of an answer"
             )
         return b""
 
@@ -272,7 +274,7 @@ def _read_head(connection: Connection) -> tuple[int, str, Mapping[str, str]]:
         version, _, remainder = first.partition(" ")
         code, _, reason = remainder.partition(" ")
         if not version.startswith("HTTP/1.") or not (code.isdecimal() and len(code) == 3):
-            raise EngineConnectionError("what answers there does not speak HTTP")
+            raise EngineConnectionError("the answer is not HTTP")
         status = int(code)
         if status >= 200 or status == _SWITCHED:
             break

@@ -50,7 +50,7 @@ class Platforms:
                 self._known[platform] = self._tried(platform)
         if not self._known[platform]:
             raise EnvctlError(
-                f"the engine at {self._engine.endpoint} runs {self.native}, and no programs of {platform}",
+                f"the engine at {self._engine.endpoint} runs {self.native} and cannot run {platform} programs",
                 hint=f"on the engine's host, {remedy(processor(platform).qemu)}; or leave `platform` out for this environment",
                 where=where,
             )
@@ -62,8 +62,8 @@ class Platforms:
             return
         self._reported.add(image)
         text = (
-            f"{image} is for {actual}, and the engine is {self.native}: write `platform: {actual}` if that is meant,"
-            f" or fetch the other with `docker pull --platform {self.native} {image}`"
+            f"{image} is for {actual}, and the engine is {self.native}: add `platform: {actual}` if that is intended,"
+            f" or get the other one with `docker pull --platform {self.native} {image}`"
         )
         self._report(Progress(work, Stage.NOTE, text))
 

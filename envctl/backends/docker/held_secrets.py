@@ -41,10 +41,10 @@ def secrets_defect(
         or volume in held_volumes(secrets_containers)
     ):
         return "", False
-    reason = f"the container that keeps them is {'stopped' if secrets_containers else 'gone'}"
+    reason = f"the container that kept them is {'stopped' if secrets_containers else 'removed'}"
     with engine.doing("look for secrets") as api:
         if has_secrets(api, container):
-            return f"its secrets are lost when it ends: {reason}", False
+            return f"its secrets will be lost when it exits: {reason}", False
     return f"its secrets are lost: {reason}", container["State"] in _ALIVE
 
 

@@ -37,7 +37,9 @@ def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
         AttributeError,
         RecursionError,
     ) as error:
-        raise EnvctlError(f"what is kept of {what} is no image without a name: {error}") from error
+        raise EnvctlError(
+            f"the archive of {what} is not a valid image without names: {error}"
+        ) from error
 
 
 def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:

@@ -128,7 +128,7 @@ class Images:
         registries, registry = Registries(), registry_of(name)
         login = registries.login(registry)
         if trouble := registries.trouble(registry):
-            note = f"asking {registry} without credentials: {trouble}"
+            note = f"using {registry} without credentials: {trouble}"
             self._report(Progress(f"base {name}", Stage.NOTE, note))
         try:
             self._fetch(name, {"X-Registry-Auth": login.header} if login else {}, platform)
@@ -144,8 +144,8 @@ class Images:
         actual = self.platform(image)
         if not runs(platform, actual):
             raise EnvctlError(
-                f"{image} is for {actual or 'an unknown platform'}, and not for {platform}",
-                hint=f"take an image that is for {platform}, or leave `platform` out",
+                f"{image} has the platform {actual or '(unknown)'}, not {platform}",
+                hint=f"use an image for {platform}, or remove `platform`",
             )
 
     def _give_back(self, image: str, before: str | None) -> None:
@@ -232,7 +232,7 @@ class Images:
             raise
         image_id = None if failure else self.find(name)
         if image_id is None:
-            raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not keep it'}")
+            raise EnvctlError(f"cannot load {name}: {failure or 'the engine did not store it'}")
         return image_id
 
     def _load_for(
@@ -262,7 +262,7 @@ class Images:
                         raise EnvctlError(f"cannot load {name}: {event['error']}")
         image_id = self.find(name)
         if image_id is None:
-            raise EnvctlError(f"cannot load {name}: the engine did not keep it")
+            raise EnvctlError(f"cannot load {name}: the engine did not store it")
         return image_id
 
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -313,17 +313,17 @@ class Images:
             known = identities(source, name)
             if identity and identity not in known:
                 raise EnvctlError(
-                    f"what is kept of {name} is another image",
-                    details=f"kept as {identity}, it is {known[0]}",
+                    f"the archive of {name} contains another image",
+                    details=f"expected {identity}, found {known[0]}",
                 )
             source.seek(0)
             with self._engine.doing(f"load {name}") as api:
                 for event in api.load_image(source, quiet=True):
                     if event.get("error"):
-                        raise EnvctlError(f"the engine did not take {name} in: {event['error']}")
+                        raise EnvctlError(f"the engine could not load {name}: {event['error']}")
         image_id = next(filter(self.find, (identity,) if identity else known), None)
         if image_id is None:
-            raise EnvctlError(f"the engine did not take {name} in")
+            raise EnvctlError(f"the engine did not load {name}")
         with self._engine.doing(f"name {name}") as api:
             api.tag(image_id, repository.partition("@")[0], None if "@" in name else tag)
 
@@ -381,7 +381,7 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
     return EnvctlError(
         f"cannot pull {name}",
         details=text,
-        hint="check the name and the network, or bring the image here by hand: `docker load`",
+        hint="check the name and the network, or load the image from a file: `docker load`",
     )
 
 

@@ -194,8 +194,8 @@ class Lifecycle:
             return
         if not isinstance(unit.source, ReadyImage):
             raise EnvctlError(
-                f"the image of {unit.name} is gone",
-                hint="run the same command again: it is built anew",
+                f"the image of {unit.name} was removed",
+                hint="run the same command again: it will be rebuilt",
                 where=unit.where,
             )
         try:

@@ -70,15 +70,15 @@ def _in_use(name: str, containers: list[str]) -> EnvctlError:
     return EnvctlError(
         f"the network {name} cannot be removed: {', '.join(containers)} "
         + ("is" if len(containers) == 1 else "are")
-        + " connected to it, which envctl did not make",
+        + " connected to it and not managed by envctl",
         hint=f"`docker network disconnect {name} {containers[0]}` (for each of: {shown}); then run the same command again",
     )
 
 
 def _miscounted(name: str, message: str) -> EnvctlError:
     return EnvctlError(
-        f"the network {name} cannot be removed: the engine counts containers on it, and there are none",
+        f"the network {name} cannot be removed: the engine lists connected containers that do not exist",
         details=message,
-        hint="all else is removed. Restart the engine, which counts anew (`sudo systemctl restart docker`), then run"
+        hint="everything else is removed. Restart the engine to correct its list (`sudo systemctl restart docker`), then run"
         " the same command again",
     )

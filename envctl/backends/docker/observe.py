@@ -38,7 +38,7 @@ _STATUS: Final = {
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
 _SIZES_TIMEOUT: Final = 5.0
-_DEAD: Final = "the engine could not remove it, and has given it up"
+_DEAD: Final = "the engine failed to remove it"
 _KILLED: Final = 137
 """The exit code of a process that was ended by SIGKILL."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
@@ -101,7 +101,7 @@ def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict
     states = dict(units)
     for twin in twins:
         unit = states[twin["Labels"][n.UNIT]]
-        drift = Drift(f"a further container of it was renamed: {_name(twin)}")
+        drift = Drift(f"another container of it was renamed: {_name(twin)}")
         states[unit.name] = replace(unit, drift=(*unit.drift, drift))
     return states
 
@@ -268,7 +268,7 @@ def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tup
     if status is Status.UNKNOWN:
         return status, _DEAD if container[
             "State"
-        ] == "dead" else f"the engine says {container['State']!r}"
+        ] == "dead" else f"unknown state {container['State']!r}"
     if status is Status.EXITED:
         stops = seen.records.get((container["Id"], records.STOPPED), frozenset())
         # It may have been started by hand since.
@@ -277,7 +277,7 @@ def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tup
     if status in (Status.EXITED, Status.RESTARTING) and inspected.get("OOMKilled"):
         if inspected.get("ExitCode") == _KILLED and status is Status.EXITED:
             return Status.OOM_KILLED, error
-        return status, "a process in it was killed for memory"
+        return status, "a process in it was killed: out of memory"
     if status is Status.RUNNING and _health(str(container.get("Status", ""))) is Health.UNHEALTHY:
         return status, _probe_said(inspected)
     return status, error

@@ -41,13 +41,13 @@ _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _LABELS: Final = {"shared": "z", "private": "Z"}
 """Docker's mount options for SELinux labels, by the spec's words."""
 _REFUSED: Final = {
-    "privileged": "a privileged container is root on the host: name what it needs under `capabilities` or `devices`",
+    "privileged": "a privileged container is root on the host: list what it needs under `capabilities` or `devices`",
     "cap_add": "write it as `capabilities` of the service",
-    "network": "every environment has its network; services find each other by name",
+    "network": "every environment has its own network; services reach each other by name",
     "volumes": "write them as `volumes` or `mounts` of the service",
-    "pid": "a container sees its own processes only",
-    "ipc": "a container has its own",
-    "security_opt": "services run without new privileges",
+    "pid": "a container only sees its own processes",
+    "ipc": "every container has its own",
+    "security_opt": "services cannot gain new privileges",
 }
 
 
@@ -97,14 +97,14 @@ def conflicts(run: Run) -> Iterator[InvalidOption]:
         yield InvalidOption(
             "ports",
             "a service without a network cannot publish ports",
-            hint="leave out `ports`, or `options.docker.network_mode: none`",
+            hint="remove `ports`, or `options.docker.network_mode: none`",
         )
     for mount in run.mounts if label(run.options) else ():
         if ":" in mount.source or ":" in mount.target:
             yield InvalidOption(
                 "mounts",
-                f"a mount with a colon in a path cannot be labelled for SELinux, as {mount.source} at {mount.target}",
-                hint="rename it, or leave out `options.docker.selinux`: the engine takes the colon for the end of the path",
+                f"a mount with a colon in its path cannot be labelled for SELinux: {mount.source} at {mount.target}",
+                hint="rename it, or remove `options.docker.selinux`: the engine would take the colon as the end of the path",
             )
 
 

@@ -19,7 +19,7 @@ MEMORY: Final = "tmpfs"
 def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
     """The error for a name that belongs to something else: a container, a volume or a network."""
     return EnvctlError(
-        f"the {kind} name {name} is taken by something envctl did not make for this environment",
+        f"the {kind} name {name} is taken by something that envctl did not create for this environment",
         hint=f"remove or rename it: `docker {kind} inspect {name}` shows what it is",
         where=where,
     )

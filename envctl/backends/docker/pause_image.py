@@ -68,8 +68,8 @@ def have(api: Client) -> str:
     architecture = _ALIASES.get(machine, machine)
     if architecture not in _CODE:
         raise EnvctlError(
-            f"secrets cannot be kept by an engine on {machine or 'an unknown architecture'}",
-            hint=f"envctl's own image for that is made for {' and '.join(_CODE)}",
+            f"secrets are not supported on an engine with the architecture {machine or '(unknown)'}",
+            hint=f"supported: {' and '.join(_CODE)}",
         )
     data, layer = image(architecture)
     image_id = _find(api, layer)
@@ -79,8 +79,8 @@ def have(api: Client) -> str:
         image_id = _find(api, layer)
     if image_id is None:
         raise EnvctlError(
-            f"the image {NAME} is another one than what envctl has just loaded",
-            hint="run the same command again; if it stays, `docker image inspect envctl/keeper:1`",
+            f"the image {NAME} is not the one that envctl has just loaded",
+            hint="run the same command again; if that does not help, see `docker image inspect envctl/keeper:1`",
         )
     return image_id
 

@@ -42,14 +42,14 @@ def _secret_problems(unit: Unit) -> Iterator[Problem]:
             or unit.where
             or _START
         )
-        hint = f"leave its target out: it is at {_FOLDER}/{secret.name} then"
+        hint = f"remove its `target`: it will be at {_FOLDER}/{secret.name}"
         shown = f"{unit.service}: the secret {secret.name} cannot be at {secret.target}"
         over = next((path for path in memory if _covers(path, secret.target)), None)
         if over is not None:
-            yield Problem(where, f"{shown}: the tmpfs at {over} is empty when it starts", hint=hint)
+            yield Problem(where, f"{shown}: the tmpfs at {over} is empty at every start", hint=hint)
         elif not _is_in(secret.target, _FOLDER) and options.get("read_only") is True:
             yield Problem(
-                where, f"{shown}: options.docker.read_only keeps it from being put there", hint=hint
+                where, f"{shown}: options.docker.read_only prevents writing it", hint=hint
             )
     if unit.run.secrets and any(_is_in(path, _FOLDER) for path in memory):
         where = unit.origins.get("options.tmpfs") or unit.where or _START

@@ -112,22 +112,20 @@ def _limits(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Dr
 def _powers(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Drift]:
     path = ("process", "capabilities")
     if host.get("Privileged"):
-        yield Drift("it is privileged, and the spec has it otherwise", path)
+        yield Drift("it is privileged, unlike in the spec", path)
     before, after = (_capabilities(config.get("CapAdd")) for config in (expected, host))
     for name in sorted(after - before):
-        yield Drift(f"it has the capability {word_text(name)}, and the spec does not", path)
+        yield Drift(f"it has the capability {word_text(name)}, which is not in the spec", path)
     for name in sorted(before - after):
         yield Drift(f"it lacks the capability {word_text(name)}", path)
     if "ALL" not in _capabilities(host.get("CapDrop")):
-        yield Drift("it has the engine's usual capabilities, and the spec does not", path)
+        yield Drift("it has the engine's default capabilities, which are not in the spec", path)
     rules = [str(rule).replace("=", ":") for rule in host.get("SecurityOpt") or ()]
     if not any(rule in ("no-new-privileges", "no-new-privileges:true") for rule in rules):
         yield Drift("its processes may gain privileges", path)
     for key, what in _SHARED.items():
         if host.get(key) == "host":
-            yield Drift(
-                f"it shares the {what} of this host, and the spec has it otherwise", ("options",)
-            )
+            yield Drift(f"it shares the {what} of this host, unlike in the spec", ("options",))
     if bool(host.get("ReadonlyRootfs")) != bool(expected.get("ReadonlyRootfs")):
         word = "cannot" if host.get("ReadonlyRootfs") else "can"
         yield Drift(f"its root file system {word} be written to", ("options", "read_only"))
@@ -137,7 +135,8 @@ def _powers(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Dr
     )
     for device in sorted(devices - allowed):
         yield Drift(
-            f"it has the device {word_text(device)}, and the spec does not", ("options", "devices")
+            f"it has the device {word_text(device)}, which is not in the spec",
+            ("options", "devices"),
         )
 
 
@@ -165,9 +164,9 @@ def _network(names: Names, body: Mapping[str, Any], record: Mapping[str, Any]) -
         for alias in sorted(
             set(expected) - {*(endpoint.get("Aliases") or ()), *(endpoint.get("DNSNames") or ())}
         ):
-            yield Drift(f"the name {word_text(alias)} does not lead to it", ("aliases",))
+            yield Drift(f"the name {word_text(alias)} does not resolve to it", ("aliases",))
     for name in sorted(actual.keys() - {names.network}):
-        yield Drift(f"it is connected to the network {word_text(name)} as well")
+        yield Drift(f"it is also connected to the network {word_text(name)}")
 
 
 def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
@@ -184,14 +183,12 @@ def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
                 bindings.get(f"{port.container}/{port.protocol}", ()), port.address, port.host
             ):
                 shown = port.host or f"{port.container} inside"
-                yield Drift(
-                    f"port {shown} is not published as the spec has it", ("ports", str(index))
-                )
+                yield Drift(f"port {shown} is not published as in the spec", ("ports", str(index)))
                 break
     expected = {f"{port.container}/{port.protocol}" for port in unit.run.ports}
     for name in sorted(recorded.keys() - expected):
         yield Drift(
-            f"port {word_text(name)} inside is published, and the spec does not say so", ("ports",)
+            f"port {word_text(name)} inside is published, which is not in the spec", ("ports",)
         )
 
 
@@ -231,12 +228,12 @@ def _mounts(unit: Unit, body: Mapping[str, Any], record: Mapping[str, Any]) -> I
             yield Drift(_otherwise(f"mount at {target}", word_text(source), word_text(has)), path)
         elif bool(now.get("RW", True)) == bool(expected.get("ReadOnly")):
             word = "writable" if expected.get("ReadOnly") else "read-only"
-            yield Drift(f"the mount at {target} is {word}, and the spec has it otherwise", path)
+            yield Drift(f"the mount at {target} is {word}, unlike in the spec", path)
     for name, mount in actual.items():
         if mount.get("Type") == "bind":
             source = word_text(str(mount.get("Source")))
             yield Drift(
-                f"{source} of this host is mounted at {word_text(name)}, and the spec does not say so",
+                f"{source} of this host is mounted at {word_text(name)}, which is not in the spec",
                 ("mounts",),
             )
 

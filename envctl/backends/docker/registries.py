@@ -65,7 +65,9 @@ class Registries:
         try:
             credentials = self._resolve(name)
         except (ValueError, KeyError, TypeError, AttributeError, DockerException):
-            self._troubles[name] = f"{config_file()} is not of the form that `docker login` writes"
+            self._troubles[name] = (
+                f"{config_file()} is not in the format that `docker login` writes"
+            )
             return None
         return _login(credentials) if credentials else None
 
@@ -78,9 +80,9 @@ class Registries:
         name = _name(host)
         command = "`docker login`" if name == INDEX_NAME else f"`docker login {name}`"
         if trouble := self.trouble(name):
-            return f"{trouble}; mend that, then {command}"
+            return f"{trouble}; fix that, then {command}"
         if self.login(name):
-            return f"it does not accept the credentials of {config_file()}: {command}"
+            return f"it rejects the credentials in {config_file()}: {command}"
         return f"log in: {command}"
 
     def close(self) -> None:
@@ -112,7 +114,7 @@ class Registries:
         """Run a credential helper; its output. _HelperError if it fails, without its output, which may contain credentials."""
         path = shutil.which(program)
         if path is None:
-            raise _HelperError(f"the credentials helper {program} is not installed")
+            raise _HelperError(f"the credential helper {program} is not installed")
         with self._guard:
             if self._closed:
                 raise _HelperError("it was not waited for")
@@ -141,14 +143,14 @@ class Registries:
         except subprocess.TimeoutExpired:
             helper.kill()
             raise _HelperError(
-                f"the credentials helper {program} did not answer within {TIMEOUT:g} s"
+                f"the credential helper {program} did not answer within {TIMEOUT:g} s"
             ) from None
         if helper.returncode == 0:
             return output
         if b"credentials not found" in output:
             return b'{"Username": "", "Secret": ""}'
         raise _HelperError(
-            f"the credentials helper {program} failed (exit code {helper.returncode})"
+            f"the credential helper {program} failed (exit code {helper.returncode})"
         )
 
 

@@ -254,7 +254,7 @@ def _covered(unit: Unit, secret: Secret, place: str, real: str, over: str) -> En
     leads = f" leads to {real}, which" if real != place else ""
     return EnvctlError(
         f"{unit.name}: the secret {secret.name} cannot be at {place}:{leads} is in what is mounted at {over}",
-        hint=f"leave its target out: it is at {SECRETS_FOLDER}/{secret.name} then; or mount that elsewhere",
+        hint=f"remove its `target`: it will be at {SECRETS_FOLDER}/{secret.name}; or change the mount",
         where=unit.origins.get("secrets") or unit.where,
     )
 

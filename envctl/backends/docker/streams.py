@@ -181,7 +181,7 @@ def _ended(api: Client, identity: str, container: str, deadline: float | None) -
         if deadline is not None and now > deadline:
             raise TimeoutError
         if now > settle_until and not (running and _is_running(api, container)):
-            raise EnvctlError("the engine does not say how the command ended")
+            raise EnvctlError("the engine does not report how the command ended")
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -68,7 +68,7 @@ class Tunnel:
                     f"cannot reach the Docker engine at {address}"
                     + ("" if ended else f" within {TIMEOUT:g} s"),
                     details=(self._folder / "said").read_text("utf-8", "replace"),
-                    hint="`ssh` has to get in without a question: try it by hand",
+                    hint="`ssh` has to log in without a prompt: try it by hand",
                 )
             time.sleep(_PAUSE)
 
@@ -82,7 +82,7 @@ def command(address: str, socket: Path) -> tuple[str, ...]:
         port = None
     if not parts.hostname:
         raise EnvctlError(
-            f"{address} names no machine", hint="write ssh://USER@MACHINE, or ssh://MACHINE:PORT"
+            f"{address} has no host name", hint="write ssh://USER@HOST, or ssh://HOST:PORT"
         )
     return (
         "ssh",

@@ -74,8 +74,8 @@ class Volumes:
                     owner = _numbers(api, helper, new.owner)
                     if owner is None:
                         raise EnvctlError(
-                            f"the volume {volume} cannot belong to {new.owner}: the image of {new.unit} has no such name",
-                            hint="write a number, or a user that the image has",
+                            f"the volume {volume} cannot be owned by {new.owner}: the image of {new.unit} has no such user or group",
+                            hint="use a number, or a user of the image",
                             where=where,
                         )
                     api.put_archive(helper, "/", _folder(owner, _mode(api, helper)))
@@ -102,7 +102,7 @@ class Volumes:
             try:
                 whole &= self._carry_over(unit, path, container)
             except EnvctlError as error:
-                text = f"the data of {path} stays in the volume {mount['Name']}, which nothing uses: {error.brief}"
+                text = f"the data of {path} stays in the volume {mount['Name']}, which is unused now: {error.brief}"
                 self._report(Progress(unit, Stage.NOTE, text))
                 whole = False
         return whole
@@ -117,7 +117,7 @@ class Volumes:
                 remove_volume(api, name)
             if _is_there(api, name):
                 # The existing volume has its own data, which must not be mixed with this.
-                raise EnvctlError(f"there is a volume {name} already")
+                raise EnvctlError(f"the volume {name} already exists")
             self._report(Progress(unit, Stage.WORKING, f"keeping the data of {path}"))
             mount = volume_mount(volume, path, self._names, copy=False)
             with self._helper(api, str(container["ImageID"]), name, mount) as helper:

@@ -35,8 +35,8 @@ def test_other_hosts_are_refused_before_any_program_is_asked_for(monkeypatch, sy
     with pytest.raises(EnvctlError) as caught:
         VagrantBackend(Context(SCOPE)).check()
 
-    assert caught.value.brief == f"machines need Linux on x86_64, and this is {name}"
-    assert "containers run here" in caught.value.hint
+    assert caught.value.brief == f"machines need Linux on x86_64; this is {name}"
+    assert "use the docker backend here" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", sorted(architectures.ARCHITECTURES))

@@ -75,7 +75,7 @@ def test_state_of_a_folders_own_is_not_replaced(tmp_path):
     for name in ("old", "new"):
         (private_folder(tmp_path / name, "secrets", "dev") / "key").write_text(name)
 
-    with pytest.raises(EnvctlError, match="has state of this folder's own"):
+    with pytest.raises(EnvctlError, match="has state that belongs to this folder"):
         adopt(tmp_path / "old", str(tmp_path / "old"), tmp_path / "new")
 
     assert home_of(tmp_path / "new") == ""

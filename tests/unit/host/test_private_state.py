@@ -109,7 +109,7 @@ def no_permissions(tmp_path, monkeypatch):
 
 
 def test_a_disk_without_permissions_is_no_place_for_secrets(tmp_path, no_permissions):
-    with pytest.raises(EnvctlError, match="its disk keeps no permissions") as caught:
+    with pytest.raises(EnvctlError, match="its file system has no permissions") as caught:
         private_folder(tmp_path, "secrets")
 
     assert str(no_permissions / "envctl") in caught.value.brief

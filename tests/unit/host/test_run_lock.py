@@ -94,9 +94,9 @@ def test_a_lock_that_holds_no_pid_is_not_quoted(tmp_path, holder, text):
     ):
         pass
 
-    assert caught.value.brief == "another envctl has been working on dev@docker for 0 s"
+    assert caught.value.brief == "another envctl has been running for dev@docker for more than 0 s"
     assert caught.value.hint == "wait for it and try again"
-    assert said[0].text == "another envctl works on it; waiting"
+    assert said[0].text == "another envctl is running for it; waiting"
 
 
 def test_where_no_file_can_be_made_there_is_one_lock_in_memory_for_all(tmp_path, monkeypatch):

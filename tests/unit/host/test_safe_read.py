@@ -68,7 +68,7 @@ def test_a_chain_of_links_that_ends_outside_is_refused(root):
 def test_links_in_a_circle_are_told(root):
     (root / "one").symlink_to("two")
     (root / "two").symlink_to("one")
-    with pytest.raises(InsideError, match=r"circle|Too many"):
+    with pytest.raises(InsideError, match=r"circular|Too many"):
         read_inside(root, "one")
 
 

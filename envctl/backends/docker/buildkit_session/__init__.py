@@ -19,7 +19,7 @@ from envctl.errors import EnvctlError
 TIMEOUT: Final = 15.0
 """Seconds within which the engine has to take the connection over."""
 _SWITCHED: Final = 101
-_NO_SESSION: Final = "the engine takes no sessions: it builds without BuildKit"
+_NO_SESSION: Final = "the engine has no build sessions: it builds without BuildKit"
 
 
 class NoSessionError(EnvctlError):

@@ -36,7 +36,7 @@ def reachable(host: Host, engine: EngineStatus) -> Finding:
         return Finding.failed(
             name,
             f"{engine.address} refuses this user",
-            "sudo usermod -aG docker $USER, then log in again (members of that group are as good as root)",
+            "sudo usermod -aG docker $USER, then log in again (members of this group have root access)",
         )
     if not engine.is_default:
         return Finding.failed(
@@ -45,7 +45,7 @@ def reachable(host: Host, engine: EngineStatus) -> Finding:
             "start that engine, or choose another: DOCKER_HOST, or `docker context use`",
         )
     if engine.state is DaemonState.FAILS:
-        return Finding.failed(name, engine.error, "look at the engine's own log")
+        return Finding.failed(name, engine.error, "check the engine's log")
     return _absent(host, engine)
 
 
@@ -64,7 +64,7 @@ def _engine_remedy(host: Host, *, installed: bool) -> str:
     start = "sudo systemctl enable --now docker" if host.has_systemd else "sudo dockerd &"
     if host.system == "Darwin":
         return "brew install colima docker && colima start, or install Docker Desktop"
-    windows = " (or switch on WSL integration in Docker Desktop)" if host.is_wsl else ""
+    windows = " (or enable WSL integration in Docker Desktop)" if host.is_wsl else ""
     if installed:
         return start + windows
     if command := install_command(host, ENGINE_PACKAGES, PACKAGE_NAMES):
@@ -109,7 +109,7 @@ def limits(engine: EngineStatus) -> Finding:
     return Finding.failed(
         "resource limits",
         f"{observed}: the engine cannot limit memory or CPU here",
-        "switch the kernel's memory and cpu controllers on (cgroup_enable=memory)",
+        "enable the kernel's memory and cpu controllers (cgroup_enable=memory)",
         needed=False,
     )
 
@@ -118,7 +118,7 @@ def space(host: Host, engine: EngineStatus) -> Finding:
     """Disk space where the engine stores images; unknown for a remote engine."""
     place = engine.data or "/var/lib/docker"
     if not engine.is_local or host.system != "Linux":
-        return Finding.passed("disk space", "kept by an engine elsewhere", needed=False)
+        return Finding.passed("disk space", "managed by a remote engine", needed=False)
     note = f" ({engine.storage})" if engine.storage else ""
     return disk_space(host, "disk space", place, usage_command="docker system df", note=note)
 
@@ -128,7 +128,7 @@ def bootstrap(host: Host) -> Finding:
     name = "base bootstrap"
     if host.which("mmdebstrap"):
         return Finding.passed(name, "mmdebstrap", needed=False)
-    observed = "no mmdebstrap: bases come from a registry only"
+    observed = "no mmdebstrap: bases can only be pulled from a registry"
     if host.has_apt:
         return Finding.failed(
             name,
@@ -138,7 +138,7 @@ def bootstrap(host: Host) -> Finding:
             packages=BOOTSTRAP_PACKAGES,
         )
     command = install_command(host, BOOTSTRAP_PACKAGES, PACKAGE_NAMES)
-    remedy = f"{command}, or have a registry reachable" if command else "have a registry reachable"
+    remedy = f"{command}, or make a registry reachable" if command else "make a registry reachable"
     return Finding.failed(name, observed, remedy, needed=False)
 
 
@@ -157,6 +157,6 @@ def compose(host: Host) -> Finding:
     return Finding.failed(
         name,
         "not installed",
-        "only needed to bring a rendered folder up by hand; the package is docker-compose",
+        "only needed to run a rendered folder by hand; the package is docker-compose",
         needed=False,
     )

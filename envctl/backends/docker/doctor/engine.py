@@ -72,7 +72,7 @@ def _ask(endpoint: Endpoint) -> EngineStatus:
     try:
         return _answer(endpoint.host, connection.api.version(), connection.api.info())
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError("what answers there is no Docker engine") from error
+        raise ValueError("the answer does not come from a Docker engine") from error
     finally:
         connection.close()
 

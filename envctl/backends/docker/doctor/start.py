@@ -59,10 +59,10 @@ def _mount_cgroups(host: Host) -> None:
 
 REMEDIES = (
     Remedy("pid file found", "a killed engine left its pid file", _forget_pid),
-    Remedy("iptables", "no nftables in this kernel: taking iptables-legacy", _legacy_iptables),
+    Remedy("iptables", "no nftables in this kernel: using iptables-legacy", _legacy_iptables),
     Remedy(
         "graphdriver",
-        "no overlay file system here: images take more room",
+        "no overlay file system here: images use more space",
         arguments=("--storage-driver=vfs",),
     ),
 )
@@ -106,7 +106,9 @@ def _by_systemd(host: Host, ask: Callable[[], EngineStatus]) -> None:
 def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
     program = host.which("dockerd")
     if program is None:
-        raise EnvctlError("dockerd is not installed", hint="`envctl doctor` says how to install it")
+        raise EnvctlError(
+            "dockerd is not installed", hint="`envctl doctor` shows how to install it"
+        )
     log = host.root / LOG
     _mount_cgroups(host)
     untried = list(REMEDIES)
@@ -121,7 +123,7 @@ def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> Non
             raise EnvctlError(
                 "the Docker engine does not start",
                 details="\n".join(output),
-                hint=f"its whole log is {log}",
+                hint=f"the full log is {log}",
             )
         untried.remove(remedy)
         report(Progress(WORK, Stage.NOTE, remedy.note))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.unit.exit_records import ExitRecord
 
 _ALIVE = (Status.RUNNING, Status.STARTING, Status.UNKNOWN)
-_OOM = "a process in it was killed for memory"
+_OOM = "a process in it was killed: out of memory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def test_what_an_engine_answers_is_given_as_it_is(method, path, one, around):
 
 @pytest.mark.parametrize(("method", "path", "one", "around", "key"), KEYS, ids=NAMES)
 def test_what_is_relied_on_and_of_another_kind_is_told_by_its_name(method, path, one, around, key):
-    with pytest.raises(AnswerError, match=f"something in it has 1.5 as {key}$"):
+    with pytest.raises(AnswerError, match=f"an item has 1.5 as {key}$"):
         fit(path, around({**one, key: 1.5}), method=method)
 
 
@@ -55,7 +55,7 @@ def test_what_is_relied_on_and_of_another_kind_is_told_by_its_name(method, path,
 )
 def test_what_is_relied_on_and_missing_is_told_by_its_name(method, path, one, around, key):
     less = {name: value for name, value in one.items() if name != key}
-    with pytest.raises(AnswerError, match=f"something in it has no {key}$"):
+    with pytest.raises(AnswerError, match=f"an item has no {key}$"):
         fit(path, around(less), method=method)
 
 
@@ -78,12 +78,12 @@ def test_null_and_what_is_missing_are_nothing(key, nothing):
     ],
 )
 def test_one_part_of_another_kind_among_good_ones_is_told(key, value):
-    with pytest.raises(AnswerError, match=f"something in {key} is of another kind$"):
+    with pytest.raises(AnswerError, match=f"{key} has an item of another type$"):
         fit("/containers/json", [{**CONTAINER, key: value}])
 
 
 def test_a_name_that_is_no_text_is_told():
-    with pytest.raises(AnswerError, match=r"something in Names is of another kind$"):
+    with pytest.raises(AnswerError, match=r"Names has an item of another type$"):
         fit("/containers/json", [{**CONTAINER, "Names": ["/x", 5]}])
 
 
@@ -103,8 +103,8 @@ def test_a_list_that_is_null_is_empty():
         ("/containers/json", {}, "it is an object, not a list"),
         ("/containers/json", "x", "it is a text, not a list"),
         ("/containers/json", None, "it is null, not a list"),
-        ("/containers/json", [[]], "it has a list in the place of an object"),
-        ("/containers/json", [12], "it has 12 in the place of an object"),
+        ("/containers/json", [[]], "it has a list instead of an object"),
+        ("/containers/json", [12], "it has 12 instead of an object"),
         ("/volumes", {"Volumes": {"a": 1}}, "Volumes is an object, not a list"),
         ("/info", [], "it is a list, not an object"),
         ("/version", "x", "it is a text, not an object"),
@@ -115,7 +115,7 @@ def test_a_list_that_is_null_is_empty():
 def test_another_kind_of_answer_is_told_with_the_request(path, answer, told):
     with pytest.raises(AnswerError) as caught:
         fit(path, answer)
-    assert str(caught.value) == f"its answer to GET {path} is not as expected: {told}"
+    assert str(caught.value) == f"unexpected answer to GET {path}: {told}"
 
 
 def test_nothing_is_asked_of_an_answer_that_nobody_looks_into():

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envctl.backends.base import Context
-from envctl.backends.docker import DockerBackend, api, engine_http
+from envctl.backends.docker import DockerBackend, engine_connection, engine_http, engine_requests
 from envctl.backends.docker.answer_shapes import fit
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_errors import AnswerError, NoAnswerError
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Little time for everything."""
-    monkeypatch.setattr(api, "USUAL", 0.4)
-    monkeypatch.setattr(engine_http, "LOOK", 0.15)
-    monkeypatch.setattr(api, "_PING", 0.2)
+    monkeypatch.setattr(engine_requests, "USUAL", 0.4)
+    monkeypatch.setattr(engine_connection, "LOOK", 0.15)
+    monkeypatch.setattr(engine_requests, "_PING", 0.2)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_what_may_take_long_is_given_up_when_the_engine_is_not_alive_any_more():
             time.sleep(3)
 
     before = time.monotonic()
-    with engine(says) as endpoint, pytest.raises(NoAnswerError, match="does not answer any more"):
+    with engine(says) as endpoint, pytest.raises(NoAnswerError, match="has stopped answering"):
         Engine(endpoint).api.wait("web", timeout=60)
     assert time.monotonic() - before < 3
 
@@ -128,7 +128,7 @@ def test_an_engine_that_answers_without_end_fills_no_memory(backend, monkeypatch
     monkeypatch.setattr(engine_http, "_LARGEST", 1000)
     with (
         engine({"/containers/json": [" " * 2000]}) as endpoint,
-        pytest.raises(EnvctlError, match="answers with more than"),
+        pytest.raises(EnvctlError, match="sent an answer of more than"),
     ):
         backend(endpoint).observe()
 
@@ -137,9 +137,9 @@ def test_an_engine_that_answers_without_end_fills_no_memory(backend, monkeypatch
     ("path", "data", "told"),
     [
         ("/containers/json", {"message": "no"}, "it is an object, not a list"),
-        ("/containers/json", [[1]], "it has a list in the place of an object"),
-        ("/containers/json", [{"Id": "a"}], "something in it has no State"),
-        ("/containers/json", [{"Id": 5, "State": "running"}], "something in it has 5 as Id"),
+        ("/containers/json", [[1]], "it has a list instead of an object"),
+        ("/containers/json", [{"Id": "a"}], "an item has no State"),
+        ("/containers/json", [{"Id": 5, "State": "running"}], "an item has 5 as Id"),
         ("/containers/json", b"<html>", "it is not JSON"),
         ("/volumes", [], "it is a list, not an object"),
         ("/volumes", {"Volumes": {"a": 1}}, "Volumes is an object, not a list"),
@@ -151,7 +151,7 @@ def test_an_answer_of_another_form_is_told_as_that(backend, path, data, told):
     with engine(says) as endpoint, pytest.raises(EnvctlError) as caught:
         backend(endpoint).observe()
 
-    assert f"its answer to GET /v1.41{path} is not as expected: {told}" in caught.value.brief
+    assert f"unexpected answer to GET /v1.41{path}: {told}" in caught.value.brief
     assert "docker version" in caught.value.hint
 
 

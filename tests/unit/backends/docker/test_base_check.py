@@ -87,7 +87,7 @@ USER = CreateUser("web", 1000, "/home/web")
     ],
 )
 def test_a_base_is_looked_into_for_what_steps_call(steps, has, lacks):
-    refused = pytest.raises(EnvctlError, match=f"and it has no {lacks}") if lacks else nullcontext()
+    refused = pytest.raises(EnvctlError, match=f"but it has no {lacks}") if lacks else nullcontext()
     with store(CLASSIC, has=has) as endpoint:
         engine = Engine(endpoint)
         with refused as caught:

@@ -31,10 +31,10 @@ def said(text: str, status: int = 500) -> ApiError:
     [
         (EngineConnectionError.because(FileNotFoundError(2, "No such file")), "the Docker engine at unix:///var/run/docker.sock does not answer", "envctl doctor --fix"),
         (EngineConnectionError.because(ConnectionRefusedError(111, "Connection refused")), "does not answer", "envctl doctor --fix"),
-        (EngineConnectionError.because(PermissionError(13, "Permission denied")), "this user may not talk to the Docker engine", "usermod -aG docker"),
+        (EngineConnectionError.because(PermissionError(13, "Permission denied")), "this user has no access to the Docker engine", "usermod -aG docker"),
         (NoAnswerError("no answer within 60 s"), "cannot start web: the Docker engine did not answer in time", "docker info"),
         (said("write /x: no space left on device"), "the engine's disk is full", "docker system df"),
-        (said("bind source path does not exist: /x"), "a mounted path is not on the engine's host", "this machine"),
+        (said("bind source path does not exist: /x"), "a mounted path does not exist on the engine's host", "this machine"),
         (said('exec: "x": executable file not found in $PATH'), "its command is not in the image", "check `command`"),
         (said("unable to find user web: no matching entries in passwd file"), "its user is not in the image", "check `user`"),
         (said("something else\nin two lines"), "cannot start web: something else", ""),
@@ -63,7 +63,7 @@ def test_an_engine_that_somebody_named_is_not_the_doctors(endpoint, hint):
 def test_an_address_that_is_none_is_told_with_those_there_are():
     engine = Engine(Endpoint("foo", variable="DOCKER_HOST"))
     with (
-        pytest.raises(EnvctlError, match="not an engine's address") as caught,
+        pytest.raises(EnvctlError, match="not a valid engine address") as caught,
         engine.doing("x") as api,
     ):
         api.containers()
@@ -93,7 +93,7 @@ def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
 
 def test_a_container_that_ended_meanwhile_is_told_without_its_number():
     found = translated(said(f"Container {'4f' * 32} is not running", 409), "run sh in web", HERE)
-    assert found.brief == "cannot run sh in web: it has ended meanwhile"
+    assert found.brief == "cannot run sh in web: it has exited"
 
 
 def test_answers_are_told_apart_by_their_status():

@@ -97,7 +97,7 @@ def test_what_is_brought_has_a_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(container_scripts, "_FETCHED", 3 << 20)
     engine = Talking(archive=bytes(1 << 20), times=1000)
 
-    with pytest.raises(EnvctlError, match="what was brought is more than 3 MB"):
+    with pytest.raises(EnvctlError, match="what the script returned is more than 3 MB"):
         go(engine, network=True, bring=tmp_path)
 
     assert engine.read < 5 << 20
@@ -182,7 +182,7 @@ def test_so_many_files_are_brought_home_and_no_more(monkeypatch, tmp_path):
         for number in range(5):
             tar.addfile(tarfile.TarInfo(f"out/{number}"))
 
-    with pytest.raises(EnvctlError, match="what was brought is more than 3 files"):
+    with pytest.raises(EnvctlError, match="the script returned more than 3 files"):
         go(Talking(archive=data.getvalue()), bring=tmp_path)
 
 

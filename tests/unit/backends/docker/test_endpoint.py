@@ -57,7 +57,7 @@ def test_a_contexts_certificates_are_found(config):
 def test_a_context_that_is_not_there_is_told(config):
     with pytest.raises(EnvctlError) as caught:
         find({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "gone"})
-    assert caught.value.brief == "there is no docker context 'gone'"
+    assert caught.value.brief == "no such docker context: 'gone'"
     assert "docker context ls" in caught.value.hint
 
 

@@ -106,9 +106,9 @@ def test_an_answer_to_head_has_no_body_whatever_its_length_says():
         (OK + b"Transfer-Encoding: chunked\r\n\r\nfive\r\n", "chunk without its size"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", "chunk without its size"),
         (b"HTTP/1.1 200", "without an answer"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak HTTP"),
-        (b"HTTP/1.1 abc OK\r\n\r\n", "does not speak HTTP"),
-        (b"x" * 400_000, "does not speak HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/1.1 abc OK\r\n\r\n", "the answer is not HTTP"),
+        (b"x" * 400_000, "the answer is not HTTP"),
     ],
 )
 def test_an_answer_that_is_cut_off_or_none_is_told_as_that(answer, told):

@@ -141,8 +141,8 @@ def test_an_image_of_another_platform_that_nobody_asked_for_is_told_once():
 
     assert [one.text for one in said] == [
         (
-            "redis:7 is for linux/arm64, and the engine is linux/amd64: write `platform: linux/arm64` if that is meant,"
-            " or fetch the other with `docker pull --platform linux/amd64 redis:7`"
+            "redis:7 is for linux/arm64, and the engine is linux/amd64: add `platform: linux/arm64` if that is intended,"
+            " or get the other one with `docker pull --platform linux/amd64 redis:7`"
         )
     ]
 

@@ -99,7 +99,9 @@ def test_a_layer_that_is_there_twice_is_a_link():
     ],
 )
 def test_a_file_that_names_images_or_may_be_read_in_two_ways_is_refused(file):
-    with pytest.raises(EnvctlError, match="what is kept of web:1 is no image without a name"):
+    with pytest.raises(
+        EnvctlError, match="the archive of web:1 is not a valid image without names"
+    ):
         identities(file, "web:1")
 
 
@@ -137,8 +139,8 @@ def test_an_image_comes_back_under_its_own_name_alone(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (saved(config=b"{}"), "is another image"),
-        (saved(manifest=[{**PLAIN, "RepoTags": ["debian:bookworm"]}]), "without a name"),
+        (saved(config=b"{}"), "contains another image"),
+        (saved(manifest=[{**PLAIN, "RepoTags": ["debian:bookworm"]}]), "without names"),
     ],
 )
 def test_another_image_and_one_with_names_are_not_loaded(tmp_path, data, message):

@@ -75,7 +75,7 @@ def test_a_network_that_is_gone_already_is_fine():
 
 
 def test_a_count_that_stays_wrong_is_told_with_the_remedy():
-    with pytest.raises(EnvctlError, match="counts containers on it, and there are none") as caught:
+    with pytest.raises(EnvctlError, match="lists connected containers that do not exist") as caught:
         network.remove(Api(ACTIVE), NETWORK)
     assert caught.value.details == ACTIVE
     assert "restart docker" in caught.value.hint

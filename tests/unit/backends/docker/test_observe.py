@@ -98,7 +98,7 @@ def record(kind, value, *, of="web-id", unit="web"):
     ("inspected", "expected"),
     [
         ({"OOMKilled": True, "ExitCode": 137}, (Status.OOM_KILLED, "")),
-        ({"OOMKilled": True, "ExitCode": 1}, (Status.EXITED, "a process in it was killed for memory")),
+        ({"OOMKilled": True, "ExitCode": 1}, (Status.EXITED, "a process in it was killed: out of memory")),
         ({"OOMKilled": False, "ExitCode": 137}, (Status.EXITED, "")),
         ({"Error": "no such file\nat all", "ExitCode": 127}, (Status.EXITED, "no such file")),
     ],
@@ -145,7 +145,7 @@ def test_a_container_that_could_not_be_removed_is_made_anew(names):
     unit = states(names, listed(state="dead", status="Dead")).units["web"]
     assert (unit.unfinished, unit.cause) == (
         True,
-        "the engine could not remove it, and has given it up",
+        "the engine failed to remove it",
     )
 
 
@@ -174,7 +174,7 @@ def test_a_container_that_somebody_renamed_is_the_unit_if_its_labels_are_not_its
     found = observe(engine, names, plan=Plan(SCOPE, "docker", ()))
     assert (found.units["web"].id, found.leftovers) == ("web-id", ("container old",))
     assert [one.text for one in found.units["web"].drift] == [
-        "a further container of it was renamed: old"
+        "another container of it was renamed: old"
     ]
 
 
@@ -220,10 +220,10 @@ RUN = json.dumps({"secrets": [{"name": "token", "target": "/run/secrets/token"}]
     [
         (["running"], (), "running", "", False),
         (["paused"], (), "running", "", False),
-        (["exited"], ("token",), "running", "its secrets are lost when it ends: the container that keeps them is stopped", False),
-        ([], ("token",), "paused", "its secrets are lost when it ends: the container that keeps them is gone", False),
-        (["exited"], (), "running", "its secrets are lost: the container that keeps them is stopped", True),
-        (["exited"], ("token",), "exited", "its secrets are lost: the container that keeps them is stopped", False),
+        (["exited"], ("token",), "running", "its secrets will be lost when it exits: the container that kept them is stopped", False),
+        ([], ("token",), "paused", "its secrets will be lost when it exits: the container that kept them is removed", False),
+        (["exited"], (), "running", "its secrets are lost: the container that kept them is stopped", True),
+        (["exited"], ("token",), "exited", "its secrets are lost: the container that kept them is stopped", False),
     ],
 )  # fmt: skip
 def test_secrets_are_lost_where_neither_the_keeper_nor_the_unit_has_them(

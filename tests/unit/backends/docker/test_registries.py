@@ -155,7 +155,7 @@ def test_what_is_not_accepted_says_where_it_came_from(configure, tmp_path):
     remedy = configure({"auths": {"registry.example": auth()}}).remedy("registry.example")
     assert (
         remedy
-        == f"it does not accept the credentials of {tmp_path}/config.json: `docker login registry.example`"
+        == f"it rejects the credentials in {tmp_path}/config.json: `docker login registry.example`"
     )
     assert configure({}).remedy("docker.io") == "log in: `docker login`"
 

@@ -113,7 +113,7 @@ def test_an_image_that_another_has_that_name_for_is_not_used(names):
     engine = KeepingEngine()
     theirs = {"Id": "theirs", "RootFS": {"Layers": ["sha256:other"]}}
     engine.api.inspect_image = lambda _: theirs
-    with pytest.raises(EnvctlError, match="is another one than what envctl has just loaded"):
+    with pytest.raises(EnvctlError, match="is not the one that envctl has just loaded"):
         give(engine, names)
     assert engine.loaded == [pause_image.image("amd64")[0]]
     assert engine.made == []
@@ -186,8 +186,8 @@ def test_files_are_the_users_and_an_odd_passwd_is_borne_with(names, passwd, owne
 @pytest.mark.parametrize(
     ("found", "brief"),
     [
-        ((PIPE, 0, ""), "/etc/passwd of its image is not a regular file"),
-        ((FOLDER, 0, ""), "/etc/passwd of its image is not a regular file"),
+        ((PIPE, 0, ""), "/etc/passwd in its image is not a regular file"),
+        ((FOLDER, 0, ""), "/etc/passwd in its image is not a regular file"),
         ((FILE, 700 * 1024**2, ""), "has 734,003,200 bytes"),
     ],
 )

@@ -47,7 +47,7 @@ def test_one_that_never_ends_has_its_time_out():
 
 @pytest.mark.parametrize("answer", [RUNNING, {"Running": False, "ExitCode": None}])
 def test_where_the_engine_does_not_know_that_is_no_success(answer):
-    with pytest.raises(EnvctlError, match="does not say how"):
+    with pytest.raises(EnvctlError, match="does not report how"):
         ended(answer, container=False)
 
 

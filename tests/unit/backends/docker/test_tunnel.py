@@ -38,7 +38,7 @@ def test_an_address_becomes_what_ssh_is_told(address, words):
 
 
 def test_an_address_without_a_machine_is_refused():
-    with pytest.raises(EnvctlError, match="names no machine"):
+    with pytest.raises(EnvctlError, match="has no host name"):
         command("ssh://", NEAR)
 
 

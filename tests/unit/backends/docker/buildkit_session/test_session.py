@@ -70,7 +70,8 @@ def test_an_engine_without_sessions_is_refused_secrets_and_told_what_it_lacks(tm
         engine.close()
 
     assert (
-        caught.value.brief == "the engine cannot give a build secrets: it builds without BuildKit"
+        caught.value.brief
+        == "the engine cannot pass secrets to a build: it builds without BuildKit"
     )
     assert "20.10" in caught.value.hint
     assert str(caught.value.where) == "envctl.yaml:3:5"

@@ -68,7 +68,7 @@ def test_without_apt_the_user_is_told_and_nothing_is_promised(machine):
         "install the Docker engine (https://docs.docker.com/engine/install/), then sudo dockerd &"
     )
     assert not found["docker engine"].fixable
-    assert found["base bootstrap"].remedy == "have a registry reachable"
+    assert found["base bootstrap"].remedy == "make a registry reachable"
     assert not found["base bootstrap"].fixable
 
 
@@ -92,7 +92,7 @@ def test_each_distribution_is_told_its_own_command_or_none(machine, release, eng
     words = "install the Docker engine (https://docs.docker.com/engine/install/), then "
 
     assert found["docker engine"].remedy == f"{engine + ' && ' if engine else words}sudo dockerd &"
-    assert found["base bootstrap"].remedy == f"{bases}have a registry reachable"
+    assert found["base bootstrap"].remedy == f"{bases}make a registry reachable"
     assert not any(one.fixable for one in found.values())
 
 
@@ -100,7 +100,7 @@ def test_under_windows_docker_desktop_is_another_way(machine):
     files = {"proc/sys/kernel/osrelease": "5.15.90.1-microsoft-standard-WSL2\n"}
     finding = findings(machine("apt-get", files=files), ABSENT)["docker engine"]
 
-    assert finding.remedy.endswith("(or switch on WSL integration in Docker Desktop)")
+    assert finding.remedy.endswith("(or enable WSL integration in Docker Desktop)")
 
 
 def test_on_macos_nothing_is_installed_with_apt(machine):
@@ -131,7 +131,7 @@ def test_an_engine_elsewhere_is_not_installed_here(machine):
         == "nothing answers at tcp://10.0.0.1:2375: Connection refused"
     )
     assert not found["docker engine"].fixable
-    assert found["disk space"].observed == "kept by an engine elsewhere"
+    assert found["disk space"].observed == "managed by a remote engine"
 
 
 def test_an_engine_that_fails_is_told_with_its_own_words(machine):
@@ -139,7 +139,7 @@ def test_an_engine_that_fails_is_told_with_its_own_words(machine):
         "docker engine"
     ]
 
-    assert (finding.observed, finding.remedy) == ("boom", "look at the engine's own log")
+    assert (finding.observed, finding.remedy) == ("boom", "check the engine's log")
     assert not finding.fixable
 
 
@@ -149,7 +149,7 @@ def test_an_engine_that_fails_is_told_with_its_own_words(machine):
         ({"api": (1, 40)}, "engine API: API 1.40 | install Docker engine 20.10 (API 1.41) or newer"),
         ({"os_type": "windows"}, "BuildKit: the engine runs windows containers | switch it to Linux containers"),
         ({"product": "Podman Engine"}, "BuildKit: Podman Engine has Docker's API but not its BuildKit | point DOCKER_HOST or the docker context to a Docker engine"),
-        ({"limits": False}, "resource limits: cgroup v2: the engine cannot limit memory or CPU here | switch the kernel's memory and cpu controllers on (cgroup_enable=memory)"),
+        ({"limits": False}, "resource limits: cgroup v2: the engine cannot limit memory or CPU here | enable the kernel's memory and cpu controllers (cgroup_enable=memory)"),
     ],
 )  # fmt: skip
 def test_an_engine_that_will_not_do_is_told_why(machine, change, line):

@@ -101,4 +101,4 @@ def test_the_context_that_other_commands_use_is_looked_at(tmp_path):
     assert doctor.look({"DOCKER_CONFIG": str(tmp_path)}).address == "tcp://127.0.0.1:1"
     gone = doctor.look({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "gone"})
     assert gone.state is DaemonState.FAILS
-    assert gone.error == "there is no docker context 'gone'"
+    assert gone.error == "no such docker context: 'gone'"

@@ -186,7 +186,7 @@ def test_by_systemd_a_failure_is_told_with_its_journal(machine):
 def test_without_an_engine_the_package_is_named(machine):
     with pytest.raises(EnvctlError) as caught:
         start(machine(), lambda: ABSENT, lambda _event: None)
-    assert caught.value.hint == "`envctl doctor` says how to install it"
+    assert caught.value.hint == "`envctl doctor` shows how to install it"
 
 
 # docker-py leaves the socket that could not be connected to the collector.

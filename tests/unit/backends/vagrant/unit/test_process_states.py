@@ -37,7 +37,7 @@ def record(code=0, *, oom=False):
         (GONE, {}, ExitRecord(), ProcessState(Status.EXITED, cause="its machine was restarted")),
         (FAILED, {}, STARTED, ProcessState(Status.EXITED, 3)),
         (FAILED, {}, record(137, oom=True), ProcessState(Status.OOM_KILLED, 137)),
-        (FAILED, {}, record(1, oom=True), ProcessState(Status.EXITED, 1, "a process in it was killed for memory")),
+        (FAILED, {}, record(1, oom=True), ProcessState(Status.EXITED, 1, "a process in it was killed: out of memory")),
         (GONE, {"stopped": record(143).text}, record(143), ProcessState(Status.STOPPED, 143)),
         (GONE, {"stopped": ""}, ExitRecord(), ProcessState(Status.STOPPED)),
         # Somebody has started it since, inside, and it ended otherwise.
@@ -45,7 +45,7 @@ def record(code=0, *, oom=False):
         (GONE, {"ended": 0}, ExitRecord(), ProcessState(Status.EXITED, 0)),
         (
             Service("loaded", "activating", "auto-restart", 1, 4, 2), {}, record(4, oom=True),
-            ProcessState(Status.RESTARTING, 4, "a process in it was killed for memory", 2),
+            ProcessState(Status.RESTARTING, 4, "a process in it was killed: out of memory", 2),
         ),
         (
             Service("loaded", "deactivating", "stop-post"), {}, STARTED,
