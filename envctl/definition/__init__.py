@@ -45,22 +45,24 @@ __all__ = [
 _PREFIX = "ENVCTL_VAR_"
 _LINE = r"""^["']?{key}["']?[ \t]*:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$"""
 _NOTHING: Mapping[str, str] = {}
+_BASE = "base"
+"""The name of the environment that `load_base` resolves."""
 
 
 def find_root(start: Path) -> Path:
     """The nearest folder, from `start` upwards, that holds an envctl.yaml.
 
-    EnvctlError if none does, or if it is another user's: a spec says what is run. Root may use what
-    stands in `start` itself, but does not happen upon what others have left above.
+    Raises EnvctlError if there is none, or if it belongs to another user: a spec decides what is run. Root may use
+    another user's in `start` itself, but not one that happens to be further up.
     """
     start = start.absolute()
     for folder in (start, *start.parents):
-        # A link is looked at where it stands: what it leads to is read by nobody if that is elsewhere.
+        # A link counts where it is; a target outside the project is refused when it is read.
         if os.path.lexists(folder / ROOT_FILE):
             _trusted(folder / ROOT_FILE, asked_for=folder == start)
             return as_listed(folder)
     raise EnvctlError(
-        f"there is no {ROOT_FILE} in {start} or above", hint="envctl init writes one to start from"
+        f"no {ROOT_FILE} in {start} or its parent folders", hint="`envctl init` creates one"
     )
 
 
@@ -81,26 +83,21 @@ def load(
     environ: Mapping[str, str] | None = None,
     cache: bool = True,
     allow_missing_files: bool = False,
-    overlays: tuple[str, ...] | None = None,
 ) -> Resolved:
     """Resolve one environment. Of `environ`, the process's, only ENVCTL_VAR_* count.
 
     With `allow_missing_files`, files that builds need and that do not exist are part of the result instead of an error.
     Raises SpecError with all problems; UsageError for an unknown environment, or a `sets` name that is not declared.
-    `overlays` are the environments with a file, if the caller knows them.
     """
     from envctl.definition import cache as _cache
 
-    environ = os.environ if environ is None else environ
-    overlays = with_files(root) if overlays is None else overlays
     if not is_name(environment):
         from envctl.definition.problems import suggestion
 
-        every = environments(root)
-        raise UsageError(
-            f"there is no environment {environment!r}", hint=suggestion(environment, every)
-        )
-    variables = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+        hint = suggestion(environment, environments(root))
+        raise UsageError(f"there is no environment {environment!r}", hint=hint)
+    overlays = with_files(root)
+    variables = _variables(environ)
     contents = _contents(root, environment, overlays)
     key = ""
     if cache:
@@ -110,10 +107,12 @@ def load(
         cached = _cache.read(root, environment, key)
         if cached is not None:
             return cached
-    resolved = _resolve(
+    from envctl.definition.resolve import resolve
+
+    resolved = resolve(
         root,
         environment,
-        contents,
+        contents=contents,
         sets=sets,
         environ=variables,
         allow_missing_files=allow_missing_files,
@@ -123,6 +122,16 @@ def load(
     return resolved
 
 
+def load_base(
+    root: Path, *, sets: Mapping[str, str] = _NOTHING, environ: Mapping[str, str] | None = None
+) -> Resolved:
+    """Resolve the root file alone, as an environment that adds nothing to it. Raises SpecError with all problems."""
+    from envctl.definition.resolve import resolve
+
+    contents, variables = _contents(root, _BASE, ()), _variables(environ)
+    return resolve(root, _BASE, contents=contents, sets=sets, environ=variables, known=(_BASE,))
+
+
 def valid_parts(
     root: Path,
     environment: str,
@@ -130,28 +139,26 @@ def valid_parts(
     sets: Mapping[str, str] = _NOTHING,
     environ: Mapping[str, str] | None = None,
 ) -> Resolved | None:
-    """What is valid by itself in a spec that has problems, so that it can be seen what else is wrong; None if nothing is."""
+    """The parts of a spec with problems that are valid by themselves, to find out what else is wrong; None if there are none."""
     from envctl.definition.resolve import resolve
 
-    overlays = with_files(root)
-    contents = _contents(root, environment, overlays)
-    environ = os.environ if environ is None else environ
+    contents, variables = _contents(root, environment, with_files(root)), _variables(environ)
     try:
         return resolve(
-            root,
-            environment,
-            contents=contents,
-            sets=sets,
-            environ=environ,
-            known=environments(root),
-            valid_parts=True,
+            root, environment, contents=contents, sets=sets, environ=variables, valid_parts=True
         )
     except EnvctlError:
         return None
 
 
+def _variables(environ: Mapping[str, str] | None) -> dict[str, str]:
+    """The environment variables that set variables of the spec."""
+    environ = os.environ if environ is None else environ
+    return {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+
+
 def _contents(root: Path, environment: str, overlays: tuple[str, ...]) -> dict[str, bytes | None]:
-    """What the environment's files hold; None for one that the slow path has to look at."""
+    """The contents of the environment's files; None for one that cannot be read, which `resolve` reports."""
     files = [ROOT_FILE]
     if environment in overlays:
         files.append(overlay_file(environment))
@@ -164,42 +171,8 @@ def _contents(root: Path, environment: str, overlays: tuple[str, ...]) -> dict[s
     return contents
 
 
-def _resolve(
-    root: Path,
-    environment: str,
-    contents: Mapping[str, bytes | None],
-    *,
-    sets: Mapping[str, str],
-    environ: Mapping[str, str],
-    allow_missing_files: bool,
-) -> Resolved:
-    from envctl.definition.resolve import resolve
-
-    return resolve(
-        root,
-        environment,
-        contents=contents,
-        sets=sets,
-        environ=environ,
-        known=(environment,) if overlay_file(environment) in contents else environments(root),
-        allow_missing_files=allow_missing_files,
-    )
-
-
-def load_base(
-    root: Path, *, sets: Mapping[str, str] = _NOTHING, environ: Mapping[str, str] | None = None
-) -> Resolved:
-    """Resolve the root file alone, as an environment that adds nothing to it. SpecError tells all problems."""
-    from envctl.definition.resolve import resolve
-
-    name = "base"
-    contents = _contents(root, name, ())
-    environ = os.environ if environ is None else environ
-    return resolve(root, name, contents=contents, sets=sets, environ=environ, known=(name,))
-
-
 def peek(root: Path, environment: str, key: str) -> str | None:
-    """The word that a line at the top level of a spec gives a key, whatever is wrong with the rest of it."""
+    """The value of a key at the top level, read without YAML, however invalid the rest of the file is."""
     pattern = re.compile(_LINE.format(key=re.escape(key)), re.MULTILINE)
     for file in (overlay_file(environment), ROOT_FILE):
         data = _contents(root, environment, (environment,)).get(file) or b""

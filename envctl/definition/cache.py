@@ -1,4 +1,4 @@
-"""Resolved specs kept in the project's private folder: a command on an unchanged spec reads neither YAML nor models.
+"""Resolved specs, cached in the project's private folder: with an unchanged spec a command parses no YAML and loads no keys.
 
 Caches may be deleted at any time and are ignored when anything about them is odd.
 """
@@ -36,7 +36,7 @@ def key(
     contents: Mapping[str, bytes | None],
     names: tuple[str, ...],
 ) -> str:
-    """A hash of everything that a resolved spec is made from, this program included."""
+    """A hash of everything that a resolved spec depends on, envctl itself included."""
     from envctl import __version__
 
     head = [
@@ -57,7 +57,7 @@ def key(
 
 @lru_cache(maxsize=1)
 def _together(names: tuple[str, ...]) -> str:
-    """One text for the names of all environments; remembered, since a project may have thousands."""
+    """A hash of the names of all environments; remembered, since a project may have thousands."""
     return hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
 
 
@@ -77,12 +77,12 @@ def _program() -> list[tuple[str, int, int]]:
 
 
 def path(root: Path, environment: str) -> Path:
-    """Where an environment's cache stands."""
+    """The cache file of an environment."""
     return state_path(root, _FOLDER) / f"resolved-{environment}.json"
 
 
 def read(root: Path, environment: str, expected: str) -> Resolved | None:
-    """The resolved spec with that key, if it is kept."""
+    """The cached spec, if it has the expected key."""
     try:
         if existing_folder(root, _FOLDER) is None:
             return None
@@ -122,7 +122,7 @@ def _origins(text: bytes) -> OriginsByService:
 
 
 def write(root: Path, environment: str, expected: str, resolved: Resolved) -> None:
-    """Keep a resolved spec, privately and at one stroke. Says nothing if that is impossible."""
+    """Cache a resolved spec in one atomic write. It is no error if that is impossible."""
     target = path(root, environment)
     origins = resolved.origins
     parts = origins.parts if isinstance(origins, Origins) else {}

@@ -1,4 +1,4 @@
-"""What two resolved specs differ in, and which places make the difference. Pure."""
+"""The differences of two resolved specs, with the places that cause them. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.lazy_dataclass import dataclass
 
 
 class _Absent:
-    """What the side has that has no such value."""
+    """In place of a value that one side does not have."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -25,7 +25,7 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is another one in the second spec, or is in one of them only (ABSENT in the other)."""
+    """A value that differs, or that only one of the specs has (ABSENT in the other)."""
 
     path: str
     before: Any
@@ -35,10 +35,10 @@ class Difference:
 
 
 def differences(before: Resolved, after: Resolved) -> tuple[Difference, ...]:
-    """All differences, in the order of the first spec; what only the second has stands after its neighbours."""
+    """All differences, in the order of the first spec; what only the second has comes last in each mapping."""
     walk = _Walk(before, after)
     left, right = dict(before.data), dict(after.data)
-    # Their names are what tells them apart, and no difference.
+    # Two environments have two names; that is not a difference.
     left.pop("environment", None)
     right.pop("environment", None)
     return tuple(walk.mappings((), (), left, right))
@@ -55,7 +55,7 @@ class _Walk:
         elif isinstance(old, list) and isinstance(new, list):
             yield from self.lists(left, right, old, new)
         elif type(old) is not type(new) or old != new:
-            # `true` is no 1, though Python says so.
+            # `true` is not 1, though Python considers them equal.
             yield self.difference(left, right, old, new)
 
     def mappings(
@@ -90,14 +90,14 @@ class _Walk:
             path_text(right if old is ABSENT else left),
             old,
             new,
-            # The nearest place tells also why something is not there: its parent was set without it.
+            # For a missing value this is its parent, which was set without it.
             self.before.where(*left),
             self.after.where(*right),
         )
 
 
 def path_text(path: KeyPath) -> str:
-    """A path as one writes it: services.web.ports[0]."""
+    """A path in text: services.web.ports[0]."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 

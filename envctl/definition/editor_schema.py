@@ -1,4 +1,4 @@
-"""The JSON Schema for editors, from the declarations that are read by."""
+"""The JSON Schema for editors, generated from the declarations of the keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envctl.definition.kinds import ListOf, MapOf, Scalar
 
 _NULL = {"type": "null"}
 _VARIABLE = "[$][{]"
-"""Matches what a variable is used in: its value is not known to an editor."""
+"""Matches a value with a variable, which an editor cannot check."""
 
 
 def json_schema(which: Literal["envctl", "environment"]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class _Forms:
         self.known: dict[str, dict[str, Any]] = {}
 
     def mapping(self, form: Form, *, is_whole: bool) -> dict[str, Any]:
-        """The schema of a form. One that may be a part, to be merged, requires nothing."""
+        """The schema of a form. What is merged with other files requires nothing."""
         required = {"required": form.required} if is_whole and form.required else {}
         return {
             "type": "object",
@@ -56,7 +56,7 @@ class _Forms:
         }
 
     def about(self, field: Field) -> dict[str, Any]:
-        """What is said of a key."""
+        """The description, example and default of a key."""
         key = field.key
         schema: dict[str, Any] = {"description": key.doc}
         if key.example is not None:
@@ -70,7 +70,7 @@ class _Forms:
         return {"anyOf": [*schema.get("anyOf", [schema]), _NULL]}
 
     def value(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
-        """The schema of a value; what stands in a list is whole, as lists are not merged."""
+        """The schema of a value. Items of a list are complete, since lists are not merged."""
         match kind:
             case ListOf():
                 items = self.value(kind.item, is_whole=True)
@@ -98,7 +98,7 @@ class _Forms:
         raise TypeError(kind)
 
     def _keyed(self, kind: ListOf) -> dict[str, Any]:
-        """The schema of a mapping that stands for a list of forms."""
+        """The schema of a mapping that is short for a list of forms."""
         form, (_, value) = kind.item, kind.map_keys or ("", "")
         assert isinstance(form, Form)  # only those have keys
         properties: dict[str, Any] = {

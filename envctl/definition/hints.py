@@ -1,4 +1,4 @@
-"""What people write who come from other tools, and how it is written here. A hint is shown only if it is valid."""
+"""Hints for people who know other tools: how what they wrote is written here. Only valid suggestions are shown."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
         "disable": "null removes a health check",
     },
 }
-"""By form, what stands elsewhere, or is called otherwise, in the tools that people come from."""
+"""By form, keys of other tools, and what to write instead."""
 
 
 class ReadingWithHints(Reading):
-    """A reading that knows these habits."""
+    """A reading that gives these hints."""
 
     def hint_for_key(self, form: KnownKeys, word: str, node: Node) -> str:
-        """What helps with a key that a form does not have, and its value; "" if nothing comes near."""
+        """A hint about a key that the form does not have; "" if nothing is similar."""
         known, others = list(form.fields), OTHER_TOOLS.get(form, {})
         if word in others:
             return others[word]
@@ -106,7 +106,7 @@ class ReadingWithHints(Reading):
         return hint
 
     def hint_for_value(self, key: Key, word: str, node: Node) -> str:
-        """How a value of the wrong kind is written, if it is clear what it should be; else ""."""
+        """How to write a value of the wrong type, if it is clear what was meant; else ""."""
         if word == "build" and (instead := _dockerfile(node)):
             return instead
         for candidate in _candidates(word, node):
@@ -139,7 +139,7 @@ def _paths(texts: list[str]) -> dict[str, Any]:
 
 
 def _dockerfile(value: object) -> str:
-    """What Compose's `build` is here."""
+    """A hint for Compose's `build`."""
     if isinstance(value, ScalarNode) and "/" not in value and value != ".":
         return f"write {inline_yaml([{'run': str(value)}])}"
     if isinstance(value, ScalarNode):

@@ -1,4 +1,4 @@
-"""A project's environments as one run sees them: each is loaded once."""
+"""The environments of a project in one run of envctl: each is loaded once."""
 
 from __future__ import annotations
 

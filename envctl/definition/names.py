@@ -30,12 +30,12 @@ def is_name(text: str) -> bool:
 
 
 def overlay_file(environment: str) -> str:
-    """Where an environment's overlay stands."""
+    """The path of an environment's overlay."""
     return f"{FOLDER}/{environment}.yaml"
 
 
 def with_files(root: Path) -> tuple[str, ...]:
-    """The environments that have an overlay file, sorted. InsideError if their folder is none of the project."""
+    """The environments that have an overlay file, sorted. InsideError if their folder leads outside the project."""
     try:
         folder = real_path(root, FOLDER)
         changed = folder.stat().st_mtime_ns
@@ -48,12 +48,12 @@ def with_files(root: Path) -> tuple[str, ...]:
 
 
 _STABLE_AFTER: Final = 2_000_000_000
-"""Nanoseconds."""
+"""In nanoseconds: until then another change of the folder may have the same time."""
 
 
 @lru_cache(maxsize=4)
 def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
-    """Remembered while the folder stays the same, since each of thousands of environments asks for them."""
+    """Cached while the folder stays the same, since each of thousands of environments asks for it."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
@@ -63,7 +63,7 @@ def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
 
 
 def misnamed(root: Path, environment: str = "") -> str:
-    """The file that would be an environment's overlay, if only its name were written as one; "" if there is none.
+    """A file that would be an environment's overlay if it had the right name; "" if there is none.
 
     With `environment` it is that one's.
     """
@@ -80,13 +80,13 @@ def misnamed(root: Path, environment: str = "") -> str:
 
 
 def meant_by(name: str) -> str:
-    """The name of an overlay file as it has to be."""
+    """The right name for an overlay file."""
     stem, dot, suffix = name.lower().rpartition(".")
     return f"{stem}.yaml" if dot and suffix in ("yaml", "yml") else name
 
 
 def how_to_have(root: Path, environment: str = "") -> str:
-    """What to do to have an environment, or this one."""
+    """A hint how to add an environment, or this one."""
     name = misnamed(root, environment)
     if name:
         return f"{FOLDER}/{name} is no environment's file: rename it to {FOLDER}/{meant_by(name)}"
@@ -94,7 +94,7 @@ def how_to_have(root: Path, environment: str = "") -> str:
 
 
 def no_environments(root: Path) -> EnvctlError:
-    """The error of a project that has none."""
+    """The error for a project without environments."""
     return EnvctlError(
         "the project has no environments",
         hint=how_to_have(root) or "write environments/dev.yaml, or `environments:` in envctl.yaml",

@@ -1,4 +1,4 @@
-"""Where the data's values come from: the located tree's places, under the paths of the data.
+"""Where the values of the data come from: the positions in the tree, by the paths in the data.
 
 Kept as plain tuples and turned into `Origin`s when asked for: most commands ask for few.
 """
@@ -14,20 +14,20 @@ from envctl.definition.value_origin import KeyPath, Origin
 from envctl.errors import Place
 
 RawOrigin: TypeAlias = tuple[Position, Replaced, str]
-"""A place, what was there before, and which variables' values it has, in words."""
+"""A position, what the value replaced, and which variables it comes from, in words."""
 OriginsByService: TypeAlias = dict[str, dict[KeyPath, RawOrigin]]
-"""Places by path: by service, within it, and under "" those of everything else."""
+"""For each service, origins by path within it; under "" those of everything else."""
 
 
 class Origins(Mapping[KeyPath, Origin]):
-    """Origins by path, made from raw places on demand; `load` may bring them later still."""
+    """Origins by path. They are created on demand, and loaded only if someone asks for one."""
 
     def __init__(self, load: Callable[[], OriginsByService]) -> None:
         self._load = load
 
     @cached_property
     def parts(self) -> OriginsByService:
-        """The places themselves."""
+        """The raw origins."""
         return self._load()
 
     def __getitem__(self, path: KeyPath) -> Origin:
@@ -43,12 +43,12 @@ class Origins(Mapping[KeyPath, Origin]):
         return inner in self.parts.get(part, ())
 
     def place(self, path: KeyPath) -> Place:
-        """Where the value was set; KeyError."""
+        """Where the value was set. Raises KeyError."""
         position, _, note = self._raw(path)
         return Place(*position, note)
 
     def of_service(self, name: str) -> Mapping[KeyPath, RawOrigin]:
-        """The places of a service's values, by their paths within it."""
+        """The raw origins of a service's values, by their paths within it."""
         return self.parts.get(name, {})
 
     def _raw(self, path: KeyPath) -> RawOrigin:
@@ -64,7 +64,7 @@ class Origins(Mapping[KeyPath, Origin]):
         return sum(map(len, self.parts.values()))
 
     def without(self, path: KeyPath) -> Origins:
-        """The same but for one path."""
+        """The same origins without one path."""
         part, inner = part_of(path)
         others = {
             key: raw_origin for key, raw_origin in self.parts.get(part, {}).items() if key != inner
@@ -73,7 +73,7 @@ class Origins(Mapping[KeyPath, Origin]):
 
 
 def part_of(path: KeyPath) -> tuple[str, KeyPath]:
-    """The service that a path leads to and the path within it; "" and the path if to none."""
+    """The service that a path is in, and the path within it; "" and the path if it is in none."""
     if len(path) > 1 and path[0] == "services":
         return str(path[1]), path[2:]
     return "", path

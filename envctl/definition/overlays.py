@@ -1,4 +1,4 @@
-"""What an overlay changes, by a look at its file: projects with thousands of environments need not resolve each."""
+"""What an overlay changes, judged by its text: a project with thousands of environments need not resolve each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.host import safe_read
 from envctl.host.safe_read import open_below, open_root
 
 _CHANGES: Final = re.compile(rb"services|base|vars|[\\&*<]")
-"""What an overlay holds that may change services: those keys, escapes in a key, anchors."""
+"""What may change services in an overlay: these keys, escapes in a key, anchors. Without them YAML is not parsed."""
 _EVERYWHERE: Final = frozenset({"base", "project", "vars"})
 """Keys that may change any part of any service."""
 _OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts"})

@@ -18,6 +18,7 @@ from envctl.definition.merge import merge, normalize
 from envctl.definition.names import (
     ALLOWED,
     ROOT_FILE,
+    environments,
     how_to_have,
     is_name,
     misnamed,
@@ -40,7 +41,7 @@ def resolve(
     contents: Mapping[str, bytes | None],
     sets: Mapping[str, str],
     environ: Mapping[str, str],
-    known: tuple[str, ...],
+    known: tuple[str, ...] | None = None,
     allow_missing_files: bool = False,
     valid_parts: bool = False,
 ) -> Resolved:
@@ -48,13 +49,15 @@ def resolve(
 
     With `allow_missing_files` builds may lack files. With `valid_parts` no problem is an error: the result has what is
     valid by itself, and no references between services. Raises SpecError with all problems; UsageError for an unknown
-    environment or a `sets` name that is not declared.
+    environment or a `sets` name that is not declared. `known` are the environments, by default all of the project.
     """
     problems = Problems()
     base = _parse(root, ROOT_FILE, contents, problems)
     overlay = _overlay(root, environment, base, contents, problems)
-    if overlay is None and base is not None and environment not in known:
-        raise unknown_environment(root, environment, known)
+    if overlay is None and base is not None and overlay_file(environment) not in contents:
+        known = environments(root) if known is None else known
+        if environment not in known:
+            raise unknown_environment(root, environment, known)
     if base is None:
         problems.stop()
         raise UsageError(f"there is no {ROOT_FILE}")
@@ -127,15 +130,15 @@ def _overlay(
 
 def _inline_overlay(base: MapNode, environment: str, problems: Problems) -> MapNode | None:
     """The environment's entry under `environments:`, if it has one."""
-    environments = base.get("environments")
-    if environments is None:
+    inline = base.get("environments")
+    if inline is None:
         return None
-    if not isinstance(environments, MapNode):
+    if not isinstance(inline, MapNode):
         position = base.positions["environments"]
-        problems.add(position, f"environments: expected a mapping, got {describe(environments)}")
+        problems.add(position, f"environments: expected a mapping, got {describe(inline)}")
         return None
-    for name, node in environments.items():
-        position = environments.positions[name]
+    for name, node in inline.items():
+        position = inline.positions[name]
         if not is_name(name):
             problems.add(
                 position,
@@ -144,10 +147,10 @@ def _inline_overlay(base: MapNode, environment: str, problems: Problems) -> MapN
             )
         elif not isinstance(node, MapNode | NullNode):
             problems.add(position, f"environments.{name}: expected a mapping, got {describe(node)}")
-    entry = environments.get(environment)
+    entry = inline.get(environment)
     if entry is None or isinstance(entry, MapNode):
         return entry
-    return MapNode(environments.positions[environment])
+    return MapNode(inline.positions[environment])
 
 
 def _check_default(root: Path, base: MapNode, problems: Problems) -> None:

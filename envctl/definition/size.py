@@ -1,4 +1,4 @@
-"""How much a spec comes to once aliases, variables and `extends` are carried out: a small file can come to gigabytes."""
+"""Bounds the size of a spec with aliases, variables and `extends` expanded: a small file can expand to gigabytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CHARACTERS: Final = 8 * 1024 * 1024
 
 
 class Size:
-    """Counts values and characters, as often as they are used; what is too much stops the reading of the spec."""
+    """Counts values and characters each time they are used. Too many stop the reading of the spec."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -30,7 +30,7 @@ class Size:
         self._characters = 0
 
     def add(self, node: Node, position: Position, name: str) -> None:
-        """Count a part of the spec. SpecError if all so far is too much."""
+        """Count a part of the spec. Raises SpecError if the total is too large."""
         values, characters = _measured(node)
         self._values += values
         self._characters += characters
@@ -50,7 +50,7 @@ class Size:
 
 
 def _measured(node: Node) -> tuple[int, int]:
-    """The values in a node and the characters of them. Shared nodes are looked through once."""
+    """The number of values in a node, and of their characters. Shared nodes are counted through once."""
     if isinstance(node, ScalarNode):
         return 1, len(node)
     if isinstance(node, NullNode):

@@ -1,4 +1,4 @@
-"""The resolved spec as YAML: long forms, every value literal, so that it loads again as a spec."""
+"""The resolved spec as YAML: in long form and with literal values, so that it can be loaded again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def authored(data: Mapping[str, Any]) -> Written:
 
 
 class Written(dict[str, Any]):
-    """A mapping as it is written; `paths` tell where the values of keys stand in the data, if it is elsewhere."""
+    """A mapping as it is written. `paths` has the paths in the data of keys that are called differently there."""
 
     def __init__(self, entries: Mapping[str, Any] | None = None) -> None:
         super().__init__(entries or {})
@@ -81,7 +81,7 @@ def _written(kind: Any, value: Any) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """The value with every `$` written so that it stays one."""
+    """The value with every `$` doubled, so that it is not taken for a variable."""
     match value:
         case str():
             return value.replace("$", "$$")
@@ -145,7 +145,7 @@ class _Writer:
 
 
 def _place(place: Any) -> str:
-    """A place; a variable given from outside has a source instead."""
+    """A place; for a variable from outside, its source."""
     outside = place.file.startswith(("--", "ENVCTL_"))
     return place.file if outside else str(place)
 
@@ -171,7 +171,7 @@ def _inline(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """One scalar as YAML; texts are quoted unless every YAML reader takes them for a text."""
+    """A scalar as YAML. Texts are quoted unless every YAML tool reads them as a text."""
     if isinstance(value, str):
         if _PLAIN.match(value) and value.lower() not in _WORDS:
             return value
