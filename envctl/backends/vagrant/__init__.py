@@ -236,11 +236,9 @@ class VagrantBackend:
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine with the unit's user, environment and limits; its exit code."""
-        read_domain = self._machines.ask_domain_of(unit)
-        # Imported while libvirt works on the answer.
         from envctl.backends.vagrant.unit import unit_exec
 
-        domain = read_domain()
+        domain = self._machines.domain_of(unit)
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)
         machine = self._machines.ssh_machine(domain)

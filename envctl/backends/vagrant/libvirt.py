@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -48,19 +48,16 @@ class VirshError(EnvctlError):
     """A virsh command failed."""
 
 
-def virsh(*argv: str, timeout: float = TIMEOUT) -> str:
-    """Run a virsh command; its output. VirshError if it fails, another EnvctlError if libvirt is not available."""
-    return _answer(_call(*argv), timeout)
-
-
-def _call(*argv: str) -> subprocess.Popen[str]:
+def virsh(*argv: str, data: str = "", timeout: float = TIMEOUT) -> str:
+    """Run a virsh command with `data` as its input; its output. VirshError if it fails, another EnvctlError without libvirt."""
     try:
-        return subprocess.Popen(
+        done = subprocess.run(
             ["virsh", "-q", "-c", URI, *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            input=data,
+            capture_output=True,
             text=True,
+            timeout=timeout,
+            check=False,
             # The states in the output must be in English.
             env={**os.environ, "LC_ALL": "C"},
         )
@@ -69,25 +66,16 @@ def _call(*argv: str) -> subprocess.Popen[str]:
             "virsh is not installed",
             hint="`envctl doctor --backend vagrant` shows how to install it",
         ) from error
-
-
-def _answer(call: subprocess.Popen[str], timeout: float = TIMEOUT) -> str:
-    with call:
-        try:
-            stdout, stderr = call.communicate(timeout=timeout)
-        except BaseException as error:
-            call.kill()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise _absent(f"libvirt did not answer within {timeout:g} s") from error
-            raise
-    if call.returncode:
-        stderr = stderr.strip()
+    except subprocess.TimeoutExpired as error:
+        raise _absent(f"libvirt did not answer within {timeout:g} s") from error
+    if done.returncode:
+        stderr = done.stderr.strip()
         if "failed to connect" in stderr:
             raise _absent(stderr.splitlines()[-1])
         raise VirshError(
             f"libvirt: {stderr.splitlines()[-1] if stderr else 'virsh failed'}", details=stderr
         )
-    return stdout
+    return done.stdout
 
 
 def _absent(reason: str) -> EnvctlError:
@@ -126,19 +114,9 @@ def domains(prefix: str) -> dict[str, Domain]:
 
 def domain(name: str) -> Domain | None:
     """The domain of that name, if it exists."""
-    return ask_domain(name)()
-
-
-def ask_domain(name: str) -> Callable[[], Domain | None]:
-    """Start asking for a domain. The returned function waits for the answer."""
-    process = _call(describe_commands(name))
-
-    def answer() -> Domain | None:
-        with suppress(VirshError):
-            return next(iter(parse_domains(_answer(process)).values()), None)
-        return None
-
-    return answer
+    with suppress(VirshError):
+        return next(iter(parse_domains(virsh(describe_commands(name))).values()), None)
+    return None
 
 
 def _described(names: Sequence[str]) -> dict[str, Domain]:
@@ -334,16 +312,11 @@ def ensure_network(name: str, addresses: str) -> None:
         f"<dhcp><range start='{addresses}.2' end='{addresses}.254'/></dhcp></ip>"
         "<dnsmasq:options><dnsmasq:option value='no-ping'/></dnsmasq:options></network>"
     )
-    done = subprocess.run(
-        ["virsh", "-q", "-c", URI, "net-define", "/dev/stdin"],
-        input=xml,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    if done.returncode and "already exists" not in done.stderr:
-        raise EnvctlError(f"cannot create the network {name}", details=done.stderr)
+    try:
+        virsh("net-define", "/dev/stdin", data=xml)
+    except VirshError as error:
+        if "already exists" not in error.details:
+            raise EnvctlError(f"cannot create the network {name}", details=error.details) from error
     with suppress(VirshError):
         virsh("net-start", name)
     if "yes" not in _active(name):

@@ -253,9 +253,7 @@ class UnitLifecycle:
 
     def _without_events(self, domain: Domain, unit: str) -> Domain:
         """The domain, without the record of what happened to a unit since it was last started."""
-        if not any(
-            unit in domain.units and key in domain.units[unit] for key in machine_stamp.EVENTS
-        ):
+        if domain.units.get(unit, {}).keys().isdisjoint(machine_stamp.EVENTS):
             return domain
         stamp = machine_stamp.without_events(domain.stamp or {}, unit)
         libvirt.stamp(domain.name, stamp)

@@ -54,6 +54,11 @@ class MachineNames:
         folder = re.sub(r"[^a-z0-9]+", "-", Path(self.scope.origin).name.lower()).strip("-")[:40]
         return f"{folder or 'project'}-{self.scope.project_id}"
 
+    @property
+    def key(self) -> Path:
+        """The private SSH key of the environment's machines."""
+        return self.folder / "key"
+
     def environment(self, domain: str) -> str | None:
         """The environment of a domain; None if it does not belong to the checkout."""
         head, _, unit = domain.partition("_")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -32,19 +31,6 @@ def informative_lines(text: str) -> list[str]:
         for line in lines
         if line.strip() and "Progress:" not in line and not line.startswith("\tfrom ")
     ]
-
-
-def version() -> tuple[int, ...]:
-    """The version of the installed Vagrant, as numbers. EnvctlError if it cannot be read."""
-    try:
-        process = subprocess.run(
-            [_program(), "--version"], capture_output=True, text=True, check=True, timeout=60
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise EnvctlError(f"cannot read Vagrant's version: {error}") from error
-    if (match := re.search(r"\d+(?:\.\d+)+", process.stdout)) is None:
-        raise EnvctlError(f"cannot read Vagrant's version from: {process.stdout.strip()}")
-    return tuple(map(int, match[0].split(".")))
 
 
 def _program() -> str:

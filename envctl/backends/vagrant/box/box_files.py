@@ -1,7 +1,7 @@
 """Where Vagrant and libvirt's pool keep the files of a box.
 
-Vagrant keeps a box at NAME/VERSION/PROVIDER, since 2.4.8 at NAME/VERSION/ARCHITECTURE/PROVIDER. Since 2.4.0 it reads
-both and prefers the second; earlier versions do not know the second.
+Vagrant adds a box at NAME/VERSION/PROVIDER, since 2.4.8 at NAME/VERSION/ARCHITECTURE/PROVIDER. Since 2.4.0 it reads
+both and prefers the second; earlier versions do not know the second. envctl moves its boxes to the first, which all versions read.
 Source: https://github.com/hashicorp/vagrant/blob/v2.4.9/lib/vagrant/box_collection.rb
 """
 
@@ -25,8 +25,6 @@ _METADATA: Final = "metadata.json"
 _VERSION: Final = "0"
 """The version that Vagrant gives to a box added from a file."""
 _PROVIDER: Final = "libvirt"
-BY_ARCHITECTURE: Final = (2, 4)
-"""The first version of Vagrant that also looks in folders by architecture."""
 
 
 def box_folder(box: str) -> Path:
@@ -42,24 +40,17 @@ def find(pattern: str) -> Iterator[tuple[str, Path]]:
             yield path.name, folders[0]
 
 
-def remove_duplicates(box: str) -> None:
-    """Keep the copy of a box that was added last, and remove those that other versions of Vagrant added."""
-    for other in _folders(box)[1:]:
+def unify(box: str) -> None:
+    """Keep only the copy of a box that was added last, at the path that every version of Vagrant reads."""
+    latest, *others = _folders(box)
+    for other in others:
         shutil.rmtree(other)
+    if latest != _common(box):
+        latest.rename(_common(box))
+    for folder in (latest, *others):
         with suppress(OSError):
-            # The folder of the architecture, if it is empty now.
-            other.parent.rmdir()
-
-
-def is_common(box: str) -> bool:
-    """Whether a box is at the path that every version of Vagrant reads."""
-    return box_folder(box) == _common(box)
-
-
-def move_to_common(box: str) -> None:
-    """Move a box to the path that every version of Vagrant reads: Vagrant may have been downgraded since."""
-    if not is_common(box):
-        box_folder(box).rename(_common(box))
+            # The folder of the architecture, if it is empty now: Vagrant would take it for a provider's.
+            folder.parent.rmdir()
 
 
 def pool_disk_name(box: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from envctl.backends.base import Context, ImageEngine
 from envctl.backends.common import image_ids
-from envctl.backends.vagrant import libvirt, vagrant_cli
+from envctl.backends.vagrant import libvirt
 from envctl.backends.vagrant.box import boot, box_files, disks, kernel_files, prune_boxes
 from envctl.backends.vagrant.box.box_files import NOTE
 from envctl.backends.vagrant.names import cache_folder
@@ -154,7 +154,7 @@ class BoxStore:
             # The disk of an earlier box of this name stays in libvirt's pool while machines need it.
             prune_boxes.release(box_files.pool_disk_name(name))
         Vagrant(folder).add_box(name, folder / "x.box")
-        box_files.remove_duplicates(name)
+        box_files.unify(name)
         self._prune()
 
     def _complete(self, unit: str, folder: Path, note: Mapping[str, str], *, base: bool) -> None:
@@ -188,8 +188,7 @@ class BoxStore:
         # Nobody may replace the box meanwhile.
         with self.locked(name):
             box_files.mark_used(name)
-            if not box_files.is_common(name) and vagrant_cli.version() < box_files.BY_ARCHITECTURE:
-                box_files.move_to_common(name)
+            box_files.unify(name)
             self._upload(name, box_files.box_folder(name))
 
     def _upload(self, name: str, folder: Path) -> None:

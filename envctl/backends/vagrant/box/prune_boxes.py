@@ -122,8 +122,7 @@ def _needed(boxes: Collection[str]) -> set[str]:
 def _remove(box: str) -> None:
     release(pool_disk_name(box))
     # The installed Vagrant must find the box, whichever version added it.
-    box_files.remove_duplicates(box)
-    box_files.move_to_common(box)
+    box_files.unify(box)
     with build_dir() as folder:
         # Without one here, Vagrant would run a Vagrantfile of a parent folder.
         (folder / "Vagrantfile").write_text("", "utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ class Machines:
     @property
     def key(self) -> Path:
         """The private key for all of them."""
-        return self._names.folder / "key"
+        return self._names.key
 
     def ssh_machine(self, domain: Domain) -> SshMachine:
         """The SSH side of a machine, at the address in its stamp, or the one that libvirt knows."""
@@ -31,21 +30,12 @@ class Machines:
 
         name = self._names.unit(domain.name) or domain.name
         address = domain.address or libvirt.address(domain.name)
-        return SshMachine(name, self.key, self._names.machine(name) / "known_hosts", address)
+        return SshMachine(name, self._names.key, self._names.machine(name) / "known_hosts", address)
 
     def domain_of(self, unit: str) -> Domain | None:
         """The machine that a unit lives in."""
-        return self.ask_domain_of(unit)()
-
-    def ask_domain_of(self, unit: str) -> Callable[[], Domain | None]:
-        """Start asking for the machine that a unit lives in. The returned function waits for the answer."""
-        read_domain = libvirt.ask_domain(self._names.domain(unit))
-
-        def answer() -> Domain | None:
-            domain = read_domain()
-            if domain is not None and unit in domain.units:
-                return domain
-            shared = libvirt.domain(self._names.domain(SHARED))
-            return shared if shared is not None and unit in shared.units else domain
-
-        return answer
+        domain = libvirt.domain(self._names.domain(unit))
+        if domain is not None and unit in domain.units:
+            return domain
+        shared = libvirt.domain(self._names.domain(SHARED))
+        return shared if shared is not None and unit in shared.units else domain

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
-from envctl.backends.vagrant.vagrant_cli import informative_lines, version
-from envctl.errors import EnvctlError
+from envctl.backends.vagrant.vagrant_cli import informative_lines
 
 
 def test_the_reason_is_shown_and_not_the_way_there():
@@ -20,27 +15,3 @@ def test_the_reason_is_shown_and_not_the_way_there():
         "==> web: Uploading",
         "/usr/lib/fog.rb:3:in `create': Call failed: it exists already (Libvirt::Error)",
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "told_version"),
-    [("Vagrant 2.3.4", (2, 3, 4)), ("Vagrant 2.4.10.dev", (2, 4, 10)), ("no\nVagrant 2.4", (2, 4))],
-)
-def test_the_version_is_what_vagrant_tells(tmp_path, monkeypatch, text, told_version):
-    program(tmp_path, monkeypatch, f"printf '%s\\n' '{text}'")
-    assert version() == told_version
-
-
-@pytest.mark.parametrize("script", ["exit 3", "echo Vagrant", "kill $$"])
-def test_a_vagrant_that_does_not_tell_its_version_is_an_error(tmp_path, monkeypatch, script):
-    program(tmp_path, monkeypatch, script)
-    with pytest.raises(EnvctlError, match="cannot read Vagrant's version"):
-        version()
-
-
-def program(folder, monkeypatch, script: str) -> None:
-    """Have a script in Vagrant's place."""
-    file = folder / "vagrant"
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

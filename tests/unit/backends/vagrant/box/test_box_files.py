@@ -82,20 +82,22 @@ def test_of_boxes_that_several_versions_added_the_last_one_counts_and_stays(home
 
     assert box_files.box_folder(BOX) == there / last
 
-    box_files.remove_duplicates(BOX)
+    box_files.unify(BOX)
 
-    assert [*there.glob("**/box.img")] == [there / last / "box.img"]
-    # Vagrant looks at an architecture's empty folder as at a provider's.
-    assert [path.name for path in (there / "0").iterdir()] == [last.split("/")[1]]
+    assert [*there.glob("**/box.img")] == [there / COMMON / "box.img"]
+    assert (there / COMMON / "box.img").read_text() == last
+    # Vagrant would take an architecture's empty folder for a provider's.
+    assert [path.name for path in (there / "0").iterdir()] == ["libvirt"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_box_is_moved_to_where_older_versions_look(home, layout):
     added(home, layout)
     common = home / "boxes" / BOX / COMMON
-    assert box_files.is_common(BOX) == (layout == COMMON)
 
-    box_files.move_to_common(BOX)
+    box_files.unify(BOX)
+    box_files.unify(BOX)
 
-    assert box_files.is_common(BOX)
+    assert box_files.box_folder(BOX) == common
     assert (common / "box.img").read_text() == layout
+    assert [path.name for path in (home / "boxes" / BOX / "0").iterdir()] == ["libvirt"]
