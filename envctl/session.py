@@ -280,34 +280,20 @@ class Session:
             resolved,
             backend=self.backend.name,
             render_text=render_text,
-            template_digest=self._template_digest,
-            needed=self.needed,
             also=lambda plan: plan_problems(plan, resolved, self.backend),
             shared=self.project.shared,
+            template_digest=self._template_digest,
+            needed=self.needed,
         )
 
     def _problems_of_valid_parts(self) -> Sequence[Problem]:
-        """What else is wrong with a spec that has problems: what its valid parts would be told."""
+        """What else is wrong with a spec that has problems: the problems of a plan of its valid parts."""
         parts = self.project.valid_parts(self.target.environment)
         if parts is None:
             return ()
         session = Session(self.project, self.target, allow_invalid_spec=True, resolved=parts)
-        return session._problems_of_plan(parts)
-
-    def _problems_of_plan(self, resolved: Resolved) -> Sequence[Problem]:
-        from envctl.planner.make_plan import make_plan
-        from envctl.reconcile.plan_problems import plan_problems
-        from envctl.render.templates import render_text
-
         try:
-            backend = self.backend
-            make_plan(
-                resolved,
-                backend=backend.name,
-                render_text=render_text,
-                also=lambda plan: plan_problems(plan, resolved, backend),
-                shared=self.project.shared,
-            )
+            session._make_plan(parts)
         except SpecError as error:
             return error.problems
         except EnvctlError:
@@ -368,25 +354,20 @@ class Session:
     @cached_property
     def access(self) -> SessionAccess:
         """What of this host `up` uses, and the user's approval of it."""
-        from envctl.trust.declared_access import mounted_by, secret_sources
-        from envctl.trust.host_access import host_accesses
-        from envctl.trust.session_access import SessionAccess
+        from envctl.trust.declared_access import mounted_by
+        from envctl.trust.session_access import session_access
 
-        project, root, environ = self.project, self.project.root, self.project.environ
-        sources = secret_sources(self.resolved, environ) if self.resolved else {}
+        project = self.project
         others = (name for name in project.environments() if name != self.target.environment)
-        elsewhere = mounted_by(others, project.resolved, alike=project.alike)
-        capabilities = self.backend.capabilities
-        accesses = host_accesses(
+        return session_access(
             self.plan,
-            sources,
-            root=root,
-            elsewhere=elsewhere,
-            host_templates=capabilities.templates.on_host if capabilities.templates else (),
-            machines=capabilities.machines,
-            shares_kernel=capabilities.shares_kernel,
+            self.resolved,
+            self.backend.capabilities,
+            root=project.root,
+            environ=project.environ,
+            store=self.store,
+            elsewhere=mounted_by(others, project.resolved, alike=project.alike),
         )
-        return SessionAccess(root, accesses, environ=environ, store=self.store, sources=sources)
 
     def require_approval(self) -> None:
         """Have the user's approval of all that is used of this host, asking if need be; from now on it may be used."""

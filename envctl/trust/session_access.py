@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from envctl.backends.base import Capabilities
+from envctl.definition.resolved import Resolved
+from envctl.plan.model import Plan
 from envctl.secrets.store import SecretStore
 from envctl.trust.approval import Ask, missing, require
-from envctl.trust.host_access import HostAccess, SecretSource
+from envctl.trust.declared_access import secret_sources
+from envctl.trust.host_access import HostAccess, Mounted, SecretSource, host_accesses
 
 
 class SessionAccess:
@@ -50,3 +54,27 @@ class SessionAccess:
         if not self._store.reach_host:
             files = {name: source.real_file for name, source in self._sources.items()}
             self._store.allow_host({name: file for name, file in files.items() if file})
+
+
+def session_access(
+    plan: Plan,
+    resolved: Resolved | None,
+    capabilities: Capabilities,
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    store: SecretStore,
+    elsewhere: Iterable[Mounted],
+) -> SessionAccess:
+    """What a plan uses of this host on a backend with these capabilities; `elsewhere` is what other environments mount."""
+    sources = secret_sources(resolved, environ) if resolved else {}
+    accesses = host_accesses(
+        plan,
+        sources,
+        root=root,
+        elsewhere=elsewhere,
+        host_templates=capabilities.templates.on_host if capabilities.templates else (),
+        machines=capabilities.machines,
+        shares_kernel=capabilities.shares_kernel,
+    )
+    return SessionAccess(root, accesses, environ=environ, store=store, sources=sources)
