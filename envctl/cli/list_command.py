@@ -52,7 +52,9 @@ def _note_lost(invocation: Invocation, environments: tuple[FoundEnvironment, ...
     lost = next((environment for environment in environments if environment.is_lost), None)
     if lost is not None:
         target = f"{lost.scope.environment}@{lost.backend}"
-        command = f"envctl down {target} --id {lost.scope.project_id}"
+        # Without units only data is left.
+        option = "" if lost.units else " --volumes"
+        command = f"envctl down {target} --id {lost.scope.project_id}{option}"
         invocation.note(f"note: `{command}` removes what is left of a folder that is gone")
 
 

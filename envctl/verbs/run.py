@@ -27,6 +27,7 @@ _USABLE: Final = (
     Status.EXITED,
     Status.OOM_KILLED,
 )
+"""The states in which a unit is there, whether or not its process runs."""
 
 
 def run(

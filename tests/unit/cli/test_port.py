@@ -120,3 +120,15 @@ def test_list_shows_what_is_up_with_its_id_and_how_much_of_it_runs(up: Run, shop
     assert row["units"] == row["running"] == ["api-v2", "db"]
     up("stop", "dev")
     assert "0 of 2 running" in up("list").out
+
+
+def test_what_is_left_of_a_folder_that_is_gone_is_named_with_the_command_that_removes_it(
+    up: Run, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop.rename(tmp_path / "moved")
+    (row,) = [row for row in up("list", "--json").json if row["folder"] == str(shop)]
+    assert row["exists"] is False
+    ended = up("list")
+    assert f"{shop} (gone)" in ended.out
+    assert "removes what is left of a folder that is gone" in ended.err
