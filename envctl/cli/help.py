@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import Any, Final
 
 from envctl.cli.declare import COMMON, Argument, Group, Option, Parameter, load, parameters
@@ -176,14 +175,14 @@ def _rows(rows: Iterable[tuple[str, str]], width: int, least: int = 0) -> Iterat
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    """The text in lines of this width; `textwrap` would take longer to import than to use."""
+    lines, line = [], ""
+    for word in text.split():
+        if line and len(indent) + len(line) + 1 + len(word) > width:
+            lines.append(indent + line)
+            line = ""
+        line = f"{line} {word}" if line else word
+    return [*lines, indent + line]
 
 
 def _terminal_width() -> int:

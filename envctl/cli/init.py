@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.invocation import Invocation
-from envctl.definition.names import ALLOWED, ROOT_FILE, is_name
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.links import followed
 
@@ -41,6 +39,8 @@ def init(
         envctl init
         envctl init my-project --name shop
     """
+    import shlex
+
     target = (invocation.options.directory or Path()) / (folder or Path())
     files = starter(name or _name_of(followed(target)))
     existing = [path for path in files if os.path.lexists(target / path)]
@@ -60,6 +60,8 @@ def init(
 
 def _refuse(target: Path, existing: Sequence[str]) -> None:
     """Raise EnvctlError if any of these files of a spec exists."""
+    from envctl.definition.names import ROOT_FILE
+
     if ROOT_FILE in existing:
         raise EnvctlError(
             f"{target / ROOT_FILE} already exists; nothing was written",
@@ -75,6 +77,8 @@ def _refuse(target: Path, existing: Sequence[str]) -> None:
 
 def starter(name: str) -> Mapping[str, str]:
     """The starter's files by path, for a project of this name. UsageError if the name is not valid."""
+    from envctl.definition.names import ALLOWED, is_name
+
     if not is_name(name):
         raise UsageError(
             f"{name!r} is not a valid project name",
@@ -91,5 +95,7 @@ def starter(name: str) -> Mapping[str, str]:
 
 def _name_of(folder: Path) -> str:
     """A valid project name derived from the folder's name."""
+    from envctl.definition.names import is_name
+
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
     return name if is_name(name) else "app"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeAlias
 
@@ -127,4 +126,6 @@ def dotenv_line(name: str, value: str) -> str:
 
 def shell_line(name: str, value: str) -> str:
     """A command of a POSIX shell."""
+    import shlex
+
     return f"export {name}={shlex.quote(value)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -22,6 +21,8 @@ class Terminated(BaseException):
 @contextmanager
 def raised() -> Iterator[None]:
     """Raise Terminated when such a signal arrives; ignored signals stay ignored. Main thread only."""
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
