@@ -79,7 +79,7 @@ def test_both_places_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("{read_only: true}", "options.docker.read_only keeps it"),
+        ("{read_only: true}", "options.docker.read_only prevents writing it"),
         ("{tmpfs: {/srv: ''}}", "the tmpfs at /srv is empty"),
         ("{read_only: true, tmpfs: {/srv: ''}}", "the tmpfs at /srv is empty"),
     ],
