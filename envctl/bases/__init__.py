@@ -1,4 +1,4 @@
-"""Base images: known by name, found here, pulled, or bootstrapped from the distribution's mirror."""
+"""Base images: known by name, found on the engine, pulled, or bootstrapped from the distribution's mirror."""
 
 from envctl.bases.catalogue import CATALOGUE, CatalogueEntry, image_for, resolve_name
 from envctl.bases.ensure import ensure, is_made, renew

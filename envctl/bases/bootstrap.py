@@ -1,4 +1,4 @@
-"""Making a base image with mmdebstrap, streamed into the image store: no file in between."""
+"""Makes a base image with mmdebstrap and streams it into the image store, without a file in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Having a base at hand: local image, else registry, else bootstrapped; and saying which."""
+"""Makes a base available: local image, else registry, else bootstrapped; and reports which."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from envctl.progress import Progress, Report, Stage
 
 
 def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> AvailableBase:
-    """The base's image, made available if it was not. EnvctlError if no way leads to it.
+    """The base's image, pulled or bootstrapped if necessary. EnvctlError if that fails.
 
     Two at once do the work once: the second waits for the first. With `force` a base of the
     catalogue is bootstrapped afresh, whatever is there.

@@ -1,4 +1,4 @@
-"""A base made anew of packages that were kept: no mirror is asked, and what comes out has the same packages."""
+"""Bootstraps a base from vendored packages: offline, with exactly the same packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said where a disk or a checkout makes other builds of the same project than elsewhere."""
+"""Notes about disks and checkouts that make builds differ from those on other machines."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Patterns of paths, matched in a time that grows with the length of the path alone, whatever the pattern.
+"""Patterns of paths, matched in time linear in the length of the path, whatever the pattern.
 
-A pattern comes with a clone: what tries one way after another, as regular expressions do, may never end with many `*`.
+Patterns come with a clone, and regular expressions with many `*` can take for ever: they backtrack.
 """
 
 from __future__ import annotations

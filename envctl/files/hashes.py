@@ -1,6 +1,6 @@
-"""Hashes of files, remembered: a file is read again only if its size, times or inode are others than before.
+"""A cache of file hashes: a file is read again only if its size, times or inode changed.
 
-They are kept in the project's private state, where nobody else can write, and may be deleted at any time.
+It is stored in the project's private state, where nobody else can write, and may be deleted at any time.
 """
 
 from __future__ import annotations

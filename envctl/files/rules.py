@@ -1,4 +1,4 @@
-"""What is taken of a folder: by a Dockerfile's context, and by a `copy` step."""
+"""Which files of a folder a Dockerfile's context and a `copy` step include."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through a folder of the project: never through a link, however deep it is, whatever happens in it meanwhile."""
+"""Walks a folder of the project. It never follows links, even if the folder changes meanwhile."""
 
 from __future__ import annotations
 

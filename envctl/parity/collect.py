@@ -112,8 +112,9 @@ def ask(
                 parse_facts.unknown_without(*question): error.brief for question in by_unit[:-1]
             }
         }
-    return _ours(
-        _merged(facts, unit_facts, _programs(unit, answer, unit_answer, facts.get(SUBSTRATE)))
+    return _without_name_server(
+        _merged(facts, unit_facts, _programs(unit, answer, unit_answer, facts.get(SUBSTRATE))),
+        backend.capabilities.name_server,
     )
 
 
@@ -186,10 +187,6 @@ def _names(unit: Unit) -> tuple[str, ...]:
     return (unit.name, unit.service, *unit.run.aliases)
 
 
-_DNS: Final = " 127.0.0.11:"
-"""Docker's own name server, which is in the network of each container."""
-
-
 def _without_altered(facts: UnitFacts) -> UnitFacts:
     """Files that came with a machine but were changed in it count as the unit's own."""
     changed = facts.get(ALTERED, {})
@@ -200,10 +197,13 @@ def _without_altered(facts: UnitFacts) -> UnitFacts:
     return kept_facts
 
 
-def _ours(facts: UnitFacts) -> UnitFacts:
-    """The facts without the sockets of the engine itself."""
-    sockets = {key: who for key, who in facts.get("sockets", {}).items() if _DNS not in key}
-    return {**facts, "sockets": sockets}
+def _without_name_server(facts: UnitFacts, address: str) -> UnitFacts:
+    """The facts without the sockets of the engine's own name server."""
+    sockets = facts.get(Category.SOCKETS, {})
+    of_unit = {
+        key: user for key, user in sockets.items() if not address or f" {address}:" not in key
+    }
+    return {**facts, Category.SOCKETS: of_unit}
 
 
 def covered(unit: Unit) -> Sequence[str]:

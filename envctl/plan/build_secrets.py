@@ -1,4 +1,4 @@
-"""The secrets that builds are given while they run."""
+"""The secrets that builds need while they run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from envctl.plan.model import Build, BuildSecret, RunCommand, Source, Unit
 
 
 def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
-    """Those that a build's commands name, each once."""
+    """The secrets that a build's commands name, each once."""
     if not isinstance(source, Build):
         return ()
     steps = (step for step in source.steps if isinstance(step, RunCommand))

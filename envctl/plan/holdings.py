@@ -1,7 +1,6 @@
-"""What only one unit should have at a time: ports of the host, names on the network, volumes. Pure.
+"""Resources that only one unit should have at a time: ports of the host, network names, volumes. Pure.
 
-Two units that want the same one are a mistake, or share it: that is for others to say. Here it is only told what
-a unit has, and what it is going to have.
+This module lists what a unit has and what it will have. Whether two units may share a resource is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognised
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One such thing: `kind` is port, name or volume; `address` is the host's, of a port."""
+    """One resource: `kind` is port, name or volume; `address` is that of a port on the host."""
 
     kind: str
     name: str
@@ -30,14 +29,14 @@ class Holding:
         return f"{self.kind} {self.name}"
 
     def clashes(self, other: Holding) -> bool:
-        """Whether the two cannot be had at the same time: a port at all addresses is also at each."""
+        """Whether the two exclude each other: a port on all addresses clashes with one on any address."""
         if (self.kind, self.name) != (other.kind, other.name):
             return False
         return self.address == other.address or bool({self.address, other.address} & _EVERYWHERE)
 
 
 def planned_holdings(unit: Unit) -> frozenset[Holding]:
-    """What a unit of the plan is going to have."""
+    """What a unit of the plan will have."""
     run: Run = unit.run
     return frozenset(
         [
@@ -49,7 +48,7 @@ def planned_holdings(unit: Unit) -> frozenset[Holding]:
 
 
 def observed_holdings(state: UnitState) -> frozenset[Holding]:
-    """What a unit that is there has, as it was made and as it was seen."""
+    """What an existing unit has, as recorded and as observed."""
     if state.status in _NOTHING_HELD:
         return frozenset()
     names = {state.name, state.service}

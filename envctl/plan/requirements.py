@@ -1,4 +1,4 @@
-"""What pip and npm are asked for by name and version, as far as it is written plainly. Pure."""
+"""Plain requirements of pip and npm: name and version. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Requirement:
     required: str = ""
 
     def is_met(self, version: str) -> bool | None:
-        """Whether a version is what is asked for; None if any may be, or if nobody can tell."""
+        """Whether a version meets the requirement; None if any does, or if it is unknown."""
         if not self.required:
             return None
         if self.required in (version, f"==={version}"):

@@ -1,4 +1,4 @@
-"""What is really there, as a backend saw it."""
+"""The observed state, as a backend reports it."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What an engine has otherwise than the unit was made: somebody changed it by other means.
+    """A difference between the unit as it was created and what the engine has now: somebody changed it by other means.
 
-    `path` leads to what it contradicts, within the run; with `in_place` to start the unit is enough to mend it,
-    without, it has to be made anew.
+    `path` leads to what it contradicts, within the run; with `in_place` starting the unit repairs it;
+    otherwise it has to be replaced.
     """
 
     text: str

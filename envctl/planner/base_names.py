@@ -1,4 +1,4 @@
-"""Bases that there are not, and bases that lack what builds need, as far as their names tell."""
+"""Unknown bases, and bases that lack what builds need, as far as their names show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a 
 
 
 def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
-    """What is wrong with the base of a service, and with building its unit from that."""
+    """Problems with the base of a service, and with building its unit from it."""
     base = context.service["base"]
     if base is None or not isinstance(unit.source, Build):
         return
@@ -49,7 +49,7 @@ def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
 
 
 def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
-    """The bases that no machine can be made of, as far as their names tell; of one that is to install packages it is told already."""
+    """Bases that cannot become machines, as far as their names show. Services with packages are reported by `base_problems`."""
     for unit in plan.units:
         if not isinstance(unit.source, Build):
             continue
@@ -65,7 +65,7 @@ def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
 
 
 def _not_made(context: ServiceContext, name: str) -> Problem | None:
-    """A base of the catalogue that is not made for the platform: its distribution has no such packages."""
+    """A base of the catalogue whose distribution does not support the platform."""
     platform, entry = context.service["platform"], CATALOGUE.get(name)
     if not platform or entry is None or processor(platform).debian in entry.architectures:
         return None
@@ -83,7 +83,7 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
 
 
 def _unknown(context: ServiceContext, name: str) -> Problem | None:
-    """A name of a distribution of the catalogue which is no name of the catalogue: a typing error more often than not."""
+    """A name that looks like a base of the catalogue but is none: usually a typing error."""
     distribution = known_distribution(name)
     if not distribution:
         return None

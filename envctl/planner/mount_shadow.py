@@ -1,4 +1,4 @@
-"""Copied files in whose place a unit sees a folder of the host: nothing of the unit depends on them."""
+"""Copied files that a mount covers: the image does not need them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class MountShadow:
-    """The mounts that are over what one copy puts there, as places in the unit, with the lines that say so."""
+    """The mounts that cover what one copy step writes, with their places in the spec."""
 
     source: str
     target: str

@@ -1,4 +1,4 @@
-"""What a unit has at one place and is not to be written through another: secrets, mounts, volumes. Pure but for links.
+"""Secrets, mounts and volumes whose places overlap. Pure.
 
 A secret's file below a mount would be written into a folder of the host.
 """
@@ -19,16 +19,16 @@ _LINKS: Final = (
     *(("/var/run", "/run"), ("/var/lock", "/run/lock")),
     *((f"/{name}", f"/usr/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")),
 )
-"""Links that distributions have, and where they lead."""
+"""Symbolic links in distributions, and their targets."""
 _KERNEL: Final = ("/proc", "/sys", "/dev")
-"""Where nothing is a file of the unit's own."""
+"""Folders whose files are the kernel's."""
 _WRITTEN: Final = ("/etc",)
-"""Where every engine writes files when a unit starts: its hosts, its name."""
+"""Where engines write files when a unit starts, such as its host name."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """A mount or volume: what it is called, where it is, and the line that says so."""
+    """A mount or volume: its name, its target, and its place in the spec."""
 
     name: str
     target: str

@@ -1,4 +1,4 @@
-"""What services came to in a run's earlier environments: one that is the same in the next is not planned again."""
+"""Services planned in a run's earlier environments: one that is equal in the next environment is not planned again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
 """The units of a service, and what is wrong with them."""
 
 _LATEST: Final = 4
-"""How many forms of a service are remembered: to compare with all would cost the square of the environments."""
+"""How many variants of a service are remembered. Comparing with all would take quadratic time."""
 
 
 class PlannedServices:
-    """The services planned so far, each with all that its units are decided from.
+    """The services planned so far, each with everything that its units depend on.
 
-    For one look at a project: its files are taken to stay as they are.
+    For one run only: it assumes that the project's files do not change.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class PlannedServices:
     def planned(
         self, context: ServiceContext, plan: Callable[[ServiceContext], Planned]
     ) -> Planned:
-        """What `plan` makes of a service, or has made of its like."""
+        """The result of `plan` for a service, or the remembered one for an equal service."""
         known = self._known.setdefault(context.name, deque(maxlen=_LATEST))
         inputs = _inputs(context)
         for former, planned in known:
@@ -42,7 +42,7 @@ class PlannedServices:
 
 
 def _inputs(context: ServiceContext) -> tuple[object, ...]:
-    """All that the units of a service are decided from, but for the project's files."""
+    """Everything that the units of a service depend on, except the project's files."""
     service, data = context.service, context.resolved.data
     steps = service["build"]
     secrets = [use["name"] for use in service["secrets"]]
@@ -61,7 +61,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
 
 
 def _names_others(context: ServiceContext) -> bool:
-    """Whether a step of the build gives files to a user who may be another service's, or runs as one."""
+    """Whether a build step refers to a user who may be another service's."""
     steps: Sequence[Mapping[str, object]] = context.service["build"]
     owners = (str(step.get("owner") or step.get("user") or "") for step in steps)
     named = {name for owner in owners for name in owner.split(":")}

@@ -1,4 +1,4 @@
-"""What the units of one service are decided from."""
+"""What the units of one service depend on."""
 
 from __future__ import annotations
 

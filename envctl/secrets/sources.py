@@ -1,4 +1,4 @@
-"""Where a secret's value comes from: a variable, a file, a command's output."""
+"""Reads a secret's value from a variable, a file, or the output of a command."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def source_value(
 ) -> bytes | None:
     """The value from the first source that has one; None if none has. SecretError if one is broken.
 
-    A variable that is empty is as good as unset. Variables, commands, and files outside the project are used with
+    An empty variable counts as unset. Variables, commands, and files outside the project are used with
     `reach_host` only; NotEvaluatedError if the value would come from one. `allowed_file` is where a file outside led when the user
     allowed it: it is read there, wherever its path leads by now.
     """
@@ -136,7 +136,7 @@ def _content(name: str, path: Path) -> bytes | None:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open what is there itself, and wait for nobody at the other end of a pipe."""
+    """Open without following a link, and without waiting for the writer of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 

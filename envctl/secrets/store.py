@@ -237,7 +237,7 @@ class SecretStore:
         return sorted(parts.items(), key=lambda part: len(part[0]), reverse=True)
 
     def keeps_any(self) -> bool:
-        """Whether values that were generated are kept for this environment."""
+        """Whether generated values are stored for this environment."""
         return existing_folder(self._root, *self._path) is not None
 
     def _declaration(self, name: str) -> SecretData:

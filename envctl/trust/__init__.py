@@ -1,1 +1,1 @@
-"""What of this host a project may reach, and whether the user has allowed it."""
+"""What a project may use of this host, and whether the user has allowed it."""

@@ -1,8 +1,8 @@
-"""Whether the user has allowed what of this host a project reaches.
+"""Whether the user has allowed what a project uses of this host.
 
-A fresh clone may name any command and any folder. So the first time they would be used they are shown, quoted
-exactly, and asked for; what was allowed is remembered for the user, by project and content, outside the project.
-It is done as direnv's `allow` and git's `safe.directory` do it.
+A fresh clone may name any command and any folder. Before they are used for the first time, they are shown, quoted exactly,
+and the user is asked. The answer is remembered by project and content, outside the project, as direnv's `allow` and git's
+`safe.directory` do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def nobody(_accesses: Sequence[HostAccess]) -> None:
 def require(
     root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str], ask: Ask = nobody
 ) -> None:
-    """Return if all this is allowed, after asking for what is not yet. EnvctlError, which lists it, if it is not."""
+    """Return if everything is allowed, asking for what is not yet. EnvctlError, which lists it, if the user refuses."""
     new = missing(root, accesses, environ=environ)
     if not new:
         return
@@ -59,7 +59,7 @@ def require(
 def missing(
     root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str]
 ) -> tuple[HostAccess, ...]:
-    """What of this has not been allowed."""
+    """What has not been allowed yet."""
     if not accesses or _is_automation(environ) or is_trusted(root, environ):
         return ()
     known = _allowed(root)
@@ -67,13 +67,13 @@ def missing(
 
 
 def allow(root: Path, accesses: Iterable[HostAccess]) -> None:
-    """Remember that all this is allowed."""
+    """Remember that all of this is allowed."""
     keys = sorted(_allowed(root) | {access.key for access in accesses})
     _write(root, {"version": 1, "allowed": keys})
 
 
 def revoke(root: Path) -> None:
-    """Forget whatever was allowed to a project."""
+    """Forget everything that was allowed to a project."""
     folder = existing_folder(root)
     if folder is not None:
         (folder / FILE).unlink(missing_ok=True)
@@ -133,7 +133,7 @@ def _allowed(root: Path) -> frozenset[str]:
             data = json.loads(file.read())
         return frozenset(str(key) for key in data["allowed"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        # What cannot be read allows nothing: it is asked for again.
+        # An unreadable file allows nothing: the user is asked again.
         return frozenset()
 
 

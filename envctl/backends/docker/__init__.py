@@ -74,7 +74,7 @@ class DockerBackend:
     """One environment on a Docker engine."""
 
     name = "docker"
-    capabilities = Capabilities(shares_kernel=True, templates=_TEMPLATES)
+    capabilities = Capabilities(shares_kernel=True, templates=_TEMPLATES, name_server="127.0.0.11")
     one_offs_need_unit = False
 
     def __init__(self, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""What a unit was made with, and whether something was changed since: what all rules go by. Pure."""
+"""What a unit was built from, and what was changed since it was created. Pure."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from envctl.plan.model import (
 from envctl.plan.volatile_places import PATTERNS
 
 REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
-"""What comes to be when a container is made, and when a machine starts for the first time."""
+"""Files that are made when a container is created, and when a machine boots for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltFile:
-    """A file that a step of the build puts there; `alterable` if a later one may have changed it."""
+    """A file that a build step writes; `alterable` if a later step may have changed it."""
 
     path: str
     file: ContextFile
@@ -44,7 +44,7 @@ class BuiltFile:
 
 
 def steps(unit: Unit) -> Sequence[Step]:
-    """The steps of the unit's build, if it is made of a base and steps."""
+    """The steps of the unit's build; none if it has no base and steps."""
     return unit.source.steps if isinstance(unit.source, Build) else ()
 
 
@@ -54,7 +54,7 @@ def runs_after(unit: Unit, index: int) -> bool:
 
 
 def files(unit: Unit) -> Iterator[BuiltFile]:
-    """The files that the build puts there, as the last step has each; none that a mount or a volume covers."""
+    """The files that the build writes, each as its last step writes it, without those that a mount or volume covers."""
     by_path: dict[str, BuiltFile] = {}
     every = steps(unit)
     for index, step in enumerate(every):
@@ -70,7 +70,7 @@ def files(unit: Unit) -> Iterator[BuiltFile]:
 
 
 def _may_alter(step: Step, path: str) -> bool:
-    """Whether a step may change a file that is there: a command any, pip and npm those where they install."""
+    """Whether a step may change an existing file: a command any file, pip and npm those below their folders."""
     match step:
         case RunCommand():
             return True
@@ -85,7 +85,7 @@ def _may_alter(step: Step, path: str) -> bool:
 
 
 def text_of(built_file: BuiltFile, root: Path) -> str:
-    """The text of such a file, from the project in `root`; "" if it has none that can be read."""
+    """The text of the file, read from the project in `root`; "" if it is not readable text."""
     if built_file.file.text is not None:
         return built_file.file.text
     try:
@@ -102,7 +102,7 @@ def is_volatile(path: str) -> bool:
 
 
 class ChangeTracker:
-    """Whether something was changed after the unit was made; nothing was, as long as nobody knows when that was."""
+    """Whether files were changed after the unit was created; no file counts as changed if that time is unknown."""
 
     def __init__(self, facts: UnitFacts) -> None:
         self._facts = facts
@@ -113,7 +113,7 @@ class ChangeTracker:
 
     @property
     def unknown(self) -> str:
-        """Why nobody knows when the unit was made; "" if it is known."""
+        """Why the time of creation is unknown; "" if it is known."""
         if self.created_at is not None:
             return ""
         why = (self._why(path) for path in REFERENCES)
@@ -124,11 +124,11 @@ class ChangeTracker:
         return "" if at is None else self._facts[UNKNOWN][fact_id(VerifyCategory.TIMES, at)]
 
     def touched(self, path: str) -> bool:
-        """Whether a file's content, mode or owner was, or was only said to be."""
+        """Whether a file's content, mode or owner was changed, or it was touched."""
         return self._later(path, 0)
 
     def written(self, path: str) -> bool:
-        """Whether a file's content was."""
+        """Whether a file's content was written."""
         return self._later(path, 0) and self._later(path, 1)
 
     def below(self, folder: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A claim: one thing that the spec declares, and what is so."""
+"""An expectation: one thing that the spec declares, and what was observed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from envctl.plan import run_causes
 from envctl.plan.model import Unit
 
 UNITS: Final = "unit"
-"""The category of what is so of a unit as a whole."""
+"""The category of expectations about a unit as a whole."""
 CHECKS: Final = "checks"
 _REMEDY: Final = "`envctl up` repairs what it can; then verify again"
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the spec says of a unit, and what was found; a finding, unless it `holds`.
+    """What the spec declares about a unit, and what was observed; a finding unless it `passed`.
 
-    `category` is one of facts, UNITS or CHECKS; `where` is the place in the spec that declares it. `unchecked` is why
-    nobody can tell whether it is so. `details` tell one by one what is wrong, where the claim is about many things.
+    `category` is one of facts, UNITS or CHECKS; `where` is the place in the spec that declares it. `unchecked` is the
+    reason if it cannot be checked. `details` list what is wrong if the expectation is about many things.
     """
 
     unit: str
@@ -36,12 +36,12 @@ class Expectation:
 
     @property
     def passed(self) -> bool:
-        """Whether it is so."""
+        """Whether the observation matches."""
         return not self.unchecked and not self.details and self.observed == self.expected
 
     @property
     def findings(self) -> tuple[Expectation, ...]:
-        """What is to be told of it: itself, its details, or nothing if it holds."""
+        """What to report: the expectation itself, its details, or nothing if it passed."""
         return self.details or (() if self.passed else (self,))
 
     @property
@@ -60,17 +60,17 @@ class Expectation:
 
 
 def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Expectation:
-    """A claim that holds, or of which what the spec itself may have caused is all there is to say."""
+    """An expectation that passes, perhaps because the spec itself may have caused what differs."""
     return Expectation(unit, category, key, word, word, where)
 
 
 def cannot_check(unit: str, category: str, key: str, why: str, where: Place | None) -> Expectation:
-    """A claim of which nobody can tell whether it is so."""
+    """An expectation that cannot be checked."""
     return Expectation(unit, category, key, "so", "", where, _REMEDY, unchecked=why)
 
 
 def why_unknown(facts: UnitFacts, category: str, key: str = "") -> str:
-    """Why a fact, or a whole category, is not known; "" if it is, or is known to be absent."""
+    """Why a fact, or a whole category, is unknown; "" if it is known or absent."""
     at = unknown_at(facts, category, key)
     return "" if at is None else facts[UNKNOWN][fact_id(category, at)] or "it was not reported"
 
@@ -78,7 +78,7 @@ def why_unknown(facts: UnitFacts, category: str, key: str = "") -> str:
 def presence(
     unit: str, category: str, key: str, *, word: str, is_present: bool, where: Place | None
 ) -> Expectation:
-    """A claim that something is there, installed, …: whatever the word is."""
+    """An expectation that something is present, installed, …; `word` is the adjective."""
     return Expectation(unit, category, key, word, word if is_present else f"not {word}", where)
 
 

@@ -1,7 +1,7 @@
-"""Files: those that the build put there are as the project has them, and secrets as they were given. Pure.
+"""Files: those that the build wrote match the project's files, and secrets match their values. Pure.
 
-A build's files are older than the unit that is made of it. What is as old is as it was built, whatever that is; what was
-changed since is held against the project's own file, unless another step of the build may have changed it before.
+Files of a build are older than the units made from it. A file that is older than the unit is as it was built; one that was
+changed since is compared with the project's file, unless a later build step may have changed it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _UNREADABLE: Final = "sha256 unreadable"
 
 
 def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """One of each file that the build put there."""
+    """One expectation for each file that the build wrote."""
     changes = ChangeTracker(facts)
     for built_file in built_files.files(unit):
         if "\n" in built_file.path or built_files.is_volatile(built_file.path):
-            continue  # nobody tells of it
+            continue  # it is not collected
         why = changes.unknown or why_unknown(facts, Category.FILES, built_file.path)
         where = built_file.step.where
         if built_file.path in facts.get(VerifyCategory.GONE, {}):
@@ -62,7 +62,7 @@ def _expectation(
     expected_parts: list[str] = []
     found_parts: list[str] = []
     if changes.touched(built_file.path) and not _may_be_a_hooks(unit, facts, now):
-        # A touch of what was built otherwise makes no drift of it.
+        # A file that a later step changed is no drift just because it was touched.
         certain = not built_file.alterable or changes.written(built_file.path)
         for expected, seen in _aspects(unit, facts, built_file) if certain else ():
             if expected != seen:
@@ -84,7 +84,7 @@ def _may_be_a_hooks(unit: Unit, facts: UnitFacts, now: str) -> bool:
 
 
 def _aspects(unit: Unit, facts: UnitFacts, built_file: BuiltFile) -> Iterator[tuple[str, str]]:
-    """What the project's file gives, side by side with what is so."""
+    """Pairs of what the project's file should give and what was observed."""
     now = facts[Category.FILES][built_file.path]
     entry = built_file.file.entry
     if entry is not None and entry.kind is EntryKind.LINK:
@@ -118,7 +118,7 @@ def _sha256(text: str) -> str:
 
 
 def _number(unit: Unit, facts: UnitFacts, what: str, name: str) -> str | None:
-    """A user's or a group's; the unit's own user is the one its process runs as, whatever its name means by now."""
+    """The number of a user or group. The unit's own user is the one that its process runs as, whatever its name means by now."""
     if name.isdigit():
         return name
     if what == "owner" and name == unit.run.process.user:
@@ -139,12 +139,12 @@ def secrets(
     key: str,
     unevaluated: Collection[str] = (),
 ) -> Iterator[Expectation]:
-    """One of each secret: there, its user's alone, and of the right value.
+    """One expectation for each secret: present, readable by its user only, with the right value.
 
-    `digests` are what the values have to give with `key`; of a secret without one its value is not judged. Those in
-    `unevaluated` have a value that only `up` asks for.
+    `digests` are the expected digests made with `key`; the value of a secret without one is not checked. Values of those
+    in `unevaluated` are read by `up` only.
     """
-    # So says the script of what it cannot read.
+    # What the script reports for a file that it cannot read.
     nothing = hashlib.sha256(key.encode()).hexdigest()
     uid = uid_of(unit, facts)
     for index, secret in enumerate(unit.run.secrets):

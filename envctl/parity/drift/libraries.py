@@ -1,6 +1,6 @@
-"""Packages of languages: what pip and npm were told to install is there, in the version that is pinned. Pure.
+"""Packages of languages: what pip and npm steps install is present, in the pinned version. Pure.
 
-What a later step may have changed again is not judged: pip upgrades what an earlier step pinned if it must.
+What a later step may have changed is not checked: pip may upgrade what an earlier step pinned.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NPM: Final = re.compile(r"(@?[A-Za-z0-9._~/-]+?)(?:@(.+))?")
 
 
 def expectations(unit: Unit, facts: UnitFacts, *, root: Path) -> Iterator[Expectation]:
-    """Of each package named in a pip or npm step, or in the plain lines of its requirements."""
+    """One expectation for each package named in a pip or npm step, or in a plain line of its requirements."""
     by_path = {built_file.path: built_file for built_file in built_files.files(unit)}
     for index, step in enumerate(steps(unit)):
         if runs_after(unit, index):
@@ -46,7 +46,7 @@ def expectations(unit: Unit, facts: UnitFacts, *, root: Path) -> Iterator[Expect
 def _pip_requirements(
     step: PipInstall, by_path: dict[str, BuiltFile], root: Path
 ) -> Iterator[Requirement]:
-    """What pip is told to install by name."""
+    """The packages that pip installs by name."""
     yield from filter(None, map(pip_word, step.packages))
     built_file = by_path.get(posixpath.normpath(step.requirements)) if step.requirements else None
     if built_file is not None:

@@ -1,7 +1,7 @@
-"""Files of the distribution's packages, and files that nobody's spec put there: as they were when the unit was made. Pure.
+"""Files of the distribution's packages, and files that no spec declares: unchanged since the unit was created. Pure.
 
-What was changed since the unit was made is told by the file system's own times, which nobody sets back by accident. What
-the unit's own user may have done is no drift: it is the program's. Places that facts leave out are left out here.
+Changes are recognised by the change times of the file system, which nobody sets back by accident. What the unit's own user
+may have changed is no drift: the program did it. Places that facts leave out are left out here, too.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from envctl.plan.model import CreateUser, Unit
 PACKAGED: Final = "of packages"
 OTHERS: Final = "others"
 NOBODYS: Final = "nobody's"
-"""What is told of a file that no package has."""
+"""How the collector marks a file that belongs to no package."""
 _BUILT: Final = "as it was built"
 _LINKS: Final = ("/etc/alternatives/", "/etc/ld.so.cache")
-"""What comes and goes with packages."""
+"""Files that change with packages."""
 _ENGINES: Final = (
     "/etc/.updated", "/etc/fstab", "/etc/ssh/ssh_host_", "/var/.updated", "/var/lib/apt/", "/var/lib/containerd/", "/var/lib/docker/",
     "/var/lib/dpkg/", "/var/lib/systemd/",
 )  # fmt: skip
-"""What whoever runs a unit writes for this one run, and what packages record, which is looked at for itself."""
+"""What engines write for each run, and what the package manager records, which is checked separately."""
 _TRACES: Final = re.compile(
     r"/__pycache__/|\.pyc$|/\.cache/|/\.[a-z_]*history$|/\.lesshst$|/\.viminfo$"
 )
-"""What is left of somebody's look around."""
+"""Traces of somebody looking around."""
 _SETTINGS: Final = ("/etc/", "/var/")
-"""Where a package may have files that are its service's own."""
+"""Where packages may have files that their services rewrite."""
 _ACCOUNTS: Final = frozenset(("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"))
 _ROOTS: Final = ("/bin/", "/boot/", "/etc/", "/lib", "/root/", "/sbin/", "/usr/")
-"""Where a file that anybody may write is nobody's business but root's."""
+"""Where only root should write, even to files that anybody may write."""
 _CHANGED: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.*)")
 _MOST_DETAILS: Final = 20
-"""How many files are told one by one."""
+"""How many files are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ class _File:
 
     @property
     def powers(self) -> Sequence[str]:
-        """The rights of its owner that it lends to whoever runs it."""
+        """The rights of its owner that it gives to anybody who runs it."""
         return [word for bit, word in ((0o4000, "setuid"), (0o2000, "setgid")) if self.mode & bit]
 
     @property
     def packaged(self) -> bool:
-        """Whether a package has it."""
+        """Whether it belongs to a package."""
         return bool(self.package)
 
 
 def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """Two: that the files of packages are as they were, and that there are no others that nobody can have put there."""
+    """Two expectations: files of packages are unchanged, and no undeclared files were added."""
     where = unit.source.where or unit.where
     why = built_files.ChangeTracker(facts).unknown
     why = (
@@ -110,7 +110,7 @@ def _file_text(file: _File, what: str) -> str:
 
 
 def _own_uid(unit: Unit, facts: UnitFacts) -> str:
-    """The number of the unit's own user, or the one the build gave it; "0" where it may be root."""
+    """The number of the unit's own user, or the one that the build gave it; "0" if it may be root."""
     name = (unit.run.process.user or "").partition(":")[0]
     planned = (step.uid for step in built_files.steps(unit) if isinstance(step, CreateUser))
     uids = [str(uid) for uid in planned]
@@ -118,7 +118,7 @@ def _own_uid(unit: Unit, facts: UnitFacts) -> str:
 
 
 def _changed(unit: Unit, facts: UnitFacts) -> Iterator[_File]:
-    """Files that were changed since, and that neither the unit's own user nor the spec can have changed."""
+    """Changed files that neither the unit's own user nor the spec can have changed."""
     by_path = {built_file.path for built_file in built_files.files(unit)}
     links = {secret.target for secret in unit.run.secrets}
     newer = packages.changed_since(facts, built_files.ChangeTracker(facts))
@@ -128,7 +128,7 @@ def _changed(unit: Unit, facts: UnitFacts) -> Iterator[_File]:
             continue
         mode, uid = int(match[1], 8), match[2]
         file = _File(path, mode, uid, match[4].removeprefix("of ") if match[4] != NOBODYS else "")
-        # Of a package that was installed since all files are newer, which is told in one word.
+        # All files of a package that was installed since are newer; the package is reported instead.
         if file.package in newer or (newer and path.startswith(_LINKS)):
             continue
         if not _may_be_its_own(unit, facts, file):
@@ -136,7 +136,7 @@ def _changed(unit: Unit, facts: UnitFacts) -> Iterator[_File]:
 
 
 def _lost(unit: Unit, facts: UnitFacts) -> Iterator[str]:
-    """Files of packages that are gone since."""
+    """Files of packages that were deleted."""
     by_path = {built_file.path for built_file in built_files.files(unit)}
     hooked = unit.hooks.after_start and _own_uid(unit, facts) == "0"
     for path in sorted(facts.get(VerifyCategory.LOST, {})):
@@ -150,10 +150,10 @@ def _is_volatile(unit: Unit, path: str) -> bool:
 
 
 def _may_be_its_own(unit: Unit, facts: UnitFacts, file: _File) -> bool:
-    """Whether the unit's process, or a hook, may have done it: root nearly anything, others what is theirs.
+    """Whether the unit's process or a hook may have changed the file: root nearly any, other users their own.
 
-    No service rewrites the programs of packages, whoever it runs as; settings in /etc some do at their start. Mode and owner
-    are those of after the change, so they excuse nothing where only root could have written before.
+    No service rewrites programs of packages, whatever user it runs as; some rewrite settings in /etc when they start. Mode
+    and owner are those after the change, so they prove nothing where only root could write before.
     """
     uid = _own_uid(unit, facts)
     if uid == "0":

@@ -1,4 +1,4 @@
-"""Packages of the distribution: those declared are there, and nobody has changed any since. Pure."""
+"""Packages of the distribution: declared ones are installed, and none was changed since. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from envctl.plan.model import InstallPackages, Unit
 STATUS: Final = "/var/lib/dpkg/status"
 INFO: Final = "/var/lib/dpkg/info"
 OTHERS: Final = "others"
-"""What the claim that no other package was changed is about."""
+"""The key of the expectation that no other package was changed."""
 _BUILT: Final = "as it was built"
 
 
 def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """Of the packages that the spec names, and one that nobody has changed any other: as many whatever is told."""
+    """One expectation for each declared package, and one that no other was changed. Their number depends on the spec only."""
     changes = ChangeTracker(facts)
     declared: dict[str, Expectation] = {}
     for expectation in _declared(unit, facts, changes):
@@ -35,7 +35,7 @@ def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
         return
     others = so(unit.name, Category.PACKAGES, OTHERS, where, word=_BUILT)
     if not (unit.hooks.after_start and unit.run.process.user == "root"):
-        # They may well install something.
+        # Its hooks may install packages.
         known = {key for key, expectation in declared.items() if not expectation.passed}
         others = replace(others, details=tuple(_by_hand(unit, facts, changes, known)))
     yield others
@@ -45,7 +45,7 @@ def _declared(unit: Unit, facts: UnitFacts, changes: ChangeTracker) -> Iterator[
     changed = changed_since(facts, changes)
     for index, step in enumerate(steps(unit)):
         if isinstance(step, InstallPackages):
-            # A command of the build may have removed what only the build needs.
+            # A later command of the build may have removed packages that only the build needs.
             built = runs_after(unit, index)
             for word in step.names:
                 yield _package(unit, facts, word, changed, built=built, where=step.where)
@@ -71,7 +71,7 @@ def _package(
     is_present = bool(version) or (
         name in facts.get(VerifyCategory.PROVIDES, {}) and not version_wanted
     )
-    # To the packager a name with a dash behind it means that the package is to be removed.
+    # For apt, a name with a trailing dash means that the package is to be removed.
     removed = name.endswith("-") and name not in installed
     if removed or (not is_present and built and name not in changed):
         return so(unit.name, Category.PACKAGES, name, where, word=_BUILT)
@@ -85,7 +85,7 @@ def _package(
 
 
 def changed_since(facts: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]:
-    """Packages that were installed, upgraded or removed since the unit was made, and which of these."""
+    """Packages that were installed, upgraded or removed since the unit was created, and how."""
     installed = facts.get(Category.PACKAGES, {})
     changed: dict[str, str] = {}
     for path in changes.below(INFO):
@@ -105,7 +105,7 @@ def changed_since(facts: UnitFacts, changes: ChangeTracker) -> Mapping[str, str]
 def _by_hand(
     unit: Unit, facts: UnitFacts, changes: ChangeTracker, known: set[str]
 ) -> Iterator[Expectation]:
-    """Of what was changed since, but for what is `known` already."""
+    """One expectation for each changed package that is not `known` already."""
     changed = dict(changed_since(facts, changes))
     if changes.written(STATUS) and not changed and not known:
         changed["dpkg"] = "its records were changed since"
@@ -115,7 +115,7 @@ def _by_hand(
 
 
 def _seconds(when: str) -> float:
-    """Of the epoch, when a line of the packager's log was written; machines and containers keep UTC."""
+    """Seconds since 1970 of a line in the package manager's log; machines and containers use UTC."""
     try:
         return datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
     except ValueError:

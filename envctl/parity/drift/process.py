@@ -1,4 +1,4 @@
-"""The process: who it runs as, what it was given, what it may do, what it listens on, whom it knows. Pure."""
+"""The process: its user, environment, limits, capabilities, ports, and the names that it can look up. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 
 LOOK_UP: Final = "getent"
-"""The program that names are looked up with; without it nothing can be said of them."""
+"""The program that looks up names; without it they cannot be checked."""
 _CAPABILITIES: Final = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
 NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT
 SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP
 MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
 """
-"""By their numbers, from 0 (https://man7.org/linux/man-pages/man7/capabilities.7.html)."""
+"""Capabilities in the order of their numbers, from 0 (https://man7.org/linux/man-pages/man7/capabilities.7.html)."""
 _PAGE: Final = 64 * 1024
-"""Bytes: kernels keep limits of memory in whole pages, of which this is the largest usual one."""
+"""Bytes of the largest usual page: kernels round limits of memory to whole pages."""
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _USER: Final = re.compile(r"uid (\d+), gid (\d+), (.*), [^,]*")
 
@@ -37,7 +37,10 @@ def expectations(
     services: Sequence[Unit],
     running: Collection[str],
 ) -> Iterator[Expectation]:
-    """Of a service, as many whatever is told; `services` are all units of services, `running` the names of units that run."""
+    """The expectations of a service; their number depends on the plan only.
+
+    `services` are all units of services, `running` the names of units that run.
+    """
     yield from _user(unit, facts)
     yield from _environment(unit, facts, mask)
     yield from _limits(unit, facts)
@@ -46,11 +49,11 @@ def expectations(
     yield from names(unit, facts, services, running)
 
 
-# --- who it is ------------------------------------------------------------------------------
+# --- user ------------------------------------------------------------------------------
 
 
 def uid_of(unit: Unit, facts: UnitFacts) -> str:
-    """The number of the user that the unit's process is to run as; "" if nobody can tell."""
+    """The number of the user that the unit's process should run as; "" if unknown."""
     name = (unit.run.process.user or "").partition(":")[0]
     if name.isdigit() or not name:
         return name
@@ -65,7 +68,7 @@ def uid_of(unit: Unit, facts: UnitFacts) -> str:
 
 
 def _planned(unit: Unit, name: str) -> tuple[int, CreateUser] | None:
-    """The step that makes the user, unless it is there already, and the step's index."""
+    """The step that creates the user, and its index."""
     for index, step in enumerate(steps(unit)):
         if isinstance(step, CreateUser) and step.name == name:
             return index, step
@@ -77,7 +80,7 @@ def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     where = place(unit, "process.user")
     if name and not name.isdigit():
         yield _entry(unit, facts, name, where)
-    # A process that root starts may well have become somebody else's.
+    # A process that starts as root may have changed its user.
     if name and name not in ("root", "0"):
         uid, seen = uid_of(unit, facts), facts.get(Category.PROCESS, {}).get("uid")
         if not uid or seen is None:
@@ -89,7 +92,7 @@ def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
 
 
 def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expectation:
-    """That the user is there; of one that the build makes, unless the base or a package has made it before, as it was made."""
+    """The user exists; one that the build created has the planned number and home, unless the base or a package made it first."""
     text = facts.get(Category.USERS, {}).get(name)
     if text is None and (why := why_unknown(facts, Category.USERS, name)):
         return cannot_check(unit.name, Category.USERS, name, why, where)
@@ -121,14 +124,14 @@ def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expe
     )
 
 
-# --- what it was given ----------------------------------------------------------------------
+# --- environment ----------------------------------------------------------------------
 
 
 def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> Iterator[Expectation]:
     """The declared variables.
 
-    A command may be a script that changes its environment before it becomes the program: then what any new
-    process is given counts as well.
+    A command may be a script that changes its environment before it starts the program; then the environment of a
+    new process counts as well.
     """
     has, new_process_env = (
         facts.get(Category.ENVIRONMENT, {}),
@@ -158,7 +161,7 @@ def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> It
 
 
 def _is_started_directly(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> bool:
-    """Whether the main process is the declared command, run by an interpreter at most, and no other's successor."""
+    """Whether the main process is the declared command, perhaps run by an interpreter, and was not replaced by exec."""
     declared = unit.run.process.argv
     try:
         argv = json.loads(facts.get(Category.PROCESS, {}).get("argv", "[]"))
@@ -171,7 +174,7 @@ def _is_started_directly(unit: Unit, facts: UnitFacts, mask: Callable[[str], str
     )
 
 
-# --- what it may do -------------------------------------------------------------------------
+# --- limits and capabilities -------------------------------------------------------------------------
 
 
 def _limits(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
@@ -187,7 +190,7 @@ def _limits(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
             why = why_unknown(facts, Category.LIMITS, key) or "it was not reported"
             yield cannot_check(unit.name, Category.LIMITS, key, why, where)
             continue
-        # The kernel rounds.
+        # The kernel rounds limits.
         same = _NUMBER.fullmatch(observed) and abs(float(observed) - limit) < tolerance
         yield Expectation(unit.name, Category.LIMITS, key, text, text if same else observed, where)
 
@@ -214,7 +217,7 @@ def _powers(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     if bits >> len(_CAPABILITIES.split()):
         observed.add("others")
     if "SETPCAP" in declared and observed <= declared:
-        observed = declared  # it may have given some up itself
+        observed = declared  # it may have dropped some itself
     yield Expectation(
         unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(observed), where
     )
@@ -231,11 +234,11 @@ def _listed(names: set[str]) -> str:
     return " ".join(sorted(names)) or "none"
 
 
-# --- where it is found, and whom it finds ---------------------------------------------------
+# --- ports and names ---------------------------------------------------
 
 
 def ports(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """Of each declared port, whether something listens there, at whatever address."""
+    """One expectation for each declared port: something listens on it, at any address."""
     listening = {
         (key.partition(" ")[0], key.rpartition(":")[2]) for key in facts.get(Category.SOCKETS, {})
     }
@@ -259,7 +262,7 @@ def ports(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
 def names(
     unit: Unit, facts: UnitFacts, services: Sequence[Unit], running: Collection[str]
 ) -> Iterator[Expectation]:
-    """Of each other service, whether its name means something in here; of one that does not run nobody can tell."""
+    """One expectation for each other service: its name can be looked up. It cannot be checked if the service does not run."""
     if _is_alone(unit):
         return
     known = facts.get(Category.NAMES, {})
@@ -273,7 +276,7 @@ def names(
             why = why or f"{name} does not run"
             yield cannot_check(unit.name, Category.NAMES, name, why, unit.where)
             continue
-        # Without the tool the engine's own record has to do.
+        # Without the tool, the engine's own record has to suffice.
         is_present = name in known or LOOK_UP not in facts.get(VerifyCategory.TOOLS, {})
         yield presence(
             unit.name, Category.NAMES, name, word="known", is_present=is_present, where=unit.where

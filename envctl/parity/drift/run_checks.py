@@ -1,4 +1,4 @@
-"""The spec's own checks: commands that run inside a unit, as its user, and have to end well."""
+"""The spec's own checks: commands that run inside a unit, as its user, and must exit with 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.plan.model import Check, Unit
 from envctl.progress import Progress, Report, Stage
 
 _SHOWN: Final = 20
-"""How many of the last lines of a check's output are kept."""
+"""How many of the last lines of a check's output are shown."""
 _MOST_OUTPUT: Final = 64 * 1024
 """Bytes of output that are kept while it runs."""
 _FINE: Final = "exit code 0"
@@ -22,7 +22,7 @@ _FINE: Final = "exit code 0"
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How a check ended: its exit code, None if it had to be ended or could not run, and then `cause` says why."""
+    """How a check ended. Without an exit code it was killed or could not run, and `cause` says why."""
 
     unit: str
     check: Check
@@ -33,7 +33,7 @@ class CheckResult:
 
     @property
     def expectation(self) -> Expectation:
-        """That it has to end well, and how it did."""
+        """The expectation that it exits with 0, and how it ended."""
         end = self.cause or f"exit code {self.exit_code}"
         return Expectation(self.unit, CHECKS, self.check.name, _FINE, end, self.check.where)
 
@@ -74,7 +74,7 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
     except EnvctlError as error:
         cause = mask(error.brief)
     seconds = time.monotonic() - begin
-    # The first line may begin in the middle of a value that is not to be told.
+    # The first line may begin in the middle of a secret, which is then not recognised.
     whole = output if len(output) < _MOST_OUTPUT else output.partition(b"\n")[2]
     lines = mask(whole.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
     return CheckResult(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

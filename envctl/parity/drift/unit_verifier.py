@@ -1,4 +1,4 @@
-"""Looking into the units of a target that run: their facts asked for, and held against what is declared."""
+"""Checks running units: collects their facts and compares them with what the spec declares."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Kind, PipInstall, Plan, Unit
 
 PATIENCE: Final = 5.0
-"""Seconds that a process which was started just now gets to listen, and its name to be known."""
+"""Seconds that a process gets, after its start, to listen and to be found by name."""
 _PAUSE: Final = 0.5
 _LATE: Final = (Category.SOCKETS, Category.NAMES)
 
 
 class Redactor(Protocol):
-    """Takes the values of secrets out."""
+    """Removes the values of secrets."""
 
     def masked(self, text: str) -> str:
-        """Out of a text."""
+        """The text without them."""
 
     def masked_bytes(self, data: bytes) -> bytes:
-        """Out of bytes, whatever they are."""
+        """The bytes without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitVerifier:
-    """What is needed to look into units.
+    """Checks the running units of a plan.
 
-    `digests` are what the secrets' values give with `key`; `masks` takes the values out of what is told. The secrets in
-    `unevaluated` have sources that only `up` asks.
+    `digests` are those of the secrets' values, made with `key`; `redactor` removes the values from output. Sources of
+    the secrets in `unevaluated` are read by `up` only.
     """
 
     plan: Plan
@@ -52,9 +52,9 @@ class UnitVerifier:
     unevaluated: frozenset[str] = frozenset()
 
     def expectations(self, closed: Mapping[str, str]) -> list[Expectation]:
-        """What is so of the plan's services: as many claims whatever is found.
+        """The expectations of the plan's services; their number depends on the plan only.
 
-        `closed` has by name why nobody looks into one.
+        `closed` maps the names of units that are not examined to the reason.
         """
         services = [unit for unit in self.plan.units if unit.kind is Kind.SERVICE]
         by_unit = all_at_once(lambda unit: self._of(unit, closed.get(unit.name, "")), services)
@@ -83,7 +83,7 @@ class UnitVerifier:
 
     def _ask(self, unit: Unit) -> UnitFacts:
         return collect.ask(
-            # Where names are looked up elsewhere, to ask for one that nobody has takes its time.
+            # Looking up names that do not exist is slow where a remote name server is asked.
             replace(self.plan, units=tuple(self.running)),
             unit,
             self.backend,
@@ -109,7 +109,7 @@ class UnitVerifier:
 
 
 def nothing_told(why: str) -> UnitFacts:
-    """The facts of a unit that tells nothing, with the reason for each."""
+    """The facts of a unit that cannot be examined, with the reason for each category."""
     return {UNKNOWN: {fact_id(category, ""): why for category in (*Category, *VerifyCategory)}}
 
 
@@ -122,7 +122,7 @@ def _waited_for(expectation: Expectation) -> Expectation:
 
 
 def inquiry(unit: Unit) -> Iterator[tuple[str, str]]:
-    """What a unit is asked beyond its facts: (kind, value)."""
+    """The questions that only `verify` asks: (kind, value)."""
     questions: dict[tuple[str, str], None] = {}
     for path in (*built_files.REFERENCES, packages.STATUS, packages.INFO):
         questions["times", path] = None

@@ -1,4 +1,4 @@
-"""Units as a whole: what `up` would do to them, and what it would wait for. Pure."""
+"""Units as a whole: what `up` would change or wait for. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.plan.state import Health, Status, UnitState
 def expectations(
     plan: Plan, changes: Sequence[Change], states: Mapping[str, UnitState]
 ) -> Iterator[Expectation]:
-    """One of each unit there is or should be; `changes` are what `up` would do."""
+    """One expectation for each unit that exists or should exist; `changes` are what `up` would do."""
     planned = {unit.name for unit in plan.units}
     due = {change.unit: change for change in changes if change.key == change.unit}
     for unit in plan.units:
@@ -40,9 +40,9 @@ def expectations(
 
 
 def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, UnitState]) -> str:
-    """Why nobody looks into a service; "" if it runs and is made as the spec has it, whatever was done to it since.
+    """Why a service is not examined; "" if it runs and was created for this spec.
 
-    To look for what was changed inside one that is to be made for another spec is to look for what goes anyway.
+    A unit that `up` will replace is not examined: whatever changed inside disappears anyway.
     """
     state = states[unit.name]
     if state.status is not Status.RUNNING:
@@ -51,7 +51,7 @@ def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, 
         )
     drift = {*(drifted.text for drifted in state.drift), state.defect}
     for change in changes:
-        # Hooks that have not run change nothing of what it was made as.
+        # Builds and pending hooks do not change how the unit was created.
         due = change.unit == unit.name and change.action not in (Action.BUILD, Action.HOOK)
         if due and not {cause.text for cause in change.causes} <= drift:
             return "`envctl up` has to change it first"
@@ -74,14 +74,14 @@ def _desired_state(unit: Unit) -> str:
 
 
 def _bad_health(unit: Unit, state: UnitState) -> str:
-    """That a unit which runs is not healthy, and why; "" if it is, or has no probe."""
+    """That a running unit is not healthy, and why; "" if it is healthy or has no probe."""
     if state.status is not Status.RUNNING or not unit.run.probe or state.health is Health.HEALTHY:
         return ""
     return "; ".join(filter(None, (f"it is {state.health}", state.cause)))
 
 
 def _alive(unit: Unit, state: UnitState) -> Expectation:
-    """Of a unit that `up` would leave alone."""
+    """The expectation of a unit that `up` would not change."""
     desired = _desired_state(unit)
     if unit.kind is Kind.TASK:
         done = state.status is Status.EXITED

@@ -1,4 +1,4 @@
-"""What `verify` found, and its JSON."""
+"""The outcome of `verify`, and its JSON."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All that was held against the spec of a target; `simulated` if nothing really runs there.
+    """The outcome for one target; `simulated` if nothing really runs there.
 
-    `lost` tells where it is up instead, if it is up from a folder that is gone.
+    `lost` says where it is up instead, if its project folder was moved or deleted.
     """
 
     target: str
@@ -29,12 +29,12 @@ class Verification:
 
     @property
     def findings(self) -> Sequence[Expectation]:
-        """What is not so, or cannot be checked: drift, and checks that fail."""
+        """What does not match or cannot be checked: drift and failed checks."""
         return [finding for expectation in self._all for finding in expectation.findings]
 
     @property
     def expectation_counts(self) -> Mapping[str, int]:
-        """How many claims there are, by unit: as many whatever is found."""
+        """The number of expectations by unit; it depends on the plan only."""
         counts = dict.fromkeys(self.units, 0)
         for expectation in self._all:
             counts[expectation.unit] = counts.get(expectation.unit, 0) + 1
@@ -42,7 +42,7 @@ class Verification:
 
     @property
     def passed_counts(self) -> Mapping[str, int]:
-        """How many claims hold, by unit."""
+        """The number of expectations that passed, by unit."""
         counts = dict.fromkeys(self.units, 0)
         for expectation in self._all:
             if expectation.passed:
@@ -52,7 +52,7 @@ class Verification:
     @property
     def _all(self) -> Sequence[Expectation]:
         expectations = [*self.expectations, *(check.expectation for check in self.checks)]
-        # The units as the plan has them; of each first what it is as a whole.
+        # In the order of the plan; for each unit the expectation about it as a whole comes first.
         order = {name: index for index, name in enumerate(self.units)}
         return sorted(
             expectations,

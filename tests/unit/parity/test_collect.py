@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+
 import pytest
 
+from envctl.backends.base import Capabilities
 from envctl.parity import collect, file_tree, run_collector
 from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category
 from envctl.parity.verify_categories import VerifyCategory
@@ -13,6 +17,8 @@ from tests.support.plans import plan, unit
 
 class Telling:
     """A backend whose units answer what they are made to."""
+
+    capabilities = Capabilities(name_server="127.0.0.11")
 
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
@@ -63,6 +69,18 @@ def test_a_unit_that_tells_without_end_is_not_kept_in_memory(monkeypatch):
     assert found["os"] == {"id": "debian"}
     assert found["unknown"]["kernel\t"] == "it reports more than 1 MiB"
     assert "packages\t" in found["unknown"]
+
+
+def test_the_engines_own_name_server_is_no_socket_of_the_unit():
+    line = b"  0: %s:1F90 00000000:0000 0A 0 0 0 1000 0 1 2 3\n"
+    # As the kernel writes addresses: in this processor's byte order.
+    addresses = (
+        int.from_bytes(socket.inet_aton(text), sys.byteorder)
+        for text in ("127.0.0.11", "127.0.0.1")
+    )
+    lines = b"".join(line % (b"%08X" % address) for address in addresses)
+    found = told(Telling(b"MARK:sockets\0declared \ntcp\n  sl  local_address\n" + lines))
+    assert found["sockets"] == {"tcp 127.0.0.1:8080": "uid 1000"}
 
 
 def test_a_unit_without_a_shell_has_no_facts_and_the_others_have_theirs():

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from envctl.backends.base import Capabilities
 from envctl.errors import EnvctlError, Place
 from envctl.host.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.parity import parse_facts
@@ -619,6 +620,8 @@ def test_json_has_what_was_found():
 
 class Silent:
     """A backend whose units answer to root only, or to nobody."""
+
+    capabilities = Capabilities()
 
     def __init__(self, root):
         self.root = root

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from envctl.backends.base import Capabilities
 from envctl.errors import EnvctlError
 from envctl.parity.drift import unit_verifier
 from envctl.plan.model import PipInstall, Port, WriteFile
@@ -75,6 +76,8 @@ class Masked(Unmasked):
 
 
 class Failing:
+    capabilities = Capabilities()
+
     def __init__(self, hint):
         self.hint = hint
 
@@ -100,6 +103,8 @@ def test_what_may_still_come_is_waited_for_and_nothing_else_is(monkeypatch):
     one = replace(web(ports=(Port(80),)))
 
     class Deaf:
+        capabilities = Capabilities()
+
         def exec(self, _unit, execution):
             mark = execution.stdin.readline().decode().strip()
             execution.stdout(f"{mark}:sockets\0{mark}:end\0".encode())
