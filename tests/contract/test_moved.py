@@ -28,7 +28,7 @@ def test_what_was_brought_up_from_a_folder_that_is_gone_is_found_adopted_or_remo
     # It is found by what the engine knows of it, and `down` deletes nothing of what it does not find.
     assert project.states() == {"db": "missing"}
     hint = (
-        f"dev of {project.name} is up on {project.backend} from {old}, which does not exist any more:"
+        f"dev of {project.name} is up on {project.backend} from {old}, which no longer exists:"
         f" `envctl adopt {target}` takes it over, `envctl down {target} --id {identity}` removes it"
     )
     assert hint in project.cli("status", target).stderr

@@ -19,7 +19,7 @@ web:
   secrets: [token]
   depends_on: [db]
 """
-TOP = "secrets: {token: {generate: 12}}"
+TOP = "secrets: {token: {generate: 24}}"
 
 
 def run(stage, *argv: str, service: str = "web", **options) -> tuple[int, str, str]:
@@ -47,7 +47,7 @@ def test_a_one_off_has_what_its_service_has_and_is_no_part_of_it(stage):
     )
 
     assert (code, err) == (7, "err\n")
-    assert out.split() == ["web", "/srv/web", "blue", "red", "kept", "mine", "12", "typed"]
+    assert out.split() == ["web", "/srv/web", "blue", "red", "kept", "mine", "24", "typed"]
     assert stage.ids() == ids
     assert stage.up() == []
 
