@@ -159,7 +159,7 @@ def test_a_secret_that_a_read_only_root_has_no_place_for_is_told_when_it_is_plan
         """,
         top="secrets: {key: {generate: 24}}\n",
     )
-    with pytest.raises(SpecError, match=r"read_only keeps it"):
+    with pytest.raises(SpecError, match=r"read_only prevents writing it"):
         project.up()
     text = (project.root / "envctl.yaml").read_text()
     project.write("envctl.yaml", text.replace("{name: key, target: /srv/key}", "key"))
