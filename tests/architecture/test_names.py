@@ -47,7 +47,7 @@ MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
 
 SHARED_CLASSES = frozenset[str]()
 """Names of classes that still mean two things."""
-SHARED_MODULES = words("base build model names problems process progress reference store")
+SHARED_MODULES = words("base build model names problems progress store")
 """Names of modules that are still in two packages."""
 
 
