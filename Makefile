@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; t
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	.ci/disks
-	+MAKE="$(MAKE)" .ci/stages $(REPORTS) "lint test-here test-elsewhere" "test-containers test-usual-machines"
+	MAKE="$(MAKE)" .ci/stages $(REPORTS) "lint test-here test-elsewhere" "test-containers test-usual-machines"
 
 test-here: $(VENV)/.dev
 	$(BIN)/pytest -m "not engine" -n 2 --dist worksteal --junitxml=$(REPORTS)/quick.xml $(PYTEST_ARGS)
