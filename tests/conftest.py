@@ -25,8 +25,10 @@ from tests.support.project import Project
 # Where no bytecode is kept, each command of the hundreds that tests run would compile all that it imports.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# A suite that is started in the background ignores interrupts, and so would the runs that tests interrupt.
+# A suite that is started in the background ignores interrupts, and under nohup a closed terminal; the runs that tests
+# signal would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # The field's tools (docker-compose, hadolint) come from this environment's packages.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # Private state is kept outside of projects: the user's own is no test's.

@@ -130,7 +130,7 @@ def test_the_keeper_is_made_from_an_image_of_envctl_s_own(make_project, engine):
     ("line", "brief"),
     [
         ("RUN rm /etc/passwd && mkfifo /etc/passwd", "not a regular file"),
-        ("RUN truncate -s 700M /etc/passwd", "more than is read of it"),
+        ("RUN truncate -s 700M /etc/passwd", "which is too large"),
         ("RUN rm /etc/passwd && ln -s /dev/zero /etc/passwd", "not a regular file"),
     ],
     ids=["pipe", "large", "device"],

@@ -113,7 +113,7 @@ def test_private_state_is_not_copied_whatever_case_it_is_written_in(project, tmp
     for verb in (["validate"], ["render", "dev@docker", "-o", str(tmp_path / "out")]):
         done = project.cli(*verb)
         assert done.returncode == 1
-        assert "in envctl's own folder, where secrets are kept" in done.stderr
+        assert "in envctl's own folder, which contains secrets" in done.stderr
         assert "envctl.yaml:5" in done.stderr
     assert not (tmp_path / "out").exists()
 
@@ -192,7 +192,7 @@ def test_an_ignore_file_in_another_case_is_followed_as_docker_does_and_told(proj
     project.spec(COPYING % ".").write(".DOCKERIGNORE", "app\n").write("page", "x")
     assert not [path for path in rendered(project, tmp_path / "out") if "main.py" in path]
     done = project.cli("validate")
-    assert ".DOCKERIGNORE is followed as .dockerignore" in done.stderr
+    assert ".DOCKERIGNORE is used as .dockerignore" in done.stderr
     assert "rename it to .dockerignore" in done.stderr
 
 

@@ -105,7 +105,7 @@ def test_a_refusal_says_where_which_registry_and_what_to_do(project, registry, r
         in told
     )
     assert f"`docker login {registry.host}`" in told
-    assert ("does not accept the credentials of" in told) == (login == "wrong")
+    assert ("rejects the credentials in" in told) == (login == "wrong")
     assert "canary" not in told
     assert "Traceback" not in told
 

@@ -178,7 +178,7 @@ def test_a_secret_is_lost_only_where_its_unit_has_lost_it(project, engine):
     keeper().kill()
     cause = "its secrets will be lost when it exits: the container that kept them is stopped"
     assert {row_of(project, unit).cause for unit in "ab"} == {cause}
-    assert "its secrets are lost when it ends" in project.cli("verify", "dev").stdout
+    assert "its secrets will be lost when it exits" in project.cli("verify", "dev").stdout
     assert sorted(project.up()) == ["start a", "start b"]
     assert (started("a"), started("b")) == before
     assert project.run("a", "cat", "/run/secrets/token")[0] == 0

@@ -75,4 +75,6 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "environments" / "dev.yaml").write_text("backend: memory\n")
     (folder / "environments" / "test.yaml").write_text("backend: memory\nvars: {level: debug}\n")
     monkeypatch.chdir(folder)
+    # What a test leaves up on the memory backend is no other test's business.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return folder

@@ -130,8 +130,8 @@ def test_the_script_tells_what_is_asked_in_any_shell(tmp_path):
     found = machine_health.check(Here(), mounts)
 
     assert abs(found.ahead) < 2
-    assert found.mounts[str(tmp_path)].number == tmp_path.stat().st_ino
-    assert found.mounts["/it's not there"].is_nothing
+    assert found.mounts[str(tmp_path)].inode == tmp_path.stat().st_ino
+    assert found.mounts["/it's not there"].is_unknown
     assert any("localhost" in names for names in found.names.values())
 
 
