@@ -139,8 +139,7 @@ def test_a_volume_belongs_to_whom_the_spec_says_though_it_is_empty(make_project,
     refused = project.cli("up", "dev")
     assert refused.returncode == 1
     assert (
-        "cannot be owned by nobodys: the image of web has no such user or group"
-        in refused.stderr
+        "cannot be owned by nobodys: the image of web has no such user or group" in refused.stderr
     )
 
 
