@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.docker.doctor.engine import DEFAULT_ADDRESS, EngineStatus
+from envctl.backends.docker.doctor.engine_status import DEFAULT_ADDRESS, EngineStatus
 from envctl.doctor.findings import DaemonState
 from envctl.doctor.host import Host, Outcome
 from envctl.lazy_dataclass import dataclass

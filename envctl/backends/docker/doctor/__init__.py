@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from envctl.backends.docker.doctor.checks import compose, engine_findings
-from envctl.backends.docker.doctor.engine import EngineStatus, look
+from envctl.backends.docker.doctor.engine_status import EngineStatus, look
 from envctl.doctor.findings import Finding
 from envctl.doctor.host import Host
 

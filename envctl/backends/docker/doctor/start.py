@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.docker.doctor.engine import EngineStatus, look
+from envctl.backends.docker.doctor.engine_status import EngineStatus, look
 from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
 from envctl.errors import EnvctlError

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from envctl.backends.docker.doctor import findings as engine_findings
-from envctl.backends.docker.doctor.engine import EngineStatus
+from envctl.backends.docker.doctor.engine_status import EngineStatus
 from envctl.backends.docker.doctor.start import START
 from envctl.doctor.findings import DaemonState
 from tests.support.fake_host import ABSENT, RUNNING

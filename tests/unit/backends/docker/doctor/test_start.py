@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from envctl.backends.docker.doctor import start as module
-from envctl.backends.docker.doctor.engine import look
+from envctl.backends.docker.doctor.engine_status import look
 from envctl.backends.docker.doctor.start import LOG, PID_FILE, REMEDIES, start
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError

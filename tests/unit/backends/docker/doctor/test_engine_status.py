@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from envctl.backends.docker.doctor import engine as doctor
+from envctl.backends.docker.doctor import engine_status as doctor
 from envctl.doctor.findings import DaemonState
 from tests.support.engines import VERSION, answer, dribble, engine
 
