@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envctl.backends.vagrant.box import box_files, disks
+from envctl.backends.vagrant.box import box_files, root_disk
 from envctl.backends.vagrant.box.box_files import NOTE
 from envctl.lock.file import load_lock
 from tests.scenarios.test_locked import done, locked_project, version
@@ -33,7 +33,7 @@ def noted(project) -> list[tuple[str, int]]:
     return [
         (
             json.loads((folder / NOTE).read_text())["made_of"],
-            (folder / disks.FILE).stat().st_mtime_ns,
+            (folder / root_disk.FILE).stat().st_mtime_ns,
         )
         for box in boxes(project)
         for _, folder in box_files.find(box.name)

@@ -13,7 +13,7 @@ import pytest
 
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend
-from envctl.backends.vagrant.box import disks
+from envctl.backends.vagrant.box import root_disk
 from envctl.plan.scope import Scope
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
@@ -39,10 +39,10 @@ def test_a_disk_that_calls_itself_another_format_is_taken_as_it_is(machines, tmp
     made = tmp_path / "made"
     made.mkdir()
 
-    disks.from_machine(machine, made)
+    root_disk.from_machine(machine, made)
 
     out = tmp_path / "out"
-    qemu_img("convert", "-f", "qcow2", "-O", "raw", str(made / disks.FILE), str(out))
+    qemu_img("convert", "-f", "qcow2", "-O", "raw", str(made / root_disk.FILE), str(out))
     assert b"of this host" not in out.read_bytes()
 
 
@@ -55,7 +55,7 @@ def test_a_link_in_an_image_leads_nowhere_outside(machines, tmp_path):
     made = tmp_path / "made"
     made.mkdir()
 
-    disks.from_root(root, made)
+    root_disk.from_root(root, made)
 
     assert (target / "kept").read_text() == "kept"
     assert target.stat().st_mode & 0o777 == 0o700
@@ -94,7 +94,7 @@ def build(engine) -> Iterator[Callable[[str], str]]:
 
 def make(image: str, folder: Path) -> None:
     backend = DockerBackend(Context(Scope("t", "0", "dev", str(folder))))
-    disks.from_image(backend, image, folder)
+    root_disk.from_image(backend, image, folder)
     backend.close()
 
 
@@ -105,15 +105,15 @@ def test_what_an_image_leaves_beside_its_disk_stays_away(machines, build, tmp_pa
 
     make(image, tmp_path)
 
-    assert [path.name for path in tmp_path.iterdir()] == [disks.FILE]
-    assert not (tmp_path / disks.FILE).is_symlink()
+    assert [path.name for path in tmp_path.iterdir()] == [root_disk.FILE]
+    assert not (tmp_path / root_disk.FILE).is_symlink()
 
 
 def test_the_disk_of_an_image_has_what_the_image_has(machines, build, tmp_path):
     make(build(ODD), tmp_path)
 
     raw = tmp_path / "out"
-    qemu_img("convert", "-f", "qcow2", "-O", "raw", str(tmp_path / disks.FILE), str(raw))
+    qemu_img("convert", "-f", "qcow2", "-O", "raw", str(tmp_path / root_disk.FILE), str(raw))
     assert told(
         raw, "/in", "/.x/away", "/.x/pipe", "/.x/zero", "/data/kept", "/bin/cat", "/proc"
     ) == [

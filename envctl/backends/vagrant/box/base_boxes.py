@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from envctl.backends.base import Context
-from envctl.backends.vagrant.box import boot, box_files, disks
+from envctl.backends.vagrant.box import boot, box_files, root_disk
 from envctl.backends.vagrant.box.box_store import BoxStore
 from envctl.backends.vagrant.box.build_dir import build_dir
 from envctl.plan.digest import digest
@@ -61,7 +61,7 @@ class BaseBoxes:
         name = box_name(base, self._context.template_digest)
         if not self._store.has(name):
             return ""
-        with (box_files.box_folder(name) / disks.FILE).open("rb") as disk:
+        with (box_files.box_folder(name) / root_disk.FILE).open("rb") as disk:
             return f"sha256:{file_digest(disk, 'sha256').hexdigest()}"
 
     def _make_disk(self, unit: str, base: Base, folder: Path) -> None:
@@ -76,8 +76,8 @@ class BaseBoxes:
         engine = self._store.engine
         if engine is not None:
             self._context.have_base(base)
-            disks.from_image(engine, engine.have(unit, build), folder)
+            root_disk.from_image(engine, engine.have(unit, build), folder)
         else:
             with build_dir() as root:
                 self._context.bootstrap(replace(build, base=base), root)
-                disks.from_root(root, folder)
+                root_disk.from_root(root, folder)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from envctl.backends.vagrant.box import disks
+from envctl.backends.vagrant.box import root_disk
 from envctl.backends.vagrant.names import vagrant_home
 from envctl.errors import EnvctlError
 
@@ -55,8 +55,8 @@ def unify(box: str) -> None:
 
 def pool_disk_name(box: str) -> str:
     """The name that Vagrant gives the disk of a box in libvirt's pool. OSError if there is no such box."""
-    version = int((box_folder(box) / disks.FILE).stat().st_mtime)
-    return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{disks.FILE}"
+    version = int((box_folder(box) / root_disk.FILE).stat().st_mtime)
+    return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{root_disk.FILE}"
 
 
 def mark_used(box: str) -> None:

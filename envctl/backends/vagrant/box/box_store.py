@@ -14,7 +14,7 @@ from typing import Any
 from envctl.backends.base import Context, ImageEngine
 from envctl.backends.common import image_ids
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.box import boot, box_files, disks, kernel_files, prune_boxes
+from envctl.backends.vagrant.box import boot, box_files, kernel_files, prune_boxes, root_disk
 from envctl.backends.vagrant.box.box_files import NOTE
 from envctl.backends.vagrant.names import cache_folder
 from envctl.backends.vagrant.quoting import FUNCTIONS
@@ -149,7 +149,7 @@ class BoxStore:
         self._complete(unit, folder, note, base=base)
         self.say(unit, "adding the box")
         files = sorted(path.name for path in folder.iterdir() if path.is_file())
-        disks.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
+        root_disk.run("tar", "-C", str(folder), "-cf", str(folder / "x.box"), "--", *files)
         with suppress(OSError):
             # The disk of an earlier box of this name stays in libvirt's pool while machines need it.
             prune_boxes.release(box_files.pool_disk_name(name))
@@ -161,7 +161,7 @@ class BoxStore:
         """Put the other files of a box beside its disk."""
         for file in kernel_files.kernel_files(unit, self._context, self.engine):
             shutil.copy(file, folder / file.name)
-        size = int(disks.SIZE.removesuffix("G"))
+        size = int(root_disk.SIZE.removesuffix("G"))
         metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": size}
         (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
         (folder / NOTE).write_text(json.dumps({**note, "kind": self._kind}), "utf-8")
@@ -192,14 +192,14 @@ class BoxStore:
             self._upload(name, box_files.box_folder(name))
 
     def _upload(self, name: str, folder: Path) -> None:
-        disk = folder / disks.FILE
+        disk = folder / root_disk.FILE
         files = {box_files.pool_disk_name(name): disk}
         for file in kernel_files.FILES:
             # The name that box.Vagrantfile.j2 gives it.
             content_digest = sha256((folder / file).read_bytes()).hexdigest()
             files[f"envctl-{file}-{content_digest[:16]}"] = folder / file
         for volume, path in files.items():
-            capacity = disks.SIZE if path == disk else ""
+            capacity = root_disk.SIZE if path == disk else ""
             with exclusive(cache_folder() / "locks", f"pool-{volume}", self._context.report):
                 if libvirt.disk_size(volume) != path.stat().st_size:
                     libvirt.add_disk(volume, path, capacity=capacity)

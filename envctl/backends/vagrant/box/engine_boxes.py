@@ -9,7 +9,7 @@ from typing import Final
 
 from envctl.backends.base import Context, ImageEngine
 from envctl.backends.common import image_ids
-from envctl.backends.vagrant.box import boot, disks
+from envctl.backends.vagrant.box import boot, root_disk
 from envctl.backends.vagrant.box.box_store import BoxStore
 from envctl.backends.vagrant.box.build_dir import build_dir
 from envctl.backends.vagrant.box.preload_image import preload
@@ -78,7 +78,7 @@ class EngineBoxes:
             self._store.say(unit, "making the disk")
             engine.export(machine_image, root)
             self._add_image(unit, image, engine, root)
-            disks.from_root(root, folder)
+            root_disk.from_root(root, folder)
             self._store.add(unit, name, folder, note)
 
     def _add_image(self, unit: str, image: str, engine: ImageEngine, root: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 from envctl.backends.base import Context
 from envctl.backends.common import image_ids
-from envctl.backends.vagrant.box import boot, disks
+from envctl.backends.vagrant.box import boot, root_disk
 from envctl.backends.vagrant.box.box_store import BoxStore, build_note
 from envctl.backends.vagrant.box.build_dir import build_dir
 from envctl.plan.model import Build
@@ -33,7 +33,7 @@ class ImageBoxes:
         )
         with build_dir() as folder:
             self._store.say(unit, "making the disk")
-            disks.from_image(engine, machine_image, folder)
+            root_disk.from_image(engine, machine_image, folder)
             volumes = json.dumps(engine.images.volumes(image) or ())
             note = {**build_note(build, image_id), "known": known, "volumes": volumes}
             self._store.add(unit, self._store.name(build), folder, note)

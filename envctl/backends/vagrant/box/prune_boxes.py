@@ -15,7 +15,7 @@ from typing import Final
 
 from envctl.backends.base import Garbage
 from envctl.backends.vagrant import libvirt
-from envctl.backends.vagrant.box import box_files, disks
+from envctl.backends.vagrant.box import box_files, root_disk
 from envctl.backends.vagrant.box.box_files import last_used, pool_disk_name
 from envctl.backends.vagrant.box.build_dir import build_dir
 from envctl.backends.vagrant.names import cache_folder
@@ -151,6 +151,6 @@ def _leftovers_file() -> Path:
 def _used() -> Iterator[tuple[str, float]]:
     """Each complete box, and when it was last used."""
     for box, folder in box_files.find("envctl-*"):
-        whole = (folder / disks.FILE).is_file()
+        whole = (folder / root_disk.FILE).is_file()
         if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:
             yield box, used

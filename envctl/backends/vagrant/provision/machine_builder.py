@@ -14,7 +14,7 @@ from typing import Final
 from envctl.backends.base import Context
 from envctl.backends.common.build_inputs import BuildInputs, OtherBaseError
 from envctl.backends.vagrant import libvirt, vagrant_cli
-from envctl.backends.vagrant.box import boot, disks
+from envctl.backends.vagrant.box import boot, root_disk
 from envctl.backends.vagrant.box.base_boxes import BaseBoxes
 from envctl.backends.vagrant.box.box_store import BoxStore, build_note
 from envctl.backends.vagrant.box.build_dir import build_dir
@@ -110,7 +110,7 @@ class MachineBuilder:
             note = build_note(build, verifier.source_id if verifier else "")
             with build_dir() as folder:
                 self._store.say(unit, "making the disk")
-                disks.from_machine(_finish(machine, names), folder)
+                root_disk.from_machine(_finish(machine, names), folder)
                 self._store.add(unit, self._store.name(build), folder, note)
         finally:
             _remove(names)

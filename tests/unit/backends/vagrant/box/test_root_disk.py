@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from envctl.backends.vagrant.box import disks
+from envctl.backends.vagrant.box import root_disk
 from envctl.errors import EnvctlError
 
 
@@ -38,7 +38,7 @@ def sparse_tar(folder):
 
 
 def test_shellcheck_has_nothing_to_say():
-    path = str(files("envctl.backends.vagrant.box") / "disk.sh")
+    path = str(files("envctl.backends.vagrant.box") / "root_disk.sh")
     done = subprocess.run(
         ["shellcheck", "--shell=sh", path], capture_output=True, text=True, check=False
     )
@@ -47,7 +47,7 @@ def test_shellcheck_has_nothing_to_say():
 
 def test_what_else_an_image_leaves_is_no_file_of_its_box(tmp_path, monkeypatch):
     ran = []
-    monkeypatch.setattr(disks, "run", lambda *argv: ran.append(argv))
+    monkeypatch.setattr(root_disk, "run", lambda *argv: ran.append(argv))
     making = tmp_path / "making"
     making.mkdir()
     options = {
@@ -56,7 +56,7 @@ def test_what_else_an_image_leaves_is_no_file_of_its_box(tmp_path, monkeypatch):
         "metadata.json": b"{}",
     }
 
-    disks.from_image(Leaving(**options, **{"disk.tar": sparse_tar(tmp_path)}), "web:1", making)
+    root_disk.from_image(Leaving(**options, **{"disk.tar": sparse_tar(tmp_path)}), "web:1", making)
 
     assert [*making.iterdir()] == []
     assert [argv[0] for argv in ran] == ["qemu-img"]
@@ -65,6 +65,6 @@ def test_what_else_an_image_leaves_is_no_file_of_its_box(tmp_path, monkeypatch):
 @pytest.mark.parametrize("left", [{}, {"disk.tar": b""}, {"disk.tar": bytes(2048)}, {"raw": b"x"}])
 def test_an_image_that_leaves_no_disk_is_reported(tmp_path, left):
     with pytest.raises(EnvctlError, match="cannot make the disk of web:1: "):
-        disks.from_image(Leaving(**left), "web:1", tmp_path)
+        root_disk.from_image(Leaving(**left), "web:1", tmp_path)
 
-    assert not (tmp_path / disks.FILE).exists()
+    assert not (tmp_path / root_disk.FILE).exists()

@@ -1,4 +1,7 @@
-"""Disks made with `mke2fs -d` and `qemu-img`: without mounts, loop devices or root on this host."""
+"""The root disks of machines, made with `mke2fs -d` and `qemu-img`: without mounts, loop devices or root on this host.
+
+The disks of volumes are made by Vagrant, from `machine/vagrantfile.py`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _MENDED: Final = 1
 
 def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
     """Make the disk of a machine's image in a folder, in a container of that image: see docs/decisions/machines.md."""
-    script = (files("envctl.backends.vagrant.box") / "disk.sh").read_text("utf-8")
+    script = (files("envctl.backends.vagrant.box") / "root_disk.sh").read_text("utf-8")
     # The image may leave other files there: they must not become files of the box.
     output, raw = folder / "brought", folder / "raw"
     output.mkdir()
