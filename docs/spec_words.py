@@ -7,8 +7,8 @@ from typing import Final
 
 from envctl.definition.form import Form
 from envctl.definition.keys.build_source import BASE, COPY, STEP
-from envctl.definition.keys.runtime import MOUNT, PORT, USER
 from envctl.definition.keys.service import SERVICE
+from envctl.definition.keys.service_values import MOUNT, PORT, USER
 from envctl.definition.keys.spec_file import ACCEPTANCE, OVERLAY, SECRET
 from envctl.plan.platforms import PLATFORMS
 

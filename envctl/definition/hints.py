@@ -9,8 +9,8 @@ from typing import Any, Final
 from envctl.definition.inline_yaml import inline_yaml
 from envctl.definition.key import Key, KnownKeys, Reading
 from envctl.definition.keys.build_source import COPY, DOCKERFILE, RUN, STEP, TEMPLATE
-from envctl.definition.keys.runtime import HEALTHCHECK, MOUNT, PORT, VOLUME
 from envctl.definition.keys.service import SERVICE
+from envctl.definition.keys.service_values import HEALTHCHECK, MOUNT, PORT, VOLUME
 from envctl.definition.keys.spec_file import SPEC
 from envctl.definition.kinds import is_valid
 from envctl.definition.problems import suggestion

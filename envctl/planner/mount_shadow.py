@@ -14,7 +14,7 @@ from envctl.planner.service_context import ServiceContext
 
 if TYPE_CHECKING:
     from envctl.definition.keys.build_source import CopyStep, StepData
-    from envctl.definition.keys.runtime import MountData
+    from envctl.definition.keys.service_values import MountData
 
 
 @dataclass(slots=True)

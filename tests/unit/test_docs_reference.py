@@ -13,7 +13,7 @@ from envctl import definition
 from envctl.definition import yaml_reader
 from envctl.definition.form import Form
 from envctl.definition.key import INVALID, Cursor, Reading
-from envctl.definition.keys import build_source, runtime, service, spec_file
+from envctl.definition.keys import build_source, service, service_values, spec_file
 from envctl.definition.problems import Problems
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,7 +35,7 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
 def test_every_form_is_in_the_reference() -> None:
     known = {
         form
-        for module in (build_source, runtime, service, spec_file)
+        for module in (build_source, service_values, service, spec_file)
         for name, form in vars(module).items()
         if isinstance(form, Form) and not name.startswith("_")
     }

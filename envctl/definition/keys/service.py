@@ -13,7 +13,20 @@ from envctl.definition.keys.build_source import (
     DockerfileData,
     StepData,
 )
-from envctl.definition.keys.runtime import (
+from envctl.definition.keys.scalars import (
+    COMMAND,
+    ENV,
+    IMAGE,
+    NAME,
+    OPTIONS,
+    PACKAGE,
+    PLATFORM,
+    STORED,
+    UNIT_FOLDER,
+    whole_number,
+    words,
+)
+from envctl.definition.keys.service_values import (
     CAPABILITY,
     CHECK,
     DEPENDS_ON,
@@ -34,19 +47,6 @@ from envctl.definition.keys.runtime import (
     SecretUseData,
     UserData,
     VolumeData,
-)
-from envctl.definition.keys.scalars import (
-    COMMAND,
-    ENV,
-    IMAGE,
-    NAME,
-    OPTIONS,
-    PACKAGE,
-    PLATFORM,
-    STORED,
-    UNIT_FOLDER,
-    whole_number,
-    words,
 )
 from envctl.definition.kinds import ListOf, MapOf
 

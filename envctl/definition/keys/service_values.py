@@ -1,4 +1,4 @@
-"""How a service runs: ports, storage, secrets, health, limits."""
+"""The values of a service that have keys of their own: ports, storage, secrets, health, limits."""
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
