@@ -15,8 +15,8 @@ from envctl.plan.digest import plain
 from envctl.plan.model import Run, Unit
 from envctl.plan.options_differences import options
 from envctl.plan.platforms import UNSET
+from envctl.plan.port_and_mount_differences import mounts, ports, secrets, volumes
 from envctl.plan.run_difference import RunDifference, RunDifferences, others
-from envctl.plan.sharing_differences import mounts, ports, secrets, volumes
 from envctl.plan.text import argv_text, size_text
 from envctl.plan.values import changed, seconds_text, value_text, word_text
 

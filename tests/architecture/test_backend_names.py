@@ -47,7 +47,7 @@ REASONS: dict[str, tuple[int, str]] = {
     ),
     "parity/drift/package_files.py": (1, "a folder that a package leaves to its daemon"),
     "parity/processes.py": (1, "an init process, beside tini and others"),
-    "plan/sharing_differences.py": (
+    "plan/port_and_mount_differences.py": (
         2,
         "sockets of engines that a mount may show, beside podman's and others",
     ),
