@@ -11,7 +11,7 @@ from envctl.cli.completions import (
 )
 from envctl.cli.declare import Argument
 
-_TARGET = "ENV or ENV@BACKEND. Default: ENVCTL_ENV, `default` in the spec, the only one, the only one that is up."
+_TARGET = "ENV or ENV@BACKEND. Default: ENVCTL_ENV, `default` in the spec, the only environment, or the only one that is up."
 
 Target: TypeAlias = Annotated[str | None, Argument("TARGET", _TARGET, complete_target)]
 TargetOrService: TypeAlias = Annotated[

@@ -18,7 +18,7 @@ def build(
 ) -> None:
     """Build the images or boxes of services without starting anything.
 
-    What is built already is left alone. The next `up` uses what was built; what runs now is not touched.
+    What has already been built is left alone. The next `up` uses what was built; what runs now is not touched.
 
     Examples:
         envctl build dev

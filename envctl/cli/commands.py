@@ -98,7 +98,7 @@ COMMANDS = Group(
         "destroy": "`envctl down` removes an environment and keeps its data; `envctl down --volumes` deletes that, too",
         "kill": "`envctl stop` stops an environment, or the services named after it",
         "provision": "`envctl up` builds again what has changed, and replaces what was made from it",
-        "reload": "`envctl up` applies changes of the spec; `envctl restart` starts the same anew",
+        "reload": "`envctl up` applies changes of the spec; `envctl restart` restarts services without changing them",
         "rm": "`envctl down` removes an environment, or the services named after it; data stays",
         "start": "`envctl up` starts what is stopped, and creates what does not exist",
     },

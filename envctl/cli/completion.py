@@ -56,7 +56,7 @@ def completion(
     invocation: Invocation,
     shell: Annotated[str, Argument("SHELL", "bash, zsh or fish.", _complete_shell)],
 ) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script for a shell.
 
     Nothing else is changed: add the line that loads it to your shell's configuration. For bash it is
     `source <(envctl completion bash)` in ~/.bashrc; for zsh `source <(envctl completion zsh)` in ~/.zshrc, after compinit;

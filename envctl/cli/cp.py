@@ -31,11 +31,11 @@ def cp(
 ) -> None:
     """Copy files or folders between this host and a unit.
 
-    Works as `docker cp`: DESTINATION is created, or copied into if it is a folder; a SOURCE ending in `/.` means the
+    Works like `docker cp`: DESTINATION is created, or copied into if it is a folder; a SOURCE ending in `/.` means the
     content of the folder; a relative PATH starts at `/`. What is copied into a unit belongs to the service's user.
-    Containers need not run.
+    Containers need not be running.
 
-    Nothing is written outside of DESTINATION: an archive that leads out of it is refused, and links that lead out of
+    Nothing is written outside DESTINATION: an archive that leads out of it is refused, and links that lead out of
     what is copied are left out.
 
     Examples:

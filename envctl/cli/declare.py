@@ -135,7 +135,7 @@ Sets: TypeAlias = Annotated[
 Debug: TypeAlias = Annotated[bool, Option(("--debug",), "Show tracebacks of errors.")]
 Quiet: TypeAlias = Annotated[
     bool,
-    Option(("--quiet", "-q"), "Show errors and results only; of comparisons the verdict alone."),
+    Option(("--quiet", "-q"), "Show only errors and results; for comparisons, only the verdict."),
 ]
 NoColor: TypeAlias = Annotated[bool, Option(("--no-color",), "Show no colours.")]
 

@@ -21,7 +21,7 @@ def doctor(
     *,
     fix: Annotated[
         bool,
-        Option(("--fix",), "Install and start what is missing. Needs root on Debian or Ubuntu."),
+        Option(("--fix",), "Install and start what is missing, as root on Debian or Ubuntu."),
     ] = False,
     backend: Annotated[
         str, Option(("--backend",), "The backend to check.", complete=complete_backend)

@@ -50,7 +50,10 @@ EnvironmentVariables: TypeAlias = Annotated[
 ]
 Terminal: TypeAlias = Annotated[
     bool | None,
-    Option(("-t/-T",), "Allocate a terminal, or do not. Default: if standard input is one."),
+    Option(
+        ("-t/-T",),
+        "Allocate a terminal, or do not. Default: allocate one if standard input is one.",
+    ),
 ]
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh"
 

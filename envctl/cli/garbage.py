@@ -21,16 +21,14 @@ def gc(
     invocation: Invocation,
     *,
     yes: Annotated[bool, Option(("--yes", "-y"), "Remove without asking.")] = False,
-    dry_run: Annotated[
-        bool, Option(("--dry-run",), "Show what would be removed, no more.")
-    ] = False,
+    dry_run: Annotated[bool, Option(("--dry-run",), "Only show what would be removed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove images, boxes and bases that nothing uses.
 
-    Shows what would be removed and its size, then asks. What an environment on this machine uses stays, up or stopped,
-    of any project, and so does what the project in this folder needs for the next `up`. Only what envctl made is
-    removed; volumes and other data never are (see `down --volumes`).
+    Shows what would be removed and its size, then asks. Keeps what the environments of all projects on this
+    machine use, whether up or stopped, and what the project in this folder needs for the next `up`. Removes only what
+    envctl made, and never volumes or other data (see `down --volumes`).
 
     Examples:
         envctl gc --dry-run

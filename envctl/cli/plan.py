@@ -28,8 +28,8 @@ def plan(
 ) -> int:
     """Show what `up` would change, with every cause of each change, one per line.
 
-    A `!` marks what deserves a second look, such as a port that becomes reachable from other machines. It ends
-    with how many changes there are, and the command that makes them.
+    A `!` marks what deserves a second look, such as a port that becomes reachable from other machines. Ends
+    with the number of changes, and the command that makes them.
 
     Examples:
         envctl plan dev

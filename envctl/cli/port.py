@@ -31,7 +31,7 @@ def port(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show where on this host the ports of services are.
+    """Show where on this host services' ports are published.
 
     With PORT, prints the address alone. Without, lists all published ports of SERVICE, or of every service.
 
@@ -75,12 +75,10 @@ def env(
     target: TargetOrService = None,
     services: Services = None,
     *,
-    format_name: Annotated[
-        str, Option(("--format",), "dotenv (default), shell or json.")
-    ] = "dotenv",
+    format_name: Annotated[str, Option(("--format",), "dotenv, shell or json.")] = "dotenv",
     as_json: AsJson = False,
 ) -> None:
-    """Print variables with which programs on this host reach an environment.
+    """Print variables that let programs on this host reach an environment.
 
     For each service with published ports: WEB_HOST, WEB_PORT (the first one), WEB_PORT_8000 (by port inside), and WEB_URL
     if its health check uses HTTP. With SERVICE, also that service's own `env`, with this host's addresses in place of

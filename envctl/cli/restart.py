@@ -23,7 +23,7 @@ def restart(
 ) -> None:
     """Restart units and wait until they are ready.
 
-    Without SERVICE, restarts every service that exists. Services that depend on a restarted one and run are restarted
+    Without SERVICE, restarts every service that exists. Running services that depend on a restarted one are restarted
     after it is ready. Containers, machines and data are kept; a unit that no longer matches the spec is replaced, as by
     `up`.
 

@@ -59,7 +59,7 @@ def status(
     """Show the state of every unit.
 
     Without TARGET, shows all environments that are up, including those removed from the spec. With SERVICE, shows only
-    the named services; a service alone is one of the default environment. An engine that does not
+    the named services; a service without TARGET is one of the default environment. An engine that does not
     answer is reported as an error after the results of the others. With --all, shows every environment on this
     machine's engines, with its id and its project's folder, even if that folder no longer exists.
 

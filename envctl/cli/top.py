@@ -18,8 +18,8 @@ def top(
 ) -> None:
     """Show the processes of running units.
 
-    PID is the number outside of the unit: on this host for a container, in its machine otherwise. MEMORY is what it has
-    in RAM, TIME the processor time that it has used. The image needs no `ps`.
+    PID is the process ID outside the unit: on this host for a container, in its machine otherwise. MEMORY is the RAM
+    that a process uses, TIME the CPU time that it has used. The image needs no `ps`.
 
     Examples:
         envctl top dev
