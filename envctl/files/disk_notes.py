@@ -122,5 +122,5 @@ def _remedy(path: str) -> str:
     pattern = f"*{name.suffix}" if name.suffix else name.name
     return (
         f"write `{pattern} text eol=lf` in .gitattributes and check the files out again"
-        " (`git config core.autocrlf input` keeps git from changing line ends at all)"
+        " (`git config core.autocrlf input` keeps git from changing line endings at all)"
     )

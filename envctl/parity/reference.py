@@ -17,14 +17,14 @@ COMPARED: Final[Mapping[Category, str]] = {
     Category.OS: "name and version of the distribution",
     Category.KERNEL: "the kernel's name and release, which are always substrate; the processor's architecture",
     Category.PACKAGES: "every package of dpkg, rpm or apk: version, architecture, state",
-    Category.PYTHON: "every Python package in any folder, those in home folders included",
-    Category.NPM: "every npm package in any `node_modules`, those in home folders included",
+    Category.PYTHON: "every Python package in any folder, including those in home folders",
+    Category.NPM: "every npm package in any `node_modules`, including those in home folders",
     Category.USERS: "every user: uid, gid, home, shell",
     Category.GROUPS: "every group: gid, members",
     Category.FILES: "every file, folder, link, pipe, socket and device: mode with setuid and sticky bit, owner, SHA-256 of the"
     " content, target of a link, capability of a program, other file systems that are mounted",
     Category.PROCESS: "the main process: command line, directory, user, groups, umask, capabilities, no new privileges",
-    Category.PROCESSES: "every program that stays: command line, user, nice, `oom_score_adj`, capabilities",
+    Category.PROCESSES: "every long-running program: command line, user, nice, `oom_score_adj`, capabilities",
     Category.ENVIRONMENT: "every variable the main process was given",
     Category.LIMITS: "the main process's resource limits; memory, swap, processors and tasks that its control group and"
     " those above it allow; memory, swap and processors that can be seen (substrate between a container and another unit)",
@@ -56,15 +56,15 @@ def _lines() -> Iterator[str]:
     yield "| volumes, mounts | declared in the spec; what is in them is not the unit's own |"
     yield "| targets of secrets | compared as secrets |"
     yield ""
-    yield "Of all files: times, hard links, and extended attributes other than capabilities are not compared. Capabilities are"
+    yield "Times, hard links, and extended attributes other than capabilities are not compared for any file. Capabilities are"
     yield "looked for on executable files."
     yield ""
-    yield f"A file larger than {LARGEST >> 30} GiB is not read: its content is unknown. A unit that reports more than {MOST >> 20} MiB, or needs more"
-    yield f"than {TIMEOUT:g} s, is unknown from there on."
+    yield f"A file larger than {LARGEST >> 30} GiB is not read: its content is unknown. Once a unit has reported {MOST >> 20} MiB, or has taken {TIMEOUT:g} s,"
+    yield "the rest of it is unknown."
     yield ""
-    yield "Of the kernel's settings, those of the whole kernel are the host's for a container, and substrate beside one:"
+    yield "In a container, settings of the whole kernel are the host's; compared with a container, they are substrate:"
     yield (
         ", ".join(f"`{name}`" for name in OF_THE_HOST)
-        + ". Not compared are those of single network cards, counters and caches:"
+        + ". Settings of single network interfaces, counters and caches are not compared:"
     )
     yield ", ".join(f"`{name}`" for name in LEFT_OUT) + "."

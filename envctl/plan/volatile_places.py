@@ -24,7 +24,7 @@ VOLATILE: Final[Sequence[VolatilePlace]] = (
     VolatilePlace("/proc/*", "the kernel's view of itself; the settings that a unit can have are compared as sysctls"),
     VolatilePlace("/sys/*", "the kernel's view of itself; limits are compared by themselves"),
     VolatilePlace("/dev/*", "devices, which the engine or the kernel makes"),
-    VolatilePlace("/run/*", "of this very run: sockets, pid files; secrets in it are compared by themselves"),
+    VolatilePlace("/run/*", "belongs to this run: sockets, pid files; secrets in it are compared by themselves"),
     VolatilePlace("/tmp/*", "temporary files"),  # noqa: S108 - looked at nowhere
     VolatilePlace("/var/tmp/*", "temporary files"),  # noqa: S108 - looked at nowhere
     VolatilePlace("/var/cache/*", "caches, which are made again when they are missing"),
@@ -41,7 +41,7 @@ VOLATILE: Final[Sequence[VolatilePlace]] = (
     VolatilePlace("/.dockerenv", "the engine's mark in each container"),
     VolatilePlace("/usr/sbin/docker-init", "the init process that the engine brings to each container"),
     VolatilePlace("/sbin/docker-init", "the init process that the engine brings to each container"),
-    VolatilePlace("/lost+found", "of the file system of each disk"),
+    VolatilePlace("/lost+found", "part of each disk's file system"),
     VolatilePlace("/etc/envctl", "where a machine has the script that starts its unit, which is compared as the process, and how that ended"),
     VolatilePlace("/etc/systemd/system/envctl-*", "where a machine has the service of its unit, which is compared as the process"),
     VolatilePlace("/usr/lib/envctl", "where a machine has the lists of what came with it"),
