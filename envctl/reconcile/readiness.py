@@ -41,6 +41,9 @@ def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readin
         # One that cannot be reached just now may be busy: it has not failed for that.
         stands = state.defect or _with_reason(f"it is still {state.status}", state.cause, ": %s")
         allowed = allowance(unit.run.probe or PATIENCE)
+        if state.status is Status.CREATED:
+            # A busy machine starts its process late; the times of the probe are meant for the process.
+            allowed = max(allowed, allowance(PATIENCE))
         if waited > allowed:
             return Readiness.FAILED, f"after {allowed:g} s {stands}"
         return Readiness.WAIT, stands

@@ -111,7 +111,6 @@ def test_what_nobody_can_tell_is_waited_for_and_not_said_to_have_ended(state):
 @pytest.mark.parametrize(
     ("state", "stands"),
     [
-        ({"status": Status.CREATED}, "it is still created"),
         ({"status": Status.STARTING, "cause": "no lease yet"}, "it is still starting: no lease yet"),
         ({"status": Status.RUNNING, "defect": "port 80 is not forwarded"}, "port 80 is not forwarded"),
         ({"status": Status.PAUSED, "defect": "port 80 is not forwarded"}, "port 80 is not forwarded"),
@@ -129,9 +128,19 @@ def test_without_a_probe_it_is_waited_for_as_long_as_a_default_probe_has():
 
     assert verdict(PLAIN, status=Status.CREATED, waited=allowed)[0] is Readiness.WAIT
     assert verdict(PLAIN, status=Status.CREATED, waited=allowed + 1)[0] is Readiness.FAILED
-    assert verdict(PROBED, status=Status.CREATED, waited=allowed)[0] is (
-        Readiness.FAILED if allowed > allowance(PROBE) else Readiness.WAIT
+
+
+def test_a_process_that_a_busy_machine_starts_late_has_more_than_a_short_probe_allows():
+    allowed = allowance(Probe(ProbeKind.COMMAND, ()))
+    hasty = unit("web", probe=Probe(ProbeKind.COMMAND, ("true",), interval=0.2, retries=2))
+    patient = unit("web", probe=Probe(ProbeKind.COMMAND, ("true",), start_period=allowed + 60))
+
+    assert verdict(hasty, status=Status.CREATED, waited=allowed)[0] is Readiness.WAIT
+    assert verdict(hasty, status=Status.CREATED, waited=allowed + 1) == (
+        Readiness.FAILED,
+        f"after {allowed:g} s it is still created",
     )
+    assert verdict(patient, status=Status.CREATED, waited=allowed + 59)[0] is Readiness.WAIT
 
 
 @pytest.mark.parametrize("health", [one for one in Health if one is not Health.HEALTHY])
