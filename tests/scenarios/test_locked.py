@@ -258,6 +258,7 @@ web:
 """
 
 
+@pytest.mark.timeout(1800)
 def test_npm_builds_of_what_is_kept(engine, make_project):
     """A scoped package whose dependencies are installed under other names, and in two versions."""
     project = make_project().spec(NODE)
