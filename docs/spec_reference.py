@@ -149,7 +149,8 @@ def _value(kind: ValueKind) -> str:
         case Form():
             return _link(kind)
         case ListOf():
-            return f"list of {_value(kind.item)}"
+            listed = f"list of {_value(kind.item)}"
+            return f"{_value(kind.item)}, or {listed}" if kind.takes_one else listed
         case MapOf():
             mapping = f"mapping of {_value(kind.key)} to {_value(kind.value)}"
             return f"list of names, or {mapping}" if kind.list_value else mapping

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
+from envctl.definition.input_files import unchanged
 from envctl.definition.origins import Origins, OriginsByService
 from envctl.definition.resolved import Resolved
 from envctl.errors import EnvctlError
@@ -24,7 +25,7 @@ from envctl.host.private_state import (
     state_path,
 )
 
-FORMAT = 5
+FORMAT = 6
 _FOLDER = "cache"
 
 
@@ -93,12 +94,15 @@ def read(root: Path, environment: str, expected: str) -> Resolved | None:
                 return None
             data = json.loads(stream.readline())
             origins = stream.read()
+        if data["inputs"] and not unchanged(root, data["inputs"]):
+            return None
         return Resolved(
             root=root,
             data=data["data"],
             origins=Origins(lambda: _origins(origins)),
             files=tuple(data["files"]),
             run_paths=data["run_paths"],
+            inputs=data["inputs"],
         )
     except (EnvctlError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -127,7 +131,12 @@ def write(root: Path, environment: str, expected: str, resolved: Resolved) -> No
     origins = resolved.origins
     parts = origins.parts if isinstance(origins, Origins) else {}
     rows = {name: [[path, *place] for path, place in part.items()] for name, part in parts.items()}
-    head = {"data": resolved.data, "files": resolved.files, "run_paths": resolved.run_paths}
+    head = {
+        "data": resolved.data,
+        "files": resolved.files,
+        "run_paths": resolved.run_paths,
+        "inputs": resolved.inputs,
+    }
     # Origins are a line of their own: most commands need only a few, and parse them only then.
     lines = (
         expected,

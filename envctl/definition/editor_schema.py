@@ -75,6 +75,8 @@ class _Forms:
             case ListOf():
                 items = self.value(kind.item, is_whole=True)
                 listed = {"type": "array", "items": items}
+                if kind.takes_one:
+                    return {"anyOf": [*items.get("anyOf", [items]), listed]}
                 return {"anyOf": [self._keyed(kind), listed]} if kind.map_keys else listed
             case MapOf():
                 name = kind.key.schema["pattern"]

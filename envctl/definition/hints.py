@@ -21,7 +21,6 @@ _ALONE: Final = "services of an environment reach each other by name without it"
 _COMMAND: Final = "command holds the whole command line"
 _SERVICE: Final = {
     "environment": "environment variables go under env",
-    "env_file": "list the variables under env; a different one per environment goes into its overlay",
     "working_dir": "the key is workdir",
     "entrypoint": _COMMAND,
     "args": _COMMAND,

@@ -36,25 +36,30 @@ class Scalar:
 class ListOf:
     """A list; duplicates are dropped if `unique`. `items_name` names its items in messages.
 
-    With `map_keys` a mapping is accepted too: its keys and values become these two keys of the items.
+    With `takes_one` an item may stand for a list of it. With `map_keys` a mapping is accepted too: its keys and values become these two keys of the items.
     """
 
     item: ValueKind
     items_name: str = ""
     unique: bool = False
     map_keys: tuple[str, str] | None = None
+    takes_one: bool = False
 
     def read(self, node: Node, cursor: Cursor) -> Any:
         """The valid items."""
         if self.map_keys and isinstance(node, MapNode):
             return self._read_mapping(node, cursor, *self.map_keys)
+        is_one = self.takes_one and isinstance(node, ScalarNode | MapNode)
+        if is_one:
+            node = ListNode(node.position, [node])
         try:
             nodes = items(node, name=self.items_name)
         except InvalidValue as error:
             return cursor.reject(node, error)
         result: list[Any] = []
         for index, item in enumerate(nodes):
-            self._append(item, cursor.enter(index, item.position, (len(result),)), result)
+            word = "" if is_one else index
+            self._append(item, cursor.enter(word, item.position, (len(result),)), result)
         return list(dict.fromkeys(result)) if self.unique else result
 
     def _read_mapping(

@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from envctl.definition import yaml_reader
+from envctl.definition.env_files import EnvFiles
 from envctl.definition.extends import extend_services
+from envctl.definition.input_files import InputFiles
 from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.definition.keys.build_source import StepData
 from envctl.definition.keys.service import RUN_PATHS, ServiceData
@@ -65,7 +67,8 @@ def resolve(
     tree = _merge_overlay(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(without(tree, "vars"))  # type: ignore[assignment]
-    tree, orphans = _extend(tree, problems)
+    files = InputFiles(root)
+    tree, orphans = _extend(tree, interpolation, files, problems)
     data, origins = read_spec(
         root,
         tree,
@@ -86,6 +89,7 @@ def resolve(
         origins=Origins(lambda: origins),
         files=(ROOT_FILE, *overlay_files),
         run_paths=RUN_PATHS,
+        inputs=files.digests,
         missing_files=tuple(problems.missing_files),
     )
 
@@ -222,8 +226,10 @@ def _interpolation(
     return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
 
 
-def _extend(tree: MapNode, problems: Problems) -> tuple[MapNode, AbstractSet[str]]:
-    """The normalized tree with every `extends` carried out, and the services that extend what cannot be extended."""
+def _extend(
+    tree: MapNode, interpolation: Interpolation, files: InputFiles, problems: Problems
+) -> tuple[MapNode, AbstractSet[str]]:
+    """The normalized tree with every `extends` and `env_file` carried out, and the services that extend what cannot be extended."""
     services = tree.get("services")
     size = Size(problems)
     orphans: AbstractSet[str] = frozenset()
@@ -234,6 +240,8 @@ def _extend(tree: MapNode, problems: Problems) -> tuple[MapNode, AbstractSet[str
         # A missing key has been reported; what is below it would only cause further reports.
         tree = without(tree, "")
         extended, orphans = extend_services(services, problems, size)
+        env_files = EnvFiles(files, interpolation.values, problems=problems, size=size)
+        extended = env_files.add_to(extended)
         tree["services"] = _with_options(extended, tree.get("options"), problems)
     result = normalize(tree, problems=problems)
     assert isinstance(result, MapNode)  # normalizing keeps the kind

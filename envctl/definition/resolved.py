@@ -32,6 +32,8 @@ class Resolved:
 
     They come with the data, since a cached spec is planned without loading the declarations.
     """
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of other files that its values come from, by path; "" for one that does not exist."""
     missing_files: tuple[tuple[str, Problem], ...] = ()
     """By service, files that its build needs and that do not exist; only if that was tolerated."""
 

@@ -30,6 +30,7 @@ from envctl.definition.keys.service_values import (
     CAPABILITY,
     CHECK,
     DEPENDS_ON,
+    ENV_FILE,
     HEALTHCHECK,
     HOOKS,
     MOUNT,
@@ -244,12 +245,18 @@ SERVICE: Final = Form(
     ServiceData,
     title="Service",
     extra_keys={
+        "env_file": Key(
+            ListOf(ENV_FILE, items_name="files", takes_one=True),
+            "Files of the project with environment variables, a later one wins; `env` wins over them.",
+            [".env", ".env.dev"],
+            None,
+        ),
         "extends": Key(
             NAME,
             "Another service whose keys this one takes over, unless it sets them itself.",
             "web",
             None,
-        )
+        ),
     },
     choices=("base", "image", "dockerfile"),
     choice_reason="a service has one source",

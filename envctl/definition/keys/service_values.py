@@ -18,6 +18,7 @@ from envctl.definition.keys.scalars import (
     NUMERIC,
     OWNER,
     PORT_NUMBER,
+    PROJECT_PATH,
     SECRET_TARGET,
     SIZE,
     STRING,
@@ -67,6 +68,22 @@ class PortData(TypedDict):
 
 PORT: Final = Form(
     PortData, title="Port", shorthand=Shorthand((NUMERIC,), expand=service_readers.port_parts)
+)
+
+
+class EnvFileData(TypedDict):
+    """A file of the project with environment variables, in the syntax of `.env` files."""
+
+    path: Annotated[str, Key(PROJECT_PATH, "The file.", ".env.dev")]
+    required: Annotated[
+        bool, Key(BOOLEAN, "Whether it is a mistake if the file does not exist.", False, True)
+    ]
+
+
+ENV_FILE: Final = Form(
+    EnvFileData,
+    title="Env file",
+    shorthand=Shorthand((STRING,), "path", expected="a file (a path or a mapping)"),
 )
 
 
