@@ -35,7 +35,7 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 	$(BIN)/envctl doctor --fix
 	$(BIN)/envctl up $(ENVIRONMENT)
 
-test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes some forty minutes on two cores
+test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes about an hour on two cores
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
 	.ci/disks
