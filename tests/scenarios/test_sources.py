@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 
@@ -36,7 +37,12 @@ def test_npm_packages_an_own_dockerfile_and_a_ready_image_come_up(engine, make_p
     project.up()
 
     assert set(project.states().values()) == {"running"}
-    assert [line.text for line in project.workspace().logs(project.target, ["node"])] == ["true"]
+    # A process runs some time before it prints.
+    until = time.monotonic() + 60
+    while not (lines := list(project.workspace().logs(project.target, ["node"]))):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert [line.text for line in lines] == ["true"]
     assert project.run("own", "cat", "/v")[1] == "it's $5\n"
     assert project.up() == []
 
