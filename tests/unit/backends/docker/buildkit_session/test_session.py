@@ -129,7 +129,7 @@ def test_a_session_that_is_lost_fails_the_build_in_plain_words(engine, tmp_path,
     with pytest.raises(EnvctlError) as caught:
         made(Engine(), tmp_path, name, *steps, secrets={"token": b"hush"})
 
-    assert "has no connection to it" in caught.value.brief
+    assert "its connection to envctl was lost" in caught.value.brief
     assert "run the same command again" in caught.value.hint
     assert time.monotonic() - began < 60
     assert "hush" not in str(caught.value)
