@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envctl.definition.resolved import Resolved
     from envctl.planner.planned_services import PlannedServices
     from envctl.render.templates import Templates
+    from envctl.trust.host_access import Mounted
 
 
 class Project:
@@ -91,6 +92,13 @@ class Project:
     def valid_parts(self, environment: str) -> Resolved | None:
         """What is valid by itself in a spec that has problems; None if nothing is."""
         return definition.valid_parts(self.root, environment, sets=self.sets, environ=self.environ)
+
+    def mounted_elsewhere(self, environment: str) -> Iterator[Mounted]:
+        """What the project's other environments mount of this host."""
+        from envctl.trust.declared_access import mounted_by
+
+        others = (name for name in self.environments() if name != environment)
+        return mounted_by(others, self.resolved, alike=self.alike)
 
     @cached_property
     def alike(self) -> Mapping[str, None]:

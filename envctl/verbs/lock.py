@@ -23,7 +23,8 @@ from envctl.plan.changes import Change
 from envctl.plan.target import DEFAULT_BACKEND, Target
 from envctl.progress import Progress
 from envctl.project import Project
-from envctl.session import BuildOptions, Session
+from envctl.session import Session
+from envctl.session.build_options import BuildOptions
 
 
 def lock(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envctl.plan.model import Plan
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.reconcile.volume_notes import backend_notes
 from envctl.session import Session
 from envctl.verbs.results import Decision
 from envctl.verbs.running_units import tell_lost
@@ -23,6 +24,6 @@ def decide(project: Project, target: Target) -> Decision:
     return Decision(
         session.desired_plan,
         session.changes(observed),
-        session.volume_notes(observed),
+        backend_notes(session.backend, session.plan, observed),
         session.access.unapproved,
     )

@@ -12,6 +12,7 @@ from envctl.plan.model import Kind, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.reconcile.probe_states import probe_states
 from envctl.reconcile.volume_notes import VolumeState, unused
 from envctl.session import Session
 from envctl.verbs.running_units import require_names
@@ -46,7 +47,8 @@ def status(project: Project, target: Target, services: Sequence[str] = ()) -> tu
     plan = session.plan_or_none
     units = {unit.name: unit for unit in plan.units} if plan else {}
     causes = _causes(session, observed)
-    states = session.probe_states(tuple(units.values()), observed)
+    mask = session.store.masked
+    states = probe_states(session.backend, tuple(units.values()), observed, mask=mask)
     states += [state for name, state in observed.units.items() if name not in units]
     environment, backend = session.target.environment, session.backend.name
     rows = (_row(environment, backend, state, units.get(state.name), causes) for state in states)

@@ -20,6 +20,7 @@ from envctl.progress import Progress, Stage
 from envctl.project import Project
 from envctl.reconcile import compare, executor
 from envctl.reconcile.forced_changes import Forced, recreations
+from envctl.reconcile.volume_notes import backend_notes
 from envctl.session import Session
 from envctl.verbs.port_holders import explained
 from envctl.verbs.results import Decided, UpResult, ignore_changes
@@ -144,7 +145,9 @@ def _require_handed_over(changes: Sequence[Change], observed: Observed, plan: Pl
 
 
 def _note_volumes(session: Session, observed: Observed, changes: Sequence[Change]) -> None:
-    for note in session.volume_notes(observed) if changes else ():
+    if not changes:
+        return
+    for note in backend_notes(session.backend, session.plan, observed):
         session.project.report(Progress(note.volume, Stage.NOTE, note.text))
 
 

@@ -6,6 +6,7 @@ from envctl.parity.drift import run_checks, unit_verifier, units
 from envctl.parity.drift.verification import Verification
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.reconcile.probe_states import probe_states
 from envctl.session import Session
 from envctl.verbs.running_units import lost_texts
 
@@ -15,7 +16,8 @@ def verify(project: Project, target: Target) -> Verification:
     session = Session(project, target)
     observed = session.observe()
     plan, changes, store = session.desired_plan, session.changes(observed), session.store
-    states = {state.name: state for state in session.probe_states(plan.units, observed)}
+    probed = probe_states(session.backend, plan.units, observed, mask=store.masked)
+    states = {state.name: state for state in probed}
     expectations = list(units.expectations(plan, changes, states))
     lost = () if observed.units else lost_texts(session)
     target_id = session.id

@@ -5,8 +5,8 @@ Where to look:
 - the engine: endpoint, tunnel, connect, engine_connection, engine_http, engine_requests, api, answer_shapes, client, engine_errors, engine_check, engine_platforms
 - the observed state: observe, inspect_containers, record, records, owned_containers, engine_probe_log, held_secrets
 - changes: lifecycle, containers, volumes, network, ports, ownership, names, options, problems
-- in a container: streams with stream_frames, exec_errors, logs, container_paths, container_scripts, one_off_containers
-- builds: build_image, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
+- in a container: streams with stream_frames, exec_errors, logs, container_probe, container_files, container_paths, container_scripts, one_off_containers
+- builds: image_builder, build_image, build_watch, buildkit_progress, buildkit_session/, buildcontext, dockerfiles, base_check
 - images: images, export_images, image_archive, single_layer_images, pause_image, registries
 - secrets: secrets_container, held_secrets
 - rendered folders: artifacts, dockerfiles, quoting
@@ -14,7 +14,6 @@ Where to look:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -32,8 +31,6 @@ from envctl.backends.base import (
     TemplateRoles,
     UnitProcess,
 )
-from envctl.backends.common import image_ids, probe
-from envctl.backends.common.build_inputs import ContainerScript, secret_values
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker.client import Engine
 from envctl.backends.docker.engine_check import check
@@ -51,7 +48,6 @@ from envctl.plan.model import (
     Build,
     DockerfileBuild,
     Plan,
-    Probe,
     Source,
     Unit,
     Volume,
@@ -60,12 +56,11 @@ from envctl.plan.scope import FoundEnvironment
 from envctl.plan.state import Observed, Status
 
 if TYPE_CHECKING:
+    from envctl.backends.common.build_inputs import ContainerScript
+    from envctl.backends.docker.container_files import ContainerFiles
     from envctl.backends.docker.one_off_containers import OneOffs
     from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
-
-_PROBE_GRACE = 2.0
-"""Seconds the engine gets beyond a probe's own time-out."""
 
 _TEMPLATES = TemplateRoles(outside_images=frozenset({"README.md.j2", "compose.yaml.j2"}))
 
@@ -192,45 +187,13 @@ class DockerBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """The result of the engine's last health check. Until the engine has checked for the first time, run the probe inside the container."""
-        from envctl.backends.docker import engine_probe_log
+        from envctl.backends.docker.container_probe import ContainerProbe
 
         declared = unit.run.probe
         if declared is None:
-            return True, "it has no probe"
+            return True, "the unit has no probe"
         container = self._container(unit.name)
-        with self._engine.doing(f"look at {unit.name}") as api:
-            state = api.inspect_container(container)["State"]
-            starts_soon = engine_probe_log.knows_start_interval(api.api_version)
-        known = self._answers.last(unit.name)
-        result = engine_probe_log.last_result(state, after=str(known.get("after", "")))
-        if result is not None:
-            return probe.result(declared, result.exit_code, result.output)
-
-        def ask() -> tuple[bool, str] | None:
-            since = known.get("begun") if known.get("after") else None
-            seconds = engine_probe_log.seconds_left(
-                declared, state, since=since, starts_soon=starts_soon, now=time.time()
-            )
-            return self._ask_inside(unit.name, declared, container, seconds) if seconds else None
-
-        return self._answers.ask(unit.name, declared, ask)
-
-    def _ask_inside(
-        self, unit: str, declared: Probe, container: str, seconds: float
-    ) -> tuple[bool, str] | None:
-        """Run the probe inside the container; None if it was stopped early because the engine is about to run it."""
-        from envctl.backends.docker.streams import execute
-
-        grace = min(declared.timeout + _PROBE_GRACE, seconds) - declared.timeout
-        try:
-            return probe.ask(
-                declared,
-                lambda execution: execute(self._engine, unit, container, execution),
-                grace=grace,
-                cut_short=grace < 0,
-            )
-        except probe.CutShortError:
-            return None
+        return ContainerProbe(self._engine, self._answers, unit.name, container, declared).result()
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's container; its exit code."""
@@ -247,39 +210,19 @@ class DockerBackend:
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A file or folder of the unit's container as a tar archive."""
-        container = self._container(unit)
-        with (
-            self._engine.doing(f"read {path} of {unit}") as api,
-            api.get_archive(container, path) as archive,
-        ):
-            yield from archive
+        yield from self._files(unit, self._container(unit)).archive(path)
 
     def path_kind(self, unit: str, path: str) -> PathKind:
         """What is at a path of the unit's container, which may be stopped."""
-        from envctl.backends.docker.container_paths import at_its_end
-
-        container = self._existing(unit)
-        with self._engine.doing(f"look at {path} of {unit}") as api:
-            entry = at_its_end(api, container, path)[1]
-        if entry is None:
-            return PathKind.NOTHING
-        return PathKind.FOLDER if entry.is_directory else PathKind.FILE
+        return self._files(unit, self._existing(unit)).path_kind(path)
 
     def pack(self, unit: str, path: str) -> Iterator[bytes]:
         """A file or folder of the unit's container, which may be stopped, as a tar archive."""
-        from envctl.backends.docker.container_paths import at_its_end
-
-        container = self._existing(unit)
-        with self._engine.doing(f"read {path} of {unit}") as api:
-            target, _ = at_its_end(api, container, path)
-            with api.get_archive(container, target) as archive:
-                yield from archive
+        yield from self._files(unit, self._existing(unit)).pack(path)
 
     def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
         """Unpack a tar archive into a folder of the unit's container, which may be stopped."""
-        container = self._existing(unit)
-        with self._engine.doing(f"write to {folder} of {unit}") as api:
-            api.put_archive(container, folder, archive)
+        self._files(unit, self._existing(unit)).unpack(folder, archive)
 
     def processes(self, unit: str) -> Sequence[UnitProcess]:
         """The processes of the unit's container."""
@@ -375,32 +318,16 @@ class DockerBackend:
         return Volumes(self._engine, self._names, self.images, self.context.report)
 
     def _build(self, unit: str, source: Build | DockerfileBuild) -> None:
-        from envctl.backends.docker.base_check import insist_on_fit
-        from envctl.backends.docker.build_image import build
-        from envctl.backends.docker.buildcontext import Sender
+        from envctl.backends.docker.image_builder import ImageBuilder
 
-        context, base = self.context, ""
-        self._platforms.require(source.platform, source.platform_at or source.where)
-        if isinstance(source, Build):
-            self._platforms.look_at(unit, source.base.image, source.platform)
-            insist_on_fit(source, self.images)
-            base = self.images.pinned(source.base.image)
-        image = build(
-            source,
-            unit,
-            engine=self._engine,
-            names=self._names,
-            sender=Sender(
-                Path(context.scope.root),
-                context.render,
-                context.trust,
-                context.build_inputs(source),
-                base,
-            ),
-            report=context.report,
-            secrets=secret_values(source, context.secret),
+        ImageBuilder(self._engine, self._names, self.images, self._platforms, self.context).make(
+            unit, source
         )
-        image_ids.note(source.digest, self.images.content(image))
+
+    def _files(self, unit: str, container: str) -> ContainerFiles:
+        from envctl.backends.docker.container_files import ContainerFiles
+
+        return ContainerFiles(self._engine, unit, container)
 
     def _existing(self, unit: str) -> str:
         """The unit's container, running or not."""

@@ -3,7 +3,7 @@
 Where to look:
 
 - here: what a plan means on machines (layout, options, problems, names), the observed state, and changes to units
-  (observe, lifecycle); libvirt and vagrant_cli run the two programs
+  (observe, lifecycle); libvirt and vagrant_cli run the two programs, engine_check finds out whether they are installed
 - machine/: a machine as a whole: its domain, stamp, Vagrantfile, health, and how it is made and removed
 - unit/: a unit in its machine: service, process, container, logs, exit codes, and commands beside it
 - ssh/: the way in: the shared connection, forwarded ports, systemd over D-Bus, HTTP probes
@@ -15,10 +15,8 @@ Where to look:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -36,8 +34,7 @@ from envctl.backends.base import (
 )
 from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
-from envctl.errors import EnvctlError, Problem
-from envctl.host import architectures
+from envctl.errors import Problem
 
 if TYPE_CHECKING:
     from envctl.backends.common.build_inputs import ExtraBuild
@@ -46,7 +43,6 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.box.boxes import Boxes
     from envctl.backends.vagrant.lifecycle import UnitLifecycle
     from envctl.backends.vagrant.machine.domain import Domain
-    from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
     from envctl.backends.vagrant.unit.unit_files import UnitFiles
     from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
@@ -56,11 +52,6 @@ if TYPE_CHECKING:
     from envctl.plan.scope import FoundEnvironment
     from envctl.plan.state import Observed
 
-_PAUSE: Final = 1.0
-_CONNECT: Final = 10.0
-"""Seconds to wait for a machine whose logs are followed."""
-_PROBE_GRACE: Final = 5.0
-"""Seconds added to a probe's timeout for the way into the machine."""
 _IN_PLACE: Final = frozenset({"process", "ports", "secrets", "probe", "restart", "aliases", "kind"})
 
 _TEMPLATES: Final = TemplateRoles(
@@ -87,7 +78,6 @@ class VagrantBackend:
     capabilities = Capabilities(
         reconfigure=_IN_PLACE, installs=True, machines=True, templates=_TEMPLATES
     )
-
     one_offs_need_unit = True
 
     def __init__(self, context: Context) -> None:
@@ -141,42 +131,21 @@ class VagrantBackend:
 
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
         """The kernel, and the machine image: systemd and an SSH server on the build, the base, or an image with a Docker engine."""
-        from envctl.backends.common.build_inputs import ExtraBuild
-        from envctl.backends.vagrant.box import boot
-        from envctl.backends.vagrant.box.engine_boxes import engine_build
-        from envctl.plan.model import Base, Build
+        from envctl.backends.vagrant.box.extra_builds import extra_builds
 
-        template_digest, name_of = self.context.template_digest, self.context.images().name_of
-        kernel = ExtraBuild(
-            boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest),
-            (boot.KERNEL_PACKAGE,),
+        return extra_builds(
+            source, self.context.images().name_of, template_digest=self.context.template_digest
         )
-        if isinstance(source, Base):
-            return kernel, ExtraBuild(
-                boot.machine_build(source.image, template_digest=template_digest)
-            )
-        below = source if isinstance(source, Build) else engine_build(template_digest)
-        machine = ExtraBuild(boot.machine_build(name_of(below), template_digest=template_digest))
-        return (kernel, *(() if below is source else (ExtraBuild(below),)), machine)
 
     def box_checksum(self, base: Base) -> str:
         """The checksum of the disk of the base's box; "" if the box does not exist."""
         return self._boxes.bases.checksum(base)
 
     def check(self) -> None:
-        """Raise EnvctlError unless this host can run machines and all programs are installed.
+        """Raise EnvctlError unless this host can run machines and all programs are installed."""
+        from envctl.backends.vagrant.engine_check import check
 
-        Whether libvirt answers shows with the first question to it.
-        """
-        import shutil
-
-        architectures.require()
-        for program in ("virsh", "vagrant", "ssh"):
-            if shutil.which(program) is None:
-                raise EnvctlError(
-                    f"{program} is not installed",
-                    hint="`envctl doctor --backend vagrant` shows how to install it",
-                )
+        check()
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """A Vagrantfile and the files that its machines are built from; with `trust`, builds trust that CA bundle."""
@@ -216,23 +185,13 @@ class VagrantBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """Run the unit's probe once, as seen from inside the machine; a result of a moment ago is reused."""
-        from envctl.backends.common import probe
-        from envctl.backends.vagrant.ssh import http_probe
+        from envctl.backends.vagrant.unit.unit_probe import run_probe
 
-        unit_probe = unit.run.probe
-        if unit_probe is None:
+        declared = unit.run.probe
+        if declared is None:
             return True, "the unit has no probe"
-
-        def ask() -> tuple[bool, str]:
-            if http_probe.is_reachable(unit_probe) and (
-                domain := self._machines.domain_of(unit.name)
-            ):
-                return http_probe.ask(unit_probe, self._machines.ssh_machine(domain))
-            return probe.ask(
-                unit_probe, lambda execution: self.exec(unit.name, execution), grace=_PROBE_GRACE
-            )
-
-        return self._answers.ask(unit.name, unit_probe, ask)
+        ask = partial(run_probe, unit.name, declared, self._machines, execute=self.exec)
+        return self._answers.ask(unit.name, declared, ask)
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command in the unit's machine with the unit's user, environment and limits; its exit code."""
@@ -282,34 +241,21 @@ class VagrantBackend:
 
     def ssh_hosts(self) -> Sequence[SshHost]:
         """The machines of the environment that run."""
-        from envctl.backends.vagrant import libvirt
+        from envctl.backends.vagrant.ssh.machine_hosts import ssh_hosts
 
-        domains = libvirt.domains(f"{self._names.prefix}_").values()
-        machines = [
-            (tuple(domain.units), self._machines.ssh_machine(domain))
-            for domain in domains
-            if domain.running and domain.units
-        ]
-        return [
-            SshHost(units, machine.address, "root", machine.key, machine.known_hosts)
-            for units, machine in machines
-        ]
+        return ssh_hosts(self._names, self._machines)
 
     def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
         """The boxes that no machine uses, and kernels of earlier versions."""
-        from envctl.backends.vagrant.box.prune_boxes import unused_boxes
-        from envctl.backends.vagrant.box.unused_kernels import unused_kernels
+        from envctl.backends.vagrant.box.box_garbage import unused
 
-        return (*unused_boxes(needed), *unused_kernels(needed, self.context.template_digest))
+        return unused(needed, self.context.template_digest)
 
     def remove_garbage(self, garbage: Garbage) -> bool:
         """Remove a box, unless something uses it by now, or a kernel."""
-        from envctl.backends.vagrant.box.prune_boxes import remove_unused
-        from envctl.backends.vagrant.box.unused_kernels import KIND, remove_kernel
+        from envctl.backends.vagrant.box.box_garbage import remove
 
-        if garbage.kind == KIND:
-            return remove_kernel(garbage.id, self.context.report)
-        return remove_unused(garbage.id, self.context.report)
+        return remove(garbage, self.context.report)
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
         """Run a hook in the unit's machine and record it if it succeeds; its exit code."""
@@ -334,32 +280,12 @@ class VagrantBackend:
         until: float | None = None,
     ) -> Iterator[LogLine]:
         """The log lines of units, merged by time. EnvctlError at the end for those whose machine is not running."""
-        from envctl.backends.vagrant.unit import journal, log_scripts
+        from envctl.backends.vagrant.unit.log_scripts import LogRange
+        from envctl.backends.vagrant.unit.unit_logs import UnitLogs
 
-        machines, states = {}, {}
-        for unit in units:
-            domain = self._machines.domain_of(unit)
-            if domain is not None and domain.running:
-                machines[unit] = self._machines.ssh_machine(domain)
-            else:
-                states[unit] = domain.state if domain else "gone"
-        wanted_lines = log_scripts.LogRange(tail, since, until)
-        if follow:
-            yield from journal.follow_logs(
-                machines,
-                wanted_lines,
-                next_machine=self._next_machine,
-                still_running=lambda: self._may_log(units),
-            )
-        else:
-            yield from journal.read_logs(machines, wanted_lines)
-        if states:
-            details = ", ".join(f"{unit}: its machine is {state}" for unit, state in states.items())
-            raise EnvctlError(
-                f"cannot read the logs of {', '.join(states)}",
-                details=details,
-                hint=f"`envctl up {self.context.scope.environment}` starts it again",
-            )
+        may_run = partial(self._may_log, units)
+        logs = UnitLogs(tuple(units), self._machines, self.context, LogRange(tail, since, until))
+        yield from logs.follow(may_run) if follow else logs.read()
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
         """By unit, the volumes that its image declares and the spec does not name; None if the image is not on this host."""
@@ -408,20 +334,6 @@ class VagrantBackend:
         domain = self._running_domain(unit)
         contained = bool(domain.units[unit].get("contained"))
         return UnitFiles(unit, self._machines.ssh_machine(domain), contained=contained)
-
-    def _next_machine(self, unit: str) -> SshMachine | None:
-        """The machine of a unit whose connection has ended; while a command changes the environment, wait for one."""
-        while True:
-            busy = self.context.busy()
-            domain = self._machines.domain_of(unit)
-            if domain is not None and domain.running and unit in domain.units:
-                machine = self._machines.ssh_machine(domain)
-                with suppress(EnvctlError):
-                    machine.connect(patience=_CONNECT)
-                    return machine
-            if not busy:
-                return None
-            time.sleep(_PAUSE)
 
     def _may_log(self, units: Sequence[str]) -> bool:
         """Whether any of these units is running or may start soon."""

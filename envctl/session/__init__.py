@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envctl import definition
 from envctl.backends import open_backend, open_engine, template_roles
-from envctl.backends.base import Backend, Context, ImageEngine, LaysOutPlans, no_build_inputs
-from envctl.definition.names import ROOT_FILE, is_name
-from envctl.errors import EnvctlError, Place, Problem, SpecError, UsageError
+from envctl.backends.base import Backend, Context, ImageEngine, LaysOutPlans
+from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.host.ca_bundle import bundle
 from envctl.host.checkout_id import home_of
 from envctl.host.private_state import existing_folder, likely_folder
@@ -22,31 +20,18 @@ from envctl.plan.scope import Scope, make_scope
 from envctl.plan.target import Target
 from envctl.progress import Progress, Stage
 from envctl.project import Project
+from envctl.session.build_options import BuildOptions
+from envctl.session.target_spec import TargetSpec
 
 if TYPE_CHECKING:
-    from envctl.backends.common.build_inputs import BuildInputs
     from envctl.definition.resolved import Resolved
     from envctl.plan.changes import Change
-    from envctl.plan.model import Base, Build, DockerfileBuild, Plan, Unit
-    from envctl.plan.state import Observed, UnitState
+    from envctl.plan.model import Base, Build, Plan
+    from envctl.plan.state import Observed
     from envctl.reconcile.forced_changes import Forced
-    from envctl.reconcile.volume_notes import VolumeNote
     from envctl.secrets import SecretStore
     from envctl.secrets.plan_secrets import PlanSecrets
     from envctl.trust.session_access import SessionAccess
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """How a session's builds are done, where that is not the usual way.
-
-    `inputs` says what a build is given while it runs; `have_base` has a base on the engine, which otherwise is
-    fetched or bootstrapped; `secret` gives a secret's value, which otherwise the session's own store does.
-    """
-
-    inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs
-    have_base: Callable[[Base], object] | None = None
-    secret: Callable[[str], bytes] | None = None
 
 
 class Session:
@@ -73,8 +58,14 @@ class Session:
         self.services = tuple(services)
         self.allow_invalid_spec = allow_invalid_spec
         self.builds = builds or BuildOptions()
-        self._given_spec = resolved
         self._same_as = same_as
+        self.spec: TargetSpec = (same_as and same_as.spec) or TargetSpec(
+            project,
+            target,
+            allow_missing_files=bool(services),
+            allow_invalid=allow_invalid_spec,
+            instead=resolved,
+        )
         self._noted_secrets: set[str] = set()
 
     @classmethod
@@ -104,39 +95,12 @@ class Session:
     @property
     def resolved(self) -> Resolved | None:
         """The resolved spec; None only if an invalid spec is allowed, and it is broken or without the environment."""
-        return self.loaded_spec[0]
-
-    @cached_property
-    def loaded_spec(self) -> tuple[Resolved | None, UsageError | None]:
-        """The resolved spec, or None; and the error if that is because it does not have the environment."""
-        if self._same_as:
-            return self._same_as.loaded_spec
-        if self._given_spec:
-            return self._given_spec, None
-        try:
-            return self._load(), None
-        except SpecError:
-            if self.allow_invalid_spec:
-                return None, None
-            raise
-        except UsageError as error:
-            if self.allow_invalid_spec and self._is_removed():
-                return None, error
-            raise
-
-    def _load(self) -> Resolved:
-        return self.project.resolved(
-            self.target.environment, allow_missing_files=bool(self.services)
-        )
-
-    def _is_removed(self) -> bool:
-        name = self.target.environment
-        return is_name(name) and name not in self.project.environments()
+        return self.spec.resolved
 
     def require_known(self) -> None:
         """Raise the UsageError for an unknown environment, unless something of it exists."""
-        resolved, unknown = self.loaded_spec
-        if resolved is not None or unknown is None:
+        unknown = self.spec.removed
+        if unknown is None:
             return
         try:
             observed = self.backend.observe()
@@ -155,7 +119,7 @@ class Session:
         """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
         if self.plan_or_none is not None:
             return ""
-        if self.loaded_spec[1] is not None:
+        if self.spec.removed is not None:
             return "the environment was removed from the spec"
         return "the spec has problems: envctl validate"
 
@@ -166,22 +130,17 @@ class Session:
         """Whose resources these are."""
         if self._same_as:
             return self._same_as.scope
-        root, resolved = self.project.root, self.resolved
-        project = resolved.data["project"] if resolved else self._peek("project") or "unknown"
+        root, project = self.project.root, self.spec.text("project") or "unknown"
         return make_scope(project, self.target.environment, root, home=home_of(root))
-
-    def _peek(self, key: str) -> str | None:
-        return definition.peek(self.project.root, self.target.environment, key)
 
     @cached_property
     def backend(self) -> Backend:
         """The backend, not yet connected."""
-        resolved = self.resolved
-        declared = resolved.data["backend"] if resolved else self._peek("backend")
+        declared = self.spec.text("backend")
         name = self.target.backend or declared or self.project.usual_backend()
         # Backends keep things there, too: no link may lead them away.
         existing_folder(self.project.root, name, self.target.environment)
-        where = resolved.where("backend") if resolved and not self.target.backend else None
+        where = None if self.target.backend else self.spec.where("backend")
         return open_backend(name, self.context, where=where)
 
     @cached_property
@@ -261,27 +220,23 @@ class Session:
         if self._same_as:
             return self._same_as.plan
         try:
-            resolved = self.resolved or self._load()
+            resolved = self.spec.require()
         except SpecError as error:
             if self.allow_invalid_spec:
                 raise
             raise error.with_more(self._problems_of_valid_parts()) from error
-        plan = hooks.with_places(self._make_plan(resolved), self._place_of_hook)
+        plan = hooks.with_places(self._make_plan(resolved), self.spec.where_hook)
         if self.project.free_ports:
             plan = with_free_ports(plan)
         return self.backend.lay_out(plan) if isinstance(self.backend, LaysOutPlans) else plan
 
     def _make_plan(self, resolved: Resolved) -> Plan:
-        from envctl.planner.make_plan import make_plan
-        from envctl.reconcile.plan_problems import plan_problems
-        from envctl.render.templates import render_text
+        from envctl.session.checked_plan import checked_plan
 
-        return make_plan(
+        return checked_plan(
+            self.project,
             resolved,
-            backend=self.backend.name,
-            render_text=render_text,
-            also=lambda plan: plan_problems(plan, resolved, self.backend),
-            shared=self.project.shared,
+            self.backend,
             template_digest=self._template_digest,
             needed=self.needed,
         )
@@ -299,10 +254,6 @@ class Session:
         except EnvctlError:
             return ()
         return ()
-
-    def _place_of_hook(self, service: str, index: int) -> Place | None:
-        path = ("services", service, "hooks", "after_start", index)
-        return self.resolved.where(*path) if self.resolved else None
 
     @cached_property
     def plan_or_none(self) -> Plan | None:
@@ -340,11 +291,7 @@ class Session:
         """The secrets of the plan."""
         from envctl.secrets.plan_secrets import PlanSecrets
 
-        return PlanSecrets(self.store, self.plan, needed=self.needed, where=self._where_secret)
-
-    def _where_secret(self, name: str) -> Place:
-        place = self.resolved.where("secrets", name) if self.resolved else None
-        return place or Place(ROOT_FILE, 1, 1)
+        return PlanSecrets(self.store, self.plan, needed=self.needed, where=self.spec.where_secret)
 
     @property
     def desired_plan(self) -> Plan:
@@ -354,11 +301,9 @@ class Session:
     @cached_property
     def access(self) -> SessionAccess:
         """What of this host `up` uses, and the user's approval of it."""
-        from envctl.trust.declared_access import mounted_by
         from envctl.trust.session_access import session_access
 
         project = self.project
-        others = (name for name in project.environments() if name != self.target.environment)
         return session_access(
             self.plan,
             self.resolved,
@@ -366,7 +311,7 @@ class Session:
             root=project.root,
             environ=project.environ,
             store=self.store,
-            elsewhere=mounted_by(others, project.resolved, alike=project.alike),
+            elsewhere=project.mounted_elsewhere(self.target.environment),
         )
 
     def require_approval(self) -> None:
@@ -396,20 +341,8 @@ class Session:
             text = "only `up` asks its source for the value; it counts as unchanged here"
             self.report(Progress(f"secret {name}", Stage.NOTE, text))
 
-    def volume_notes(self, observed: Observed) -> tuple[VolumeNote, ...]:
-        """What is worth knowing of the environment's volumes before it is brought up."""
-        from envctl.reconcile.volume_notes import backend_notes
-
-        return backend_notes(self.backend, self.plan, observed)
-
     def select(self, services: Sequence[str]) -> Plan:
         """The plan of these services and what they depend on; the whole plan for none."""
         from envctl.planner.selection import select
 
         return select(self.desired_plan, services)
-
-    def probe_states(self, units: Sequence[Unit], observed: Observed) -> list[UnitState]:
-        """The units' states; where the engine has not found a unit healthy, envctl's probe runs once."""
-        from envctl.reconcile.probe_states import probe_states
-
-        return probe_states(self.backend, units, observed, mask=self.store.masked)
