@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from envctl.plan.run_difference import RunDifference, RunDifferences
+from envctl.plan.field_difference import FieldDifference, FieldDifferences
 from envctl.plan.values import changed, value_text, word_text
 
 _HOST: Final = "shares it with this host"
 _NAMESPACES: Final = ("cgroupns", "ipc", "network_mode", "pid", "userns_mode", "uts")
 
 
-def options(old: Any, new: Any) -> RunDifferences:
+def options(old: Any, new: Any) -> FieldDifferences:
     """What differs between the options as they were and as they are."""
     yield from _below("option", old, new, ("options",))
 
 
-def _below(what: str, old: Any, new: Any, path: tuple[str | int, ...]) -> RunDifferences:
+def _below(what: str, old: Any, new: Any, path: tuple[str | int, ...]) -> FieldDifferences:
     """What differs in a mapping, of whatever depth; of a list what came and went."""
     for key in sorted({*old, *new}):
         was, now, here = old.get(key), new.get(key), (*path, key)
@@ -29,22 +29,22 @@ def _below(what: str, old: Any, new: Any, path: tuple[str | int, ...]) -> RunDif
         elif isinstance(was, list | None) and isinstance(now, list | None):
             yield from _items(name, was or [], now or [], here)
         else:
-            yield RunDifference(
+            yield FieldDifference(
                 here, changed(name, value_text(was), value_text(now)), _power(here, now)
             )
 
 
 def _items(
     name: str, old: list[Any], new: list[Any], path: tuple[str | int, ...]
-) -> RunDifferences:
+) -> FieldDifferences:
     come = [item for item in new if item not in old]
     gone = [item for item in old if item not in new]
     for item in come:
-        yield RunDifference(path, f"{name} {value_text(item)} added", _power(path, item))
+        yield FieldDifference(path, f"{name} {value_text(item)} added", _power(path, item))
     for item in gone:
-        yield RunDifference(path, f"{name} {value_text(item)} removed")
+        yield FieldDifference(path, f"{name} {value_text(item)} removed")
     if not come and not gone:
-        yield RunDifference(path, f"{name} in another order")
+        yield FieldDifference(path, f"{name} in another order")
 
 
 def _power(path: Sequence[str | int], value: Any) -> str:

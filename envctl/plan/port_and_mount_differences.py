@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, Final
 
-from envctl.plan.run_difference import RunDifference, RunDifferences, others
+from envctl.plan.field_difference import FieldDifference, FieldDifferences, other_differences
 from envctl.plan.values import changed, word_text
 
 _REACHABLE: Final = "other machines can reach it"
@@ -25,7 +25,7 @@ _SYSTEM: Final = (
 _ENGINES: Final = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "libvirt-sock")
 
 
-def ports(old: Any, new: Any) -> RunDifferences:
+def ports(old: Any, new: Any) -> FieldDifferences:
     """What differs between the published ports; one that can be reached from other machines is a warning."""
     index = {id(port): number for number, port in enumerate(new)}
     pairs, gone, come = _port_pairs(old, new)
@@ -33,7 +33,7 @@ def ports(old: Any, new: Any) -> RunDifferences:
         path = ("ports", index[id(port)])
         if was["container"] != port["container"]:
             inside = was["container"], port["container"]
-            yield RunDifference(
+            yield FieldDifference(
                 path, f"{_port(port)} leads to port {inside[0]} → {inside[1]} inside"
             )
         if was["host"] != port["host"]:
@@ -42,30 +42,32 @@ def ports(old: Any, new: Any) -> RunDifferences:
             inside_text = (
                 "" if was["host"] and port["host"] else f" for port {port['container']} inside"
             )
-            yield RunDifference(
+            yield FieldDifference(
                 (*path, "host"), changed("port", *hosts) + _protocol(port) + inside_text
             )
         yield from _reachability(was, port, (*path, "address"))
     for port in come:
         path = ("ports", index[id(port)])
-        yield RunDifference(path, f"{_port(port)} added, leads to port {port['container']} inside")
+        yield FieldDifference(
+            path, f"{_port(port)} added, leads to port {port['container']} inside"
+        )
         if _is_public(port):
-            yield RunDifference((*path, "address"), f"{_port(port)} is now public", _REACHABLE)
+            yield FieldDifference((*path, "address"), f"{_port(port)} is now public", _REACHABLE)
     for was in gone:
-        yield RunDifference(("ports",), f"{_port(was)} removed")
+        yield FieldDifference(("ports",), f"{_port(was)} removed")
 
 
-def _reachability(was: Any, port: Any, path: tuple[str | int, ...]) -> RunDifferences:
+def _reachability(was: Any, port: Any, path: tuple[str | int, ...]) -> FieldDifferences:
     if was["address"] == port["address"]:
         return
     if _is_public(port) and not _is_public(was):
-        yield RunDifference(path, f"{_port(port)} is now public", _REACHABLE)
+        yield FieldDifference(path, f"{_port(port)} is now public", _REACHABLE)
     elif _is_public(was) and not _is_public(port):
-        yield RunDifference(path, f"{_port(port)} is no longer public")
+        yield FieldDifference(path, f"{_port(port)} is no longer public")
     else:
         addresses = word_text(was["address"]), word_text(port["address"])
         warning = _REACHABLE if _is_public(port) else ""
-        yield RunDifference(path, changed(f"{_port(port)} at", *addresses), warning)
+        yield FieldDifference(path, changed(f"{_port(port)} at", *addresses), warning)
 
 
 def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
@@ -103,7 +105,7 @@ def _is_public(port: Any) -> bool:
         return bool(port["address"] != "localhost")
 
 
-def mounts(old: Any, new: Any) -> RunDifferences:
+def mounts(old: Any, new: Any) -> FieldDifferences:
     """What differs between the mounted paths of the host; what gives power over it is a warning."""
     before = {mount_before["target"]: mount_before for mount_before in old}
     for index, mount in enumerate(new):
@@ -112,14 +114,14 @@ def mounts(old: Any, new: Any) -> RunDifferences:
         if was is None:
             only = " (read-only)" if mount["read_only"] else ""
             text = f"mount {source} → {target} added{only}"
-            yield RunDifference(path, text, _reaches(mount["source"]))
+            yield FieldDifference(path, text, _reaches(mount["source"]))
             continue
         if was["source"] != mount["source"]:
             sources = changed(f"mount at {target}", word_text(was["source"]), source)
-            yield RunDifference((*path, "source"), sources, _reaches(mount["source"]))
+            yield FieldDifference((*path, "source"), sources, _reaches(mount["source"]))
         yield from _writable("mount", target, was, mount, path)
     for target, was in before.items():
-        yield RunDifference(
+        yield FieldDifference(
             ("mounts",), f"mount {word_text(was['source'])} → {word_text(target)} removed"
         )
 
@@ -132,46 +134,46 @@ def _reaches(source: str) -> str:
 
 def _writable(
     what: str, name: str, was: Any, now: Any, path: tuple[str | int, ...]
-) -> RunDifferences:
+) -> FieldDifferences:
     if was["read_only"] != now["read_only"]:
         words = ("read-only" if side["read_only"] else "writable" for side in (was, now))
-        yield RunDifference(path, changed(f"{what} {name}", *words))
+        yield FieldDifference(path, changed(f"{what} {name}", *words))
 
 
-def volumes(old: Any, new: Any) -> RunDifferences:
+def volumes(old: Any, new: Any) -> FieldDifferences:
     """What differs between the volumes."""
     before = {volume_before["name"]: volume_before for volume_before in old}
     for volume in new:
         name, path = word_text(volume["name"]), ("volumes", volume["name"])
         was = before.pop(volume["name"], None)
         if was is None:
-            yield RunDifference(path, f"volume {name} → {word_text(volume['target'])} added")
+            yield FieldDifference(path, f"volume {name} → {word_text(volume['target'])} added")
             continue
         if was["target"] != volume["target"]:
             targets = word_text(was["target"]), word_text(volume["target"])
-            yield RunDifference((*path, "target"), changed(f"volume {name} at", *targets))
+            yield FieldDifference((*path, "target"), changed(f"volume {name} at", *targets))
         yield from _writable("volume", name, was, volume, path)
-        yield from others(
+        yield from other_differences(
             f"volume {name}", was, volume, path, known=("name", "target", "read_only")
         )
     for name, was in before.items():
         text = f"volume {word_text(name)} → {word_text(was['target'])} removed"
-        yield RunDifference(("volumes",), text)
+        yield FieldDifference(("volumes",), text)
 
 
-def secrets(old: Any, new: Any) -> RunDifferences:
+def secrets(old: Any, new: Any) -> FieldDifferences:
     """What differs between the secrets, told without their digests."""
     before = {secret_before["name"]: secret_before for secret_before in old}
     for index, secret in enumerate(new):
         name, path = f"secret {word_text(secret['name'])}", ("secrets", index)
         was = before.pop(secret["name"], None)
         if was is None:
-            yield RunDifference(path, f"{name} added")
+            yield FieldDifference(path, f"{name} added")
             continue
         if was["target"] != secret["target"]:
             targets = word_text(was["target"]), word_text(secret["target"])
-            yield RunDifference(path, changed(f"{name} at", *targets))
+            yield FieldDifference(path, changed(f"{name} at", *targets))
         if was["digest"] != secret["digest"]:
-            yield RunDifference(path, f"{name} changed")
+            yield FieldDifference(path, f"{name} changed")
     for name in before:
-        yield RunDifference(("secrets",), f"secret {word_text(name)} removed")
+        yield FieldDifference(("secrets",), f"secret {word_text(name)} removed")

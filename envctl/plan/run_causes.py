@@ -1,4 +1,4 @@
-"""What differs between how a unit was made to run and how it is to run now, in words. Pure.
+"""The causes of replacing a unit: what differs between its recorded run and the planned one, with places. Pure.
 
 A field that needs words of its own has a function here; any other is shown as `NAME OLD → NEW`.
 """
@@ -12,11 +12,11 @@ from typing import Any, Final
 from envctl.errors import Place
 from envctl.plan.changes import Cause
 from envctl.plan.digest import plain
+from envctl.plan.field_difference import FieldDifference, FieldDifferences, other_differences
 from envctl.plan.model import Run, Unit
 from envctl.plan.options_differences import options
 from envctl.plan.platforms import UNSET
 from envctl.plan.port_and_mount_differences import mounts, ports, secrets, volumes
-from envctl.plan.run_difference import RunDifference, RunDifferences, others
 from envctl.plan.text import argv_text, size_text
 from envctl.plan.values import changed, seconds_text, value_text, word_text
 
@@ -66,50 +66,52 @@ def place(unit: Unit, path: Sequence[str | int]) -> Place | None:
     return unit.where
 
 
-def _field(key: str, old: Any, new: Any) -> RunDifferences:
+def _field(key: str, old: Any, new: Any) -> FieldDifferences:
     tell, name = _FIELDS.get(key), word_text(key)
     try:
         differences = list(tell(old, new)) if tell else []
     except (TypeError, KeyError, AttributeError, ValueError):
         # It was recorded in another form, or somebody wrote what stands there.
-        differences = [RunDifference((key,), f"{name} changed")]
+        differences = [FieldDifference((key,), f"{name} changed")]
     if differences:
         yield from differences
     elif tell and isinstance(old, list):
-        yield RunDifference((key,), f"{name} in another order")
+        yield FieldDifference((key,), f"{name} in another order")
     else:
-        yield RunDifference((key,), changed(name, value_text(old), value_text(new)))
+        yield FieldDifference((key,), changed(name, value_text(old), value_text(new)))
 
 
 # --- the process ----------------------------------------------------------------------------
 
 
-def _process(old: Any, new: Any) -> RunDifferences:
+def _process(old: Any, new: Any) -> FieldDifferences:
     if old["argv"] != new["argv"]:
         commands = (
             "as the image has it" if value is None else argv_text(value)
             for value in _both(old, new, "argv")
         )
-        yield RunDifference(("process", "argv"), changed("command", *commands))
+        yield FieldDifference(("process", "argv"), changed("command", *commands))
     if old["user"] != new["user"]:
         users = (_image_default(value) for value in _both(old, new, "user"))
-        yield RunDifference(("process", "user"), changed("user", *users), _root(new["user"]))
+        yield FieldDifference(("process", "user"), changed("user", *users), _root(new["user"]))
     if old["workdir"] != new["workdir"]:
         folders = (_image_default(value) for value in _both(old, new, "workdir"))
-        yield RunDifference(("process", "workdir"), changed("workdir", *folders))
+        yield FieldDifference(("process", "workdir"), changed("workdir", *folders))
     for name in sorted({*old["env"], *new["env"]}):
         values = old["env"].get(name), new["env"].get(name)
         if values[0] != values[1]:
             texts = map(value_text, values)
-            yield RunDifference(("process", "env", name), changed(f"env {word_text(name)}", *texts))
+            yield FieldDifference(
+                ("process", "env", name), changed(f"env {word_text(name)}", *texts)
+            )
     before, after = old["capabilities"], new["capabilities"]
     path = ("process", "capabilities")
     for name in after:
         if name not in before:
-            yield RunDifference(path, f"capability {word_text(name)} added", "more privileges")
+            yield FieldDifference(path, f"capability {word_text(name)} added", "more privileges")
     for name in before:
         if name not in after:
-            yield RunDifference(path, f"capability {word_text(name)} removed")
+            yield FieldDifference(path, f"capability {word_text(name)} removed")
 
 
 def _both(old: Any, new: Any, key: str) -> tuple[Any, Any]:
@@ -132,51 +134,53 @@ def _root(user: str | None) -> str:
 _TIMES: Final = {"interval": "every", "timeout": "timeout", "start_period": "start period"}
 
 
-def _probe(old: Any, new: Any) -> RunDifferences:
+def _probe(old: Any, new: Any) -> FieldDifferences:
     if old is None or new is None:
-        yield RunDifference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
+        yield FieldDifference(("probe",), f"healthcheck {'added' if old is None else 'removed'}")
         return
     tests = [f"{probe['kind']} {argv_text(probe['test'])}" for probe in (old, new)]
     if (old["kind"], old["test"]) != (new["kind"], new["test"]):
-        yield RunDifference(("probe", "test"), changed("healthcheck", *tests))
+        yield FieldDifference(("probe", "test"), changed("healthcheck", *tests))
     for key, word in _TIMES.items():
         if old[key] != new[key]:
             times = map(seconds_text, _both(old, new, key))
-            yield RunDifference(("probe", key), changed(f"healthcheck {word}", *times))
-    yield from others("healthcheck", old, new, ("probe",), known=("kind", "test", *_TIMES))
+            yield FieldDifference(("probe", key), changed(f"healthcheck {word}", *times))
+    yield from other_differences(
+        "healthcheck", old, new, ("probe",), known=("kind", "test", *_TIMES)
+    )
 
 
-def _resources(old: Any, new: Any) -> RunDifferences:
+def _resources(old: Any, new: Any) -> FieldDifferences:
     for key, tell in (("memory", size_text), ("cpus", "{:g}".format)):
         if old[key] != new[key]:
             limits = (
                 "unlimited" if limit is None else tell(limit) for limit in _both(old, new, key)
             )
-            yield RunDifference(("resources", key), changed(key, *limits))
-    yield from others("limit", old, new, ("resources",), known=("memory", "cpus"))
+            yield FieldDifference(("resources", key), changed(key, *limits))
+    yield from other_differences("limit", old, new, ("resources",), known=("memory", "cpus"))
 
 
-def _aliases(old: Any, new: Any) -> RunDifferences:
+def _aliases(old: Any, new: Any) -> FieldDifferences:
     for name in new:
         if name not in old:
-            yield RunDifference(("aliases",), f"network name {word_text(name)} added")
+            yield FieldDifference(("aliases",), f"network name {word_text(name)} added")
     for name in old:
         if name not in new:
-            yield RunDifference(("aliases",), f"network name {word_text(name)} removed")
+            yield FieldDifference(("aliases",), f"network name {word_text(name)} removed")
 
 
-def _platform(old: Any, new: Any) -> RunDifferences:
-    yield RunDifference(
+def _platform(old: Any, new: Any) -> FieldDifferences:
+    yield FieldDifference(
         ("platform",),
         changed("platform", *(word_text(platform or UNSET) for platform in (old, new))),
     )
 
 
-def _word(key: str) -> Callable[[Any, Any], RunDifferences]:
+def _word(key: str) -> Callable[[Any, Any], FieldDifferences]:
     """A field that is one word of its own."""
 
-    def tell(old: Any, new: Any) -> RunDifferences:
-        yield RunDifference((key,), changed(key, word_text(old), word_text(new)))
+    def tell(old: Any, new: Any) -> FieldDifferences:
+        yield FieldDifference((key,), changed(key, word_text(old), word_text(new)))
 
     return tell
 
@@ -184,7 +188,7 @@ def _word(key: str) -> Callable[[Any, Any], RunDifferences]:
 # --- all of them -----------------------------------------------------------------------------
 
 
-_FIELDS: Final[Mapping[str, Callable[[Any, Any], RunDifferences]]] = {
+_FIELDS: Final[Mapping[str, Callable[[Any, Any], FieldDifferences]]] = {
     "process": _process,
     "ports": ports,
     "mounts": mounts,

@@ -12,7 +12,7 @@ import tarfile
 import pytest
 
 from envctl.backends.docker.buildkit_session import BuildSession
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_requests import events
 from envctl.backends.docker.registries import Registries
 from envctl.host.private_state import state_path

@@ -8,7 +8,7 @@ import json
 import pytest
 from docker.errors import APIError
 
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.single_layer_images import packed, write
 from envctl.errors import EnvctlError

@@ -2,7 +2,7 @@
 
 Where to look:
 
-- the engine: endpoint, tunnel, connect, engine_connection, engine_http, engine_requests, api, answer_shapes, client, engine_errors, engine_check, engine_platforms
+- the engine: endpoint, tunnel, connect, engine_connection, engine_http, engine_requests, engine_api, answer_shapes, engine, engine_errors, engine_check, engine_platforms
 - the observed state: observe, inspect_containers, record, records, owned_containers, engine_probe_log, held_secrets
 - changes: lifecycle, containers, volumes, network, ports, ownership, names, options, problems
 - in a container: streams with stream_frames, exec_errors, logs, container_probe, container_files, container_paths, container_scripts, one_off_containers
@@ -32,7 +32,7 @@ from envctl.backends.base import (
     UnitProcess,
 )
 from envctl.backends.common.probe_results import ProbeResults
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_check import check
 from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.images import Images

@@ -14,11 +14,11 @@ from typing import BinaryIO, Final, cast
 
 from envctl.backends.common.build_inputs import BuildInputs
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildcontext import Sender, dockerfile_path, labels_text
 from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.engine_requests import events
 from envctl.backends.docker.names import Names
@@ -75,7 +75,7 @@ def build(
 
 @contextmanager
 def _session(
-    api: Client,
+    api: EngineApi,
     registries: Registries,
     source: Build | DockerfileBuild,
     secrets: Mapping[str, bytes],
@@ -95,7 +95,7 @@ def _session(
         yield session
 
 
-def _follow(api: Client, watch: Watch, parameters: Mapping[str, str], context: BinaryIO) -> None:
+def _follow(api: EngineApi, watch: Watch, parameters: Mapping[str, str], context: BinaryIO) -> None:
     """Send a build to the engine and follow it until it ends."""
     try:
         with api.request(

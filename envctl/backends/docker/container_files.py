@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from envctl.backends.base import PathKind
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.container_paths import at_its_end
+from envctl.backends.docker.engine import Engine
 from envctl.lazy_dataclass import dataclass
 
 

@@ -13,7 +13,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Final
 
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
@@ -42,7 +42,7 @@ class PathInfo:
         return bool(self.mode & _DIRECTORY)
 
 
-def look(api: Client, container: str, path: str) -> PathInfo | None:
+def look(api: EngineApi, container: str, path: str) -> PathInfo | None:
     """What is at a path of a container; None if it does not exist. EnvctlError if the engine does not report it."""
     encoded = api.path_stat(container, path)
     if encoded is None:
@@ -59,7 +59,7 @@ def look(api: Client, container: str, path: str) -> PathInfo | None:
         ) from error
 
 
-def leads_to(api: Client, container: str, path: str) -> str:
+def leads_to(api: EngineApi, container: str, path: str) -> str:
     """The path with links in its folders resolved, as the engine resolves them in the image. The last part stays as it is."""
     folder, name = posixpath.split(path.rstrip("/") or "/")
     here = "/"
@@ -75,7 +75,7 @@ def leads_to(api: Client, container: str, path: str) -> str:
     return posixpath.join(here, name) if name else here
 
 
-def at_its_end(api: Client, container: str, path: str) -> tuple[str, PathInfo | None]:
+def at_its_end(api: EngineApi, container: str, path: str) -> tuple[str, PathInfo | None]:
     """Where a path leads if its last part is a link, too, and what is there."""
     entry = look(api, container, path)
     if entry is None or not entry.link:
@@ -83,7 +83,7 @@ def at_its_end(api: Client, container: str, path: str) -> tuple[str, PathInfo | 
     return entry.link, look(api, container, entry.link)
 
 
-def read(api: Client, container: str, path: str, *, largest: int) -> bytes | None:
+def read(api: EngineApi, container: str, path: str, *, largest: int) -> bytes | None:
     """The content of a regular file of a container; None if it does not exist. EnvctlError if it is something else, or too large."""
     info = look(api, container, path)
     if info is not None and info.link:

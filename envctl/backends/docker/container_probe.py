@@ -8,7 +8,7 @@ from typing import Final
 from envctl.backends.common import probe
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import engine_probe_log
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from envctl.backends.base import UnitProcess
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.observe import number
 
 _COLUMNS: Final = "pid,uid,rss,time,args"
 
 
-def processes(api: Client, container: str) -> Sequence[UnitProcess]:
+def processes(api: EngineApi, container: str) -> Sequence[UnitProcess]:
     """The processes; the engine's host lists them, so that the image needs no `ps`."""
     rows = api.top(container, _COLUMNS)["Processes"]
     return [_process([str(cell) for cell in row]) for row in rows if isinstance(row, list)]

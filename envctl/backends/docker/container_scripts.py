@@ -20,9 +20,9 @@ from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
 from envctl.backends.common.build_tar import add_text
 from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.stream_frames import Demultiplexer
 from envctl.errors import EnvctlError
@@ -92,7 +92,7 @@ def run(
     return out
 
 
-def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
+def _output(api: EngineApi, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
     """The output, as far as the engine has stored it."""
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
@@ -100,7 +100,7 @@ def _output(api: Client, identity: str, what: str, parameters: Mapping[str, str]
         return b"".join(capped_chunks(contents, MAX_OUTPUT, f"the output of the attempt to {what}"))
 
 
-def _sweep(api: Client) -> None:
+def _sweep(api: EngineApi) -> None:
     """Remove containers of scripts whose process has ended or whose deadline has passed. They are recognised by name, which no image can set."""
     for container in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
         names = (_STALE.fullmatch(name) for name in container["Names"] or ())

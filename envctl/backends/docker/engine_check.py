@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from envctl.backends.docker.client import Engine, version_numbers
+from envctl.backends.docker.engine import Engine, version_numbers
 from envctl.errors import EnvctlError
 
 OLDEST_API: Final = "1.41"

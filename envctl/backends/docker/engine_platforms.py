@@ -8,8 +8,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Final
 
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.images import Images
 from envctl.errors import EnvctlError, Place
@@ -88,7 +88,7 @@ class Platforms:
                 with suppress(ApiError):
                     api.remove_image(name)
 
-    def _ends_well(self, api: Client, container: str) -> bool:
+    def _ends_well(self, api: EngineApi, container: str) -> bool:
         try:
             api.start(container)
         except ApiError as error:

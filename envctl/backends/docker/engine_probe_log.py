@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from envctl.backends.docker.client import version_numbers
+from envctl.backends.docker.engine import version_numbers
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.errors import EnvctlError
 
 
 @contextmanager
-def stopped_container(api: Client, image: str) -> Iterator[str]:
+def stopped_container(api: EngineApi, image: str) -> Iterator[str]:
     """Create a container of an image to look into it, and remove it at the end. It is never started.
 
     The engine has no call that reads files of an image; those that read files of a container work on a stopped one, too.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from envctl.backends.docker import container_paths
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed
 from envctl.plan.model import Secret
@@ -48,7 +48,7 @@ def secrets_defect(
     return f"its secrets are lost: {reason}", container["State"] in _ALIVE
 
 
-def has_secrets(api: Client, container: Listed) -> bool:
+def has_secrets(api: EngineApi, container: Listed) -> bool:
     """Whether a running container has all its secret files."""
     if container["State"] not in _ALIVE:
         return False

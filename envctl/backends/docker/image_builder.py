@@ -10,7 +10,7 @@ from envctl.backends.common.build_inputs import secret_values
 from envctl.backends.docker.base_check import insist_on_fit
 from envctl.backends.docker.build_image import build
 from envctl.backends.docker.buildcontext import Sender
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.names import Names

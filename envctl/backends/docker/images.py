@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.backends.docker.engine_requests import events
 from envctl.backends.docker.export_images import stopped_container
@@ -385,7 +385,7 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
     )
 
 
-def _lacks(api: Client, container: str, path: str) -> bool:
+def _lacks(api: EngineApi, container: str, path: str) -> bool:
     """Whether a path is missing. If the engine does not say, it counts as present: the step that needs it fails with its own error."""
     try:
         return api.path_stat(container, path) is None

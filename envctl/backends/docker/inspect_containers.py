@@ -11,7 +11,7 @@ from envctl.backends.common import stale_mounts
 from envctl.backends.common.capped import CappedBuffer
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import record
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.engine_probe_log import last_result
 from envctl.backends.docker.names import Names

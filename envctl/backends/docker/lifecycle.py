@@ -10,9 +10,9 @@ from typing import Any
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import STOP_TIMEOUT, Engine, taken_port
 from envctl.backends.docker.containers import container
+from envctl.backends.docker.engine import STOP_TIMEOUT, Engine, taken_port
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
 from envctl.backends.docker.engine_platforms import Platforms
 from envctl.backends.docker.engine_probe_log import knows_start_interval, last_mark
@@ -219,7 +219,7 @@ class Lifecycle:
                     raise name_taken("network", self._names.network, where) from error
             self._network_there = True
 
-    def _make(self, api: Client, unit: Unit, image_volumes: Sequence[Volume]) -> str:
+    def _make(self, api: EngineApi, unit: Unit, image_volumes: Sequence[Volume]) -> str:
         if not self._log_driver:
             self._log_driver = str(api.info().get("LoggingDriver") or "json-file")
         name, platform = self._names.container(unit.name), unit.run.platform or None
@@ -241,7 +241,7 @@ class Lifecycle:
         return api.create_container(body, name, platform)
 
 
-def _start(api: Client, unit: Unit, container: str) -> None:
+def _start(api: EngineApi, unit: Unit, container: str) -> None:
     try:
         api.start(container)
     except ApiError as error:
@@ -251,7 +251,7 @@ def _start(api: Client, unit: Unit, container: str) -> None:
         raise in_use(api, port, unit, message=str(error)) from error
 
 
-def _stop(api: Client, container: str) -> None:
+def _stop(api: EngineApi, container: str) -> None:
     """Stop the process; the engine answers when it has ended, or was killed after its own time-out."""
     grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
     api.stop(container, timeout=grace + USUAL)

@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import Final
 
 from envctl.backends.base import LogLine
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.engine_http import Response
 from envctl.backends.docker.names import Names

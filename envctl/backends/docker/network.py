@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.errors import EnvctlError
 
@@ -18,7 +18,7 @@ _LONGEST_PAUSE: Final = 2.0
 _IN_USE: Final = (403, 409)
 
 
-def remove(api: Client, network: Mapping[str, Any]) -> None:
+def remove(api: EngineApi, network: Mapping[str, Any]) -> None:
     """Remove a network, if it exists. EnvctlError if containers are connected to it."""
     identity, name = str(network["Id"]), str(network["Name"])
     deadline, pause = time.monotonic() + PATIENCE, _PAUSE
@@ -40,7 +40,7 @@ def remove(api: Client, network: Mapping[str, Any]) -> None:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _let_go(api: Client, network: str) -> list[str]:
+def _let_go(api: EngineApi, network: str) -> list[str]:
     """Disconnect removed containers that are still listed; the names of those that exist."""
     try:
         listed = api.inspect_network(network).get("Containers") or {}
@@ -57,7 +57,7 @@ def _let_go(api: Client, network: str) -> list[str]:
     return sorted(present)
 
 
-def _exists(api: Client, container: str) -> bool:
+def _exists(api: EngineApi, container: str) -> bool:
     try:
         api.inspect_container(container)
     except NotFoundError:

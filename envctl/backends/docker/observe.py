@@ -11,8 +11,8 @@ from typing import Any, Final
 from envctl.backends.common.parallel import all_at_once
 from envctl.backends.docker import names as n
 from envctl.backends.docker import records
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.held_secrets import secrets_defect
 from envctl.backends.docker.images import Images
 from envctl.backends.docker.inspect_containers import inspect, look_closer
@@ -144,7 +144,7 @@ def _scope_of(resource: Listed) -> Scope:
     return Scope(*(labels.get(key, "") for key in keys))
 
 
-def _is_found(api: Client, resource: Listed) -> bool:
+def _is_found(api: EngineApi, resource: Listed) -> bool:
     """Whether a resource really belongs to the environment in its labels: a container may have inherited them from its image."""
     scope = _scope_of(resource)
     called = resource.get("Names") or [resource.get("Name", "")]

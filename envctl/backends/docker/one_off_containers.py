@@ -18,10 +18,10 @@ from envctl.backends.base import Execution
 from envctl.backends.common.one_off_units import one_off_unit
 from envctl.backends.common.termination import OutputError, reason, writing
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import STOP_TIMEOUT, Engine
 from envctl.backends.docker.container_scripts import here
 from envctl.backends.docker.containers import container
+from envctl.backends.docker.engine import STOP_TIMEOUT, Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.backends.docker.engine_requests import LONGEST, USUAL
 from envctl.backends.docker.exec_errors import start_failure
@@ -93,7 +93,7 @@ class OneOffs:
         start = f"{self._names.prefix}_"
         return next((name for name in names if name.startswith(start) and _NAME.match(name)), "")
 
-    def _make(self, api: Client, unit: Unit, one_off: Unit, execution: Execution) -> str:
+    def _make(self, api: EngineApi, unit: Unit, one_off: Unit, execution: Execution) -> str:
         claim_volumes(api, one_off, self._names)
         labels = self._names.one_off_labels(unit.name)
         body = one_off_body(container(one_off, self._names), labels, execution)
@@ -102,7 +102,7 @@ class OneOffs:
         self._secret_files.lend(one_off, identity, name=f"{name}{_SECRETS}", labels=labels)
         return identity
 
-    def _remove(self, api: Client, one_off: Unit) -> None:
+    def _remove(self, api: EngineApi, one_off: Unit) -> None:
         name = self._names.container(one_off.name)
         for container_name in (name, f"{name}{_SECRETS}"):
             _remove_container(api, container_name)
@@ -135,7 +135,7 @@ def _listens(execution: Execution) -> bool:
     return execution.tty or execution.stdin is not None
 
 
-def _attached(api: Client, unit: str, identity: str, execution: Execution) -> int:
+def _attached(api: EngineApi, unit: str, identity: str, execution: Execution) -> int:
     """Start a one-off and connect its streams; its exit code. If this is interrupted, it is stopped."""
     keys = NO_DETACHING if execution.tty else None
     connection = ExecStream(api.attach(identity, stdin=_listens(execution), detach_keys=keys))
@@ -176,6 +176,6 @@ def _is_left(name: str) -> bool:
     return False
 
 
-def _remove_container(api: Client, name: str) -> None:
+def _remove_container(api: EngineApi, name: str) -> None:
     with suppress(NotFoundError):
         api.remove_container(name, force=True, v=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 from envctl.lazy_dataclass import dataclass
@@ -53,7 +53,7 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
     return Containers(units, [container for container in owned if _keeps_secrets(container)], twins)
 
 
-def is_own(api: Client, container: Listed, scope: Scope) -> bool:
+def is_own(api: EngineApi, container: Listed, scope: Scope) -> bool:
     """Whether a container with a scope's labels was created as a unit or for secrets, and exists.
 
     `docker commit` copies labels into the image, and containers of that image inherit them. So a container with another name
@@ -92,7 +92,7 @@ def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
     return Names(replace(scope, project=project, environment=environment))
 
 
-def _may_inherit(api: Client, container: Listed, key: str) -> bool:
+def _may_inherit(api: EngineApi, container: Listed, key: str) -> bool:
     """Whether a container's label may come from its image; also if the image is gone and nobody can tell."""
     try:
         image = api.inspect_image(container.get("ImageID", ""))

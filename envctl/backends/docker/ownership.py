@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 from envctl.errors import EnvctlError, Place
@@ -25,7 +25,7 @@ def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
     )
 
 
-def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
+def claim_volumes(api: EngineApi, unit: Unit, names: Names) -> None:
     """EnvctlError if a name of the unit's volumes is taken by a volume that envctl did not create for it."""
     where = unit.origins.get("volumes") or unit.where
     for volume in unit.run.volumes:
@@ -37,7 +37,7 @@ def claim_volumes(api: Client, unit: Unit, names: Names) -> None:
         claim_secrets(api, unit.name, names, where=unit.origins.get("secrets") or unit.where)
 
 
-def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None = None) -> None:
+def claim_secrets(api: EngineApi, unit: str, names: Names, *, where: Place | None = None) -> None:
     """EnvctlError unless the volume for a unit's secrets is in memory, or does not exist yet: no value may be written to disk."""
     name = names.secrets(unit)
     existing = _volume(api, name)
@@ -48,7 +48,7 @@ def claim_secrets(api: Client, unit: str, names: Names, *, where: Place | None =
         raise name_taken("volume", name, where)
 
 
-def is_ours(api: Client, container: str, names: Names, labels: Mapping[str, str]) -> bool:
+def is_ours(api: EngineApi, container: str, names: Names, labels: Mapping[str, str]) -> bool:
     """Whether the container of that name is left over from this environment, or has been removed."""
     try:
         actual = api.inspect_container(container)["Config"].get("Labels")
@@ -57,7 +57,7 @@ def is_ours(api: Client, container: str, names: Names, labels: Mapping[str, str]
     return _has(actual, {**names.own_labels, **labels})
 
 
-def _volume(api: Client, name: str) -> Mapping[str, Any] | None:
+def _volume(api: EngineApi, name: str) -> Mapping[str, Any] | None:
     try:
         return api.inspect_volume(name)
     except NotFoundError:

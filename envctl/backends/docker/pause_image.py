@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.errors import EnvctlError
 from envctl.host.emulation import elf
@@ -62,7 +62,7 @@ def image(architecture: str) -> tuple[bytes, str]:
     return target.getvalue(), digest
 
 
-def have(api: Client) -> str:
+def have(api: EngineApi) -> str:
     """The id of the image, which is loaded unless the engine has it."""
     machine = str(api.version().get("Arch", ""))
     architecture = _ALIASES.get(machine, machine)
@@ -85,7 +85,7 @@ def have(api: Client) -> str:
     return image_id
 
 
-def _find(api: Client, layer: str) -> str | None:
+def _find(api: EngineApi, layer: str) -> str | None:
     try:
         inspected = api.inspect_image(NAME)
     except NotFoundError:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.owned_containers import Listed
 from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 
 
-def in_use(api: Client, port: int, unit: Unit, *, message: str = "") -> EnvctlError:
+def in_use(api: EngineApi, port: int, unit: Unit, *, message: str = "") -> EnvctlError:
     """The error for a unit whose port is in use; `message` is the engine's."""
     holder = _holder(api.containers(), port)
     if holder is None:

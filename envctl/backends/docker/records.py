@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker import names as n
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.names import Names
 

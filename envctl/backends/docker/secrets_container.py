@@ -18,9 +18,9 @@ from typing import Any
 
 from envctl.backends.docker import container_paths, pause_image
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.containers import SECRETS_FOLDER, secret_file, secrets_mount
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
 from envctl.backends.docker.held_secrets import has_secrets, held_volumes
 from envctl.backends.docker.names import Names, slug
@@ -120,7 +120,7 @@ class SecretsContainer:
     def _folder(self, unit: str) -> str:
         return f"{_HELD}/{slug(unit)}"
 
-    def _hold(self, api: Client, unit: Unit) -> str:
+    def _hold(self, api: EngineApi, unit: Unit) -> str:
         """The secrets container that mounts the unit's volume: the existing one, or a new one that takes over."""
         existing = containers(self._engine, self._names)
         holding = _holding(existing.secrets_containers, self._names.secrets(unit.name))
@@ -140,7 +140,7 @@ class SecretsContainer:
         held = held_volumes(existing.secrets_containers)
         return {unit for unit in existing.units if self._names.secrets(unit) in held}
 
-    def _start(self, api: Client, units: Iterable[str], unit: Unit) -> str:
+    def _start(self, api: EngineApi, units: Iterable[str], unit: Unit) -> str:
         """Start a new secrets container, from envctl's own image."""
         for name in units:
             claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
@@ -158,7 +158,7 @@ class SecretsContainer:
             raise
         return container
 
-    def _make(self, api: Client, name: str, body: Mapping[str, Any]) -> str:
+    def _make(self, api: EngineApi, name: str, body: Mapping[str, Any]) -> str:
         try:
             return str(api.create_container(body, name))
         except ApiError as error:
@@ -170,7 +170,7 @@ class SecretsContainer:
         _remove(api, name)
         return str(api.create_container(body, name))
 
-    def _sweep(self, api: Client, needed: frozenset[str]) -> None:
+    def _sweep(self, api: EngineApi, needed: frozenset[str]) -> None:
         """Remove the volumes of removed units."""
         for volume in api.volumes(filters=dict(self._names.filters)):
             if n.SECRETS in (volume["Labels"] or {}) and volume["Name"] not in needed:
@@ -178,7 +178,7 @@ class SecretsContainer:
                 with suppress(ApiError):
                     api.remove_volume(volume["Name"])
 
-    def _owner(self, api: Client, unit: Unit, container: str) -> tuple[int, int]:
+    def _owner(self, api: EngineApi, unit: Unit, container: str) -> tuple[int, int]:
         """The numeric user and group that the unit's process runs as."""
         user = unit.run.process.user
         if user is None:
@@ -219,7 +219,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
     }
 
 
-def _insist_on_own_places(api: Client, unit: Unit, container: str) -> None:
+def _insist_on_own_places(api: EngineApi, unit: Unit, container: str) -> None:
     """EnvctlError if a secret's path leads, through links in the image, into a mount: the value would be written there.
 
     The paths in the spec were checked when it was planned.
@@ -267,7 +267,7 @@ def _holding(secrets_containers: Iterable[Listed], volume: str) -> list[Listed]:
     return [holder for holder in secrets_containers if volume in held_volumes([holder])]
 
 
-def _lacks(api: Client, container: Listed | None) -> bool:
+def _lacks(api: EngineApi, container: Listed | None) -> bool:
     """Whether a container runs without its secrets."""
     return (
         container is not None
@@ -276,7 +276,7 @@ def _lacks(api: Client, container: Listed | None) -> bool:
     )
 
 
-def _remove(api: Client, container: str) -> None:
+def _remove(api: EngineApi, container: str) -> None:
     with suppress(NotFoundError):
         api.remove_container(container, force=True, v=True)
 
@@ -294,7 +294,7 @@ def _archive(files: Mapping[str, bytes], owner: tuple[int, int]) -> bytes:
     return target.getvalue()
 
 
-def _link(api: Client, unit: Unit, container: str) -> None:
+def _link(api: EngineApi, unit: Unit, container: str) -> None:
     """Create links for the secrets whose target is elsewhere."""
     links = {
         secret.target: _own_file(secret)

@@ -27,8 +27,8 @@ from envctl.backends.common.termination import (
     writing,
 )
 from envctl.backends.common.termination import TIMEOUT as TERMINATION_TIMEOUT
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.engine_http import Response
 from envctl.backends.docker.exec_errors import HeldOutput, start_failure
@@ -109,7 +109,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
 
 
 def _run(
-    api: Client, unit: str, container: str, execution: Execution, output: HeldOutput
+    api: EngineApi, unit: str, container: str, execution: Execution, output: HeldOutput
 ) -> Mapping[str, Any]:
     """Run a command; its state after it has ended."""
     mark = new_mark()
@@ -158,7 +158,7 @@ def may_do_everything(engine: Engine, container: str) -> bool:
 
 
 def _heard(
-    api: Client, identity: str, output: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
+    api: EngineApi, identity: str, output: CappedBuffer, *, timeout: float = TERMINATION_TIMEOUT
 ) -> None:
     """Start a command and collect its output until it ends. TimeoutError if that takes too long."""
     deadline = time.monotonic() + timeout
@@ -169,7 +169,9 @@ def _heard(
         connection.close()
 
 
-def _ended(api: Client, identity: str, container: str, deadline: float | None) -> Mapping[str, Any]:
+def _ended(
+    api: EngineApi, identity: str, container: str, deadline: float | None
+) -> Mapping[str, Any]:
     """The state of a command that has ended. The engine may report it later than the end of its streams."""
     settle_until, pause = time.monotonic() + _SETTLE, 0.01
     while True:
@@ -186,11 +188,11 @@ def _ended(api: Client, identity: str, container: str, deadline: float | None) -
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _is_running(api: Client, container: str) -> bool:
+def _is_running(api: EngineApi, container: str) -> bool:
     return bool(api.inspect_container(container)["State"]["Running"])
 
 
-def _end(api: Client, container: str, execution: Execution, mark: str) -> bool:
+def _end(api: EngineApi, container: str, execution: Execution, mark: str) -> bool:
     """End a command and everything it started; whether that succeeded."""
     argv = ["/bin/sh", "-c", SCRIPT, "end", f"{VARIABLE}={mark}"]
     try:

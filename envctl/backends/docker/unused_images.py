@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from envctl.backends.base import Garbage
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError, is_conflict
 from envctl.plan.image_names import base_image
 from envctl.plan.platforms import image_name
@@ -58,7 +58,7 @@ def _is_base(image: Mapping[str, Any]) -> bool:
 
 
 def _bases(
-    api: Client,
+    api: EngineApi,
     bases: Sequence[Mapping[str, Any]],
     *,
     needed: Collection[str],
@@ -70,7 +70,7 @@ def _bases(
             yield Garbage("base", name, str(base["Id"]), _size(base))
 
 
-def _layers(api: Client, images: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+def _layers(api: EngineApi, images: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     layers: list[str] = []
     for image in images:
         try:

@@ -17,9 +17,9 @@ from typing import Any, Final
 from envctl.backends.common.build_inputs import BROUGHT
 from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
 from envctl.backends.docker import names as n
-from envctl.backends.docker.api import Client
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.container_paths import look
+from envctl.backends.docker.engine import Engine
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import NotFoundError
 from envctl.backends.docker.images import Images, file_in
 from envctl.backends.docker.names import Names
@@ -135,7 +135,7 @@ class Volumes:
 
     @contextmanager
     def _helper(
-        self, api: Client, image: str, volume: str, mount: Mapping[str, Any]
+        self, api: EngineApi, image: str, volume: str, mount: Mapping[str, Any]
     ) -> Iterator[str]:
         """Create a container of the image with the volume, which is created with it. On failure both are removed."""
         body = {
@@ -154,7 +154,7 @@ class Volumes:
         # Its other anonymous volumes contain no user's data.
         api.remove_container(container, force=True, v=True)
 
-    def _is_cut_off(self, api: Client, volume: str) -> bool:
+    def _is_cut_off(self, api: EngineApi, volume: str) -> bool:
         """Whether a helper of an interrupted run existed; it is removed."""
         try:
             api.remove_container(self._names.helper(volume), force=True, v=True)
@@ -162,7 +162,7 @@ class Volumes:
             return False
         return True
 
-    def sweep(self, api: Client) -> None:
+    def sweep(self, api: EngineApi) -> None:
         """Remove helpers of interrupted runs."""
         filters = {"label": [*self._names.filters["label"], n.HELPER]}
         for listed in api.containers(all=True, filters=filters):
@@ -193,7 +193,7 @@ def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def remove_volume(api: Client, name: str) -> None:
+def remove_volume(api: EngineApi, name: str) -> None:
     """Remove a volume, if it exists."""
     with suppress(NotFoundError):
         api.remove_volume(name)
@@ -204,7 +204,7 @@ def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**mount, "Target": _PLACE, "VolumeOptions": {**mount["VolumeOptions"], "NoCopy": True}}
 
 
-def _is_there(api: Client, name: str) -> bool:
+def _is_there(api: EngineApi, name: str) -> bool:
     try:
         api.inspect_volume(name)
     except NotFoundError:
@@ -212,7 +212,7 @@ def _is_there(api: Client, name: str) -> bool:
     return True
 
 
-def _mode(api: Client, helper: str) -> int:
+def _mode(api: EngineApi, helper: str) -> int:
     """The permissions of the volume's folder."""
     entry = look(api, helper, _PLACE)
     # Go keeps the sticky, setuid and setgid bits at other positions.
@@ -234,7 +234,7 @@ def _folder(owner: tuple[int, int], mode: int) -> bytes:
     return target.getvalue()
 
 
-def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
+def _numbers(api: EngineApi, container: str, owner: str) -> tuple[int, int] | None:
     """The numeric user and group for names in a container's image; None if a name is unknown."""
     user, _, group = owner.partition(":")
     known = _fields(api, container, "/etc/passwd", user)
@@ -246,7 +246,7 @@ def _numbers(api: Client, container: str, owner: str) -> tuple[int, int] | None:
     return (int(uid), int(gid)) if uid.isdigit() and gid.isdigit() else None
 
 
-def _fields(api: Client, container: str, path: str, name: str) -> list[str]:
+def _fields(api: EngineApi, container: str, path: str, name: str) -> list[str]:
     """The fields of a user or group, given by name or number, in a file like /etc/passwd."""
     try:
         with api.get_archive(container, path) as archive:

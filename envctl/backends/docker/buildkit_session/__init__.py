@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from envctl.backends.docker.api import Client
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_connection import Patience
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.engine_http import Response
@@ -30,7 +30,7 @@ class BuildSession:
     """A context manager; its `id` is passed to the build. NoSessionError if the engine has no sessions."""
 
     def __init__(
-        self, api: Client, *, registries: Registries, values: Mapping[str, bytes] | None = None
+        self, api: EngineApi, *, registries: Registries, values: Mapping[str, bytes] | None = None
     ) -> None:
         from envctl.backends.docker.buildkit_session.services import BuildServices
 

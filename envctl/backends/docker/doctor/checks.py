@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from envctl.backends.docker.client import version_numbers
 from envctl.backends.docker.doctor.engine_status import EngineStatus
 from envctl.backends.docker.doctor.package_names import PACKAGE_NAMES
 from envctl.backends.docker.doctor.start import START
+from envctl.backends.docker.engine import version_numbers
 from envctl.backends.docker.engine_check import OLDEST_API
 from envctl.doctor.disk_space import disk_space
 from envctl.doctor.findings import DaemonState, Finding

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import EngineConnectionError, EngineError
 from envctl.backends.docker.tunnel import TIMEOUT as TUNNEL_TIMEOUT
 from envctl.doctor.findings import DaemonState

@@ -10,7 +10,7 @@ import pytest
 
 from envctl.backends.docker.base_check import insist_on_fit
 from envctl.backends.docker.buildcontext import Sender
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.images import Images
 from envctl.errors import EnvctlError
 from envctl.plan.model import Base, CreateUser

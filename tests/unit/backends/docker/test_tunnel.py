@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.endpoint import Endpoint
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.tunnel import Tunnel, command
 from envctl.errors import EnvctlError
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from envctl.backends.base import Garbage
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import ApiError
 from envctl.backends.docker.unused_images import remove_image, unused_images
 

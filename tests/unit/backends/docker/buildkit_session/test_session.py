@@ -12,8 +12,8 @@ import pytest
 from envctl.backends.docker import build_image as builds
 from envctl.backends.docker.buildcontext import Sender
 from envctl.backends.docker.buildkit_session import BuildSession, NoSessionError
-from envctl.backends.docker.client import Engine
 from envctl.backends.docker.endpoint import Endpoint
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError

@@ -1,4 +1,4 @@
-"""One thing that differs between two runs of a unit."""
+"""One thing that differs in a field of a unit's run. `run_causes` makes the causes of a change of these."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from envctl.plan.values import changed, value_text, word_text
 
 
-class RunDifference(NamedTuple):
+class FieldDifference(NamedTuple):
     """One thing that differs: `path` leads to what set it, within the run."""
 
     path: tuple[str | int, ...]
@@ -16,14 +16,14 @@ class RunDifference(NamedTuple):
     warning: str = ""
 
 
-RunDifferences: TypeAlias = Iterator[RunDifference]
+FieldDifferences: TypeAlias = Iterator[FieldDifference]
 
 
-def others(
+def other_differences(
     what: str, was: Any, now: Any, path: tuple[str | int, ...], *, known: Sequence[str]
-) -> RunDifferences:
-    """What differs in what no rule is about."""
+) -> FieldDifferences:
+    """What differs in the keys that are not `known`: those without words of their own."""
     for key in sorted({*was, *now} - {"is", *known}):
         if was.get(key) != now.get(key):
             texts = value_text(was.get(key)), value_text(now.get(key))
-            yield RunDifference((*path, key), changed(f"{what} {word_text(key)}", *texts))
+            yield FieldDifference((*path, key), changed(f"{what} {word_text(key)}", *texts))

@@ -15,8 +15,8 @@ from envctl.backends.docker.engine_requests import LONGEST, Body, Requests, even
 Filters: TypeAlias = Mapping[str, str | Iterable[str]]
 
 
-class Client(Requests):
-    """One engine; safe to use from threads."""
+class EngineApi(Requests):
+    """The API of one engine. Safe to use from threads."""
 
     def info(self) -> Mapping[str, Any]:
         """The engine's system information (`docker info`)."""

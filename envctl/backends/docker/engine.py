@@ -1,4 +1,4 @@
-"""The connection to the engine, and its errors in words that help the user."""
+"""The engine: connects to it on first use, and translates its errors into messages that help the user."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from envctl.backends.docker.api import Client
 from envctl.backends.docker.endpoint import Endpoint, find
+from envctl.backends.docker.engine_api import EngineApi
 from envctl.backends.docker.engine_errors import (
     EngineConnectionError,
     EngineError,
@@ -31,11 +31,11 @@ _PORT_IN_USE = re.compile(
 
 
 class Engine:
-    """One engine, connected to on first use. Safe to use from threads."""
+    """One engine; its `api` is connected on first use. Safe to use from threads."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self._endpoint = endpoint
-        self._client: Client | None = None
+        self._api: EngineApi | None = None
         self._tunnel: Tunnel | None = None
         self._guard = Lock()
 
@@ -47,19 +47,19 @@ class Engine:
         return self._endpoint
 
     @property
-    def api(self) -> Client:
+    def api(self) -> EngineApi:
         """The engine's API. Use `doing` to translate its errors."""
         with self._guard:
-            if self._client is None:
-                self._client = make_client(self.endpoint, self._host())
-            return self._client
+            if self._api is None:
+                self._api = make_api(self.endpoint, self._host())
+            return self._api
 
     def close(self) -> None:
         """Close all connections. The engine can be used again afterwards."""
         with self._guard:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            if self._api is not None:
+                self._api.close()
+                self._api = None
             if self._tunnel is not None:
                 self._tunnel.close()
                 self._tunnel = None
@@ -75,8 +75,8 @@ class Engine:
         return self._tunnel.host
 
     @contextmanager
-    def doing(self, what: str, *, where: Place | None = None) -> Iterator[Client]:
-        """The client for a task ("start web"). Every failure becomes an EnvctlError that names the task."""
+    def doing(self, what: str, *, where: Place | None = None) -> Iterator[EngineApi]:
+        """The API for a task ("start web"). Every failure becomes an EnvctlError that names the task."""
         try:
             yield self.api
         except (EngineError, OSError) as error:
@@ -153,10 +153,10 @@ def taken_port(error: Exception) -> int | None:
     return int(match[1]) if match else None
 
 
-def make_client(endpoint: Endpoint, host: str) -> Client:
-    """A client for the engine at this address ("unix:///PATH", "tcp://HOST:PORT"). EnvctlError if the address is invalid."""
+def make_api(endpoint: Endpoint, host: str) -> EngineApi:
+    """The API of the engine at this address ("unix:///PATH", "tcp://HOST:PORT"). EnvctlError if the address is invalid."""
     from envctl.backends.docker.connect import parse
 
     address = parse(host, endpoint)
     headers = {**endpoint.headers, "Host": address.name, "User-Agent": "envctl"}
-    return Client(Transport(address.connect, headers), prefix=address.prefix)
+    return EngineApi(Transport(address.connect, headers), prefix=address.prefix)

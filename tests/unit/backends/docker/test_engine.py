@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from envctl.backends.docker.client import Engine, taken_port, translated
 from envctl.backends.docker.endpoint import LOCAL, Endpoint
+from envctl.backends.docker.engine import Engine, taken_port, translated
 from envctl.backends.docker.engine_errors import (
     ApiError,
     EngineConnectionError,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from envctl.backends.base import Context
 from envctl.backends.docker import DockerBackend, engine_connection, engine_http, engine_requests
 from envctl.backends.docker.answer_shapes import fit
-from envctl.backends.docker.client import Engine
+from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import AnswerError, NoAnswerError
 from envctl.errors import EnvctlError
 from envctl.plan.scope import Scope
