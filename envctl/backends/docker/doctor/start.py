@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 from envctl.backends.docker.doctor.engine_status import EngineStatus, look
 from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
+from envctl.doctor.start_daemon import SHOWN, Daemon
 from envctl.errors import EnvctlError
 from envctl.host.ca_bundle import for_programs
 from envctl.lazy_dataclass import dataclass
@@ -21,11 +21,6 @@ from envctl.progress import Progress, Report, Stage
 WORK = "docker engine"
 LOG = "var/log/envctl-dockerd.log"
 PID_FILE = "run/docker.pid"
-_PATIENCE = 60.0
-"""Seconds an engine gets from its start to its first answer."""
-_PAUSE = 0.2
-_SHOWN = 15
-"""How many of the log's last lines an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +65,8 @@ REMEDIES = (
 
 def start(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
     """Start the engine and wait until it answers. EnvctlError, with the end of its log, if it does not."""
-    if ask().state is DaemonState.ANSWERS:
-        return
-    report(Progress(WORK, Stage.STARTED))
-    try:
-        if host.has_systemd:
-            _by_systemd(host, ask)
-        else:
-            _by_hand(host, ask, report)
-    except EnvctlError:
-        report(Progress(WORK, Stage.FAILED))
-        raise
-    report(Progress(WORK, Stage.DONE, "running"))
+    daemon = Daemon("the Docker engine", WORK, "docker", ask)
+    daemon.start(host, report, lambda: _directly(host, daemon, report))
 
 
 def _start(host: Host, report: Report) -> None:
@@ -91,19 +76,7 @@ def _start(host: Host, report: Report) -> None:
 START: Final = Repair("docker engine", RepairStage.DAEMONS, _start)
 
 
-def _by_systemd(host: Host, ask: Callable[[], EngineStatus]) -> None:
-    outcome = host.run(("systemctl", "enable", "--now", "docker"), timeout=2 * _PATIENCE)
-    if outcome.code == 0 and _answers(ask, lambda: True):
-        return
-    journal = host.run(("journalctl", "-u", "docker", "-n", str(_SHOWN), "--no-pager"))
-    raise EnvctlError(
-        "the Docker engine does not start",
-        details=f"{outcome.text}\n{journal.text}",
-        hint="systemctl status docker",
-    )
-
-
-def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> None:
+def _directly(host: Host, daemon: Daemon[EngineStatus], report: Report) -> None:
     program = host.which("dockerd")
     if program is None:
         raise EnvctlError(
@@ -114,17 +87,13 @@ def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> Non
     untried = list(REMEDIES)
     arguments: tuple[str, ...] = ()
     while True:
-        output = _attempt((program, *arguments), log, host, ask)
+        output = _attempt((program, *arguments), log, host, daemon)
         if output is None:
             return
         end = _reason(output)
         remedy = next((remedy for remedy in untried if remedy.sign in end.lower()), None)
         if remedy is None:
-            raise EnvctlError(
-                "the Docker engine does not start",
-                details="\n".join(output),
-                hint=f"the full log is {log}",
-            )
+            raise daemon.failure("\n".join(output), hint=f"the full log is {log}")
         untried.remove(remedy)
         report(Progress(WORK, Stage.NOTE, remedy.note))
         if remedy.apply is not None:
@@ -133,7 +102,7 @@ def _by_hand(host: Host, ask: Callable[[], EngineStatus], report: Report) -> Non
 
 
 def _attempt(
-    argv: tuple[str, ...], log: Path, host: Host, ask: Callable[[], EngineStatus]
+    argv: tuple[str, ...], log: Path, host: Host, daemon: Daemon[EngineStatus]
 ) -> list[str] | None:
     """Start the engine, detached from this process. None if it answers, else the end of its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -151,29 +120,18 @@ def _attempt(
         )
     finally:
         os.close(descriptor)
-    if _answers(ask, lambda: process.poll() is None):
+    if daemon.wait(lambda: process.poll() is None).state is DaemonState.ANSWERS:
         # It is meant to outlive this process, so nothing waits for it.
         process.returncode = 0
         return None
     _stop(process)
-    return log.read_bytes()[before:].decode("utf-8", "replace").splitlines()[-_SHOWN:]
+    return log.read_bytes()[before:].decode("utf-8", "replace").splitlines()[-SHOWN:]
 
 
 def _reason(output: list[str]) -> str:
     """The line that says why the engine ended; warnings before it mention the same things."""
     fatal = [line for line in output if "failed to start daemon" in line or "level=fatal" in line]
     return (fatal or output or [""])[-1]
-
-
-def _answers(ask: Callable[[], EngineStatus], alive: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if ask().state is DaemonState.ANSWERS:
-            return True
-        if not alive():
-            return False
-        time.sleep(_PAUSE)
-    return False
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Final
 
 from envctl.doctor.findings import DaemonState, Repair, RepairStage
 from envctl.doctor.host import Host
+from envctl.doctor.start_daemon import SHOWN, Daemon
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
-from envctl.progress import Progress, Report, Stage
+from envctl.progress import Report
 
 URI = "qemu:///system"
 WORK = "libvirt"
 DAEMONS = ("virtlogd", "libvirtd")
 """In the order of their start: the second needs the first for machines' consoles."""
 LOGS = "var/log/libvirt"
-_PATIENCE = 60.0
-"""Seconds from the start to the first answer; libvirt examines every installed QEMU first."""
-_PAUSE = 0.2
 _NO_BUS = "unable to get system bus connection"
 """Its message to other users than root if it cannot ask polkit for their permissions."""
+_FORK = 60.0
+"""Seconds a daemon gets until it runs in the background; libvirt examines every installed QEMU first."""
 _ANSWER = 20.0
 """Seconds to wait for one answer."""
-_SHOWN = 15
-"""How many of the logs' last lines an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +91,14 @@ def start_command(host: Host) -> str:
 
 def start(host: Host, report: Report) -> None:
     """Start libvirt unless it answers. EnvctlError, with the end of its logs, if it does not start."""
-    if look(host).state is DaemonState.ANSWERS:
-        return
-    report(Progress(WORK, Stage.STARTED))
-    try:
-        if host.has_systemd:
-            _by_systemd(host)
-        else:
-            _by_hand(host)
-    except EnvctlError:
-        report(Progress(WORK, Stage.FAILED))
-        raise
-    report(Progress(WORK, Stage.DONE, "running"))
+    daemon = Daemon("libvirt", WORK, "libvirtd", lambda: look(host))
+    daemon.start(host, report, lambda: _directly(host, daemon))
 
 
 START: Final = Repair("libvirt", RepairStage.DAEMONS, start)
 
 
-def _by_systemd(host: Host) -> None:
-    outcome = host.run(("systemctl", "enable", "--now", "libvirtd"), timeout=2 * _PATIENCE)
-    last = _wait(host, stays=False) if outcome.code == 0 else Libvirt(DaemonState.ABSENT)
-    if last.state is DaemonState.ANSWERS:
-        return
-    journal = host.run(("journalctl", "-u", "libvirtd", "-n", str(_SHOWN), "--no-pager"))
-    raise EnvctlError(
-        "libvirt does not start",
-        details="\n".join(part for part in (outcome.text, journal.text, last.error) if part),
-        hint="systemctl status libvirtd",
-    )
-
-
-def _by_hand(host: Host) -> None:
+def _directly(host: Host, daemon: Daemon[Libvirt]) -> None:
     """Start the daemons that do not run. A pid file of a killed daemon does not matter: it is not locked."""
     programs = {name: host.which(name) for name in DAEMONS}
     if None in programs.values():
@@ -139,8 +113,8 @@ def _by_hand(host: Host) -> None:
     while True:
         for name, program in programs.items():
             if not running(host, name):
-                output += host.run((str(program), "-d"), timeout=_PATIENCE).text
-        last = _wait(host, stays=True)
+                output += host.run((str(program), "-d"), timeout=_FORK).text
+        last = daemon.wait(lambda: running(host, "libvirtd"))
         if last.state is DaemonState.ANSWERS:
             return
         # The daemon that ran at first was about to exit: start another one.
@@ -150,23 +124,8 @@ def _by_hand(host: Host) -> None:
     logs = "".join(_log(host, name)[before[name] :] for name in DAEMONS)
     ends = [] if running(host, "libvirtd") else ["libvirtd has exited"]
     lines = [line for line in (output + logs).splitlines() if line.strip()]
-    raise EnvctlError(
-        "libvirt does not start",
-        details="\n".join([*lines[-_SHOWN:], *ends, last.error]),
-        hint=f"its complete logs are in {host.root / LOGS}",
-    )
-
-
-def _wait(host: Host, *, stays: bool) -> Libvirt:
-    """Wait for an answer; the last one. With `stays`, no longer than the daemon lives."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        # In this order: ask once more after the daemon has exited.
-        alive = not stays or running(host, "libvirtd")
-        last = look(host)
-        if last.state is DaemonState.ANSWERS or not alive or time.monotonic() > deadline:
-            return last
-        time.sleep(_PAUSE)
+    details = "\n".join([*lines[-SHOWN:], *ends, last.error])
+    raise daemon.failure(details, hint=f"its complete logs are in {host.root / LOGS}")
 
 
 def running(host: Host, name: str) -> bool:

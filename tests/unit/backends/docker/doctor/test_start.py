@@ -8,9 +8,9 @@ import stat
 
 import pytest
 
-from envctl.backends.docker.doctor import start as module
 from envctl.backends.docker.doctor.engine_status import look
 from envctl.backends.docker.doctor.start import LOG, PID_FILE, REMEDIES, start
+from envctl.doctor import start_daemon
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
 from tests.support.fake_host import ABSENT, RUNNING, FakeHost
@@ -18,8 +18,8 @@ from tests.support.fake_host import ABSENT, RUNNING, FakeHost
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 10.0)
-    monkeypatch.setattr(module, "_PAUSE", 0.01)
+    monkeypatch.setattr(start_daemon, "PATIENCE", 10.0)
+    monkeypatch.setattr(start_daemon, "_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -45,14 +45,6 @@ UP = "touch up; exec sleep 0.2\n"
 def runs(tmp_path):
     """The arguments of each start."""
     return (tmp_path / "runs").read_text().splitlines()
-
-
-def test_an_engine_that_answers_is_left_alone(machine):
-    host = machine("dockerd")
-    events = []
-    start(host, lambda: RUNNING, events.append)
-
-    assert (host.ran, events) == ([], [])
 
 
 def test_an_engine_started_by_hand_keeps_no_secrets_of_whoever_started_it(engine, tmp_path):
@@ -133,7 +125,7 @@ def test_an_unknown_failure_is_told_with_the_end_of_this_runs_log_only(engine, t
 
 
 def test_an_engine_that_never_answers_is_ended(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.3)
+    monkeypatch.setattr(start_daemon, "PATIENCE", 0.3)
     host, ask = engine("echo $$ > pid; exec sleep 60\n")
     with pytest.raises(EnvctlError, match="does not start"):
         start(host, ask, lambda _event: None)

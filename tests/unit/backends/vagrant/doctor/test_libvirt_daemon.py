@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envctl.backends.vagrant.doctor import kvm, libvirt_daemon
+from envctl.doctor import start_daemon
 from envctl.doctor.host import Outcome
 from envctl.errors import EnvctlError
 from tests.support.fake_host import NO_LIBVIRT, VIRSH
@@ -12,8 +13,8 @@ from tests.support.fake_host import NO_LIBVIRT, VIRSH
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(libvirt_daemon, "_PATIENCE", 0.2)
-    monkeypatch.setattr(libvirt_daemon, "_PAUSE", 0.01)
+    monkeypatch.setattr(start_daemon, "PATIENCE", 0.2)
+    monkeypatch.setattr(start_daemon, "_PAUSE", 0.01)
 
 
 PIDS = {"virtlogd": 71, "libvirtd": 72}
@@ -142,7 +143,7 @@ def test_a_daemon_that_fails_is_told_with_the_end_of_this_runs_logs_only(machine
 
 
 def test_a_daemon_that_ends_later_is_not_waited_for(machine, tmp_path, monkeypatch):
-    monkeypatch.setattr(libvirt_daemon, "_PATIENCE", 3600.0)
+    monkeypatch.setattr(start_daemon, "PATIENCE", 3600.0)
     host = machine(*PROGRAMS, answers=Daemons(tmp_path, after=99, dies=True))
     with pytest.raises(EnvctlError, match="does not start"):
         libvirt_daemon.start(host, lambda _event: None)
