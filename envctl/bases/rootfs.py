@@ -1,4 +1,4 @@
-"""What a bootstrapped root filesystem is made of: sources, options, and the files of an official image."""
+"""How a root filesystem is bootstrapped: mmdebstrap's options, package sources, and the files of an official image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envctl.plan.platforms import processor
 PACKAGE_MARK = "envctl-package"
 SOURCE_MARK = "envctl-source"
 END_MARK = "envctl-end"
-"""What starts the lines in which a root filesystem tells about itself while it is made."""
+"""The first words of the lines that the hook prints about the root filesystem."""
 
 _CLEAN = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
 
@@ -29,7 +29,7 @@ _DOCKER_CLEAN = (
 TWEAKS: tuple[tuple[str, int, str], ...] = (
     # Packages' services must not start while an image is built.
     ("usr/sbin/policy-rc.d", 0o755, "#!/bin/sh\nexit 101\n"),
-    # Nothing survives a power cut in the middle of a build anyway; without syncing it is quicker.
+    # After a power cut the build starts again anyway; without syncing it is faster.
     ("etc/dpkg/dpkg.cfg.d/docker-apt-speedup", 0o644, "force-unsafe-io\n"),
     ("etc/apt/apt.conf.d/docker-clean", 0o644, _DOCKER_CLEAN),
     ("etc/apt/apt.conf.d/docker-no-languages", 0o644, 'Acquire::Languages "none";\n'),
@@ -53,14 +53,14 @@ _SLIM = (
 )
 
 MERGED_USR = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
-"""mmdebstrap's own hooks for a merged /usr. Without them the package usrmerge does it later, which
-brings all of Perl: 40 MB more."""
+"""mmdebstrap's own hooks for a merged /usr. Without them the package usrmerge does it later, which installs all of
+Perl: 40 MB more."""
 
 _TIMESTAMP = re.compile(r"(\d{8}T\d{6}Z)")
 
 
 class Line(Protocol):
-    """What says where packages come from."""
+    """A package source."""
 
     def line(self) -> str:
         """The line as apt reads it."""
@@ -68,10 +68,10 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RootfsSpec:
-    """What to make: the base, where its packages come from, the dated mirror if one is asked for.
+    """What to make: the base, its package sources, and the address of a dated mirror, or "".
 
-    `platform` is the one that it is made for, "" for this host's. `packages` are more than the base has, `hooks` programs that are run with the root directory
-    as their argument when all are installed.
+    `platform` is "" for this host's own. `packages` are installed in addition to the base's. `hooks` are programs that
+    run after the installation, with the root directory as their argument.
     """
 
     entry: CatalogueEntry
@@ -82,9 +82,9 @@ class RootfsSpec:
     platform: str = ""
 
     def argv(self, program: str) -> tuple[str, ...]:
-        """The mmdebstrap call; the root filesystem goes to its standard output as a tar.
+        """The mmdebstrap command, which writes the root filesystem to its standard output as a tar.
 
-        With no sources mmdebstrap takes the distribution's own mirror, updates and security included.
+        Without sources, mmdebstrap uses the distribution's own mirror, with updates and security.
         """
         return (
             program,
@@ -105,11 +105,11 @@ class RootfsSpec:
         )
 
     def _dated(self) -> Sequence[str]:
-        """A dated mirror's signatures are past their date, by design."""
+        """The option for a dated mirror, whose signatures have expired by design."""
         return ('--aptopt=Acquire::Check-Valid-Until "false"',) if self.snapshot else ()
 
     def _elsewhere(self) -> Sequence[str]:
-        """Of another platform; without arch-test mmdebstrap cannot try whether its programs run here, as envctl has done."""
+        """The options for another platform. Without arch-test, mmdebstrap cannot test whether its programs run here; envctl has done so."""
         import shutil
 
         if not self.platform:
@@ -118,13 +118,13 @@ class RootfsSpec:
         return (architecture, *(() if shutil.which("arch-test") else ("--skip=check/qemu",)))
 
     def environment(self) -> dict[str, str]:
-        """Variables for mmdebstrap: a dated mirror gives the same bytes on any day."""
+        """Variables for mmdebstrap: with a dated mirror, the result is the same on any day."""
         epoch = source_date(self.snapshot)
         return {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
 
 
 def source_date(snapshot: str) -> int | None:
-    """The date in a dated mirror's address, in seconds since 1970; None if it has none."""
+    """The date in the address of a dated mirror, in seconds since 1970; None without one."""
     match = _TIMESTAMP.search(snapshot)
     if match is None:
         return None
@@ -133,10 +133,10 @@ def source_date(snapshot: str) -> int | None:
 
 
 def hook() -> str:
-    """A shell script, run with the root directory as `$1`, that finishes a root filesystem.
+    """A shell script that finishes a root filesystem; `$1` is the root directory.
 
-    It writes the tweaks, forgets what came from this host, and tells packages and sources on
-    standard error, which is the one way out that every mode of mmdebstrap leaves open.
+    It writes the tweaks, removes what came from this host, and prints packages and sources to standard error, the only
+    stream that works in every mode of mmdebstrap.
     """
     lines = ["set -eu", 'root="$1"']
     for path, mode, text in TWEAKS:
@@ -144,7 +144,7 @@ def hook() -> str:
         lines += [f"printf %s {shlex.quote(text)} > {target}", f"chmod {mode:o} {target}"]
     show = shlex.quote(f"{PACKAGE_MARK} ${{Package}} ${{Version}}\\n")
     lines += [
-        # apt's own clean-up, which comes next, no longer knows these with the tweaks in place.
+        # With the tweaks, apt's own clean-up, which comes next, no longer removes these.
         'rm -f "$root/etc/hostname" "$root"/var/cache/apt/*.bin',
         ': > "$root/etc/resolv.conf"',
         f'chroot "$root" dpkg-query --show --showformat={show} >&2',

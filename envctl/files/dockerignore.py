@@ -1,7 +1,7 @@
 """`.dockerignore` files, with the meaning that `docker build` gives them.
 
-After github.com/moby/patternmatcher and github.com/tonistiigi/fsutil, which are what `docker build` goes by; the SDK's
-own matcher sends files whose grandparent is left out.
+The rules are those of github.com/moby/patternmatcher and github.com/tonistiigi/fsutil, which `docker build` uses. The
+Docker SDK has another matcher, which sends files although their grandparent is excluded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_PATTERNS: Final = 10_000
 
 
 class PatternError(ValueError):
-    """A line that is no pattern."""
+    """A line is not a valid pattern."""
 
     def __init__(self, line: int, column: int, reason: str) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class PatternError(ValueError):
 
 
 class IgnoreDecision(NamedTuple):
-    """Of one path: whether it is left out, whether something in it may not be, and what is known for its contents."""
+    """The decision about one path: whether it is ignored, whether to enter it because something inside may not be, and the state inside."""
 
     ignored: bool
     enter: bool
@@ -35,7 +35,7 @@ class IgnoreDecision(NamedTuple):
 
 
 class Below(NamedTuple):
-    """What is known of a folder: which patterns match it or a folder that it is in, and how far each has come."""
+    """The state in a folder: which patterns match it or one of its parents, and how far each has matched."""
 
     prefix: str
     matched: tuple[bool, ...]
@@ -44,7 +44,7 @@ class Below(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One line. `kind` says how it is compared: as it is, at the beginning, at the end, or by the glob."""
+    """One line. `kind` is how it is compared: exactly, as a prefix, as a suffix, or as a glob."""
 
     text: str
     negated: bool
@@ -67,7 +67,7 @@ class _Pattern:
 
 
 class DockerIgnore:
-    """The patterns of an ignore file, in their order: the last one that matches decides."""
+    """The patterns of an ignore file, in order: the last one that matches decides."""
 
     def __init__(self, text: str) -> None:
         self._patterns = tuple(_patterns(text))
@@ -78,7 +78,7 @@ class DockerIgnore:
         return bool(self._patterns)
 
     def top(self, folder: str = "") -> Below:
-        """Where a walk begins: in a folder of the context, as if no pattern matched that itself."""
+        """The state at the start of a walk, in a folder of the context, as if no pattern matched that folder itself."""
         prefix = f"{folder}/" if folder not in {"", "."} else ""
         states = tuple(
             pattern.glob.after(prefix, pattern.glob.start) if pattern.glob else None
@@ -87,7 +87,7 @@ class DockerIgnore:
         return Below(prefix, tuple(False for _ in self._patterns), states)
 
     def decide(self, above: Below, name: str, *, is_folder: bool) -> IgnoreDecision:
-        """Of a thing in a folder. What a pattern that decides nothing would match is not asked, as docker does."""
+        """Decide about a name in a folder. As in Docker, a pattern that cannot change the result is not tried."""
         if not self._patterns:
             return IgnoreDecision(ignored=False, enter=is_folder, below=above)
         path = above.prefix + name
@@ -115,7 +115,7 @@ class DockerIgnore:
         return Below(prefix, tuple(matched), states)
 
     def _may_be_kept(self, folder: str) -> bool:
-        """Whether an exception may match something in a folder that is left out."""
+        """Whether an exception may match something in an ignored folder."""
         if not self._plain:
             return True
         return any(
@@ -163,7 +163,7 @@ def _patterns(text: str) -> Iterator[_Pattern]:
 
 
 def _compiled(text: str, *, negated: bool) -> _Pattern:
-    """A pattern in the kind of comparison that moby's has for it: some compare text where one would expect a glob."""
+    """A pattern with the comparison that moby uses for it: some patterns with wildcards are compared as text."""
     tokens = list(_tokens(text))
     wild = [token for token in tokens if not isinstance(token, str)]
     if not wild:
@@ -211,7 +211,7 @@ def _escaped(text: str, place: int) -> str:
 
 
 def _one_of(text: str, place: int) -> tuple[OneOf, int]:
-    """A list of characters, such as [a-z], which begins at `place`; and where it ends."""
+    """The list of characters, such as [a-z], that begins at `place`, and the position after it."""
     negated = text[place : place + 1] == "^"
     place += negated
     ranges: list[tuple[str, str]] = []

@@ -22,15 +22,15 @@ NEVER_COPIED: Final = (_GIT, "__pycache__", "*.pyc")
 _LARGEST: Final = 1024 * 1024
 _SHOWN: Final = 5
 _TOLD_FROM: Final = 1_000_000
-"""Bytes from which on the size of a file is worth saying."""
+"""The smallest size of a file, in bytes, that a note shows."""
 _S = TypeVar("_S")
 Git: TypeAlias = tuple[tuple[GitIgnore, State], ...]
-"""The `.gitignore` files of a folder and of those above, outermost first, and what each knows there."""
+"""The `.gitignore` files of a folder and its parents, outermost first, each with its state there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What is never taken. Some disks number a thing anew for each spelling of its name: so it is told by its path, too."""
+    """Private state, which is never copied. It is recognised by path as well as by inode: some disks have an inode per spelling of a name."""
 
     ids: Collection[tuple[int, int]]
     paths: Collection[str] = ()
@@ -40,7 +40,7 @@ class Private:
 
 
 class ContextRules:
-    """Of the context of a Dockerfile: what `docker build` sends, and nothing of envctl's private state."""
+    """The rules of a Dockerfile's context: all that `docker build` sends, except envctl's private state."""
 
     def __init__(self, ignore: DockerIgnore, private: Private) -> None:
         self._ignore = ignore
@@ -49,11 +49,11 @@ class ContextRules:
         self.left_out: list[str] = []
 
     def top(self) -> Below:
-        """What is known of the context itself."""
+        """The state at the top of the context."""
         return self._ignore.top()
 
     def decide(self, above: Below, thing: Thing[Below]) -> tuple[bool, Below | None]:
-        """As Rules say."""
+        """See `Rules`."""
         if thing in self._private:
             return False, None
         decision = self._ignore.decide(above, thing.name, is_folder=thing.is_folder)
@@ -68,13 +68,13 @@ class ContextRules:
         return is_included, decision.below if decision.enter else None
 
     def entered(self, state: Below, _path: str, _folder: int, /) -> Below:
-        """As Rules say."""
+        """See `Rules`."""
         return state
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """What a copy knows of a folder; `ignored` is the thing, here or above, that git ignores."""
+    """The state of a copy in a folder; `ignored` is this path, or the one above it, that git ignores."""
 
     ignore: Below
     exclude: State
@@ -84,9 +84,9 @@ class At:
 
 @dataclass(slots=True)
 class CopyRules:
-    """Of a `copy` step: all but what it, the project's ignore file or a mount leaves out.
+    """The rules of a `copy` step: all files except those that `exclude` or the project's ignore file matches or a mount covers.
 
-    `covered` says of a path that a mount is in its place. What git ignores is taken, and noted.
+    `covered` returns whether a mount covers a path. Files that git ignores are copied, with a note.
     """
 
     exclude: Sequence[str]
@@ -96,22 +96,22 @@ class CopyRules:
     _patterns: GitIgnore = field(init=False)
     _used: set[int] = field(default_factory=set)
     ignored_sizes: dict[str, int] = field(default_factory=dict)
-    """By path, how much is taken of each thing that git ignores; a folder's ends with "/"."""
+    """By path, the bytes that are copied although git ignores them; the path of a folder ends with "/"."""
     left_out: list[str] = field(default_factory=list)
-    """What is neither file, folder nor link."""
+    """Paths that are neither file, folder nor link."""
     by_ignore_file: int = 0
-    """How many things the ignore file leaves out."""
+    """How many paths the ignore file excludes."""
 
     def __post_init__(self) -> None:
         words = [_from_here(word) for word in self.exclude]
         self._patterns = GitIgnore([*NEVER_COPIED, *words])
 
     def top(self, folder: str, git: Git) -> At:
-        """What is known of the folder that is copied, which is that one of the project."""
+        """The state at the top of the copied folder; `folder` is its path in the project."""
         return At(self.ignore.top(folder), self._patterns.top, git)
 
     def forget(self, tracked: Collection[str], top: str) -> None:
-        """Ignore no more what git tracks, though a pattern names it; `top` is the folder that is copied."""
+        """Drop the notes about paths that git tracks although a pattern matches them; `top` is the copied folder."""
         prefix = "" if top in {"", "."} else f"{top}/"
         for path in [path for path in self.ignored_sizes if prefix + path in tracked]:
             del self.ignored_sizes[path]
@@ -122,11 +122,11 @@ class CopyRules:
         return [word for word in self.exclude if _from_here(word).rstrip() not in used]
 
     def decide(self, above: At, thing: Thing[At]) -> tuple[bool, At | None]:
-        """As Rules say."""
+        """See `Rules`."""
         is_folder = thing.is_folder
         if thing in self.private or self.covered(thing.path):
             return False, None
-        # To git on macOS and Windows .GIT is .git; what is copied is to be the same everywhere.
+        # On macOS and Windows, git treats .GIT as .git; a copy has to be the same everywhere.
         name = _GIT if thing.name.lower() == _GIT else thing.name
         matching = self._patterns.matching(above.exclude, name, is_folder=is_folder)
         self._used.update(matching)
@@ -147,7 +147,7 @@ class CopyRules:
         return not decision.ignored, below
 
     def _noted(self, above: At, thing: Thing[At], *, is_included: bool) -> str:
-        """What git ignores that this is in or is; its size is counted."""
+        """The ignored path that this path is or is in, or ""; its size is counted."""
         name = above.ignored
         if not name and above.git and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
             name = thing.path + ("/" if thing.is_folder else "")
@@ -157,7 +157,7 @@ class CopyRules:
         return name
 
     def entered(self, state: At, path: str, folder: int, /) -> At:
-        """As Rules say: a folder's own `.gitignore` is for what is in it."""
+        """See `Rules`: a folder's own `.gitignore` applies to its contents."""
         if state.ignored:
             return state
         name = path.rpartition("/")[2]
@@ -167,7 +167,7 @@ class CopyRules:
 
 
 def is_ignored(git: Git, name: str, *, is_folder: bool) -> bool:
-    """Whether git ignores a thing in a folder: the innermost file that says something decides."""
+    """Whether git ignores a name in a folder: the innermost file with a matching pattern decides."""
     for patterns, state in reversed(git):
         ignored = patterns.ignored(state, name, is_folder=is_folder)
         if ignored is not None:
@@ -176,12 +176,12 @@ def is_ignored(git: Git, name: str, *, is_folder: bool) -> bool:
 
 
 def below(git: Git, name: str) -> Git:
-    """What is known in a folder of that name, without its own file."""
+    """The state in a subfolder of that name, without its own `.gitignore`."""
     return tuple((patterns, patterns.below(state, name)) for patterns, state in git)
 
 
 def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
-    """The patterns of an open folder's `.gitignore`, if it has some that can be read."""
+    """The patterns of an open folder's `.gitignore`; None if it has none or they cannot be read."""
     try:
         descriptor = os.open(name, FILE, dir_fd=folder)
     except OSError:
@@ -195,7 +195,7 @@ def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
 
 
 def ignored_text(source: str, top: str, sizes: Mapping[str, int]) -> str:
-    """What is said of the things that git ignores and a copy takes all the same."""
+    """The note about paths that git ignores and a copy includes."""
     prefix = "" if top in {"", "."} else f"{top}/"
     things = [
         shown(prefix + path)[1:-1] + (f" ({rough_size(size)})" if _tells(path, size) else "")
@@ -218,7 +218,7 @@ def _is_plain(thing: Thing[object] | Thing[At] | Thing[Below]) -> bool:
 
 
 def _from_here(pattern: str) -> str:
-    """A pattern as git would have it: it knows no `./`."""
+    """A pattern in git's syntax, which has no leading `./`."""
     negated = "!" if pattern.startswith("!") else ""
     word = pattern.removeprefix("!")
     return negated + (word[1:] if word.startswith("./") else word)

@@ -1,8 +1,8 @@
 """The plan: one environment, fully decided, in terms no backend owns.
 
-What units are made from is in `build_model`, how they run is here. Sizes are bytes, durations seconds, modes octal
-strings ("0644"). Fields made by `metadata_field` say where a value came from or how it is laid out; they are no part
-of a unit's identity.
+`build_model` has what units are made from; this module has how they run. Sizes are bytes, durations seconds, modes octal
+strings ("0644"). Fields made by `metadata_field` record where a value came from or how it is laid out; they are not
+part of a unit's identity.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ __all__ = [
 
 
 class Kind(StrEnum):
-    """What a unit is for: to keep running, or to run once to completion."""
+    """Whether a unit keeps running, or runs once to completion."""
 
     SERVICE = "service"
     TASK = "task"
 
 
 class Restart(StrEnum):
-    """When the engine starts a unit's process again by itself."""
+    """When the engine restarts a unit's process."""
 
     NO = "no"
     ON_FAILURE = "on-failure"
@@ -86,7 +86,7 @@ class Restart(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a dependency must have reached before a dependent may start."""
+    """The state that a dependency must reach before a dependent starts."""
 
     STARTED = "started"
     HEALTHY = "healthy"
@@ -95,7 +95,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The process of a unit. None leaves to a ready image what the image says."""
+    """The process of a unit. With None, a ready image's own setting applies."""
 
     argv: tuple[str, ...] | None = None
     user: str | None = None
@@ -106,7 +106,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """`container` reachable at `address`:`host`; host 0 lets the engine choose."""
+    """The port `container` is published at `address`:`host`; with host 0 the engine chooses one."""
 
     container: int
     host: int = 0
@@ -116,10 +116,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A path of the host, live inside. `source` is absolute.
+    """A bind mount: the host's `source`, an absolute path, appears at `target`.
 
-    `hidden` are folders below it, by their paths from there, in whose place an empty one is seen: envctl's own state.
-    `protected` are files and folders below it that can only be read: git's own, which names programs of this host.
+    `hidden` are folders below it, as relative paths, that appear empty: envctl's own state. `protected` are files and
+    folders below it that are read-only: git's own, because git runs programs of this host that they name.
     """
 
     source: str
@@ -131,9 +131,9 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class NewVolume:
-    """What a volume that does not exist yet begins with: what the image of `unit`, `source`, has at `target`.
+    """The initial content of a new volume: a copy of `target` in `source`, the image of `unit`.
 
-    `owner` is who it belongs to: a user of that image or a number, and a group after a colon; "" leaves it to the image.
+    `owner` is a user of that image or a number, with a group after a colon; "" keeps the owner that the image has.
     """
 
     unit: str
@@ -144,9 +144,9 @@ class NewVolume:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Storage that outlives the unit; the name is the spec's.
+    """Storage that outlives the unit; `name` is its name in the spec.
 
-    `new` says what it begins with where that is more than what the unit's own image has there.
+    `new` is its initial content, if the volume is shared or has an `owner`; otherwise the engine copies the unit's own image.
     """
 
     name: str
@@ -157,9 +157,9 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A file at `target`, mode 0400, the unit's user's. Only the value's keyed digest is known here.
+    """A file at `target` that only the unit's user can read. The plan has only a keyed digest of the value.
 
-    `env` is the environment variable the spec names as a source, if it does.
+    `env` is the environment variable that the spec names as the source, or "".
     """
 
     name: str
@@ -169,7 +169,7 @@ class Secret:
 
 
 class ProbeKind(StrEnum):
-    """How health is asked for; all run inside the unit."""
+    """How a probe checks health; all kinds run inside the unit."""
 
     HTTP = "http"
     TCP = "tcp"
@@ -178,9 +178,10 @@ class ProbeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A health check: `test` is (url,), (host, port) or an argv, by kind. Durations in seconds.
+    """A health check: `test` is (url,), (host, port) or an argv, by kind. Durations are in seconds.
 
-    It is asked every `start_interval`, at most, until the unit is healthy or its `start_period` is over; then every `interval`.
+    It runs every `start_interval` (never longer than `interval`) until the unit is healthy or its `start_period` is over;
+    then every `interval`.
     """
 
     kind: ProbeKind
@@ -192,14 +193,14 @@ class Probe:
     start_interval: float = metadata_field(1.0)
 
     def pause(self, waited: float) -> float:
-        """Seconds between two probes of a unit that is not healthy yet, so many seconds after it was started."""
+        """Seconds until the next probe of a unit that is not healthy yet, `waited` seconds after its start."""
         starting = waited < self.start_period
         return min(self.start_interval, self.interval) if starting else self.interval
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Limits: `cpus` in whole cores, `memory` in bytes; None is no limit."""
+    """Limits: `cpus` in cores, `memory` in bytes; None means no limit."""
 
     cpus: float | None = None
     memory: int | None = None
@@ -225,7 +226,7 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a unit runs. Its canonical form is the unit's run identity: a change in it replaces the unit."""
+    """How a unit runs. Its canonical text is the unit's run identity: if it changes, the unit is replaced."""
 
     process: Process = Process()
     ports: tuple[Port, ...] = ()
@@ -245,8 +246,8 @@ class Run:
 class Unit:
     """One container or VM: a service's replica or a task.
 
-    `name` is the service's, with "-2", "-3", … from the second replica on. `origins` maps a path
-    into the run ("process.env.LOG_LEVEL", "ports") to the place that set it.
+    `name` is the service's name; the second replica adds "-2", the third "-3". `origins` maps a path
+    in the run ("process.env.LOG_LEVEL", "ports") to the place that set the value.
     """
 
     name: str
@@ -264,11 +265,11 @@ class Unit:
 
     @property
     def kind(self) -> Kind:
-        """Whether it keeps running or runs to completion."""
+        """Whether it keeps running, or runs once to completion."""
         return self.run.kind
 
     def where_port(self, host: int) -> Place | None:
-        """The place that chose a port of the host."""
+        """The place in the spec that sets a port of the host."""
         paths = [
             path
             for index, port in enumerate(self.run.ports)
@@ -281,9 +282,9 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An environment decided: its units in dependency order.
+    """An environment, fully decided: its units in dependency order.
 
-    `left_out` are services of the spec that nobody asked for and that cannot be planned: what is there of them stays.
+    `left_out` are services that the user did not ask for and that cannot be planned. Their existing units stay.
     """
 
     scope: Scope
@@ -292,7 +293,7 @@ class Plan:
     left_out: tuple[str, ...] = metadata_field(())
 
     def unit(self, name: str) -> Unit:
-        """The unit of that name. KeyError if there is none."""
+        """The unit with that name. KeyError if it does not exist."""
         for unit in self.units:
             if unit.name == name:
                 return unit
@@ -303,7 +304,7 @@ class Plan:
         return tuple(unit for unit in self.units if unit.service == service)
 
     def builds(self) -> Mapping[str, Build | DockerfileBuild]:
-        """What has to be built, each once, by digest."""
+        """The builds of all units, by digest."""
         return {
             unit.source.digest: unit.source
             for unit in self.units

@@ -1,4 +1,4 @@
-"""Platforms, as Docker writes them ("linux/arm64"), and what images of one are called. Pure."""
+"""Platforms, as Docker writes them ("linux/arm64"), and the names of images for a platform. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from envctl.lazy_dataclass import dataclass
 
 UNSET: Final = "unset"
-"""What is said where no platform is asked for: the engine's own is taken."""
+"""Shown if the spec sets no platform: the engine's own is used."""
 _PREFIX: Final = "envctl-platform/"
 _DIGEST: Final = re.compile(r"sha256-([0-9a-f]{64})")
 _PORT: Final = re.compile(r"(.+)__(\d+)")
@@ -17,10 +17,10 @@ _PORT: Final = re.compile(r"(.+)__(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What others call the processor of a platform.
+    """Other names of a platform's processor.
 
-    `debian` is Debian's and Ubuntu's word for it, "" where they have none; `architectures` are the words that a system inside may
-    have for it, those of a kernel that runs it on a larger one included; `qemu` is the end of the name of the emulator that runs its programs.
+    `debian` is its name in Debian and Ubuntu, or "". `architectures` are the names that a system inside may report,
+    including those of a larger processor that also runs its programs. `qemu` is the suffix of its QEMU emulator.
     """
 
     debian: str
@@ -45,7 +45,7 @@ _PROCESSORS: Final[Mapping[str, Processor]] = {
     "linux/s390x": Processor("s390x", ("s390x",), "s390x"),
 }
 _SAME: Final = {"linux/arm64/v8": "linux/arm64", "linux/arm": "linux/arm/v7"}
-"""Two ways of writing one platform."""
+"""Other spellings of a platform."""
 _OTHER_WORDS: Final = {
     "x86_64": "linux/amd64",
     "x86-64": "linux/amd64",
@@ -61,47 +61,47 @@ _OTHER_WORDS: Final = {
     "mips64el": "linux/mips64le",
     "loongarch64": "linux/loong64",
 }
-"""What others than Docker call processors."""
+"""Names of processors outside Docker."""
 
 PLATFORMS: Final = (*_PROCESSORS, *_SAME)
-"""All that may be written."""
+"""All spellings that the spec accepts."""
 
 
 def normalized(text: str) -> str:
-    """A platform in the one way that it is written from then on; "" for what is none."""
+    """The usual spelling of a platform; "" if it is unknown."""
     text = _SAME.get(text, text)
     return text if text in _PROCESSORS else ""
 
 
 def meant(text: str) -> str:
-    """The platform that somebody means who calls it by its processor alone, or by another word; "" if nobody can tell."""
+    """The platform of a processor's name, in Docker's words or others; "" if it is unknown."""
     word = text.lower().removeprefix("linux/")
     return _OTHER_WORDS.get(word) or normalized(f"linux/{word}")
 
 
 def processor(platform: str) -> Processor:
-    """What others call a platform's processor. KeyError for what is no platform."""
+    """Other names of a platform's processor. KeyError if the platform is unknown."""
     return _PROCESSORS[normalized(platform)]
 
 
 def of_image(system: str, architecture: str, variant: str = "") -> str:
-    """The platform of an image, by what it says of itself; in its own words if that is none of the known ones."""
+    """The platform that an image records, in its usual spelling if it is a known one."""
     text = "/".join(part for part in (system or "linux", architecture, variant) if part)
     return normalized(text) or text
 
 
 def architecture(platform: str) -> str:
-    """Docker's word for the processor: "arm" of linux/arm/v7."""
+    """Docker's name of the processor: "arm" for linux/arm/v7."""
     return platform.split("/")[1] if "/" in platform else ""
 
 
 def variant(platform: str) -> str:
-    """Docker's word for the kind of it: "v7" of linux/arm/v7; "" without one."""
+    """Docker's name of the processor's version: "v7" for linux/arm/v7; "" if it has none."""
     return "/".join(platform.split("/")[2:])
 
 
 def runs(platform: str, image: str) -> bool:
-    """Whether an image of one platform is what was asked for as another: later processors run what earlier ones do."""
+    """Whether an image of platform `image` can be used for `platform`: later processors run programs of earlier ones."""
     if architecture(platform) != architecture(image):
         return False
     if architecture(platform) not in ("amd64", "arm"):
@@ -109,11 +109,11 @@ def runs(platform: str, image: str) -> bool:
     return variant(image) <= variant(platform)
 
 
-# --- what images are called ------------------------------------------------------------------
+# --- names of images ------------------------------------------------------------------
 
 
 def image_name(image: str, platform: str) -> str:
-    """What an image of a platform is called on an engine, which keeps one image of a name: that one may be another platform's."""
+    """The name of an image for a platform on the engine, which keeps only one image per name."""
     if not platform:
         return image
     repository, at, digest = image.partition("@")
@@ -129,7 +129,7 @@ def image_name(image: str, platform: str) -> str:
 
 
 def plain_name(name: str) -> tuple[str, str]:
-    """The image and the platform that `image_name` made a name of; the name itself and "" for any other."""
+    """The inverse of `image_name`: image and platform. Any other name is returned as it is, with ""."""
     if not name.startswith(_PREFIX):
         return name, ""
     marked, _, image = name.removeprefix(_PREFIX).partition("/")

@@ -12,9 +12,9 @@ from envctl.lazy_dataclass import dataclass
 class Status(StrEnum):
     """What a unit's process is doing, or how it ended.
 
-    STOPPED is said of a unit that envctl itself has stopped, OOM_KILLED of one whose process was killed because
-    memory ran out. UNREACHABLE: the engine has it, and says that it runs, but it does not answer; UNKNOWN: nobody
-    can tell. Neither is ever taken for EXITED.
+    STOPPED: envctl stopped the unit. OOM_KILLED: the kernel killed its process because memory ran out. UNREACHABLE:
+    the engine reports that the unit runs, but the unit does not answer. UNKNOWN: the engine does not know. A unit whose
+    state is UNREACHABLE or UNKNOWN must never count as EXITED.
     """
 
     MISSING = "missing"
@@ -31,7 +31,7 @@ class Status(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the process has ended, and is not going to be started again by the engine."""
+        """Whether the process has ended, and the engine will not restart it."""
         return self in _OVER
 
 
@@ -39,7 +39,7 @@ _OVER = frozenset({Status.STOPPED, Status.EXITED, Status.OOM_KILLED})
 
 
 class Health(StrEnum):
-    """What a unit's probe says; NONE where it has none."""
+    """The result of a unit's health probe; NONE if it has no probe."""
 
     NONE = "none"
     STARTING = "starting"
@@ -49,10 +49,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A difference between the unit as it was created and what the engine has now: somebody changed it by other means.
+    """A difference between a unit as envctl created it and as the engine has it now: somebody changed it without envctl.
 
-    `path` leads to what it contradicts, within the run; with `in_place` starting the unit repairs it;
-    otherwise it has to be replaced.
+    `path` is the path, in the run, of the value that it contradicts. With `in_place`, starting the unit repairs it;
+    otherwise the unit has to be replaced.
     """
 
     text: str
@@ -62,17 +62,19 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """One unit as observed.
+    """One unit, as observed.
 
-    `build` is the digest of the build it was made from ("" for a ready image, whose reference
-    stands in `image`); `run` is the canonical text of the run it was made for (`digest.run_text`).
-    `cause` says why it is in this state; `defect` what it has lost though it may run, such as a port: `up` puts that right,
-    by a restart if it `needs_restart`.
-    `unfinished`: the `up` that was making it was interrupted. `hooks` are the digests of the after_start
-    hooks that have run to their end since envctl started it (see `hooks.digests`).
-    `published` has, by port inside ("8000/tcp"), the addresses of this host that lead there.
-    `outdated` says that the build's image was made anew since. `drift` is what the engine's own record has otherwise,
-    `unchecked` what nobody could look at, each with the reason; both only where a plan was given. `id` names this incarnation: another id is another container or machine.
+    - `build`: the digest of the build it was made from; "" for a ready image, which `image` names.
+    - `run`: the canonical text of the run it was made for (`digest.run_text`).
+    - `id`: the container or machine. A replaced unit has another id.
+    - `cause`: why it is in this state.
+    - `defect`: what it has lost, such as a port, even if it runs. `up` repairs it, by a restart if it `needs_restart`.
+    - `unfinished`: the `up` that was making it was interrupted.
+    - `hooks`: the digests of the `after_start` hooks that succeeded since envctl started it (see `hooks.digests`).
+    - `published`: the addresses on this host, by port inside ("8000/tcp").
+    - `outdated`: its image was rebuilt since it was made.
+    - `drift`: how the engine's record differs from what envctl created. `unchecked`: what could not be checked, with the
+      reason. Both need a plan.
     """
 
     name: str
@@ -101,7 +103,7 @@ class UnitState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """An environment as observed. `images` maps the digests of builds that are at hand to their recorded steps."""
+    """An environment, as observed. `images` maps the digests of existing builds to their recorded steps."""
 
     units: Mapping[str, UnitState] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)

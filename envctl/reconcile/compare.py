@@ -1,26 +1,26 @@
-"""What has to change so that what is there becomes what is wanted. Pure: talks to nothing.
+"""Compares the observed state with the plan, and decides what has to change. Pure: talks to no engine.
 
 The rules, for each unit of the plan:
 
-======================================  =====================================
-observed                                change
-======================================  =====================================
-missing                                 CREATE
-made from another build or image        REPLACE
-made for another run                    REPLACE (RECONFIGURE where the backend can)
-whose making was interrupted            REPLACE
-a task that failed, or was stopped      REPLACE (it runs again)
-a service that is not running, is
-paused or cannot be reached             START
-that has lost something while it runs   START (RESTART where it takes one)
-with an after_start hook that is due    HOOK
-what the engine has of it is otherwise  REPLACE (START where that mends it)
-anything else                           none
-======================================  =====================================
+=============================================  ===========================================
+the unit                                       change
+=============================================  ===========================================
+does not exist                                 CREATE
+was made from another build or image           REPLACE
+was made for another run                       REPLACE (RECONFIGURE if the backend can)
+was not finished by an interrupted `up`        REPLACE
+is a task that failed or was stopped           REPLACE (it runs again)
+is a service that is stopped, paused or
+unreachable                                    START
+runs, but has lost something, such as a port   START (RESTART if it needs one)
+has an `after_start` hook that is due          HOOK
+differs in the engine from what envctl made    REPLACE (START if that repairs it)
+is none of these                               none
+=============================================  ===========================================
 
-A unit takes a port or volume after another one has released it: see `plan.handovers`. A build is made only if a unit
-needs it that has to be made, and its image does not exist. Units that were removed from the spec are removed. Volumes are
-never touched here, see `down`.
+A unit takes a port or volume after another one has released it: see `plan.change_order`. A build is made only if its
+image does not exist and a unit that is created or replaced needs it. Units that were removed from the spec are removed.
+Only `down` removes volumes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from envctl.reconcile.forced_changes import NOTHING_FORCED, Forced, with_forced
 
 _MAKES = (Action.CREATE, Action.REPLACE)
 _LIVING = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.EXITED, Status.OOM_KILLED)
-"""Where a unit is there to be reconfigured."""
+"""States in which a unit can be reconfigured."""
 _NEVER_RAN = (Status.MISSING, Status.CREATED)
 
 
@@ -53,7 +53,7 @@ def compare(
     reconfigure: frozenset[str] = frozenset(),
     forced: Forced = NOTHING_FORCED,
 ) -> tuple[Change, ...]:
-    """The changes that lead from `observed` to `plan`, in an order they can be done in.
+    """The changes that lead from `observed` to `plan`, in an order in which they can be applied.
 
     `reconfigure` are the fields of a run that the backend can change in a unit without replacing it; `forced` are
     changes that the user asks for.
@@ -104,7 +104,7 @@ def down(
 ) -> tuple[Change, ...]:
     """The changes that take an environment down; with `volumes`, its data too.
 
-    With the plan at hand dependents go before what they depend on.
+    With a `plan`, dependents are removed before their dependencies.
     """
     removals = remove(observed, frozenset(observed.units), plan=plan)
     ends: list[Change] = []
@@ -127,7 +127,7 @@ def remove(
     plan: Plan | None = None,
     cause: str = "the environment goes down",
 ) -> tuple[Change, ...]:
-    """The changes that remove these units, dependents before what they depend on."""
+    """The changes that remove these units, dependents before their dependencies."""
     known = {unit.name: unit for unit in plan.units} if plan else {}
     names = [name for name in observed.units if name in units]
     return tuple(
@@ -147,7 +147,7 @@ def remove(
 def stop(
     observed: Observed, *, plan: Plan | None = None, units: frozenset[str] | None = None
 ) -> tuple[Change, ...]:
-    """The changes that stop every unit that runs, or may, dependents before what they depend on.
+    """The changes that stop every unit that runs or may run, dependents before their dependencies.
 
     With `units`, only these.
     """
@@ -177,7 +177,7 @@ def stop(
 
 
 def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]:
-    """The changes of these units, and whatever they need; nothing is removed but what has what they take."""
+    """The changes of these units and what those need. A unit is removed only if it has something that they take."""
     keys = {change.key: change for change in changes}
     chosen: set[str] = set()
     todo = [
@@ -191,7 +191,7 @@ def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]
             chosen.add(key)
             todo += (need for need in keys[key].needs if _is_needed(keys.get(need), key))
             if keys[key].action is Action.STOP:
-                # What is stopped for others is not left so.
+                # A unit that is stopped for others is started again.
                 todo.append(keys[key].unit)
     return tuple(
         replace(change, needs=tuple(need for need in change.needs if need in chosen))
@@ -201,7 +201,7 @@ def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]
 
 
 def _is_needed(change: Change | None, by: str) -> bool:
-    """Whether a change has to be done for another one, though nobody asked for it."""
+    """Whether another change needs this one, although the user did not ask for it."""
     return change is not None and (change.action is not Action.REMOVE or by in change.frees)
 
 
@@ -232,7 +232,7 @@ def _needs(
 
 
 def _new_volumes(unit: Unit, observed: Observed) -> Iterator[NewVolume]:
-    """What the unit's volumes begin with that are not there yet."""
+    """The initial contents of the unit's volumes that do not exist yet."""
     for volume in unit.run.volumes:
         if volume.new is not None and volume.name not in observed.volumes:
             yield volume.new
@@ -252,7 +252,7 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
 
 
 def builds(plan: Plan, units: Collection[str], observed: Observed) -> Iterator[Change]:
-    """What has to be built, and is not at hand, so that these units can be made."""
+    """The builds that these units need and that do not exist yet."""
     making = set(units)
     making |= {
         new.unit
@@ -324,7 +324,7 @@ def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Ca
 
 
 def _build_causes(unit: Unit, state: UnitState | None, observed: Observed) -> tuple[Cause, ...]:
-    """What of the build is another now, as far as the old image still tells."""
+    """How the build differs from the one that made the unit, as far as the old image records it."""
     source = unit.source
     where = source.where or unit.where
     if state is None or state.build == getattr(source, "digest", ""):

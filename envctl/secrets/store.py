@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envctl.definition.keys.spec_file import SecretData
 
 ALPHABET = string.ascii_letters + string.digits
-"""Generated secrets consist of these: nothing that a URL, a shell or a config file would mind."""
+"""The characters of generated secrets: none has a meaning in a URL, a shell or a configuration file."""
 
 _DIGEST_LENGTH = 24
 _KEY_LENGTH = 32
@@ -33,17 +33,16 @@ _RECORD = ".digests.json"
 _USERS = "used-by"
 """No secret can have this name."""
 _LEAVING = b"its values are being deleted"
-"""What the note that a backend uses the values says from when they are to go."""
+"""The content of the file that records a backend's use of the values, from the time when they are being deleted."""
 _LEAST_MASKED = 8
-"""Bytes; what is shorter stands in too many places for another reason."""
+"""Bytes. Shorter values would also match text that is not the secret."""
 
 
 class SecretStore:
     """The secrets of one environment.
 
-    Generated values and the key of the digests are files in the project's private folder,
-    readable by their owner only. An environment's values are shared by its backends and kept until
-    the last of them has let go.
+    Generated values and the key of the digests are files in the project's private folder that only their owner can read.
+    The backends of an environment share its values; they are deleted when no backend uses them any more.
     """
 
     def __init__(
@@ -60,19 +59,19 @@ class SecretStore:
         self._path = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
         self.reach_host = False
-        """Whether variables may be taken, commands be run, and files outside the project be read: only what was allowed may set it."""
+        """Whether the store may read variables, run commands and read files outside the project. Set only after the user allowed it."""
         self.allowed_files: Mapping[str, Path] = {}
-        """Where the files outside the project led when that was allowed, by secret."""
+        """By secret, where its file outside the project led when the user allowed it."""
 
     def allow_host(self, files: Mapping[str, Path]) -> None:
-        """Let values come from this host, as the user allowed; `files` are where those outside the project led then."""
+        """Allow values from this host, as the user did; `files` are the targets, at that time, of files outside the project."""
         self.reach_host = True
         self.allowed_files = files
 
     def digest(self, name: str) -> str | None:
-        """A keyed digest of the value; "" as long as a value that will be generated is not made.
+        """A keyed digest of the value; "" if the value has yet to be generated.
 
-        None if it would come from a variable, a program or a file of the host, which this run must not use.
+        None if the value comes from a variable, a program or a file of the host, which this run must not use.
         """
         try:
             value = self._find(name)
@@ -86,13 +85,13 @@ class SecretStore:
         return hmac.new(key, value, hashlib.sha256).hexdigest()[:_DIGEST_LENGTH]
 
     def facts_key(self) -> str:
-        """What digests in facts are made with: made of the key of the others, and not to be told from it."""
+        """The key of digests in facts. It is derived from the store's key, and does not reveal it."""
         return hmac.new(self._key(), b"facts", hashlib.sha256).hexdigest()
 
     def facts_digest(self, name: str) -> str:
-        """What facts have to say of the value, made with `facts_key`; "" if there is none yet.
+        """The value's digest in facts, made with `facts_key`; "" if the value has yet to be generated.
 
-        Of a value that this run must not look up it is what the last `up` recorded; "" if it recorded none.
+        If this run must not look the value up, the digest that the last `up` recorded; "" if it recorded none.
         """
         try:
             value = self._find(name)
@@ -103,7 +102,7 @@ class SecretStore:
         )
 
     def value(self, name: str) -> bytes:
-        """The value; made and kept if it is one to generate."""
+        """The value; generated and stored first if necessary."""
         value = self._find(name)
         if value is not None:
             return value
@@ -118,7 +117,7 @@ class SecretStore:
         return self._values[name]
 
     def use(self, backend: str, names: Collection[str] | None = None) -> bool:
-        """Note that a backend has this environment up; whether values, of these or all, had to be generated for it."""
+        """Record that a backend uses the values, and generate missing ones, all or those of `names`; whether any was missing."""
         has_generated = False
         for name, declared in self._declared.items():
             if names is not None and name not in names:
@@ -135,7 +134,7 @@ class SecretStore:
         return has_generated
 
     def _record(self) -> None:
-        """Keep the digests, for facts, of values that later runs must not look up: they say nothing of the values."""
+        """Record the digests, for facts, of values that later runs must not look up. They do not reveal the values."""
         names = [
             name
             for name, secret in self._declared.items()
@@ -160,11 +159,11 @@ class SecretStore:
         )
 
     def begin_release(self, backend: str) -> None:
-        """Note that the values are about to be forgotten: a run that is killed before it has done so leaves that to the next."""
+        """Record that the values are being deleted: if this run is killed, the next one deletes them."""
         users = existing_folder(self._root, *self._path, _USERS)
         if users is None:
             return
-        # Without room for a note the values are forgotten all the same, unless the run is killed.
+        # If the disk is full, the values are deleted all the same, unless the run is killed.
         with (
             suppress(OSError, EnvctlError),
             os.fdopen(open_private(users / backend, os.O_WRONLY | os.O_CREAT), "wb") as file,
@@ -172,14 +171,14 @@ class SecretStore:
             file.write(_LEAVING)
 
     def is_releasing(self, backend: str) -> bool:
-        """Whether a run began to forget the values for a backend, and was killed."""
+        """Whether a run that was killed had begun to delete the values for a backend."""
         users = existing_folder(self._root, *self._path, _USERS)
         return users is not None and _read_private(users / backend) == _LEAVING
 
     def release(self, backend: str) -> None:
-        """Forget the generated values, if no other backend has this environment up.
+        """Delete the generated values, if no other backend uses them.
 
-        EnvctlError, which names the file, if one cannot be removed.
+        EnvctlError, naming the file, if one cannot be removed.
         """
         try:
             self._release(backend)
@@ -197,7 +196,7 @@ class SecretStore:
         if folder_of_environment is not None and not others:
             _remove_files(folder_of_environment)
         if users is not None:
-            # Last: as long as it is there, a run that is killed is taken up by the next.
+            # Last: while it exists, the next run continues after one that was killed.
             (users / backend).unlink(missing_ok=True)
             _removed(users)
         if folder_of_environment is not None:
@@ -208,22 +207,22 @@ class SecretStore:
             _removed(folder)
 
     def masked(self, text: str) -> str:
-        """The text, with values replaced by their secrets' names: those asked for so far, and those of variables.
+        """The text, with the names of secrets in place of values: those looked up so far, and those of variables.
 
-        Of a value of several lines each line counts, since logs are told in lines.
+        Each line of a value is replaced separately, because logs are printed line by line.
         """
         for part, name in self._parts():
             text = text.replace(part.decode("utf-8", "replace"), name)
         return text
 
     def masked_bytes(self, data: bytes) -> bytes:
-        """As `masked`, of what need not be text."""
+        """The same for bytes, which need not be text."""
         for part, name in self._parts():
             data = data.replace(part, name.encode())
         return data
 
     def _parts(self) -> Sequence[tuple[bytes, str]]:
-        """What is not to be told and what to say instead, the longest first."""
+        """The values to hide, each with its replacement, the longest first."""
         variables = (
             (name, variable_value(declared, self._environ) or b"")
             for name, declared in self._declared.items()
@@ -268,21 +267,21 @@ class SecretStore:
 
 
 def _removed(folder: Path) -> bool:
-    """Remove a folder that is empty; whether it is gone."""
+    """Remove a folder if it is empty; whether it no longer exists."""
     with suppress(OSError):
         folder.rmdir()
     return not folder.exists()
 
 
 def _remove_files(folder: Path) -> None:
-    """Remove the regular files that stand in a folder: values are nothing else."""
+    """Remove the regular files in a folder; all values are regular files."""
     for path in folder.iterdir():
         if stat.S_ISREG(path.lstat().st_mode):
             path.unlink(missing_ok=True)
 
 
 def _read_private(path: Path) -> bytes | None:
-    """A file's content; None if there is none."""
+    """A file's content; None if it does not exist."""
     try:
         descriptor = open_private(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -292,9 +291,9 @@ def _read_private(path: Path) -> bytes | None:
 
 
 def _write_once(path: Path, content: bytes) -> bytes:
-    """Write a private file unless it is there; the content it has afterwards.
+    """Write a private file unless it exists; return its content afterwards.
 
-    Two that write at the same time end with the same content: that of the first.
+    If two processes write at the same time, both get the content of the first.
     """
     existing = _read_private(path)
     if existing is not None:

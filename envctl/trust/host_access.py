@@ -1,6 +1,7 @@
-"""What of this host a project runs, reads or shows to its services, each as one thing to allow. Pure but for looking.
+"""What a project runs or reads on this host, or shows to its services: the user allows each one separately.
 
-Each is shown quoted exactly, and told by the project's own files that are part of it.
+Each is shown exactly, and identified by its words and the content of the project files that are part of it. Nothing is
+changed here; only files are read.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ _CONTAINED: Final = frozenset(
         *("LINUX_IMMUTABLE", "NET_ADMIN"),
     )
 )
-"""Capabilities that stay within a container; the others reach the kernel that it shares with this host."""
+"""Capabilities whose effects stay in a container; the others affect the kernel that it shares with this host."""
 
 
 _BLANK: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\u00ad"
     "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
-"""What Python calls printable, and is not to be seen: fillers, variation selectors, the empty Braille pattern.
+"""Invisible characters that Python considers printable: fillers, variation selectors, the empty Braille pattern.
 
 Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt, Default_Ignorable_Code_Point.
 """
@@ -61,10 +62,10 @@ Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt,
 
 @dataclass(frozen=True, slots=True)
 class HostAccess:
-    """One thing of this host that a project runs, reads or shows to its services.
+    """One thing that a project runs or reads on this host, or shows to its services.
 
-    `text` is what a user reads. `exact` is what it is: its kind, and every word and path to the byte. `content` is a
-    digest of the project's own files that are part of it: another content is another thing.
+    `text` is for the user. `exact` identifies it: its kind, and every word and path to the byte. `content` is a
+    digest of the project's own files that are part of it: if they change, the user has to allow it again.
     """
 
     text: str
@@ -74,7 +75,7 @@ class HostAccess:
 
     @property
     def key(self) -> str:
-        """What it is remembered by: never the text, which is made for reading."""
+        """The key that consent is stored by. It never includes the text, whose wording may change."""
         exact = json.dumps([*self.exact, self.content], ensure_ascii=False)
         return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -85,9 +86,9 @@ class HostAccess:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where a secret's value comes from: `variable` is one that is set, `file` one outside the project.
+    """Where a secret's value comes from: `variable` is a variable that is set, `file` a file outside the project.
 
-    `real_file` is where that file leads.
+    `real_file` is that file with links followed.
     """
 
     variable: str = ""
@@ -99,7 +100,7 @@ class SecretSource:
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """A folder or file of this host that a service of an environment sees; `source` is where it really is."""
+    """A folder or file of this host that a service of an environment sees; `source` has all links followed."""
 
     environment: str
     service: str
@@ -119,13 +120,13 @@ def host_accesses(
     machines: bool = False,
     shares_kernel: bool = False,
 ) -> tuple[HostAccess, ...]:
-    """What bringing this plan up would run, read or show of this host, each once.
+    """What `up` of this plan would run, read or show of this host, each once.
 
-    `sources` are of the plan's secrets.
-    `elsewhere` is what the project's other environments mount. The rest is of the plan's backend: which of its templates
-    become programs of this host, whether units run in machines, whether on this host's kernel.
+    `sources` are the sources of the plan's secrets. `elsewhere` is what the project's other environments mount. The other
+    arguments describe the backend: which of its templates become programs on this host, whether units run in machines,
+    and whether they share this host's kernel.
     """
-    # It takes the whole model of a plan, which a command in a machine does without.
+    # This imports the whole model of a plan, which a command in a machine does not need.
     from envctl.plan.build_secrets import secret_names
 
     accesses: dict[HostAccess, None] = {}
@@ -157,7 +158,7 @@ def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[HostAcce
 
 
 def command_access(name: str, argv: Sequence[str], root: Path, where: Place | None) -> HostAccess:
-    """A secret's command; programs and scripts of the project that it names are part of it."""
+    """Access by a secret's command; the project's programs and scripts that it names are part of it."""
     command = named(root, argv)
     notes = [f"secret {name}"]
     if command.files:
@@ -214,14 +215,14 @@ def _beyond_its_container(unit: Unit) -> Iterator[HostAccess]:
 def _changeable_git(
     mount: Mount, unit: Unit, plan: Plan, root: Path, *, machines: bool
 ) -> Path | None:
-    """Git's own files that a unit can change through a mount."""
+    """Git's own files that a unit can change through a mount; None if it cannot."""
     if mount.protected and machines and _has_root_of_machine(unit, plan):
         return Path(mount.source, mount.protected[0])
     return changeable_git(Path(mount.source), root)
 
 
 def _has_root_of_machine(unit: Unit, plan: Plan) -> bool:
-    """Whether a unit, or one that shares its machine, is its machine's root, who can undo what protects a folder."""
+    """Whether a unit, or one that shares its machine, runs as root of the machine, who can remove a folder's protection."""
     from envctl.plan.model import Build
 
     shared = "machine" in unit.run.options
@@ -249,9 +250,9 @@ def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
 def _below_others(
     mounts: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
 ) -> Iterator[HostAccess]:
-    """Mounts of what is in a folder that some unit can write.
+    """Mounts of something inside a folder that another unit can write to.
 
-    Engines follow a mount's path again whenever a unit starts, and that unit can put a link in its way.
+    Engines resolve a mount's path at each start of a unit, and the other unit can put a link there.
     """
     every = list(dict.fromkeys((*mounts, *elsewhere)))
     ours = frozenset(mounts)
@@ -276,7 +277,7 @@ def _below_others(
 
 
 def _path(path: str, root: Path) -> str:
-    """A path, from the project's folder if it is in that."""
+    """A path for the user, relative if it is in the project's folder."""
     absolute = Path(path)
     if absolute.is_relative_to(root):
         return quoted(f"./{absolute.relative_to(root)}" if absolute != root else ".")
@@ -284,7 +285,7 @@ def _path(path: str, root: Path) -> str:
 
 
 def _is_own(mount: Mount, root: Path) -> bool:
-    """Whether it is a file or folder of the project; a socket leads to a program of the host, wherever it is."""
+    """Whether a mount is a file or folder of the project. A socket never is: it leads to a program of the host."""
     source = Path(mount.source)
     try:
         if stat.S_ISSOCK(source.stat().st_mode):
@@ -295,7 +296,7 @@ def _is_own(mount: Mount, root: Path) -> bool:
 
 
 def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[HostAccess]:
-    """The project's own templates of what runs on this host; they may take in any other one, but nothing through a link."""
+    """The project's own templates of programs for this host; they may include any other template, but nothing through a link."""
     folder = root / "templates"
     if folder.is_symlink() or (folder / backend).is_symlink():
         return
@@ -323,9 +324,9 @@ def _content(root: Path, files: Iterable[str]) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as a shell takes it; what could steer a terminal, or looks like nothing, is shown by its number.
+    """A word quoted for a shell; control characters and invisible ones are shown by their numbers.
 
-    No two words look the same: the backslash, with which numbers begin, is doubled.
+    Different words never look the same: a backslash, which starts a number, is doubled.
     """
     return shlex.quote("".join(map(_shown, word)))
 

@@ -1,4 +1,4 @@
-"""A toy backend: each unit is a process of this host, in a folder of its own."""
+"""A toy backend: each unit is a process of this host, in its own folder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ProcessBackend:
         )
 
     def check(self) -> None:
-        """There is no engine, so nothing can be missing."""
+        """Check nothing: this backend needs no engine."""
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """A script that starts everything. Templates may output only quoted text."""

@@ -42,7 +42,7 @@ class Capabilities:
     machines: bool = False
     """Units run in machines: root can undo the protection of mounted folders there."""
     templates: TemplateRoles | None = None
-    """What its templates are used for; None if none of them makes images or runs on this host."""
+    """What the backend's templates are used for; None if they neither make images nor run on this host."""
     name_server: str = ""
     """The address of the engine's own name server in each unit: its sockets are not the unit's."""
 
