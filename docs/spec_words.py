@@ -15,6 +15,7 @@ from envctl.plan.platforms import PLATFORMS
 VALUES: Final[Mapping[str, str]] = {
     "name": "At most 40 lower-case letters, digits and `-`, a letter first, no `-` last.",
     "stored name": "At most 40 lower-case letters, digits, `-` and `_`, a letter first, a letter or digit last.",
+    "service or entry": "The name of a service; or `catalogue/` and the name of an entry of a [catalogue](how-to/catalogue.md).",
     "variable name": "Lower-case letters, digits and `_`, no digit first.",
     "environment variable": "Its name: letters, digits and `_`, no digit first.",
     "text": "Any scalar, exactly as written: `1.10` is the text 1.10.",
@@ -160,7 +161,7 @@ The kinds of values in the tables below:
 
 NOTES: Final[Mapping[Form, str]] = {
     OVERLAY: "The keys of `environments/NAME.yaml`, and of an entry of `environments`. All are optional. "
-    "They are those of [envctl.yaml](#envctlyaml) except `project` and `environments`, which are only allowed there: "
+    "They are those of [envctl.yaml](#envctlyaml) except `project`, `environments`, `default` and `catalogues`, which are only allowed there: "
     "{keys}.",
     SERVICE: "With a base, `command` is required. `packages` and `build` need a base. A service's name is "
     "its host name for the other services.\n\n"

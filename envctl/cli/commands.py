@@ -15,6 +15,20 @@ COMMANDS = Group(
             {
                 "init": "envctl.cli.init:init",
                 "validate": "envctl.cli.spec:validate",
+                "catalogue": Group(
+                    "Services that a spec can extend: databases, web servers and others.",
+                    (
+                        Section(
+                            "Commands",
+                            {
+                                "list": "envctl.cli.catalogue_command:listing",
+                                "show": "envctl.cli.catalogue_command:show",
+                                "eject": "envctl.cli.catalogue_command:eject",
+                            },
+                            ("envctl catalogue list", "envctl catalogue show postgresql"),
+                        ),
+                    ),
+                ),
                 "schema": "envctl.cli.spec:schema",
             },
             ("envctl init my-project", "envctl validate"),

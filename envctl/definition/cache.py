@@ -25,7 +25,7 @@ from envctl.host.private_state import (
     state_path,
 )
 
-FORMAT = 6
+FORMAT = 7
 _FOLDER = "cache"
 
 
@@ -67,12 +67,13 @@ def _program() -> list[tuple[str, int, int]]:
     """The state of this package's files, for people who change envctl itself."""
     package = Path(__file__).parent
     files: list[tuple[str, int, int]] = []
-    for folder in (package, package / "keys", package / "checks"):
+    catalogue = package.parent / "catalogue"
+    for folder in (package, package / "keys", package / "checks", catalogue):
         with os.scandir(folder) as entries:
             files += (
                 (f"{folder.name}/{entry.name}", entry.stat().st_mtime_ns, entry.stat().st_size)
                 for entry in entries
-                if entry.name.endswith(".py")
+                if entry.name.endswith((".py", ".yaml"))
             )
     return sorted(files)
 

@@ -1,4 +1,4 @@
-"""`extends`: each service merged into the one it extends."""
+"""`extends`: each service merged into the one it extends, or into an entry of a catalogue."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 
+from envctl.definition.entries import PREFIX, Catalogues, entry_name
 from envctl.definition.memo import memoized
 from envctl.definition.merge import merge
+from envctl.definition.parameters import parameter_values, service_of
 from envctl.definition.problems import Problems, suggestion
 from envctl.definition.size import Size
 from envctl.definition.tree import (
@@ -24,18 +26,21 @@ from envctl.definition.tree import (
 
 
 def extend_services(
-    services: MapNode, problems: Problems, size: Size
+    services: MapNode, catalogues: Catalogues, problems: Problems, size: Size
 ) -> tuple[MapNode, AbstractSet[str]]:
     """All services with what they inherit, and the names of those that extend what cannot be extended."""
-    extension = _Extension(services, problems, size)
+    extension = _Extension(services, catalogues, problems, size)
     return extension.all_services(), extension.orphans
 
 
 class _Extension:
     """Carries out `extends`, each service after the one it extends."""
 
-    def __init__(self, services: MapNode, problems: Problems, size: Size) -> None:
+    def __init__(
+        self, services: MapNode, catalogues: Catalogues, problems: Problems, size: Size
+    ) -> None:
         self.services = services
+        self.catalogues = catalogues
         self.problems = problems
         self.size = size
         self.done: dict[str, MapNode] = {}
@@ -46,6 +51,8 @@ class _Extension:
     def all_services(self) -> MapNode:
         result = without(self.services)
         for name, node in self.services.items():
+            if isinstance(node, MapNode):
+                self._check_parameters(name, node)
             if isinstance(node, MapNode) and "extends" in node:
                 result[name] = self._extended(name)
             else:
@@ -65,10 +72,7 @@ class _Extension:
             chain[name] = None
             parent = self._parent(name, node, chain)
             if parent is None:
-                self.done[name] = memoized(node, "alone", partial(without, node, "extends"))
-                self._count(name, node)
-                if not isinstance(node.get("extends"), NullNode | None):
-                    self.orphans.add(name)
+                self.done[name] = self._first(name, node)
                 del chain[name]
                 break
             name = parent
@@ -84,6 +88,57 @@ class _Extension:
             self._count(child, result)
         return result
 
+    def _first(self, name: str, node: MapNode) -> MapNode:
+        """A service that extends no other: alone, or merged into an entry of a catalogue."""
+        extends = node.get("extends")
+        entry = entry_name(extends)
+        service = self._entry_service(name, entry, node) if entry is not None else None
+        if service is None:
+            if not isinstance(extends, NullNode | None):
+                self.orphans.add(name)
+            result = memoized(node, "alone", partial(without, node, "extends", "with"))
+        else:
+            result = self._merged(name, node, service)
+        self._count(name, result)
+        return result
+
+    def _entry_service(self, name: str, entry_name: str, node: MapNode) -> MapNode | None:
+        """The service of an entry with the values of its parameters; None if that is a mistake."""
+        extends, arguments = node["extends"], node.get("with")
+        assert isinstance(extends, ScalarNode)  # it has a name
+        try:
+            entry = self.catalogues.entry(entry_name)
+        except KeyError:
+            names = self.catalogues.names()
+            self._report(
+                extends.position,
+                f"services.{name}.extends: there is no entry {quoted(entry_name)} in the catalogue",
+                hint=suggestion(entry_name, names),
+            )
+            return None
+        if entry is None or not isinstance(arguments, MapNode | NullNode | None):
+            return None
+        arguments = arguments if isinstance(arguments, MapNode) else MapNode(node.position)
+        values = parameter_values(entry, arguments, name, start=extends, problems=self.problems)
+        return service_of(entry, values, self.problems) if values is not None else None
+
+    def _check_parameters(self, name: str, node: MapNode) -> None:
+        """Report a `with` that is not a mapping, or of a service that extends no entry."""
+        arguments = node.get("with")
+        if arguments is None or (isinstance(arguments, NullNode) and arguments.replaced):
+            return
+        position = node.positions["with"]
+        if not isinstance(arguments, MapNode):
+            self._report(
+                position, f"services.{name}.with: expected a mapping, got {describe(arguments)}"
+            )
+        elif entry_name(node.get("extends")) is None:
+            self._report(
+                position,
+                f"services.{name}.with: only entries of a catalogue have parameters",
+                hint=f"write extends: {PREFIX}NAME; `envctl catalogue list` shows the entries",
+            )
+
     def _service(self, name: str) -> MapNode:
         node = self.services[name]
         assert isinstance(node, MapNode)  # `_parent` returns no others
@@ -92,7 +147,7 @@ class _Extension:
     def _merged(self, name: str, node: MapNode, parent: MapNode) -> MapNode:
         """A service merged into the one that it extends."""
         path = ("services", name)
-        merged = merge(parent, without(node, "extends"), path=path, problems=self.problems)
+        merged = merge(parent, without(node, "extends", "with"), path=path, problems=self.problems)
         assert isinstance(merged, MapNode)  # two mappings make one
         merged.position = node.position
         return merged
@@ -100,7 +155,7 @@ class _Extension:
     def _parent(self, name: str, node: MapNode, chain: Mapping[str, None]) -> str | None:
         """The service that another one extends; None if it extends none, or if that is a mistake."""
         parent = node.get("extends")
-        if parent is None or isinstance(parent, NullNode):
+        if parent is None or isinstance(parent, NullNode) or entry_name(parent) is not None:
             return None
         if not isinstance(parent, ScalarNode):
             self._report(
@@ -113,13 +168,19 @@ class _Extension:
             self._report(
                 parent.position,
                 f"services.{name}.extends: no such service: {quoted(parent)}",
-                hint=suggestion(parent, [other for other in self.services if other != name]),
+                hint=self._meant(name, parent),
             )
             return None
         if parent in chain:
             self._report_circle(parent, list(chain))
             return None
         return str(parent) if isinstance(target, MapNode) else None
+
+    def _meant(self, name: str, parent: str) -> str:
+        """What a service that extends nothing known may have meant."""
+        if parent in self.catalogues.names():
+            return f"did you mean {PREFIX + parent!r}?"
+        return suggestion(parent, [other for other in self.services if other != name])
 
     def _report_circle(self, parent: ScalarNode, chain: list[str]) -> None:
         circle = chain[chain.index(parent) :]

@@ -14,6 +14,8 @@ from envctl.host.safe_read import InsideError, read_inside, real_path
 
 ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
+BUILT_IN = "<envctl>/catalogue"
+"""The folder of the entries that envctl brings, in places."""
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
 ALLOWED = "at most 40 lower-case letters, digits and -, a letter first and no - last"
 _INLINE = re.compile(rb"environments[\'\"]?\s*:")

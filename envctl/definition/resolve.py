@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from envctl.definition import yaml_reader
+from envctl.definition.entries import Catalogues
 from envctl.definition.env_files import EnvFiles
 from envctl.definition.extends import extend_services
 from envctl.definition.input_files import InputFiles
@@ -68,7 +69,8 @@ def resolve(
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = interpolation.node(without(tree, "vars"))  # type: ignore[assignment]
     files = InputFiles(root)
-    tree, orphans = _extend(tree, interpolation, files, problems)
+    catalogues = Catalogues(root, tree.get("catalogues"), files=files, problems=problems)
+    tree, orphans = _extend(tree, interpolation, files, catalogues, problems)
     data, origins = read_spec(
         root,
         tree,
@@ -186,7 +188,7 @@ def _merge_overlay(base: MapNode, overlay: MapNode | None, problems: Problems) -
     result = _without_anchors(base, "environments")
     if overlay is None:
         return result
-    for key in ("project", "environments", "default"):
+    for key in ("project", "environments", "default", "catalogues"):
         if key in overlay and key not in result:
             problems.add(overlay.positions[key], f"{key} is only allowed in {ROOT_FILE}")
             overlay = without(overlay, key)
@@ -227,7 +229,11 @@ def _interpolation(
 
 
 def _extend(
-    tree: MapNode, interpolation: Interpolation, files: InputFiles, problems: Problems
+    tree: MapNode,
+    interpolation: Interpolation,
+    files: InputFiles,
+    catalogues: Catalogues,
+    problems: Problems,
 ) -> tuple[MapNode, AbstractSet[str]]:
     """The normalized tree with every `extends` and `env_file` carried out, and the services that extend what cannot be extended."""
     services = tree.get("services")
@@ -239,7 +245,7 @@ def _extend(
     if isinstance(services, MapNode):
         # A missing key has been reported; what is below it would only cause further reports.
         tree = without(tree, "")
-        extended, orphans = extend_services(services, problems, size)
+        extended, orphans = extend_services(services, catalogues, problems, size)
         env_files = EnvFiles(files, interpolation.values, problems=problems, size=size)
         extended = env_files.add_to(extended)
         tree["services"] = _with_options(extended, tree.get("options"), problems)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from envctl.definition.names import ROOT_FILE
+from envctl.definition.names import BUILT_IN, ROOT_FILE
 from envctl.definition.resolved import Resolved
 from envctl.plan.image_names import base_image
 from envctl.plan.platforms import image_name
@@ -45,10 +45,15 @@ def _package_sets(resolved: Resolved) -> Iterator[tuple[str, Packages]]:
         in_root_file = frozenset(
             package
             for package, place in zip(packages, places, strict=True)
-            if place is not None and place.file == ROOT_FILE
+            if place is not None and _is_shared(place.file, resolved)
         )
         if in_root_file:
             yield image, in_root_file
+
+
+def _is_shared(file: str, resolved: Resolved) -> bool:
+    """Whether all environments have what is in this file: the root file, or an entry of a catalogue."""
+    return file == ROOT_FILE or file.startswith(BUILT_IN) or file in resolved.inputs
 
 
 def install_order(packages: Packages, known: frozenset[Packages]) -> Chain:

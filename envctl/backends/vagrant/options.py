@@ -1,16 +1,17 @@
 """`options.vagrant`: settings that only machines have. A closed list.
 
-=========  ==========================================================  =======
-option     value                                                       example
-=========  ==========================================================  =======
-cpus       whole number of virtual processors                          2
-memory     of the machine: bytes, or a number with k, m or g           1g
-disk_size  of each volume, as a number with g                          10g
-layout     machine: its own; single: one for all units with `single`   single
-build      image, of a container engine; provision, in a machine;      provision
-           auto: an image where an engine answers
-ulimits    mapping of name to number or {soft, hard}                   {nofile: 65536}
-=========  ==========================================================  =======
+===========  ==========================================================  =======
+option       value                                                       example
+===========  ==========================================================  =======
+cpus         whole number of virtual processors                          2
+memory       of the machine: bytes, or a number with k, m or g           1g
+disk_size    of each volume, as a number with g                          10g
+layout       machine: its own; single: one for all units with `single`   single
+build        image, of a container engine; provision, in a machine;      provision
+             auto: an image where an engine answers
+stop_signal  name of the signal that stops the process of a unit         SIGINT
+ulimits      mapping of name to number or {soft, hard}                   {nofile: 65536}
+===========  ==========================================================  =======
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from envctl.plan.text import shown
 
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
+_SIGNAL: Final = re.compile(r"SIG[A-Z0-9+-]{1,20}")
 _MEGABYTE: Final = 1024**2
 _OVERHEAD: Final = 256 * _MEGABYTE
 """Bytes that a machine needs for itself, beside its unit's limit."""
@@ -41,6 +43,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "cpus": "a whole number, 1 or more",
     "memory": "bytes, or a number with k, m or g; 128m or more",
     "disk_size": "a number with g, such as 10g",
+    "stop_signal": "the name of a signal, such as SIGINT",
     "ulimits": ulimits.EXPECTED,
     **{name: ", ".join(words[:-1]) + f" or {words[-1]}" for name, words in _CHOICES.items()},
 }
@@ -65,6 +68,8 @@ def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def _fits(name: str, value: Any) -> bool:
     if name in _CHOICES:
         return value in _CHOICES[name]
+    if name == "stop_signal":
+        return isinstance(value, str) and _SIGNAL.fullmatch(value) is not None
     if name == "ulimits":
         try:
             ulimits.read(value)
@@ -107,6 +112,11 @@ def memory_together(units: Sequence[Unit]) -> int:
     sizes = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
     limits = sum(unit.run.resources.memory or _DEFAULT_MEMORY - _OVERHEAD for unit in units)
     return max(*sizes, limits + _OVERHEAD) // _MEGABYTE
+
+
+def stop_signal(unit: Unit) -> str:
+    """The signal that stops the unit's process."""
+    return str(unit.run.options.get("stop_signal", "SIGTERM"))
 
 
 def disk_size(unit: Unit) -> str:

@@ -46,6 +46,9 @@ def words(*words: str, also: tuple[object, ...] = ()) -> Scalar:
 
 _LOWER_CASE = "lower-case letters, digits and"
 NAME: Final = matching("name", NAME_PATTERN, names.ALLOWED)
+EXTENDED: Final = matching(
+    "service or entry", f"(catalogue/)?{NAME_PATTERN}", "a service, or catalogue/NAME"
+)
 VARIABLE: Final = matching(
     "variable name", "[a-z_][a-z0-9_]{0,63}", f"{_LOWER_CASE} _, no digit first"
 )

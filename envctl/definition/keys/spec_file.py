@@ -12,6 +12,7 @@ from envctl.definition.keys.scalars import (
     LINE,
     NAME,
     OPTIONS,
+    PROJECT_PATH,
     TEXT,
     VARIABLE,
     whole_number,
@@ -167,6 +168,13 @@ SPEC: Final = Form(
             {"dev": {"backend": DEFAULT_BACKEND}},
             {},
             fixed="environments cannot be nested",
+        ),
+        "catalogues": Key(
+            ListOf(PROJECT_PATH, items_name="paths"),
+            "Folders of the project with entries of its own, NAME.yaml. They come before those of envctl.",
+            ["catalogue"],
+            [],
+            fixed="all environments share the catalogues",
         ),
         "default": Key(
             NAME,

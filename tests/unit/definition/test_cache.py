@@ -173,5 +173,6 @@ def test_without_the_cache_nothing_is_written(tmp_path: Path) -> None:
 
 def test_a_change_of_any_module_of_the_package_counts() -> None:
     package = Path(cache.__file__).parent
-    modules = {f"{file.parent.name}/{file.name}" for file in package.rglob("*.py")}
+    files = [*package.rglob("*.py"), *(package.parent / "catalogue").glob("*.yaml")]
+    modules = {f"{file.parent.name}/{file.name}" for file in files}
     assert {name for name, _, _ in cache._program()} == modules

@@ -15,6 +15,7 @@ from envctl.backends.common.step_views import covered, protected
 from envctl.backends.common.ulimits import UNLIMITED, limits
 from envctl.backends.vagrant.box import boot
 from envctl.backends.vagrant.layout import machine_of
+from envctl.backends.vagrant.options import stop_signal
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.unit import container, exit_records, log_scripts, process_scripts
 from envctl.backends.vagrant.unit.unit_paths import SECRETS, UnitPaths, secret_file, secret_name
@@ -34,7 +35,7 @@ refuse_mount() {
 envctl must not write through a mount or a link into a folder of this host, or into a volume.
 """
 STOP_TIMEOUT: Final = 10
-"""Seconds between SIGTERM and SIGKILL, as in a container."""
+"""Seconds between the stop signal and SIGKILL, as in a container."""
 
 
 def service(unit: Unit, paths: UnitPaths) -> str:
@@ -56,6 +57,7 @@ def service(unit: Unit, paths: UnitPaths) -> str:
         f"Restart={'no' if task else run.restart}",
         "RestartSec=1",
         f"TimeoutStopSec={STOP_TIMEOUT}",
+        f"KillSignal={stop_signal(unit)}",
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
         # No limit on processes, as in a container: systemd's default is a share of the kernel's limit.

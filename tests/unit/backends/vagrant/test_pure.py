@@ -207,6 +207,9 @@ MIB = 1024**2
         ("memory", "much", False),
         ("memory", None, False),
         ("memory", "1t", False),
+        ("stop_signal", "SIGRTMIN+3", True),
+        ("stop_signal", "SIGINT\nUser=root", False),
+        ("stop_signal", 2, False),
         ("disk_size", "1g", True),
         ("disk_size", "1023m", False),
         ("disk_size", "1024m", True),
@@ -236,7 +239,7 @@ def test_an_option_fits_or_is_reported_with_what_was_expected(name, value, fits)
 def test_an_option_that_is_none_is_reported_with_the_nearest_or_all():
     ((_, message, known, hint),) = options.problems({"memroy": 1})
     assert (message, hint) == ("no such option: options.vagrant.memroy", "did you mean 'memory'?")
-    assert known == "one of cpus, memory, disk_size, ulimits, layout, build"
+    assert known == "one of cpus, memory, disk_size, stop_signal, ulimits, layout, build"
     assert options.problems({"zzz": 1})[0][3] == ""
 
 

@@ -37,6 +37,13 @@ def test_a_service_has_the_units_user_limits_and_no_privileges():
         assert line in text.splitlines()
 
 
+def test_a_unit_is_stopped_with_its_own_signal():
+    web = unit("web", step("true"), options={"stop_signal": "SIGQUIT"})
+
+    assert "KillSignal=SIGQUIT" in guest_setup.service(web, UnitPaths("web")).splitlines()
+    assert "KillSignal=SIGTERM" in guest_setup.service(unit("web"), UnitPaths("web")).splitlines()
+
+
 def test_a_container_counts_as_started_when_it_runs_and_not_when_its_client_does():
     web = replace(unit("web"), source=ReadyImage("web:1"))
     job = replace(unit("job", kind="task"), source=ReadyImage("job:1"))
